@@ -19,8 +19,7 @@ from tabulate import tabulate
 
 from ganinv_cli.report.shared.run import share_gradients
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.store import read_results
-from ganinv_cli.store.results import Results
+from ganinv_cli.store import Results, read_results
 
 TITLE = "Goals and what was measured"
 HEADER = ("goal", "to reach", "measured", "by")

@@ -65,7 +65,6 @@ LONGER = {  # file -> why it is longer
     "ganinv_cli/settings/config.py": "the declarations of all settings, with their help",
     "ganinv_cli/cli/generators.py": "the manuals and options of three commands",
     "ganinv_cli/store/hdf5.py": "",
-    "ganinv_cli/experiments/run.py": "",
 }
 MAX_FILES = 20  # in a folder
 

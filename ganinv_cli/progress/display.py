@@ -13,9 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganinv_cli.errors import to_printable
+from ganinv_cli.outcome import Phase
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from ganinv_cli.progress.reporters import RunProgress
 
 PLAIN_SECONDS = 30.0  # between plain lines
 UNITS = {"days": 86400, "h": 3600, "min": 60, "s": 1}  # of a duration, in seconds
@@ -45,7 +48,7 @@ def format_duration(seconds: float) -> str:
 
 
 class Display:
-    """Shows messages, the phase, and then the work."""
+    """Shows messages, the phase, and then the work; a `Reporter`."""
 
     def __init__(self, console: Console) -> None:
         """Show a live line if the console is a terminal; it is removed at the end."""
@@ -71,6 +74,13 @@ class Display:
         """Show what happens from now on, on a terminal."""
         if self._is_live:
             self._show_line(to_printable(phase), 0, None)
+
+    def show(self, progress: "RunProgress") -> None:
+        """Show the progress of the trials."""
+        if progress.phase is Phase.running:
+            self.advance(progress.describe())
+        else:
+            self.enter(progress.phase)
 
     def advance(self, work: Work) -> None:
         """Show the work, as often as is useful."""

@@ -24,6 +24,17 @@ class RunProgress(NamedTuple):
     phase: Phase = Phase.running
     finished_here: int = 0  # in this process
 
+    def describe(self) -> Work:
+        """Return the trials that are done, with successes and speed."""
+        successes = ""
+        if self.finished_here:  # of a resumed run, as a part of the trials that are counted
+            resumed = self.finished > self.finished_here
+            of = f" of {self.finished_here:,}" if resumed else ""
+            successes = f"{self.successes:,}{of} {self.success_word}"
+        rate = self.gradients_per_second
+        details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
+        return Work(self.finished, self.total, "trials", details, self.seconds_left)
+
 
 class Reporter(Protocol):
     """Shows messages and progress."""
@@ -53,31 +64,7 @@ SILENT: Reporter = _Silent()  # shows nothing
 def show_on_terminal(quiet: bool) -> Iterator[Reporter]:
     """Show messages and the progress of trials on stderr, nothing if `quiet`."""
     with open_display(quiet) as display:
-        yield _TrialReporter(display)
-
-
-class _TrialReporter:
-    """Shows the progress of trials; see `Reporter`."""
-
-    def __init__(self, display: Display) -> None:
-        self.say, self.enter, self._advance = display.say, display.enter, display.advance
-
-    def show(self, progress: RunProgress) -> None:
-        if progress.phase is Phase.running:
-            self._advance(_describe_trials(progress))
-        else:
-            self.enter(progress.phase)
-
-
-def _describe_trials(progress: RunProgress) -> Work:
-    successes = ""
-    if progress.finished_here:  # of a resumed run, as a part of the trials that are counted
-        resumed = progress.finished > progress.finished_here
-        of = f" of {progress.finished_here:,}" if resumed else ""
-        successes = f"{progress.successes:,}{of} {progress.success_word}"
-    rate = progress.gradients_per_second
-    details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
-    return Work(progress.finished, progress.total, "trials", details, progress.seconds_left)
+        yield display
 
 
 class StepReporter:

@@ -1,10 +1,10 @@
 """The results file: HDF5 that survives a kill at any instant."""
 
-from ganinv_cli.store.hdf5 import Figure
+from ganinv_cli.store.hdf5 import Figure, NamedImage, Results
 from ganinv_cli.store.provenance import Provenance
-from ganinv_cli.store.results import NamedImage, Results, read_results, select_images
+from ganinv_cli.store.results import SaveError, read_results, select_images
 from ganinv_cli.store.rows import join_rows
-from ganinv_cli.store.run import Run, SaveError, open_run
+from ganinv_cli.store.run import Run, open_run
 
 __all__ = [
     "Figure",

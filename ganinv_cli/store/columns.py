@@ -2,17 +2,17 @@
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from ganinv_cli.outcome import Outcome
 
+TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 
-@dataclass(frozen=True)
-class Column:
+
+class Column(NamedTuple):
     """One array with a row for every trial."""
 
-    name: str  # its path inside the group
     dtype: str  # "float": float32 or float64, as given
     shape: tuple[str, ...]  # the axes after the rows, as symbols
     unit: str
@@ -20,37 +20,29 @@ class Column:
     optional: bool = False
 
 
-@dataclass(frozen=True)
-class GroupKind:
-    """A kind of group: its columns, and the pattern of its name."""
+Columns = Mapping[str, Column]  # by their paths inside the group
 
-    name: str  # in sentences
+
+class GroupKind(NamedTuple):
+    """A kind of group."""
+
     pattern: str  # a regular expression for the whole name of a group
-    columns: tuple[Column, ...]
+    columns: Columns  # with the numbers of the trials
     holds_trials: bool = False  # each row is a trial, and has an outcome
     # A group of summaries is inside the group that it summarises. Each row summarises the trials
     # that were committed at the time, and this column has their number; the last row counts.
     summarised_trials: str = ""
 
-    @functools.cached_property
-    def columns_by_name(self) -> Mapping[str, Column]:
-        """The columns by their paths inside the group."""
-        return {column.name: column for column in self.columns}
 
-    def matches(self, group: str) -> bool:
-        """Return whether a group's name has the pattern."""
-        return re.fullmatch(self.pattern, group, re.DOTALL) is not None
-
-
-def _read_table(table: str) -> tuple[Column, ...]:
+def _read_table(table: str) -> dict[str, Column]:
     """Return the columns of a table: name, dtype, axes after the rows, unit, optional, meaning."""
     lines = re.sub(r"\n +", " ", table.strip()).splitlines()  # an indented line continues the last
-    return tuple(_read_column(*(cell.strip() for cell in line.split(" | "))) for line in lines)
-
-
-def _read_column(name: str, dtype: str, axes: str, unit: str, optional: str, text: str) -> Column:
-    shape = () if axes == "-" else tuple(axes.split(", "))
-    return Column(name, dtype, shape, unit.strip("-"), text, optional == "optional")
+    columns = {}
+    for line in lines:
+        name, dtype, axes, unit, optional, text = (cell.strip() for cell in line.split(" | "))
+        shape = () if axes == "-" else tuple(axes.split(", "))
+        columns[name] = Column(dtype, shape, unit.strip("-"), text, optional == "optional")
+    return columns
 
 
 ROOT = _read_table("""
@@ -99,12 +91,12 @@ actions | int32 | - | updates | optional | updates in which the rule changed a c
 seconds | float64 | - | s | - | share of the batches' wall time
 """)  # known at the end of the first start and at the end of the trial
 
-RULE = (
-    *_read_table("""
+RULE = {
+    **_read_table("""
 z_start | float | latent | z | - | where the first start began
 """),
-    *_START_RESULT,
-    *_read_table("""
+    **_START_RESULT,
+    **_read_table("""
 z_error_least | float | - | z² | optional | least z_error at any update; the solver does not use it
 restarts | int32 | - | starts | - | starts after the first one
 shared | uint8 | - | - | optional | 1: a copy of the trial of `none`, in which the rule would not
@@ -114,15 +106,15 @@ curve_error | float32 | points | z² | optional | z_error at curve_gradients; th
 z_snapshots | float32 | snapshots, latent | z | optional | z at snapshot_gradients; NaN after the
     end of the trial
 """),
-)
+}
 
-FIRST = (
-    *(replace(column, name=f"first/{column.name}") for column in _START_RESULT),
-    *_read_table("""
+FIRST = {
+    **{f"first/{name}": column for name, column in _START_RESULT.items()},
+    **_read_table("""
 first/at_bound | int32 | - | components | optional | components of z at or beyond a bound of the
     prior
 """),
-)
+}
 
 POLISHED = _read_table("""
 polished/z_found | float64 | latent | z | optional | z_found after polishing
@@ -148,21 +140,37 @@ snapshot_gradients | float64 | snapshots | gradients | optional | gradients at w
     were taken
 """)
 
-CONSTANTS_BY_NAME = {column.name: column for column in CONSTANTS}
+_TRIAL = {TRIAL: Column("int64", (), "", "number of the trial")}
 
 GROUP_KINDS = (  # if several match a name, the first one counts
-    GroupKind("root", r"", ROOT),
-    GroupKind(
-        "certificate",
-        r".*/certificate",
-        CERTIFICATE,
-        summarised_trials="recoveries",
-    ),
-    GroupKind("image", r"image=[^/]*", IMAGE),
-    GroupKind("rule", r".+", (*RULE, *FIRST, *POLISHED), holds_trials=True),
+    GroupKind(r"", _TRIAL | ROOT),
+    GroupKind(r".*/certificate", _TRIAL | CERTIFICATE, summarised_trials="recoveries"),
+    GroupKind(r"image=[^/]*", _TRIAL | IMAGE),
+    GroupKind(r".+", _TRIAL | RULE | FIRST | POLISHED, holds_trials=True),
 )
 
 ERROR = "error"  # of a case (a group around groups of trials): if not empty, it has no trials
+
+
+@functools.cache
+def get_group_kind(group: str) -> GroupKind:
+    """Return the kind of a group by its path; "" is the root."""
+    return next(kind for kind in GROUP_KINDS if re.fullmatch(kind.pattern, group))
+
+
+def is_trial_group(group: str) -> bool:
+    """Return whether a group's rows are trials."""
+    return get_group_kind(group).holds_trials
+
+
+def get_enclosing_group(group: str) -> str:
+    """Return the group that a group lies in: `a=1` for `a=1/none`, "" for `none`."""
+    return group.rpartition("/")[0]
+
+
+def column_path(group: str, name: str) -> str:
+    """Return the HDF5 path of a column."""
+    return f"{group}/{name}" if group else name
 
 
 def update_tables(text: str) -> str:
@@ -170,7 +178,7 @@ def update_tables(text: str) -> str:
     block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
     tables = {
         "root": _render_columns(ROOT, "trials"),
-        "rule": _render_columns((*RULE, *FIRST, *POLISHED), "trials"),
+        "rule": _render_columns(RULE | FIRST | POLISHED, "trials"),
         "image": _render_columns(IMAGE, "1"),
         "certificate": _render_columns(CERTIFICATE, "1"),
         "constants": _render_columns(CONSTANTS, ""),
@@ -182,10 +190,10 @@ def update_tables(text: str) -> str:
     return block.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", text)
 
 
-def _render_columns(entries: Iterable[Column], rows: str) -> str:
+def _render_columns(columns: Columns, rows: str) -> str:
     lines = [
-        f"| `{column.name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
+        f"| `{name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
         f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
-        for column in entries
+        for name, column in columns.items()
     ]
     return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])

@@ -9,29 +9,24 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5o
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import columns, rows
+from ganinv_cli.store.columns import CONSTANTS, TRIAL, column_path, get_group_kind
 from ganinv_cli.store.damage import explain_damage, open_hdf5
-from ganinv_cli.store.provenance import decode_attributes
-from ganinv_cli.store.rows import TRIAL, TRIAL_KIND, GroupRows, Kind, Layout, column_path
+from ganinv_cli.store.provenance import decode_attributes, encode_attributes
+from ganinv_cli.store.rows import Group, GroupRows, Kind, Layout, join_constants, join_layouts
 
 ATTRIBUTE = "attributes_sha256"  # of "/": over all attributes of "/" and figures, and constants
 FORMAT = ("v110", "v110")  # of HDF5: has checksums of all but texts and arrays
-# Arrays have Fletcher-32 sums. gzip with level 0 does not compress; its frame is not all zeros, as
-# a block that the disk lost and its sum are.
-STORAGE: Mapping[str, Any] = {"fletcher32": True, "compression": "gzip", "compression_opts": 0}
-CHUNK_ROWS = 1024  # at most
-CHUNK_BYTES = 1 << 18  # at most
-INDEX_BYTES = 24  # of the index per chunk, whether it is written or not
-FRAME_BYTES = 128  # of gzip, checksum and alignment per chunk that is written, at most
-BLOCK_BYTES = 1 << 25  # of rows in memory at a time
-GAP_ROWS = 64  # rows that are faster to read than to skip
+# gzip makes a chunk's rows that were not run small. Arrays have Fletcher-32 sums.
+STORAGE: Mapping[str, Any] = {"fletcher32": True, "compression": "gzip", "compression_opts": 1}
+CHUNK_BYTES = 1 << 19  # of the rows of a group whose values are a chunk of each column
+BLOCK_CHUNKS = 32  # whose rows are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,24 @@ class Figure:
     panels: tuple[str, ...]
     trials: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        if self.pictures.dtype != np.uint8 or self.pictures.ndim != 5:
-            raise ValueError("pictures are (panels, trials, height, width, channels) uint8")
-        if self.pictures.shape[:2] != (len(self.panels), len(self.trials)):
-            raise ValueError(f"{self.pictures.shape[:2]} pictures for {self.panels} {self.trials}")
+
+class NamedImage(NamedTuple):
+    """An image of a results file."""
+
+    number: int  # in the file
+    name: str  # in the file, or in a command, which may name the same image twice
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that a run has committed."""
+
+    attributes: dict[str, Any]  # of "/"; config, identity and versions as values
+    groups: Mapping[str, Group]  # sorted by trial; only the trials that were run
+    constants: dict[str, np.ndarray]
+    figures: dict[str, Figure]
+    complete: bool  # whether the run has finished, and no later run added trials
+    selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
 
 
 class ResultsFile:
@@ -72,11 +80,8 @@ class ResultsFile:
             self.layout, paths = _read_layout(file, self.attributes)
             if ATTRIBUTE in stored and stored[ATTRIBUTE] != _sum_attributes(file, paths):
                 raise ValueError("its attributes do not match their checksum")
-            self.constants = {
-                name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
-            }
-            for name, value in self.constants.items():
-                rows.conform_constant(name, np.asarray(value))
+            found = {name: file[name][()] for name in CONSTANTS.keys() & paths}
+            self.constants = join_constants({}, found)
             self._trials = {group: _read_trials(file, group) for group in self.groups}
 
     @property
@@ -91,7 +96,9 @@ class ResultsFile:
         """Return columns at these rows of `list_trials`, (n,) int, in any order."""
         trials = self._trials[group][at]
         with self._open() as file:
-            return {name: _read_array(file[column_path(group, name)], trials) for name in names}
+            low, high = int(trials.min()), 1 + int(trials.max())
+            found = {name: file[column_path(group, name)][low:high] for name in names}
+        return {name: values[trials - low] for name, values in found.items()}
 
     def read_figures(self) -> dict[str, Figure]:
         """Return the figures by name."""
@@ -140,122 +147,95 @@ def write_attributes_sum(file: h5py.File) -> None:
     file.attrs[ATTRIBUTE] = _sum_attributes(file, set(file))
 
 
-def write_results(
-    path: Path,
-    groups: Mapping[str, GroupRows],
-    attributes: Mapping[str, int | str],
-    constants: Mapping[str, np.ndarray],
-    figures: Mapping[str, Figure],
-) -> None:
-    """Write a finished file: row = trial number, and a block of rows in memory at a time.
+def write_results(path: Path, results: Results) -> None:
+    """Write a finished file from rows of other files: row = trial number, a block at a time.
 
-    A chunk without trials is not written, and is read as rows that were not run. HDF5 aborts the
+    Chunks without trials are not written, and are read as rows that were not run. HDF5 aborts the
     process if a write fails, so it writes only to memory, or to space that is already reserved.
     Raises OSError if the disk is full, ResultsError if a file that has rows is damaged.
     """
-    tables = [_Table(name, group) for name, group in groups.items()]
-    skeleton = _build_skeleton(tables, attributes, constants, figures)
+    groups = cast("Mapping[str, GroupRows]", results.groups)
+    skeleton = _build_skeleton(results, groups)
     with path.open("wb") as file:
         file.write(skeleton)
         file.flush()
         if hasattr(os, "posix_fallocate"):  # macOS has none
-            size = len(skeleton) + (1 << 20) + sum(table.reserved_bytes for table in tables)
+            size = len(skeleton) + (1 << 20) + sum(map(_count_bytes, groups.values()))
             os.posix_fallocate(file.fileno(), 0, size)
     with h5py.File(path, "r+", libver=FORMAT, locking=False) as file:
-        for table in tables:
-            for low in range(0, table.rows, table.block_rows):
-                table.write_block(file, low)
+        for name, group in groups.items():
+            _write_rows(file, name, group)
 
 
-class _Table:
-    """The rows of a group in the file, and the sizes of its blocks and chunks."""
-
-    def __init__(self, name: str, group: GroupRows) -> None:
-        self.name = name
-        self.kinds: dict[str, Kind] = {TRIAL: TRIAL_KIND, **group.kinds}
-        self.rows = 1 + int(group[TRIAL].max(initial=0))
-        self._group, self._trials = group, group[TRIAL]
-        most = BLOCK_BYTES // max(1, sum(kind.row_bytes for kind in self.kinds.values()))
-        self.block_rows = 1 << max(0, most.bit_length() - 1)
-        sizes = [1 << power for power in reversed(range(CHUNK_ROWS.bit_length()))]
-        self._occupied = {size: len(np.unique(self._trials // size)) for size in sizes}
-        self.chunk_rows = {name: self._choose_chunk_rows(kind) for name, kind in self.kinds.items()}
-        self.reserved_bytes = sum(
-            (1 << 13) + self._count_bytes(kind, self.chunk_rows[name])
-            for name, kind in self.kinds.items()
-        )
-
-    def write_block(self, file: h5py.File, low: int) -> None:
-        """Write the rows from `low` on, in the chunks that have any of the trials."""
-        part = slice(*np.searchsorted(self._trials, [low, low + self.block_rows]))
-        trials = self._trials[part]
-        if not len(trials):
-            return
-        found = {TRIAL: trials, **self._group.read(list(self._group.kinds), part)}
-        for name, kind in self.kinds.items():
-            rows = _make_empty_rows(name, kind, min(self.block_rows, self.rows - low))
-            rows[trials - low] = found[name]
-            size = self.chunk_rows[name]
-            chunks = np.unique(trials // size)
-            for run in np.split(chunks, np.flatnonzero(np.diff(chunks) > 1) + 1):
-                first, end = int(run[0]) * size, min(int(run[-1] + 1) * size, self.rows)
-                file[column_path(self.name, name)][first:end] = rows[first - low : end - low]
-
-    def _choose_chunk_rows(self, kind: Kind) -> int:
-        """Return the rows per chunk: the most that take at most 1.25 times the least bytes."""
-        most = min(CHUNK_BYTES // max(1, kind.row_bytes), self.block_rows)
-        sizes = [size for size in self._occupied if size <= max(1, most)]
-        least = min(self._count_bytes(kind, size) for size in sizes)
-        return next(size for size in sizes if self._count_bytes(kind, size) <= 1.25 * least)
-
-    def _count_bytes(self, kind: Kind, size: int) -> int:
-        written = self._occupied[size] * (min(size, self.rows) * kind.row_bytes + FRAME_BYTES)
-        return -(-self.rows // size) * INDEX_BYTES + written
-
-
-def _build_skeleton(
-    tables: Sequence[_Table],
-    attributes: Mapping[str, int | str],
-    constants: Mapping[str, np.ndarray],
-    figures: Mapping[str, Figure],
-) -> bytes:
+def _build_skeleton(results: Results, groups: Mapping[str, GroupRows]) -> bytes:
     """Return the content of the file without the rows."""
     image = io.BytesIO()
     with h5py.File(image, "w", libver=FORMAT) as file:
-        file.attrs.update(attributes)
-        for table in tables:
-            for name, kind in table.kinds.items():
+        names = {"groups": list(groups), "figures": list(results.figures)}
+        file.attrs.update(encode_attributes(results.attributes | names))
+        for group_name, group in groups.items():
+            length = _count_rows(group)
+            for name, kind in group.kinds.items():
                 data = file.create_dataset(
-                    column_path(table.name, name),
-                    (table.rows, *kind.shape),
+                    column_path(group_name, name),
+                    (length, *kind.shape),
                     kind.dtype,
-                    chunks=(min(table.chunk_rows[name], table.rows), *kind.shape),
-                    fillvalue=_make_empty_rows(name, kind._replace(shape=()), 1)[0],
+                    chunks=(min(_count_chunk_rows(group), length), *kind.shape),
+                    fillvalue=-1 if name == TRIAL else kind._replace(shape=()).empty(1)[0],
                     track_times=False,
                     **STORAGE,
                 )
                 if name != TRIAL:
-                    column = rows.get_columns(table.name)[name]
+                    column = get_group_kind(group_name).columns[name]
                     data.attrs.update({"unit": column.unit, "meaning": column.meaning})
-            if "z_start" in table.kinds:
-                start = column_path(table.name, "z_start")
-                file[column_path(table.name, "first/z_start")] = file[start]
-        for name, values in constants.items():
+            if "z_start" in group:
+                start = column_path(group_name, "z_start")
+                file[column_path(group_name, "first/z_start")] = file[start]
+        for name, values in results.constants.items():
             file.create_dataset(name, data=values, track_times=False)
-        for name, figure in figures.items():
-            group = file.create_group(name)
-            group.attrs["panels"] = list(figure.panels)
-            group.attrs["trials"] = np.array(figure.trials, np.int64)
-            pictures = figure.pictures
-            chunks = (1, 1, *pictures.shape[2:])
-            group.create_dataset("pictures", data=pictures, chunks=chunks, **STORAGE)
+        for name, figure in results.figures.items():
+            panels = file.create_group(name)
+            panels.attrs["panels"] = list(figure.panels)
+            panels.attrs["trials"] = np.array(figure.trials, np.int64)
+            chunks = (1, 1, *figure.pictures.shape[2:])
+            panels.create_dataset("pictures", data=figure.pictures, chunks=chunks, **STORAGE)
         write_attributes_sum(file)
     return image.getvalue()
 
 
-def _make_empty_rows(name: str, kind: Kind, count: int) -> np.ndarray:
-    """Return the values of a column in rows that were not run."""
-    return np.full(count, -1, np.int64) if name == TRIAL else kind.empty(count)
+def _write_rows(file: h5py.File, name: str, group: GroupRows) -> None:
+    size = _count_chunk_rows(group)
+    step = BLOCK_CHUNKS * size
+    for low in np.unique(group[TRIAL] // step) * step:
+        part = slice(*np.searchsorted(group[TRIAL], [low, low + step]))
+        trials = group[TRIAL][part]
+        for column, values in group.read(list(group.kinds), part).items():
+            data = file[column_path(name, column)]
+            rows = np.full(
+                (min(step, len(data) - low), *data.shape[1:]), data.fillvalue, data.dtype
+            )
+            rows[trials - low] = values
+            for first in np.unique(trials // size) * size:
+                data[first : first + size] = rows[first - low : first - low + size]
+
+
+def _count_rows(group: GroupRows) -> int:
+    return 1 + int(group[TRIAL].max(initial=0))
+
+
+def _count_chunk_rows(group: GroupRows) -> int:
+    return max(1, CHUNK_BYTES // sum(kind.row_bytes for kind in group.kinds.values()))
+
+
+def _count_bytes(group: GroupRows) -> int:
+    """Return more bytes than the rows of a group take in the file."""
+    rows, trials = _count_rows(group), len(group[TRIAL])
+    chunks = -(-rows // _count_chunk_rows(group))
+    return sum(
+        # The trials, which gzip may make longer; the other rows; metadata.
+        trials * (size + size // 8 + 16) + rows * size // 64 + (1 << 13) + 256 * chunks
+        for size in (kind.row_bytes for kind in group.kinds.values())
+    )
 
 
 def _read_layout(file: h5py.File, attributes: Mapping[str, Any]) -> tuple[Layout, set[str]]:
@@ -264,33 +244,22 @@ def _read_layout(file: h5py.File, attributes: Mapping[str, Any]) -> tuple[Layout
     Raises ValueError or KeyError if a column is missing, or is not as the schema has it.
     """
     known = {
-        group: {TRIAL: "", **dict.fromkeys(rows.get_columns(group))}
+        column_path(group, name): (group, name, column)
         for group in attributes["groups"]
+        for name, column in get_group_kind(group).columns.items()
     }
-    figures = attributes["figures"]
-    paths = check_links(
-        file,
-        [
-            *columns.CONSTANTS_BY_NAME,
-            *(column_path(group, name) for group, names in known.items() for name in names),
-            *(path for name in figures for path in (name, f"{name}/pictures")),
-        ],
-    )
+    figures = [path for name in attributes["figures"] for path in (name, f"{name}/pictures")]
+    paths = check_links(file, [*CONSTANTS, *known, *figures])
     layout: Layout = {}
-    for group, names in known.items():
-        length = len(file[column_path(group, TRIAL)])
-        for name in names:
-            path = column_path(group, name)
-            if path in paths:
-                data = file[path]
-                if not isinstance(data, h5py.Dataset) or data.shape[:1] != (length,):
-                    raise ValueError(f"{path} has not {length:,} rows, as {TRIAL} has")
-                layout[group, name] = Kind(str(data.dtype), data.shape[1:])
-            elif name == TRIAL or rows.is_required(group, name):
-                raise ValueError(f"{path} is missing")
-        if layout.pop((group, TRIAL)) != TRIAL_KIND:
-            raise ValueError(f"{column_path(group, TRIAL)} is not {TRIAL_KIND}")
-    return rows.join_layouts({}, layout), paths
+    for path, (group, name, column) in known.items():
+        if path in paths:
+            data, length = file[path], len(file[column_path(group, TRIAL)])
+            if not isinstance(data, h5py.Dataset) or data.shape[:1] != (length,):
+                raise ValueError(f"{path} has not {length:,} rows, as {TRIAL} has")
+            layout[group, name] = Kind(str(data.dtype), data.shape[1:])
+        elif not column.optional:
+            raise ValueError(f"{path} is missing")
+    return join_layouts({}, layout), paths
 
 
 def _read_trials(file: h5py.File, group: str) -> np.ndarray:
@@ -299,17 +268,6 @@ def _read_trials(file: h5py.File, group: str) -> np.ndarray:
     if not np.array_equal(stored[trials], trials):
         raise ValueError(f"{column_path(group, TRIAL)} has a number that is not its row's")
     return trials
-
-
-def _read_array(data: h5py.Dataset, wanted: np.ndarray) -> np.ndarray:
-    """Return data[wanted] for rows (n,) int in any order; rows far from them are not read."""
-    ends = np.flatnonzero(np.abs(np.diff(wanted)) > GAP_ROWS) + 1
-    found = [data[:0]]
-    for piece in np.split(wanted, ends) if len(wanted) else []:
-        low, high = int(piece.min()), int(piece.max()) + 1
-        values = data[low:high]
-        found.append(values if np.all(np.diff(piece) == 1) else values[piece - low])
-    return np.concatenate(found)
 
 
 def _is_plain(file: h5py.File, path: str) -> bool:
@@ -333,7 +291,7 @@ def _sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
     said["/"].pop(ATTRIBUTE, None)
     for name in json.loads(said["/"]["figures"]):
         said[name] = _read_attributes(file[name])
-    for name in columns.CONSTANTS_BY_NAME.keys() & set(paths):
+    for name in CONSTANTS.keys() & set(paths):
         said[name] = [str(file[name].dtype), file[name][()].tolist()]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

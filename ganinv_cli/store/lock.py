@@ -17,26 +17,21 @@ def hold_lock(path: Path) -> Iterator[Path]:
     The kernel releases the lock however the process ends. It is beside the file because every
     process that writes the file must see it, also on another host of a shared folder. The empty
     file is never removed, because another process may just have opened it. Raises UsageError if
-    there is no such folder, ResultsError if another process holds the lock or the folder cannot be
-    written.
+    there is no such folder or it cannot be written, ResultsError if another process holds the lock.
     """
     check_parent_folder(path)
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
     with explain_write_errors(path):
         path = follow_link(path)
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ResultsError(
-            f"{path} is being written by another process; wait until it has ended, or name another "
-            "file with --out"
-        ) from error
-    except OSError as error:
-        raise ResultsError(
-            f"{path} cannot be written ({error.strerror}); name another file"
-        ) from error
+        lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ResultsError(
+                f"{path} is being written by another process; wait until it has ended, or name "
+                "another file with --out"
+            ) from error
     try:
         yield path
     finally:

@@ -22,9 +22,10 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, replace_file
+from ganinv_cli.store.columns import TRIAL
 from ganinv_cli.store.damage import explain_damage
-from ganinv_cli.store.provenance import check_names, decode_attributes
-from ganinv_cli.store.rows import TRIAL, Group, Kind, Layout, join_layouts
+from ganinv_cli.store.provenance import check_names, decode_attributes, encode_attributes
+from ganinv_cli.store.rows import Constants, Group, Kind, Layout, join_constants, join_layouts
 
 MARK = bytes.fromhex("d5a3c1874e0b92f66c18e7b03d5f2a99")  # random: begins each block
 _FRAME = struct.Struct("<16sQI")  # mark, bytes of the payload, their CRC-32
@@ -58,13 +59,12 @@ class Log:
         Raises ResultsError if it is not from ganinv, or cannot be read, or of a newer schema.
         """
         self.path = name_log(path)
-        self.attributes: dict[str, Any] = {}  # of the last block when it was opened, decoded
-        self.constants: dict[str, np.ndarray] = {}
+        self.attributes: dict[str, Any] = {}  # of the last block, decoded
+        self.constants: Constants = {}
         self.layout: Layout = {}
         self.damaged_places = 0  # between whole blocks
         self._end = 0  # of the last whole block
         self._pieces: dict[str, list[_Piece]] = {}
-        self._dtypes: dict[np.dtype, np.dtype] = {}  # each once in memory
         self._map: mmap.mmap | bytes = b""
         with explain_damage(self.path):
             with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
@@ -106,8 +106,8 @@ class Log:
 
     def append(
         self,
-        attributes: Mapping[str, int | str],
-        constants: Mapping[str, np.ndarray],
+        attributes: Mapping[str, Any],
+        constants: Constants,
         rows: Mapping[str, Group],
     ) -> None:
         """Append a block of rows; when this returns it is on the disk.
@@ -115,8 +115,8 @@ class Log:
         Raises OSError; then the log is as it was before.
         """
         header = {
-            "attributes": dict(attributes),
-            "constants": {name: [str(v.dtype), v.tolist()] for name, v in constants.items()},
+            "attributes": encode_attributes(attributes),
+            "constants": {name: v.tolist() for name, v in constants.items()},
             "rows": {
                 group: [
                     len(columns[TRIAL]),
@@ -131,6 +131,7 @@ class Log:
         else:  # whole or not at all, so that a file of this name is a log, or not ganinv's
             replace_file(self.path, block, durable=True)
         self._end += len(block)
+        self.attributes = dict(attributes)
         self._index_block(header)
 
     def _write(self, block: bytes) -> None:
@@ -164,19 +165,19 @@ class Log:
                 self._index_block(header)
                 self._release_memory()
             start = self._map.find(MARK, max(self._end, start + 1))
-        check_names("groups", self.groups)
+        check_names(self.groups)
         if self._map and not stored:
             raise ResultsError(f"{self.path} is no log of ganinv, or is damaged; move it away")
 
     def _index_block(self, header: Mapping[str, Any]) -> None:
         """Add the block that ends at the end of the last whole block."""
-        for name, (dtype, values) in header["constants"].items():
-            self.constants.setdefault(name, np.array(values, dtype))
+        if header["constants"].keys() - self.constants.keys():
+            self.constants = join_constants(self.constants, header["constants"])
         pieces = []
         for group, (rows, fields) in header["rows"].items():
-            dtype = np.dtype([(name, of, tuple(shape)) for name, of, shape in fields])
-            pieces.append((group, rows, self._dtypes.setdefault(dtype, dtype)))
-            self.layout = join_layouts(self.layout, _infer_layout(group, dtype))
+            dtype, layout = _read_fields(group, json.dumps(fields))
+            pieces.append((group, rows, dtype))
+            self.layout = join_layouts(self.layout, layout)
         start = self._end - sum(rows * dtype.itemsize for _, rows, dtype in pieces)
         for group, rows, dtype in pieces:
             known = self._pieces.setdefault(group, [])
@@ -200,9 +201,11 @@ class Log:
 
 
 @functools.lru_cache(maxsize=256)
-def _infer_layout(group: str, dtype: np.dtype) -> Layout:
-    fields = {name: dtype[name] for name in dtype.names or () if name != TRIAL}
-    return {(group, name): Kind(str(of.base), of.shape) for name, of in fields.items()}
+def _read_fields(group: str, fields: str) -> tuple[np.dtype, Layout]:
+    """Return the dtype of the rows of a group, once in memory, and the kinds of its columns."""
+    columns = [(name, dtype, tuple(shape)) for name, dtype, shape in json.loads(fields)]
+    kinds = {(group, name): Kind(str(np.dtype(of)), shape) for name, of, shape in columns}
+    return np.dtype(columns), kinds
 
 
 def _encode_block(header: Mapping[str, Any], arrays: Iterable[np.ndarray]) -> bytes:

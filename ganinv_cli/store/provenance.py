@@ -9,15 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.clipping import RULES
-from ganinv_cli.errors import ResultsError
-from ganinv_cli.settings.config import (
-    Config,
-    ConsistencyConfig,
-    InvertConfig,
-    NoiseSweepConfig,
-    RecoverConfig,
-)
+from ganinv_cli.settings import config
 from ganinv_cli.settings.load import check_stored_settings, name_setting
 from ganinv_cli.store.damage import DamagedError
 
@@ -37,18 +29,7 @@ _TYPES = {  # of the attributes; tables and lists are stored as JSON
     **dict.fromkeys(("groups", "figures"), list),
 }
 _OPTIONAL = {"precision", "generator"}
-_COMMANDS: Mapping[str, type[Config]] = {
-    "recover": RecoverConfig,
-    "noise-sweep": NoiseSweepConfig,
-    "consistency": ConsistencyConfig,
-    "invert": InvertConfig,
-}
-_CASE = r"image=\d{1,9}|(?!image=)[a-z]+=[A-Za-z0-9.+-]+"
-_RULE = "|".join(map(re.escape, RULES))
-_NAMES = {  # attribute -> the names that it may list; they name files, and stand in legends
-    "groups": re.compile(rf"|({_RULE})|({_CASE})(/({_RULE}))?(/certificate)?", re.ASCII),
-    "figures": re.compile(r"[A-Za-z0-9][A-Za-z0-9=.+-]{0,99}"),
-}
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
 
 
 @dataclass(frozen=True)
@@ -66,12 +47,10 @@ class Provenance:
     precision: str = "float32"  # of the gradients: float32 or mixed
     generator: Mapping[str, Any] | None = None  # how far it is known, see docs; None: not known
 
-    def to_attributes(
-        self, started: str, finished: str, groups: list[str], figures: list[str]
-    ) -> dict[str, int | str]:
-        """Return the attributes of "/" as they are stored."""
-        about = {"schema": SCHEMA_VERSION, **vars(self), "started": started, "finished": finished}
-        return encode_attributes(about | {"groups": groups, "figures": figures})
+    def to_attributes(self, started: str, finished: str = "") -> dict[str, Any]:
+        """Return the attributes of "/" of a file without groups and figures, as Python values."""
+        about = {"started": started, "finished": finished, "groups": [], "figures": []}
+        return {"schema": SCHEMA_VERSION, **vars(self), **about}
 
 
 def make_run_key(provenance: Provenance) -> str:
@@ -113,61 +92,39 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
                 raise TypeError(f"attribute {name} is of another type")
     for name in ("started", *(["finished"] if values["finished"] else [])):
         datetime.fromisoformat(values[name])
-    for name in _NAMES:
-        check_names(name, values[name])
+    check_names(values["groups"] + values["figures"])
     settings = values["config"] | values["identity"]
-    check_stored_settings(_COMMANDS.get(values["command"], Config), settings)
+    class_name = f"{values['command'].title().replace('-', '')}Config"  # such as NoiseSweepConfig
+    check_stored_settings(vars(config).get(class_name, config.Config), settings)
     for name in IMAGE_KEYS:  # earlier versions added no images to a file
         values["identity"].pop(name, None)
     return values
 
 
-def check_names(attribute: str, names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Raise ValueError if a name of a group or figure is none that ganinv gives."""
     for name in names:
-        if not _NAMES[attribute].fullmatch(name):
-            raise ValueError(f"attribute {attribute} has {name[:80]!r}, no name that ganinv gives")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name[:80]!r} is no name of a group or figure")
 
 
-def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]) -> None:
-    """Raise ResultsError if the stored attributes are of a run that this one cannot continue."""
-    if stored["command"] != provenance.command:
-        raise ResultsError(
-            f"{path} holds results of `ganinv {stored['command']}`, not of `ganinv "
-            f"{provenance.command}`; name another file with --out, or replace this one with "
-            "--overwrite"
-        )
-    here = decode_attributes(path, provenance.to_attributes(now(), "", [], []))
-    if differing := describe_differences(stored, here, "{} is {} in the file, and {} here"):
-        raise ResultsError(
-            f"{path} holds another run: {differing}. Name another file with --out, or replace this "
-            "one with --overwrite"
-        )
+def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the settings in which two runs differ, with both values as text.
 
-
-def describe_differences(there: Mapping[str, Any], here: Mapping[str, Any], clause: str) -> str:
-    """Return a clause for each setting in which two runs differ, by their decoded attributes.
-
-    `clause` has places for the setting and both values. Of another command or generator no
-    more is said.
+    The runs are given by their attributes. Of another command or generator no more is said.
     """
-    if there["command"] != here["command"]:
-        return clause.format("the command", there["command"], here["command"])
+    for key, name in (("command", "the command"), ("checkpoint_sha256", "the generator")):
+        if there[key] != here[key]:
+            return {name: [str(each[key])[:12] for each in (there, here)]}
     first, second = (
         {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
         for each in (there, here)
     )
-    hashes = [each["checkpoint_sha256"][:12] + "…" for each in (there, here)]
-    if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
-        return clause.format("the SHA-256 of the generator", *hashes)
-    return "; ".join(
-        clause.format(
-            name_setting(key.removesuffix("_sha256").replace("images", "image")),
-            *(_format_value(each.get(key)) for each in (first, second)),
-        )
+    return {
+        name_setting(key): [_format_value(each.get(key)) for each in (first, second)]
         for key in dict.fromkeys((*first, *second))
         if first.get(key) != second.get(key)
-    )
+    }
 
 
 def now() -> str:
@@ -181,12 +138,9 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{key}.")
         else:
-            yield prefix + key, value
+            yield prefix + key, list(value) if isinstance(value, tuple) else value
 
 
 def _format_value(value: Any) -> str:
-    if value in ("", [], None):
-        return "not set"
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return value if isinstance(value, str) else json.dumps(value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else f"{value}"
+    return text if value not in ("", [], None) else "not set"

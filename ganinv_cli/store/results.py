@@ -1,42 +1,36 @@
 """Read results: the finished file of a run, the log of a run that goes on, or both."""
 
 import glob
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, has_content, open_replacement
-from ganinv_cli.settings.names import image_number
-from ganinv_cli.store.damage import explain_damage
-from ganinv_cli.store.hdf5 import Figure, ResultsFile, write_results
+from ganinv_cli.settings.names import image_number, is_image_group
+from ganinv_cli.store.columns import TRIAL, is_trial_group
+from ganinv_cli.store.hdf5 import Figure, NamedImage, Results, ResultsFile, write_results
 from ganinv_cli.store.log import Log, name_log
-from ganinv_cli.store.provenance import RUN_KEYS
-from ganinv_cli.store.rows import TRIAL, Group, GroupRows, Source, is_trial_group, join_layouts
+from ganinv_cli.store.provenance import find_differences
+from ganinv_cli.store.rows import (
+    Constants,
+    Group,
+    GroupRows,
+    Layout,
+    Source,
+    join_constants,
+    join_layouts,
+)
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
 
-class NamedImage(NamedTuple):
-    """An image of a results file."""
+class SaveError(ResultsError):
+    """The results could not be written; what was committed before is safe."""
 
-    number: int  # in the file
-    name: str  # in the file, or in a command, which may name the same image twice
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything that a run has committed."""
-
-    attributes: dict[str, Any]  # of "/"; config, identity and versions as values
-    groups: dict[str, Group]  # sorted by trial; only the trials that were run
-    constants: dict[str, np.ndarray]
-    figures: dict[str, Figure]
-    complete: bool  # whether the run has finished, and no later run added trials
-    selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
+    exit_code = 1
 
 
 class RunFiles(NamedTuple):
@@ -46,21 +40,10 @@ class RunFiles(NamedTuple):
     log: Log  # empty if there is none
 
     @property
-    def sources(self) -> list[ResultsFile | Log]:
-        """The files that have rows; of a trial in both, the first one's row counts."""
-        return [
-            *([self.finished] if self.finished else []),
-            *([self.log] if self.log.groups else []),
-        ]
-
-    @property
-    def newest_attributes(self) -> dict[str, Any]:
-        """The attributes that the last command of the run has written."""
-        return self.sources[-1].attributes
-
-    def read_figures(self) -> dict[str, Figure]:
-        """Return the figures by name."""
-        return self.finished.read_figures() if self.finished else {}
+    def sources(self) -> list[Source]:
+        """The files that have rows, the newest last; of a trial in both, the first row counts."""
+        files = (self.finished, self.log if self.log.groups else None)
+        return [file for file in files if file is not None]
 
 
 def read_results(path: Path) -> Results:
@@ -73,13 +56,12 @@ def read_results(path: Path) -> Results:
     files = open_files(path)
     if not files.sources:
         raise ResultsError(f"{path}: there are no results; name a file that a run has written")
-    groups, figures = join_groups(files.sources), files.read_figures()
-    extended = any(files.log in rows.list_sources() for rows in groups.values())
-    complete = files.finished is not None and not extended
-    attributes = files.sources[0].attributes if complete else files.newest_attributes
-    about = attributes | {"groups": list(groups), "figures": list(figures)}
-    constants = {name: v for file in files.sources for name, v in file.constants.items()}
-    return Results(about, dict(groups), constants, figures, complete)
+    groups = join_groups(files.sources)
+    results = join_results(files.sources, groups, files.sources[-1].attributes)
+    counted = [source for rows in groups.values() for source in rows.list_sources()]
+    if files.finished is None or files.log in counted:
+        return results
+    return replace(results, attributes=files.finished.attributes, complete=True)
 
 
 def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
@@ -92,18 +74,14 @@ def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
     groups = {
         name: group
         for name, group in results.groups.items()
-        if not name.startswith("image=") or image_number(name) in numbers
+        if not is_image_group(name.partition("/")[0]) or image_number(name) in numbers
     }
     share = _count_trials(groups) / max(1, _count_trials(results.groups))
     spent = {
         name: value * share for name, value in results.constants.items() if name == SHARED_GRADIENTS
     }
     return replace(
-        results,
-        attributes=results.attributes | {"groups": list(groups)},
-        groups=groups,
-        constants=results.constants | spent,
-        selection=tuple(images),
+        results, groups=groups, constants=results.constants | spent, selection=tuple(images)
     )
 
 
@@ -117,38 +95,76 @@ def open_files(path: Path) -> RunFiles:
         )
     log = Log(path)  # first: if the run finishes meanwhile, the finished file has its rows
     files = RunFiles(ResultsFile(path) if has_content(path) else None, log)
-    if len(files.sources) == 2:
-        with explain_damage(log.path):
-            join_layouts(files.sources[0].layout, log.layout)
-        if any(files.sources[0].attributes[name] != log.attributes[name] for name in RUN_KEYS):
-            raise ResultsError(f"{log.path} is of another run than {path}; move it away")
     if log.damaged_places:  # images without their own row are not known
-        known = {name for file in files.sources for name in file.groups}
-        images = {name.partition("/")[0] for name in log.groups if name.startswith("image=")}
-        log.drop_groups(n for n in log.groups if n.partition("/")[0] in images - known)
+        known = {name for source in files.sources for name in source.groups}
+        cases = {name: name.partition("/")[0] for name in log.groups}
+        log.drop_groups(
+            n for n, case in cases.items() if is_image_group(case) and case not in known
+        )
     return files
 
 
+def join_sources(sources: Sequence[Source]) -> tuple[Layout, Constants]:
+    """Return the columns and constants of files. Raises ResultsError if they are not of one run."""
+    layout: Layout = {}
+    constants: Constants = {}
+    for source in sources:
+        try:
+            if differing := find_differences(sources[0].attributes, source.attributes):
+                raise ValueError(f"it differs in {', '.join(differing)}")
+            layout = join_layouts(layout, source.layout)
+            constants = join_constants(constants, source.constants)
+        except ValueError as error:
+            raise ResultsError(
+                f"{source.path} is of another run than {sources[0].path}: {error}; name files of "
+                "one run, or move it away"
+            ) from error
+    return layout, constants
+
+
 def join_groups(sources: Sequence[Source]) -> dict[str, GroupRows]:
-    """Return the rows of all groups by name; of a trial that several files have, the first."""
+    """Return the rows of all groups by name; of a trial in several files, the first row counts."""
     names = dict.fromkeys(name for source in sources for name in source.groups)
     return {name: GroupRows(name, sources) for name in names}
 
 
-def replace_results(
-    path: Path,
-    groups: Mapping[str, GroupRows],
-    attributes: Mapping[str, int | str],
-    constants: Mapping[str, np.ndarray],
-    figures: Mapping[str, Figure],
-) -> None:
+def join_results(
+    sources: Sequence[Source], groups: Mapping[str, GroupRows], attributes: Mapping[str, Any]
+) -> Results:
+    """Return what files have together; of several figures, the one with the lowest trials.
+
+    Raises ResultsError if the files are not of one run.
+    """
+    constants = join_sources(sources)[1]
+    figures: dict[str, Figure] = {}
+    for source in sources:
+        found = source.read_figures() if isinstance(source, ResultsFile) else {}
+        for name, figure in found.items():
+            figures[name] = min(figures.get(name, figure), figure, key=lambda each: each.trials)
+    return Results(dict(attributes), groups, constants, figures, complete=False)
+
+
+def replace_results(path: Path, results: Results) -> None:
     """Write a finished file in place of the files of a run; the caller holds its lock.
 
-    Raises OSError; then all files are as they were.
+    Raises SaveError; then all files are as they were.
     """
-    with open_replacement(path, durable=True) as aside:
-        write_results(aside, groups, attributes, constants, figures)
-    remove_log(path)  # last: the finished file, which has its rows, is on the disk
+    with explain_save_errors(path):
+        with open_replacement(path, durable=True) as aside:
+            write_results(aside, results)
+        remove_log(path)  # last: the finished file, which has its rows, is on the disk
+
+
+@contextmanager
+def explain_save_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into a SaveError."""
+    try:
+        yield
+    except OSError as error:
+        raise SaveError(
+            f"{path} could not be written ({error.strerror or error}); all trials that were "
+            "committed are saved; free space or allow writing, and run the same command to go on"
+        ) from error
 
 
 def remove_log(path: Path) -> None:

@@ -1,16 +1,13 @@
 """Rows of a group: checks that they fit the schema and one another, and rows of several files."""
 
-import functools
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.store import columns
-from ganinv_cli.store.columns import Column, GroupKind
+from ganinv_cli.store.columns import CONSTANTS, TRIAL, column_path, get_group_kind
 
-TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 CACHE_BYTES = 1 << 16  # larger columns are not cached
 
 Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row per trial
@@ -32,15 +29,16 @@ class Kind(NamedTuple):
         return np.full((rows, *self.shape), fill, self.dtype)
 
 
-TRIAL_KIND = Kind("int64", ())
-Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind; without "trial"
+Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind
+Constants = dict[str, np.ndarray]
 
 
 class Source(Protocol):
     """A finished file, or the log of a run."""
 
+    path: Path
     attributes: dict[str, Any]  # of "/", decoded
-    constants: dict[str, np.ndarray]
+    constants: Constants
     layout: Layout
 
     @property
@@ -54,69 +52,22 @@ class Source(Protocol):
         ...
 
 
-@functools.cache
-def get_group_kind(group: str) -> GroupKind:
-    """Return the kind of a group by its path; "" is the root."""
-    return next(kind for kind in columns.GROUP_KINDS if kind.matches(group))
-
-
-def get_columns(group: str) -> Mapping[str, Column]:
-    """Return the columns a group may have, by their paths inside it; "" is the root."""
-    return get_group_kind(group).columns_by_name
-
-
-def is_trial_group(group: str) -> bool:
-    """Return whether a group's rows are trials."""
-    return get_group_kind(group).holds_trials
-
-
-def is_required(group: str, name: str) -> bool:
-    """Return whether a group has this column in every file."""
-    known_z = is_trial_group(group) and not group.startswith("image=")
-    return not get_columns(group)[name].optional or (
-        known_z and name in ("z_error", "first/z_error")
-    )
-
-
-def get_enclosing_group(group: str) -> str:
-    """Return the group that a group lies in: `a=1` for `a=1/none`, "" for `none`."""
-    return group.rpartition("/")[0]
-
-
-def column_path(group: str, name: str) -> str:
-    """Return the HDF5 path of a column."""
-    return f"{group}/{name}" if group else name
-
-
 def conform_rows(group: str, rows: Group) -> dict[str, np.ndarray]:
-    """Return the rows in the dtypes of the schema. Raises ValueError if they do not fit it."""
-    known, count = get_columns(group), len(rows[TRIAL])
-    fitted = {TRIAL: np.asarray(rows[TRIAL], np.int64)}
-    for name in rows.keys() - {TRIAL}:
-        values, column = np.asarray(rows[name]), known[name]
-        if values.ndim != 1 + len(column.shape) or len(values) != count:
-            raise ValueError(f"{name} has shape {values.shape} for {count} trials")
-        fitted[name] = values if column.dtype == "float" else values.astype(column.dtype)
+    """Return the rows in the dtypes of the schema. Raises ValueError if the columns differ."""
+    known = get_group_kind(group).columns
+    fitted = {name: _to_dtype(rows[name], known[name].dtype) for name in (TRIAL, *rows)}
+    if len({len(values) for values in fitted.values()}) > 1:
+        raise ValueError(f"the columns of {group or '/'} have different lengths")
     return fitted
 
 
-def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
-    """Return a constant in the dtype of the schema. Raises ValueError if it does not fit it."""
-    column = columns.CONSTANTS_BY_NAME[name]
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"{name} is {values.dtype}, and should be {column.dtype}")
-    if values.ndim != len(column.shape):
-        raise ValueError(f"{name} has shape {values.shape}, and should have {column.shape}")
-    return values.astype(column.dtype)
+def _to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
+    return np.asarray(values, None if dtype == "float" else dtype)
 
 
 def infer_layout(group: str, rows: Group) -> Layout:
     """Return the kinds of the columns of some rows."""
-    return {
-        (group, name): Kind(str(values.dtype), values.shape[1:])
-        for name, values in rows.items()
-        if name != TRIAL
-    }
+    return {(group, name): Kind(str(v.dtype), v.shape[1:]) for name, v in rows.items()}
 
 
 def join_layouts(known: Layout, new: Layout) -> Layout:
@@ -124,20 +75,29 @@ def join_layouts(known: Layout, new: Layout) -> Layout:
     for key in new.keys() & known.keys():
         if known[key] != new[key]:
             raise ValueError(f"{column_path(*key)} was {known[key]} before, and now is {new[key]}")
-    if not new.keys() - known.keys():
+    if new.keys() <= known.keys():
         return known
     sizes: dict[str, int] = {}  # symbol of the schema -> its size in this run
     for (group, name), kind in (known | new).items():
-        path, column = column_path(group, name), get_columns(group)[name]
+        path, column = column_path(group, name), get_group_kind(group).columns[name]
         dtypes = ("float32", "float64") if column.dtype == "float" else (column.dtype,)
-        if np.dtype(kind.dtype) not in map(np.dtype, dtypes) or len(kind.shape) != len(
-            column.shape
-        ):
+        fits = np.dtype(kind.dtype) in map(np.dtype, dtypes)
+        if not fits or len(kind.shape) != len(column.shape):
             raise ValueError(f"{path} is {kind}, and should be {column.dtype} {column.shape}")
         for symbol, size in zip(column.shape, kind.shape, strict=True):
             if sizes.setdefault(symbol, size) != size:
                 raise ValueError(f"{path}: {symbol} is {size}, not {sizes[symbol]}")
     return known | new
+
+
+def join_constants(known: Constants, new: Mapping[str, Any]) -> Constants:
+    """Return both joined, in the dtypes of the schema. Raises ValueError if a value differs."""
+    joined = dict(known)
+    for name, value in new.items():
+        array = _to_dtype(value, CONSTANTS[name].dtype)
+        if not np.array_equal(joined.setdefault(name, array), array, equal_nan=True):
+            raise ValueError(f"{name} is not what it was before")
+    return joined
 
 
 def join_rows(pieces: Sequence[Group]) -> dict[str, np.ndarray]:
@@ -148,7 +108,7 @@ def join_rows(pieces: Sequence[Group]) -> dict[str, np.ndarray]:
         name: np.concatenate([p.get(name, kind.empty(len(p[TRIAL]))) for p in pieces])[first]
         for name, kind in kinds.items()
     }
-    return {TRIAL: trial, **rows}
+    return rows | {TRIAL: trial}
 
 
 class GroupRows(Mapping[str, np.ndarray]):
@@ -161,28 +121,29 @@ class GroupRows(Mapping[str, np.ndarray]):
         self._name = name
         self._sources = [source for source in sources if name in source.groups]
         found = [source.list_trials(name) for source in self._sources]
-        self._trials, first = np.unique(np.concatenate(found), return_index=True)
+        trials, first = np.unique(np.concatenate(found), return_index=True)
         lengths = [len(trials) for trials in found]
         self._rows = np.concatenate([np.arange(length) for length in lengths])[first]
         self._numbers = np.repeat(np.arange(len(found), dtype=np.uint16), lengths)[first]
+        self.repeated = sum(lengths) - len(trials)  # rows that do not count
         self.kinds: dict[str, Kind] = {}
-        for source in reversed(self._sources):
+        for source in self._sources:
             self.kinds |= {of: kind for (group, of), kind in source.layout.items() if group == name}
-        self._cache: dict[str, np.ndarray] = {}
+        self._cache: dict[str, np.ndarray] = {TRIAL: trials}
 
     def __iter__(self) -> Iterator[str]:
-        return itertools.chain([TRIAL], self.kinds)
+        return iter(self.kinds)
 
     def __len__(self) -> int:
-        return 1 + len(self.kinds)
+        return len(self.kinds)
 
     def __contains__(self, name: object) -> bool:
-        return name == TRIAL or name in self.kinds
+        return name in self.kinds
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self._cache:
             return self._cache[name]
-        values = self.take(name, slice(None))
+        values = self.read([name], slice(None))[name]
         if values.nbytes <= CACHE_BYTES:
             self._cache[name] = values
         return values
@@ -190,10 +151,6 @@ class GroupRows(Mapping[str, np.ndarray]):
     def list_sources(self) -> list[Source]:
         """Return the files that have any of the rows that count."""
         return [self._sources[number] for number in np.unique(self._numbers)]
-
-    def take(self, name: str, rows: slice | np.ndarray) -> np.ndarray:
-        """Return a column's values in some rows, by index."""
-        return self._trials[rows] if name == TRIAL else self.read([name], rows)[name]
 
     def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         """Return columns in some rows, by index."""
@@ -212,7 +169,7 @@ class GroupRows(Mapping[str, np.ndarray]):
 
 def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
     """Return a column's values in some rows, by index; other rows are not loaded from files."""
-    return group.take(name, rows) if isinstance(group, GroupRows) else group[name][rows]
+    return group.read([name], rows)[name] if isinstance(group, GroupRows) else group[name][rows]
 
 
 def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:

@@ -9,43 +9,31 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import lock
+from ganinv_cli.store.columns import TRIAL
 from ganinv_cli.store.damage import DamagedError
-from ganinv_cli.store.hdf5 import Figure, ResultsFile
-from ganinv_cli.store.log import Log
-from ganinv_cli.store.provenance import (
-    Provenance,
-    check_same_run,
-    make_run_key,
-    now,
-)
+from ganinv_cli.store.hdf5 import Figure
+from ganinv_cli.store.provenance import Provenance, find_differences, make_run_key, now
 from ganinv_cli.store.results import (
     RunFiles,
+    explain_save_errors,
     join_groups,
+    join_results,
+    join_sources,
     name_snapshot,
     open_files,
     remove_log,
     replace_results,
 )
 from ganinv_cli.store.rows import (
-    TRIAL,
     Group,
     GroupRows,
-    Layout,
-    conform_constant,
     conform_rows,
     infer_layout,
-    is_trial_group,
+    join_constants,
     join_layouts,
 )
-
-
-class SaveError(ResultsError):
-    """The results could not be written; what was committed before is safe."""
-
-    exit_code = 1
 
 
 @contextmanager
@@ -62,17 +50,21 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
             remove_log(path)
         files = open_files(path)
         for source in files.sources:
-            check_same_run(path, provenance, source.attributes)
+            if differing := find_differences(source.attributes, vars(provenance)):
+                values = [
+                    f"{n} is {v[0]} in the file, and {v[1]} here" for n, v in differing.items()
+                ]
+                raise ResultsError(
+                    f"{path} holds another run: {'; '.join(values)}. Name another file with --out, "
+                    "or replace this one with --overwrite"
+                )
         yield Run(path, provenance, files)
 
 
 def check_replaceable(path: Path) -> None:
     """Raise ResultsError if a file of a run is not from ganinv; a damaged file may be replaced."""
     with suppress(DamagedError):
-        Log(path)
-    with suppress(DamagedError):
-        if has_content(path):
-            ResultsFile(path)
+        open_files(path)
 
 
 class Run:
@@ -82,14 +74,10 @@ class Run:
         self.path = path
         self.notes: list[str] = []  # sentences on what is damaged, which counts as not committed
         self._provenance, self._files = provenance, files
-        self._layout: Layout = {}
-        self._constants: dict[str, np.ndarray] = {}
+        self._layout, self._constants = join_sources(files.sources)
         self._committed: dict[str, np.ndarray] = {}  # group -> bool (trials,)
-        self._start_time = now()
-        for source in reversed(files.sources):
-            self._start_time = source.attributes["started"]
-            self._layout = self._layout | source.layout
-            self._constants = self._constants | source.constants
+        self._start_time = files.sources[0].attributes["started"] if files.sources else now()
+        for source in files.sources:
             for group in source.groups:
                 self._mark_committed(group, source.list_trials(group))
         if count := files.log.damaged_places:
@@ -145,25 +133,26 @@ class Run:
         ValueError if the rows do not fit the schema, ResultsError if they do not fit earlier ones.
         """
         batch = {}
-        layout, known = self._layout, self._constants
-        for group, columns in rows.items():
-            whole = conform_rows(group, columns)
-            with self._explain_misfit():
-                layout = join_layouts(layout, infer_layout(group, whole))
-            missing = self.is_missing(group, whole[TRIAL])
+        layout = self._layout
+        whole = {group: conform_rows(group, columns) for group, columns in rows.items()}
+        try:
+            for group, columns in whole.items():
+                layout = join_layouts(layout, infer_layout(group, columns))
+            known = join_constants(self._constants, constants or {})
+        except ValueError as error:
+            raise ResultsError(
+                f"{self.path} does not fit its own config ({error}); restore a copy, give another "
+                "--out, or --overwrite to start again"
+            ) from error
+        for group, columns in whole.items():
+            missing = self.is_missing(group, columns[TRIAL])
             if missing.any():
-                batch[group] = {name: values[missing] for name, values in whole.items()}
-        for name, values in (constants or {}).items():
-            value = conform_constant(name, np.asarray(values))
-            with self._explain_misfit():
-                if not np.array_equal(known.setdefault(name, value), value, equal_nan=True):
-                    raise ValueError(f"{name} is not what it was before")
+                batch[group] = {name: values[missing] for name, values in columns.items()}
         if not batch:
             return
-        attributes = self._provenance.to_attributes(self._start_time, "", [], [])
-        with self._explain_write_errors():
-            self._files.log.append(attributes, known, batch)
-        self._layout = layout
+        with explain_save_errors(self.path):
+            self._files.log.append(self._provenance.to_attributes(self._start_time), known, batch)
+        self._layout, self._constants = layout, known
         for group, columns in batch.items():
             self._mark_committed(group, columns[TRIAL])
 
@@ -176,13 +165,11 @@ class Run:
         if self._files.finished and not (self._files.log.groups or self.notes or figures):
             remove_log(self.path)  # with the snapshots
             return
-        groups = join_groups(self._files.sources)
-        whole = self._files.read_figures() | dict(figures or {})
-        attributes = self._provenance.to_attributes(
-            self._start_time, now(), list(groups), list(whole)
-        )
-        with self._explain_write_errors():
-            replace_results(self.path, groups, attributes, self._constants, whole)
+        attributes = self._provenance.to_attributes(self._start_time, now())
+        sources = self._files.sources
+        results = join_results(sources, join_groups(sources), attributes)
+        results = replace(results, figures=results.figures | dict(figures or {}))
+        replace_results(self.path, results)
         self._files = open_files(self.path)
         self.notes.clear()
 
@@ -195,24 +182,3 @@ class Run:
             self._committed[group] = np.zeros(max(size, 2 * len(known)), bool)
             self._committed[group][: len(known)] = known
         self._committed[group][trials] = True
-
-    @contextmanager
-    def _explain_misfit(self) -> Iterator[None]:
-        try:
-            yield
-        except ValueError as error:
-            raise ResultsError(
-                f"{self.path} does not fit its own config ({error}); restore a copy, give another "
-                "--out, or --overwrite to start again"
-            ) from error
-
-    @contextmanager
-    def _explain_write_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            saved = sum(int(v.sum()) for g, v in self._committed.items() if is_trial_group(g))
-            raise SaveError(
-                f"{self.path} could not be written ({error.strerror or error}); {saved:,} trials "
-                "are saved; free space or allow writing, and run the same command to go on"
-            ) from error

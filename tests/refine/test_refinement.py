@@ -61,22 +61,6 @@ def test_a_rule_with_bounds_keeps_z_inside(generator, last_digits):
     assert np.abs(last_digits(near[0], elsewhere[0], "none").z).max() > 1.1
 
 
-def test_an_image_in_float32_has_no_more_digits_and_that_is_said(generator, last_digits):
-    true, near = _trials(1)
-    polished = last_digits(near[0], generator.render(true, 1)[0], "none")
-    assert polished.outcome is Outcome.stalled
-    assert EXACT_EPSILON < np.mean((polished.z - true[0]) ** 2) < 1e-12
-
-
-def test_z_that_is_no_number_stays_none(generator, last_digits):
-    true, _ = _trials(1)
-    z = true[0].copy()
-    z[2] = np.nan
-    polished = last_digits(z, generator.render(true, 1, "float64")[0], "none")
-    assert polished.outcome is Outcome.non_finite
-    assert np.isnan(polished.image_loss)
-
-
 def _bowl(z):
     return Point(z, float(z @ z), 2 * z)
 

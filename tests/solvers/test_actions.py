@@ -12,7 +12,7 @@ from small import (
     targets_at,
 )
 
-from ganinv_cli.clipping import ACTION_KINDS, RULES
+from ganinv_cli.clipping import RULES
 from ganinv_cli.loop.trial import Target
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.names import SOLVERS
@@ -30,11 +30,6 @@ def solver(request):
 @pytest.fixture(scope="module")
 def generator():
     return make_simple(Uniform())
-
-
-def test_each_kind_of_rule_has_a_column():
-    assert {len(rule.kinds) for rule in RULES.values()} == {ACTION_KINDS}
-    assert not any(RULES["none"].kinds)
 
 
 def test_a_component_at_a_bound_is_redrawn_and_one_beyond_is_changed_by_every_kind():
@@ -65,15 +60,3 @@ def test_every_rule_but_none_acts_where_the_true_z_is_outside(generator, solver)
         assert (trial.best.actions > 0) == (job.rule in ACTING)
         assert trial.best.actions <= trial.best.gradients + 1
         assert trial.best.actions >= trial.best.redraws
-
-
-@pytest.mark.parametrize("rule", ACTING)
-def test_clamping_a_given_start_is_an_action(generator, solver, rule):
-    def make_targets(jobs):
-        given = targets_at(generator, 0.1)(jobs)
-        return [each._replace(first_start=np.full_like(each.z_true, 3.0)) for each in given]
-
-    end = make_limits(budget=1, restarts=0)
-    done = solve_jobs(generator, solver, jobs_of([rule], 2), end=end, supply=make_targets)
-    for trial in done.values():
-        assert trial.best.actions >= (not RULES[rule].redrawing)

@@ -39,20 +39,6 @@ def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(generator,
         assert measure_z_error(trial) <= trial.best.bound <= tolerance
 
 
-def test_where_float32_can_come_no_nearer_a_start_has_converged(tmp_path):
-    """The least eigenvalue requires an image loss below rounding."""
-    hard = make_generator(builders.make_hard_checkpoint(tmp_path))
-    done = solve_jobs(hard, LBFGS, JOBS, end=make_limits(tolerance=1e-8), batch_size=24)
-    bounds = []
-    for trial in done.values():
-        assert trial.outcome is Outcome.converged
-        assert measure_z_error(trial) <= trial.best.bound
-        found = [end for end in trial.start_results if end.image_loss < 1e-8]
-        assert len(found) == 1  # no other start was spent on a z that was right
-        bounds.append(trial.best.bound)
-    assert max(bounds) > 1e-8  # and the bound says so
-
-
 def test_it_says_nothing_of_the_true_z(generator):
     def elsewhere(jobs):
         sought = clean_targets(generator)(jobs)

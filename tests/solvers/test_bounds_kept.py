@@ -61,28 +61,3 @@ def test_a_right_z_that_rounding_puts_outside_is_held_and_not_redrawn(prior):
     assert {trial.outcome for trial in done.values()} == {Outcome.converged}
     assert max(measure_z_error(trial) for trial in done.values()) < 1e-8
     assert not any(trial.best.redraws for trial in done.values())
-
-
-@pytest.mark.parametrize("prior", PRIORS, ids=str)
-def test_without_a_rule_z_may_end_outside(solver, prior):
-    generator = make_simple(prior)
-    done = solve_jobs(generator, solver, jobs_of(["none"]), supply=targets_at(generator, OUTSIDE))
-    for trial in done.values():
-        assert trial.outcome is Outcome.converged
-        assert measure_z_error(trial) < 1e-6
-        assert not (is_inside(trial.best.z, prior) or trial.best.outside)
-
-
-@pytest.mark.parametrize("rule", BOUNDED)
-def test_a_first_start_outside_is_brought_inside(solver, rule):
-    generator = make_simple(Uniform())
-
-    def make_targets(jobs):
-        given = targets_at(generator, OUTSIDE)(jobs)
-        return [each._replace(first_start=each.z_true) for each in given]  # it makes the image
-
-    end = make_limits(budget=200, restarts=0)
-    done = solve_jobs(generator, solver, jobs_of([rule]), end=end, supply=make_targets)
-    for trial in done.values():
-        assert trial.outcome is not Outcome.converged
-        assert is_inside(trial.best.z, Uniform())

@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 from small import (
     jobs_of,
-    make_limits,
     measure_z_error,
     solve_jobs,
 )
@@ -55,12 +54,6 @@ def lbfgs(request):
     return make_solver("lbfgs", request.param)
 
 
-def test_the_others_are_as_without_any_low_precision_row(problem, z):
-    mixed, alone = problem.evaluate(z, tf.constant(LOW)), problem.evaluate(z)
-    for found, expected in zip(mixed, alone, strict=True):
-        np.testing.assert_allclose(found[~LOW], expected[~LOW], rtol=1e-4, atol=1e-4)
-
-
 def test_low_precision_rows_equal_those_of_bfloat16(problem, z):
     mixed, fine = problem.evaluate(z, tf.constant(LOW)), problem.evaluate(z)
     images = problem.generator(z, tf.bfloat16)
@@ -101,20 +94,3 @@ def test_a_run_that_begins_in_bfloat16_ends_in_float32(generator, lbfgs, endings
     for trial in done.values():
         assert measure_z_error(trial) < 1e-6
         assert trial.gradients == int(trial.gradients)
-
-
-def test_only_a_mixed_run_begins_in_bfloat16(generator, lbfgs, endings):
-    short = make_limits(budget=2, restarts=0)
-    solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=True)
-    solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=False)
-    assert endings == [(Outcome.budget, True)] * 4 + [(Outcome.budget, False)] * 4
-
-
-def test_a_loss_that_bfloat16_cannot_reach_keeps_no_row_in_bfloat16(generator, endings):
-    """A generator of many pixels rounds to more than `fine`."""
-    lbfgs = make_solver("lbfgs", {"memory": 10, "fine": 1e-12})
-    done = solve_jobs(
-        generator, lbfgs, JOBS, end=make_limits(restarts=0), batch_size=12, mixed=True
-    )
-    assert set(endings) == {(Outcome.converged, False)}
-    assert max(measure_z_error(trial) for trial in done.values()) < 1e-6

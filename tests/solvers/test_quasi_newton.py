@@ -74,14 +74,6 @@ def test_the_step_is_the_least_of_the_model_in_the_box(metric, pairs):
     assert (abs(clipped - step).max(1) > 1e-3).sum() > ROWS / 2  # more than a projection
 
 
-def test_a_row_that_does_not_clamp_keeps_its_step(metric, pairs):
-    clamps = np.arange(ROWS) % 3 == 0
-    newton, step = _bent(metric, pairs, clamps)
-    assert step[~clamps].tobytes() == newton[~clamps].tobytes()
-    _, all_bent = _bent(metric, pairs, [True] * ROWS)
-    np.testing.assert_allclose(step[clamps], all_bent[clamps], atol=1e-12)
-
-
 def test_a_large_z_is_projected_instead(metric, pairs, monkeypatch):
     monkeypatch.setattr(quasi_newton, "MAX_SQUARE_LATENT", LATENT - 1)
     clamps = np.arange(ROWS) % 3 == 0
@@ -133,14 +125,6 @@ def test_it_is_the_two_loop_recursion(memory):
         scale = s[-1] @ y[-1] / (y[-1] @ metric @ y[-1])
         expected = _two_loops(s, y, scale, metric, gradient[row])
         np.testing.assert_allclose(product[row], expected, rtol=1e-9)
-
-
-def test_without_pairs_it_is_the_metric():
-    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
-    metric = np.diag(np.arange(1.0, LATENT + 1))
-    gradient = np.ones((1, LATENT))
-    np.testing.assert_allclose(_times(kept, gradient, metric[None]), gradient @ metric)
-    np.testing.assert_allclose(_times(kept, gradient, None), gradient)
 
 
 def test_a_pair_without_curvature_is_not_remembered():

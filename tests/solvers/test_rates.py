@@ -7,23 +7,17 @@ import tensorflow as tf
 from small import make_limits, solve_jobs
 
 from ganinv_cli import jacobian
-from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.jacobian import POINTS, find_spectrum
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.layers import Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers import make_solver
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return builders.make_checkpoint(tmp_path_factory.mktemp("rates"))
-
-
-@pytest.fixture(scope="module")
-def generator(checkpoint):
-    return make_generator(checkpoint)
+def generator(tmp_path_factory):
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("rates")))
 
 
 @pytest.fixture(scope="module")
@@ -59,43 +53,17 @@ def test_a_rate_is_on_the_mean_and_a_learning_rate_on_the_sum(generator):
     assert make_solver("gd", {}) == make_solver("gd", {"rate": 1.0})
 
 
-def test_with_a_mask_the_mean_is_over_the_pixels_that_count(generator):
-    mask = _upper_mask(generator)
-    values = int(mask.sum()) * generator.image_shape[2]
-    on_the_sum = _descend(generator, mask, learning_rate=0.5 / values)
-    np.testing.assert_allclose(_descend(generator, mask, rate=0.5), on_the_sum, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"rate": 0.0}, "rate = 0.0 is not above 0"),
-        ({"rate": 1.0, "learning_rate": 1e-4}, "has both rate (on the mean"),
-        ({"rate": "fast"}, "rate = 'fast' should be a number, or \"stable\""),
-        ({"rate": True}, "rate = true should be a number, e.g. 1.0"),
-        ({"rate": float("inf")}, "rate = inf should be a number"),
-        ({"learning_rate": "stable"}, "learning_rate = 'stable' should be a number"),
-        ({"learning_rate": -1}, "learning_rate = -1 is not above 0"),
-    ],
-)
-def test_a_rate_that_cannot_be_is_refused(settings, words):
-    with pytest.raises(ConfigError) as error:
-        make_solver("gd", settings)
-    assert words in str(error.value)
+def test_a_rate_that_cannot_be_is_refused():
+    with pytest.raises(ConfigError, match="has both rate"):
+        make_solver("gd", {"rate": 1.0, "learning_rate": 1e-4})
+    with pytest.raises(ConfigError, match="rate = 'fast' should be a number, or \"stable\""):
+        make_solver("gd", {"rate": "fast"})
 
 
 def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator, jacobians):
     largest = np.linalg.svd(jacobians, compute_uv=False).max() ** 2 / jacobians.shape[1]
     stable = make_solver("gd", {"rate": "stable"}).resolve(generator)
     assert stable == make_solver("gd", {"rate": float(f"{1 / (2 * largest):.3g}")})
-
-
-def test_a_stable_rate_counts_the_pixels_of_the_mask(generator, jacobians):
-    mask = _upper_mask(generator)
-    part = jacobians[:, : jacobians.shape[1] // 4]
-    largest = np.linalg.svd(part, compute_uv=False).max() ** 2 / part.shape[1]
-    stable = make_solver("gd", {"rate": "stable"}).resolve(generator, mask)
-    assert stable.rate == float(f"{1 / (2 * largest):.3g}")
 
 
 def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkeypatch):
@@ -108,16 +76,3 @@ def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkey
     for one, other in zip(first, second, strict=True):
         assert one.tobytes() == other.tobytes()
     assert (masked.eigenvalues != first.eigenvalues).any()
-
-
-def test_a_generator_whose_images_never_change_has_no_stable_rate():
-    dead = Dense(np.zeros((3, 12), np.float32), np.zeros(12, np.float32))
-    still = builders.build_generator(dead, Reshape((2, 2, 3)))
-    with pytest.raises(CheckpointError, match="do not depend on z"):
-        make_solver("gd", {"rate": "stable"}).resolve(still)
-
-
-def test_a_stable_rate_of_coupled_trials_is_refused(checkpoint):
-    coupled = make_generator(checkpoint, "batch")
-    with pytest.raises(ConfigError, match='batch_norm = "batch" couples the trials; give a number'):
-        make_solver("gd", {"rate": "stable"}).resolve(coupled)

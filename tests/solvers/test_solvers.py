@@ -94,15 +94,9 @@ def test_a_setting_nobody_knows_is_refused(solver):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("gd", {"learning_rate": 0.0}),
-        ("gd", {"precision": "half"}),
         ("gd", {"halve_every": -1}),
-        ("lbfgs", {"memory": 0}),
         ("lbfgs", {"memory": 1.5}),
-        ("lbfgs", {"memory": "many"}),
         ("lbfgs", {"shrink": 1.5}),
-        ("lbfgs", {"redraws": -1}),
-        ("lbfgs", {"longest": 0.0}),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(name, settings):

@@ -8,7 +8,6 @@ import pytest
 from stored import (
     CONSTANTS,
     CURVE_GRADIENTS,
-    IMAGE_GROUPS,
     LATENT,
     assert_holds,
     commit_batches,
@@ -18,7 +17,7 @@ from stored import (
 )
 
 from ganinv_cli.errors import ResultsError, UsageError
-from ganinv_cli.store import Figure, join_rows, lock, open_run, read_results, results
+from ganinv_cli.store import Figure, lock, open_run, read_results, results
 from ganinv_cli.store.rows import get_row_shape, take_rows, take_trials
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
@@ -113,20 +112,6 @@ def test_the_writer_knows_and_reads_what_it_has_committed(path):
             )
 
 
-def test_rows_about_images_are_read_by_group(path):
-    with open_run(path, make_provenance()) as run:
-        run.commit(make_rows([0], IMAGE_GROUPS))
-        run.commit(make_rows([1], IMAGE_GROUPS[1:]))
-        run.record({"images": 1})
-        commit_batches(run, [0])
-        assert list(run.read_images(["name"])) == ["image=0003"]
-        assert run.read_images(["name"])["image=0003"]["name"][0].decode() == "Märchen 0.png"
-        run.finish()
-    stored = read_results(path)
-    assert stored.attributes["config"]["images"] == 1
-    assert stored.groups["image=0003/certificate"]["trial"].tolist() == [0, 1]
-
-
 def test_optional_columns_may_be_missing_in_some_rows(path):
     batch = make_rows([1], ("none",))
     del batch["none"]["label"], batch["none"]["curve_loss"]
@@ -150,13 +135,6 @@ def test_some_rows_and_shapes_are_read_alone(path):
         assert (take_trials(group, "z_found", np.array([last])) == whole[-1:]).all()
         with pytest.raises(KeyError, match="no trial 4"):
             take_trials(group, "z_found", np.array([4]))
-
-
-def test_pieces_of_a_group_are_joined_by_trial():
-    pieces = [{"trial": np.array([3, 1]), "a": np.array([3.0, 1])}, {"trial": np.array([2, 1])}]
-    joined = join_rows(pieces)
-    assert joined["trial"].tolist() == [1, 2, 3]
-    assert np.array_equal(joined["a"], [1, np.nan, 3], equal_nan=True)
 
 
 def test_rows_that_do_not_fit_earlier_ones_are_refused(path):
@@ -208,7 +186,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeyp
 
     monkeypatch.setattr(lock.FileLock, "acquire", deny)
     with (
-        pytest.raises(ResultsError, match=r"cannot be written \(Permission denied\)"),
+        pytest.raises(UsageError, match=r"cannot be written \(Permission denied\)"),
         open_run(path, make_provenance()),
     ):
         pass

@@ -1,7 +1,5 @@
 """A torn or damaged log keeps every whole block, and trials of the others run again."""
 
-import json
-
 import numpy as np
 import pytest
 from stored import (
@@ -14,7 +12,7 @@ from stored import (
 )
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import log, open_run, provenance, read_results
+from ganinv_cli.store import log, open_run, read_results
 
 
 @pytest.fixture
@@ -61,12 +59,6 @@ def test_a_changed_byte_loses_its_block_alone(path):
     assert_holds(read_results(path), [0, 1, 2])
 
 
-def test_the_first_block_may_be_lost_too(path):
-    first, both = _commit(path, [0], [1])
-    log.name_log(path).write_bytes(b"\0" * len(first) + both[len(first) :])
-    assert_holds(read_results(path), [1])
-
-
 def test_nothing_counts_of_an_image_whose_row_is_lost(path):
     groups = ("image=0001", "image=0001/none")
     with open_run(path, make_provenance()) as run:
@@ -94,33 +86,11 @@ def test_a_file_with_the_name_of_a_log_is_left(path):
     assert log.name_log(path).read_text() == "what the shell wrote\n"
 
 
-def test_a_log_of_a_newer_ganinv_is_refused_and_can_be_replaced(path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(provenance, "SCHEMA_VERSION", 2)
-        _commit(path, [0])
-    with pytest.raises(ResultsError, match=r"recover.h5.log was written by a newer ganinv"):
-        read_results(path)
-    with open_run(path, make_provenance(), overwrite=True) as run:
-        commit_batches(run, [4])
-    assert_holds(read_results(path), [4])
-
-
 def test_a_log_of_another_run_beside_the_file_is_refused(path, tmp_path):
     write_results_file(path, [0])
     write_results_file(tmp_path / "other.h5", [5], finished=False, seed=8)
     (tmp_path / "other.h5.log").rename(log.name_log(path))
-    with pytest.raises(ResultsError, match=r"is of another run than .*; move it away"):
-        read_results(path)
-
-
-def test_a_log_with_columns_that_ganinv_has_not_is_refused(path):
-    (content,) = _commit(path, [0])
-    start = content.index(b"{")
-    header, end = json.JSONDecoder().raw_decode(content[start:].decode(errors="replace"))
-    header["rows"]["none"][1][3][1] = "|O"
-    arrays = np.frombuffer(content[start + end :], np.uint8)
-    log.name_log(path).write_bytes(log._encode_block(header, [arrays]))
-    with pytest.raises(ResultsError, match="is no ganinv results file, or is damaged"):
+    with pytest.raises(ResultsError, match=r"is of another run than .*--seed.* move it away"):
         read_results(path)
 
 

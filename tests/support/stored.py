@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
-from ganinv_cli.store import Provenance, hdf5, log, open_run, rows
+from ganinv_cli.store import Provenance, columns, hdf5, log, open_run
 from ganinv_cli.store.merge import merge_files
 
 LATENT = 3
@@ -119,9 +119,9 @@ def make_rows(trials, groups=("", "none", "stochastic")):
 def add_missing_columns(given, latent):
     """Return rows of a rule with zeros in the columns that they lack and every file has."""
     zeros = {
-        column.name: np.zeros((len(given["trial"]), *[latent] * len(column.shape)), np.float32)
-        for column in rows.get_columns("none").values()
-        if not column.optional or column.name in ("z_error", "first/z_error")
+        name: np.zeros((len(given["trial"]), *[latent] * len(column.shape)), np.float32)
+        for name, column in columns.get_group_kind("none").columns.items()
+        if not column.optional or name in ("z_error", "first/z_error")
     }
     return zeros | {"first/outcome": np.ones(len(given["trial"]))} | given
 
