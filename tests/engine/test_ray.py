@@ -103,6 +103,7 @@ def _run(settings: dict[str, object], folder: Path, **others: object) -> Results
 
 def _check_same(results: Results, alone: Results) -> None:
     """Check that each trial is there once, with the same outcome and, if converged, the same z."""
+    np.testing.assert_array_equal(results.groups[""]["z_true"], alone.groups[""]["z_true"])
     for name in ("none", "stochastic"):
         rows, others = results.groups[name], alone.groups[name]
         assert rows["trial"].tolist() == list(range(TRIALS))
