@@ -74,7 +74,8 @@ test: $(READY) ## the tests that take seconds, on at most 4 cores (12 minutes on
 test-all: $(READY) ## all tests, as CI runs them (20 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
-PARALLEL := --numprocesses auto --maxprocesses 4
+# The longest files are in the middle of their alphabet; few tests are not few seconds.
+PARALLEL := --numprocesses auto --maxprocesses 4 --no-loadscope-reorder
 
 check: lint types docs-check licences audit test ## format, lint, types, generated docs, licences, audit, tests
 

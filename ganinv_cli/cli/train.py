@@ -205,7 +205,7 @@ def train_encoder(
     settings = EncoderSettings(number, batch_size, precision, ridge, seed)  # type: ignore[arg-type]
     file = out or encoder_path(path)
     with show_steps(file, None, quiet) as fit_reporter:
-        fit_reporter.start(0)
+        fit_reporter.enter("compiling")
         for last in fit_encoder(built, settings, file, overwrite):
             fit_reporter.show(last)
     assert last.encoder

@@ -61,7 +61,7 @@ def test_missing_trials_another_run_and_an_existing_file_are_refused(folder):
     (folder / "mine.h5").write_text("mine")
     for arguments, words in (
         (("recover.h5", *NAMES, "other.h5"), "other.h5 is of another run"),
-        (("mine.h5", *NAMES), "mine.h5 exists"),
+        (("mine.h5", *NAMES), "mine.h5 is not an HDF5 file"),
         (("recover", *NAMES), "a name such as"),
     ):
         assert words in run_ganinv(folder, "merge", *arguments, code=2).stderr

@@ -1,4 +1,4 @@
-"""The shipped generators agree with their page, and can be inverted."""
+"""The shipped generators agree with their page."""
 
 import hashlib
 from pathlib import Path

@@ -19,7 +19,7 @@ from ganinv_cli.network.convention import Convention, summarize_inferred
 from ganinv_cli.prior import Uniform, parse_prior
 from ganinv_cli.settings.conventions import Conventions
 
-SEEDS = range(16)
+SEEDS = range(8)
 USUAL = {"strides": ["1", "2", "2"], "padding": ["0", "1", "1"], "activation": ["relu", "relu"]}
 GREY = 3  # a seed whose generator is small, and whose prior is uniform
 
