@@ -1,10 +1,10 @@
 """The progress of trials, of a training and of a fit, for whatever shows it."""
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple, Protocol
 
 from ganinv_cli.outcome import Phase
@@ -74,7 +74,7 @@ class StepReporter:
     def __init__(self, display: Display, signals: ExitStack) -> None:
         self.say, self.enter, self._advance = display.say, display.enter, display.advance
         self._signals = signals
-        self._stop: Event | None = None
+        self._stop = threading.Event()
 
     def start(self, done: int) -> None:
         """Say how much was done before. From now on, a signal stops after a step, to be saved."""
@@ -89,7 +89,7 @@ class StepReporter:
         self._advance(work)
         if work.done == work.total:
             self.enter("finishing")
-        elif self._stop and self._stop.is_set():
+        elif self._stop.is_set():
             raise KeyboardInterrupt
 
 
