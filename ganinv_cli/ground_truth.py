@@ -12,8 +12,8 @@ from ganinv_cli.randomness import Purpose, normal, uniform
 
 def draw_true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     """Return the true z of each trial, from the prior: float32 (trials, latent)."""
-    numbers = tf.constant(trials, tf.int64)
-    share = uniform(seed, numbers, Purpose.truth, tf.zeros_like(numbers), generator.latent)
+    numbers, zeros = tf.constant(trials, tf.int64), tf.zeros([len(trials)], tf.int64)
+    share = uniform(seed, numbers, Purpose.truth, zeros, generator.latent)
     z: np.ndarray = generator.prior.quantile(share).numpy()
     return z
 
@@ -22,8 +22,8 @@ def draw_true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.
     """Return the true label of each trial, uniform: int32 (trials,); None without labels."""
     if not generator.labels:
         return None
-    numbers = tf.constant(trials, tf.int64)
-    share = uniform(seed, numbers, Purpose.label, tf.zeros_like(numbers), 1)[:, 0].numpy()
+    numbers, zeros = tf.constant(trials, tf.int64), tf.zeros([len(trials)], tf.int64)
+    share = uniform(seed, numbers, Purpose.label, zeros, 1)[:, 0].numpy()
     labels: np.ndarray = (share * generator.labels).astype(np.int32)
     return labels
 

@@ -89,12 +89,13 @@ def prepare_known_targets(
     """Return a function that makes each job's target: the image of a known z, in `precision`."""
 
     def make_targets(jobs: Sequence[Job]) -> list[Target]:
-        trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
+        rows = {trial: row for row, trial in enumerate(sorted({job.trial for job in jobs}))}
+        trials = np.array(list(rows))
         z, labels = draw_true_z(generator, seed, trials), draw_true_labels(generator, seed, trials)
         images = generator.render(z, batch_size, precision, labels)
         return [
             Target(images[row], z[row], label=-1 if labels is None else int(labels[row]))
-            for row in rows
+            for row in (rows[job.trial] for job in jobs)
         ]
 
     return make_targets
