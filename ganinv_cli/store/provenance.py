@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.settings import config
+from ganinv_cli.settings.config import CONFIGS, Config
 from ganinv_cli.settings.load import check_stored_settings, name_setting
 from ganinv_cli.store.damage import DamagedError
 
@@ -94,8 +94,7 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
         datetime.fromisoformat(values[name])
     check_names(values["groups"] + values["figures"])
     settings = values["config"] | values["identity"]
-    class_name = f"{values['command'].title().replace('-', '')}Config"  # such as NoiseSweepConfig
-    check_stored_settings(vars(config).get(class_name, config.Config), settings)
+    check_stored_settings(CONFIGS.get(values["command"], Config), settings)
     for name in IMAGE_KEYS:  # earlier versions added no images to a file
         values["identity"].pop(name, None)
     return values
