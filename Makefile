@@ -74,7 +74,7 @@ test: $(READY) ## the tests that take seconds, on at most 4 cores (12 minutes on
 test-all: $(READY) ## all tests, as CI runs them (20 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
-# The longest files are in the middle of their alphabet; few tests are not few seconds.
+# Without a reorder, which would start the files with the fewest tests last; some of them take longest.
 PARALLEL := --numprocesses auto --maxprocesses 4 --no-loadscope-reorder
 
 check: lint types docs-check licences audit test ## format, lint, types, generated docs, licences, audit, tests
