@@ -14,7 +14,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,10 +69,13 @@ torture: $(READY) ## kills, full disks, signals, closed streams, mutated files (
 FACES := build/zoo/gan_face_generate/weights.tar
 
 test: $(READY) ## the tests that take seconds, on at most 4 cores (12 minutes on 2)
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly"
 
-test-all: $(READY) ## all tests, as CI runs them (20 minutes on 2 cores)
-	@$(BIN)/python -m pytest $(PARALLEL) --durations=25
+test-all: $(READY) ## the slow tests as well, as CI runs them (20 minutes on 2 cores)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
+
+test-nightly: $(READY) ## random networks, kills, a Ray cluster, generators from PyPI (10 minutes)
+	@$(BIN)/python -m pytest $(PARALLEL) -m nightly --durations=25
 
 # Without a reorder, which would start the files with the fewest tests last; some of them take longest.
 PARALLEL := --numprocesses auto --maxprocesses 4 --no-loadscope-reorder

@@ -15,7 +15,7 @@ import numpy as np
 
 from ganinv_cli.engine.loaded_generator import read_generator
 from ganinv_cli.experiments.recover import RecoverPlan
-from ganinv_cli.experiments.run import EXPERIMENTS, Experiment, run_experiment
+from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target
 from ganinv_cli.network.generator import Generator
@@ -61,9 +61,9 @@ def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, qui
         note="every trial has the z of trial 0; its image is not rounded to 8 bits",
         solver_tables={"gd": {"rate": rate}},
     )
-    EXPERIMENTS["recover"] = Experiment(RecoverConfig, _make_plan)
     with show_on_terminal(quiet) as reporter:
-        run_experiment(config, read_generator(config, reporter), out, reporter)
+        generator = read_generator(config, reporter)
+        run_experiment(config, generator, out, reporter, make_plan=_make_plan)
 
 
 def _make_plan(config: RecoverConfig, generator: Generator) -> OneImagePlan:

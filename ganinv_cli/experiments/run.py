@@ -52,14 +52,17 @@ NO_INPUTS = ImageInputs()
 Settings = TypeVar("Settings", bound=Config)
 
 
+MakePlan = Callable[[Any, Generator], Plan]  # from settings and generator
+
+
 class Experiment(NamedTuple):
     """An experiment: its settings, and what is particular to it."""
 
     config: type[Config]
-    make_plan: Callable[[Any, Generator], Plan]  # from settings and generator
+    make_plan: MakePlan
 
 
-EXPERIMENTS = {
+EXPERIMENTS: Mapping[str, Experiment] = {
     "recover": Experiment(RecoverConfig, recover.make_plan),
     "noise-sweep": Experiment(NoiseSweepConfig, noise_sweep.make_plan),
     "consistency": Experiment(ConsistencyConfig, images.make_plan),
@@ -77,12 +80,14 @@ def run_experiment(
     overwrite: bool = False,
     verbose: bool = False,
     inputs: ImageInputs = NO_INPUTS,
+    make_plan: MakePlan | None = None,
 ) -> ImageRun | None:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues. Returns what was done with the
-    images, if the experiment has any. Raises GaninvError.
+    images, if the experiment has any. `make_plan` is used in place of the experiment's, if given.
+    Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -91,7 +96,7 @@ def run_experiment(
             reporter.enter("measuring the generator")
             config = _measure_settings(config, engine.generator, reporter)
             command = _COMMANDS[type(config)]
-            plan = EXPERIMENTS[command].make_plan(config, engine.generator)
+            plan = (make_plan or EXPERIMENTS[command].make_plan)(config, engine.generator)
             worker = _make_worker(plan, engine)
             encoder = {"encoder_sha256": worker.encoder.sha256} if worker.encoder else {}
             about = make_provenance(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +69,9 @@ def merge_files(
     members = [_open_member(out, path) for path in dict.fromkeys(paths)]
     sources = [source for each in members for source in each]
     groups = _drop_outdated_summaries(join_groups(sources))
+    joined = join_results(sources, groups, sources[-1].attributes)
     about = _merge_attributes([sources[-1].attributes for sources in members])
-    results = join_results(sources, groups, about)
+    results = replace(joined, attributes=about)
     trial_groups = [name for name in groups if is_trial_group(name)]
     if not any(len(groups[name][TRIAL]) for name in trial_groups):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")

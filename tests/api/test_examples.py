@@ -43,7 +43,7 @@ def _list_kinds(notebook):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("default")  # of Jupyter, about event loops
 def test_the_tutorial_shows_what_it_kept():
     notebook = nbformat.read(NOTEBOOK, as_version=4)

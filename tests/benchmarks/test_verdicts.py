@@ -56,7 +56,7 @@ def study(verdicts, pictures, generators, tmp_path_factory):
     return folder, verdicts.run_study(generators, [photograph], 3, 3, folder)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_every_generator_sees_its_own_pictures_the_other_s_and_those_of_none(study, tables):
     for name in SHAPES:
         kinds = [
@@ -69,7 +69,7 @@ def test_every_generator_sees_its_own_pictures_the_other_s_and_those_of_none(stu
         }
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_pictures_of_the_other_generator_come_in_every_format(study):
     foreign = [
         each for each in study[1]["verdicts"] if each["source"] not in (None, each["generator"])
@@ -77,14 +77,14 @@ def test_pictures_of_the_other_generator_come_in_every_format(study):
     assert sorted(each["kind"] for each in foreign) == sorted(2 * ["PNG", "JPEG 95", "JPEG 75"])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_small_generators_are_told_apart(study):
     png = [each for each in study[1]["answers"] if each["kind"] == "PNG"]
     assert [each["answer"] for each in png] == ["right", "right"]
     assert all(each["made_by"] == [each["source"]] for each in png)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_was_measured_is_kept_small_and_makes_the_same_tables(study, verdicts, tables):
     folder, found = study
     verdicts.save_study(found, folder / "kept" / "verdicts.json")
@@ -94,7 +94,7 @@ def test_what_was_measured_is_kept_small_and_makes_the_same_tables(study, verdic
     assert len((folder / "kept" / "verdicts.json").read_text()) < 400 * len(found["verdicts"])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_second_run_inverts_nothing_again(study, verdicts, pictures, generators):
     folder, found = study
     photograph = pictures.Picture(folder / "p.png", pictures.PHOTOGRAPH, None)

@@ -119,6 +119,7 @@ def test_a_client_of_two_workers_finds_what_one_device_finds(settings, alone, cl
     assert results.attributes["device"].startswith("Ray, 2 workers of 1 CPU and 0 GPU: CPU ")
 
 
+@pytest.mark.nightly
 def test_the_jobs_of_a_killed_worker_run_again(settings, alone, cluster, tmp_path):
     def kill_worker() -> None:
         clusters.wait_until(lambda: _computes(cluster.pid), 120)
@@ -132,6 +133,7 @@ def test_the_jobs_of_a_killed_worker_run_again(settings, alone, cluster, tmp_pat
     _check_same(results, alone)
 
 
+@pytest.mark.nightly
 def test_workers_that_die_again_and_again_end_the_run(checkpoint, cluster):
     class Deadly:  # of this function, so that its code is sent to the workers
         def run(self, generator, jobs, worker):
@@ -150,6 +152,7 @@ def _computes(pid: int) -> bool:
     return "ray::RayWorker.work" in clusters.list_descendants(pid).values()
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_stopped_saves_and_goes_on(settings, alone, tmp_path):
     """SIGTERM for the process group reaches Ray's processes too, which must not die before."""
     with _start_locally(settings, tmp_path) as process:

@@ -106,12 +106,12 @@ def _keras() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 
 
-OFTEN = ("layout_c", "saved_model")  # layers and a traced graph; the others are slow
+OFTEN = ("layout_c", "saved_model")  # layers and a traced graph; the others run at night
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in FORMATS],
+    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.nightly) for name in FORMATS],
 )
 def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
     (tmp_path / "made").mkdir()

@@ -14,8 +14,9 @@ from ganinv_cli.prior import Uniform
 
 
 def _list_seeds(seeds: range) -> list[object]:
-    """The seeds; all but the first eight are slow."""
-    return [pytest.param(n, marks=() if i < 8 else pytest.mark.slow) for i, n in enumerate(seeds)]
+    """The seeds; all but the first eight run at night."""
+    night = pytest.mark.nightly
+    return [pytest.param(n, marks=() if i < 8 else night) for i, n in enumerate(seeds)]
 
 
 def _generator(network: Network, folded: bool = True, label: int | None = None) -> Generator:

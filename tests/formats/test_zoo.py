@@ -18,7 +18,7 @@ import ganinv_cli as ganinv
 from ganinv_cli.inspection.render import GAP
 from ganinv_cli.store import read_results
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 COLOURS = ("amber", "blue", "brown", "gray", "grayscale", "green", "hazel", "red")  # of the eyes
 
 

@@ -22,7 +22,7 @@ main(prog_name='ganinv')
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_report_that_was_killed_leaves_nothing_after_the_next(tmp_path: Path) -> None:
     command = ["report", str(RESULTS), "--out", str(tmp_path / "report")]
     whole = tmp_path / "whole"

@@ -128,6 +128,9 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     )
     other = write_results_file(tmp_path / "images.h5", range(5, 10), config={"images": 2})
     assert "of different images" in _refuse(out, [first, other])
+    about = {"command": "invert", "config": {"images": 2}}
+    other = write_results_file(tmp_path / "invert.h5", range(5, 10), **about)
+    assert "it differs in the command" in _refuse(out, [first, other])
     other = tmp_path / "c.h5"
     with open_run(other, make_provenance(), overwrite=True) as run:
         run.commit(make_rows([9]), CONSTANTS | {"curve_gradients": np.zeros(4)})

@@ -29,7 +29,7 @@ def bench(tmp_path_factory):
     with_originals.close()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_mutated_files_end_in_a_result_or_a_sentence(bench):
     subjects = [each for each in list_subjects() if each.name in SUBJECTS]
     assert len(subjects) == len(SUBJECTS)
@@ -45,7 +45,7 @@ def test_a_case_that_failed_once_does_not_fail_again(path, bench):
     assert bench.judge_kept(path.parent) == set()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_disturbed_commands_go_on_and_make_the_same(tmp_path):
     """One case of each phase, of the commands in turn."""
     workloads = [each for each in list_workloads() if each.name in WORKLOADS]

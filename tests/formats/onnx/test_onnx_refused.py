@@ -297,7 +297,7 @@ print("done", read)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_files_with_random_changes_are_read_or_refused(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -113,7 +113,7 @@ def test_a_function_that_calls_itself(plain: Path) -> None:
     assert_refused(edit_saved_model(plain, turned), "calls itself")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_functions_that_double_each_others_work_come_to_an_end(plain: Path) -> None:
     """A function of two calls of the next, fifty deep, is 2^50 calls."""
 
@@ -262,7 +262,7 @@ print(loaded, slowest, grown / 2**20)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_mutated_saved_models_are_refused_in_bounded_time_and_memory(plain: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", _MUTATE, str(plain)], capture_output=True, text=True, timeout=1200

@@ -30,7 +30,7 @@ def find_row(checkpoint: Checkpoint, name: str) -> Convention:
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(n, marks=[pytest.mark.slow] * (n not in (1, 3, 6))) for n in SEEDS]
+    "seed", [pytest.param(n, marks=[pytest.mark.nightly] * (n not in (1, 3, 6))) for n in SEEDS]
 )
 def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: int) -> None:
     generator = write_random_generator(seed, tmp_path)
