@@ -30,6 +30,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests and commands need
 
 
+@pytest.fixture(autouse=True)
+def keep_tracebacks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of reading a generator become sentences only in tests with the mark `refusals`."""
+    if not request.node.get_closest_marker("refusals"):
+        monkeypatch.setattr("ganinv_cli.formats.boundary.list_reading_errors", tuple)
+
+
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist may be absent
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     """Give each test file to one process, since its fixtures are shared."""

@@ -19,6 +19,8 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of EXPERIMENTS": "}\n_COMMANDS",
     "imports": "\nCOMMIT_SECONDS",
     "an entry of COMMANDS": "}\n\n\nclass _Commands",
+    "the import of a format": "from ganinv_cli.formats.boundary",
+    "an entry of FORMATS": "    tensorflow.FORMAT,",
     "columns": "\n\ndef make_sections",
     "an entry of make_sections": '        make_table("Cost per trial", table1, costs),\n',
 }
@@ -67,7 +69,7 @@ def test_the_page_has_an_example_of_each_thing():
         "An experiment",
         "A section of a report",
     ]
-    assert len(BLOCKS) == 12
+    assert len(BLOCKS) == 14
 
 
 def test_a_solver_a_rule_and_a_section_are_used(copy):

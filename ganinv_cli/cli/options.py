@@ -3,6 +3,7 @@
 A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
+import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from ganinv_cli.errors import GaninvError
 from ganinv_cli.settings.config import MAX_SEED, Config
 from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import (
@@ -69,6 +71,15 @@ class Command(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; with --verbose, an error's cause is printed with its traceback."""
+        try:
+            return super().invoke(ctx)
+        except GaninvError as error:
+            if ctx.params.get("verbose") and error.__cause__:
+                traceback.print_exception(error.__cause__)
+            raise
 
 
 class Shipped(click.ParamType[str]):

@@ -1,39 +1,70 @@
 """Read generators from other programs' files: one module per format.
 
-A file is data: nothing in it is executed unless it is trusted, and its sizes are bounded.
+A file is data: nothing in it is executed unless it is trusted.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
-from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.formats import (
+    keras,
+    onnx,
+    python_file,
+    safetensors,
+    saved_model,
+    tensorflow,
+    torch,
+    unsupported,
+)
+from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.detect import Format, detect_format
+from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.generator_toml import read_conventions
-from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
+
+FORMATS = (  # a file is read in the first that recognises it
+    unsupported.FORMAT,
+    python_file.FORMAT,
+    onnx.FORMAT,
+    saved_model.FORMAT,
+    keras.FORMAT,
+    safetensors.FORMAT,
+    torch.FORMAT,
+    tensorflow.FORMAT,  # last: it recognises every path, or raises CheckpointError
+)
 
 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
     """Return the generator at `path`; the format is recognised by the content.
 
     `conventions` override the files beside it (see `formats.generator_toml`). Raises
-    CheckpointError with what was found, what was expected and what to try, or ConfigError for
-    conventions.
+    CheckpointError with what was found and what to do, or ConfigError for conventions.
     """
     path = Path(path)
-    form = detect_format(path)
+    form = find_format(path)
     given = conventions or Conventions()
     _check_conventions(path, form, given)
     conventions, convention_files = read_conventions(path, given)
-    try:
-        generator = form.read(path, conventions)
-        return replace(
-            complete_generator(generator, conventions), convention_files=convention_files
-        )
-    except UnreadableError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+    with explain_reading_errors(path, form.title):
+        checkpoint = complete_generator(form.read(path, conventions), conventions)
+    return replace(checkpoint, convention_files=convention_files)
+
+
+def find_format(path: Path) -> Format:
+    """Return the format of a file, a folder, or the common prefix of several files.
+
+    Raises CheckpointError if no format recognises it.
+    """
+    facts = FileFacts(path)
+    with explain_reading_errors(path, "a generator"):
+        return next(form for form in FORMATS if form.recognises(facts))
+
+
+def needs_tensorflow(path: Path, conventions: Conventions) -> bool:
+    """Return whether reading needs TensorFlow. Raises CheckpointError if no format fits."""
+    return find_format(path).needs_tensorflow or conventions.trust
 
 
 def _check_conventions(path: Path, form: Format, conventions: Conventions) -> None:
@@ -43,8 +74,3 @@ def _check_conventions(path: Path, form: Format, conventions: Conventions) -> No
             f"{path} is a whole model, which describes its own layers: leave out "
             f"{' and '.join(f'--{name}' for name in forbidden)}"
         )
-
-
-def needs_tensorflow(path: Path, conventions: Conventions) -> bool:
-    """Return whether reading needs TensorFlow. Raises CheckpointError if no format fits."""
-    return detect_format(path).needs_tensorflow or conventions.trust

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ConfigError, to_printable
-from ganinv_cli.formats.detect import Evidence, FileFacts, Format
+from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import Conventions
@@ -89,12 +89,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.path.suffix == ".py" and facts.is_file
 
 
-FORMAT = Format(
-    "python_file",
-    read,
-    _recognises,
-    Evidence.NAME,
-    (".py",),
-    is_whole_model=True,
-    title="Python file",
-)
+FORMAT = Format("a Python file", read, _recognises, is_whole_model=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -25,20 +25,17 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
     from ganinv_cli.formats.traced.user_code import explain_errors
 
     name = f"the Keras model {model.name}"
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
-            with explain_errors("cannot be saved by Keras", _ADVICE):
-                model.save(path)
-            try:
-                with files.open_keras_file(path) as file:
-                    generator = translate.translate_file(path, file)
-            except UnreadableError:
-                network = trace_function(*trace.make_function(model))
-                generator = UnfinishedGenerator(network, "Keras", "traced", name)
+    with explain_reading_errors(name, "a generator"), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        with explain_errors("cannot be saved by Keras", _ADVICE):
+            model.save(path)
+        try:
+            with files.open_keras_file(path) as file:
+                generator = translate.translate_file(path, file)
+        except UnreadableError:
+            network = trace_function(*trace.make_function(model))
+            generator = UnfinishedGenerator(network, "Keras", "traced", name)
         return complete_generator(replace(generator, path=name), conventions)
-    except UnreadableError as error:
-        raise CheckpointError(f"{name}: {error}") from None
 
 
 def read_function(
@@ -63,10 +60,7 @@ def read_function(
     inputs = [FunctionInput("z", tf.float32, (None, latent))]
     if labels:
         inputs.append(FunctionInput("label", tf.int32, (None,)))
-    try:
+    with explain_reading_errors(name, "a generator"):
         network = trace_function(generate, inputs, labels)
-        return complete_generator(
-            UnfinishedGenerator(network, "Python", "traced", name), conventions
-        )
-    except UnreadableError as error:
-        raise CheckpointError(f"{name}: {error}") from None
+        generator = UnfinishedGenerator(network, "Python", "traced", name)
+        return complete_generator(generator, conventions)

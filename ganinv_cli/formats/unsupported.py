@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.formats.detect import Evidence, FileFacts, Format
+from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.images.files import SUFFIXES as IMAGE_SUFFIXES
 from ganinv_cli.settings.conventions import Conventions
@@ -186,6 +186,18 @@ FILES = (
         "is a web page; download the file itself, on Hugging Face by the link 'download'",
         _begins(_WEB_PAGE),
     ),
+    UnsupportedFile(
+        "is empty; copy it again from its source", lambda facts: facts.is_file and not facts.size
+    ),
+    UnsupportedFile(
+        "is a zip archive in no format that ganinv reads; unpack it and give the generator's file "
+        "in it",
+        lambda facts: (
+            facts.is_zip
+            and "config.json" not in facts.members
+            and not _has_member("/data.pkl")(facts)
+        ),
+    ),
 )
 
 # names of tensors in a file of weights -> the kind of network
@@ -229,6 +241,4 @@ def _find_sentence(facts: FileFacts) -> str:
     return next((each.sentence for each in FILES if each.matches(facts)), "")
 
 
-FORMAT = Format(
-    "unsupported", read, lambda facts: bool(_find_sentence(facts)), Evidence.UNSUPPORTED
-)
+FORMAT = Format("a generator", read, lambda facts: bool(_find_sentence(facts)))

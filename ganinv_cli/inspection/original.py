@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.detect import detect_format
+from ganinv_cli.formats import find_format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
 from ganinv_cli.formats.keras.trace import load_function
@@ -25,8 +25,8 @@ def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) 
 
     Keras loads a Keras file, in its safe mode unless the file is trusted.
     """
-    form = detect_format(path)
-    if form.name != "keras":
+    form = find_format(path)
+    if form.title != "Keras":
         raise UnreadableError(
             "TensorFlow runs the file's own operations"
             if form.is_whole_model

@@ -17,8 +17,11 @@ import torch_files
 from builders import make_weights, rename_arrays, save_checkpoint
 from called import run_ganinv
 
-# of Keras, while it writes
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.refusals,
+    # of Keras, while it writes
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 MARKER = "ran"
 Make = Callable[[Path], Path]
 MADE: dict[str, tuple[Make, str]] = {}  # by name: what makes the file, and words of the sentence
@@ -45,7 +48,7 @@ def _(folder: Path) -> Path:
     return folder / "notes"
 
 
-@refused("text file with a known ending", "is not a .h5 file, although it is called so")
+@refused("text file with a known ending", "is in no format that ganinv reads")
 def _(folder: Path) -> Path:
     (folder / "generator.h5").write_text("404: not found")
     return folder / "generator.h5"

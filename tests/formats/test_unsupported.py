@@ -21,6 +21,7 @@ from torch_files import Module, Parameter, save_archive
 
 from ganinv_cli.cli import main
 
+pytestmark = pytest.mark.refusals
 ONNX = "torch.onnx.export"
 D = "is a discriminator: it takes images and returns one number; give the generator's file"
 
@@ -85,7 +86,7 @@ FILES: dict[str, tuple[bytes, str, str]] = {  # name -> content, words of the se
     "netG.pth.gz": (b"\x1f\x8b\x08\0\0\0\0\0", "compressed", "unpack"),
     "netG.pth": (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull"),
     "generator.h5": (b"<!DOCTYPE html><html>", "web page", "download"),
-    "models.zip": (_zip("a/readme.txt"), "Keras, ", "unpack it"),
+    "models.zip": (_zip("a/readme.txt"), "in no format", "unpack it"),
 }
 
 
@@ -126,14 +127,6 @@ def test_a_folder_without_a_generator_is_answered_with_what_it_is(
     for file in files:
         (tmp_path / "g" / file).write_bytes(b"")
     _is_refused(tmp_path, tmp_path / "g", words)
-
-
-@pytest.mark.parametrize("name", ["generator.safetensors", "pytorch_model.bin"])
-def test_a_folder_of_hugging_face_is_answered_by_its_file(tmp_path: Path, name: str) -> None:
-    (tmp_path / "g").mkdir()
-    for file in ("config.json", name):
-        (tmp_path / "g" / file).write_text("{}")
-    _is_refused(tmp_path, tmp_path / "g", f"give the file in it, one of: {name}")
 
 
 def test_a_results_file_is_no_generator(tmp_path: Path) -> None:

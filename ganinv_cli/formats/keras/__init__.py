@@ -35,11 +35,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.first_bytes.startswith(b"\x89HDF\r\n\x1a\n") or "config.json" in facts.members
 
 
-FORMAT = Format(
-    "keras",
-    read,
-    _recognises,
-    suffixes=(".keras", ".h5", ".hdf5"),
-    is_whole_model=True,
-    title="Keras",
-)
+FORMAT = Format("Keras", read, _recognises, is_whole_model=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.formats.detect import Evidence, Format
+from ganinv_cli.formats.detect import Format
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.settings.conventions import Conventions
 
@@ -27,11 +27,9 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 
 FORMAT = Format(
-    "onnx",
+    "ONNX",
     read,
     lambda facts: facts.path.suffix == SUFFIX,
-    Evidence.NAME,
-    suffixes=(SUFFIX,),
     needs_tensorflow=True,
     is_whole_model=True,
 )

@@ -5,7 +5,7 @@ They are written by Keras' `export`, `tf.saved_model.save`, and TensorFlow 1's b
 
 from pathlib import Path
 
-from ganinv_cli.formats.detect import Evidence, FileFacts, Format
+from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
@@ -30,12 +30,9 @@ def _recognises(facts: FileFacts) -> bool:
 
 
 FORMAT = Format(
-    "saved_model",
+    "a SavedModel",
     read,
     _recognises,
-    Evidence.NAME,
-    folder_patterns=(GRAPH_FILE,),
     needs_tensorflow=True,
     is_whole_model=True,
-    title="SavedModel",
 )

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.detect import Evidence, FileFacts, Format
+from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE, find_checkpoint
+from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -52,12 +52,4 @@ def _recognises(facts: FileFacts) -> bool:
     return True
 
 
-FORMAT = Format(
-    "tensorflow",
-    read,
-    _recognises,
-    Evidence.NEIGHBOURS,
-    folder_patterns=(STATE_FILE, "*.index"),
-    needs_tensorflow=True,
-    title="TensorFlow checkpoint",
-)
+FORMAT = Format("a TensorFlow checkpoint", read, _recognises, needs_tensorflow=True)

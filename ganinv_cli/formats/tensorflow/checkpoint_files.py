@@ -9,7 +9,6 @@ import numpy as np
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import replace_file
-from ganinv_cli.formats.detect import list_titles
 
 STATE_FILE = "checkpoint"  # the file that names a folder's newest checkpoint
 MAX_STATE_BYTES = 1 << 20
@@ -102,8 +101,8 @@ def _require_all_files(prefix: Path) -> CheckpointFiles:
 def _explain_missing(prefix: Path) -> str:
     if prefix.is_file():
         return (
-            f"{prefix} is in no format that ganinv reads ({list_titles()}), and there is no "
-            f"{prefix.name}.index beside it; give the generator's file, e.g. netG.pth"
+            f"{prefix} is in no format that ganinv reads, and there is no {prefix.name}.index "
+            "beside it; give the generator's file, e.g. netG.pth"
         )
     if _list_shards(prefix):
         return (
