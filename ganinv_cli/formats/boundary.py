@@ -11,11 +11,12 @@ from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError, explain_memory_errors, to_printable
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.network.shapes import ShapeError
 
 MAX_SENTENCE, MAX_REASON = 1000, 200  # characters
 _ERRORS: tuple[type[Exception], ...] = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    RuntimeError,  # of h5py and zipfile, and RecursionError
+    *(RuntimeError, ShapeError),  # the first is of h5py and zipfile, and includes RecursionError
     *(pickle.PickleError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 

@@ -5,27 +5,12 @@ The file defines `LATENT`, and `generate(z)` of TensorFlow tensors; for labels, 
 """
 
 import runpy
-from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from ganinv_cli.errors import ConfigError, to_printable
 from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import Conventions
-
-
-class _Definitions(NamedTuple):
-    """The definitions in a file that describe its generator."""
-
-    generate: Callable[..., Any]  # (z (batch, latent) float32[, label (batch,) int32]) -> pictures
-    latent: int
-    labels: int  # 0: unconditional
-    prior: str
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
@@ -34,55 +19,24 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         raise UnreadableError(
             "is a Python file, which must be run to get its generator; --trust runs it"
         )
-    import tensorflow as tf
-
-    from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
-    from ganinv_cli.formats.traced.user_code import explain_errors, run_beside
+    from ganinv_cli.formats.traced.user_code import explain_errors, run_beside, trace_user_function
 
     explain = partial(explain_errors, advice="; correct the file", folder=path.parent)
     with run_beside(path):
         with explain("does not run"):
             names = runpy.run_path(str(path.absolute()))
-        defined = _check_names(names)
-
-        def generate(*tensors: tf.Tensor) -> tf.Tensor:
-            with explain("has a generate that fails"):
-                return tf.convert_to_tensor(defined.generate(*tensors))
-
-        inputs = [FunctionInput("z", tf.float32, (None, defined.latent))]
-        if defined.labels:
-            inputs.append(FunctionInput("label", tf.int32, (None,)))
-        network = trace_function(generate, inputs, defined.labels)
-    return UnfinishedGenerator(network, "Python", "traced", str(path), prior=defined.prior)
-
-
-def _check_names(names: Mapping[str, Any]) -> _Definitions:
-    """Return the definitions of a file. Raises UnreadableError."""
-    generate, prior = names.get("generate"), names.get("PRIOR", "")
-    if not callable(generate):
-        raise UnreadableError(
-            "defines no function generate(z); define it, of TensorFlow tensors, and LATENT = 100 "
-            "for 100 values in z"
+        if not callable(names.get("generate")) or "LATENT" not in names:
+            raise UnreadableError(
+                "does not define both generate and LATENT; define a function generate(z) of "
+                "TensorFlow tensors, and LATENT = 100 for 100 values in z"
+            )
+        with explain("has a wrong LATENT or LABELS"):
+            latent, labels = int(names["LATENT"]), int(names.get("LABELS", 0))
+        network = trace_user_function(
+            names["generate"], latent, labels, partial(explain, "has a generate that fails")
         )
-    latent, labels = (_check_size(names, key, least) for key, least in _SIZES.items())
-    try:
-        if prior != "":
-            text = prior if isinstance(prior, str) else repr(prior)
-            parse_prior(text, latent=1)  # only whether it can be read; LATENT is checked later
-    except ConfigError as error:
-        raise UnreadableError(f"has a wrong PRIOR: {to_printable(error)[:300]}") from None
-    return _Definitions(generate, latent, labels, prior)
-
-
-_SIZES = {"LATENT": 1, "LABELS": 0}  # names of whole numbers, and the least that each may be
-
-
-def _check_size(names: Mapping[str, Any], key: str, least: int) -> int:
-    size = names.get(key, 0)
-    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < least:
-        shown = f"has {key} = {to_printable(repr(size))[:60]}" if key in names else f"has no {key}"
-        raise UnreadableError(f"{shown}; expected a whole number of at least {least}")
-    return int(size)
+    prior = str(names.get("PRIOR", ""))
+    return UnfinishedGenerator(network, "Python", "traced", str(path), prior=prior)
 
 
 def _recognises(facts: FileFacts) -> bool:

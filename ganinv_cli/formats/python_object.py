@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +47,11 @@ def read_function(
     It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
     images (batch, height, width, channels). Raises as `read_keras_model` does.
     """
-    import tensorflow as tf
-
-    from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
-    from ganinv_cli.formats.traced.user_code import explain_errors
+    from ganinv_cli.formats.traced.user_code import explain_errors, trace_user_function
 
     name = f"the function {getattr(function, '__name__', type(function).__name__)}"
-
-    def generate(*tensors: tf.Tensor) -> tf.Tensor:
-        with explain_errors("fails", _ADVICE):
-            return tf.convert_to_tensor(function(*tensors))
-
-    inputs = [FunctionInput("z", tf.float32, (None, latent))]
-    if labels:
-        inputs.append(FunctionInput("label", tf.int32, (None,)))
     with explain_reading_errors(name, "a generator"):
-        network = trace_function(generate, inputs, labels)
+        explain = partial(explain_errors, "fails", _ADVICE)
+        network = trace_user_function(function, latent, labels, explain)
         generator = UnfinishedGenerator(network, "Python", "traced", name)
         return complete_generator(generator, conventions)

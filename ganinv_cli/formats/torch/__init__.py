@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator
-from ganinv_cli.formats.torch.archive import open_torch_file
+from ganinv_cli.formats.torch.archive import MAGIC_BYTES, open_torch_file
 from ganinv_cli.formats.torch.networks import find_networks
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.settings.conventions import Conventions
@@ -13,7 +13,7 @@ from ganinv_cli.settings.conventions import Conventions
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file with state dicts or whole modules, under any keys.
 
-    If there are several generators, the one with ema in its name is read. Raises UnreadableError.
+    If there are several generators, the one with ema in its name is read.
     """
     with open_torch_file(path) as torch_file:
         options = state_dict.ReadOptions(conventions, ordered=True)
@@ -23,9 +23,8 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 
 def _recognises(facts: FileFacts) -> bool:
-    if facts.is_zip:
-        return any(f"/{name}".endswith("/data.pkl") for name in facts.members)
-    return facts.first_bytes[:1] == b"\x80" and facts.first_bytes[1:2] <= b"\x05"  # a pickle
+    is_archive = any(f"/{name}".endswith("/data.pkl") for name in facts.members)
+    return is_archive or MAGIC_BYTES in facts.first_bytes[:64]
 
 
 FORMAT = Format("PyTorch", read, _recognises)

@@ -1,14 +1,19 @@
-"""Run the code of a generator's file, which must be trusted: imports and errors."""
+"""Run the code of a user's generator: imports, errors, and its function as operations."""
 
 import re
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.network.traced_network import TracedNetwork
 
 EXPORT_ADVICE = (
     "; export it where its code is, as a SavedModel (model.export), or name a .py file that makes "
@@ -21,6 +26,27 @@ _REASONS = (
     re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL),  # of Keras, for a layer's call
     re.compile(r"in user code:.*\n +\w+: (.*)", re.DOTALL),  # of tf.function
 )
+
+
+def trace_user_function(
+    function: Callable[..., Any],
+    latent: int,
+    labels: int,
+    explain: Callable[[], AbstractContextManager[None]],
+) -> TracedNetwork:
+    """Return a function of z (batch, latent) float32 as operations.
+
+    If there are `labels`, it also takes label (batch,) int32. `explain` explains its errors.
+    """
+
+    def generate(*tensors: tf.Tensor) -> tf.Tensor:
+        with explain():
+            return tf.convert_to_tensor(function(*tensors))
+
+    inputs = [FunctionInput("z", tf.float32, (None, latent))]
+    if labels:
+        inputs.append(FunctionInput("label", tf.int32, (None,)))
+    return trace_function(generate, inputs, labels)
 
 
 @contextmanager
@@ -63,7 +89,7 @@ def explain_errors(
         kind, reason = type(error).__name__, " ".join(text.split())
         reason = to_printable(reason)[:MAX_REASON]
         place = _find_line(error, folder) if folder else ""
-        raise UnreadableError(f"{failure} ({place}{kind}: {reason}){advice}") from None
+        raise UnreadableError(f"{failure} ({place}{kind}: {reason}){advice}") from error
 
 
 def _find_line(error: BaseException, folder: Path) -> str:

@@ -1,5 +1,8 @@
 """Generators in files of torch.save load in all variants, and make PyTorch's pictures."""
 
+import io
+import os
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from torch_files import Module, Parameter, Tensor, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
+from ganinv_cli.formats.torch.unpickler import CLASSES, Stub, Unpickler
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
@@ -170,6 +174,51 @@ def test_an_archive_of_a_big_endian_machine_and_a_compressed_one(tmp_path: Path)
         assert read(save_archive(tmp_path / "g.pt", state, **saved)).sha256 == _plain(
             tmp_path, state
         )
+
+
+class _Runs:
+    """An object whose pickle runs a command."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.marker}",), {"a": 1}, iter([1]), iter([(1, 2)])
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
+def test_a_pickle_calls_nothing_that_it_names(tmp_path: Path, protocol: int) -> None:
+    evil = pickle.dumps([_Runs(tmp_path / "ran")], protocol)
+    (stub,) = Unpickler(io.BytesIO(evil)).load()
+    assert (type(stub).__name__, stub, stub.state) == ("system", {1: 2}, {"a": 1})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        b"\x80\x02c__builtin__\nexec\nX\x03\0\0\0a=1\x85R.",  # a call
+        b"(S'echo'\nios\nsystem\n.",  # INST
+        b"(cos\nsystem\nS'echo'\no.",  # OBJ
+        b"\x80\x02cos\nsystem\n)\x81}X\x01\0\0\0aK\x01sb.",  # NEWOBJ and BUILD
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93)}\x92.",  # NEWOBJ_EX
+        b"\x80\x02cos\nsystem\n)R)R.",  # the call of a result
+    ],
+)
+def test_other_ways_to_name_a_function_make_stubs(evil: bytes) -> None:
+    assert isinstance(Unpickler(io.BytesIO(evil)).load(), Stub)
+
+
+@pytest.mark.parametrize("name", [*CLASSES, ("os", "system")])
+def test_a_pickle_changes_no_class_of_the_program(name: tuple[str, str]) -> None:
+    module, attribute = name
+    kind = Unpickler(io.BytesIO()).find_class(module, attribute)
+    before = dict(vars(kind))
+    text = f"c{module}\n{attribute}\n".encode()
+    for state in (b"}X\x01\0\0\0aK\x01s", b"N}X\x08\0\0\0__call__K\x01s\x86"):
+        with pytest.raises((TypeError, AttributeError)):
+            Unpickler(io.BytesIO(b"\x80\x02" + text + state + b"b.")).load()
+    assert dict(vars(kind)) == before
 
 
 def test_spectral_norm_and_weight_norm_are_worked_out(tmp_path: Path) -> None:
