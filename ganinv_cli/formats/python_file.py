@@ -21,7 +21,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         )
     from ganinv_cli.formats.traced.user_code import explain_errors, run_beside, trace_user_function
 
-    explain = partial(explain_errors, advice="; correct the file", folder=path.parent)
+    explain = partial(explain_errors, advice="; correct the file (-v shows the line)")
     with run_beside(path):
         with explain("does not run"):
             names = runpy.run_path(str(path.absolute()))

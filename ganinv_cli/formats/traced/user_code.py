@@ -2,7 +2,6 @@
 
 import re
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
@@ -69,13 +68,10 @@ def run_beside(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def explain_errors(
-    failure: str, advice: str = EXPORT_ADVICE, folder: Path | None = None
-) -> Iterator[None]:
-    """Turn any exception of the block into an UnreadableError of one sentence.
+def explain_errors(failure: str, advice: str = EXPORT_ADVICE) -> Iterator[None]:
+    """Turn any exception of the block into an UnreadableError of one sentence, with its cause.
 
-    Only for calls of a framework or of a user's code, which may raise anything. The sentence names
-    the last line in `folder` that was run.
+    Only for calls of a framework or of a user's code, which may raise anything.
     """
     try:
         yield
@@ -86,21 +82,5 @@ def explain_errors(
         for pattern in _REASONS:
             match = pattern.search(text)
             text = match[1] if match else text
-        kind, reason = type(error).__name__, " ".join(text.split())
-        reason = to_printable(reason)[:MAX_REASON]
-        place = _find_line(error, folder) if folder else ""
-        raise UnreadableError(f"{failure} ({place}{kind}: {reason}){advice}") from error
-
-
-def _find_line(error: BaseException, folder: Path) -> str:
-    """Return the file and line of a folder where an error was raised, or nothing."""
-    if isinstance(error, SyntaxError):
-        return ""  # the message has file and line
-    frames = [(each.filename, each.lineno) for each in traceback.extract_tb(error.__traceback__)]
-    frames += re.findall(r'File "([^"]*)", line (\d+), in', str(error))
-    lines = [
-        f"{to_printable(Path(file).name)[:80]} line {line}: "
-        for file, line in frames
-        if Path(file).absolute().parent == folder.absolute()
-    ]
-    return lines[-1] if lines else ""
+        reason = to_printable(f"{type(error).__name__}: {' '.join(text.split())}")[:MAX_REASON]
+        raise UnreadableError(f"{failure} ({reason}){advice}") from error
