@@ -22,25 +22,23 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
         weights = {
-            name: _make_weight(file, name, 8 + length, **header[name])
-            for name in header
+            name: _make_weight(file, name, entry, 8 + length)
+            for name, entry in header.items()
             if name != "__metadata__"
         }
         return state_dict.find_generator({"": weights}, str(path), "safetensors", options)
 
 
-def _make_weight(
-    file: BinaryIO, name: str, data_start: int, dtype: str, shape: Any, data_offsets: Any
-) -> Weight:
-    begin, end = data_offsets
+def _make_weight(file: BinaryIO, name: str, entry: Any, data_start: int) -> Weight:
+    dtype, shape = DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
+    begin, end = entry["data_offsets"]
 
     def read() -> np.ndarray:
-        float_name = DTYPES.get(dtype, dtype)
-        check_floats(name, float_name)
+        check_floats(name, dtype)
         file.seek(data_start + begin)
-        return decode_floats(file.read(end - begin), float_name).reshape(shape)
+        return decode_floats(file.read(end - begin), dtype).reshape(shape)
 
-    return Weight(tuple(shape), read)
+    return Weight(shape, read)
 
 
 def _recognises(facts: FileFacts) -> bool:

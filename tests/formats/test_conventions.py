@@ -24,12 +24,6 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("prior = 1", 'prior = 1 should be text in quotes, e.g. "normal:1,0.999"'),
-        ("strides = 2", "strides = 2 should be a list in brackets, e.g. [1, 2, 2, 2]"),
-        ('strides = ["a"]', 'an item of strides = "a" should be a whole number, e.g. 1'),
-        (
-            "colour = true",
-            'has a setting "colour"; known are prior, range, activation, strides, padding',
-        ),
         ("trust = true", 'has a setting "trust"'),
         ("prior = ", "is not TOML"),
         (f"labels = {'9' * 5000}", "is not TOML: Exceeds the limit"),
