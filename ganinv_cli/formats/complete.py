@@ -86,18 +86,15 @@ def _describe(name: str, option: str, stated: str, usual: str) -> Convention:
 
 
 def _choose_range(network_range: PixelRange | None, option: str) -> PixelRange:
-    """Return the values of black and white, from the option if it fits the network."""
+    """Return the values of black and white, from the option if the network has such values."""
     if not option:
         return network_range or (-1.0, 1.0)
     low, high = _parse_range(option)
-    if network_range:
-        is_equal = network_range == (low, high)
-        is_within = network_range[0] <= low and high <= network_range[1]
-        if not (is_equal if option in ACTIVATION_BOUNDS else is_within):
-            raise UnreadableError(
-                f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range "
-                f"{option} contradicts; leave it out"
-            )
+    if network_range and not network_range[0] <= low < high <= network_range[1]:
+        raise UnreadableError(
+            f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range "
+            f"{option} contradicts; leave it out"
+        )
     return low, high
 
 

@@ -18,7 +18,16 @@ from builders import make_weights, rename_arrays, save_checkpoint
 from called import run_ganinv
 from PIL import Image
 from safetensors_files import write_safetensors
-from torch_files import MAGIC, Module, Parameter, Tensor, save_archive, save_stream, write_archive
+from torch_files import (
+    MAGIC,
+    Module,
+    Parameter,
+    Tensor,
+    pickle_content,
+    save_archive,
+    save_stream,
+    write_archive,
+)
 
 from ganinv_cli.cli import main
 from ganinv_cli.errors import CheckpointError
@@ -139,6 +148,11 @@ def _cut(write: Callable[..., Path], name: str) -> Build:
     return build
 
 
+def _without_numbers(folder: Path) -> Path:
+    data, storages = pickle_content(known.make_dcgan().state)
+    return write_archive(folder / "g.pt", data, **{f"_{key}": b"" for key in storages})
+
+
 def _without_shard(folder: Path) -> Path:
     prefix = save_checkpoint(folder, rename_arrays(make_weights(), "C"))
     prefix.with_name(f"{prefix.name}.data-00000-of-00001").unlink()
@@ -193,8 +207,13 @@ WITHOUT_TENSORFLOW: dict[str, tuple[Build, str]] = {  # file -> its builder, wor
     "cut stream": (_cut(save_stream, "g.pt"), "cannot be read as PyTorch"),
     "view beyond its storage": (
         _changed(main__0__weight=_view((5, 8, 4, 4), (4, 4, 4, 4), np.ones(7, np.float32))),
-        "cannot be read as PyTorch (strides is incompatible",
+        "cannot be read as PyTorch (a tensor lies outside its storage)",
     ),
+    "view with a stride of 2^60": (
+        _changed(main__0__weight=_view((5, 8, 4, 4), (1 << 62, 4, 4, 4), np.ones(7, np.float32))),
+        "a tensor lies outside its storage",
+    ),
+    "storages without content": (_without_numbers, "a tensor lies outside its storage"),
     "view of 400 million": (
         _changed(main__0__weight=_view((20_000, 20_000), (0, 0), np.ones(1, np.float32))),
         "g.pt",

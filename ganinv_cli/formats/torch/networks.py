@@ -27,10 +27,7 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
             check_floats(name, STORAGE_DTYPES.get(kind, (kind, 0))[0])
             if math.prod(tensor.shape) > MAX_VALUES:
                 raise UnreadableError(f"has more than {MAX_VALUES:,} values in {name}")
-            values = read_storage(tensor.storage)
-            strides = [step * values.itemsize for step in tensor.strides]
-            offset = tensor.offset * values.itemsize
-            return np.ndarray(tensor.shape, np.float32, values, offset, strides).copy()
+            return _view(read_storage(tensor.storage), tensor).copy()
 
         return Weight(tensor.shape, read)
 
@@ -42,6 +39,18 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
         }
         for path, entries in _walk_containers(torch_file.content, "", set())
     }
+
+
+def _view(values: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """Return the values of a storage in the shape of a tensor."""
+    shape, strides = tensor.shape, tensor.strides
+    if not math.prod(shape):
+        return np.zeros(shape, np.float32)
+    last = tensor.offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if min((tensor.offset, *shape, *strides)) < 0 or last >= values.size:  # NumPy does not check
+        raise ValueError("a tensor lies outside its storage")
+    steps = [step * values.itemsize for step in strides]
+    return np.lib.stride_tricks.as_strided(values[tensor.offset :], shape, steps)
 
 
 def _walk_containers(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, dict[Any, Any]]]:
