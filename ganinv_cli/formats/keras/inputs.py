@@ -2,9 +2,9 @@
 
 import math
 import re
+from typing import Any
 
 from ganinv_cli.formats.interface import IMAGE_NETWORK, MAX_LATENT, UnreadableError, is_image_shape
-from ganinv_cli.formats.keras.config import Model, ModelInput
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value, make_value
 from ganinv_cli.network.graph import Z
 from ganinv_cli.network.layers import Reshape
@@ -13,97 +13,60 @@ from ganinv_cli.network.shapes import format_shape
 LABEL_PATTERN = re.compile(r"label|class|categor|digit|(^|_)(cond|(y|c)(_|$))", re.IGNORECASE)
 
 
-def add_inputs(builder: NetworkBuilder, model: Model) -> tuple[int, list[Value]]:
-    """Return the latent size, and the values of all inputs. Raises UnreadableError."""
-    model_inputs = [each for _, each in model.inputs]
-    if len(model_inputs) not in (1, 2):
+def add_inputs(builder: NetworkBuilder, tensors: list[Any]) -> tuple[int, list[Value]]:
+    """Return the latent size, and the values of a model's inputs. Raises UnreadableError."""
+    if len(tensors) not in (1, 2):
         raise UnreadableError(
-            f"has {len(model_inputs)} inputs "
-            f"({', '.join(each.name for each in model_inputs[:8])}); expected a "
-            "latent vector and at most one label"
+            f"has {len(tensors)} inputs ({', '.join(each.name for each in tensors[:8])}); expected "
+            "a latent vector and at most one label"
         )
-    label = _find_label(builder, model) if len(model_inputs) == 2 else None
-    values = []
-    latent = 0
-    for number, each in enumerate(model_inputs):
-        if number == label:
-            values.append(_add_label(builder, each))
-        else:
-            latent, latent_value = _add_latent(builder, each)
-            values.append(latent_value)
-    return latent, values
+    label = _find_label(builder, tensors) if len(tensors) == 2 else None
+    values = [
+        _add_label(builder, each) if number == label else _add_latent(builder, each)
+        for number, each in enumerate(tensors)
+    ]
+    latent = next(value for number, value in enumerate(values) if number != label)
+    return math.prod(latent.shape), values
 
 
-def _find_label(builder: NetworkBuilder, model: Model) -> int:
+def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:
     """Return which of two inputs is the label."""
-    model_inputs = [each for _, each in model.inputs]
-    is_embedded = [_is_embedded(model, number) for number in range(2)]
-    is_integer = [each.dtype.startswith(("int", "uint")) for each in model_inputs]
-    is_named = [bool(LABEL_PATTERN.search(each.name)) for each in model_inputs]
-    for signs in (is_embedded, is_integer, is_named):
+    sizes = [math.prod(size or 0 for size in each.shape[1:]) for each in tensors]
+    is_integer = [each.dtype.startswith(("int", "uint")) for each in tensors]
+    is_named = [bool(LABEL_PATTERN.search(each.name)) for each in tensors]
+    for signs in (is_integer, [size == 1 for size in sizes], is_named):
         if signs[0] != signs[1]:
             return signs.index(True)
-    sizes = [math.prod(size or 0 for size in each.shape or ()) for each in model_inputs]
     label = 1 if sizes[0] >= sizes[1] else 0
     builder.assumptions.append(
-        f"the label in the input {model_inputs[label].name!r}, the latent vector in "
-        f"{model_inputs[1 - label].name!r}; call them label and latent in the model if not so"
+        f"the label in the input {tensors[label].name!r}, the latent vector in "
+        f"{tensors[1 - label].name!r}; call them label and latent in the model if not so"
     )
     return label
 
 
-def _is_embedded(
-    model: Model, input_number: int, visited: set[tuple[int, int]] | None = None
-) -> bool:
-    """Return whether an input goes into an Embedding, also in inner models."""
-    visited = set() if visited is None else visited
-    if (id(model), input_number) in visited:
-        return False
-    visited.add((id(model), input_number))
-    key = model.inputs[input_number][0]
-    by_name = {layer.name: layer for layer in model.layers}
-    for call in model.calls:
-        if key in call.inputs:
-            layer = by_name[call.key[0]]
-            if layer.kind in ("Embedding", "CategoryEncoding"):
-                return True
-            input_number = call.inputs.index(key)
-            inner_model = layer.inner_model
-            if (
-                inner_model
-                and input_number < len(inner_model.inputs)
-                and _is_embedded(inner_model, input_number, visited)
-            ):
-                return True
-    return False
-
-
-def _add_label(builder: NetworkBuilder, model_input: ModelInput) -> Value:
-    shape = model_input.shape or ()
-    if (
-        any(size is None for size in shape)
-        or len(shape) > 1
-        or math.prod(_replace_unknown_sizes(shape)) < 1
-    ):
+def _add_label(builder: NetworkBuilder, tensor: Any) -> Value:
+    shape = tuple(tensor.shape[1:])
+    if None in shape or len(shape) > 1 or math.prod(shape) < 1:
         raise UnreadableError(
-            f"takes {model_input.name} of {_describe_shape(model_input)} beside a latent vector; "
-            "expected a label: a whole number or one-hot"
+            f"takes {tensor.name} of {_describe_shape(shape)} beside a latent vector; expected a "
+            "label: a whole number or one-hot"
         )
-    length = math.prod(_replace_unknown_sizes(shape))
-    if length > 1 and not model_input.dtype.startswith(("int", "uint")):
-        return builder.one_hot_label(length, model_input.name)
-    if length > 1:
-        raise UnreadableError(f"takes {length} labels in {model_input.name}; expected one")
-    return make_value(-2, _replace_unknown_sizes(shape))._replace(integer=True)
+    length = math.prod(shape)
+    if length == 1:
+        return Value(-2, shape, tuple(range(len(shape))), integer=True)
+    if tensor.dtype.startswith(("int", "uint")):
+        raise UnreadableError(f"takes {length} labels in {tensor.name}; expected one")
+    return builder.one_hot_label(length, tensor.name)
 
 
-def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, Value]:
-    if not model_input.shape or None in model_input.shape:
+def _add_latent(builder: NetworkBuilder, tensor: Any) -> Value:
+    shape = tuple(tensor.shape[1:])
+    if not shape or None in shape:
         raise UnreadableError(
-            f"does not say how long its latent vector is, only {_describe_shape(model_input)}; "
-            "save it after it was built with its input shape"
+            f"does not say how long its latent vector is, only {_describe_shape(shape)}; save it "
+            "after it was built with its input shape"
         )
-    shape = _replace_unknown_sizes(model_input.shape)
     if is_image_shape(shape):
         raise UnreadableError(IMAGE_NETWORK)
     latent = math.prod(shape)
@@ -114,16 +77,9 @@ def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, 
         )
     z = make_value(Z, (latent,))
     if shape == (latent,):
-        return latent, z
-    return latent, builder.add_layer(
-        Reshape(shape), [z], model_input.name, tuple(range(len(shape)))
-    )
+        return z
+    return builder.add_layer(Reshape(shape), [z], tensor.name, tuple(range(len(shape))))
 
 
-def _replace_unknown_sizes(shape: tuple[int | None, ...]) -> tuple[int, ...]:
-    return tuple(size or 0 for size in shape)
-
-
-def _describe_shape(model_input: ModelInput) -> str:
-    sizes = ", ".join("any" if size is None else str(size) for size in model_input.shape or ())
-    return f"a shape ({sizes})" if model_input.shape is not None else "no shape"
+def _describe_shape(shape: tuple[int | None, ...]) -> str:
+    return f"a shape ({', '.join('any' if size is None else str(size) for size in shape)})"
