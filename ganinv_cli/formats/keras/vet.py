@@ -168,7 +168,9 @@ def _check_precision(name: str, settings: Mapping[str, Any]) -> None:
 
 def _read_dtype(settings: Mapping[str, Any]) -> str:
     dtype = settings.get("dtype") or "float32"
-    return str(dtype["config"]["name"] if isinstance(dtype, Mapping) else dtype)
+    if isinstance(dtype, Mapping):
+        dtype = dtype["config"].get("name") or dtype["config"].get("mode")
+    return str(dtype)
 
 
 def _vet_setting(name: str, key: str, value: Any, zeros: Zeros) -> Any:
@@ -204,6 +206,8 @@ def _vet_value(value: Any, zeros: Zeros) -> Any:
         return config["value"]
     if kind in ("__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellipsis__"):
         return {"class_name": kind, "config": _vet_value(config, zeros)}
+    if not isinstance(config, Mapping):
+        raise _unvetted_error(str(kind)[:60], "a setting of a layer")
     return _vet_layer(value, zeros)
 
 
