@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 
 from ganinv_cli.formats.interface import UnreadableError
@@ -46,7 +45,7 @@ def read_array(variable: Any, size: int = 0, default: float = 0) -> np.ndarray:
     """Return the float32 values of a layer's weights, or `size` default values if it has none."""
     if variable is None:
         return np.full(size, default, np.float32)
-    return np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+    return np.asarray(variable.numpy(), np.float32)
 
 
 class NetworkBuilder:

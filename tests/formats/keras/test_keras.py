@@ -7,13 +7,11 @@ import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import assert_refused
 from keras import layers as kl
 
 from ganinv_cli import formats
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -79,16 +77,6 @@ def test_layers_are_called_in_the_network_what_they_are_called_in_the_file(tmp_p
     model = km.build_model("dcgan_16")
     names = {node.name for node in formats.read(km.save_model(tmp_path, model)).network.nodes}
     assert names == {layer.name for layer in model.layers}
-
-
-def test_a_trusted_file_is_run_by_keras_where_a_layer_is_not_known(tmp_path: Path) -> None:
-    z = keras.Input((km.LATENT,))
-    x = kl.Reshape((4, 4, 1))(kl.Dense(16)(z))
-    model = keras.Model(z, kl.Lambda(lambda value: value * 0.5 + 0.1)(x))
-    path = km.save_model(tmp_path, km.randomize_weights(model))
-    assert_refused(path, "is a Lambda layer")
-    checkpoint = formats.read(path, Conventions(trust=True))
-    same_pictures(checkpoint, km.render_images(model, Z))
 
 
 def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(

@@ -18,7 +18,10 @@ from builders import assert_refused
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.refusals,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 def _lambda(marker: Path) -> kf.Config:

@@ -16,7 +16,10 @@ from keras import layers as kl
 
 from ganinv_cli import formats
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.refusals,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 Make = Callable[[Path], Path]
 
