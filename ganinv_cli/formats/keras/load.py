@@ -126,7 +126,11 @@ def _copy_hdf5(path: Path, folder: Path) -> _Parts:
         config = root.attrs.get("model_config")
         by_class = any(name in root for name in GROUPS)
         if config is None and not (by_class or any("layer_names" in name for name in root.attrs)):
-            raise _no_model_error(root)
+            raise UnreadableError(
+                "is a results file of ganinv, not a generator; print it with ganinv report"
+                if {"command", "identity"} <= set(root.attrs)
+                else "holds no model or weights that Keras saved; give the generator's file"
+            )
         holder = root.get("model_weights", root)
         metadata = root.attrs.get("keras_version") or holder.attrs.get("keras_version") or ""
         ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config is not None else ()
@@ -175,23 +179,10 @@ def _rename_groups(group: h5py.Group) -> None:
 
 def _find_version(parts: _Parts) -> int:
     """Return the first number of Keras's version, from the file or from what the config holds."""
-    stated = re.search(r'(?:^|"keras_version": ?")([0-9])', parts.metadata) or re.search(
-        r'"keras_version": ?"([0-9])', parts.config
-    )
-    return int(stated[1]) if stated else 3 if '"module"' in parts.config else 2
-
-
-def _no_model_error(root: h5py.File) -> UnreadableError:
-    if {"command", "identity"} <= set(root.attrs):
-        return UnreadableError(
-            "is a results file of ganinv, not a generator; print it with ganinv report, and give "
-            "the generator's file, e.g. netG.pth"
-        )
-    inside = ", ".join(name[:60] for name in list(root)[:5]) or "nothing"
-    return UnreadableError(
-        f"is an HDF5 file of {inside}; expected a model or weights that Keras saved (model.save, "
-        "model.save_weights); give such a file"
-    )
+    for text in (parts.metadata, parts.config):
+        if stated := re.search(r'(?:^|"keras_version": ?")([0-9])', text):
+            return int(stated[1])
+    return 3 if '"module"' in parts.config else 2
 
 
 def _read_config_beside(path: Path) -> str:
