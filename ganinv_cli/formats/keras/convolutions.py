@@ -1,77 +1,52 @@
-"""The translation of Keras's convolutions."""
+"""Keras's convolutions as layers of network/, for an input (height, width, channels)."""
 
 import numpy as np
 from keras import layers as kl
 
 from ganinv_cli.formats.interface import MAX_WEIGHTS
-from ganinv_cli.formats.keras.activations import apply_activation
-from ganinv_cli.formats.keras.network_builder import (
-    NetworkBuilder,
-    UntranslatedError,
-    Value,
-    read_array,
-)
+from ganinv_cli.formats.keras.network_builder import UntranslatedError, read_array
 from ganinv_cli.network.layers import Conv, ConvTranspose, Pair, Sides
+from ganinv_cli.network.shapes import Shape
 
 
-def conv2d(builder: NetworkBuilder, layer: kl.Conv2D, inputs: list[Value]) -> Value:
-    kernel = _expand_groups(read_array(layer.kernel), layer.groups)
-    bias = read_array(layer.bias, layer.filters)
-    return _add_convolution(builder, layer, inputs[0], kernel, bias)
+def make_conv(layer: kl.Conv2D, shape: Shape) -> Conv:
+    """Return Conv2D."""
+    return _make_conv(layer, shape, _expand_groups(read_array(layer.kernel), layer.groups))
 
 
-def depthwise_conv2d(
-    builder: NetworkBuilder, layer: kl.DepthwiseConv2D, inputs: list[Value]
-) -> Value:
-    """Translate DepthwiseConv2D: each channel by itself, `depth_multiplier` outputs each."""
-    kernel = _expand_depthwise(read_array(layer.kernel))
-    bias = read_array(layer.bias, kernel.shape[3])
-    return _add_convolution(builder, layer, inputs[0], kernel, bias)
+def make_depthwise(layer: kl.DepthwiseConv2D, shape: Shape) -> Conv:
+    """Return DepthwiseConv2D: each channel by itself, `depth_multiplier` outputs each."""
+    return _make_conv(layer, shape, _expand_depthwise(read_array(layer.kernel)))
 
 
-def separable_conv2d(
-    builder: NetworkBuilder, layer: kl.SeparableConv2D, inputs: list[Value]
-) -> Value:
-    """Translate SeparableConv2D: a depthwise convolution, then a pointwise one."""
+def make_separable(layer: kl.SeparableConv2D, shape: Shape) -> tuple[Conv, Conv]:
+    """Return the two convolutions of SeparableConv2D: depthwise, then pointwise."""
     kernel = _expand_depthwise(read_array(layer.depthwise_kernel))
-    none = np.zeros(kernel.shape[3], np.float32)
-    x = _add_convolution(builder, layer, inputs[0], kernel, none, activate=False)
-    pointwise = Conv(read_array(layer.pointwise_kernel), read_array(layer.bias, layer.filters))
-    return apply_activation(builder, layer, builder.add_layer(pointwise, [x], layer.name))
+    depthwise = _make_conv(layer, shape, kernel, has_bias=False)
+    return depthwise, Conv(
+        read_array(layer.pointwise_kernel), read_array(layer.bias, layer.filters)
+    )
 
 
-def conv2d_transpose(
-    builder: NetworkBuilder, layer: kl.Conv2DTranspose, inputs: list[Value]
-) -> Value:
-    """Translate Conv2DTranspose, with the output size that Keras chooses."""
-    x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
+def make_conv_transpose(layer: kl.Conv2DTranspose, shape: Shape) -> ConvTranspose:
+    """Return Conv2DTranspose, with the output size that Keras chooses."""
     kernel = _dilate_kernel(read_array(layer.kernel), layer.dilation_rate)
     added = layer.output_padding
     added = added if isinstance(added, list | tuple) else (added, added)
-    sides = zip(x.shape, kernel.shape, layer.strides, added, strict=False)
+    sides = zip(shape, kernel.shape, layer.strides, added, strict=False)
     up, left = (_compute_crop(*each, layer.padding == "same") for each in sides)
-    bias = read_array(layer.bias, layer.filters)
-    transposed = ConvTranspose(kernel, bias, layer.strides, (up, left))
-    return apply_activation(builder, layer, builder.add_layer(transposed, [x], layer.name))
+    return ConvTranspose(kernel, read_array(layer.bias, layer.filters), layer.strides, (up, left))
 
 
-def _add_convolution(
-    builder: NetworkBuilder,
-    layer: kl.Layer,
-    x: Value,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    activate: bool = True,
-) -> Value:
-    x = builder.to_channels_last(x, layer.data_format, layer.name)
+def _make_conv(layer: kl.Layer, shape: Shape, kernel: np.ndarray, has_bias: bool = True) -> Conv:
     kernel = _dilate_kernel(kernel, layer.dilation_rate)
     padding: Sides = ((0, 0), (0, 0))
     if layer.padding == "same":
-        sides = zip(x.shape, kernel.shape, layer.strides, strict=False)
+        sides = zip(shape, kernel.shape, layer.strides, strict=False)
         up, left = (_same_padding(*each) for each in sides)
         padding = up, left
-    x = builder.add_layer(Conv(kernel, bias, layer.strides, padding), [x], layer.name)
-    return apply_activation(builder, layer, x) if activate else x
+    bias = read_array(layer.bias if has_bias else None, kernel.shape[3])
+    return Conv(kernel, bias, layer.strides, padding)
 
 
 def _same_padding(side: int, size: int, step: int) -> Pair:

@@ -1,21 +1,22 @@
-"""The translation of each of Keras's layers and functions to layers of network/."""
+"""The translation of each of Keras's layers and functions to layers of network/.
+
+Activations that a layer has besides are added by `translate`.
+"""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import layers as kl
-from keras.src.ops import nn as nn_functions
-from keras.src.ops import numpy as numpy_functions
+from keras.src.ops import numpy as functions
 
-from ganinv_cli.formats.keras.activations import apply_activation
+from ganinv_cli.formats.keras.activations import FUNCTION_LAYERS, make_activation
 from ganinv_cli.formats.keras.convolutions import (
-    conv2d,
-    conv2d_transpose,
-    depthwise_conv2d,
-    separable_conv2d,
+    make_conv,
+    make_conv_transpose,
+    make_depthwise,
+    make_separable,
 )
 from ganinv_cli.formats.keras.network_builder import (
     NetworkBuilder,
@@ -38,47 +39,30 @@ from ganinv_cli.network.layers import (
     Reshape,
     Upsample,
 )
+from ganinv_cli.network.shapes import Shape
 
 Operand = Value | float
 Translator = Callable[[NetworkBuilder, Any, list[Any]], Value]  # of a layer and its operands
 
 
-def dense(builder: NetworkBuilder, layer: kl.Dense, inputs: list[Value]) -> Value:
-    x = builder.move_axis_last(inputs[0], -1, layer.name)
-    kernel = read_array(layer.kernel)
-    x = builder.add_layer(Dense(kernel, read_array(layer.bias, kernel.shape[1])), [x], layer.name)
-    return apply_activation(builder, layer, x)
-
-
 def pass_through(builder: NetworkBuilder, layer: kl.Layer, inputs: list[Value]) -> Value:
-    """Translate a layer that acts in training only."""
+    """Translate a layer that acts in training only, or only has an activation."""
     return inputs[0]
-
-
-def activation(builder: NetworkBuilder, layer: kl.Activation, inputs: list[Value]) -> Value:
-    return apply_activation(builder, layer, inputs[0])
-
-
-def activation_layer(builder: NetworkBuilder, layer: kl.Layer, inputs: list[Value]) -> Value:
-    """Translate a layer that is itself an activation."""
-    return apply_activation(builder, layer, inputs[0], layer)
 
 
 def reshape(builder: NetworkBuilder, layer: kl.Reshape, inputs: list[Value]) -> Value:
     x = builder.to_model_order(inputs[0], layer.name)
-    known = math.prod(size for size in layer.target_shape if size != -1)
-    rest = math.prod(x.shape) // known
+    rest = math.prod(x.shape) // math.prod(size for size in layer.target_shape if size != -1)
     shape = tuple(rest if size == -1 else size for size in layer.target_shape)
     return builder.reshape(x, shape, layer.name)
 
 
 def flatten(builder: NetworkBuilder, layer: kl.Flatten, inputs: list[Value]) -> Value:
     """Translate Flatten, in channels-last order if the layer's input is channels first."""
-    x = inputs[0]
-    order = tuple(range(len(x.shape)))
-    if layer.data_format == "channels_first" and len(order) > 1:
-        order = (*order[1:], 0)
-    x = builder.transpose(x, order, layer.name)
+    order = tuple(range(len(inputs[0].shape)))
+    if layer.data_format == "channels_first":
+        order = (*order[1:], *order[:1])
+    x = builder.transpose(inputs[0], order, layer.name)
     return builder.reshape(x, (math.prod(x.shape),), layer.name)
 
 
@@ -90,31 +74,8 @@ def permute(builder: NetworkBuilder, layer: kl.Permute, inputs: list[Value]) -> 
 
 def repeat_vector(builder: NetworkBuilder, layer: kl.RepeatVector, inputs: list[Value]) -> Value:
     ones = builder.add_layer(Constant(np.ones((layer.n, 1), np.float32)), [], layer.name)
-    row = builder.add_layer(Reshape((1, *inputs[0].shape)), [inputs[0]], layer.name)
+    row = builder.add_layer(Reshape((1, *inputs[0].shape)), inputs, layer.name)
     return builder.add_layer(Multiply(), [row, ones], layer.name)
-
-
-def batch_normalization(
-    builder: NetworkBuilder, layer: kl.BatchNormalization, inputs: list[Value]
-) -> Value:
-    x = builder.move_axis_last(inputs[0], layer.axis, layer.name)
-    norm = BatchNorm(
-        read_array(layer.gamma, x.shape[-1], default=1),
-        read_array(layer.beta, x.shape[-1]),
-        read_array(layer.moving_mean),
-        read_array(layer.moving_variance),
-        layer.epsilon,
-    )
-    return builder.add_layer(norm, [x], layer.name)
-
-
-def group_normalization(
-    builder: NetworkBuilder, layer: kl.GroupNormalization, inputs: list[Value]
-) -> Value:
-    x = builder.move_axis_last(inputs[0], layer.axis, layer.name)
-    gamma = read_array(layer.gamma, x.shape[-1], default=1)
-    beta = read_array(layer.beta, x.shape[-1])
-    return builder.add_layer(GroupNorm(gamma, beta, layer.groups, layer.epsilon), [x], layer.name)
 
 
 def layer_normalization(
@@ -129,16 +90,9 @@ def layer_normalization(
     x = builder.add_layer(GroupNorm(ones, zeros, 1, layer.epsilon), [x], layer.name)
     for combine, weights in ((Multiply(), layer.gamma), (Add(), layer.beta)):
         if weights is not None:
-            x = _combine_with(builder, layer, combine, x, read_array(weights))
+            constant = builder.add_layer(Constant(read_array(weights)), [], layer.name)
+            x = builder.add_layer(combine, [x, constant], layer.name)
     return x
-
-
-def _combine_with(
-    builder: NetworkBuilder, layer: kl.Layer, combine: Layer, x: Value, values: np.ndarray
-) -> Value:
-    """Return x + values or x * values, whose axes are in the order of the model."""
-    constant = builder.add_layer(Constant(values), [], layer.name)
-    return builder.add_layer(combine, [x, constant], layer.name)
 
 
 def prelu(builder: NetworkBuilder, layer: kl.PReLU, inputs: list[Value]) -> Value:
@@ -147,14 +101,9 @@ def prelu(builder: NetworkBuilder, layer: kl.PReLU, inputs: list[Value]) -> Valu
     positive = builder.add_layer(Activation("relu"), [x], layer.name)
     negated = _scale_and_shift(builder, layer, x, -1, 0)
     negative = builder.add_layer(Activation("relu"), [negated], layer.name)
-    negative = _combine_with(builder, layer, Multiply(), negative, -read_array(layer.alpha))
+    slopes = builder.add_layer(Constant(-read_array(layer.alpha)), [], layer.name)
+    negative = builder.add_layer(Multiply(), [negative, slopes], layer.name)
     return builder.add_layer(Add(), [positive, negative], layer.name)
-
-
-def rescaling(builder: NetworkBuilder, layer: kl.Rescaling, inputs: list[Value]) -> Value:
-    """Translate Rescaling: x * scale + offset, for all values or per channel."""
-    x = builder.move_axis_last(inputs[0], -1, layer.name)
-    return _scale_and_shift(builder, layer, x, layer.scale, layer.offset)
 
 
 def embedding(builder: NetworkBuilder, layer: kl.Embedding, inputs: list[Value]) -> Value:
@@ -176,26 +125,15 @@ def category_encoding(
     return builder.one_hot_label(layer.num_tokens, layer.name)
 
 
-def upsampling2d(builder: NetworkBuilder, layer: kl.UpSampling2D, inputs: list[Value]) -> Value:
+def separable(builder: NetworkBuilder, layer: kl.SeparableConv2D, inputs: list[Value]) -> Value:
     x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
-    if layer.interpolation not in ("nearest", "bilinear"):
-        raise UntranslatedError(layer.name)
-    return builder.add_layer(Upsample(layer.size, layer.interpolation), [x], layer.name)
-
-
-def zero_padding2d(builder: NetworkBuilder, layer: kl.ZeroPadding2D, inputs: list[Value]) -> Value:
-    x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
-    return builder.add_layer(Pad(layer.padding), [x], layer.name)
-
-
-def cropping2d(builder: NetworkBuilder, layer: kl.Cropping2D, inputs: list[Value]) -> Value:
-    x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
-    (up, down), (left, right) = layer.cropping
-    return builder.add_layer(Pad(((-up, -down), (-left, -right))), [x], layer.name)
+    for convolution in make_separable(layer, x.shape):
+        x = builder.add_layer(convolution, [x], layer.name)
+    return x
 
 
 def average(builder: NetworkBuilder, layer: kl.Average, inputs: list[Value]) -> Value:
-    total = _merge(builder, layer, Add(), inputs)
+    total = _combine(builder, layer, Add(), inputs)
     return _scale_and_shift(builder, layer, total, 1 / len(inputs), 0)
 
 
@@ -225,83 +163,116 @@ def subtract(builder: NetworkBuilder, layer: Any, operands: list[Operand]) -> Va
 
 def divide(builder: NetworkBuilder, layer: Any, operands: list[Operand]) -> Value:
     first, second = operands
-    if isinstance(second, Value) or not second:
+    if isinstance(second, Value):
         raise UntranslatedError(layer.name)
     return multiply(builder, layer, [first, 1 / second])
 
 
 def _combine(
-    builder: NetworkBuilder, layer: Any, combine: Add | Multiply, operands: list[Operand]
+    builder: NetworkBuilder, layer: Any, combine: Add | Multiply, operands: list[Any]
 ) -> Value:
-    """Combine values, or a value and a number on either side."""
+    """Combine values, in the axis order of the first if all have as many axes; or with a number."""
     values = [each for each in operands if isinstance(each, Value)]
-    if len(values) == len(operands):
-        return _merge(builder, layer, combine, values)
-    (value,) = values
-    (number,) = (each for each in operands if not isinstance(each, Value))
-    scale, shift = (1, number) if isinstance(combine, Add) else (number, 0)
-    return _scale_and_shift(builder, layer, value, scale, shift)
-
-
-def _merge(builder: NetworkBuilder, layer: Any, combine: Layer, inputs: list[Value]) -> Value:
-    """Combine values in the axis order of the first, or of the model if ranks differ."""
-    if len({len(each.shape) for each in inputs}) > 1:
-        reordered = [builder.to_model_order(each, layer.name) for each in inputs]
+    if len(values) < len(operands):
+        (number,) = (each for each in operands if not isinstance(each, Value))
+        scale, shift = (1, number) if isinstance(combine, Add) else (number, 0)
+        return _scale_and_shift(builder, layer, values[0], scale, shift)
+    if len({len(each.shape) for each in values}) > 1:
+        reordered = [builder.to_model_order(each, layer.name) for each in values]
     else:
-        reordered = [builder.transpose(each, inputs[0].order, layer.name) for each in inputs]
+        reordered = [builder.transpose(each, values[0].order, layer.name) for each in values]
     return builder.add_layer(combine, reordered, layer.name)
 
 
 def _scale_and_shift(
-    builder: NetworkBuilder, layer: Any, x: Value, scale: Any, shift: Any
+    builder: NetworkBuilder, layer: Any, x: Value, scale: float, shift: float
 ) -> Value:
+    return builder.add_layer(_make_affine(x.shape, scale, shift), [x], layer.name)
+
+
+def _make_affine(shape: Shape, scale: Any, shift: Any) -> Affine:
     """Return x * scale + shift, each a number or one per channel."""
-    channels = x.shape[-1]
-    affine = Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
-    return builder.add_layer(affine, [x], layer.name)
+    channels = shape[-1]
+    return Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
 
 
-def _make_function(name: str) -> Translator:
-    """Return the translator of a function of keras.ops that is an activation."""
+def _make_dense(layer: kl.Dense, shape: Shape) -> Dense:
+    return Dense(read_array(layer.kernel), read_array(layer.bias, layer.units))
+
+
+def _make_batch_norm(layer: kl.BatchNormalization, shape: Shape) -> BatchNorm:
+    gamma, beta = read_array(layer.gamma, shape[-1], 1), read_array(layer.beta, shape[-1])
+    mean, variance = read_array(layer.moving_mean), read_array(layer.moving_variance)
+    return BatchNorm(gamma, beta, mean, variance, layer.epsilon)
+
+
+def _make_group_norm(layer: kl.GroupNormalization, shape: Shape) -> GroupNorm:
+    gamma, beta = read_array(layer.gamma, shape[-1], 1), read_array(layer.beta, shape[-1])
+    return GroupNorm(gamma, beta, layer.groups, layer.epsilon)
+
+
+def _make_upsample(layer: kl.UpSampling2D, shape: Shape) -> Upsample:
+    if layer.interpolation not in ("nearest", "bilinear"):
+        raise UntranslatedError(layer.name)
+    return Upsample(layer.size, layer.interpolation)
+
+
+def _make_crop(layer: kl.Cropping2D, shape: Shape) -> Pad:
+    (up, down), (left, right) = layer.cropping
+    return Pad(((-up, -down), (-left, -right)))
+
+
+def _translate_image(make: Callable[[Any, Shape], Layer]) -> Translator:
+    """Return the translator of a layer that needs channels last."""
 
     def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
-        return apply_activation(builder, layer, inputs[0], getattr(keras.activations, name))
+        x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
+        return builder.add_layer(make(layer, x.shape), [x], layer.name)
 
     return translate
+
+
+def _translate_channels(make: Callable[[Any, Shape], Layer]) -> Translator:
+    """Return the translator of a layer that needs its axis last."""
+
+    def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
+        x = builder.move_axis_last(inputs[0], getattr(layer, "axis", -1), layer.name)
+        return builder.add_layer(make(layer, x.shape), [x], layer.name)
+
+    return translate
+
+
+def _activate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
+    return builder.add_layer(make_activation(layer), inputs, layer.name)
 
 
 NOISE_LAYERS = (
     *(kl.Dropout, kl.SpatialDropout1D, kl.SpatialDropout2D, kl.AlphaDropout),
     *(kl.GaussianNoise, kl.GaussianDropout),
 )
-LABEL_LAYERS = (
-    *(kl.Embedding, kl.CategoryEncoding, kl.Reshape, kl.Flatten, kl.Identity),
-    *(kl.ActivityRegularization, *NOISE_LAYERS),
-)  # a label may be an integer in these alone
+_IDENTITIES = (kl.Identity, kl.ActivityRegularization, *NOISE_LAYERS)
+# the only ones in which a label may be an integer
+LABEL_LAYERS = (kl.Embedding, kl.CategoryEncoding, kl.Reshape, kl.Flatten, *_IDENTITIES)
 TRANSLATORS: dict[type, Translator] = {
-    **dict.fromkeys((*NOISE_LAYERS, kl.ActivityRegularization, kl.Identity), pass_through),
-    **dict.fromkeys((kl.ReLU, kl.LeakyReLU, kl.ELU), activation_layer),
-    **{kl.Activation: activation, kl.Dense: dense, kl.Reshape: reshape, kl.Flatten: flatten},
-    **{kl.Permute: permute, kl.RepeatVector: repeat_vector, kl.PReLU: prelu},
-    kl.BatchNormalization: batch_normalization,
-    kl.LayerNormalization: layer_normalization,
-    kl.GroupNormalization: group_normalization,
-    **{kl.Rescaling: rescaling, kl.Embedding: embedding},
-    kl.CategoryEncoding: category_encoding,
-    **{kl.Conv2D: conv2d, kl.DepthwiseConv2D: depthwise_conv2d},
-    **{kl.SeparableConv2D: separable_conv2d, kl.Conv2DTranspose: conv2d_transpose},
-    **{kl.UpSampling2D: upsampling2d, kl.ZeroPadding2D: zero_padding2d},
-    **{kl.Cropping2D: cropping2d, kl.Average: average},
-    **dict.fromkeys((kl.Concatenate, numpy_functions.Concatenate), concatenate),
-    **dict.fromkeys((kl.Add, numpy_functions.Add), add),
-    **dict.fromkeys((kl.Multiply, numpy_functions.Multiply), multiply),
-    **dict.fromkeys((kl.Subtract, numpy_functions.Subtract), subtract),
-    **dict.fromkeys((numpy_functions.Divide, numpy_functions.TrueDivide), divide),
-    numpy_functions.Tanh: _make_function("tanh"),
-    **{nn_functions.Relu: _make_function("relu"), nn_functions.Relu6: _make_function("relu6")},
-    nn_functions.Sigmoid: _make_function("sigmoid"),
-    **{
-        nn_functions.Softplus: _make_function("softplus"),
-        nn_functions.Silu: _make_function("silu"),
-    },
+    **dict.fromkeys((*_IDENTITIES, kl.Activation), pass_through),
+    **dict.fromkeys((kl.ReLU, kl.LeakyReLU, kl.ELU, *FUNCTION_LAYERS), _activate),
+    **{kl.Reshape: reshape, kl.Flatten: flatten, kl.Permute: permute},
+    **{kl.RepeatVector: repeat_vector, kl.PReLU: prelu, kl.Embedding: embedding},
+    **{kl.LayerNormalization: layer_normalization, kl.CategoryEncoding: category_encoding},
+    kl.Dense: _translate_channels(_make_dense),
+    kl.BatchNormalization: _translate_channels(_make_batch_norm),
+    kl.GroupNormalization: _translate_channels(_make_group_norm),
+    kl.Rescaling: _translate_channels(lambda it, shape: _make_affine(shape, it.scale, it.offset)),
+    kl.Conv2D: _translate_image(make_conv),
+    kl.DepthwiseConv2D: _translate_image(make_depthwise),
+    kl.Conv2DTranspose: _translate_image(make_conv_transpose),
+    kl.UpSampling2D: _translate_image(_make_upsample),
+    kl.ZeroPadding2D: _translate_image(lambda layer, shape: Pad(layer.padding)),
+    kl.Cropping2D: _translate_image(_make_crop),
+    **{kl.SeparableConv2D: separable, kl.Average: average},
+    **dict.fromkeys((kl.Concatenate, functions.Concatenate), concatenate),
+    **dict.fromkeys((kl.Add, functions.Add), add),
+    **dict.fromkeys((kl.Multiply, functions.Multiply), multiply),
+    **dict.fromkeys((kl.Subtract, functions.Subtract), subtract),
+    **dict.fromkeys((functions.Divide, functions.TrueDivide), divide),
 }

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras.src.models.functional import Functional
 
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
+from ganinv_cli.formats.keras.activations import apply_activation
 from ganinv_cli.formats.keras.inputs import add_inputs
 from ganinv_cli.formats.keras.layers import LABEL_LAYERS, NOISE_LAYERS, TRANSLATORS
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, UntranslatedError, Value
@@ -120,7 +121,10 @@ def _apply_operation(
         builder.assumptions.append(_describe_training("the moving statistics", operation.name))
     if training is True and isinstance(operation, NOISE_LAYERS):
         builder.assumptions.append(_describe_training("no noise", operation.name))
-    return translator(builder, operation, operands)
+    output = translator(builder, operation, operands)
+    if getattr(operation, "activation", None) is None:
+        return output
+    return apply_activation(builder, operation, output)
 
 
 def _describe_training(what: str, name: str) -> str:

@@ -98,7 +98,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
         _save(keras.Input((None,)), kl.Dropout(0.5)),
         "does not say how long its latent vector is",
     ),
-    "quantised": (_save_quantised, "small is quantised"),
+    "quantised": (_save_quantised, "cannot be loaded by Keras"),
     "weights alone": (_save_weights, "weights without the layers"),
     "Keras 1": (_write_keras_1, "was saved by Keras 1; load it with Keras 2"),
     "no model": (_write_config([1, 2]), "describes no model"),
