@@ -81,7 +81,9 @@ def _kept(checkpoint: Checkpoint, folder) -> Checkpoint:
     written = write_generator(checkpoint, folder / "g.keras")
     assert written.difference < 1e-5
     assert [file.name for file in folder.iterdir()] == ["g.keras"]  # nothing to say of the prior
-    return read(folder / "g.keras")
+    found = read(folder / "g.keras")
+    assert found.layout == "Functional"  # not traced
+    return found
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *BRANCHES])

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Layer, Reshape, Transpose
 from ganinv_cli.network.shapes import Shape, infer_shape
@@ -108,20 +107,16 @@ class NetworkBuilder:
         return self.transpose(x, (1, 2, 0) if data_format == "channels_first" else (0, 1, 2), name)
 
     def one_hot_label(self, labels: int, name: str) -> Value:
-        """Return the label as one-hot. Raises UnreadableError if layers differ in its size."""
+        """Return the label as one-hot. Raises UntranslatedError if layers differ in its size."""
         if labels < 2 or self.labels not in (0, labels):
-            raise UnreadableError(
-                f"{name} takes {labels:,} labels"
-                + (f", but another layer takes {self.labels:,}" if self.labels else "")
-                + "; expected the same number from 2 in all"
-            )
+            raise UntranslatedError(name)
         self.labels = labels
         return make_value(LABEL, (labels,))
 
     def build_network(self, latent: int, output: Value) -> Network:
         """Return the network that ends in `output`, with the channels of an image last."""
         if output.integer or output.node in (Z, LABEL):
-            raise UnreadableError("returns its input unchanged; is it a generator?")
+            raise UntranslatedError("a model that returns its input")
         is_first = len(output.shape) == 3 and output.order == (0, 1, 2)
         if is_first and output.shape[0] in (1, 3) and output.shape[2] not in (1, 3):
             output = self.add_layer(Transpose((1, 2, 0)), [output], "channels last")

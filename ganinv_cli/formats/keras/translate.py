@@ -71,11 +71,6 @@ def _translate(model: keras.Model) -> tuple[Network, list[Value], tuple[str, ...
     """Return the network, the values of the inputs, and the assumptions."""
     if type(model) not in (keras.Sequential, Functional) or not model.built:
         raise UntranslatedError(model.name)
-    if len(model.outputs) != 1:
-        raise UnreadableError(
-            f"has {len(model.outputs)} outputs; expected one, the picture; save a model of that "
-            "output alone"
-        )
     builder = NetworkBuilder()
     latent, values = add_inputs(builder, model.inputs)
     output = _apply_model(builder, model, values)
@@ -89,6 +84,8 @@ def _apply_model(builder: NetworkBuilder, model: Any, inputs: list[Value]) -> Va
     pending = list(_list_calls(model))
     while pending:
         ready = [c for c in pending if all(id(x) in values for x in c.arguments.keras_tensors)]
+        if not ready:
+            raise UntranslatedError(model.name)
         for call in ready:
             arguments, options = call.arguments.fill_in(values)
             training = options.pop("training", None)
@@ -133,7 +130,7 @@ def _describe_training(what: str, name: str) -> str:
 
 def _makes_same_pictures(network: Network, model: keras.Model, values: list[Value]) -> bool:
     """Return whether the network makes the model's own pictures of two random latent vectors."""
-    layers = model._flatten_layers()
+    layers = list(model._flatten_layers())
     z = np.random.default_rng(0).normal(size=(2, network.latent)).astype(np.float32)
     labels = np.arange(2) % max(network.labels, 1)
     one_hot = np.eye(network.labels, dtype=np.float32)[labels] if network.labels else labels

@@ -92,11 +92,11 @@ REFUSED: dict[str, tuple[Make, str]] = {
         _save(IMAGE, kl.Flatten(), kl.Dense(1), name="d.h5"),
         "is a discriminator or an encoder: it takes images and makes none",
     ),
-    "three inputs": (_save_branches(4, 4, 4), "has 3 inputs (input0, input1, input2); expected a"),
+    "three inputs": (_save_branches(4, 4, 4), "has the inputs input0 (batch, 4), input1"),
     "two outputs": (_save_branches(4, ends=2), "has 2 outputs; expected one, the picture"),
     "unknown length": (
         _save(keras.Input((None,)), kl.Dropout(0.5)),
-        "does not say how long its latent vector is",
+        "does not say how many values",
     ),
     "quantised": (_save_quantised, "cannot be loaded by Keras"),
     "weights alone": (_save_weights, "weights without the layers"),
