@@ -1,7 +1,7 @@
 """Convert a network to a Functional model of Keras 3."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,7 +9,6 @@ import numpy as np
 
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
-from ganinv_cli.network.shapes import Shape
 
 Tensor = Any  # KerasTensor, symbolic
 
@@ -34,58 +33,43 @@ def build_model(network: Network) -> keras.Model:
         outputs[LABEL] = keras.layers.CategoryEncoding(
             network.labels, output_mode="one_hot", name="one_hot"
         )(label)
-    names = _UniqueNames(("latent", "label", "one_hot"))
-    for number, (node_layer, input_numbers, name) in enumerate(network.nodes):
-        layer_name = names.make_unique(name or f"{type(node_layer).__name__.lower()}_{number + 1}")
-        if isinstance(node_layer, kinds.Constant):
-            outputs[number] = _convert_constant(node_layer, layer_name, outputs[Z])
+    for number, name in enumerate(_name_layers(network)):
+        layer, input_numbers, _ = network.nodes[number]
+        if isinstance(layer, kinds.Constant):
+            outputs[number] = _convert_constant(layer, name, outputs[Z])
             continue
-        shapes = [network.node_shape(each) for each in input_numbers]
+        convert = _CONVERTERS.get(type(layer), _convert_layer)
         tensors = [outputs[each] for each in input_numbers]
-        if isinstance(node_layer, kinds.Add | kinds.Multiply):
-            tensors = _match_ranks(tensors, shapes, layer_name)
         try:
-            outputs[number] = _convert(node_layer, layer_name, tensors)
+            outputs[number] = convert(layer, name, *tensors)
         except UnwritableError as error:
-            raise UnwritableError(f"{_describe_layer(network, number)}: {error}") from None
+            label = network.nodes[number].name or f"layer {number + 1}"
+            raise UnwritableError(f"{label} ({type(layer).__name__}): {error}") from None
     model_inputs = inputs if network.labels else inputs[0]
     return keras.Model(model_inputs, outputs[len(network.nodes) - 1], name="generator")
 
 
-class _UniqueNames:
-    """Layer names for Keras: each is unique, without slashes."""
-
-    def __init__(self, used: Sequence[str]) -> None:
-        self._used = set(used)
-
-    def make_unique(self, wanted: str) -> str:
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", wanted)[:80]
-        name, count = stem, 1
-        while name in self._used:
-            count += 1
-            name = f"{stem}_{count}"
-        self._used.add(name)
-        return name
+def _name_layers(network: Network) -> list[str]:
+    """Return a name for each node: unique, and of letters that Keras allows."""
+    stems = ["latent", "label", "one_hot"]
+    for number, node in enumerate(network.nodes):
+        stem = node.name or f"{type(node.layer).__name__.lower()}_{number + 1}"
+        stems.append(re.sub(r"[^A-Za-z0-9_.-]", "_", stem)[:80])
+    names = [
+        stem if stem not in stems[:n] else f"{stem}__{stems[: n + 1].count(stem)}"
+        for n, stem in enumerate(stems)
+    ]
+    return names[3:]
 
 
-def _convert(layer: kinds.Layer, name: str, tensors: Sequence[Tensor]) -> Tensor:
-    """Return the output of a layer. Raises UnwritableError."""
-    merging = isinstance(layer, kinds.Add | kinds.Multiply | kinds.Concat)
+def _convert_layer(layer: kinds.Layer, name: str, *tensors: Tensor) -> Tensor:
+    """Return the output of a layer for which Keras has one too. Raises UnwritableError."""
     if isinstance(layer, kinds.Add | kinds.Multiply) and len(tensors) == 1:
         return tensors[0]
-    if isinstance(layer, kinds.ConvTranspose):
-        return _convert_conv_transpose(layer, name, tensors[0])
-    if isinstance(layer, kinds.Conv):
-        return _convert_conv(layer, name, tensors[0])
-    if isinstance(layer, kinds.Pad):
-        return _convert_pad(layer, name, tensors[0])
-    make_layer = _LAYER_MAKERS.get(type(layer))
-    if make_layer is None:
-        raise UnwritableError("Keras has no layer that does this")
+    merges = isinstance(layer, kinds.Add | kinds.Multiply | kinds.Concat)
     weights = () if isinstance(layer, kinds.Affine) else weight_arrays(layer)
-    return _apply_with_weights(
-        make_layer(layer, name), list(tensors) if merging else tensors[0], *weights
-    )
+    keras_layer = _LAYER_MAKERS[type(layer)](layer, name)
+    return _apply_with_weights(keras_layer, list(tensors) if merges else tensors[0], *weights)
 
 
 def _apply_with_weights(layer: keras.layers.Layer, tensor: Tensor, *weights: np.ndarray) -> Tensor:
@@ -192,17 +176,6 @@ def _make_activation(layer: kinds.Activation, name: str) -> keras.layers.Layer:
     return keras.layers.Activation(_ACTIVATION_NAMES[layer.name], name=name)
 
 
-def _match_ranks(tensors: list[Tensor], shapes: Sequence[Shape], name: str) -> list[Tensor]:
-    """Reshape tensors to the same number of axes; new axes come first."""
-    axes = max(map(len, shapes))
-    return [
-        each
-        if len(shape) == axes
-        else keras.layers.Reshape((*[1] * (axes - len(shape)), *shape), name=f"{name}_of_{n}")(each)
-        for n, (each, shape) in enumerate(zip(tensors, shapes, strict=True))
-    ]
-
-
 _ACTIVATION_NAMES = {
     **{name: name for name in ("relu", "selu", "softplus", "gelu", "relu6", "tanh", "sigmoid")},
     **{"swish": "silu", "hard_sigmoid": "hard_sigmoid", "exp": "exponential"},
@@ -232,15 +205,8 @@ _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]]
     kinds.Concat: lambda _, name: keras.layers.Concatenate(axis=-1, name=name),
 }
 
-
-def _describe_layer(network: Network, number: int) -> str:
-    """Return the name or number of a layer and its kind, e.g. "main.9 (leaky_relu 0.2)"."""
-    node_layer, _, name = network.nodes[number]
-    kind = type(node_layer).__name__
-    if isinstance(node_layer, kinds.Activation):
-        slope = "" if node_layer.slope is None else f" {node_layer.slope:g}"
-        kind = f"{node_layer.name}{slope}"
-    if isinstance(node_layer, kinds.Conv | kinds.ConvTranspose):
-        height, width = node_layer.weights.shape[:2]
-        kind += f" {height} x {width}, stride {'x'.join(map(str, node_layer.stride))}"
-    return f"{name or f'layer {number + 1}'} ({kind})"
+_CONVERTERS: dict[type[kinds.Layer], Callable[..., Tensor]] = {
+    kinds.Conv: _convert_conv,
+    kinds.ConvTranspose: _convert_conv_transpose,
+    kinds.Pad: _convert_pad,
+}

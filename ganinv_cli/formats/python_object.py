@@ -1,15 +1,12 @@
 """Generators that are objects of a running program: a Keras model, or a TensorFlow function."""
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
@@ -21,22 +18,13 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 
     Raises CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
     """
-    from ganinv_cli.formats.keras import files, trace, translate
-    from ganinv_cli.formats.traced.functions import trace_function
-    from ganinv_cli.formats.traced.user_code import explain_errors
+    from ganinv_cli.formats.keras.translate import translate_or_trace
 
     name = f"the Keras model {model.name}"
-    with explain_reading_errors(name, "a generator"), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        with explain_errors("cannot be saved by Keras", _ADVICE):
-            model.save(path)
-        try:
-            with files.open_keras_file(path) as file:
-                generator = translate.translate_file(path, file)
-        except UnreadableError:
-            network = trace_function(*trace.make_function(model))
-            generator = UnfinishedGenerator(network, "Keras", "traced", name)
-        return complete_generator(replace(generator, path=name), conventions)
+    with explain_reading_errors(name, "a generator"):
+        network, layout, assumed = translate_or_trace(model)
+        generator = UnfinishedGenerator(network, "Keras", layout, name, assumed=assumed)
+        return complete_generator(generator, conventions)
 
 
 def read_function(

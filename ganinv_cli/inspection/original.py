@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.formats import find_format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
-from ganinv_cli.formats.keras.trace import load_function
+from ganinv_cli.formats.keras.load import load
 from ganinv_cli.formats.traced.functions import FunctionInput
 from ganinv_cli.inspection.facts import find_pixel_range
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -23,7 +23,7 @@ OriginalProgram = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> OriginalProgram:
     """Return the program of a file. Loading and calling it may raise UnreadableError.
 
-    Keras loads a Keras file, in its safe mode unless the file is trusted.
+    Keras loads a Keras file as `formats.read` lets it.
     """
     form = find_format(path)
     if form.title != "Keras":
@@ -32,7 +32,9 @@ def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) 
             if form.is_whole_model
             else "the file holds weights alone, no program"
         )
-    function, inputs = load_function(path, safe_mode=not conventions.trust)
+    from ganinv_cli.formats.keras.trace import make_function  # it loads Keras
+
+    function, inputs = make_function(load(path, conventions.trust).model)
 
     def run(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         arguments = _make_arguments(inputs, z, labels, checkpoint)

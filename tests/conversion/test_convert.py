@@ -14,7 +14,7 @@ from ganinv_cli.conversion import write as write_module
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.formats import read
-from ganinv_cli.prior import Normal, Uniform, make_normal
+from ganinv_cli.prior import Uniform, make_normal
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -34,7 +34,7 @@ def test_a_dcgan_keeps_its_layers_and_its_prior_goes_with_it(folder):
     before, after = read(folder / "first"), read(folder / "c.keras")
     assert (after.sha256, after.prior) == (before.sha256, Uniform())
     assert after.sha256 in result.stdout and "the same layers" in result.stdout
-    assert (folder / "c.keras.toml").read_text() == 'prior = "uniform:-1,1"\n'
+    assert (folder / "c.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
     assert "c.keras.toml holds the prior of z" in result.stdout
     assert not list(folder.glob(".ganinv-tmp*"))
 
@@ -81,13 +81,6 @@ def test_its_own_file_goes_before_what_the_folder_says_of_all(folder):
     assert (folder / "n.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
     assert read(folder / "n.keras").prior == Uniform()
     assert (folder / "generator.toml").read_text() == 'prior = "normal:2"\nrange = "sigmoid"\n'
-
-
-def test_what_the_folder_says_so_already_is_not_said_again(folder):
-    (folder / "generator.toml").write_text('prior = "normal:2,0.9"\nrange = "-1,1"\n')
-    run_ganinv(folder, "convert", "first", "n.keras", "--prior", "normal:2,0.9")
-    assert not (folder / "n.keras.toml").exists()
-    assert read(folder / "n.keras").prior == Normal(2, 0.9)
 
 
 def test_what_contradicts_is_refused_and_stays(folder):

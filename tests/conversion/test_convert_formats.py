@@ -1,8 +1,6 @@
 """Convert files of other programs to ours; `inspect` describes them correctly."""
 
 import json
-import subprocess
-import sys
 
 import conditional
 import keras
@@ -31,28 +29,13 @@ def _makes(path, network: known.KnownGenerator) -> None:
     [
         (known.make_dcgan(), ()),
         (known.make_upsampling(), ("--activation", "leaky_relu:0.2")),
-        (known.make_perceptron(), ()),
-        (known.make_wgan(), ()),
     ],
-    ids=["dcgan", "upsampling", "perceptron", "wgan"],
+    ids=["dcgan", "upsampling"],
 )
 def test_a_file_of_pytorch_makes_its_pictures_in_keras(tmp_path, network, options):
     save_archive(tmp_path / "g.pt", network.state)
     run_ganinv(tmp_path, "convert", "g.pt", "g.keras", *options)
     _makes(tmp_path / "g.keras", network)
-
-
-def test_inspect_reads_pytorch_without_tensorflow_and_says_what_it_assumed(tmp_path):
-    save_archive(tmp_path / "g.pt", known.make_dcgan().state)
-    code = (
-        "import sys; from ganinv_cli.cli import main; main(['inspect', 'g.pt', '--json'], "
-        "standalone_mode=False); assert 'tensorflow' not in sys.modules"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    told = json.loads(run.stdout)
-    assert "main.0" in [layer["name"] for layer in told["layers"]]
-    assert any("--strides" in clause for clause in told["assumed"])
 
 
 def test_a_saved_model_is_itself_the_program_that_is_run(tmp_path):

@@ -47,8 +47,15 @@ def inbound_nodes(*names: str) -> list[Any]:
     return [[[name, 0, 0, {}] for name in names]]
 
 
+def tensor(name: str) -> Config:
+    """The output of a layer, as an argument of another in Keras 3."""
+    history = {"shape": [None, 4], "dtype": "float32", "keras_history": [name, 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": history}
+
+
 def write_hdf5(path: Path, config: object) -> Path:
     with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = "2.12.0"
         file.attrs["model_config"] = json.dumps(config)
         file.create_group("model_weights")
     return path

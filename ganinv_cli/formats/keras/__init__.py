@@ -1,7 +1,8 @@
-"""Read generators that Keras 1, 2 or 3 saved, without Keras: config and weights are data.
+"""Read generators that Keras 2 or 3 saved: .keras, .h5 and .weights.h5.
 
-The suffixes are .keras, .h5 and .weights.h5. Each layer is translated to a layer of network/; an
-unknown layer is refused, and no code in a file is run, unless the file is trusted.
+`vet` rebuilds the config from classes that only compute, `load` lets Keras build the model,
+`translate` makes the layers of network/ and verifies them, and what it does not know is traced. No
+code in a file is run, unless the file is trusted.
 """
 
 from pathlib import Path
@@ -12,27 +13,18 @@ from ganinv_cli.settings.conventions import Conventions
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
-    """Return the generator of a file, or of a file of weights with its config beside it.
+    """Return the generator of a file, or of a file of weights with its config beside it."""
+    from ganinv_cli.formats.keras.load import load  # in the body: it loads h5py
 
-    If the model has an unknown layer and the file is trusted, Keras loads it. Raises
-    UnreadableError.
-    """
-    from ganinv_cli.formats.keras import files, translate  # in the body: they load h5py
-    from ganinv_cli.formats.keras.layer_settings import UntranslatedError
+    loaded = load(path, conventions.trust)
+    from ganinv_cli.formats.keras.translate import translate_or_trace  # it loads Keras
 
-    try:
-        with files.open_keras_file(path) as file:
-            return translate.translate_file(path, file)
-    except UntranslatedError:
-        if not conventions.trust:
-            raise
-    from ganinv_cli.formats.keras import trace  # here: it loads Keras
-
-    return trace.read(path)
+    network, layout, assumed = translate_or_trace(loaded.model)
+    return UnfinishedGenerator(network, loaded.format, layout, str(path), loaded.ignored, assumed)
 
 
 def _recognises(facts: FileFacts) -> bool:
     return facts.first_bytes.startswith(b"\x89HDF\r\n\x1a\n") or "config.json" in facts.members
 
 
-FORMAT = Format("Keras", read, _recognises, is_whole_model=True)
+FORMAT = Format("Keras", read, _recognises, needs_tensorflow=True, is_whole_model=True)

@@ -1,234 +1,278 @@
-"""Translation of Keras's dense layers, reshapes, norms and embeddings."""
+"""The translation of each of Keras's layers and functions to layers of network/.
+
+Activations that a layer has besides are added by `translate`.
+"""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from keras import layers as kl
+from keras.src.ops import numpy as functions
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras.activations import apply_activation
-from ganinv_cli.formats.keras.config import LayerConfig
-from ganinv_cli.formats.keras.layer_settings import MAX_NUMBER
-from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value, make_value, row_axis
+from ganinv_cli.formats.keras.activations import FUNCTION_LAYERS, make_activation
+from ganinv_cli.formats.keras.convolutions import (
+    make_conv,
+    make_conv_transpose,
+    make_depthwise,
+    make_separable,
+)
+from ganinv_cli.formats.keras.network_builder import (
+    NetworkBuilder,
+    UntranslatedError,
+    Value,
+    read_array,
+)
 from ganinv_cli.network.layers import (
     Activation,
     Add,
     Affine,
     BatchNorm,
+    Concat,
     Constant,
     Dense,
     GroupNorm,
+    Layer,
     Multiply,
+    Pad,
     Reshape,
+    Upsample,
 )
-from ganinv_cli.network.shapes import format_shape
+from ganinv_cli.network.shapes import Shape
+
+Operand = Value | float
+Translator = Callable[[NetworkBuilder, Any, list[Any]], Value]  # of a layer and its operands
 
 
-def dense(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    x = builder.move_axis_last(inputs[0], len(inputs[0].shape) - 1, layer.name)
-    input_size, units = x.shape[-1], layer.settings.read_int("units")
-    arrays = builder.read_weights(layer, {"kernel": (input_size, units), "bias": (units,)})
-    bias = arrays.get("bias", np.zeros(units, np.float32))
-    return apply_activation(
-        builder, layer, builder.add_layer(Dense(arrays["kernel"], bias), [x], layer.name)
-    )
-
-
-def pass_through(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Translate a layer that acts in training only."""
+def pass_through(builder: NetworkBuilder, layer: kl.Layer, inputs: list[Value]) -> Value:
+    """Translate a layer that acts in training only, or only has an activation."""
     return inputs[0]
 
 
-def reshape(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    x = builder.to_file_order(inputs[0], layer.name)
-    target_shape = layer.settings.read_ints("target_shape")
-    known = math.prod(size for size in target_shape if size != -1)
-    if target_shape.count(-1) > 1 or known < 1 or min(target_shape, default=1) < -1:
-        raise UnreadableError(
-            f"{layer.name} has target_shape {str(target_shape)[:60]}, which is not a shape"
-        )
-    shape = tuple(math.prod(x.shape) // known if size == -1 else size for size in target_shape)
-    return _add_reshape(builder, layer, x, shape)
+def reshape(builder: NetworkBuilder, layer: kl.Reshape, inputs: list[Value]) -> Value:
+    x = builder.to_model_order(inputs[0], layer.name)
+    rest = math.prod(x.shape) // math.prod(size for size in layer.target_shape if size != -1)
+    shape = tuple(rest if size == -1 else size for size in layer.target_shape)
+    return builder.reshape(x, shape, layer.name)
 
 
-def flatten(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
+def flatten(builder: NetworkBuilder, layer: kl.Flatten, inputs: list[Value]) -> Value:
     """Translate Flatten, in channels-last order if the layer's input is channels first."""
-    x = inputs[0]
-    if layer.settings.channels_first and len(x.shape) > 1:
-        x = builder.transpose(x, (*range(1, len(x.shape)), 0), layer.name)
-        x = make_value(x.node, x.shape)
-    x = builder.to_file_order(x, layer.name)
-    return _add_reshape(builder, layer, x, (math.prod(x.shape),))
+    order = tuple(range(len(inputs[0].shape)))
+    if layer.data_format == "channels_first":
+        order = (*order[1:], *order[:1])
+    x = builder.transpose(inputs[0], order, layer.name)
+    return builder.reshape(x, (math.prod(x.shape),), layer.name)
 
 
-def _add_reshape(
-    builder: NetworkBuilder, layer: LayerConfig, x: Value, shape: tuple[int, ...]
-) -> Value:
-    if x.integer and math.prod(shape) == math.prod(x.shape):
-        return x._replace(shape=shape, order=tuple(range(len(shape))))
-    if x.shape == shape:
-        return x
-    return builder.add_layer(Reshape(shape), [x], layer.name, tuple(range(len(shape))))
-
-
-def permute(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
+def permute(builder: NetworkBuilder, layer: kl.Permute, inputs: list[Value]) -> Value:
     """Translate Permute: only the order of the axes is recorded, no data is moved."""
-    x, axes = inputs[0], layer.settings.read_ints("dims")
-    if sorted(axes) != list(range(1, len(x.shape) + 1)):
-        raise UnreadableError(
-            f"{layer.name} has dims {str(axes)[:60]} for {format_shape(x.file_shape)}; the config "
-            "is damaged"
-        )
-    return x._replace(order=tuple(axes.index(axis + 1) for axis in x.order))
+    order = tuple(layer.dims.index(axis + 1) for axis in inputs[0].order)
+    return Value(inputs[0].node, inputs[0].shape, order)
 
 
-def repeat_vector(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    times, x = layer.settings.read_int("n"), inputs[0]
-    if len(x.shape) != 1:
-        raise UnreadableError(
-            f"{layer.name} repeats {format_shape(x.file_shape)}; expected one row of numbers"
-        )
-    ones = builder.add_layer(Constant(np.ones((times, 1), np.float32)), [], layer.name)
-    row = builder.add_layer(Reshape((1, *x.shape)), [x], layer.name)
+def repeat_vector(builder: NetworkBuilder, layer: kl.RepeatVector, inputs: list[Value]) -> Value:
+    ones = builder.add_layer(Constant(np.ones((layer.n, 1), np.float32)), [], layer.name)
+    row = builder.add_layer(Reshape((1, *inputs[0].shape)), inputs, layer.name)
     return builder.add_layer(Multiply(), [row, ones], layer.name)
 
 
-def batch_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    axes = layer.settings.read_ints("axis") if "axis" in layer.settings.values else [-1]
-    if len(axes) != 1:
-        raise layer.settings.untranslated_error("several axes")
-    x = builder.move_axis_last(inputs[0], row_axis(inputs[0], axes[0], layer.name), layer.name)
-    size = x.shape[-1:]
-    arrays = builder.read_weights(
-        layer, dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), size)
-    )
-    if arrays["moving_variance"].min(initial=0) < 0:
-        raise UnreadableError(
-            f"{layer.name} holds {arrays['moving_variance'].min():g}, but a variance is at least "
-            "0; use another checkpoint of the run"
-        )
-    norm = BatchNorm(
-        arrays.get("gamma", np.ones(size, np.float32)),
-        arrays.get("beta", np.zeros(size, np.float32)),
-        arrays["moving_mean"],
-        arrays["moving_variance"],
-        layer.settings.read_float("epsilon", default=1e-3),
-    )
-    return builder.add_layer(norm, [x], layer.name)
-
-
-def group_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    axis = layer.settings.read_ints("axis") if "axis" in layer.settings.values else [-1]
-    x = builder.move_axis_last(inputs[0], row_axis(inputs[0], axis[0], layer.name), layer.name)
-    channels, groups = x.shape[-1], layer.settings.read_int("groups", 32, minimum=-1)
-    arrays = builder.read_weights(layer, dict.fromkeys(("gamma", "beta"), (channels,)))
-    gamma = arrays.get("gamma", np.ones(channels, np.float32))
-    beta = arrays.get("beta", np.zeros(channels, np.float32))
-    groups = channels if groups == -1 else groups
-    if groups < 1:
-        raise layer.settings.untranslated_error(f"{groups} groups")
-    epsilon = layer.settings.read_float("epsilon", default=1e-3)
-    return builder.add_layer(GroupNorm(gamma, beta, groups, epsilon), [x], layer.name)
-
-
-def layer_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Translate LayerNormalization over all axes of a row, with a scale and shift per value."""
-    x = builder.to_file_order(inputs[0], layer.name)
-    axes = layer.settings.read_ints("axis") if "axis" in layer.settings.values else [-1]
-    if layer.settings.values.get("rms_scaling") or layer.settings.values.get("use_rms_norm"):
-        raise layer.settings.untranslated_error("rms_scaling")
-    if {row_axis(x, axis, layer.name) for axis in axes} != set(range(len(x.shape))):
-        raise layer.settings.untranslated_error(
-            f"axis {axes} of {format_shape(x.file_shape)}", "supports those over all axes"
-        )
-    shape, channels = x.shape, x.shape[-1]
-    arrays = builder.read_weights(layer, dict.fromkeys(("gamma", "beta"), shape))
-    ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    x = builder.add_layer(
-        GroupNorm(ones, zeros, 1, layer.settings.read_float("epsilon", default=1e-3)),
-        [x],
-        layer.name,
-    )
-    return _add_scale_and_shift(builder, layer, x, arrays.get("gamma"), arrays.get("beta"))
-
-
-def _add_scale_and_shift(
-    builder: NetworkBuilder,
-    layer: LayerConfig,
-    x: Value,
-    scale: np.ndarray | None,
-    shift: np.ndarray | None,
+def layer_normalization(
+    builder: NetworkBuilder, layer: kl.LayerNormalization, inputs: list[Value]
 ) -> Value:
-    """Return x * scale + shift; both have the shape of x in the file's order."""
-    for combine, values in ((Multiply(), scale), (Add(), shift)):
-        if values is not None:
-            constant = builder.add_layer(Constant(values), [], layer.name)
+    """Translate LayerNormalization over all axes of a row, with a scale and shift per value."""
+    x = builder.to_model_order(inputs[0], layer.name)
+    axes = {axis % (len(x.shape) + 1) for axis in layer.axis}
+    if layer.rms_scaling or axes != set(range(1, len(x.shape) + 1)):
+        raise UntranslatedError(layer.name)
+    ones, zeros = np.ones(x.shape[-1], np.float32), np.zeros(x.shape[-1], np.float32)
+    x = builder.add_layer(GroupNorm(ones, zeros, 1, layer.epsilon), [x], layer.name)
+    for combine, weights in ((Multiply(), layer.gamma), (Add(), layer.beta)):
+        if weights is not None:
+            constant = builder.add_layer(Constant(read_array(weights)), [], layer.name)
             x = builder.add_layer(combine, [x, constant], layer.name)
     return x
 
 
-def prelu(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
+def prelu(builder: NetworkBuilder, layer: kl.PReLU, inputs: list[Value]) -> Value:
     """Translate PReLU: relu(x) − alpha * relu(−x)."""
-    x = builder.to_file_order(inputs[0], layer.name)
-    shared_axes = {axis - 1 for axis in _read_shared_axes(layer)}
-    shape = tuple(1 if axis in shared_axes else size for axis, size in enumerate(x.shape))
-    slopes = builder.read_weights(layer, {"alpha": shape})["alpha"]
-    minus_ones = np.full(x.shape[-1], -1, np.float32)
-    zeros = np.zeros(x.shape[-1], np.float32)
-    positive_part = builder.add_layer(Activation("relu"), [x], layer.name)
-    negated = builder.add_layer(Affine(minus_ones, zeros), [x], layer.name)
-    negative_part = builder.add_layer(Activation("relu"), [negated], layer.name)
-    negative_part = _add_scale_and_shift(builder, layer, negative_part, -slopes, None)
-    return builder.add_layer(Add(), [positive_part, negative_part], layer.name)
+    x = builder.to_model_order(inputs[0], layer.name)
+    positive = builder.add_layer(Activation("relu"), [x], layer.name)
+    negated = _scale_and_shift(builder, layer, x, -1, 0)
+    negative = builder.add_layer(Activation("relu"), [negated], layer.name)
+    slopes = builder.add_layer(Constant(-read_array(layer.alpha)), [], layer.name)
+    negative = builder.add_layer(Multiply(), [negative, slopes], layer.name)
+    return builder.add_layer(Add(), [positive, negative], layer.name)
 
 
-def _read_shared_axes(layer: LayerConfig) -> list[int]:
-    return (
-        layer.settings.read_ints("shared_axes") if layer.settings.values.get("shared_axes") else []
-    )
-
-
-def rescaling(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Translate Rescaling: x * scale + offset, for all values or per channel."""
-    x = builder.move_axis_last(inputs[0], len(inputs[0].shape) - 1, layer.name)
-    scale, shift = (
-        _read_per_channel(layer, key, x.shape[-1], usual) for key, usual in _RESCALING_DEFAULTS
-    )
-    return builder.add_layer(Affine(scale, shift), [x], layer.name)
-
-
-_RESCALING_DEFAULTS = (("scale", 1.0), ("offset", 0.0))
-
-
-def _read_per_channel(layer: LayerConfig, key: str, channels: int, default: float) -> np.ndarray:
-    setting = layer.settings.values.get(key, default)
-    if not isinstance(setting, list):
-        return np.full(channels, layer.settings.read_float(key, default=default), np.float32)
-    numbers = all(isinstance(each, int | float) and abs(each) < MAX_NUMBER for each in setting)
-    if len(setting) != channels or not numbers:
-        raise UnreadableError(
-            f"{layer.name} has a {key} that is not {channels} numbers, one a channel; the config "
-            "is damaged"
-        )
-    return np.array(setting, np.float32)
-
-
-def embedding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
+def embedding(builder: NetworkBuilder, layer: kl.Embedding, inputs: list[Value]) -> Value:
     """Translate Embedding: the row of a table for a label."""
-    labels, size = layer.settings.read_int("input_dim"), layer.settings.read_int("output_dim")
-    x = inputs[0]
-    if not x.integer:
-        raise layer.settings.untranslated_error(
-            "an input that is no label", "supports those of the label"
-        )
-    table = builder.read_weights(layer, {"embeddings": (labels, size)})["embeddings"]
-    one_hot = builder.one_hot_label(labels, layer.name)
-    row = builder.add_layer(Dense(table, np.zeros(size, np.float32)), [one_hot], layer.name)
-    return _add_reshape(builder, layer, row, (*x.shape, size))
-
-
-def category_encoding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Translate CategoryEncoding: the label as one-hot."""
-    mode = layer.settings.read_choice("output_mode", ("multi_hot", "one_hot"), "multi_hot")
     if not inputs[0].integer:
-        raise layer.settings.untranslated_error(f"{mode} of no label", "supports the label")
-    return builder.one_hot_label(layer.settings.read_int("num_tokens"), layer.name)
+        raise UntranslatedError(layer.name)
+    one_hot = builder.one_hot_label(layer.input_dim, layer.name)
+    table = Dense(read_array(layer.embeddings), np.zeros(layer.output_dim, np.float32))
+    row = builder.add_layer(table, [one_hot], layer.name)
+    return builder.reshape(row, (*inputs[0].shape, layer.output_dim), layer.name)
+
+
+def category_encoding(
+    builder: NetworkBuilder, layer: kl.CategoryEncoding, inputs: list[Value]
+) -> Value:
+    """Translate CategoryEncoding: the label as one-hot."""
+    if not inputs[0].integer or layer.output_mode == "count":
+        raise UntranslatedError(layer.name)
+    return builder.one_hot_label(layer.num_tokens, layer.name)
+
+
+def separable(builder: NetworkBuilder, layer: kl.SeparableConv2D, inputs: list[Value]) -> Value:
+    x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
+    for convolution in make_separable(layer, x.shape):
+        x = builder.add_layer(convolution, [x], layer.name)
+    return x
+
+
+def average(builder: NetworkBuilder, layer: kl.Average, inputs: list[Value]) -> Value:
+    total = _combine(builder, layer, Add(), inputs)
+    return _scale_and_shift(builder, layer, total, 1 / len(inputs), 0)
+
+
+def concatenate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
+    """Translate Concatenate along an axis, which is moved last."""
+    first = builder.move_axis_last(inputs[0], layer.axis, layer.name)
+    others = [builder.transpose(each, first.order, layer.name) for each in inputs[1:]]
+    return builder.add_layer(Concat(), [first, *others], layer.name)
+
+
+def add(builder: NetworkBuilder, layer: Any, operands: list[Operand]) -> Value:
+    return _combine(builder, layer, Add(), operands)
+
+
+def multiply(builder: NetworkBuilder, layer: Any, operands: list[Operand]) -> Value:
+    return _combine(builder, layer, Multiply(), operands)
+
+
+def subtract(builder: NetworkBuilder, layer: Any, operands: list[Operand]) -> Value:
+    first, second = operands
+    if not isinstance(second, Value):
+        return add(builder, layer, [first, -second])
+    if not isinstance(first, Value):
+        return _scale_and_shift(builder, layer, second, -1, first)
+    return add(builder, layer, [first, _scale_and_shift(builder, layer, second, -1, 0)])
+
+
+def divide(builder: NetworkBuilder, layer: Any, operands: list[Operand]) -> Value:
+    first, second = operands
+    if isinstance(second, Value):
+        raise UntranslatedError(layer.name)
+    return multiply(builder, layer, [first, 1 / second])
+
+
+def _combine(
+    builder: NetworkBuilder, layer: Any, combine: Add | Multiply, operands: list[Any]
+) -> Value:
+    """Combine values, in the axis order of the first if all have as many axes; or with a number."""
+    values = [each for each in operands if isinstance(each, Value)]
+    if len(values) < len(operands):
+        (number,) = (each for each in operands if not isinstance(each, Value))
+        scale, shift = (1, number) if isinstance(combine, Add) else (number, 0)
+        return _scale_and_shift(builder, layer, values[0], scale, shift)
+    if len({len(each.shape) for each in values}) > 1:
+        reordered = [builder.to_model_order(each, layer.name) for each in values]
+    else:
+        reordered = [builder.transpose(each, values[0].order, layer.name) for each in values]
+    return builder.add_layer(combine, reordered, layer.name)
+
+
+def _scale_and_shift(
+    builder: NetworkBuilder, layer: Any, x: Value, scale: float, shift: float
+) -> Value:
+    return builder.add_layer(_make_affine(x.shape, scale, shift), [x], layer.name)
+
+
+def _make_affine(shape: Shape, scale: Any, shift: Any) -> Affine:
+    """Return x * scale + shift, each a number or one per channel."""
+    channels = shape[-1]
+    return Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
+
+
+def _make_dense(layer: kl.Dense, shape: Shape) -> Dense:
+    return Dense(read_array(layer.kernel), read_array(layer.bias, layer.units))
+
+
+def _make_batch_norm(layer: kl.BatchNormalization, shape: Shape) -> BatchNorm:
+    gamma, beta = read_array(layer.gamma, shape[-1], 1), read_array(layer.beta, shape[-1])
+    mean, variance = read_array(layer.moving_mean), read_array(layer.moving_variance)
+    return BatchNorm(gamma, beta, mean, variance, layer.epsilon)
+
+
+def _make_group_norm(layer: kl.GroupNormalization, shape: Shape) -> GroupNorm:
+    gamma, beta = read_array(layer.gamma, shape[-1], 1), read_array(layer.beta, shape[-1])
+    return GroupNorm(gamma, beta, layer.groups, layer.epsilon)
+
+
+def _make_upsample(layer: kl.UpSampling2D, shape: Shape) -> Upsample:
+    if layer.interpolation not in ("nearest", "bilinear"):
+        raise UntranslatedError(layer.name)
+    return Upsample(layer.size, layer.interpolation)
+
+
+def _make_crop(layer: kl.Cropping2D, shape: Shape) -> Pad:
+    (up, down), (left, right) = layer.cropping
+    return Pad(((-up, -down), (-left, -right)))
+
+
+def _translate_image(make: Callable[[Any, Shape], Layer]) -> Translator:
+    """Return the translator of a layer that needs channels last."""
+
+    def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
+        x = builder.to_channels_last(inputs[0], layer.data_format, layer.name)
+        return builder.add_layer(make(layer, x.shape), [x], layer.name)
+
+    return translate
+
+
+def _translate_channels(make: Callable[[Any, Shape], Layer]) -> Translator:
+    """Return the translator of a layer that needs its axis last."""
+
+    def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
+        x = builder.move_axis_last(inputs[0], getattr(layer, "axis", -1), layer.name)
+        return builder.add_layer(make(layer, x.shape), [x], layer.name)
+
+    return translate
+
+
+def _activate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
+    return builder.add_layer(make_activation(layer), inputs, layer.name)
+
+
+NOISE_LAYERS = (
+    *(kl.Dropout, kl.SpatialDropout1D, kl.SpatialDropout2D, kl.AlphaDropout),
+    *(kl.GaussianNoise, kl.GaussianDropout),
+)
+_IDENTITIES = (kl.Identity, kl.ActivityRegularization, *NOISE_LAYERS)
+# the only ones in which a label may be an integer
+LABEL_LAYERS = (kl.Embedding, kl.CategoryEncoding, kl.Reshape, kl.Flatten, *_IDENTITIES)
+TRANSLATORS: dict[type, Translator] = {
+    **dict.fromkeys((*_IDENTITIES, kl.Activation), pass_through),
+    **dict.fromkeys((kl.ReLU, kl.LeakyReLU, kl.ELU, *FUNCTION_LAYERS), _activate),
+    **{kl.Reshape: reshape, kl.Flatten: flatten, kl.Permute: permute},
+    **{kl.RepeatVector: repeat_vector, kl.PReLU: prelu, kl.Embedding: embedding},
+    **{kl.LayerNormalization: layer_normalization, kl.CategoryEncoding: category_encoding},
+    kl.Dense: _translate_channels(_make_dense),
+    kl.BatchNormalization: _translate_channels(_make_batch_norm),
+    kl.GroupNormalization: _translate_channels(_make_group_norm),
+    kl.Rescaling: _translate_channels(lambda it, shape: _make_affine(shape, it.scale, it.offset)),
+    kl.Conv2D: _translate_image(make_conv),
+    kl.DepthwiseConv2D: _translate_image(make_depthwise),
+    kl.Conv2DTranspose: _translate_image(make_conv_transpose),
+    kl.UpSampling2D: _translate_image(_make_upsample),
+    kl.ZeroPadding2D: _translate_image(lambda layer, shape: Pad(layer.padding)),
+    kl.Cropping2D: _translate_image(_make_crop),
+    **{kl.SeparableConv2D: separable, kl.Average: average},
+    **dict.fromkeys((kl.Concatenate, functions.Concatenate), concatenate),
+    **dict.fromkeys((kl.Add, functions.Add), add),
+    **dict.fromkeys((kl.Multiply, functions.Multiply), multiply),
+    **dict.fromkeys((kl.Subtract, functions.Subtract), subtract),
+    **dict.fromkeys((functions.Divide, functions.TrueDivide), divide),
+}

@@ -1,45 +1,14 @@
-"""Read generators from Keras files that ganinv cannot translate: Keras loads them.
+"""A Keras model as a function, for models that are traced and for the checks of `inspect`."""
 
-Only for files you trust: code in the file is run, e.g. the code of a Lambda layer.
-"""
-
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from ganinv_cli.formats.interface import MAX_WEIGHTS, UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.keras.files import open_keras_file
-from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.traced.functions import FunctionInput
 from ganinv_cli.formats.traced.user_code import explain_errors
-
-
-def read(path: Path) -> UnfinishedGenerator:
-    """Return the generator in a Keras file by running the file's code. Raises UnreadableError."""
-    network = trace_function(*load_function(path))
-    return UnfinishedGenerator(network, "Keras", "traced", str(path))
-
-
-def load_function(
-    path: Path, safe_mode: bool = False
-) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
-    """Return the model of a file as a function, in inference and float32, and its inputs.
-
-    In safe mode Keras runs no code in the file. Raises UnreadableError, also when it is called.
-    """
-    with open_keras_file(path) as file:
-        config, is_whole = file.config, "weights" not in file.file_type
-    with explain_errors("cannot be loaded by Keras"):
-        if is_whole:
-            model = keras.models.load_model(path, compile=False, safe_mode=safe_mode)
-        else:
-            layers = json.loads(config)
-            model = keras.saving.deserialize_keras_object(layers, safe_mode=safe_mode)
-            model.load_weights(path)
-    return make_function(model)
 
 
 def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
@@ -47,21 +16,21 @@ def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionIn
 
     Raises UnreadableError, also when the function is called.
     """
-    inputs, structure = _read_inputs(model)
-    weights = model.count_params() if model.built else 0
-    if weights > MAX_WEIGHTS:
-        raise UnreadableError(
-            f"holds {weights:,} weights, but at most {MAX_WEIGHTS:,} were expected; is it a "
-            "generator of pictures?"
-        )
+    inputs, _ = _read_inputs(model)
     _compute_in_float32(model)
 
     def generate(*tensors: tf.Tensor) -> tf.Tensor:
         with explain_errors("cannot be traced"):
-            outputs = model(tf.nest.pack_sequence_as(structure, tensors), training=False)
-        return _choose_output(tf.nest.flatten(outputs))
+            return call_model(model, tensors)
 
     return generate, inputs
+
+
+def call_model(model: Any, arguments: Sequence[Any]) -> tf.Tensor:
+    """Return the picture of a model in inference, with one argument per input."""
+    _, structure = _read_inputs(model)
+    outputs = model(tf.nest.pack_sequence_as(structure, arguments), training=False)
+    return _choose_output(tf.nest.flatten(outputs))
 
 
 def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:

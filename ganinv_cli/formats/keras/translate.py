@@ -1,202 +1,154 @@
-"""Translation of a Keras model to a network, inner models included."""
+"""Translate a Keras model to a network of layers, inner models included, and verify the network."""
 
-from collections.abc import Callable
-from pathlib import Path
+import math
+from collections.abc import Iterator
+from typing import Any
 
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.keras import activations, convolutions, layers, merging
-from ganinv_cli.formats.keras.config import Call, CallKey, LayerConfig, Model, parse_config
-from ganinv_cli.formats.keras.files import KerasFile
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.models.functional import Functional
+
+from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
+from ganinv_cli.formats.keras.activations import apply_activation
 from ganinv_cli.formats.keras.inputs import add_inputs
-from ganinv_cli.formats.keras.layer_settings import UntranslatedError
-from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value
-from ganinv_cli.formats.keras.weights import ROOT_GROUPS, Weights, choose_layout
-from ganinv_cli.network.graph import Network
+from ganinv_cli.formats.keras.layers import LABEL_LAYERS, NOISE_LAYERS, TRANSLATORS
+from ganinv_cli.formats.keras.network_builder import NetworkBuilder, UntranslatedError, Value
+from ganinv_cli.formats.keras.trace import call_model, make_function
+from ganinv_cli.formats.traced.functions import trace_function
+from ganinv_cli.network.graph import LABEL, Network
+from ganinv_cli.network.layered import LayeredGenerator
+from ganinv_cli.network.shapes import ShapeError, format_shape
+from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.prior import make_normal
 
-CODE_LAYERS = {"Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer"}
-RANDOM_LAYERS = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout")
-IDENTITY_LAYERS = {*RANDOM_LAYERS, "ActivityRegularization", "InputLayer"}
-LABEL_LAYERS = {"Embedding", "CategoryEncoding", "Reshape", "Flatten", *IDENTITY_LAYERS}
-
-Translator = Callable[[NetworkBuilder, LayerConfig, list[Value]], Value]
-
-
-def translate_file(path: Path, file: KerasFile) -> UnfinishedGenerator:
-    """Return the generator of an open file. Raises UnreadableError."""
-    model = parse_config(file.config)
-    _refuse_unknown(model)
-    version = file.major_version
-    generator, assumed = _translate_model(
-        model, Weights(choose_layout(file.weights, model)), version
-    )
-    return UnfinishedGenerator(
-        network=generator,
-        format=f"Keras {version} ({file.file_type})",
-        layout=model.kind,
-        path=str(path),
-        ignored=_list_ignored_names(file),
-        assumed=assumed,
-    )
+TOLERANCE = 1e-3  # difference of pixels beyond rounding, as a share of their range
+COARSE_TOLERANCE = 5e-2  # of a model that computes in half precision
 
 
-def _translate_model(
-    model: Model, weights: Weights, version: int
-) -> tuple[Network, tuple[str, ...]]:
-    """Return the network and the assumptions. Raises UnreadableError."""
-    growing = NetworkBuilder(weights, version)
-    latent, input_values = add_inputs(growing, model)
-    if len(model.outputs) != 1:
-        raise UnreadableError(
-            f"has {len(model.outputs)} outputs; expected one, the picture; save a model of that "
-            "output alone"
-        )
-    output = _apply_model(growing, model, input_values)
-    return growing.build_network(latent, output), tuple(dict.fromkeys(growing.assumptions))
+def translate_or_trace(
+    model: keras.Model,
+) -> tuple[Network | TracedNetwork, str, tuple[str, ...]]:
+    """Return the network of a model, its kind and assumptions.
+
+    It has layers if each layer of the model is known and two pictures are the model's own, else it
+    is traced. Raises UnreadableError if the model is no generator.
+    """
+    _check_sizes(model)
+    try:
+        network, values, assumptions = _translate(model)
+        if _makes_same_pictures(network, model, values):
+            return network, type(model).__name__, assumptions
+    except (UntranslatedError, ShapeError):
+        pass
+    return trace_function(*make_function(model)), "traced", ()
 
 
-def _list_ignored_names(file: KerasFile) -> tuple[str, ...]:
-    """Return names in the file that are not the model's, such as an optimizer's state."""
-    known = {
-        *ROOT_GROUPS,
-        "vars",
-        "top_level_model_weights",
-        *file.weights.read_texts("layer_names"),
-    }
-    return tuple(sorted({*file.other_names, *file.weights.names} - known))
+def _check_sizes(model: Any) -> None:
+    for node in _list_calls(model):
+        if type(node.operation) in (keras.Sequential, Functional):
+            _check_sizes(node.operation)
+        for output in node.outputs:
+            shape = tuple(size or 1 for size in output.shape[1:])
+            if math.prod(shape) > MAX_VALUES:
+                raise UnreadableError(
+                    f"{node.operation.name} makes {format_shape(shape)} values for one picture, "
+                    f"but at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
+                )
 
 
-def _refuse_unknown(model: Model) -> None:
-    """Raise UntranslatedError for an unknown layer, before any weight is read."""
-    for layer in model.layers:
-        if layer.inner_model:
-            _refuse_unknown(layer.inner_model)
-        elif layer.wrapped_layer:
-            _refuse_unknown_layer(layer.wrapped_layer)
-        else:
-            _refuse_unknown_layer(layer)
+def _list_calls(model: Any) -> Iterator[Any]:
+    """Yield the calls (nodes) of a model's layers, in the order of the layers."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    if not isinstance(graph, Functional):
+        return  # a model whose layers are in its code
+    own = {node for nodes in graph._nodes_by_depth.values() for node in nodes}
+    for operation in graph.operations:
+        yield from (each for each in operation._inbound_nodes if each in own and not each.is_input)
 
 
-def _refuse_unknown_layer(layer: LayerConfig) -> None:
-    kind, name = layer.kind[:60], layer.name[:60]
-    if layer.wrapped_layer or kind in TRANSLATORS or kind in FUNCTIONS:
-        return
-    article = "an" if kind[:1] in "AEIOU" else "a"
-    if kind in CODE_LAYERS or "." in kind.removeprefix("ops.") or ">" in kind:
-        what = "which is code; ganinv runs none"
-    else:
-        what = "which ganinv does not know"
-    raise UntranslatedError(
-        f"{name} is {article} {kind} layer, {what}; --trust loads it with Keras"
-    )
+def _translate(model: keras.Model) -> tuple[Network, list[Value], tuple[str, ...]]:
+    """Return the network, the values of the inputs, and the assumptions."""
+    if type(model) not in (keras.Sequential, Functional) or not model.built:
+        raise UntranslatedError(model.name)
+    builder = NetworkBuilder()
+    latent, values = add_inputs(builder, model.inputs)
+    output = _apply_model(builder, model, values)
+    network = builder.build_network(latent, output)
+    return network, values, tuple(dict.fromkeys(builder.assumptions))
 
 
-def _apply_model(builder: NetworkBuilder, model: Model, inputs: list[Value]) -> Value:
-    """Return the output of a model for its inputs."""
-    if len(inputs) != len(model.inputs):
-        raise UnreadableError(
-            f"{model.name} takes {len(model.inputs)} inputs, found {len(inputs)}; the config is "
-            "damaged"
-        )
-    if len(model.outputs) != 1:
-        raise UnreadableError(f"{model.name} has {len(model.outputs)} outputs; expected one")
-    keys = [key for key, _ in model.inputs]
-    values: dict[CallKey, Value] = dict(zip(keys, inputs, strict=True))
-    by_name = {layer.name: layer for layer in model.layers}
-    pending = list(model.calls)
+def _apply_model(builder: NetworkBuilder, model: Any, inputs: list[Value]) -> Value:
+    """Return the output of a model for its inputs; calls whose inputs are ready come first."""
+    values = {id(each): value for each, value in zip(model.inputs, inputs, strict=True)}
+    pending = list(_list_calls(model))
     while pending:
-        ready = [call for call in pending if all(key in values for key in call.inputs)]
+        ready = [c for c in pending if all(id(x) in values for x in c.arguments.keras_tensors)]
         if not ready:
-            raise UnreadableError(_describe_missing_input(pending[0], values))
+            raise UntranslatedError(model.name)
         for call in ready:
-            values[call.key] = _apply_layer(builder, by_name[call.key[0]], call, values)
-        finished_keys = {call.key for call in ready}
-        pending = [call for call in pending if call.key not in finished_keys]
-    (output,) = model.outputs
-    if output not in values:
-        raise UnreadableError(
-            f"has an output {output[0]!r} that is not there; the config is damaged"
-        )
-    return values[output]
+            arguments, options = call.arguments.fill_in(values)
+            training = options.pop("training", None)
+            given = keras.tree.flatten((arguments, options))
+            operands = [each for each in given if each is not None]
+            output = _apply_operation(builder, call.operation, operands, training)
+            values[id(call.outputs[0])] = output
+        pending = [each for each in pending if each not in ready]
+    if len(model.outputs) != 1:
+        raise UntranslatedError(model.name)
+    return values[id(model.outputs[0])]
 
 
-def _describe_missing_input(call: Call, values: dict[CallKey, Value]) -> str:
-    missing = next(name for name, number in call.inputs if (name, number) not in values)
-    return (
-        f"{call.key[0]} takes the output of {missing}, which is missing or itself depends on "
-        f"{call.key[0]}; the config is damaged"
-    )
-
-
-def _apply_layer(
-    builder: NetworkBuilder, layer: LayerConfig, call: Call, values: dict[CallKey, Value]
+def _apply_operation(
+    builder: NetworkBuilder, operation: Any, operands: list[Any], training: object
 ) -> Value:
-    builder.count_call()
-    arguments = [a if isinstance(a, float) else values[a] for a in call.arguments]
-    has_numbers = any(isinstance(each, float) for each in arguments)
-    # the config does not distinguish the function Add from the layer, which takes no numbers
-    function = "ops." + layer.kind.removeprefix("ops.") if has_numbers else layer.kind
-    has_label_index = any(isinstance(each, Value) and each.integer for each in arguments)
-    if has_label_index and not layer.inner_model and layer.kind not in LABEL_LAYERS:
-        raise layer.settings.untranslated_error(
-            "a label by its number for its input", "knows Embedding and CategoryEncoding"
+    if type(operation) in (keras.Sequential, Functional):
+        return _apply_model(builder, operation, operands)
+    if type(operation) is keras.layers.SpectralNormalization:
+        operation = operation.layer
+    translator = TRANSLATORS.get(type(operation))
+    has_integer = any(isinstance(each, Value) and each.integer for each in operands)
+    if (
+        translator is None
+        or (has_integer and type(operation) not in LABEL_LAYERS)
+        or not all(isinstance(each, Value | int | float) for each in operands)
+    ):
+        raise UntranslatedError(operation.name)
+    if training is True and isinstance(operation, keras.layers.BatchNormalization):
+        builder.assumptions.append(_describe_training("the moving statistics", operation.name))
+    if training is True and isinstance(operation, NOISE_LAYERS):
+        builder.assumptions.append(_describe_training("no noise", operation.name))
+    output = translator(builder, operation, operands)
+    if getattr(operation, "activation", None) is None:
+        return output
+    return apply_activation(builder, operation, output)
+
+
+def _describe_training(what: str, name: str) -> str:
+    return f"{what} in {name}, which the model uses as in training"
+
+
+def _makes_same_pictures(network: Network, model: keras.Model, values: list[Value]) -> bool:
+    """Return whether the network makes the model's own pictures of two random latent vectors."""
+    layers = list(model._flatten_layers())
+    z = np.random.default_rng(0).normal(size=(2, network.latent)).astype(np.float32)
+    labels = np.arange(2) % max(network.labels, 1)
+    one_hot = np.eye(network.labels, dtype=np.float32)[labels] if network.labels else labels
+    arguments = [
+        (labels if each.integer else one_hot if each.node == LABEL else z).reshape(
+            2, *each.model_shape
         )
-    if function in FUNCTIONS:
-        return FUNCTIONS[function](builder, layer, arguments)
-    tensors = [each for each in arguments if isinstance(each, Value)]
-    if has_numbers or not tensors:
-        raise layer.settings.untranslated_error("a number for its input")
-    if layer.inner_model:
-        return _apply_model(builder, layer.inner_model, tensors)
-    if call.training and layer.kind in (*RANDOM_LAYERS, "BatchNormalization"):
-        builder.assumptions.append(_describe_training_call(layer))
-    inside = layer.wrapped_layer or layer
-    if len(tensors) > 1 and inside.kind not in MERGE_LAYERS:
-        raise layer.settings.untranslated_error(f"{len(tensors)} inputs", "knows those of one")
-    return TRANSLATORS[inside.kind](builder, inside, tensors)
-
-
-def _describe_training_call(layer: LayerConfig) -> str:
-    what = "the moving statistics" if layer.kind == "BatchNormalization" else "no noise"
-    return f"{what} in {layer.name}, which the model uses as in training"
-
-
-MERGE_LAYERS: dict[str, Translator] = {
-    "Add": merging.add,
-    "Multiply": merging.multiply,
-    "Subtract": merging.subtract,
-    "Average": merging.average,
-    "Concatenate": merging.concatenate,
-}
-TRANSLATORS: dict[str, Translator] = {
-    **MERGE_LAYERS,
-    **dict.fromkeys(IDENTITY_LAYERS, layers.pass_through),
-    **dict.fromkeys(activations.ACTIVATION_LAYERS, activations.translate_activation_layer),
-    "Activation": activations.translate_activation,
-    "Dense": layers.dense,
-    "Reshape": layers.reshape,
-    "Flatten": layers.flatten,
-    "Permute": layers.permute,
-    "RepeatVector": layers.repeat_vector,
-    "BatchNormalization": layers.batch_normalization,
-    "LayerNormalization": layers.layer_normalization,
-    "GroupNormalization": layers.group_normalization,
-    "PReLU": layers.prelu,
-    "Rescaling": layers.rescaling,
-    "Embedding": layers.embedding,
-    "CategoryEncoding": layers.category_encoding,
-    "Conv2D": convolutions.conv2d,
-    "DepthwiseConv2D": convolutions.depthwise_conv2d,
-    "SeparableConv2D": convolutions.separable_conv2d,
-    "Conv2DTranspose": convolutions.conv2d_transpose,
-    "UpSampling2D": convolutions.upsampling2d,
-    "ZeroPadding2D": convolutions.zero_padding2d,
-    "Cropping2D": convolutions.cropping2d,
-}
-FUNCTIONS: dict[str, Callable[[NetworkBuilder, LayerConfig, list[Value | float]], Value]] = {
-    "ops.Add": merging.add_operands,
-    "ops.Subtract": merging.subtract_operands,
-    "ops.Multiply": merging.multiply_operands,
-    **dict.fromkeys(
-        ("ops.Divide", "ops.TrueDivide", "Divide", "TrueDivide"), merging.divide_by_number
-    ),
-}
+        for each in values
+    ]
+    with tf.device("CPU"):
+        pictures = LayeredGenerator(network, make_normal(network.latent))(z, labels=labels)
+        try:
+            own = np.asarray(call_model(model, arguments), np.float32)
+        except (tf.errors.OpError, ValueError):
+            # TensorFlow has no convolutions with channels first on a CPU
+            return any(getattr(each, "data_format", "") == "channels_first" for each in layers)
+    if own.shape != pictures.shape:
+        own = np.moveaxis(own, 1, -1)
+    is_coarse = any(layer.compute_dtype != "float32" for layer in layers)
+    tolerance = COARSE_TOLERANCE if is_coarse else TOLERANCE
+    return bool(np.abs(own - pictures).max() <= tolerance * np.ptp(own))

@@ -1,10 +1,10 @@
 """No file can run code, open another file, or exceed the limits on memory and size."""
 
 import base64
-import json
 import marshal
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,121 +18,152 @@ from builders import assert_refused
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.refusals,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
-def _marking(marker: Path) -> kf.Config:
-    """A Lambda layer as Keras 2 and 3 keep it: the code of a function, which makes a file."""
+def _lambda(marker: Path) -> kf.Config:
+    """The code of a function that makes a file, as Keras 3 stores it."""
     code = compile(f"lambda x: open({str(marker)!r}, 'w')", "x", "eval").co_consts[0]
     packed = base64.b64encode(marshal.dumps(code)).decode()
-    value = {"code": packed, "defaults": None, "closure": None}
-    function = {"class_name": "__lambda__", "config": value}
-    return kf.layer_config("Lambda", "evil", function=function, output_shape=None, arguments={})
+    return {"class_name": "__lambda__", "config": {"value": [packed, None, None]}}
 
 
-def test_a_lambda_layer_is_refused_and_not_run(tmp_path: Path) -> None:
+def _function(module: str, name: str) -> kf.Config:
+    return {
+        "module": module,
+        "class_name": "function",
+        "config": name,
+        "registered_name": name,
+    }
+
+
+def _dense(**settings: Any) -> kf.Config:
+    return kf.layer_config("Dense", "odd", units=3, **settings)
+
+
+def _registered(name: str) -> kf.Config:
+    return {**_dense(), "registered_name": name}
+
+
+def _keras_2_lambda(marker: Path) -> kf.Config:
+    code = [_lambda(marker)["config"]["value"][0], None, None]
+    layer = kf.layer_config("Lambda", "odd", function=code, function_type="lambda")
+    del layer["module"]
+    return layer
+
+
+def _called_with(argument: Any) -> Callable[[Path], kf.Config]:
+    def make(marker: Path) -> kf.Config:
+        value = argument(marker) if callable(argument) else argument
+        calls = [{"args": [kf.tensor("z")], "kwargs": {"mask": value}}]
+        return kf.functional_config([(kf.layer_config("ReLU", "odd"), calls)], "odd")
+
+    return make
+
+
+ATTACKS: dict[str, Callable[[Path], kf.Config]] = {
+    "Lambda": lambda m: kf.layer_config("Lambda", "odd", function=_lambda(m)),
+    "Lambda of Keras 2": _keras_2_lambda,
+    "Lambda that calls a function of Keras": lambda m: kf.layer_config(
+        "Lambda", "odd", function=_function("keras.utils", "get_file")
+    ),
+    "Lambda in a wrapper": lambda m: kf.layer_config(
+        "SpectralNormalization", "odd", layer=kf.layer_config("Lambda", "l", function=_lambda(m))
+    ),
+    "Lambda as activation": lambda m: _dense(activation=_lambda(m)),
+    "Lambda as initialiser": lambda m: _dense(kernel_initializer=_lambda(m)),
+    "Lambda as argument": _called_with(_lambda),
+    "TFSMLayer": lambda m: kf.layer_config("TFSMLayer", "odd", filepath=str(m.parent)),
+    "file of words": lambda m: kf.layer_config("StringLookup", "odd", vocabulary="/etc/passwd"),
+    "class of os": lambda m: kf.layer_config("system", "odd", module="os", command=f"touch {m}"),
+    "class of builtins": lambda m: kf.layer_config("Dense", "odd", module="builtins", units=3),
+    "class of another Keras": lambda m: kf.layer_config("Dense", "odd", "keras_hub.layers"),
+    "class that is no layer": lambda m: kf.layer_config("get_file", "odd", "keras.utils"),
+    "registered class": lambda m: _registered("mine>Dense"),
+    "registered class in its name": lambda m: kf.layer_config("Custom>Dense", "odd", units=3),
+    "registered function": lambda m: _dense(activation="mine>tanh"),
+    "function of builtins": lambda m: _dense(activation=_function("builtins", "eval")),
+    "function of os": lambda m: _dense(activation=_function("os", "system")),
+    "function of the settings": lambda m: _dense(
+        activation=_function("keras.config", "enable_unsafe_deserialization")
+    ),
+    "function that calls functions": lambda m: kf.layer_config("Map", "odd", "keras.src.ops.core"),
+    "type of TensorFlow": _called_with(
+        {"class_name": "__typespec__", "spec_name": "X", "module": "os", "config": []}
+    ),
+    "model of its own class": lambda m: {"module": "my_gan", "class_name": "G", "config": {}},
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_config_cannot_run_anything(name: str, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    config = kf.sequential_config(_marking(marker))
-    for path in (
-        kf.write_archive(tmp_path / "g.keras", config),
-        kf.write_hdf5(tmp_path / "g.h5", config),
-    ):
-        assert_refused(path, "evil is a Lambda layer, which is code; ganinv runs none", "--trust")
+    attack = ATTACKS[name](marker)
+    is_model = attack["class_name"] in ("Functional", "G")
+    config = attack if is_model else kf.sequential_config(attack)
+    nested = kf.sequential_config({**kf.sequential_config(attack), "name": "inner"})
+    for each in (config, nested):
+        for write, file in ((kf.write_archive, "g.keras"), (kf.write_hdf5, "g.h5")):
+            message = assert_refused(write(tmp_path / file, each))
+            assert "--trust" in message or name == "Lambda as initialiser"
     assert not marker.exists()
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        kf.layer_config("system", "odd", module="os", command="true"),
-        kf.layer_config("Dense", "odd", module="builtins", units=3),
-        kf.layer_config("Custom>Dense", "odd", units=3),
-        {**kf.layer_config("Dense", "odd", units=3), "registered_name": "mine>Dense"},
-        kf.layer_config("TFSMLayer", "odd", filepath="/tmp/saved"),
-    ],
-    ids=["os", "builtins", "custom", "registered", "TFSMLayer"],
-)
-def test_a_class_that_is_not_kerass_own_is_refused(layer: kf.Config, tmp_path: Path) -> None:
-    for path in (
-        kf.write_archive(tmp_path / "g.keras", kf.sequential_config(layer)),
-        kf.write_archive(
-            tmp_path / "f.keras", kf.functional_config([(layer, kf.inbound_nodes("z"))], "odd")
-        ),
-    ):
-        assert_refused(path, "odd is", "which is code; ganinv runs none")
+def test_settings_of_training_are_not_read(tmp_path: Path) -> None:
+    dense = kf.layer_config("Dense", "d", units=16, kernel_regularizer=_lambda(tmp_path / "m"))
+    config = kf.sequential_config(dense, kf.layer_config("Reshape", "r", target_shape=[4, 4, 1]))
+    config["compile_config"] = {"optimizer": _lambda(tmp_path / "m")}
+    config["build_config"] = _lambda(tmp_path / "m")
+    path = _write_dense(tmp_path / "g.keras", lambda group: group.create_dataset("0", data=KERNEL))
+    path = kf.write_archive(path, config, path.with_name("w").read_bytes())
+    assert formats.read(path).network.latent == 4
+    assert not (tmp_path / "m").exists()
 
 
-def test_a_model_of_a_class_of_its_own_is_refused(tmp_path: Path) -> None:
-    config = {"module": "my_gan", "class_name": "Generator", "config": {}, "registered_name": "G"}
-    assert_refused(
-        kf.write_archive(tmp_path / "g.keras", config), "'Generator'", "layers are in its code"
-    )
+KERNEL = np.arange(64, dtype=np.float32).reshape(4, 16)
 
 
-def test_an_activation_that_is_a_function_of_ones_own_is_refused(tmp_path: Path) -> None:
-    told = {"module": "os", "class_name": "function", "config": "tanh", "registered_name": "tanh"}
-    layer = kf.layer_config("Activation", "odd", activation=told)
-    assert_refused(kf.write_archive(tmp_path / "g.keras", kf.sequential_config(layer)), "odd is")
-
-
-def test_archives_that_are_no_models_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "g.keras"
-    path.write_text("a text")
-    assert_refused(path, "is not a ")
-    path.write_bytes(b"PK\5\6" + bytes(18))
-    assert_refused(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(kf.sequential_config()))
-    assert_refused(path, "without model.weights.h5")
-
-
-def test_an_archive_that_unpacks_to_more_than_a_model_is_refused(tmp_path: Path) -> None:
-    packed = {"compression": zipfile.ZIP_DEFLATED}
-    path = kf.write_archive(tmp_path / "g.keras", " " * (1 << 23), **packed)
-    assert_refused(path, "config.json in it has 8,388,608 bytes, but at most 4,194,304")
-    path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(), bytes(1000))
-    content = path.read_bytes()
-    entry = content.index(b"PK\1\2", content.index(b"PK\1\2", content.index(b"PK\1\2") + 1) + 1)
-    huge = (4_000_000_000).to_bytes(4, "little")  # the size that the central directory declares
-    path.write_bytes(content[: entry + 24] + huge + content[entry + 28 :])
-    assert_refused(path, "model.weights.h5 in it has 4,000,000,000 bytes")
-
-
-def _dense(path: Path, kernel: Any) -> Path:
+def _write_dense(path: Path, make_kernel: Callable[[h5py.Group], Any]) -> Path:
     """A generator of one dense layer, whose kernel is made by the function."""
     with h5py.File(path.with_name("w"), "w") as file:
-        held = file.create_group("layers/dense/vars")
-        kernel(held)
-    layers = [kf.layer_config("Dense", "dense", units=16, use_bias=False)]
+        group = file.create_group("layers/dense/vars")
+        make_kernel(group)
+        group["1"] = np.zeros(16, np.float32)
+    layers = [kf.layer_config("Dense", "dense", units=16)]
     layers.append(kf.layer_config("Reshape", "end", target_shape=[4, 4, 1]))
     return kf.write_archive(path, kf.sequential_config(*layers), path.with_name("w").read_bytes())
 
 
-def test_weights_in_another_file_are_not_opened(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.h5"
-    with h5py.File(secret, "w") as file:
-        file["kernel"] = np.ones((4, 16), np.float32)
-    raw = tmp_path / "raw"
-    raw.write_bytes(bytes(4 * 4 * 16))
+def _make_virtual(group: h5py.Group) -> None:
     layout = h5py.VirtualLayout((4, 16), np.float32)
-    layout[:] = h5py.VirtualSource(str(secret), "kernel", (4, 16))
+    layout[:] = h5py.VirtualSource("secret.h5", "kernel", (4, 16))
+    group.create_virtual_dataset("0", layout)
 
-    def external(held: h5py.Group) -> None:
-        held["0"] = h5py.ExternalLink(str(secret), "kernel")
 
-    def soft(held: h5py.Group) -> None:
-        held["0"] = h5py.SoftLink("/elsewhere")
+KERNELS: dict[str, tuple[Callable[[h5py.Group], Any], str]] = {
+    "external link": (lambda g: g.update({"0": h5py.ExternalLink("s.h5", "k")}), "leads elsewhere"),
+    "soft link": (lambda g: g.update({"0": h5py.SoftLink("/elsewhere")}), "leads elsewhere"),
+    "external storage": (
+        lambda g: g.create_dataset("0", (4, 16), "f4", external=[("raw", 0, 256)]),
+        "keeps its values in another file",
+    ),
+    "virtual": (_make_virtual, "keeps its values in another file"),
+    "vast": (
+        lambda g: g.create_dataset("0", (1 << 40, 16), "f4", chunks=(1 << 10, 16)),
+        "is larger than 100,000,000 values",
+    ),
+    "text": (lambda g: g.create_dataset("0", (4, 16), h5py.string_dtype()), "cannot be loaded"),
+    "another shape": (lambda g: g.create_dataset("0", (4, 15), "f4"), "cannot be loaded"),
+}
 
-    def storage(held: h5py.Group) -> None:
-        held.create_dataset("0", (4, 16), np.float32, external=[(str(raw), 0, 256)])
 
-    def virtual(held: h5py.Group) -> None:
-        held.create_virtual_dataset("0", layout)
-
-    for kernel in (external, soft):
-        assert_refused(_dense(tmp_path / "g.keras", kernel), "is a link that leads elsewhere")
-    for kernel in (storage, virtual):
-        assert_refused(_dense(tmp_path / "g.keras", kernel), "keeps its values in another file")
+@pytest.mark.parametrize("name", KERNELS)
+def test_weights_are_looked_at_before_they_are_read(name: str, tmp_path: Path) -> None:
+    make_kernel, says = KERNELS[name]
+    assert_refused(_write_dense(tmp_path / "g.keras", make_kernel), says)
 
 
 def test_a_group_in_another_file_is_not_opened(tmp_path: Path) -> None:
@@ -143,27 +174,36 @@ def test_a_group_in_another_file_is_not_opened(tmp_path: Path) -> None:
     assert_refused(path, "model_weights is a link that leads elsewhere")
 
 
-def test_arrays_are_looked_at_before_they_are_read(tmp_path: Path) -> None:
-    def vast(held: h5py.Group) -> None:
-        held.create_dataset("0", (1 << 40, 16), np.float32, chunks=(1 << 10, 16))
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (kf.layer_config("Dense", "d", units=1 << 40, kernel_initializer=None), "100,000,000"),
+        (kf.layer_config("RepeatVector", "r", n=1 << 30), "at most 67,108,864 were expected"),
+    ],
+    ids=["weights", "values"],
+)
+def test_a_config_without_bounds_is_refused(layer: kf.Config, says: str, tmp_path: Path) -> None:
+    assert_refused(kf.write_archive(tmp_path / "g.keras", kf.sequential_config(layer)), says)
 
-    def blocky(held: h5py.Group) -> None:
-        about = {"maxshape": (None, 16), "chunks": (1 << 24, 16), "compression": "gzip"}
-        held.create_dataset("0", (4, 16), np.float32, **about)
 
-    def text(held: h5py.Group) -> None:
-        held.create_dataset("0", (4, 16), h5py.string_dtype())
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
+    packed = {"compression": zipfile.ZIP_DEFLATED}
+    path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(), bytes(1 << 26), **packed)
+    assert path.stat().st_size < 1 << 17
+    assert_refused(path, "model.weights.h5 in it has ", "which no model does")
 
-    def whole(held: h5py.Group) -> None:
-        held.create_dataset("0", (4, 16), np.int8)
 
-    for kernel, says in (
-        (vast, "expects a kernel of 4 x 16, found 1099511627776 x 16"),
-        (blocky, "is larger than 100,000,000 values"),
-        (text, "holds object, but floats were expected"),
-        (whole, "holds int8, but floats were expected"),
-    ):
-        assert_refused(_dense(tmp_path / "g.keras", kernel), says)
+def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path: Path) -> None:
+    """A collection of texts whose free space has size 0; the library would loop forever."""
+    path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"GCOL\1") + 16
+    while number := int.from_bytes(content[at : at + 2], "little"):
+        at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
+        assert number < 100
+    content[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(content)
+    assert_refused(path, "heap of its texts is damaged")
 
 
 @pytest.mark.slow
@@ -185,36 +225,3 @@ def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
             formats.read(path)
         except CheckpointError as error:
             assert os.fspath(path) in str(error)
-
-
-def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path: Path) -> None:
-    """A collection of texts whose free space has size 0; the library would loop forever."""
-    path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
-    content = bytearray(path.read_bytes())
-    at = content.index(b"GCOL\1") + 16
-    while number := int.from_bytes(content[at : at + 2], "little"):
-        at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
-        assert number < 100
-    content[at + 8 : at + 16] = bytes(8)
-    path.write_bytes(content)
-    assert_refused(path, "cannot be read as HDF5", "heap of its texts is damaged")
-
-
-def test_weights_that_are_not_there_are_not_allocated(tmp_path: Path) -> None:
-    dense = kf.layer_config("Dense", "dense", units=1024 * 1024 * 3, use_bias=False)
-    shape = kf.layer_config("Reshape", "r", target_shape=[1024, 1024, 3])
-    with h5py.File(tmp_path / "w.h5", "w") as file:  # 50 MB of no values
-        file.create_dataset("layers/dense/vars/0", (4, 1024 * 1024 * 3), "f4", chunks=(4, 1024))
-    weights = (tmp_path / "w.h5").read_bytes()
-    assert len(weights) < 10_000
-    path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(dense, shape), weights)
-    assert_refused(path, "/layers/dense/vars/0 has 50,331,648 bytes, of which 0 are there")
-
-
-def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
-    config = kf.sequential_config()
-    path = kf.write_archive(
-        tmp_path / "g.keras", config, bytes(1 << 26), compression=zipfile.ZIP_DEFLATED
-    )
-    assert path.stat().st_size < 1 << 17
-    assert_refused(path, "model.weights.h5 in it has ", "which weights do not")

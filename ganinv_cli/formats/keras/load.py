@@ -1,0 +1,199 @@
+"""Load a Keras file: its config is vetted, its weights are checked, Keras builds the model."""
+
+import json
+import re
+import shutil
+import tempfile
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+
+from ganinv_cli.files import is_bomb
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
+from ganinv_cli.formats.keras.vet import UnvettedError, vet_model
+from ganinv_cli.store.damage import check_heaps
+from ganinv_cli.store.hdf5 import check_links
+
+WEIGHTS_MEMBER = "model.weights.h5"
+GROUPS = ("layers", "_layer_checkpoint_dependencies")  # the second in Keras 2.12
+KERAS_NAMES = {*GROUPS, "vars", "top_level_model_weights", "model_weights"}
+SAVE_AGAIN = "; save the model again with Keras"
+
+
+class LoadedModel(NamedTuple):
+    """A model that Keras built, and what its file says."""
+
+    model: Any  # keras.Model
+    format: str  # such as "Keras 3 (.keras)"
+    ignored: tuple[str, ...]  # names in the file that are not the model's
+
+
+class _Parts(NamedTuple):
+    """The parts of a file."""
+
+    config: str  # JSON
+    metadata: str  # Keras's version, or JSON that holds it; "" if the file does not state it
+    weights: Path  # a copy in HDF5, with a name that tells Keras its layout
+    file_type: str  # such as .keras
+    ignored: tuple[str, ...]
+
+
+def load(path: Path, trust: bool) -> LoadedModel:
+    """Return the model of a .keras archive, of HDF5, or of weights with a config beside them.
+
+    Nothing in the file is executed unless it is trusted and needs it. Raises UnreadableError.
+    """
+    with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
+        copy = _copy_archive if zipfile.is_zipfile(path) else _copy_hdf5
+        parts = copy(path, Path(folder))
+        config = json.loads(parts.config)
+        version = _find_version(parts)
+        if version < 2:
+            raise UnreadableError("was saved by Keras 1; load it with Keras 2 and save it again")
+        about = (f"Keras {version} ({parts.file_type})", parts.ignored)
+        try:
+            vetted = vet_model(config)
+        except UnvettedError:
+            if not trust:
+                raise
+            return LoadedModel(_load_trusted(path, config, parts), *about)
+        return LoadedModel(_build(vetted, parts.weights, version), *about)
+
+
+def _build(vetted: Any, weights: Path, version: int) -> Any:
+    import keras
+    import tensorflow as tf
+
+    from ganinv_cli.formats.traced.user_code import explain_errors
+
+    with explain_errors("cannot be loaded by Keras", SAVE_AGAIN), tf.device("CPU"):
+        model = keras.saving.deserialize_keras_object(vetted, safe_mode=True)
+        model.load_weights(weights)
+        for layer in model._flatten_layers() if version == 2 else ():
+            if getattr(layer, "activation", None) is keras.activations.hard_sigmoid:
+                layer.activation = hard_sigmoid_2
+    return model
+
+
+def hard_sigmoid_2(x: Any) -> Any:
+    """Return the hard sigmoid of Keras 2, which is steeper than that of Keras 3."""
+    from keras import ops
+
+    return ops.clip(0.2 * x + 0.5, 0, 1)
+
+
+def _load_trusted(path: Path, config: Any, parts: _Parts) -> Any:
+    """Return the model of a file whose code may be run."""
+    import keras
+
+    from ganinv_cli.formats.traced.user_code import explain_errors
+
+    with explain_errors("cannot be loaded by Keras"):
+        if "weights" not in parts.file_type:
+            return keras.models.load_model(path, compile=False, safe_mode=False)
+        model = keras.saving.deserialize_keras_object(config, safe_mode=False)
+        model.load_weights(parts.weights)
+        return model
+
+
+def _copy_archive(path: Path, folder: Path) -> _Parts:
+    with zipfile.ZipFile(path) as archive:
+        texts = {}
+        for member in archive.infolist():
+            if is_bomb(member.file_size, member.compress_size):
+                raise UnreadableError(
+                    f"{member.filename} in it has {member.compress_size:,} bytes and says that it "
+                    f"becomes {member.file_size:,}, which no model does{SAVE_AGAIN}"
+                )
+        for name in ("config.json", "metadata.json"):
+            texts[name] = archive.read(name).decode()
+        weights = Path(archive.extract(WEIGHTS_MEMBER, folder))
+    with weights.open("rb") as file:
+        _check_hdf5(file)
+    with h5py.File(weights, "r+") as root:
+        ignored = tuple(sorted(set(root) - KERAS_NAMES))
+        _rename_groups(root)
+    return _Parts(texts["config.json"], texts["metadata.json"], weights, ".keras", ignored)
+
+
+def _copy_hdf5(path: Path, folder: Path) -> _Parts:
+    with path.open("rb") as file:
+        _check_hdf5(file)
+    with h5py.File(path, "r") as root:
+        config = root.attrs.get("model_config")
+        by_class = any(name in root for name in GROUPS)
+        if config is None and not (by_class or any("layer_names" in name for name in root.attrs)):
+            raise UnreadableError(
+                "is a results file of ganinv, not a generator; print it with ganinv report"
+                if {"command", "identity"} <= set(root.attrs)
+                else "holds no model or weights that Keras saved; give the generator's file"
+            )
+        holder = root.get("model_weights", root)
+        metadata = root.attrs.get("keras_version") or holder.attrs.get("keras_version") or ""
+        ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config is not None else ()
+    weights = folder / (WEIGHTS_MEMBER if by_class else "model.h5")
+    shutil.copyfile(path, weights)
+    if config is not None:
+        return _Parts(_to_text(config), _to_text(metadata) or "1", weights, ".h5", ignored)
+    if by_class:
+        with h5py.File(weights, "r+") as root:
+            _rename_groups(root)
+    kind = ".weights.h5" if by_class else ".h5 weights"
+    return _Parts(_read_config_beside(path), _to_text(metadata), weights, kind, ignored)
+
+
+def _to_text(attribute: Any) -> str:
+    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
+
+
+def _check_hdf5(file: Any) -> None:
+    """Raise UnreadableError or ValueError if HDF5 would read another file, or more than weights."""
+    paths: list[bytes] = []
+    check_heaps(file)
+    with h5py.File(file, "r") as root:
+        root.id.links.visit(paths.append)
+        names = [path.decode() for path in paths]
+        check_links(root, names)
+        for node in map(root.get, names):
+            if isinstance(node, h5py.Dataset) and node.size > MAX_WEIGHTS:
+                raise UnreadableError(f"{node.name} is larger than {MAX_WEIGHTS:,} values")
+
+
+def _rename_groups(group: h5py.Group) -> None:
+    """Name the groups of layers as Keras 3 does: Keras 2.12 left out numbers in between."""
+    if GROUPS[1] in group:
+        group.move(GROUPS[1], GROUPS[0])
+    by_class = defaultdict(list)
+    for name in group.get(GROUPS[0], ()):
+        stem = re.sub("_[0-9]{1,9}$", "", name)
+        by_class[stem].append(int(name[len(stem) + 1 :] or 0))
+        _rename_groups(group[GROUPS[0]][name])
+    for stem, numbers in by_class.items():
+        for index, number in enumerate(sorted(numbers)):
+            if index != number:
+                group[GROUPS[0]].move(f"{stem}_{number}", f"{stem}_{index}")
+
+
+def _find_version(parts: _Parts) -> int:
+    """Return the first number of Keras's version, from the file or from what the config holds."""
+    for text in (parts.metadata, parts.config):
+        if stated := re.search(r'(?:^|"keras_version": ?")([0-9])', text):
+            return int(stated[1])
+    return 3 if '"module"' in parts.config else 2
+
+
+def _read_config_beside(path: Path) -> str:
+    """Return the output of model.to_json() from the first file beside it that exists."""
+    stem = path.name.removesuffix(".h5").removesuffix(".hdf5").removesuffix(".weights")
+    first, *others = names = (f"{stem}.json", "config.json", "model.json")
+    for name in names:
+        if path.with_name(name).exists():
+            return path.with_name(name).read_text("utf-8")
+    raise UnreadableError(
+        "holds weights without the layers they belong to; write what model.to_json() gives to "
+        f"{first} beside it (or {' or '.join(others)}), or save the whole model with "
+        "model.save('NAME.keras')"
+    )

@@ -1,0 +1,247 @@
+"""Vet a Keras config: rebuild it from Keras's own classes that compute and do nothing else.
+
+Keras's safe mode is a list of what is forbidden and was bypassed several times, so this is a list
+of what is allowed. What Keras 2 wrote is mended, so that Keras 3 reads it.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
+
+Config = dict[str, Any]  # class_name, config and, in a model, name and inbound_nodes
+
+MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}  # and their modules
+_LAYERS = """
+    Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average
+    AveragePooling1D AveragePooling2D BatchNormalization CategoryEncoding Concatenate Conv1D
+    Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D
+    DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten GaussianDropout GaussianNoise
+    GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
+    GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LeakyReLU
+    Maximum MaxPooling1D MaxPooling2D Minimum MultiHeadAttention Multiply PReLU Permute
+    RMSNormalization ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D Softmax
+    SpatialDropout1D SpatialDropout2D SpectralNormalization Subtract UnitNormalization
+    UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D"""
+_FUNCTIONS = {  # of keras.ops, by the module that holds them
+    "numpy": """Absolute Add Amax Amin Average BroadcastTo Clip Concatenate Cos Cumsum Divide Einsum
+    Exp ExpandDims Expm1 Flip GetItem Log Log1p Matmul Max Maximum Mean Min Minimum Moveaxis
+    Multiply Negative OnesLike Pad Power Prod Reciprocal Repeat Reshape Roll Sign Sin Sqrt Square
+    Squeeze Stack Std Subtract Sum Swapaxes Take Tanh Tensordot Tile Transpose TrueDivide Var Where
+    ZerosLike""",
+    "nn": """Celu DepthToSpace Elu Gelu HardSigmoid HardSilu LeakyRelu LogSigmoid Normalize Relu
+    Relu6 Selu Sigmoid Silu Softmax Softplus Softsign SpaceToDepth""",
+    "math": "Erf Rsqrt",
+    "image": "Resize",
+}
+FUNCTIONS = {  # and their modules
+    name: f"keras.src.ops.{module}"
+    for module, names in _FUNCTIONS.items()
+    for name in names.split()
+}
+_ACTIVATIONS = """
+    celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu
+    linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus
+    softsign squareplus swish tanh tanh_shrink"""
+LAYERS, ACTIVATIONS = frozenset(_LAYERS.split()), frozenset(_ACTIVATIONS.split())
+NOISE = {  # the setting that makes a random layer do nothing at 0
+    **dict.fromkeys(("Dropout", "SpatialDropout1D", "SpatialDropout2D"), "rate"),
+    **{"AlphaDropout": "rate", "GaussianDropout": "rate", "GaussianNoise": "stddev"},
+}
+_DROPPED_SUFFIXES = ("_regularizer", "_constraint", "_initializer")  # not needed to make pictures
+_DROPPED = ("dtype", "batch_input_shape", "input_length", "quantization_config", "ragged", "sparse")
+
+
+class UnvettedError(UnreadableError):
+    """A config names a class or function that is not known to be harmless."""
+
+
+class Zeros:
+    """An initialiser for weights that are read afterwards, which bounds their number."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Return zeros. Raises UnreadableError if they are more than MAX_WEIGHTS."""
+        from keras import ops
+
+        if math.prod(shape) > MAX_WEIGHTS:
+            raise UnreadableError(
+                f"describes more than {MAX_WEIGHTS:,} weights; is it a generator of pictures?"
+            )
+        return ops.zeros(shape, dtype)
+
+    def get_config(self) -> Config:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Zeros":
+        return cls()
+
+
+def vet_model(config: Any) -> Config:
+    """Return the config of a model, rebuilt. Raises UnvettedError, or LookupError and the like."""
+    if not isinstance(config, Mapping) or "class_name" not in config:
+        raise UnreadableError("the config describes no model; write what model.to_json() gives")
+    kind = config["class_name"]
+    if not _is_of_keras(config) or kind not in (*MODELS, "Model"):
+        raise UnvettedError(
+            f"is a {str(kind)[:60]!r}, whose layers are in its code and not in the file; save it "
+            "as a Functional or Sequential model, or --trust loads it with Keras"
+        )
+    return _vet_inner_model(config)
+
+
+def _vet_inner_model(config: Mapping[str, Any]) -> Config:
+    kind, settings = config["class_name"], config["config"]
+    kind = "Functional" if kind == "Model" else kind  # which Keras 2.2 wrote, as the following
+    settings = {"layers": settings} if isinstance(settings, list) else settings
+    name = str(settings.get("name") or config.get("name") or kind).replace("/", "_")
+    layers = [_vet_layer(each) for each in settings["layers"]]
+    if kind == "Sequential":
+        rebuilt: Config = {"layers": [*_make_input(config, settings), *layers]}
+    else:
+        rebuilt = _vet_graph(settings, layers)
+    return {"module": MODELS[kind], "class_name": kind, "config": {"name": name, **rebuilt}}
+
+
+def _make_input(config: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Config]:
+    """Return the input layer of a Sequential model that has none but states its shape."""
+    first = settings["layers"][0]
+    if first["class_name"] in ("InputLayer", "Model", *MODELS):
+        return []
+    build_config = config.get("build_config") or {}
+    shape = first["config"].get("batch_input_shape") or settings.get("build_input_shape")
+    values = {"batch_shape": shape or build_config.get("input_shape"), "dtype": "float32"}
+    layer = {"module": "keras.layers", "class_name": "InputLayer", "config": values}
+    return [layer] if values["batch_shape"] else []
+
+
+def _vet_graph(settings: Mapping[str, Any], layers: list[Config]) -> Config:
+    """Return the layers of a Functional model with their calls, and its inputs and outputs."""
+    rebuilt: Config = {key: _vet_value(settings[key]) for key in ("input_layers", "output_layers")}
+    calls = [_vet_value(each["inbound_nodes"]) for each in settings["layers"]]
+    if any(isinstance(call, list) for each in calls for call in each):
+        calls = [[list(_list_keys(call)) for call in each] for each in calls]
+        _renumber_calls(calls, rebuilt["output_layers"], settings["layers"])
+    rebuilt["layers"] = [
+        {**layer, "name": raw["name"], "inbound_nodes": each}
+        for layer, raw, each in zip(layers, settings["layers"], calls, strict=True)
+    ]
+    return rebuilt
+
+
+def _renumber_calls(calls: list[Any], outputs: list[Any], layers: list[Any]) -> None:
+    """Count the calls of each layer from 0 in what Keras 2 wrote: it began at 1 for inner models.
+
+    Keras 3 counts from 1 too, but only the outputs of a model, and only of Functional models.
+    """
+    keys = list(_list_keys([calls, outputs]))
+    first: dict[str, int] = {}
+    for name, number, *_ in keys:
+        first[name] = min(number, first.get(name, number))
+    for key in keys:
+        key[1] -= first[key[0]]
+    functional = {each["name"] for each in layers if each["class_name"] in ("Functional", "Model")}
+    for key in _list_keys(outputs):
+        key[1] += key[0] in functional
+
+
+def _list_keys(raw: Any) -> Iterator[list[Any]]:
+    """Yield the outputs of layers in nested lists: name, number of the call, number of the output.
+
+    Keras 2 appends the settings of the call.
+    """
+    if raw and isinstance(raw[0], str):
+        yield raw
+    else:
+        for each in raw:
+            yield from _list_keys(each)
+
+
+def _vet_layer(config: Mapping[str, Any]) -> Config:
+    kind, settings = str(config["class_name"]), config["config"]
+    if kind in (*MODELS, "Model") and _is_of_keras(config):
+        return _vet_inner_model(config)
+    name = str(settings.get("name") or config.get("name") or kind)
+    is_function = _is_function(config)
+    if not _is_of_keras(config) or kind not in (FUNCTIONS if is_function else LAYERS):
+        raise _unvetted_error(name, f"a {kind[:60]} layer")
+    rebuilt = {
+        key: _vet_activation(name, value) if key == "activation" else _vet_value(value)
+        for key, value in settings.items()
+        if key not in _DROPPED and not key.endswith(_DROPPED_SUFFIXES)
+    }
+    rebuilt |= {key: Zeros() for key in settings if key.endswith("_initializer")}
+    rebuilt["name"] = name.replace("/", "_")  # which Keras 2 allowed
+    _mend_layer(kind, settings, rebuilt)
+    module = FUNCTIONS[kind] if is_function else "keras.layers"
+    return {"module": module, "class_name": kind, "config": rebuilt, "registered_name": None}
+
+
+def _mend_layer(kind: str, settings: Mapping[str, Any], rebuilt: Config) -> None:
+    """Change settings that only Keras 2 knows, and switch noise off."""
+    if kind == "InputLayer":
+        rebuilt["batch_shape"] = settings.get("batch_shape") or settings.get("batch_input_shape")
+        rebuilt["dtype"] = settings.get("dtype")
+    if kind in NOISE:
+        rebuilt[NOISE[kind]] = 0  # else it needs the state of its random numbers in the file
+    if kind == "BatchNormalization" and isinstance(rebuilt.get("axis"), list):
+        (rebuilt["axis"],) = rebuilt["axis"]
+    if kind != "GroupNormalization" and rebuilt.get("groups") == 1:
+        del rebuilt["groups"]
+    if kind.startswith(("Separable", "Depthwise")):
+        rebuilt.pop("kernel_initializer", None)
+    if kind == "LeakyReLU" and "alpha" in rebuilt:
+        rebuilt["negative_slope"] = rebuilt.pop("alpha")
+
+
+def _is_of_keras(config: Mapping[str, Any]) -> bool:
+    """Return whether a class is said to be Keras's own, not another of the same name."""
+    module = str(config.get("module") or "keras").split(".")[0]
+    names = f"{config.get('registered_name')}{config['class_name']}"
+    return module in ("keras", "tf_keras") and ">" not in names
+
+
+def _is_function(config: Mapping[str, Any]) -> bool:
+    """Return whether a layer is a function of keras.ops; HDF5 tells only by its arguments."""
+    if config.get("module"):
+        return str(config["module"]).startswith(("keras.src.ops", "keras.ops"))
+    calls = [each for each in config.get("inbound_nodes", ()) if isinstance(each, Mapping)]
+    return any(len(each["args"]) > 1 or config["class_name"] not in LAYERS for each in calls)
+
+
+def _unvetted_error(name: str, what: str) -> UnvettedError:
+    return UnvettedError(
+        f"{name[:60]} is {what}, which is code or not known to ganinv, and is not run; --trust "
+        "loads it with Keras"
+    )
+
+
+def _vet_activation(name: str, value: Any) -> Any:
+    """Return the name of a function, or the config of a layer."""
+    if isinstance(value, Mapping) and value.get("class_name") in LAYERS:
+        return _vet_layer(value)
+    if isinstance(value, Mapping) and value.get("class_name") == "function":
+        module = str(value.get("module") or "keras").split(".")[0]
+        value = value["config"] if module in ("keras", "tf_keras", "builtins") else value
+    if value is not None and (not isinstance(value, str) or value not in ACTIVATIONS):
+        raise _unvetted_error(name, f"a layer with the activation {str(value)[:60]}")
+    return value
+
+
+def _vet_value(value: Any) -> Any:
+    """Return a setting or an argument: numbers, texts, tensors and vetted layers."""
+    if isinstance(value, list):
+        return [_vet_value(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    kind, config = value.get("class_name"), value.get("config", {})
+    if "class_name" not in value:
+        return {key: _vet_value(each) for key, each in value.items()}
+    if kind == "__numpy__" and isinstance(config["value"], int | float):
+        return config["value"]
+    if kind in ("__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellipsis__"):
+        return {"class_name": kind, "config": _vet_value(config)}
+    if not isinstance(config, Mapping):
+        raise _unvetted_error(str(kind), "a setting of a layer")
+    return _vet_layer(value)

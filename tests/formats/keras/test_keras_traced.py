@@ -1,0 +1,157 @@
+"""A model with layers that ganinv does not know is traced; code of a file runs only with trust."""
+
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import keras
+import keras_models as km
+import numpy as np
+import pytest
+import tensorflow as tf
+from called import run_ganinv
+from keras import layers as kl
+from keras.src.saving import object_registration
+from saved_models import LATENT, Z
+
+from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats.keras import translate
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.store import read_results
+
+pytestmark = [
+    pytest.mark.refusals,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+]
+
+
+def _read_trusted(path: Path) -> Checkpoint:
+    return formats.read(path, Conventions(trust=True))
+
+
+def _assert_same_pictures(checkpoint: Checkpoint, model: keras.Model) -> None:
+    pictures = make_generator(checkpoint)(tf.constant(Z))
+    np.testing.assert_allclose(pictures, km.render_images(model, Z), atol=1e-5, rtol=0)
+
+
+def _build_with_code(function: Callable[[tf.Tensor], tf.Tensor]) -> keras.Model:
+    chain = [keras.Input((LATENT,)), kl.Lambda(function, output_shape=(LATENT,)), kl.Dense(48)]
+    return km.randomize_weights(keras.Sequential([*chain, kl.Reshape((4, 4, 3))]))
+
+
+def _add_one() -> Callable[[tf.Tensor], tf.Tensor]:
+    return eval("lambda x: __import__('tensorflow').math.cumsum(x, 1) + 1")
+
+
+@pytest.mark.parametrize("name", ["g.keras", "g.h5", "g.weights.h5"])
+def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
+    model = _build_with_code(_add_one())
+    (tmp_path / "g.json").write_text(model.to_json())
+    checkpoint = _read_trusted(km.save_model(tmp_path, model, name))
+    assert checkpoint.layout == "traced"
+    _assert_same_pictures(checkpoint, model)
+
+
+def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path: Path) -> None:
+    path = km.save_model(tmp_path, _build_with_code(lambda x: tf.nn.relu(x)))
+    with pytest.raises(CheckpointError, match=r"NameError: .*'tf'.*export"):
+        _read_trusted(path)
+
+
+@keras.saving.register_keras_serializable("tests")
+class _Doubling(kl.Layer):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return 2.0 * x
+
+
+def test_a_class_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    chain = [keras.Input((LATENT,)), _Doubling(), kl.Dense(48), kl.Reshape((4, 4, 3))]
+    path = km.save_model(tmp_path, keras.Sequential(chain))
+    with pytest.raises(CheckpointError, match="--trust"):  # although the class is there
+        formats.read(path)
+    assert _read_trusted(path).network.latent == LATENT
+    with (
+        mock.patch.dict(keras.saving.get_custom_objects(), clear=True),
+        mock.patch.object(object_registration, "GLOBAL_CUSTOM_OBJECTS", {}),
+        pytest.raises(CheckpointError, match=r"'_Doubling'.*model\.export.*a \.py file that makes"),
+    ):
+        _read_trusted(path)
+
+
+def test_mixed_precision_is_checked_in_float32(tmp_path: Path) -> None:
+    chain = [kl.Dense(48, dtype="mixed_float16"), kl.Lambda(lambda x: x), kl.Reshape((4, 4, 3))]
+    model = km.randomize_weights(keras.Sequential([keras.Input((LATENT,)), *chain]))
+    path = km.save_model(tmp_path, model)
+    said = run_ganinv(tmp_path, "inspect", path, "--trust", "--check").output
+    assert "ok pictures are equal to those of the program in the file" in said
+
+
+def _build_attention() -> keras.Model:
+    keras.utils.clear_session()
+    z = keras.Input((LATENT,), name="z")
+    x = kl.Reshape((16, 8))(kl.Dense(128)(z))
+    x = kl.Conv1D(8, 3, padding="same")(kl.UnitNormalization()(kl.Dropout(0.3)(x)))
+    x = kl.LayerNormalization()(x + kl.MultiHeadAttention(2, 4)(x, x))
+    x = kl.EinsumDense("abc,cd->abd", (16, 8), bias_axes="d", activation="gelu")(x)
+    x = kl.GroupNormalization(2)(kl.Reshape((4, 4, 8))(x))
+    x = kl.LayerNormalization(axis=(1, 2))(kl.GaussianNoise(0.1)(x))
+    x = kl.UpSampling2D(2, interpolation="bicubic")(keras.ops.cumsum(x, -1) / 4)
+    model = keras.Model(z, kl.Conv2D(3, 3, padding="same", activation="tanh")(x))
+    return km.randomize_weights(model)
+
+
+def test_layers_that_only_keras_knows_need_no_trust(tmp_path: Path) -> None:
+    model = _build_attention()
+    checkpoint = formats.read(km.save_model(tmp_path, model))
+    assert (checkpoint.format, checkpoint.layout) == ("Keras 3 (.keras)", "traced")
+    _assert_same_pictures(checkpoint, model)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(kl.Softmax(), kl.Dense(48, activation="softmax"), kl.ReLU(max_value=2)),
+        *(kl.RMSNormalization(), kl.LeakyReLU(), kl.Activation("mish")),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_layer_is_translated_or_traced(layer: keras.Layer, tmp_path: Path) -> None:
+    chain = [keras.Input((LATENT,)), kl.Dense(48), layer, kl.Reshape((4, 4, 3))]
+    model = km.randomize_weights(keras.Sequential(chain))
+    for name in ("g.keras", "g.h5"):
+        checkpoint = formats.read(km.save_model(tmp_path, model, name))
+        assert (checkpoint.layout == "traced") == (not isinstance(layer, kl.LeakyReLU))
+        _assert_same_pictures(checkpoint, model)
+
+
+def test_a_wrong_translation_is_noticed_and_the_model_traced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip = {kl.BatchNormalization: lambda builder, layer, inputs: inputs[0]}
+    monkeypatch.setattr(translate, "TRANSLATORS", translate.TRANSLATORS | skip)
+    model = km.build_model("dcgan_16")
+    checkpoint = formats.read(km.save_model(tmp_path, model))
+    assert checkpoint.layout == "traced"
+    _assert_same_pictures(checkpoint, model)
+
+
+@pytest.mark.slow
+def test_a_model_with_attention_is_recovered(tmp_path: Path) -> None:
+    km.save_model(tmp_path, _build_attention(), "g.keras")
+    command = ("recover", "--checkpoint", "g.keras", "--trials", 4, "--quiet")
+    run_ganinv(tmp_path, *command, "--clip", "stochastic")
+    errors = read_results(tmp_path / "recover.h5").groups["stochastic"]["z_error"]
+    assert len(errors) == 4 and (errors < 1e-4).all()
+
+
+def test_labels_and_inputs_by_name_are_those_of_the_model(tmp_path: Path) -> None:
+    z, label = keras.Input((LATENT,), name="z"), keras.Input((1,), name="label")
+    beside = kl.Softmax()(kl.Flatten()(kl.Embedding(5, 3)(label)))
+    x = kl.Reshape((4, 4, 3))(kl.Dense(48)(kl.Concatenate()([z, beside])))
+    model = km.randomize_weights(keras.Model({"z": z, "label": label}, kl.Activation("tanh")(x)))
+    network = formats.read(km.save_model(tmp_path, model)).network
+    assert network.labels == 5 and network.latent == LATENT
