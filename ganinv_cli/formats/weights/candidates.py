@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.formats.reading import format_names
 from ganinv_cli.formats.unsupported import explain_network
-from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.step import Design
 
 _GENERATOR_NAME = re.compile(
     r"(net_?)?g([_.\d]|$)|gen(?![a-z])|.*generator|decoder|.*_g$", re.IGNORECASE
@@ -25,7 +25,7 @@ class Candidate(NamedTuple):
 
     path: str  # path in the file
     names: frozenset[str]  # of its tensors in the file
-    plan: Plan | None  # None if it is not a generator
+    design: Design | None  # None if it is not a generator
     reason: str = ""  # why it is not a generator
 
 
@@ -34,7 +34,7 @@ class ChosenGenerator(NamedTuple):
 
     path: str
     names: frozenset[str]
-    plan: Plan
+    design: Design
     assumed: tuple[str, ...]  # the choice itself, if there were several
 
 
@@ -53,7 +53,7 @@ def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
 
     Raises UnreadableError.
     """
-    generators = [each for each in candidates if each.plan]
+    generators = [each for each in candidates if each.design]
     averages = [each for each in generators if _AVERAGE_NAME.search(each.path)]
     if len(generators) > 1 and len(averages) != 1:
         raise UnreadableError(
@@ -67,8 +67,8 @@ def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
             if len(generators) > 1
             else ()
         )
-        assert each.plan is not None
-        return ChosenGenerator(each.path, each.names, each.plan, choice)
+        assert each.design is not None
+        return ChosenGenerator(each.path, each.names, each.design, choice)
     raise UnreadableError(_explain_no_generator(candidates))
 
 
