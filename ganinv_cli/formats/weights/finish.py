@@ -104,8 +104,7 @@ def _complete(design: Design, inference: Inference) -> Design:
     for choice in chain.choices:
         row = inference.conventions.get(choice.key)
         if row is not None:
-            fits = row.discrepancy is not None and row.discrepancy <= FITS_BELOW
-            if fits and choice.source == "assumed" and _is_typical(choice):
+            if _is_typical(choice) and _is_tested(choice, row):
                 last[choice.name] = choice.value
         elif choice.source == "assumed" and last.get(choice.name) in choice.others:
             value = last[choice.name]
@@ -115,6 +114,15 @@ def _complete(design: Design, inference: Inference) -> Design:
     except Misfit:
         return inferred
     return taken
+
+
+def _is_tested(choice: Choice, row: Convention) -> bool:
+    """Return whether the statistics decide a value, or an activation against the usual one."""
+    if row.source in ("inferred", "confirmed"):
+        return True
+    fits = row.discrepancy is not None and row.discrepancy <= FITS_BELOW
+    is_unusual = row.source == "assumed" and choice.value != choice.usual
+    return fits and is_unusual and choice.name == "activation"
 
 
 def _is_typical(choice: Choice) -> bool:

@@ -1,6 +1,7 @@
 """Infer all conventions, norm by norm, and how certain each of them is."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build
@@ -90,7 +91,8 @@ class _Inferring:
                 return False
             if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
                 raise self._make_no_chain_error(number, best)
-        self._misfits.append(current.misfit)
+        # of several open layers, wrong ones may fit
+        self._misfits.append(current.misfit if segment.is_single else math.inf)
         if not current.fits:  # the best of hypotheses that do not fit is no better than the usual
             current = next(iter(segment.score([segment.usual], EXACT)), current)
         choices = segment.list_choices(current.chain)

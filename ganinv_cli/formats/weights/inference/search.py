@@ -22,6 +22,8 @@ from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
 BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
 MAX_STARTS = 150  # combinations of orders and activations, for each prior
+MAX_GEOMETRIES = 60
+GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
 SMALL_CHANGE = 0.005  # relative change of a norm's output that is too small for its statistics
 SAME_SCALE = 0.06  # relative difference of standard deviations at which priors count as equal
@@ -35,6 +37,8 @@ ROUND_PRIORS = (
     *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
     *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
 )
+
+COMMON_PRIORS = 3  # the first ones, to begin with if several layers are open
 
 
 class Hypothesis(NamedTuple):
@@ -194,20 +198,35 @@ class Segment:
             yield f"normal:{fitted:.2g}"
 
     def _list_starts(self) -> Iterator[Hypothesis]:
-        """Yield all orders, and all activations or one for all places, with all round priors."""
+        """Yield all orders, and all activations or one for all places, with common priors."""
         is_open = PRIOR not in self.decided and not self._given_prior
+        priors = ROUND_PRIORS if self.is_single else ROUND_PRIORS[:COMMON_PRIORS]
         for steps in self._list_activated(self._list_orders()):
-            for prior in ROUND_PRIORS if is_open else (self.usual.prior,):
+            for prior in priors if is_open else (self.usual.prior,):
                 yield Hypothesis(steps, prior)
 
     def _list_orders(self) -> Iterator[tuple[Step, ...]]:
-        steps = self.usual.steps
-        chain = self._build(self.usual)
-        orders = [e for e in self.list_choices(chain) if e.name == "norm"] if chain else []
-        yield steps
-        for choice in orders:
-            if choice.source != "given":
-                yield from (change_step(steps, choice.key, value) for value in choice.others)
+        """Yield all orders; if several layers are open, with all strides and epsilons."""
+        starts = [self.usual.steps]
+        for name in ("norm",) if self.is_single else (*GEOMETRY, "norm"):
+            starts = self._expand(starts, name)
+        yield from starts[:MAX_GEOMETRIES]
+
+    def _expand(self, starts: list[tuple[Step, ...]], name: str) -> list[tuple[Step, ...]]:
+        """Return the steps with every combination of the values of one kind of convention."""
+        expanded = []
+        while starts:
+            steps, *starts = starts
+            chain = self._build(self.usual._replace(steps=steps))
+            for choice in self.list_choices(chain) if chain else ():
+                is_open = getattr(steps[choice.number], name) is None
+                if choice.name == name and choice.source != "given" and is_open:
+                    values = (choice.value, *choice.others)
+                    starts += [change_step(steps, choice.key, value) for value in values]
+                    break
+            else:
+                expanded.append(steps)
+        return expanded
 
     def _list_activated(
         self, starts: Iterable[tuple[Step, ...]]
@@ -221,7 +240,7 @@ class Segment:
             ]
             values = [(choice.value, *choice.others) for choice in places]
             combinations: Iterable[tuple[Value, ...]] = itertools.product(*values)
-            if math.prod(map(len, values)) > MAX_STARTS:
+            if not self.is_single or math.prod(map(len, values)) > MAX_STARTS:
                 combinations = zip(*values, strict=False)
             for combination in combinations:
                 activated = steps
