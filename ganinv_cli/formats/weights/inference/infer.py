@@ -92,7 +92,7 @@ class _Inferring:
             if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
                 raise self._make_no_chain_error(number, best)
         # of several open layers, wrong ones may fit
-        self._misfits.append(current.misfit if segment.is_single else math.inf)
+        self._misfits.append(current.misfit if segment.is_exhaustive else math.inf)
         if not current.fits:  # the best of hypotheses that do not fit is no better than the usual
             current = next(iter(segment.score([segment.usual], EXACT)), current)
         choices = segment.list_choices(current.chain)
@@ -170,13 +170,13 @@ class _Inferring:
     ) -> bool:
         """Return whether the statistics decide a value against all others.
 
-        Of several layers before a norm, a combination that was not tried may fit better. If the
+        If not all combinations were tried, an untried one may fit better. If the
         norm does not fit well, a wrong chain may fit as well, unless the others differ many times
         more.
         """
         total = current.discrepancy.total
         is_far = all(rival.discrepancy.total > MANY_TIMES * total for rival in rivals)
-        if not segment.is_single or not (current.misfit <= SHARP or (rivals and is_far)):
+        if not segment.is_exhaustive or not (current.misfit <= SHARP or (rivals and is_far)):
             return False
         if not all(_is_clearly_worse(rival, current) for rival in rivals):
             return False

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
 
 BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
-MAX_STARTS = 150  # combinations of orders and activations, for each prior
+MAX_STARTS = 400  # combinations of activations, orders and geometries, for each prior
 MAX_GEOMETRIES = 60
 GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
@@ -97,6 +97,7 @@ class Segment:
         self.decided = decided
         self._scored: dict[tuple[object, ...], Scored | None] = {}
         earlier = [n for n in range(number) if design.steps[n].norm_layer]
+        self.is_exhaustive = True  # whether all combinations of activations were tried
         # whether a single matrix or convolution is open; errors of several can compensate
         self.is_single = number - max(earlier, default=-1) == 1
         steps = design.steps
@@ -201,16 +202,16 @@ class Segment:
         """Yield all orders, and all activations or one for all places, with common priors."""
         is_open = PRIOR not in self.decided and not self._given_prior
         priors = ROUND_PRIORS if self.is_single else ROUND_PRIORS[:COMMON_PRIORS]
-        for steps in self._list_activated(self._list_orders()):
+        for steps in self._list_activated(self._list_geometries()):
             for prior in priors if is_open else (self.usual.prior,):
                 yield Hypothesis(steps, prior)
 
-    def _list_orders(self) -> Iterator[tuple[Step, ...]]:
-        """Yield all orders; if several layers are open, with all strides and epsilons."""
+    def _list_geometries(self) -> list[tuple[Step, ...]]:
+        """Return all orders, with all upsamplings, strides and epsilons."""
         starts = [self.usual.steps]
-        for name in ("norm",) if self.is_single else (*GEOMETRY, "norm"):
+        for name in (*GEOMETRY, "norm"):
             starts = self._expand(starts, name)
-        yield from starts[:MAX_GEOMETRIES]
+        return starts[:MAX_GEOMETRIES]
 
     def _expand(self, starts: list[tuple[Step, ...]], name: str) -> list[tuple[Step, ...]]:
         """Return the steps with every combination of the values of one kind of convention."""
@@ -228,25 +229,27 @@ class Segment:
                 expanded.append(steps)
         return expanded
 
-    def _list_activated(
-        self, starts: Iterable[tuple[Step, ...]]
-    ) -> Iterator[tuple[Step, ...]]:
-        for steps in starts:
-            chain = self._build(self.usual._replace(steps=steps))
-            places = [
-                choice
-                for choice in (self.list_choices(chain) if chain else ())
-                if choice.name == "activation" and choice.source != "given"
-            ]
-            values = [(choice.value, *choice.others) for choice in places]
-            combinations: Iterable[tuple[Value, ...]] = itertools.product(*values)
-            if not self.is_single or math.prod(map(len, values)) > MAX_STARTS:
-                combinations = zip(*values, strict=False)
-            for combination in combinations:
+    def _list_activated(self, starts: Sequence[tuple[Step, ...]]) -> Iterator[tuple[Step, ...]]:
+        """Yield the steps with all activations, or with one for all places if that is too many."""
+        places = [self._list_open_activations(steps) for steps in starts]
+        values = [[(each.value, *each.others) for each in choices] for choices in places]
+        count = sum(math.prod(map(len, each)) for each in values)
+        self.is_exhaustive = max(map(len, places), default=0) <= 1 or count <= MAX_STARTS
+        for steps, choices, possible in zip(starts, places, values, strict=True):
+            combine = itertools.product if self.is_exhaustive else zip
+            for combination in combine(*possible) if choices else [()]:
                 activated = steps
-                for choice, value in zip(places, combination, strict=True):
+                for choice, value in zip(choices, combination, strict=True):
                     activated = change_step(activated, choice.key, value)
                 yield activated
+
+    def _list_open_activations(self, steps: tuple[Step, ...]) -> list[Choice]:
+        chain = self._build(self.usual._replace(steps=steps))
+        return [
+            choice
+            for choice in (self.list_choices(chain) if chain else ())
+            if choice.name == "activation" and choice.source != "given"
+        ]
 
     def _list_epsilons(self, choice: Choice, chain: Chain) -> tuple[Value, ...]:
         """Return the epsilons that would change the output of a norm."""
