@@ -163,7 +163,9 @@ def _match_norm(names: Collection[str], prefix: str, number: int) -> Mapping[str
     leaves = ("gamma", "beta", "moving_mean", "moving_variance")
     norm = dict(
         zip(
-            ("weight", "bias", "mean", "variance"), (f"{name}/{leaf}" for leaf in leaves), strict=True
+            ("weight", "bias", "mean", "variance"),
+            (f"{name}/{leaf}" for leaf in leaves),
+            strict=True,
         )
     )
     averages = _find_averages(names, number)

@@ -1,7 +1,7 @@
 """Build a generator from its steps: each layer must fit the output of the layers before it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,6 @@ from ganinv_cli.formats.weights.step import (
     EPSILONS,
     Choice,
     Design,
-    Key,
     Step,
     Value,
     WeightedLayer,
@@ -39,7 +38,7 @@ from ganinv_cli.network.layers import (
 from ganinv_cli.network.shapes import Shape, format_shape
 
 
-class Misfit(UnreadableError):
+class Misfit(UnreadableError):  # noqa: N818 - its name in WORDS.md
     """Raised if steps make no image: a layer does not fit the output of the layers before it."""
 
 
@@ -92,7 +91,7 @@ def build_network(design: Design, labels: int = 0) -> Network:
     nodes: list[Node] = []
     side, last = 0, Z
     for layer in chain.layers:
-        inputs = (last,)
+        inputs: tuple[int, ...] = (last,)
         if isinstance(layer.usage, Concat):
             inputs = (last, _add_label(nodes, labels, side))
         elif isinstance(layer.usage, Reshape):
@@ -215,8 +214,10 @@ class _Builder:
         fixed = getattr(self._steps[number], name)
         value: Value = usual if fixed is None else fixed
         others = tuple(each for each in dict.fromkeys((usual, *values)) if each != value)
-        source = "given" if given is not None else "file" if is_certain else "assumed"
-        self._choices.append(Choice(name, number, layer, value, usual, others, source))
+        choice = Choice(name, number, layer, value, usual, others)
+        if given is not None or is_certain:
+            choice = choice._replace(source="file" if given is None else "given")
+        self._choices.append(choice)
         return value
 
     def _add_dense(self, layer: WeightedLayer) -> None:
@@ -297,15 +298,15 @@ class _Builder:
         # a layer that unfolds counts as one without weights
         before = layer.weightless_before
         before = None if before is None else before - is_flat
-        layout, method = self._choose_layout(layer, layouts)
+        layout, name = self._choose_layout(layer, layouts)
         stride = self._choose_stride(layer, layout, before)
         is_enlarged = stride > 1 and not layout.transposed
         if self._may_be_activated(before if before is None else before - is_enlarged):
             self._add_activation()
         self._add_label()
         if is_enlarged:
-            method = "bilinear" if method == "bilinear" else "nearest"
-            self._layers.append(BuiltLayer(None, Upsample((stride, stride), method)))
+            upsample = Upsample((stride, stride), "bilinear" if name == "bilinear" else "nearest")
+            self._layers.append(BuiltLayer(None, upsample))
             self._shape = (self._shape[0] * stride, self._shape[1] * stride, self._shape[2])
         height, width, _ = self._shape
         paddings = choices.list_paddings(layout, stride, height)
@@ -424,8 +425,3 @@ class _Builder:
             f"{format_shape(self._shape)}; the file is damaged or its layers do not simply follow "
             f"one another: {self._framework.remedy}"
         )
-
-
-def index_choices(chain: Chain) -> Mapping[Key, Choice]:
-    """Return the choices of a chain by their keys."""
-    return {choice.key: choice for choice in chain.choices}

@@ -1,7 +1,7 @@
 """The possible conventions of a step, the usual one first.
 
 * Upsampling: transposed, or nearest or bilinear before a convolution that is not.
-* Strides: 1 for a transposed convolution on a 1 x 1 map, and for a kernel of a single pixel; else 2.
+* Strides: 1 for a transposed convolution on a 1 x 1 map, or with one pixel of kernel; else 2.
   From a map of 7 x 7, all but two convolutions have stride 1, so the image is 28 x 28. Before a
   convolution that is not transposed, it is the factor of the upsampling: 2 if two layers without
   weights precede it (activation and upsampling), or one after the norm of the first map; else 1.

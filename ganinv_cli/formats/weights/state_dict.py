@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.reading import natural_key
+from ganinv_cli.formats.weights.build import build
 from ganinv_cli.formats.weights.candidates import (
     Candidate,
     choose_generator,
     is_discriminator_name,
     is_generator_name,
 )
-from ganinv_cli.formats.weights.build import build
 from ganinv_cli.formats.weights.finish import finish_generator
 from ganinv_cli.formats.weights.step import Design, Framework, WeightedLayer
 from ganinv_cli.formats.weights.vet import list_steps

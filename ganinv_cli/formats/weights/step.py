@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.unsupported import EXPORT_TO_ONNX
@@ -66,7 +66,9 @@ class Step:
     is_slope_first: bool = False  # whether the slope precedes the norm
     upsampling: str | None = None  # transposed, or nearest or bilinear before the convolution
     strides: int | None = None  # the factor by which the sides of the map grow
-    padding: str | int | None = None  # as in PyTorch, or "same": the sides grow just `strides` times
+    padding: str | int | None = (
+        None  # as in PyTorch, or "same": the sides grow just `strides` times
+    )
     activation: str | None = None  # such as relu, leaky_relu:0.2 or none
     norm: str | None = None  # "before" or "after" the activation
     epsilon: float | None = None  # of the norm
@@ -81,7 +83,7 @@ class Choice(NamedTuple):
     value: Value
     usual: Value  # the given or the most common value
     others: tuple[Value, ...]  # all that names and shapes allow
-    source: Source
+    source: Source = "assumed"
 
     @property
     def key(self) -> Key:
@@ -100,8 +102,8 @@ class Design(NamedTuple):
 def change_step(steps: Sequence[Step], key: Key, value: Value) -> tuple[Step, ...]:
     """Return the steps with another value of one convention."""
     name, number = key
-    changed = replace(steps[number], **{name: value})
-    return (*steps[:number], changed, *steps[number + 1 :])
+    change: Any = {name: value}
+    return (*steps[:number], replace(steps[number], **change), *steps[number + 1 :])
 
 
 def format_value(value: Value | None) -> str:

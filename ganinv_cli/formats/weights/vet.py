@@ -163,9 +163,7 @@ def _refuse_branches(
             outputs.append(_Output(layer.name, counts, kind == "dense"))
 
 
-def _list_channels(
-    layer: WeightedLayer, kind: Kind, framework: Framework
-) -> set[tuple[int, int]]:
+def _list_channels(layer: WeightedLayer, kind: Kind, framework: Framework) -> set[tuple[int, int]]:
     """Return the possible numbers of channels, or of values, that a layer takes and makes."""
     if kind == "norm":
         (channels,) = layer.weights["mean"].shape

@@ -92,7 +92,7 @@ class _Inferring:
             if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
                 raise self._make_no_chain_error(number, best)
         # of several open layers, wrong ones may fit
-        self._misfits.append(current.misfit if segment.is_exhaustive else math.inf)
+        self._misfits.append(current.misfit if segment.is_single else math.inf)
         if not current.fits:  # the best of hypotheses that do not fit is no better than the usual
             current = next(iter(segment.score([segment.usual], EXACT)), current)
         choices = segment.list_choices(current.chain)
@@ -186,9 +186,7 @@ class _Inferring:
             return False  # values without effect were not tried
         return bool(rivals)
 
-    def _differs(
-        self, segment: Segment, choice: Choice, rival: Scored, current: Scored
-    ) -> bool:
+    def _differs(self, segment: Segment, choice: Choice, rival: Scored, current: Scored) -> bool:
         value = rival.find_value(choice.key)
         if value in (None, choice.value) or rival.identity == current.identity:
             return False

@@ -3,14 +3,12 @@
 import hashlib
 import json
 from dataclasses import asdict
-from functools import cache as keep_result
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ganinv_cli import cache
-from ganinv_cli.formats.weights.step import Design, Key, Step, Value, WeightedLayer
+from ganinv_cli.formats.weights.step import Design, Key, Value
 from ganinv_cli.network.convention import Alternative, Convention
 
 KIND = "conventions"
@@ -33,7 +31,6 @@ def infer_or_load(design: Design) -> Inference:
     """
     if not any(step.norm_layer for step in design.steps):
         return Inference({}, {})
-    design = _read_weights_once(design)
     key = cache.make_key(VERSION, _hash_content(design))
     arrays = cache.load(KIND, key)
     if arrays is not None and "json" in arrays:
@@ -44,27 +41,6 @@ def infer_or_load(design: Design) -> Inference:
     text = json.dumps(_encode(inference)).encode()
     cache.save(KIND, key, {"json": np.frombuffer(text, np.uint8)})
     return inference
-
-
-def _read_weights_once(design: Design) -> Design:
-    """Return the design with weights that are read from the file once only."""
-
-    def keep(layer: WeightedLayer | None) -> WeightedLayer | None:
-        return layer and layer._replace(
-            weights={
-                role: weight._replace(read=keep_result(weight.read))
-                for role, weight in layer.weights.items()
-            }
-        )
-
-    def keep_step(step: Step) -> Step:
-        linear = keep(step.linear)
-        assert linear
-        return replace(
-            step, linear=linear, norm_layer=keep(step.norm_layer), slope=keep(step.slope)
-        )
-
-    return design._replace(steps=tuple(map(keep_step, design.steps)))
 
 
 def _hash_content(design: Design) -> str:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.weights.build import BuiltLayer, ConvGeometry, make_layer
+from ganinv_cli.formats.weights.build import BuiltLayer, make_layer
+from ganinv_cli.formats.weights.choices import ConvGeometry
 from ganinv_cli.formats.weights.inference.samples import draw_samples
 from ganinv_cli.network.convolutions import pad_or_crop
 from ganinv_cli.network.execute import build_layer
@@ -43,7 +44,7 @@ EXACT = Effort(samples=1 << 14, channels=64, values=1 << 23)
 
 
 class Measurements:
-    """Runs layers on samples of a prior; outputs that several hypotheses share are computed once."""
+    """Runs layers on samples of a prior; outputs that hypotheses share are computed once."""
 
     def __init__(self, is_torch: bool, latent: int, labels: int) -> None:
         self._is_torch, self._latent, self._labels = is_torch, latent, labels

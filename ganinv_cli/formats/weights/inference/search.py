@@ -3,21 +3,19 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.weights.build import BuiltLayer, Chain, Misfit, build
-from ganinv_cli.formats.weights.inference.compare import (
-    compute_discrepancy,
-    compute_losses,
-    compute_misfit,
-)
+from ganinv_cli.formats.weights.build import Chain, Misfit, build
+from ganinv_cli.formats.weights.inference.compare import compute_losses, compute_misfit
 from ganinv_cli.formats.weights.inference.kept import PRIOR
 from ganinv_cli.formats.weights.inference.measure import QUICK, Effort, Measurements, Moments
 from ganinv_cli.formats.weights.inference.samples import compute_sigma
 from ganinv_cli.formats.weights.step import Choice, Design, Key, Step, Value, change_step
-from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
+from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy, compare_moments
 
 BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
@@ -48,27 +46,40 @@ class Hypothesis(NamedTuple):
     prior: str
 
 
-class Scored(NamedTuple):
+@dataclass(frozen=True)
+class Scored:
     """A hypothesis, and how well it fits the norm."""
 
     hypothesis: Hypothesis
     chain: Chain  # up to the norm
     moments: Moments
-    losses: np.ndarray  # (channels,)
-    discrepancy: Discrepancy
-    misfit: float  # the discrepancy beyond what small batches explain
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """The loss of each channel, (channels,)."""
+        return compute_losses(self.moments)
+
+    @cached_property
+    def loss(self) -> float:
+        """The mean loss of a channel."""
+        return float(self.losses.mean())
+
+    @cached_property
+    def discrepancy(self) -> Discrepancy:
+        """The medians over channels, for display."""
+        return compare_moments(*self.moments)  # in the order of its arguments
+
+    @cached_property
+    def misfit(self) -> float:
+        """The discrepancy beyond what small batches explain."""
+        return compute_misfit(self.moments)
 
     @property
     def fits(self) -> bool:
         """Whether the norm's statistics are consistent with this network."""
         return self.misfit <= FITS_BELOW  # false for NaN
 
-    @property
-    def loss(self) -> float:
-        """The mean loss of a channel."""
-        return float(self.losses.mean())
-
-    @property
+    @cached_property
     def identity(self) -> tuple[object, ...]:
         """Key of the function that the layers compute."""
         return (self.hypothesis.prior, *(each.identity for each in self.chain.layers))
@@ -138,14 +149,7 @@ class Segment:
         if not chain:
             return None
         moments = self._measurements.measure(chain.layers, hypothesis.prior, effort)
-        return Scored(
-            hypothesis,
-            chain,
-            moments,
-            compute_losses(moments),
-            compute_discrepancy(moments),
-            compute_misfit(moments),
-        )
+        return Scored(hypothesis, chain, moments)
 
     def _build(self, hypothesis: Hypothesis) -> Chain | None:
         """Return the layers up to the norm, or None if they do not fit together."""
