@@ -6,7 +6,7 @@ import pytest
 from weights_alone import DCGAN, NORM, build_network, design, list_assumed, make_ones_weight
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.weights.state_dict import PYTORCH, ReadOptions, find_generator
+from ganinv_cli.formats.weights.state_dict import ReadOptions, find_generator
 from ganinv_cli.formats.weights.step import Framework
 from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
 from ganinv_cli.settings.conventions import Conventions
