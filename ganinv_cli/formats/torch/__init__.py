@@ -28,4 +28,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.first_bytes[:1] == b"\x80" and facts.first_bytes[1:2] <= b"\x05"  # a pickle
 
 
-FORMAT = Format("PyTorch", read, _recognises)
+FORMAT = Format("PyTorch", read, _recognises, needs_tensorflow=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, UnreadableError
 from ganinv_cli.formats.weights import choices
+from ganinv_cli.formats.weights.built_layer import BuiltLayer, make_layer
 from ganinv_cli.formats.weights.choices import ConvGeometry, KernelLayout
 from ganinv_cli.formats.weights.given import Given, count_labels
 from ganinv_cli.formats.weights.step import (
@@ -22,44 +23,12 @@ from ganinv_cli.formats.weights.step import (
 )
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
-from ganinv_cli.network.layers import (
-    Activation,
-    BatchNorm,
-    Concat,
-    Constant,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Layer,
-    Multiply,
-    Reshape,
-    Upsample,
-)
+from ganinv_cli.network.layers import Activation, Concat, Constant, Multiply, Reshape, Upsample
 from ganinv_cli.network.shapes import Shape, format_shape
 
 
 class Misfit(UnreadableError):  # noqa: N818 - its name in WORDS.md
     """Raised if steps make no image: a layer does not fit the output of the layers before it."""
-
-
-class BuiltLayer(NamedTuple):
-    """A layer of a generator whose weights have not been read."""
-
-    source: WeightedLayer | None  # None: it has no weights
-    usage: ConvGeometry | Activation | Reshape | Upsample | Concat | float | None = (
-        None  # float: epsilon of a norm; None: a matrix
-    )
-    map_shape: Shape = ()  # shape of the map that its channels-first outputs are reshaped to
-
-    @property
-    def name(self) -> str:
-        """Name of the layer in the file."""
-        return self.source.name if self.source else ""
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Everything that determines its function, except the weights."""
-        return self.name, self.usage, self.map_shape
 
 
 class Chain(NamedTuple):
@@ -114,49 +83,6 @@ def _add_label(nodes: list[Node], labels: int, side: int) -> int:
     nodes.append(Node(Constant(np.ones((side, side, 1), np.float32)), ()))
     nodes.append(Node(Multiply(), (first, first + 1)))
     return first + 2
-
-
-def make_layer(built: BuiltLayer, is_torch: bool) -> Layer:
-    """Return the layer with its weights, which are read now."""
-    source, usage, map_shape = built
-    if source is None:
-        assert not isinstance(usage, ConvGeometry | float | None)
-        return usage
-    vectors = {role: weight.read() for role, weight in source.weights.items() if role != "weight"}
-    if isinstance(usage, float):
-        size = vectors["mean"].size
-        gamma = source.weights["weight"].read() if "weight" in source.weights else np.ones(size)
-        beta = vectors.get("bias", np.zeros(size))
-        each = [gamma, beta, vectors["mean"], vectors["variance"]]
-        if vectors["variance"].min(initial=0) < 0:
-            raise UnreadableError(
-                f"the variance of {source.name} holds {vectors['variance'].min():g}, but one is at "
-                "least 0; use another file of the run"
-            )
-        gamma, beta, mean, variance = (
-            _to_channels_last(vector.astype(np.float32), map_shape) for vector in each
-        )
-        return BatchNorm(gamma, beta, mean, variance, usage)
-    weights = source.weights["weight"].read()
-    if isinstance(usage, Activation):  # its slope is the weight
-        return Activation(usage.name, float(weights.reshape(())))
-    if isinstance(usage, ConvGeometry):
-        kernel = np.ascontiguousarray(weights.transpose(2, 3, 1, 0) if is_torch else weights)
-        bias = vectors.get("bias", np.zeros(kernel.shape[2 if usage.transposed else 3], np.float32))
-        kind = ConvTranspose if usage.transposed else Conv
-        return kind(kernel, bias, usage.stride, usage.padding)
-    matrix = weights.T if is_torch else weights
-    bias = vectors.get("bias", np.zeros(matrix.shape[1], np.float32))
-    return Dense(*(_to_channels_last(each, map_shape) for each in (matrix, bias)))
-
-
-def _to_channels_last(array: np.ndarray, map_shape: Shape) -> np.ndarray:
-    """Return the last axis reordered from channels first to (height, width, channels)."""
-    if not map_shape:
-        return np.ascontiguousarray(array)
-    height, width, channels = map_shape
-    apart = array.reshape(*array.shape[:-1], channels, height, width)
-    return np.ascontiguousarray(np.moveaxis(apart, -3, -1).reshape(array.shape))
 
 
 class _Builder:
@@ -413,15 +339,11 @@ class _Builder:
     def _check_bias(self, layer: WeightedLayer, outputs: int) -> None:
         bias = layer.weights.get("bias")
         if bias and bias.shape != (outputs,):
-            raise Misfit(
-                f"the bias of {layer.name} {list(layer.shape)} is {list(bias.shape)}; expected "
-                f"[{outputs}]; the file is damaged or its layers do not simply follow one another: "
-                f"{self._framework.remedy}"
-            )
+            raise self._make_misfit(layer, f"a bias of {outputs} values", bias.shape)
 
-    def _make_misfit(self, layer: WeightedLayer, expected: str) -> Misfit:
+    def _make_misfit(self, layer: WeightedLayer, expected: str, found: Shape = ()) -> Misfit:
         return Misfit(
             f"{layer.name} {list(layer.shape)} expects {expected}, found "
-            f"{format_shape(self._shape)}; the file is damaged or its layers do not simply follow "
-            f"one another: {self._framework.remedy}"
+            f"{format_shape(found or self._shape)}; the file is damaged or its layers do not "
+            f"simply follow one another: {self._framework.remedy}"
         )

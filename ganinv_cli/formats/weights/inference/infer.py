@@ -107,7 +107,8 @@ class _Inferring:
 
     def _measure_pool(self, segment: Segment, found: Sequence[Scored]) -> list[Scored]:
         """Return hypotheses measured exactly: the best, and those that differ in one convention."""
-        pool = segment.score([each.hypothesis for each in found[:BEAM]], EXACT)
+        finalists = [e for e in found[:BEAM] if e.loss < found[0].loss + PROMISING]
+        pool = segment.score([each.hypothesis for each in finalists], EXACT)
         best = None
         while best is not (best := next(filter(segment.keeps_given, pool))):
             pool = sort_distinct([*pool, *segment.score(_list_rivals(segment, best), EXACT)])
@@ -232,7 +233,7 @@ class _Inferring:
 
 
 def _list_rivals(segment: Segment, best: Scored) -> list[Hypothesis]:
-    """Return the neighbours of a hypothesis that may fit, and the two best of each convention."""
+    """Return the neighbours of a hypothesis that may fit, and the best of each convention."""
     scored = segment.score(segment.list_neighbours(best), QUICK)
     by_key: dict[Key, list[Scored]] = {}
     for key in (PRIOR, *(choice.key for choice in segment.list_choices(best.chain))):
@@ -241,7 +242,7 @@ def _list_rivals(segment: Segment, best: Scored) -> list[Hypothesis]:
         each.hypothesis
         for rivals in by_key.values()
         for place, each in enumerate(rivals)
-        if place < 2 or each.loss < min(rivals[0].loss, best.loss) + PROMISING
+        if place == 0 or each.loss < min(rivals[0].loss, best.loss) + PROMISING
     ]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.weights.build import BuiltLayer, make_layer
+from ganinv_cli.formats.weights.built_layer import BuiltLayer, make_layer
 from ganinv_cli.formats.weights.choices import ConvGeometry
 from ganinv_cli.formats.weights.inference.samples import draw_samples
 from ganinv_cli.network.convolutions import pad_or_crop
