@@ -15,8 +15,9 @@ from ganinv_cli.formats.weights.inference.samples import draw_samples
 from ganinv_cli.network.convolutions import pad_or_crop
 from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.shapes import infer_shape
 
-MAX_KEPT_VALUES = 1 << 26  # float32 numbers of all outputs that are kept
+MAX_KEPT_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
 MIN_SAMPLES = 8
 
 Channels = np.ndarray | slice  # numbers, or all
@@ -122,7 +123,8 @@ class Measurements:
             x = self._run(before, prior, effort, slice(None))
             layer = _take_channels(layer, channels)
         if before:
-            x = x[: max(effort.values // math.prod(x.shape[1:]), MIN_SAMPLES)]
+            largest = max(map(math.prod, (x.shape[1:], infer_shape(layer, [tuple(x.shape[1:])]))))
+            x = x[: max(effort.values // largest, MIN_SAMPLES)]
         return build_layer(layer, tf.float32).apply(x)
 
     def _keep(self, key: tuple[object, ...], x: tf.Tensor) -> None:

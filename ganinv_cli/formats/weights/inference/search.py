@@ -1,10 +1,9 @@
 """Search for the conventions of the layers up to a norm, by a beam of hypotheses."""
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,15 @@ from ganinv_cli.formats.weights.inference.compare import compute_losses, compute
 from ganinv_cli.formats.weights.inference.kept import PRIOR
 from ganinv_cli.formats.weights.inference.measure import QUICK, Effort, Measurements, Moments
 from ganinv_cli.formats.weights.inference.samples import compute_sigma
-from ganinv_cli.formats.weights.step import Choice, Design, Key, Step, Value, change_step
+from ganinv_cli.formats.weights.step import (
+    ACTIVATION_CHOICES,
+    Choice,
+    Design,
+    Key,
+    Step,
+    Value,
+    change_step,
+)
 from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy, compare_moments
 
 BEAM = 4  # hypotheses that are improved at a time
@@ -202,57 +209,50 @@ class Segment:
         if 1e-4 < fitted < 1e4 and not is_round:
             yield f"normal:{fitted:.2g}"
 
-    def _list_starts(self) -> Iterator[Hypothesis]:
-        """Yield all orders, and all activations or one for all places, with common priors."""
-        is_open = PRIOR not in self.decided and not self._given_prior
-        priors = ROUND_PRIORS if self.is_single else ROUND_PRIORS[:COMMON_PRIORS]
-        for steps in self._list_activated(self._list_geometries()):
-            for prior in priors if is_open else (self.usual.prior,):
-                yield Hypothesis(steps, prior)
-
-    def _list_geometries(self) -> list[tuple[Step, ...]]:
-        """Return all orders, with all upsamplings, strides and epsilons."""
+    def _list_starts(self) -> list[Hypothesis]:
+        """Return all geometries, all activations or one for all places, and common priors."""
         starts = [self.usual.steps]
         for name in (*GEOMETRY, "norm"):
             starts = self._expand(starts, name)
-        return starts[:MAX_GEOMETRIES]
+        starts = starts[:MAX_GEOMETRIES]
+        places = [self._list_open(steps, "activation") for steps in starts]
+        count = sum(math.prod(1 + len(each.others) for each in choices) for choices in places)
+        self.is_exhaustive = max(map(len, places), default=0) <= 1 or count <= MAX_STARTS
+        if self.is_exhaustive:
+            starts = self._expand(starts, "activation")
+        else:
+            starts = [
+                reduce(lambda changed, each: change_step(changed, each.key, value), choices, steps)
+                for steps, choices in zip(starts, places, strict=True)
+                for value in ACTIVATION_CHOICES
+            ]
+        priors: Sequence[str] = ROUND_PRIORS if self.is_single else ROUND_PRIORS[:COMMON_PRIORS]
+        if PRIOR in self.decided or self._given_prior:
+            priors = (self.usual.prior,)
+        return [Hypothesis(steps, prior) for steps in starts for prior in priors]
 
     def _expand(self, starts: list[tuple[Step, ...]], name: str) -> list[tuple[Step, ...]]:
         """Return the steps with every combination of the values of one kind of convention."""
         expanded = []
         while starts:
             steps, *starts = starts
-            chain = self._build(self.usual._replace(steps=steps))
-            for choice in self.list_choices(chain) if chain else ():
-                is_open = getattr(steps[choice.number], name) is None
-                if choice.name == name and choice.source != "given" and is_open:
-                    values = (choice.value, *choice.others)
-                    starts += [change_step(steps, choice.key, value) for value in values]
-                    break
+            choices = self._list_open(steps, name)
+            if choices:
+                values = (choices[0].value, *choices[0].others)
+                starts += [change_step(steps, choices[0].key, value) for value in values]
             else:
                 expanded.append(steps)
         return expanded
 
-    def _list_activated(self, starts: Sequence[tuple[Step, ...]]) -> Iterator[tuple[Step, ...]]:
-        """Yield the steps with all activations, or with one for all places if that is too many."""
-        places = [self._list_open_activations(steps) for steps in starts]
-        values = [[(each.value, *each.others) for each in choices] for choices in places]
-        count = sum(math.prod(map(len, each)) for each in values)
-        self.is_exhaustive = max(map(len, places), default=0) <= 1 or count <= MAX_STARTS
-        for steps, choices, possible in zip(starts, places, values, strict=True):
-            combine = itertools.product if self.is_exhaustive else zip
-            for combination in combine(*possible) if choices else [()]:
-                activated = steps
-                for choice, value in zip(choices, combination, strict=True):
-                    activated = change_step(activated, choice.key, value)
-                yield activated
-
-    def _list_open_activations(self, steps: tuple[Step, ...]) -> list[Choice]:
+    def _list_open(self, steps: tuple[Step, ...], name: str) -> list[Choice]:
+        """Return the choices of one kind that are neither given nor made by these steps."""
         chain = self._build(self.usual._replace(steps=steps))
         return [
             choice
             for choice in (self.list_choices(chain) if chain else ())
-            if choice.name == "activation" and choice.source != "given"
+            if choice.name == name
+            and choice.source != "given"
+            and getattr(steps[choice.number], name) is None
         ]
 
     def _list_epsilons(self, choice: Choice, chain: Chain) -> tuple[Value, ...]:
