@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.weights.build import Chain, Misfit, build, build_network
-from ganinv_cli.formats.weights.candidates import ChosenGenerator
+from ganinv_cli.formats.weights.candidates import Candidate
 from ganinv_cli.formats.weights.inference.kept import PRIOR, Inference, infer_or_load
 from ganinv_cli.formats.weights.step import Choice, Design, Key, Value, change_step, format_value
 from ganinv_cli.network.convention import Convention
@@ -23,12 +23,13 @@ _PHRASES = {
 
 
 def finish_generator(
-    generator: ChosenGenerator, format_name: str, path: str, ignored: Sequence[str]
+    generator: Candidate, format_name: str, path: str, ignored: Sequence[str]
 ) -> UnfinishedGenerator:
     """Return a generator with the conventions inferred from its batch norms' statistics.
 
     Raises UnreadableError if they fit no chain of its layers.
     """
+    assert generator.design
     inference = infer_or_load(generator.design)
     design = _complete(generator.design, inference)
     rows = list_conventions(design, inference.conventions)
