@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganinv_cli.formats.weights.assumptions import describe_assumptions, list_conventions
-from ganinv_cli.formats.weights.layers import Framework
-from ganinv_cli.formats.weights.plan import Plan
-from ganinv_cli.formats.weights.sequence import plan_generator
+from ganinv_cli.formats.weights.build import build
+from ganinv_cli.formats.weights.build import build_network as build_from_steps
+from ganinv_cli.formats.weights.finish import describe_assumptions, list_conventions
 from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
+from ganinv_cli.formats.weights.step import Design, Framework
+from ganinv_cli.formats.weights.vet import list_steps
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
 from ganinv_cli.settings.conventions import Conventions
@@ -25,35 +26,28 @@ DCGAN = {
 }
 
 
-def planned(shapes: Shapes, conventions: Conventions | None = None) -> Plan:
-    """The generator of a file of PyTorch's that holds such tensors, none of which can be read."""
-    weights = {name: make_unreadable_weight(shape) for name, shape in shapes.items()}
-    return plan_generator(make_weighted_layers(weights), PYTORCH, conventions or Conventions())
+def design(
+    shapes: Shapes, conventions: Conventions | None = None, framework: Framework = PYTORCH
+) -> Design:
+    """The generator of a file that holds such tensors, all of which are ones."""
+    weights = {name: make_ones_weight(shape) for name, shape in shapes.items()}
+    steps = list_steps(make_weighted_layers(weights), framework)
+    made = Design(steps, framework, conventions or Conventions())
+    build(made)
+    return made
 
 
 def list_assumed(shapes: Shapes) -> tuple[str, ...]:
     """What is assumed of it before any statistics are read."""
-    plan = planned(shapes)
-    return describe_assumptions(plan, list_conventions(plan))
+    made = design(shapes)
+    return describe_assumptions(made, list_conventions(made))
 
 
 def build_network(
-    shapes: Shapes, conventions: Conventions | None = None, style: Framework = PYTORCH
+    shapes: Shapes, conventions: Conventions | None = None, framework: Framework = PYTORCH
 ) -> Network:
-    """The same where all weights are 1."""
-    weights = {name: make_ones_weight(shape) for name, shape in shapes.items()}
-    return plan_generator(
-        make_weighted_layers(weights), style, conventions or Conventions()
-    ).build_network()
-
-
-def make_unreadable_weight(shape: tuple[int, ...]) -> Weight:
-    """A tensor that must not be read yet."""
-
-    def read() -> np.ndarray:
-        raise AssertionError("a weight was read")
-
-    return Weight(shape, read)
+    """Its network."""
+    return build_from_steps(design(shapes, conventions, framework))
 
 
 def make_ones_weight(shape: tuple[int, ...]) -> Weight:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
-from ganinv_cli.formats.tensorflow.index import check_index
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.network.replay import CALLS
 
@@ -70,7 +69,6 @@ class Variables:
                     f"needs {FOLDER}/{index.name} beside its graph, which cannot be read "
                     f"({error.strerror}); copy the whole SavedModel again"
                 ) from None
-            check_index(index)
             self._tensors = CheckpointTensors(self._prefix)
         return self._tensors
 

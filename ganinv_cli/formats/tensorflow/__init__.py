@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.settings.conventions import Conventions
+
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in every TensorFlow 2 object checkpoint
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
@@ -14,37 +15,17 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
     `path` is a folder, a prefix (`DCGAN.model-60502`), one of the checkpoint's files, the state
     file `checkpoint`, or a V1 file. Everything but the generator is ignored, and listed.
-    Raises CheckpointError.
+    Raises UnreadableError.
     """
-    from ganinv_cli.formats.tensorflow import (  # in the body: they load TensorFlow
-        dcgan,
-        dcgan_names,
-        index,
-        object_generator,
-    )
+    from ganinv_cli.formats.tensorflow.dcgan import read_dcgan  # in the body: TensorFlow is slow
+    from ganinv_cli.formats.tensorflow.objects import read_objects
     from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 
     prefix, version = find_checkpoint(path)
-    try:
-        if version == "V2":
-            index.check_index(prefix.with_name(f"{prefix.name}.index"))
-        tensors = CheckpointTensors(prefix)
-        if dcgan_names.OBJECT_GRAPH in tensors.shapes:
-            return object_generator.find_generator(prefix, tensors, conventions)
-        names = dcgan_names.match_names(tensors.shapes)
-        network = dcgan.build_network(tensors, names, conventions)
-    except UnreadableError as error:
-        raise CheckpointError(f"{prefix}: {error}") from None
-    ignored = tuple(sorted(set(tensors.shapes) - set(names.list_names())))
-    return UnfinishedGenerator(
-        network,
-        f"TensorFlow {version}",
-        names.layout,
-        str(prefix),
-        ignored,
-        conventions=dcgan.list_conventions(names, conventions),
-        prior="uniform",
-    )
+    tensors = CheckpointTensors(prefix)
+    if OBJECT_GRAPH in tensors.shapes:
+        return read_objects(tensors, tensors.read_text(OBJECT_GRAPH), str(prefix), conventions)
+    return read_dcgan(tensors, version, str(prefix), conventions)
 
 
 def _recognises(facts: FileFacts) -> bool:

@@ -35,18 +35,16 @@ def find_checkpoint(path: Path) -> CheckpointFiles:
     only checkpoint, or the one with the highest step if all have the same name before `-STEP`.
     Raises CheckpointError.
     """
-    try:
-        return _resolve_path(path)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be looked at ({error.strerror}); check the path and its permissions"
-        ) from None
-
-
-def list_files(prefix: Path) -> list[Path]:
-    """Return the files that TensorFlow opens for a prefix: index and data, or the V1 file."""
-    index = _index_path(prefix)
-    return [index, *map(prefix.with_name, _list_shards(prefix))] if index.exists() else [prefix]
+    if _index_path(path).exists() or _is_v1(path):
+        return _require_all_files(path)
+    if path.is_dir():
+        return _find_in_folder(path)
+    part = _PART.fullmatch(path.name)
+    if part:
+        return _require_all_files(path.with_name(part["prefix"]))
+    if path.name == STATE_FILE and path.exists():
+        return _follow_state_file(path)
+    return _require_all_files(path)
 
 
 def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -65,19 +63,6 @@ def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
     state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
     # last: a run that is killed before this keeps the previous checkpoint
     replace_file(prefix.with_name(STATE_FILE), state.encode())
-
-
-def _resolve_path(path: Path) -> CheckpointFiles:
-    if _index_path(path).exists() or _is_v1(path):
-        return _require_all_files(path)
-    if path.is_dir():
-        return _find_in_folder(path)
-    part = _PART.fullmatch(path.name)
-    if part:
-        return _require_all_files(path.with_name(part["prefix"]))
-    if path.name == STATE_FILE and path.exists():
-        return _follow_state_file(path)
-    return _require_all_files(path)
 
 
 def _require_all_files(prefix: Path) -> CheckpointFiles:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.formats.reading import format_names
 from ganinv_cli.formats.unsupported import explain_network
-from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.step import Design
 
 _GENERATOR_NAME = re.compile(
     r"(net_?)?g([_.\d]|$)|gen(?![a-z])|.*generator|decoder|.*_g$", re.IGNORECASE
@@ -25,17 +25,9 @@ class Candidate(NamedTuple):
 
     path: str  # path in the file
     names: frozenset[str]  # of its tensors in the file
-    plan: Plan | None  # None if it is not a generator
+    design: Design | None  # None if it is not a generator
     reason: str = ""  # why it is not a generator
-
-
-class ChosenGenerator(NamedTuple):
-    """The network that was chosen as the generator."""
-
-    path: str
-    names: frozenset[str]
-    plan: Plan
-    assumed: tuple[str, ...]  # the choice itself, if there were several
+    assumed: tuple[str, ...] = ()  # its choice, if there are several
 
 
 def is_generator_name(name: str) -> bool:
@@ -48,28 +40,25 @@ def is_discriminator_name(name: str) -> bool:
     return bool(_DISCRIMINATOR_NAME.match(name))
 
 
-def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
+def choose_generator(candidates: Sequence[Candidate]) -> Candidate:
     """Return the only generator, or among several the one with "average" or "ema" in its name.
 
     Raises UnreadableError.
     """
-    generators = [each for each in candidates if each.plan]
+    generators = [each for each in candidates if each.design]
+    if not generators:
+        raise UnreadableError(_explain_no_generator(candidates))
+    if len(generators) == 1:
+        return generators[0]
     averages = [each for each in generators if _AVERAGE_NAME.search(each.path)]
-    if len(generators) > 1 and len(averages) != 1:
+    if len(averages) != 1:
         raise UnreadableError(
             f"holds {len(generators)} generators "
             f"({format_names([each.path or 'all' for each in generators])}), "
             "but one was expected, or one with ema in its name; save one of them alone"
         )
-    for each in averages if len(generators) > 1 else generators:
-        choice = (
-            (f"{each.path}, the average, of {len(generators)} generators",)
-            if len(generators) > 1
-            else ()
-        )
-        assert each.plan is not None
-        return ChosenGenerator(each.path, each.names, each.plan, choice)
-    raise UnreadableError(_explain_no_generator(candidates))
+    choice = f"{averages[0].path}, the average, of {len(generators)} generators"
+    return averages[0]._replace(assumed=(choice,))
 
 
 def _explain_no_generator(candidates: Sequence[Candidate]) -> str:

@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.reading import natural_key
+from ganinv_cli.formats.weights.build import build
 from ganinv_cli.formats.weights.candidates import (
     Candidate,
     choose_generator,
     is_discriminator_name,
     is_generator_name,
 )
-from ganinv_cli.formats.weights.description import describe_generator
-from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
-from ganinv_cli.formats.weights.plan import Plan
-from ganinv_cli.formats.weights.sequence import plan_generator
+from ganinv_cli.formats.weights.finish import finish_generator
+from ganinv_cli.formats.weights.step import Design, Framework, WeightedLayer
+from ganinv_cli.formats.weights.vet import list_steps
 from ganinv_cli.formats.weights.weight import (
     Weight,
     Weights,
@@ -66,18 +66,7 @@ def find_generator(
     ]
     generator = choose_generator(candidates)
     names = {_join_path(where, name) for where, weights in networks.items() for name in weights}
-    described = describe_generator(generator.plan)
-    return UnfinishedGenerator(
-        network=described.plan.build_network(),
-        format=format_name,
-        layout=generator.path or "weights",
-        path=path,
-        ignored=tuple(sorted(names - generator.names)),
-        assumed=(*generator.assumed, *described.assumed),
-        conventions=described.conventions,
-        prior=described.prior,
-        notes=described.notes,
-    )
+    return finish_generator(generator, format_name, path, sorted(names - generator.names))
 
 
 def make_weighted_layers(weights: Weights, path: str = "") -> list[WeightedLayer]:
@@ -109,7 +98,7 @@ def _list_candidates(path: str, weights: Weights, options: ReadOptions) -> Itera
     names = frozenset(_join_path(path, name) for name in weights)
     try:
         if not apart:
-            yield Candidate(path, names, _plan_in_any_order(path, weights, options))
+            yield Candidate(path, names, _find_design(path, weights, options))
             return
         reason = ""
     except UnreadableError as error:
@@ -121,25 +110,30 @@ def _list_candidates(path: str, weights: Weights, options: ReadOptions) -> Itera
         yield Candidate(path, names, None, reason)
 
 
-def _plan_in_any_order(path: str, weights: Weights, options: ReadOptions) -> Plan:
+def _find_design(path: str, weights: Weights, options: ReadOptions) -> Design:
     if options.ordered:
-        return plan_generator(make_weighted_layers(weights, path), PYTORCH, options.conventions)
-    plans, reason = [], ""
+        return _make_design(weights, path, options)
+    designs, reason = [], ""
     for order in _list_layer_orders(_group_by_head(weights, _find_common_prefix(weights))):
         try:
-            plans.append(
-                plan_generator(make_weighted_layers(order, path), PYTORCH, options.conventions)
-            )
+            designs.append(_make_design(order, path, options))
         except UnreadableError as error:
             reason = reason or str(error)
-    if len(plans) == 1:
-        return plans[0]
+    if len(designs) == 1:
+        return designs[0]
     raise UnreadableError(
         reason
-        if not plans
+        if not designs
         else "keeps its layers in no order and more than one fits; save the generator with "
         "torch.save(model.state_dict(), …)"
     )
+
+
+def _make_design(weights: Weights, path: str, options: ReadOptions) -> Design:
+    steps = list_steps(make_weighted_layers(weights, path), PYTORCH)
+    design = Design(steps, PYTORCH, options.conventions)
+    build(design)  # raises Misfit
+    return design
 
 
 def _list_layer_orders(blocks: Mapping[str, Mapping[str, Weight]]) -> Iterator[dict[str, Weight]]:

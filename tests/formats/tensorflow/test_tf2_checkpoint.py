@@ -172,6 +172,7 @@ def test_a_label_is_refused_by_its_layer(tmp_path: Path) -> None:
         read(prefix)
 
 
+@pytest.mark.refusals
 def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(tmp_path: Path) -> None:
     reader = tf.train.load_checkpoint(
         tf.train.Checkpoint(generator=tutorial(), d=discriminator()).write(str(tmp_path / "ckpt"))
@@ -187,6 +188,7 @@ def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(tmp_path: 
     assert refusals > 3
 
 
+@pytest.mark.refusals
 def test_objects_within_one_another_for_ever_are_refused(tmp_path: Path) -> None:
     graph = TrackableObjectGraph()
     for number in range(15_000):

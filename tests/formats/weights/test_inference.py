@@ -9,13 +9,16 @@ import pytest
 from random_generators import write_random_generator
 from residual_generators import make_residual_state
 from safetensors_files import write_safetensors
+from settled import settle_norms
 from torch_files import save_archive
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.weights.inference import infer, kept
+from ganinv_cli.formats.weights.inference import infer
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention, summarize_inferred
+from ganinv_cli.network.graph import Network
+from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.prior import Uniform, parse_prior
 from ganinv_cli.settings.conventions import Conventions
 
@@ -38,7 +41,7 @@ def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: in
     inferred = {
         (row.name, row.layer): row.value
         for row in checkpoint.conventions
-        if row.source == "inferred"
+        if row.source in ("inferred", "confirmed")
     }
     truth = generator.truth | {("prior", ""): generator.prior}
     assert inferred.items() <= truth.items()
@@ -118,10 +121,35 @@ def test_an_inference_is_kept_for_the_same_content(
     generator = write_random_generator(GREY, tmp_path)
     first = read(generator.path)
 
-    def refuse(plan: object) -> infer.Inference:
+    def refuse(design: object) -> None:
         raise AssertionError("inferred again")
 
-    monkeypatch.setattr(kept, "infer_conventions", refuse)
+    monkeypatch.setattr(infer, "infer_conventions", refuse)
     assert replace(read(generator.path), network=first.network) == first
     with pytest.raises(AssertionError, match="inferred again"):
         read(generator.path, Conventions(prior="normal"))
+
+
+def make_settled(folder: Path, activations: list[str]) -> Path:
+    """A generator with statistics of its own run, with these activations between its layers."""
+    state = make_untrained(1)
+    path = save_archive(folder / "initial.pt", state)
+    network = read(path, Conventions(activation=",".join(activations))).network
+    assert isinstance(network, Network)
+    norms = [n.layer for n in settle_norms(network).nodes if isinstance(n.layer, BatchNorm)]
+    for number, norm in enumerate(norms):
+        state[f"main.{3 * number + 1}.running_mean"] = norm.mean
+        state[f"main.{3 * number + 1}.running_var"] = norm.variance
+    return save_archive(folder / "settled.pt", state)
+
+
+def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(
+    tmp_path: Path,
+) -> None:
+    checkpoint = read(make_settled(tmp_path, ["leaky_relu:0.2"] * 2))
+    rows = {(row.name, row.layer): (row.value, row.source) for row in checkpoint.conventions}
+    assert rows["strides", "main.3"] == ("2", "confirmed")
+    assert rows["activation", "main.0"] == ("leaky_relu:0.2", "inferred")
+    assert rows["activation", "main.3"] == ("leaky_relu:0.2", "assumed")
+    clause = "activation leaky_relu:0.2 of main.3, which no norm tests (--activation)"
+    assert clause in checkpoint.assumed

@@ -15,7 +15,7 @@ from keras import layers
 from safetensors_files import write_safetensors
 from torch_files import save_archive
 
-from ganinv_cli.formats.weights.overrides import parse_activation
+from ganinv_cli.formats.weights.step import parse_activation
 from ganinv_cli.network.execute import build_layer
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import math
 import numpy as np
 
 from ganinv_cli.formats.weights.inference.measure import Moments
-from ganinv_cli.network.norm_statistics import Discrepancy, compare_moments
 
 TOLERANCE = 0.05  # difference of a channel's moments that chance explains
 LOW_VARIANCE = 0.07  # relative; batches of 16 with equal pixels underestimate variances by this
@@ -30,11 +29,6 @@ def compute_losses(moments: Moments) -> np.ndarray:
     known, ratio, shift = _compute_deviations(moments)
     losses = np.log1p((ratio / TOLERANCE) ** 2) + np.log1p((shift / TOLERANCE) ** 2)
     return np.where(known, losses, 0.0)
-
-
-def compute_discrepancy(moments: Moments) -> Discrepancy:
-    """Return the medians over channels, for display."""
-    return compare_moments(*moments)  # in the order of its arguments
 
 
 def compute_misfit(moments: Moments) -> float:

@@ -1,24 +1,26 @@
-"""Moments of the input of a batch norm, for many plans of the layers before it."""
+"""Moments of the input of a batch norm, for many hypotheses on the layers before it."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
-from ganinv_cli.formats.weights.inference.numpy_layers import apply_convolution, apply_layer
+from ganinv_cli.formats.weights.built_layer import BuiltLayer, make_layer
+from ganinv_cli.formats.weights.choices import ConvGeometry
 from ganinv_cli.formats.weights.inference.samples import draw_samples
-from ganinv_cli.formats.weights.layers import ConvGeometry, Framework, PlannedLayer, make_layer
-from ganinv_cli.formats.weights.plan import Plan
-from ganinv_cli.formats.weights.weight import Weight
+from ganinv_cli.network.convolutions import pad_or_crop
+from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.shapes import Shape, infer_shape
+from ganinv_cli.network.shapes import infer_shape
 
-MAX_CACHED_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
+MAX_KEPT_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
+MIN_SAMPLES = 8
 
-LayerKey = tuple[object, ...]  # everything that determines the output of the layers so far
+Channels = np.ndarray | slice  # numbers, or all
 
 
 class Moments(NamedTuple):
@@ -35,159 +37,107 @@ class Effort(NamedTuple):
 
     samples: int  # of z, at most
     channels: int  # at most, of a convolution before the norm
-    rows: int  # at most, of the pixels of its output for each sample
-    values: int  # at most, in the output of a layer for all samples
+    values: int  # at most, of all samples in the output of a layer
 
 
-class Subset(NamedTuple):
-    """The outputs of a convolution that are computed; each row of pixels for some samples."""
-
-    channels: tuple[int, ...]
-    step: int  # between rows of the pixels of one sample
+QUICK = Effort(samples=48, channels=24, values=1 << 20)
+EXACT = Effort(samples=1 << 14, channels=64, values=1 << 23)
 
 
 class Measurements:
-    """Runs planned layers on samples; outputs that several plans share are computed once."""
+    """Runs layers on samples of a prior; outputs that hypotheses share are computed once."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._framework: Framework = plan.framework
-        self._labels = plan.labels
-        self._inputs = plan.inputs
-        self._outputs: OrderedDict[LayerKey, np.ndarray] = OrderedDict()
+    def __init__(self, is_torch: bool, latent: int, labels: int) -> None:
+        self._is_torch, self._latent, self._labels = is_torch, latent, labels
+        self._layers: dict[tuple[object, ...], Layer] = {}
+        self._outputs: OrderedDict[tuple[object, ...], tf.Tensor] = OrderedDict()
         self._kept_values = 0
-        self._make = lru_cache(maxsize=None)(self._make_layer)
-        self._planned: dict[LayerKey, PlannedLayer] = {}
 
-    def measure(self, layers: Sequence[PlannedLayer], prior: str, effort: Effort) -> Moments:
+    def measure(self, layers: Sequence[BuiltLayer], prior: str, effort: Effort) -> Moments:
         """Return the moments of the input of the last of these layers, which is a norm."""
-        with np.errstate(all="ignore"):  # weights may be too large for float32
-            return self._measure(layers, prior, effort)
-
-    def _measure(self, layers: Sequence[PlannedLayer], prior: str, effort: Effort) -> Moments:
         *before, last = layers
-        norm = self._find_layer(last)
-        assert isinstance(norm, BatchNorm)
-        subset = self._choose_subset(before, effort)
-        x = self._run(tuple(before), prior, effort, subset)
-        flat = x.reshape(-1, x.shape[-1])
-        mean = flat.mean(0, dtype=np.float64)
-        variance = np.square(flat - mean.astype(np.float32)).mean(0, dtype=np.float64)
-        chosen = list(subset.channels) if subset else slice(None)
-        return Moments(mean, variance, norm.mean[chosen], norm.variance[chosen])
+        norm = self.find_norm(last)
+        chosen: Channels = slice(None)
+        linear = next(each for each in reversed(before) if not isinstance(each.usage, Activation))
+        if isinstance(linear.usage, ConvGeometry):
+            size = norm.mean.size
+            chosen = np.linspace(0, size - 1, min(size, effort.channels)).round().astype(int)
+        x = self._run(tuple(before), prior, effort, chosen)
+        mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+        return Moments(
+            mean.numpy().astype(np.float64),
+            variance.numpy().astype(np.float64),
+            norm.mean[chosen],
+            norm.variance[chosen],
+        )
 
-    def read_variance(self, layer: PlannedLayer) -> np.ndarray:
-        """Return the stored variance of a norm."""
-        norm = self._find_layer(layer)
+    def find_norm(self, built: BuiltLayer) -> BatchNorm:
+        """Return a norm with its statistics."""
+        norm = self._find_layer(built)
         assert isinstance(norm, BatchNorm)
-        return norm.variance
+        return norm
+
+    def _find_layer(self, built: BuiltLayer) -> Layer:
+        if built.identity not in self._layers:
+            self._layers[built.identity] = make_layer(built, self._is_torch)
+        return self._layers[built.identity]
 
     def _run(
-        self,
-        layers: tuple[PlannedLayer, ...],
-        prior: str,
-        effort: Effort,
-        subset: Subset | None = None,
-    ) -> np.ndarray:
-        """Return the output (samples, …, channels) of the layers.
+        self, layers: tuple[BuiltLayer, ...], prior: str, effort: Effort, channels: Channels
+    ) -> tf.Tensor:
+        """Return the output (samples, …) of the layers, these channels of the last convolution.
 
-        With a subset of a convolution's outputs, it is (pixels of all samples, channels).
+        A norm is applied by the moments of its input, as in training.
         """
         if not layers:
-            samples = draw_samples(prior, self._inputs - self._labels, self._labels)
-            return samples[: effort.samples]
-        key = (prior, subset and (subset, effort), *map(_make_key, layers))
-        known = self._outputs.get(key)
-        if known is not None and (subset or len(known) >= self._count_samples(known, effort)):
-            self._outputs.move_to_end(key)
-            return known if subset else known[: self._count_samples(known, effort)]
+            samples = draw_samples(prior, self._latent, self._labels)
+            return tf.constant(samples[: effort.samples])
         *before, last = layers
-        layer = self._find_layer(last)
-        if isinstance(layer, Activation):
-            x = apply_layer(layer, self._run(tuple(before), prior, effort, subset))
+        if isinstance(last.usage, ConvGeometry) and last.usage.transposed:
+            (top, bottom), (left, right) = last.usage.padding
+            if any((top, bottom, left, right)):  # the same for every padding, except for its edges
+                whole = last._replace(usage=last.usage._replace(padding=((0, 0), (0, 0))))
+                x = self._run((*before, whole), prior, effort, channels)
+                return pad_or_crop(x, ((-top, -bottom), (-left, -right)))
+        key = (prior, effort, isinstance(channels, slice), *(each.identity for each in layers))
+        if key in self._outputs:
+            self._outputs.move_to_end(key)
         else:
-            x = self._apply(layer, self._run(tuple(before), prior, effort), subset)
-        if not subset:
-            x = x[: self._count_samples(x, effort)]
-        self._keep(key, x)
-        return x
+            self._keep(key, self._apply(last, tuple(before), prior, effort, channels))
+        return self._outputs[key]
 
-    def _apply(self, layer: Layer, x: np.ndarray, subset: Subset | None) -> np.ndarray:
-        if isinstance(layer, BatchNorm):  # as in training, by the moments of its input
-            flat = x.reshape(-1, x.shape[-1])
-            layer = replace(layer, mean=flat.mean(0), variance=flat.var(0))
-        if subset is None or not isinstance(layer, Conv | ConvTranspose):
-            return apply_layer(layer, x)
-        layer = _take_channels(layer, subset.channels)
-        height = infer_shape(layer, [x.shape[1:]])[0]
-        parts = [
-            apply_convolution(layer, x[first :: subset.step], np.arange(first, height, subset.step))
-            for first in range(subset.step)
-        ]
-        return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+    def _apply(
+        self,
+        last: BuiltLayer,
+        before: tuple[BuiltLayer, ...],
+        prior: str,
+        effort: Effort,
+        channels: Channels,
+    ) -> tf.Tensor:
+        layer = self._find_layer(last)
+        if isinstance(layer, BatchNorm):
+            x = self._run(before, prior, EXACT, slice(None))[: effort.samples]
+        elif isinstance(layer, Activation):
+            x = self._run(before, prior, effort, channels)
+        else:
+            x = self._run(before, prior, effort, slice(None))
+            layer = _take_channels(layer, channels)
+        if before:
+            largest = max(map(math.prod, (x.shape[1:], infer_shape(layer, [tuple(x.shape[1:])]))))
+            x = x[: max(effort.values // largest, MIN_SAMPLES)]
+        return build_layer(layer, tf.float32).apply(x)
 
-    def _count_samples(self, x: np.ndarray, effort: Effort) -> int:
-        return max(min(effort.samples, effort.values // max(x[:1].size, 1)), 8)
-
-    def _keep(self, key: LayerKey, x: np.ndarray) -> None:
-        old = self._outputs.pop(key, None)
-        self._kept_values += x.size - (0 if old is None else old.size)
+    def _keep(self, key: tuple[object, ...], x: tf.Tensor) -> None:
+        self._kept_values += math.prod(x.shape)
         self._outputs[key] = x
-        while self._kept_values > MAX_CACHED_VALUES:
-            self._kept_values -= self._outputs.popitem(last=False)[1].size
-
-    def _choose_subset(self, layers: Sequence[PlannedLayer], effort: Effort) -> Subset | None:
-        """Return the outputs of the last convolution to compute; None: all."""
-        count = len(layers)
-        while count and isinstance(layers[count - 1].usage, Activation):
-            count -= 1
-        if not count or not isinstance(layers[count - 1].usage, ConvGeometry):
-            return None
-        layer = self._find_layer(layers[count - 1])
-        assert isinstance(layer, Conv | ConvTranspose)
-        size = layer.bias.size
-        channels = np.linspace(0, size - 1, min(size, effort.channels)).round().astype(int)
-        height = _find_height([self._find_layer(each) for each in layers[:count]], self._inputs)
-        return Subset(tuple(channels.tolist()), max(1, height // effort.rows))
-
-    def _find_layer(self, planned: PlannedLayer) -> Layer:
-        key = _make_key(planned)
-        self._planned[key] = planned
-        return self._make(key)
-
-    def _make_layer(self, key: LayerKey) -> Layer:
-        return make_layer(self._planned[key], self._framework)
+        while self._kept_values > MAX_KEPT_VALUES and len(self._outputs) > 1:
+            self._kept_values -= math.prod(self._outputs.popitem(last=False)[1].shape)
 
 
-def keep_weights(plan: Plan) -> Plan:
-    """Return the plan with weights that are read from the file once only."""
-
-    def keep(weight: Weight) -> Weight:
-        return weight._replace(read=cache(weight.read))
-
-    return plan._replace(
-        weighted_layers=tuple(
-            each._replace(weights={role: keep(w) for role, w in each.weights.items()})
-            for each in plan.weighted_layers
-        )
-    )
-
-
-def _make_key(planned: PlannedLayer) -> LayerKey:
-    return planned.name, planned.usage, planned.map_shape
-
-
-def _take_channels(layer: Conv | ConvTranspose, channels: tuple[int, ...]) -> Conv | ConvTranspose:
-    chosen = list(channels)
+def _take_channels(layer: Layer, channels: Channels) -> Layer:
+    """Return a convolution with these outputs only."""
     if isinstance(layer, ConvTranspose):
-        return ConvTranspose(
-            layer.weights[:, :, chosen], layer.bias[chosen], layer.stride, layer.crop
-        )
-    return Conv(layer.weights[..., chosen], layer.bias[chosen], layer.stride, layer.padding)
-
-
-def _find_height(layers: Sequence[Layer], inputs: int) -> int:
-    """Return the height of the maps that a chain of layers makes."""
-    shape: Shape = (inputs,)
-    for layer in layers:
-        shape = infer_shape(layer, [shape])
-    return shape[0]
+        return replace(layer, weights=layer.weights[:, :, channels], bias=layer.bias[channels])
+    if isinstance(layer, Conv):
+        return replace(layer, weights=layer.weights[..., channels], bias=layer.bias[channels])
+    return layer

@@ -1,42 +1,39 @@
-"""Search for the conventions of the layers up to a norm."""
+"""Search for the conventions of the layers up to a norm, by a beam of hypotheses."""
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.weights.inference.compare import (
-    compute_discrepancy,
-    compute_losses,
-    compute_misfit,
-)
-from ganinv_cli.formats.weights.inference.measure import Effort, Measurements, Moments
+from ganinv_cli.formats.weights.build import Chain, Misfit, build
+from ganinv_cli.formats.weights.inference.compare import compute_losses, compute_misfit
+from ganinv_cli.formats.weights.inference.kept import PRIOR
+from ganinv_cli.formats.weights.inference.measure import QUICK, Effort, Measurements, Moments
 from ganinv_cli.formats.weights.inference.samples import compute_sigma
-from ganinv_cli.formats.weights.layers import PlannedLayer
-from ganinv_cli.formats.weights.plan import Plan
-from ganinv_cli.formats.weights.sequence import plan_layers
-from ganinv_cli.formats.weights.slots import Key, Slot
-from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
+from ganinv_cli.formats.weights.step import (
+    ACTIVATION_CHOICES,
+    Choice,
+    Design,
+    Key,
+    Step,
+    Value,
+    change_step,
+)
+from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy, compare_moments
 
-PRIOR: Key = ("prior", -1)
-QUICK = Effort(samples=48, channels=24, rows=8, values=1 << 21)
-EXACT = Effort(samples=1 << 14, channels=64, rows=16, values=1 << 23)
-MAX_STARTS = 1200
-MAX_COMBINATIONS = 400  # of activations, orders and geometries, for each prior
-MAX_FINALISTS = 4
-MAX_MOVES = 6
+BEAM = 4  # hypotheses that are improved at a time
+MAX_ROUNDS = 6
+MAX_STARTS = 400  # combinations of activations, orders and geometries, for each prior
+MAX_GEOMETRIES = 60
 GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
-MAX_PAIRS = 400
-MAX_PAIR_MOVES = 3
-MAX_DESCENTS = 12
 SMALL_CHANGE = 0.005  # relative change of a norm's output that is too small for its statistics
-
 SAME_SCALE = 0.06  # relative difference of standard deviations at which priors count as equal
 
+USUAL_PRIOR = "normal:1"
 # common priors; of a uniform and a normal one of equal variance, the one with round numbers
 ROUND_PRIORS = (
     *("normal:1", "uniform:-1,1", "uniform:0,1"),
@@ -46,157 +43,160 @@ ROUND_PRIORS = (
     *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
 )
 
+COMMON_PRIORS = 3  # the first ones, to begin with if several layers are open
 
-class Scored(NamedTuple):
-    """A hypothesis: settings, the plan with them, and how well it fits the norm."""
 
-    settings: Mapping[Key, str]
-    plan: Plan
-    losses: np.ndarray  # (channels,)
-    discrepancy: Discrepancy
+class Hypothesis(NamedTuple):
+    """Values of conventions."""
+
+    steps: tuple[Step, ...]
+    prior: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A hypothesis, and how well it fits the norm."""
+
+    hypothesis: Hypothesis
+    chain: Chain  # up to the norm
     moments: Moments
-    misfit: float  # the discrepancy beyond what small batches explain
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """The loss of each channel, (channels,)."""
+        return compute_losses(self.moments)
+
+    @cached_property
+    def loss(self) -> float:
+        """The mean loss of a channel."""
+        return float(self.losses.mean())
+
+    @cached_property
+    def discrepancy(self) -> Discrepancy:
+        """The medians over channels, for display."""
+        return compare_moments(*self.moments)  # in the order of its arguments
+
+    @cached_property
+    def misfit(self) -> float:
+        """The discrepancy beyond what small batches explain."""
+        return compute_misfit(self.moments)
 
     @property
     def fits(self) -> bool:
         """Whether the norm's statistics are consistent with this network."""
         return self.misfit <= FITS_BELOW  # false for NaN
 
-    @property
-    def loss(self) -> float:
-        """The mean loss of a channel."""
-        return float(self.losses.mean())
-
-    @property
+    @cached_property
     def identity(self) -> tuple[object, ...]:
-        """Key of the function that the plan computes."""
-        prior = self.settings.get(PRIOR, "")
-        return (prior, *((each.name, each.usage) for each in self.plan.layers))
+        """Key of the function that the layers compute."""
+        return (self.hypothesis.prior, *(each.identity for each in self.chain.layers))
+
+    def find_value(self, key: Key) -> Value | None:
+        """Return the value of a convention, or None if there is none here."""
+        if key == PRIOR:
+            return self.hypothesis.prior
+        return next((each.value for each in self.chain.choices if each.key == key), None)
 
 
-class SegmentSearch:
-    """Tries the open conventions of the layers up to one norm."""
+class Segment:
+    """The layers up to the norm of one step, of which those up to an earlier norm are decided."""
 
     def __init__(
-        self, plan: Plan, measurements: Measurements, count: int, decided: Mapping[Key, str]
+        self,
+        design: Design,
+        measurements: Measurements,
+        number: int,
+        decided: Mapping[Key, Value],
+        given_prior: str,
     ) -> None:
-        """`count` is the number of layers with weights up to and including this norm."""
-        self._plan, self._measurements, self._count = plan, measurements, count
+        """`number` is that of the step."""
+        self._design, self._measurements, self._number = design, measurements, number
+        self._given_prior = given_prior
         self.decided = decided
-        self._given_prior = ""
+        self._scored: dict[tuple[object, ...], Scored | None] = {}
+        earlier = [n for n in range(number) if design.steps[n].norm_layer]
         self.is_exhaustive = True  # whether all combinations of activations were tried
+        # whether a single matrix or convolution is open; errors of several can compensate
+        self.is_single = number - max(earlier, default=-1) == 1
+        steps = design.steps
+        for key, value in decided.items():
+            if key != PRIOR:
+                steps = change_step(steps, key, value)
+        prior = str(decided.get(PRIOR, given_prior or USUAL_PRIOR))
+        self.usual = Hypothesis(steps, prior)
 
-    def score(self, settings: Mapping[Key, str], effort: Effort) -> Scored | None:
-        """Return how well settings fit, or None if their layers do not fit together."""
-        try:
-            plan = plan_layers(self._plan, self._count, settings)
-        except UnreadableError:
-            return None
-        moments = self._measurements.measure(plan.layers, settings[PRIOR], effort)
-        losses = compute_losses(moments)
-        discrepancy, misfit = compute_discrepancy(moments), compute_misfit(moments)
-        return Scored(settings, plan, losses, discrepancy, moments, misfit)
-
-    def find_best(self, start: Mapping[Key, str], given_prior: str) -> list[Scored]:
+    def search(self) -> list[Scored]:
         """Return the best hypotheses by a quick measurement, the best first.
 
         All of them have the given values.
         """
-        self._given_prior = given_prior
-        scored = self._score_all(self._list_starts(start, given_prior), QUICK)
-        if not scored:
-            return []
-        if self.count_linear(scored[0].plan) == 1:
-            return self._descend(scored, scored[0])
-        # errors of several layers can compensate each other, so each geometry is a separate start
-        geometries: dict[tuple[object, ...], Scored] = {}
-        for each in scored:
-            geometries.setdefault(_list_geometry(each), each)
-        for best in [*geometries.values()][:MAX_DESCENTS]:
-            scored = self._descend(scored, best, fixed=GEOMETRY)
-        for _ in range(MAX_PAIR_MOVES):
-            best = scored[0]
-            pairs = self._score_all(self._list_pairs(best), QUICK)
-            scored = _sort_distinct([*scored, *filter(self._keeps_given, pairs)])
-            if scored[0].loss > best.loss - SMALL_GAIN:
+        scored = [*filter(self.keeps_given, self.score(self._list_starts(), QUICK))]
+        for _ in range(MAX_ROUNDS):
+            best = scored[:BEAM]
+            neighbours = [each for one in best for each in self.list_neighbours(one)]
+            new = filter(self.keeps_given, self.score(neighbours, QUICK))
+            scored = sort_distinct([*scored, *new])
+            if not best or scored[0].loss > best[0].loss - SMALL_GAIN:
                 break
-            scored = self._descend(scored, scored[0])
         return scored
 
-    def _descend(
-        self, scored: list[Scored], best: Scored, fixed: tuple[str, ...] = ()
-    ) -> list[Scored]:
-        """Change one convention after another while the fit improves; return all hypotheses.
+    def score(self, hypotheses: Iterable[Hypothesis], effort: Effort) -> list[Scored]:
+        """Return how well hypotheses fit, the best first, without those of unfit layers."""
+        scored = [self._score_one(each, effort) for each in hypotheses]
+        return sort_distinct([each for each in scored if each])
 
-        Conventions with names in `fixed` are kept.
-        """
-        for _ in range(MAX_MOVES):
-            settings = self.list_neighbours(best, fixed)
-            neighbours = [*filter(self._keeps_given, self._score_all(settings, QUICK))]
-            scored = _sort_distinct([*scored, *neighbours])
-            least = min(neighbours, key=lambda each: each.loss, default=best)
-            if least.loss > best.loss - SMALL_GAIN:
-                break
-            best = least
-        return scored
+    def _score_one(self, hypothesis: Hypothesis, effort: Effort) -> Scored | None:
+        key = (hypothesis.prior, effort, *map(_list_values, hypothesis.steps))
+        if key not in self._scored:
+            self._scored[key] = self._measure(hypothesis, effort)
+        return self._scored[key]
 
-    def _keeps_given(self, scored: Scored) -> bool:
-        if self._given_prior and scored.settings[PRIOR] != self._given_prior:
+    def _measure(self, hypothesis: Hypothesis, effort: Effort) -> Scored | None:
+        chain = self._build(hypothesis)
+        if not chain:
+            return None
+        moments = self._measurements.measure(chain.layers, hypothesis.prior, effort)
+        return Scored(hypothesis, chain, moments)
+
+    def _build(self, hypothesis: Hypothesis) -> Chain | None:
+        """Return the layers up to the norm, or None if they do not fit together."""
+        try:
+            chain = build(self._design._replace(steps=hypothesis.steps), self._number + 1)
+        except Misfit:
+            return None
+        count = len(chain.layers)
+        while not isinstance(chain.layers[count - 1].usage, float):
+            count -= 1  # a slope may follow the norm
+        return chain._replace(layers=chain.layers[:count])
+
+    def keeps_given(self, scored: Scored) -> bool:
+        """Return whether a hypothesis has all given values."""
+        if self._given_prior and scored.hypothesis.prior != self._given_prior:
             return False
-        return all(s.value == s.usual for s in scored.plan.slots if s.source == "given")
+        return all(e.value == e.usual for e in scored.chain.choices if e.source == "given")
 
-    def _list_pairs(self, best: Scored) -> list[dict[Key, str]]:
-        """Return settings that differ in two conventions, the most promising ones."""
-        changes = []
-        for each in self.score_neighbours(best):
-            change = {k: v for k, v in each.settings.items() if best.settings.get(k) != v}
-            changes.append((each.loss, change))
-        pairs = [
-            (one_loss + two_loss, {**one, **two})
-            for place, (one_loss, one) in enumerate(changes)
-            for two_loss, two in changes[place + 1 :]
-            if not one.keys() & two.keys()
-        ]
-        pairs.sort(key=lambda each: each[0])
-        return [{**best.settings, **change} for _, change in pairs[:MAX_PAIRS]]
-
-    def count_linear(self, plan: Plan) -> int:
-        """Return the number of matrices and convolutions between the last norm and this one."""
-        kinds = ["variance" in each.weights for each in plan.weighted_layers[: self._count - 1]]
-        return kinds[::-1].index(True) if True in kinds else len(kinds)
-
-    def measure_exactly(self, settings: Iterable[Mapping[Key, str]]) -> list[Scored]:
-        """Return hypotheses measured on many samples, the best first."""
-        return self._score_all(settings, EXACT)
-
-    def list_open_slots(self, plan: Plan) -> list[Slot]:
-        """Return the slots that affect this norm, with the values to try."""
-        last = self._count - 1
-        slots = []
-        for slot in plan.slots:
-            if slot.key in self.decided or slot.key == ("epsilon", last):
+    def list_choices(self, chain: Chain) -> list[Choice]:
+        """Return the choices that affect this norm, with the values to try."""
+        choices = []
+        for choice in chain.choices:
+            if choice.key in self.decided or choice.key == ("epsilon", self._number):
                 continue
-            if slot.name == "epsilon":
-                slot = slot._replace(alternatives=self._list_epsilons(slot, plan))
-            slots.append(slot)
-        return slots
+            if choice.name == "epsilon":
+                choice = choice._replace(others=self._list_epsilons(choice, chain))
+            choices.append(choice)
+        return choices
 
-    def score_neighbours(self, scored: Scored) -> list[Scored]:
-        """Return the hypotheses that differ in a single convention, by a quick measurement."""
-        return self._score_all(self.list_neighbours(scored), QUICK)
-
-    def list_neighbours(
-        self, scored: Scored, fixed: tuple[str, ...] = ()
-    ) -> Iterator[dict[Key, str]]:
-        """Yield the settings that differ in a single convention, given ones included."""
-        for slot in self.list_open_slots(scored.plan):
-            for value in () if slot.name in fixed else slot.alternatives:
-                yield {**scored.settings, slot.key: value}
+    def list_neighbours(self, scored: Scored) -> Iterator[Hypothesis]:
+        """Yield the hypotheses that differ in a single convention, given ones included."""
+        steps, prior = scored.hypothesis
+        for choice in self.list_choices(scored.chain):
+            for value in choice.others:
+                yield Hypothesis(change_step(steps, choice.key, value), prior)
         if PRIOR not in self.decided:
-            for prior in self.list_priors(scored):
-                yield {**scored.settings, PRIOR: prior}
+            for other in self._list_priors(scored):
+                yield Hypothesis(steps, other)
 
-    def list_priors(self, scored: Scored) -> Iterator[str]:
+    def _list_priors(self, scored: Scored) -> Iterator[str]:
         """Yield the priors with round numbers; if none fits, also a normal prior that does."""
         yield from ROUND_PRIORS
         with np.errstate(all="ignore"):
@@ -204,89 +204,72 @@ class SegmentSearch:
         ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
         if not ratio.size:
             return
-        fitted = compute_sigma(scored.settings[PRIOR]) * math.sqrt(float(np.median(ratio)))
+        fitted = compute_sigma(scored.hypothesis.prior) * math.sqrt(float(np.median(ratio)))
         is_round = any(abs(fitted / compute_sigma(each) - 1) < SAME_SCALE for each in ROUND_PRIORS)
         if 1e-4 < fitted < 1e4 and not is_round:
             yield f"normal:{fitted:.2g}"
 
-    def _list_starts(self, start: Mapping[Key, str], given_prior: str) -> list[dict[Key, str]]:
-        """Return the product of geometries, one activation for all places, and round priors."""
-        settings = [dict(start)]
-        is_compound = self.count_linear(self._plan) > 1
-        for name in (*GEOMETRY, *([] if is_compound else ["padding"])):
-            settings = self._expand(settings, name)
-        settings = self._expand(settings, "norm")
-        settings = self._expand_activations(settings)
-        if PRIOR not in self.decided and not given_prior:
-            settings = [{**each, PRIOR: prior} for prior in ROUND_PRIORS for each in settings]
-        return settings[:MAX_STARTS]
-
-    def _expand(self, settings: list[dict[Key, str]], name: str) -> list[dict[Key, str]]:
-        """Return the settings with every combination of the values of one kind of convention."""
-        expanded: list[dict[Key, str]] = []
-        rest = settings
-        while rest and len(expanded) + len(rest) < MAX_STARTS:
-            current, rest = rest[0], rest[1:]
-            open_slots = [
-                slot
-                for slot in self._plan_slots(current)
-                if slot.name == name and slot.key not in current and slot.source != "given"
+    def _list_starts(self) -> list[Hypothesis]:
+        """Return all geometries, all activations or one for all places, and common priors."""
+        starts = [self.usual.steps]
+        for name in (*GEOMETRY, "norm"):
+            starts = self._expand(starts, name)
+        starts = starts[:MAX_GEOMETRIES]
+        places = [self._list_open(steps, "activation") for steps in starts]
+        count = sum(math.prod(1 + len(each.others) for each in choices) for choices in places)
+        self.is_exhaustive = max(map(len, places), default=0) <= 1 or count <= MAX_STARTS
+        if self.is_exhaustive:
+            starts = self._expand(starts, "activation")
+        else:
+            starts = [
+                reduce(lambda changed, each: change_step(changed, each.key, value), choices, steps)
+                for steps, choices in zip(starts, places, strict=True)
+                for value in ACTIVATION_CHOICES
             ]
-            if not open_slots:
-                expanded.append(current)
-                continue
-            slot = open_slots[0]
-            rest = [*rest, *({**current, slot.key: v} for v in (slot.value, *slot.alternatives))]
-        return [*expanded, *rest]
+        priors: Sequence[str] = ROUND_PRIORS if self.is_single else ROUND_PRIORS[:COMMON_PRIORS]
+        if PRIOR in self.decided or self._given_prior:
+            priors = (self.usual.prior,)
+        return [Hypothesis(steps, prior) for steps in starts for prior in priors]
 
-    def _expand_activations(self, settings: list[dict[Key, str]]) -> list[dict[Key, str]]:
-        """Return the settings with every combination of activations, or one for all places.
-
-        All combinations are tried unless there are too many.
-        """
-        expanded: list[dict[Key, str]] = []
-        slots_of = [
-            [s for s in self._plan_slots(each) if s.name == "activation" and s.source != "given"]
-            for each in settings
-        ]
-        counts = [math.prod(1 + len(slot.alternatives) for slot in slots) for slots in slots_of]
-        is_single = max(map(len, slots_of), default=0) <= 1
-        self.is_exhaustive = is_single or sum(counts) <= MAX_COMBINATIONS
-        for current, slots in zip(settings, slots_of, strict=True):
-            values = [(slot.value, *slot.alternatives) for slot in slots]
-            if self.is_exhaustive:
-                chosen = [*itertools.product(*values)]
+    def _expand(self, starts: list[tuple[Step, ...]], name: str) -> list[tuple[Step, ...]]:
+        """Return the steps with every combination of the values of one kind of convention."""
+        expanded = []
+        while starts:
+            steps, *starts = starts
+            choices = self._list_open(steps, name)
+            if choices:
+                values = (choices[0].value, *choices[0].others)
+                starts += [change_step(steps, choices[0].key, value) for value in values]
             else:
-                chosen = [(value,) * len(slots) for value in dict.fromkeys(sum(values, ()))]
-            for combination in chosen:
-                pairs = zip(slots, combination, strict=True)
-                expanded.append({**current, **{slot.key: value for slot, value in pairs}})
+                expanded.append(steps)
         return expanded
 
-    def _plan_slots(self, settings: Mapping[Key, str]) -> list[Slot]:
-        try:
-            plan = plan_layers(self._plan, self._count, settings)
-        except UnreadableError:
-            return []
-        return self.list_open_slots(plan)
+    def _list_open(self, steps: tuple[Step, ...], name: str) -> list[Choice]:
+        """Return the choices of one kind that are neither given nor made by these steps."""
+        chain = self._build(self.usual._replace(steps=steps))
+        return [
+            choice
+            for choice in (self.list_choices(chain) if chain else ())
+            if choice.name == name
+            and choice.source != "given"
+            and getattr(steps[choice.number], name) is None
+        ]
 
-    def _list_epsilons(self, slot: Slot, plan: Plan) -> tuple[str, ...]:
+    def _list_epsilons(self, choice: Choice, chain: Chain) -> tuple[Value, ...]:
         """Return the epsilons that would change the output of a norm."""
-        norm = _find_norm(plan, slot)
-        variance = self._measurements.read_variance(norm)
+        built = next(each for each in chain.layers if each.name == choice.layer)
+        variance = self._measurements.find_norm(built).variance
         with np.errstate(all="ignore"):
-            changes = {
-                value: np.sqrt((variance + float(value)) / (variance + float(slot.value)))
-                for value in slot.alternatives
-            }
-        return tuple(value for value, change in changes.items() if not _is_small(change))
-
-    def _score_all(self, settings: Iterable[Mapping[Key, str]], effort: Effort) -> list[Scored]:
-        scored = (self.score(each, effort) for each in settings)
-        return _sort_distinct([each for each in scored if each])
+            return tuple(
+                value
+                for value in choice.others
+                if not _is_small(
+                    np.sqrt((variance + float(value)) / (variance + float(choice.value)))
+                )
+            )
 
 
-def _sort_distinct(scored: list[Scored]) -> list[Scored]:
+def sort_distinct(scored: list[Scored]) -> list[Scored]:
     """Return hypotheses sorted by loss, only one of those with the same network."""
     distinct: dict[tuple[object, ...], Scored] = {}
     for each in scored:
@@ -298,10 +281,8 @@ def _is_small(change: np.ndarray) -> bool:
     return abs(float(np.nanmedian(change)) - 1) < SMALL_CHANGE
 
 
-def _list_geometry(scored: Scored) -> tuple[object, ...]:
-    return tuple(item for item in scored.settings.items() if item[0][0] in GEOMETRY)
-
-
-def _find_norm(plan: Plan, slot: Slot) -> PlannedLayer:
-    layer = plan.weighted_layers[slot.number]
-    return next(each for each in plan.layers if each.weighted_layer is layer)
+def _list_values(step: Step) -> tuple[Value | None, ...]:
+    return (
+        *(step.upsampling, step.strides, step.padding),
+        *(step.activation, step.norm, step.epsilon),
+    )

@@ -3,25 +3,16 @@
 from collections.abc import Mapping
 
 import pytest
-from weights_alone import DCGAN, build_network, list_assumed, make_unreadable_weight, planned
+from weights_alone import DCGAN, NORM, build_network, design, list_assumed, make_ones_weight
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.weights.layers import Framework
-from ganinv_cli.formats.weights.sequence import plan_generator
-from ganinv_cli.formats.weights.state_dict import (
-    PYTORCH,
-    ReadOptions,
-    find_generator,
-    make_weighted_layers,
-)
+from ganinv_cli.formats.weights.state_dict import ReadOptions, find_generator
+from ganinv_cli.formats.weights.step import Framework
 from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
 from ganinv_cli.settings.conventions import Conventions
 
 KERAS = Framework(is_torch=False, epsilon=1e-3, activation="relu")
-
-
-def test_no_weight_is_read_before_everything_fits() -> None:
-    assert planned(DCGAN).inputs == 100
+Change = Mapping[str, tuple[int, ...] | None]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +38,7 @@ def test_the_sides_grow_just_stride_times(kernel: int, stride: int, crop: tuple[
 
 def test_in_tensorflows_order_the_crop_is_that_of_same_padding() -> None:
     shapes = {"fc.weight": (10, 64), "up.weight": (5, 5, 3, 4)}
-    network = build_network(shapes, style=KERAS)
+    network = build_network(shapes, framework=KERAS)
     (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
     assert layer.has_same_padding and network.shapes[-1] == (8, 8, 3)
 
@@ -90,70 +81,84 @@ def test_a_slope_that_was_learnt_is_the_activation() -> None:
     assert [each.name for each in acts] == ["leaky_relu", "tanh"]
 
 
+def _make_block(name: str, inputs: int, outputs: int, has_bias: bool) -> dict[str, tuple]:
+    """The shapes of norm, convolution, norm, convolution, and a convolution beside them."""
+    convolutions = {
+        f"{name}.conv1": (outputs, inputs, 3, 3),
+        f"{name}.conv2": (outputs, outputs, 3, 3),
+        f"{name}.conv3": (outputs, inputs, 1, 1),
+    }
+    shapes: dict[str, tuple] = {f"{name}.bn1.{leaf}": (inputs,) for leaf in NORM}
+    for convolution, shape in convolutions.items():
+        shapes[f"{convolution}.weight"] = shape
+        if has_bias:
+            shapes[f"{convolution}.bias"] = (outputs,)
+        if convolution.endswith("conv1"):
+            shapes |= {f"{name}.bn2.{leaf}": (outputs,) for leaf in NORM}
+    return shapes
+
+
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("has_bias", "words"),
     [
-        (
-            {"main.3.weight": (60, 32, 4, 4)},
-            r"main\.3 .*expects 60 or 32 channels, found 4 x 4 x 64",
-        ),
-        ({"main.4.running_mean": (31,)}, r"main\.4 differ in their lengths \(\[31\], \[32\]\)"),
-        ({"main.3.bias": (31,)}, r"bias of main\.3 .* is \[31\]; expected \[32\]"),
-        ({"main.1.running_var": None}, r"main\.1 has one weight a channel and no statistics"),
-        ({"main.6.weight": (32, 2, 4, 4)}, r"main\.6 makes 16 x 16 x 2; expected a square image"),
-        ({"main.2.gamma": ()}, r"main\.2\.gamma \[\] is not part"),
-        ({"main.3.weight": (64, 32, 4)}, r"main\.3 \(weight \[64, 32, 4\]\) is not a dense layer"),
-        ({"main.3.weight": (64, 0, 4, 4)}, r"main\.3 .*is not a dense layer"),
-        ({"attn.weight": (8, 8)}, r"attn \[8, 8\] belongs to a branch"),
-        ({"main.shortcut.weight": (64, 64, 1, 1)}, r"main\.shortcut .*belongs to a branch"),
-        ({"label_emb.weight": (10, 10)}, r"label_emb \[10, 10\] belongs to .* takes a label"),
-        ({"main.skip.weight": (64, 64, 1, 1)}, r"main\.skip .*branch.* ONNX"),
-        ({"main.resblock1.conv.weight": (64, 64, 3, 3)}, r"resblock1.* ONNX"),
-        ({"main.0.weight": (1 << 20, 1 << 20, 4, 4)}, r"17,592,186,[0-9,]+ weights"),
+        (True, r"b1\.conv3 \[12, 16, 1, 1\] takes 16 channels, as fc makes them and b1\.conv2 "),
+        (False, r"b2\.bn1 .*takes 12 channels, as b1\.conv2 makes them and b1\.conv3 "),
     ],
 )
-def test_what_does_not_fit_is_named(
-    change: Mapping[str, tuple[int, ...] | None], words: str
-) -> None:
+def test_a_shortcut_of_any_name_is_refused(has_bias: bool, words: str) -> None:
+    shapes = {
+        "fc.weight": (16 * 16, 10),
+        **_make_block("b1", 16, 12, has_bias),
+        **_make_block("b2", 12, 8, has_bias),
+        "out.weight": (3, 8, 3, 3),
+    }
+    with pytest.raises(UnreadableError, match=words + r".*branch.* ONNX"):
+        design(shapes)
+
+
+REFUSALS: list[tuple[Change, str]] = [  # changes of a DCGAN
+    ({"main.3.weight": (60, 32, 4, 4)}, r"main\.3 .*expects 60 or 32 channels, found 4 x 4 x 64"),
+    ({"main.4.running_mean": (31,)}, r"main\.4 differ in their lengths \(\[31\], \[32\]\)"),
+    ({"main.3.bias": (31,)}, r"main\.3 .*expects a bias of 32 values, found 31"),
+    ({"main.1.running_var": None}, r"main\.1 has one weight a channel and no statistics"),
+    ({"main.6.weight": (32, 2, 4, 4)}, r"main\.6 makes 16 x 16 x 2; expected a square image"),
+    ({"main.2.gamma": ()}, r"main\.2\.gamma \[\] is not part"),
+    ({"main.3.weight": (64, 0, 4, 4)}, r"main\.3 .*is not a dense layer"),
+    ({"attn.weight": (8, 8)}, r"attn \[8, 8\] belongs to a branch.* export the generator to ONNX"),
+    ({"main.skip.weight": (64, 64, 1, 1)}, r"main\.skip .*branch.* ONNX"),
+    ({"label_emb.weight": (10, 10)}, r"label_emb \[10, 10\] belongs to .* takes a label"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSALS, ids=lambda each: str(each)[:30])
+def test_what_does_not_fit_is_named(change: Change, words: str) -> None:
     shapes = {name: shape for name, shape in (DCGAN | dict(change)).items() if shape is not None}
     with pytest.raises(UnreadableError, match=words):
-        planned(shapes)
-
-
-def test_a_map_that_is_not_square() -> None:
-    shapes = {"fc.weight": (4 * 15, 10), "up.weight": (4, 3, 4, 4)}
-    with pytest.raises(UnreadableError, match=r"up .*expects a square map of 4 or 3 channels"):
-        planned(shapes)
-
-
-def test_maps_too_large_are_refused_unread() -> None:
-    with pytest.raises(UnreadableError, match="from 1 to 1024 pixels a side"):
-        planned(DCGAN, Conventions(strides=(1, 64, 64)))
-
-
-def test_a_convolution_that_grows_nothing_asks_for_strides() -> None:
-    shapes = {"fc.weight": (4 * 16, 10), "a.weight": (3, 4, 3, 3)}
-    with pytest.raises(UnreadableError, match="--strides with 1 numbers"):
-        planned(shapes)
+        design(shapes)
 
 
 @pytest.mark.parametrize(
-    ("style", "words"),
-    [(PYTORCH, "export the generator to ONNX"), (KERAS, r"by model\.save or")],
+    ("shapes", "strides", "words"),
+    [
+        ({"fc.weight": (60, 10), "up.weight": (4, 3, 4, 4)}, (), "up .*expects a square map of 4"),
+        (DCGAN, (1, 64, 64), "from 1 to 1024 pixels a side"),
+        ({"fc.weight": (64, 10), "a.weight": (3, 4, 3, 3)}, (), "--strides with 1 numbers"),
+    ],
 )
-def test_what_to_do_is_possible_where_the_file_comes_from(style: Framework, words: str) -> None:
-    for name in ("attn.weight", "label_emb.weight", "m.6.weight"):
-        shapes = {"m.0.weight": (8, 8), "m.2.weight": (8, 8), name: (9, 7, 4)}
-        with pytest.raises(UnreadableError, match=words):
-            plan_generator(
-                make_weighted_layers({n: make_unreadable_weight(s) for n, s in shapes.items()}),
-                style,
-                Conventions(),
-            )
+def test_maps_that_make_no_image_are_refused(
+    shapes: Mapping[str, tuple[int, ...]], strides: tuple[int, ...], words: str
+) -> None:
+    with pytest.raises(UnreadableError, match=words):
+        design(shapes, Conventions(strides=strides))
+
+
+def test_what_to_do_is_possible_where_the_file_comes_from() -> None:
+    with pytest.raises(UnreadableError, match=r"by model\.save or"):
+        design({"m.0.weight": (8, 8), "attn.weight": (8, 8)}, framework=KERAS)
 
 
 def test_conditional_files_are_refused_in_one_sentence() -> None:
     shapes = {"label_emb.weight": (10, 10), "l1.0.weight": (128, 110), "l1.0.bias": (128,)}
-    weights = {name: make_unreadable_weight(shape) for name, shape in shapes.items()}
+    weights = {name: make_ones_weight(shape) for name, shape in shapes.items()}
     with pytest.raises(UnreadableError, match="takes a label"):
         find_generator({"": weights}, "g.pt", "PyTorch", ReadOptions(Conventions(), ordered=True))

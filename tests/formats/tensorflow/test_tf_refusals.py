@@ -1,0 +1,195 @@
+"""Files without a readable generator are refused in a sentence that says what to do."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import Arrays, assert_refused, make_weights, rename_arrays, save_checkpoint, write_v1
+
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
+
+pytestmark = pytest.mark.refusals
+DATA = "DCGAN.model-7.data-00000-of-00001"
+
+
+def save(change: Callable[[Arrays], object]) -> Callable[[Path], Path]:
+    """Write a generator of 8 and 4 channels with changed tensors."""
+
+    def write(folder: Path) -> Path:
+        arrays = make_weights(latent=6, side=4, widths=(8, 4))
+        change(arrays)
+        return save_checkpoint(folder, arrays)
+
+    return write
+
+
+def set_shape(name: str, *shape: int) -> Callable[[Path], Path]:
+    return save(lambda arrays: arrays.update({name: np.zeros(shape, np.float32)}))
+
+
+def set_width(width: int) -> Callable[[Path], Path]:
+    """Change the number of values in the first map."""
+
+    def change(arrays: Arrays) -> None:
+        arrays["g_h0_lin/Matrix"] = np.zeros((6, width), np.float32)
+        arrays["g_h0_lin/bias"] = np.zeros(width, np.float32)
+
+    return save(change)
+
+
+def set_value(name: str, value: float, dtype: type = np.float32) -> Callable[[Path], Path]:
+    def change(arrays: Arrays) -> None:
+        arrays[name] = arrays[name].astype(dtype)
+        arrays[name].flat[1] = value
+
+    return save(change)
+
+
+def drop_statistics(arrays: Arrays) -> None:
+    for name in [name for name in arrays if "moving" in name]:
+        del arrays[name]
+
+
+def add_twin(arrays: Arrays) -> None:
+    arrays.update({f"two/{name}": array for name, array in arrays.items()})
+
+
+def write_objects(folder: Path) -> Path:
+    return Path(tf.train.Checkpoint(w=tf.Variable(1.0)).save(str(folder / "ckpt")))
+
+
+def write_other(folder: Path) -> Path:
+    return save_checkpoint(folder, {f"conv{n}/kernel": np.zeros(1, np.float32) for n in range(9)})
+
+
+def change_file(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = save_checkpoint(folder, make_weights()).with_name(name)
+        path.write_bytes(change(path.read_bytes()))
+        return folder
+
+    return write
+
+
+def remove(name: str, given: str = ".") -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        save_checkpoint(folder, make_weights()).with_name(name).unlink()
+        return folder / given
+
+    return write
+
+
+def write_state(content: bytes) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        save_checkpoint(folder, make_weights())
+        (folder / "checkpoint").write_bytes(content)
+        return folder
+
+    return write
+
+
+def write_file(name: str, given: str = ".") -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_bytes(bytes(range(256)))
+        return folder / given
+
+    return write
+
+
+def spoil(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+
+
+def write_spoilt_v1(folder: Path) -> Path:
+    write_v1(folder / "m", make_weights())
+    (folder / "m").write_bytes(spoil((folder / "m").read_bytes()))
+    return folder / "m"
+
+
+def write_below(folder: Path) -> Path:
+    save_checkpoint(folder / "celebA_64", make_weights())
+    return folder
+
+
+def write_odd_name(folder: Path) -> Path:
+    odd = folder / os.fsdecode(b"a\xff")
+    save_checkpoint(folder / "a", make_weights())
+    (folder / "a").rename(odd)
+    return odd
+
+
+REFUSALS: list[tuple[Callable[[Path], Path], tuple[str, ...]]] = [
+    (write_other, ("holds no DCGAN generator", "conv0/kernel", "and 3 more", "g_h0_lin/Matrix")),
+    (write_objects, ("TensorFlow 2 object checkpoint", "holds no generator", "state/")),
+    (save(add_twin), ("2 generators", "g_h0_lin/Matrix, two/g_h0_lin/Matrix")),
+    (save(drop_statistics), ("g_bn0 has gamma and beta but no statistics", "moving_mean")),
+    (
+        set_shape("g_h0_lin/Matrix", 6, 127),
+        ("g_h0_lin [6, 127] expects a bias of 127 values, found 128",),
+    ),
+    (set_width(4 * 6 * 8), ("g_bn0 [8] expects a square map of 8 channels, found 192",)),
+    (set_shape("g_h2/w", 5, 5, 3, 9), ("g_h2 [5, 5, 3, 9] expects 9", "found 8 x 8 x 4")),
+    (set_shape("g_h2/biases", 4), ("g_h2 [5, 5, 3, 4] expects a bias of 3 values, found 4",)),
+    (set_shape("g_bn1/gamma", 8), ("g_bn1 (BatchNorm) expects 8 channels, found 8 x 8 x 4",)),
+    (set_shape("g_h1/w", 5, 3, 4), ("cannot be read as a TensorFlow checkpoint",)),
+    (save(lambda a: a.update(make_weights(channels=2))), ("makes 16 x 16 x 2", "(grey) or 3")),
+    (set_value("g_h1/w", np.nan), ("g_h1/w holds values that are not finite", "earlier")),
+    (set_value("g_h1/w", 1e300, np.float64), ("g_h1/w holds values that are not finite float32",)),
+    (set_value("g_bn1/moving_variance", -0.5), ("variance of g_bn1 holds -0.5",)),
+    (set_value("g_h1/w", 1, np.int8), ("g_h1/w holds int8", "not quantised")),
+    (lambda folder: folder / "no" / "m-1", ("no/m-1 does not exist", "name a folder")),
+    (lambda folder: folder, ("is a folder without a generator", "NAME.index and NAME.data-")),
+    (write_below, ("give the folder inside it that does:", "celebA_64")),
+    (remove(DATA), ("DCGAN.model-7.index is there", DATA)),
+    (remove(DATA, "DCGAN.model-7"), ("DCGAN.model-7.index is there", DATA)),
+    (remove("DCGAN.model-7.index"), ("DCGAN.model-7.index is missing",)),
+    (write_file("DCGAN.model-7.meta"), ("DCGAN.model-7.meta holds the graph only",)),
+    (write_file("m.index"), ("m.index is there but m.data-00000-of-00001 is not",)),
+    (write_file("garbage", "garbage"), ("is in no format that ganinv reads", "no garbage.index")),
+    (write_state(b"\xff\x00garbage"), ("checkpoint does not name a checkpoint",)),
+    (
+        write_state(b'model_checkpoint_path: "/gone/DCGAN.model-9"'),
+        ("names '/gone/DCGAN.model-9', which is not there", "name one", "model-7"),
+    ),
+    (change_file(DATA, lambda content: content[:-9]), ("cannot be read as", "copy it again")),
+    (change_file(DATA, spoil), ("cannot be read as", "copy it again")),
+    (change_file("DCGAN.model-7.index", spoil), ("cannot be read as", "copy it again")),
+    (write_spoilt_v1, ("cannot be read as", "copy it again")),
+    (write_odd_name, ("cannot be read as a TensorFlow checkpoint",)),
+]
+
+
+@pytest.mark.parametrize(("build", "words"), REFUSALS, ids=lambda each: str(each)[:40])
+def test_what_cannot_be_read_is_a_sentence(
+    tmp_path: Path, build: Callable[[Path], Path], words: tuple[str, ...]
+) -> None:
+    assert_refused(build(tmp_path), *words)
+
+
+def test_a_tensor_has_at_most_so_many_values(tmp_path: Path) -> None:
+    """A part of a tensor can be saved alone, with the shape of the whole."""
+    shape = "200000 1000 0,1:-"
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "m"),
+        tensor_names=["a"],
+        shape_and_slices=[shape],
+        tensors=[tf.zeros((1, 1000))],
+    )
+    with pytest.raises(UnreadableError, match="a has 200000 x 1000 values, but at most"):
+        CheckpointTensors(tmp_path / "m").read_array("a")
+
+
+@pytest.mark.parametrize("layout", ["A", "C"])
+def test_every_missing_tensor_is_named(tmp_path: Path, layout: str) -> None:
+    arrays = rename_arrays(make_weights(), layout)
+    for number, missing in enumerate(sorted(arrays)):
+        rest = {name: array for name, array in arrays.items() if name != missing}
+        about = missing if "Average" not in missing else missing.partition("_1/")[0]
+        if missing.endswith("g_h2/w"):
+            about = "g_h1"  # the last layer: without it the one before makes the image
+        assert_refused(save_checkpoint(tmp_path / str(number), rest), about)
