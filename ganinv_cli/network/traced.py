@@ -7,20 +7,19 @@ import tensorflow as tf
 
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.generator import Generator, Precision
-from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import replay_network
+from ganinv_cli.network.tracing import build_function
 from ganinv_cli.prior import Prior
 
 
 class TracedGenerator(Generator):
     """A graph from z, and a label if it has labels, to images. Computes in float32.
 
-    J·v is by automatic differentiation in forward mode, operation by operation.
+    J·v is the derivative of u -> Jᵀu along v, which is two backward passes.
     """
 
     precisions: tuple[Precision, ...] = ("float32",)
-    jvp_gradients = 1.0  # two forward passes: of the values and of their tangents
+    jvp_gradients = 1.0  # a forward pass, and one of the same size for the products
 
     def __init__(
         self,
@@ -39,9 +38,8 @@ class TracedGenerator(Generator):
         self.largest_layer = network.largest_layer
         self._network, self._label = network, label
         with tf.init_scope():  # else every graph would have its own copy
-            self._weights = {
-                name: Value(tf.constant(array)) for name, array in network.arrays.items()
-            }
+            self._weights = [tf.constant(array) for array in network.arrays.values()]
+            self._draw = build_function(network)
 
     def __call__(
         self,
@@ -49,27 +47,30 @@ class TracedGenerator(Generator):
         precision: tf.DType | None = None,
         labels: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        return self._evaluate(Value(_check_precision(z, precision)), labels).tensor
-
-    def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return J·v; it costs two forward passes per tangent."""
-        z, tangents = _check_precision(z), _check_precision(tangents)
-        rows = tf.shape(tangents)[0]
-        repeated = None if labels is None else tf.repeat(labels, rows, 0)
-        moved = self._evaluate(Value(tf.repeat(z, rows, 0), tangents), repeated).tangent
-        return tf.zeros([rows, *self.image_shape]) if moved is None else moved
-
-    def _evaluate(self, z: Value, labels: tf.Tensor | None) -> Value:
+        z = _check_precision(z, precision)
         if self._label is not None:
-            labels = tf.fill([tf.shape(z.tensor)[0]], self._label)
-        given = None if labels is None else tf.cast(labels, tf.int32)
-        images, tangent = replay_network(self._network, self._weights, z, given)
+            labels = tf.fill([tf.shape(z)[0]], self._label)
+        given = [tf.cast(labels, tf.int32)] if self._network.label_node else []
+        images = self._draw(z, *given, *self._weights)
         low, high = self._network.pixel_range
         if (low, high) != (-1, 1):
-            scale = np.float32(2 / (high - low))
-            images = images * scale - np.float32((high + low) / (high - low))
-            tangent = None if tangent is None else tangent * scale
-        return Value(tf.ensure_shape(images, [None, *self.image_shape]), tangent)
+            images = images * np.float32(2 / (high - low)) - np.float32((high + low) / (high - low))
+        return tf.ensure_shape(images, [None, *self.image_shape])
+
+    def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Return J·v; it costs about two forward passes per tangent."""
+        z, tangents = _check_precision(z), _check_precision(tangents)
+        rows = tf.shape(tangents)[0]
+        points = tf.repeat(z, rows, 0)
+        repeated = None if labels is None else tf.repeat(labels, rows, 0)
+        with tf.GradientTape() as outer:
+            weights = tf.zeros([rows, *self.image_shape])
+            outer.watch(weights)
+            with tf.GradientTape() as inner:
+                inner.watch(points)
+                images = self(points, labels=repeated)
+            pulled = inner.gradient(images, points, weights)  # Jᵀu, linear in the weights u
+        return outer.gradient(pulled, weights, tangents, tf.UnconnectedGradients.ZERO)
 
 
 def _check_precision(numbers: tf.Tensor, precision: tf.DType | None = None) -> tf.Tensor:
