@@ -69,8 +69,9 @@ class TracedGenerator(Generator):
             with tf.GradientTape() as inner:
                 inner.watch(points)
                 images = self(points, labels=repeated)
-            pulled = inner.gradient(images, points, weights)  # Jᵀu, linear in the weights u
-        return outer.gradient(pulled, weights, tangents, tf.UnconnectedGradients.ZERO)
+            zero = tf.UnconnectedGradients.ZERO
+            pulled = inner.gradient(images, points, weights, zero)  # Jᵀu, linear in weights u
+        return outer.gradient(pulled, weights, tangents, zero)
 
 
 def _check_precision(numbers: tf.Tensor, precision: tf.DType | None = None) -> tf.Tensor:

@@ -21,6 +21,7 @@ from ganinv_cli.formats.onnx.values import (
     Value,
     elementwise,
     get_shape,
+    get_sizes,
     in_first_order,
     is_constant,
     is_free,
@@ -72,7 +73,7 @@ def _drop(call: Call, x: Value, _: Value = None, training: Value = None) -> tf.T
 
 
 def _multiply(call: Call, a: Value, b: Value) -> tf.Tensor:
-    left, right = (len(get_shape(x)) == 1 for x in (a, b))
+    left, right = (len(get_sizes(x)) == 1 for x in (a, b))
     a, b = (a[None] if left else a), (b[:, None] if right else b)
     product = tf.matmul(_to_tensor(a), _to_tensor(b))
     axes = [axis for axis, alone in ((-2, left), (-1, right)) if alone]
@@ -157,7 +158,7 @@ def _slice(call: Call, x: Value, *inputs: Value) -> tf.Tensor:
 
 def _reshape(call: Call, x: Value, shape: Value) -> tf.Tensor:
     """Reshape; a graph for a fixed number of rows is read as one for any number."""
-    wanted, given = read_integers(shape), get_shape(x)
+    wanted, given = read_integers(shape), get_sizes(x)
     own = [n // BATCH * call.own_rows if is_free(n) else n for n in given]
     if not call.get("allowzero", 0):
         wanted = [own[n] if size == 0 else size for n, size in enumerate(wanted)]
@@ -171,20 +172,20 @@ def _reshape(call: Call, x: Value, shape: Value) -> tf.Tensor:
 
 
 def _flatten(call: Call, x: Value) -> tf.Tensor:
-    shape = get_shape(x)
+    shape = get_sizes(x)
     axis = call.get("axis", 1)
     return call.reshape(x, [prod(shape[:axis]), prod(shape[axis:])])
 
 
 def _squeeze(call: Call, x: Value, axes: Value = None) -> tf.Tensor:
-    shape = get_shape(x)
+    shape = get_sizes(x)
     ones = read_integers(axes, [axis for axis, size in enumerate(shape) if size == 1])
     gone = {axis % len(shape) for axis in ones}
     return call.reshape(x, [size for axis, size in enumerate(shape) if axis not in gone])
 
 
 def _unsqueeze(call: Call, x: Value, axes: Value) -> tf.Tensor:
-    shape = list(get_shape(x))
+    shape = list(get_sizes(x))
     rank = len(shape) + len(read_integers(axes))
     for axis in sorted(axis % rank for axis in read_integers(axes)):
         shape.insert(axis, 1)
@@ -206,8 +207,8 @@ def _transpose(call: Call, x: Value) -> tf.Tensor:
 
 
 def _gather(call: Call, x: Value, indices: Value) -> tf.Tensor:
-    axis = call.get("axis", 0) % len(get_shape(x))
-    size = get_shape(x)[axis]
+    axis = call.get("axis", 0) % len(get_sizes(x))
+    size = get_sizes(x)[axis]
     if is_constant(indices):
         indices = np.where(indices < 0, indices + size, indices)
         if indices.ndim == 0:
@@ -216,7 +217,7 @@ def _gather(call: Call, x: Value, indices: Value) -> tf.Tensor:
 
 
 def _expand(call: Call, x: Value, shape: Value) -> tf.Tensor:
-    given, wanted = get_shape(x), read_integers(shape)
+    given, wanted = get_sizes(x), read_integers(shape)
     rank = max(len(given), len(wanted))
     old, new = ([1] * (rank - len(sizes)) + list(sizes) for sizes in (given, wanted))
     sizes = [b if a == 1 else a for a, b in zip(old, new, strict=True)]

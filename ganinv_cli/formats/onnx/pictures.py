@@ -33,9 +33,11 @@ class _Window(NamedTuple):
 def _read_window(call: Call, x: Value, kernel: Sequence[int]) -> _Window:
     strides, dilations = call.get("strides", [1, 1]), call.get("dilations", [1, 1])
     flat = call.get("pads", [0] * 4)
+    if len(kernel) != 2:
+        raise UnsupportedError("is not on pictures of two sides; export such a generator")
     span = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    if len(get_shape(x)) != 4 or max(*span, *strides, *flat) > MAX_SPAN:
-        raise UnsupportedError(f"is not on pictures of two sides, or spans over {MAX_SPAN} pixels")
+    if max(*span, *strides, *flat) > MAX_SPAN:
+        raise UnsupportedError(f"spans over {MAX_SPAN:,} pixels; is it a generator?")
     pads = list(zip(flat[:2], flat[2:], strict=True))
     if call.get("auto_pad", "NOTSET").startswith("SAME"):
         pads = _pad_equally(call, get_shape(x)[2:], strides, span)

@@ -1,5 +1,6 @@
 """Read an ONNX file: one graph of ONNX's own operations of one version, and its weights."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,25 +45,38 @@ def read_model(path: Path, known: frozenset[str]) -> Model:
         proto = inliner.inline_local_functions(proto, convert_version=True)
     if max(versions, default=1) < VERSION:
         proto = version_converter.convert_version(proto, VERSION)
-    others = sorted({("", node.op_type) for node in proto.graph.node} - {("", k) for k in known})
-    proto = inliner.inline_selected_functions(proto, others, inline_schema_functions=True)
+    _add_defaults(proto.graph.node)
+    kept = [("", kind) for kind in known]
+    proto = inliner.inline_selected_functions(
+        proto, kept, exclude=True, inline_schema_functions=True
+    )
     weights |= {each.name: read_tensor(each) for each in proto.graph.initializer}
     return Model(proto.graph, inputs, weights, max(versions, default=1))
 
 
 def _take_weights(graph: Any) -> dict[str, np.ndarray]:
-    """Return the weights, and leave in the graph those that may be settings."""
+    """Return the weights, and leave in the graph their types, and those that may be settings."""
     weights = {each.name: read_tensor(each) for each in graph.initializer}
-    kept = [each for each in graph.initializer if weights[each.name].size <= MAX_SETTING]
     declared = {each.name for each in graph.input}
     graph.input.extend(
         helper.make_tensor_value_info(each.name, each.data_type, each.dims)
         for each in graph.initializer
-        if weights[each.name].size > MAX_SETTING and each.name not in declared
+        if each.name not in declared
     )
+    kept = [each for each in graph.initializer if weights[each.name].size <= MAX_SETTING]
     del graph.initializer[:]
     graph.initializer.extend(kept)
     return weights
+
+
+def _add_defaults(nodes: Iterable[Any]) -> None:
+    """Write out the default settings of nodes, because onnx does not put them into functions."""
+    for node in nodes:
+        if node.domain in STANDARD and onnx.defs.has(node.op_type, VERSION):
+            given = {each.name for each in node.attribute}
+            schema = onnx.defs.get_schema(node.op_type, VERSION)
+            defaults = [each.default_value for each in schema.attributes.values()]
+            node.attribute.extend(x for x in defaults if x.name and x.name not in given)
 
 
 def _read_input(value: Any) -> FunctionInput:

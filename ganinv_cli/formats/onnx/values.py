@@ -86,6 +86,11 @@ def get_shape(x: Value) -> tuple[int, ...]:
     return tuple(shape[axis] for axis in TO_FIRST) if len(shape) == 4 else shape
 
 
+def get_sizes(x: Value) -> tuple[int, ...]:
+    """Return the shape of a value that is in ONNX's order."""
+    return tuple(int(size) for size in x.shape)
+
+
 def to_first(x: Value) -> Value:
     """Return a value in ONNX's order of axes."""
     if is_constant(x) or len(x.shape) != 4:
