@@ -8,7 +8,7 @@ import tensorflow as tf
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.generator import Generator, Precision
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import build_function
+from ganinv_cli.network.tracing import make_function
 from ganinv_cli.prior import Prior
 
 
@@ -39,7 +39,9 @@ class TracedGenerator(Generator):
         self._network, self._label = network, label
         with tf.init_scope():  # else every graph would have its own copy
             self._weights = [tf.constant(array) for array in network.arrays.values()]
-            self._draw = build_function(network)
+        self._draw = make_function(network)
+        # compiled for each size of a batch, because known sizes make its gradient faster
+        self._compiled = tf.function(self._draw, autograph=False)
 
     def __call__(
         self,
@@ -47,31 +49,38 @@ class TracedGenerator(Generator):
         precision: tf.DType | None = None,
         labels: tf.Tensor | None = None,
     ) -> tf.Tensor:
+        inputs = self._list_inputs(z, precision, labels)
+        return self._map_range(self._compiled.get_concrete_function(*inputs)(*inputs))
+
+    def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Return J·v; it costs about two forward passes per tangent."""
+        if tf.executing_eagerly():
+            return self.compiled_jvp(z, tangents, labels)
+        tangents = _check_precision(tangents)
+        rows = tf.shape(tangents)[0]
+        points = tf.broadcast_to(_check_precision(z), [rows, self.latent])
+        repeated = None if labels is None else tf.repeat(labels, rows, 0)
+        images = self._map_range(self._draw(*self._list_inputs(points, None, repeated)))
+        weights, zero = tf.zeros_like(images), tf.UnconnectedGradients.ZERO
+        (pulled,) = tf.gradients(images, points, weights, unconnected_gradients=zero)
+        (moved,) = tf.gradients(pulled, weights, tangents, unconnected_gradients=zero)
+        return moved  # the derivative of Jᵀu, which is linear in the weights u
+
+    def _list_inputs(
+        self, z: tf.Tensor, precision: tf.DType | None, labels: tf.Tensor | None
+    ) -> list[tf.Tensor]:
         z = _check_precision(z, precision)
         if self._label is not None:
             labels = tf.fill([tf.shape(z)[0]], self._label)
         given = [tf.cast(labels, tf.int32)] if self._network.label_node else []
-        images = self._draw(z, *given, *self._weights)
+        return [z, *given, *self._weights]
+
+    def _map_range(self, images: tf.Tensor) -> tf.Tensor:
+        """Return images in [-1, 1]."""
         low, high = self._network.pixel_range
         if (low, high) != (-1, 1):
             images = images * np.float32(2 / (high - low)) - np.float32((high + low) / (high - low))
         return tf.ensure_shape(images, [None, *self.image_shape])
-
-    def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return J·v; it costs about two forward passes per tangent."""
-        z, tangents = _check_precision(z), _check_precision(tangents)
-        rows = tf.shape(tangents)[0]
-        points = tf.repeat(z, rows, 0)
-        repeated = None if labels is None else tf.repeat(labels, rows, 0)
-        with tf.GradientTape() as outer:
-            weights = tf.zeros([rows, *self.image_shape])
-            outer.watch(weights)
-            with tf.GradientTape() as inner:
-                inner.watch(points)
-                images = self(points, labels=repeated)
-            zero = tf.UnconnectedGradients.ZERO
-            pulled = inner.gradient(images, points, weights, zero)  # Jᵀu, linear in weights u
-        return outer.gradient(pulled, weights, tangents, zero)
 
 
 def _check_precision(numbers: tf.Tensor, precision: tf.DType | None = None) -> tf.Tensor:

@@ -82,19 +82,16 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
     )
 
 
-def build_function(network: TracedNetwork) -> Callable[..., tf.Tensor]:
-    """Return the graph as a function of z (batch, latent), of labels if it has them, and weights.
+def make_function(network: TracedNetwork) -> Callable[..., tf.Tensor]:
+    """Return a function of z (batch, latent), of labels if it has them, and of the weights.
 
-    The weights are those of `network.arrays`; it has no derivative along them.
+    It copies the graph into the current one. The weights are those of `network.arrays`; along them
+    it has no derivative.
     """
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
     for node in graph.node:
         if node.op in _GRADIENTS:
             node.attr["_gradient_op_type"].s = _GRADIENTS[node.op].encode()
-    arrays = network.arrays.values()
-    specs = [tf.TensorSpec([None, network.latent], tf.float32)]
-    specs += [tf.TensorSpec([None], tf.int32)] if network.label_node else []
-    specs += [tf.TensorSpec(each.shape, each.dtype) for each in arrays]
     inputs = [network.z_node, *([network.label_node] if network.label_node else [])]
 
     def draw(*tensors: tf.Tensor) -> tf.Tensor:
@@ -105,7 +102,7 @@ def build_function(network: TracedNetwork) -> Callable[..., tf.Tensor]:
             graph, input_map=names, return_elements=[network.output], name=""
         )[0]
 
-    return tf.function(draw, autograph=False).get_concrete_function(*specs)  # type: ignore[no-any-return]
+    return draw
 
 
 # TensorFlow does not differentiate the gradients of these operations
@@ -126,7 +123,8 @@ def _differentiate_resize_gradient(operation: Any, moved: tf.Tensor) -> Any:
     given, *others = operation.inputs
     node = tf.compat.v1.NodeDef.FromString(operation.node_def.SerializeToString())
     node.op = operation.type.removesuffix("Grad")
-    resized = create_operation(node, [moved, tf.shape(given)[1:3], *others[1:]])
+    size = given.shape.as_list()[1:3]  # known, so that the gradient itself is not computed
+    resized = create_operation(node, [moved, tf.constant(size), *others[1:]])
     return [*resized, *(None for _ in others)]
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 import tensorflow as tf
 from onnx import TensorProto, helper, inliner, numpy_helper, version_converter
+from onnx.shape_inference import InferenceError
+from onnx.version_converter import ConvertError
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.traced.functions import FunctionInput
@@ -40,18 +42,26 @@ def read_model(path: Path, known: frozenset[str]) -> Model:
     proto = onnx.load(path)  # which reads no file outside the folder
     weights = _take_weights(proto.graph)
     inputs = [_read_input(each) for each in proto.graph.input if each.name not in weights]
-    versions = [each.version for each in proto.opset_import if each.domain in STANDARD]
+    opset = max((each.version for each in proto.opset_import if each.domain in STANDARD), default=1)
+    try:
+        proto = _rewrite(proto, opset, known)
+    except (ConvertError, InferenceError) as error:
+        raise ValueError(str(error)) from None
+    weights |= {each.name: read_tensor(each) for each in proto.graph.initializer}
+    return Model(proto.graph, inputs, weights, opset)
+
+
+def _rewrite(proto: Any, opset: int, known: frozenset[str]) -> Any:
+    """Return a model of VERSION or later without calls of functions."""
     if proto.functions:
         proto = inliner.inline_local_functions(proto, convert_version=True)
-    if max(versions, default=1) < VERSION:
+    if opset < VERSION:
         proto = version_converter.convert_version(proto, VERSION)
     _add_defaults(proto.graph.node)
     kept = [("", kind) for kind in known]
-    proto = inliner.inline_selected_functions(
+    return inliner.inline_selected_functions(
         proto, kept, exclude=True, inline_schema_functions=True
     )
-    weights |= {each.name: read_tensor(each) for each in proto.graph.initializer}
-    return Model(proto.graph, inputs, weights, max(versions, default=1))
 
 
 def _take_weights(graph: Any) -> dict[str, np.ndarray]:
