@@ -1,7 +1,7 @@
-"""Evaluate a TensorFlow graph operation by operation; nothing impure in it is run.
+"""Copy a TensorFlow graph operation by operation into the current graph; nothing in it is run.
 
-A graph is data here: each operation that the output depends on is looked up in `operations.PURE`
-and called through `tf.raw_ops`, so that its gradient is TensorFlow's own.
+A graph is data here: each operation that the output depends on must be in `operations.PURE`.
+Functions, and branches whose condition is constant, are replaced by what is in them.
 """
 
 import math
@@ -11,27 +11,22 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.network.operations import IDENTITIES, PURE
-from ganinv_cli.network.primitive import Primitive, Value, count_outputs_before
+from ganinv_cli.network.primitive import count_outputs_before, create_operation
 
+MAX_VALUES = 1 << 27  # of one output of an operation, for the rows of a graph
 MAX_OPERATIONS = 20_000
-MAX_CALLS = 50  # of functions within functions
-# limits for a graph that was not measured before, for the sizes that are known
-MAX_VALUES = 1 << 27  # of one output of an operation
-MAX_ALL_VALUES = 1 << 30  # of all outputs
-MAX_MULTIPLY_ADDS = 1 << 37
-MAX_CONSTANTS = 1 << 27  # values in all constants
-MAX_PADDED = 1 << 20  # values of a constant that holds fewer and repeats the last one
-MIN_SHARED = 256  # values of a constant that is not copied into each graph
+MIN_SHARED = 256  # integers of a constant that is not copied into each graph
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _BRANCHES = ("If", "StatelessIf")
 _VARIABLES = ("VarHandleOp", "Variable", "VariableV2")
-_LOGIC = {"LogicalNot": np.logical_not, "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or}
 _RANDOM = ("Random", "StatelessRandom", "TruncatedNormal", "Multinomial", "StatelessMultinomial")
 _LOOPS = ("While", "For", "Enter", "NextIteration", "LoopCond", "TensorList", "TensorArray")
+_DEAD: Any = object()  # the output of a branch that is not taken
 
 _Key = tuple[str, int]  # a node, and which of its outputs
 _ReadVariable = Callable[[str], np.ndarray]  # by the name of its node, or its shared name
@@ -44,85 +39,52 @@ class GraphError(Exception):
     """
 
 
-class _Dead:
-    """The output of a branch that is not taken."""
-
-
 @dataclass(frozen=True)
 class _Frame:
     """A graph, or the body of a function, with the values known so far."""
 
     nodes: Mapping[str, Any]  # NodeDefs by name
-    values: dict[_Key, Any]  # Value or _Dead
+    values: dict[_Key, Any]  # tensors, or _DEAD
     functions: tuple[str, ...] = ()  # the functions around it
     calls: dict[str, "_Frame"] = field(default_factory=dict)  # bodies, by the node that calls
 
 
-def replay_graph(
-    graph: Any,
-    inputs: Mapping[str, Value],
-    output: str,
-    read_variable: _ReadVariable | None = None,
-    is_measured: bool = False,
-) -> Value:
-    """Return the value of an output, such as `StatefulPartitionedCall:0`, of a GraphDef.
-
-    `inputs` are values of its nodes by name. A graph that was not measured must not exceed the
-    limits on sizes. Raises GraphError.
-    """
-    return GraphReplay(graph, inputs, read_variable, is_measured).evaluate(output)
-
-
 class GraphReplay:
-    """The values of a graph; each is computed once, when it is first needed."""
+    """A GraphDef in the current graph; each value is copied once, when it is first needed.
+
+    `inputs` are values of its nodes by name. No output may have more than MAX_VALUES for each of
+    the `rows` that the graph takes.
+    """
 
     def __init__(
         self,
         graph: Any,
-        inputs: Mapping[str, Value],
+        inputs: Mapping[str, tf.Tensor],
         read_variable: _ReadVariable | None = None,
-        is_measured: bool = False,
+        rows: int = 1,
     ) -> None:
-        """Take the arguments of `replay_graph`."""
         self._frame = _Frame(
             {node.name: node for node in graph.node},
             {(name.split(":")[0], 0): value for name, value in inputs.items()},
         )
-        functions = {each.signature.name: each for each in graph.library.function}
-        self._replay = _Replay(functions, read_variable or _refuse_variable, is_measured)
+        self._functions = {each.signature.name: each for each in graph.library.function}
+        self._read_variable = read_variable or _refuse_variable
+        self._limit = MAX_VALUES * rows
+        self._operations = 0  # copied so far
 
-    def evaluate(self, output: str) -> Value:
+    def evaluate(self, output: str) -> tf.Tensor:
         """Return the value of an output, such as `Mul_1:0`. Raises GraphError."""
-        value = self._replay.evaluate(self._frame, output)
-        if not isinstance(value, Value):
+        value = self._evaluate(self._frame, output)
+        if value is _DEAD:
             raise GraphError("has no output in inference; is it a generator?")
         return value
 
     def set_value(self, node: str, tensor: tf.Tensor) -> None:
         """Set the first output of a node, for all that is evaluated from now on."""
-        self._frame.values[node, 0] = Value(tensor)
+        self._frame.values[node, 0] = tensor
 
-
-def _refuse_variable(name: str) -> np.ndarray:
-    raise GraphError(
-        f"needs the variable {name!r}, which is not in the graph; freeze the graph, or save the "
-        "generator as a SavedModel"
-    )
-
-
-@dataclass
-class _Replay:
-    functions: Mapping[str, Any]  # FunctionDefs by name
-    read_variable: _ReadVariable
-    is_measured: bool
-    operations: int = 0  # run so far
-    constants: int = 0  # values in constants so far
-    values: int = 0  # in outputs so far
-    multiply_adds: int = 0  # so far
-    bodies: dict[str, dict[str, Any]] = field(default_factory=dict)  # NodeDefs of functions
-
-    def evaluate(self, frame: _Frame, output: str) -> Any:
-        """Return the Value of an output, or _Dead, and keep all that it depends on."""
+    def _evaluate(self, frame: _Frame, output: str) -> Any:
+        """Return the tensor of an output, or _DEAD, and keep all that it depends on."""
         goal = _find_key(frame, output)
         stack, opened = [goal], set()
         while stack:
@@ -134,8 +96,8 @@ class _Replay:
             if node is None:
                 raise GraphError(f"its graph has no {key[0][:200]!r}; the file is damaged")
             inputs = [_find_key(frame, each) for each in node.input if not each.startswith("^")]
-            needed = inputs + _find_pivots(frame, node)
-            missing = [each for each in needed if each not in frame.values]
+            pivots = _find_pivots(frame, node)
+            missing = [each for each in inputs + pivots if each not in frame.values]
             if missing and key in opened:
                 raise GraphError(
                     f"its graph has a loop through {key[0]}; use a generator without loops"
@@ -143,134 +105,104 @@ class _Replay:
             if missing:
                 opened.add(key)
                 stack += missing
-            elif any(isinstance(frame.values[each], _Dead) for each in needed[len(inputs) :]):
-                frame.values[key] = _Dead()
+            elif any(frame.values[each] is _DEAD for each in pivots):
+                frame.values[key] = _DEAD
             else:
                 self._add_outputs(frame, node, key, [frame.values[each] for each in inputs])
         return frame.values[goal]
 
     def _add_outputs(self, frame: _Frame, node: Any, key: _Key, inputs: list[Any]) -> None:
-        self.operations += 1
-        if self.operations > MAX_OPERATIONS:
+        self._operations += 1
+        if self._operations > MAX_OPERATIONS:
             raise GraphError(
                 f"its graph has more than {MAX_OPERATIONS:,} operations; is it a generator?"
             )
         if node.op in CALLS or node.op in _BRANCHES:
             frame.values[key] = self._call_function(frame, node, key[1], inputs)
             return
-        if any(isinstance(each, _Dead) for each in inputs) and node.op != "Merge":
-            frame.values[key] = _Dead()
+        if any(each is _DEAD for each in inputs) and node.op != "Merge":
+            frame.values[key] = _DEAD
             return
         name = f"{to_printable(node.name[:200])} ({to_printable(node.op[:60])})"
         try:
-            outputs = self._run(node, inputs)
+            outputs = self._copy(node, inputs)
         except GraphError as error:
             raise GraphError(f"{name} {error}") from None
-        except (ValueError, TypeError, IndexError, OverflowError, tf.errors.OpError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:160]
-            raise GraphError(f"{name} does not fit its inputs: {reason}") from None
+            raise GraphError(f"{name} does not fit its inputs: {reason}") from error
         for number, value in enumerate(outputs):
             frame.values[node.name, number] = value
         if key not in frame.values:
             raise GraphError(f"{name} has no output {key[1]}; the file is damaged")
 
-    def _run(self, node: Any, inputs: list[Any]) -> list[Any]:
+    def _copy(self, node: Any, inputs: list[Any]) -> list[Any]:
         if node.op in IDENTITIES or node.op == "ReadVariableOp":
             return inputs
         if node.op == "Const":
-            return [Value(self._read_constant(node.attr["value"].tensor))]
+            return [self._read_constant(node.attr["value"].tensor)]
         if node.op in _VARIABLES:
             name = node.attr["shared_name"].s.decode(errors="replace") or node.name
-            return [Value(_make_tensor(self.read_variable(name)))]
+            return [_make_tensor(self._read_variable(name))]
         if node.op == "ResourceGather":
-            return [Value(tf.gather(inputs[0].tensor, inputs[1].tensor))]
+            return [tf.gather(inputs[0], inputs[1])]
         if node.op == "Switch":
-            taken = _read_predicate(inputs[1])
-            return [_Dead(), inputs[0]] if taken else [inputs[0], _Dead()]
+            return [_DEAD, inputs[0]] if _read_condition(inputs[1]) else [inputs[0], _DEAD]
         if node.op == "Merge":
-            return [next((each for each in inputs if not isinstance(each, _Dead)), _Dead())]
+            return [next((each for each in inputs if each is not _DEAD), _DEAD)]
         if node.op not in PURE:
             raise GraphError(_explain_refusal(node.op))
-        if node.op in _LOGIC:
-            known = [tf.get_static_value(each.tensor) for each in inputs]
-            if all(each is not None for each in known):
-                return [Value(tf.constant(_LOGIC[node.op](*known)))]
-        primitive = Primitive(node)
-        outputs = primitive.apply(inputs)
-        if not self.is_measured:
-            shapes = [_read_shape(each.tensor) for each in outputs]
-            self._check_sizes(shapes)
-            given = [_read_shape(each.tensor) for each in inputs]
-            self.multiply_adds += primitive.count_multiply_adds(given, shapes[0] if shapes else [])
-            if self.multiply_adds > MAX_MULTIPLY_ADDS:
-                raise GraphError(
-                    f"needs more than {MAX_MULTIPLY_ADDS:,} multiplications, together with the "
-                    "operations before it; is it a generator of pictures?"
-                )
+        outputs = create_operation(node, inputs)
+        for each in outputs:
+            self._check_size([] if each.shape.rank is None else each.shape.as_list())
         return outputs
-
-    def _check_sizes(self, shapes: list[list[int]]) -> None:
-        sizes = [math.prod(shape) for shape in shapes]
-        self.values += sum(sizes)
-        if max(sizes, default=0) > MAX_VALUES or self.values > MAX_ALL_VALUES:
-            raise GraphError(
-                f"makes {' and '.join(map(str, shapes[:3]))} values, {self.values:,} together with "
-                f"the operations before it; at most {MAX_VALUES:,} and {MAX_ALL_VALUES:,} were "
-                "expected; is it a generator of pictures?"
-            )
 
     def _call_function(self, frame: _Frame, node: Any, number: int, inputs: list[Any]) -> Any:
         """Return one output of a function."""
         attribute = "f"
         if node.op in _BRANCHES:
-            if not inputs:
-                raise GraphError(f"{node.name} has no condition; the file is damaged")
-            attribute = "then_branch" if _read_predicate(inputs[0]) else "else_branch"
-            inputs = inputs[1:]
+            condition, *inputs = inputs
+            attribute = "then_branch" if _read_condition(condition) else "else_branch"
         name = node.attr[attribute].func.name
-        function = self.functions.get(name)
-        if function is None:
-            raise GraphError(f"{node.name} calls {name!r}, which is not in the file")
-        arguments, outputs = function.signature.input_arg, function.signature.output_arg
-        if name in frame.functions or len(frame.functions) >= MAX_CALLS:
-            raise GraphError(f"its function {name!r} calls itself, or is too deep in others")
-        if len(arguments) != len(inputs) or number >= len(outputs):
-            raise GraphError(
-                f"{node.name} calls {name!r} with {len(inputs)} inputs for output {number}; it "
-                f"takes {len(arguments)} and has {len(outputs)}; the file is damaged"
-            )
+        if name in frame.functions:
+            raise GraphError(f"its function {name!r} calls itself")
         if node.name not in frame.calls:
-            if name not in self.bodies:
-                self.bodies[name] = {each.name: each for each in function.node_def}
-            known = {(each.name, 0): value for each, value in zip(arguments, inputs, strict=True)}
-            frame.calls[node.name] = _Frame(self.bodies[name], known, (*frame.functions, name))
-        return self.evaluate(frame.calls[node.name], function.ret[outputs[number].name])
+            function = self._functions[name]
+            pairs = zip(function.signature.input_arg, inputs, strict=True)
+            frame.calls[node.name] = _Frame(
+                {each.name: each for each in function.node_def},
+                {(each.name, 0): value for each, value in pairs},
+                (*frame.functions, name),
+            )
+        function = self._functions[name]
+        output = function.signature.output_arg[number].name
+        return self._evaluate(frame.calls[node.name], function.ret[output])
 
     def _read_constant(self, tensor: Any) -> tf.Tensor:
         """Return a constant; its size is checked first, as a few bytes can declare any size."""
-        sizes = [axis.size for axis in tensor.tensor_shape.dim]
-        size = math.prod(sizes)
-        self.constants += size
-        if self.constants > MAX_CONSTANTS or min(sizes, default=0) < 0 or len(sizes) > 8:
-            raise GraphError(
-                f"makes constants of more than {MAX_CONSTANTS:,} values, such as {sizes[:8]}; is "
-                "it a generator of pictures?"
-            )
-        dtype = tf.as_dtype(tensor.dtype)
-        if dtype == tf.string:  # the operation that takes it is refused, by its name
+        self._check_size([axis.size for axis in tensor.tensor_shape.dim])
+        if tensor.dtype == tf.string:  # the operation that takes it is refused, by its name
             return tf.constant("")
-        if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-            raise GraphError(f"is a constant of {dtype.name}; numbers were expected")
-        if size > max(MAX_PADDED, tensor.ByteSize()):  # one value stands for all
-            scalar = type(tensor).FromString(tensor.SerializeToString())
-            del scalar.tensor_shape.dim[:]
-            return tf.fill(sizes, tf.make_ndarray(scalar))
         return _make_tensor(tf.make_ndarray(tensor))
+
+    def _check_size(self, shape: list[int | None]) -> None:
+        if math.prod(size for size in shape if size is not None) > self._limit:
+            raise GraphError(f"makes {shape} values; is it a generator of pictures?")
+
+
+def _refuse_variable(name: str) -> np.ndarray:
+    raise GraphError(
+        f"needs the variable {name!r}, which is not in the graph; freeze the graph, or save the "
+        "generator as a SavedModel"
+    )
 
 
 def _make_tensor(array: np.ndarray) -> tf.Tensor:
-    """Return an array as a tensor; if it is large, one that all graphs share."""
-    if array.size < MIN_SHARED:
+    """Return an array as a tensor; weights are shared by all graphs.
+
+    TensorFlow cannot move them past a BiasAdd, which it does wrongly if they are constants.
+    """
+    if array.size == 1 or (array.dtype.kind != "f" and array.size < MIN_SHARED):
         return tf.constant(array)
     with tf.init_scope():
         return tf.constant(array)
@@ -279,8 +211,6 @@ def _make_tensor(array: np.ndarray) -> tf.Tensor:
 def _find_key(frame: _Frame, text: str) -> _Key:
     """Return the key of `name`, `name:1`, or within a function `name:output:0`."""
     name, *rest = text.split(":")
-    if rest and not rest[-1].isdecimal():
-        raise GraphError(f"its graph refers to {text[:200]!r}, which is not the name of an output")
     number, node = int(rest[-1]) if rest else 0, frame.nodes.get(name)
     if len(rest) > 1 and node is not None:
         number += count_outputs_before(node.op, rest[0])
@@ -306,16 +236,11 @@ def _find_pivots(frame: _Frame, node: Any) -> list[_Key]:
     ]
 
 
-def _read_predicate(value: Any) -> bool:
-    known = None if isinstance(value, _Dead) else tf.get_static_value(value.tensor)
-    if known is None or np.size(known) != 1:
+def _read_condition(value: Any) -> bool:
+    known = None if value is _DEAD else smart_constant_value(value)
+    if known is None:
         raise GraphError("has a branch whose condition is not constant; export it for inference")
-    return bool(np.reshape(known, ())[()])
-
-
-def _read_shape(tensor: tf.Tensor) -> list[int]:
-    """Return the shape with 1 for unknown sizes."""
-    return [] if tensor.shape.rank is None else [1 if n is None else n for n in tensor.shape]
+    return bool(known)
 
 
 def _explain_refusal(operation: str) -> str:
@@ -326,8 +251,6 @@ def _explain_refusal(operation: str) -> str:
         )
     if operation == "Placeholder":
         return "is an input that is missing from its signature"
-    if "PyFunc" in operation:
-        return "calls Python, which a graph cannot hold; compute it with TensorFlow operations"
     if operation.removeprefix("Stateless").startswith(_LOOPS):
         return "belongs to a loop of the graph; unroll the loop, e.g. with a Python range"
     return (

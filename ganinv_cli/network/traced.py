@@ -7,20 +7,19 @@ import tensorflow as tf
 
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.generator import Generator, Precision
-from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import replay_network
+from ganinv_cli.network.tracing import make_function
 from ganinv_cli.prior import Prior
 
 
 class TracedGenerator(Generator):
     """A graph from z, and a label if it has labels, to images. Computes in float32.
 
-    J·v is by automatic differentiation in forward mode, operation by operation.
+    J·v is the derivative of u -> Jᵀu along v, which is two backward passes.
     """
 
     precisions: tuple[Precision, ...] = ("float32",)
-    jvp_gradients = 1.0  # two forward passes: of the values and of their tangents
+    jvp_gradients = 1.0  # a forward pass, and one of the same size for the products
 
     def __init__(
         self,
@@ -39,9 +38,10 @@ class TracedGenerator(Generator):
         self.largest_layer = network.largest_layer
         self._network, self._label = network, label
         with tf.init_scope():  # else every graph would have its own copy
-            self._weights = {
-                name: Value(tf.constant(array)) for name, array in network.arrays.items()
-            }
+            self._weights = [tf.constant(array) for array in network.arrays.values()]
+        self._draw = make_function(network)
+        # compiled for each size of a batch, because known sizes make its gradient faster
+        self._compiled = tf.function(self._draw, autograph=False)
 
     def __call__(
         self,
@@ -49,27 +49,38 @@ class TracedGenerator(Generator):
         precision: tf.DType | None = None,
         labels: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        return self._evaluate(Value(_check_precision(z, precision)), labels).tensor
+        inputs = self._list_inputs(z, precision, labels)
+        return self._map_range(self._compiled.get_concrete_function(*inputs)(*inputs))
 
     def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return J·v; it costs two forward passes per tangent."""
-        z, tangents = _check_precision(z), _check_precision(tangents)
+        """Return J·v; it costs about two forward passes per tangent."""
+        if tf.executing_eagerly():
+            return self.compiled_jvp(z, tangents, labels)
+        tangents = _check_precision(tangents)
         rows = tf.shape(tangents)[0]
+        points = tf.broadcast_to(_check_precision(z), [rows, self.latent])
         repeated = None if labels is None else tf.repeat(labels, rows, 0)
-        moved = self._evaluate(Value(tf.repeat(z, rows, 0), tangents), repeated).tangent
-        return tf.zeros([rows, *self.image_shape]) if moved is None else moved
+        images = self._map_range(self._draw(*self._list_inputs(points, None, repeated)))
+        weights, zero = tf.zeros_like(images), tf.UnconnectedGradients.ZERO
+        (pulled,) = tf.gradients(images, points, weights, unconnected_gradients=zero)
+        (moved,) = tf.gradients(pulled, weights, tangents, unconnected_gradients=zero)
+        return moved  # the derivative of Jᵀu, which is linear in the weights u
 
-    def _evaluate(self, z: Value, labels: tf.Tensor | None) -> Value:
+    def _list_inputs(
+        self, z: tf.Tensor, precision: tf.DType | None, labels: tf.Tensor | None
+    ) -> list[tf.Tensor]:
+        z = _check_precision(z, precision)
         if self._label is not None:
-            labels = tf.fill([tf.shape(z.tensor)[0]], self._label)
-        given = None if labels is None else tf.cast(labels, tf.int32)
-        images, tangent = replay_network(self._network, self._weights, z, given)
+            labels = tf.fill([tf.shape(z)[0]], self._label)
+        given = [tf.cast(labels, tf.int32)] if self._network.label_node else []
+        return [z, *given, *self._weights]
+
+    def _map_range(self, images: tf.Tensor) -> tf.Tensor:
+        """Return images in [-1, 1]."""
         low, high = self._network.pixel_range
         if (low, high) != (-1, 1):
-            scale = np.float32(2 / (high - low))
-            images = images * scale - np.float32((high + low) / (high - low))
-            tangent = None if tangent is None else tangent * scale
-        return Value(tf.ensure_shape(images, [None, *self.image_shape]), tangent)
+            images = images * np.float32(2 / (high - low)) - np.float32((high + low) / (high - low))
+        return tf.ensure_shape(images, [None, *self.image_shape])
 
 
 def _check_precision(numbers: tf.Tensor, precision: tf.DType | None = None) -> tf.Tensor:

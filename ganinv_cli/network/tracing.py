@@ -1,25 +1,24 @@
-"""Trace a TensorFlow function to a network, and measure the graph."""
+"""Trace a TensorFlow function to a network, measure the graph, and make a function of it."""
 
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.ops import gradient_registry
 
-from ganinv_cli.network.operations import IDENTITIES, PURE
-from ganinv_cli.network.primitive import Primitive, Value
-from ganinv_cli.network.replay import GraphError, replay_graph
+from ganinv_cli.network.operations import IDENTITIES
+from ganinv_cli.network.primitive import count_multiply_adds, create_operation
+from ganinv_cli.network.replay import GraphError, GraphReplay
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
 # (z (batch, latent) float32, labels (batch,) int32 or None) -> (batch, height, width, channels)
 PictureFunction = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
 
 BATCH = 2  # rows of the graph that is measured
-MAX_VALUES = 1 << 26  # of one operation, per image
-MAX_ALL_VALUES = 1 << 29  # of all operations, per image
 
 _PASSED = ("ReadVariableOp", *IDENTITIES)
 _UNCOUNTED = ("Const", "Placeholder", "Identity", "NoOp")
@@ -55,7 +54,7 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
     # keep only what the picture needs; large constants become weights, however they were stored
     traced = _trace(purify(function, latent, None, bool(labels)), latent, None, bool(labels))
     definition = traced.graph.as_graph_def()
-    measured = _trace(_make_replay(traced), latent, BATCH, bool(labels))
+    measured = _trace(_make_replay(traced, BATCH), latent, BATCH, bool(labels))
     kinds = [each for each in measured.graph.get_operations() if each.type not in _UNCOUNTED]
     output = measured.graph.get_tensor_by_name(measured.output)
     shape = tuple(output.shape.as_list()) if output.shape.rank == 4 else ()
@@ -76,65 +75,90 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
         image_shape=shape[1:],
         graph_sha256=_hash_graph(definition, traced, labels),
         operations=dict(Counter(each.type for each in kinds).most_common()),
-        largest_layer=_measure_sizes(kinds),  # first: it refuses unknown sizes
-        multiply_adds=sum(map(_count_multiply_adds, kinds)) // BATCH,
+        largest_layer=_find_largest(kinds),  # first: it refuses unknown sizes
+        multiply_adds=sum(map(count_multiply_adds, kinds)) // BATCH,
         output_range=output_range,
         output_function=output_function,
     )
 
 
-def replay_network(
-    network: TracedNetwork, weights: Mapping[str, Value], z: Value, labels: tf.Tensor | None
-) -> Value:
-    """Return the output of the graph for z (batch, latent)."""
+def make_function(network: TracedNetwork) -> Callable[..., tf.Tensor]:
+    """Return a function of z (batch, latent), of labels if it has them, and of the weights.
+
+    It copies the graph into the current one. The weights are those of `network.arrays`; along them
+    it has no derivative.
+    """
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
-    inputs = add_inputs(weights, network.z_node, z, network.label_node, labels)
-    return replay_graph(graph, inputs, network.output, is_measured=True)
+    for node in graph.node:
+        if node.op in _GRADIENTS:
+            node.attr["_gradient_op_type"].s = _GRADIENTS[node.op].encode()
+    inputs = [network.z_node, *([network.label_node] if network.label_node else [])]
+
+    def draw(*tensors: tf.Tensor) -> tf.Tensor:
+        weights = map(tf.stop_gradient, tensors[len(inputs) :])
+        given = [*tensors[: len(inputs)], *weights]
+        names = dict(zip([*inputs, *network.arrays], given, strict=True))
+        return tf.graph_util.import_graph_def(
+            graph, input_map=names, return_elements=[network.output], name=""
+        )[0]
+
+    return draw
 
 
-def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: int) -> int:
+# TensorFlow does not differentiate the gradients of these operations
+_RESIZES = ("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "ScaleAndTranslate")
+_GRADIENTS = {**dict.fromkeys(_RESIZES, "GaninvResize"), "Softsign": "GaninvSoftsign"}
+
+
+@tf.RegisterGradient("GaninvResize")
+def _differentiate_resize(operation: Any, gradient: tf.Tensor) -> Any:
+    graph = tf.compat.v1.get_default_graph()
+    with graph.gradient_override_map({f"{operation.type}Grad": "GaninvResizeGrad"}):
+        return gradient_registry.lookup(operation.type)(operation, gradient)
+
+
+@tf.RegisterGradient("GaninvResizeGrad")
+def _differentiate_resize_gradient(operation: Any, moved: tf.Tensor) -> Any:
+    """Return the resized tangent, because a resize is linear."""
+    given, *others = operation.inputs
+    node = tf.compat.v1.NodeDef.FromString(operation.node_def.SerializeToString())
+    node.op = operation.type.removesuffix("Grad")
+    size = given.shape.as_list()[1:3]  # known, so that the gradient itself is not computed
+    resized = create_operation(node, [moved, tf.constant(size), *others[1:]])
+    return [*resized, *(None for _ in others)]
+
+
+@tf.RegisterGradient("GaninvSoftsign")
+def _differentiate_softsign(operation: Any, gradient: tf.Tensor) -> tf.Tensor:
+    return gradient / tf.square(1 + tf.abs(operation.inputs[0]))
+
+
+def count_labels(function: PictureFunction, latent: int, batch: int | None = None) -> int:
     """Return the number of labels of a function of integer labels, or 0 if it cannot be found.
 
     It is the length of the table in which the label is looked up, or of its one-hot vector.
     """
-    traced = _trace(purify(function, latent, None, True), latent, None, True)
-    ends = []
-    for each, taken in _follow(traced, is_label=True):
-        if each.type in ("GatherV2", "Gather") and taken == [1]:
-            ends.append(each.inputs[0].shape.as_list()[0])
-        elif (each.type == "OneHot" and taken == [0]) or each.type in ("DenseBincount", "Bincount"):
-            ends.append(tf.get_static_value(each.inputs[1]))
-    sizes = [int(size) for size in ends if size is not None]
-    return min(sizes, default=0)
-
-
-def purify(function: Any, latent: int | None, batch: int | None, labelled: bool) -> PictureFunction:
-    """Return a function of pure operations that computes the same; it has no variables or calls."""
-    return _make_replay(_trace(function, latent, batch, labelled))
-
-
-def find_latent(function: PictureFunction, is_labelled: bool) -> int:
-    """Return the length of z by the first matrix that it is multiplied with, or 0."""
-    pure = purify(function, None, None, is_labelled)
-    for each, taken in _follow(_trace(pure, None, None, is_labelled), is_label=False):
-        if each.type == "MatMul" and taken == [0] and each.inputs[1].shape.rank == 2:
-            rows, columns = each.inputs[1].shape.as_list()
-            return int((columns if each.get_attr("transpose_b") else rows) or 0)
-    return 0
-
-
-def _follow(traced: Traced, is_label: bool) -> Iterator[tuple[Any, list[int]]]:
-    """Yield the operations that take z or the label unchanged, with the numbers of these inputs."""
-    known = {traced.label if is_label else traced.z}
+    traced = _trace(purify(function, latent, batch, True), latent, batch, True)
+    known, sizes = {traced.label}, []
     for each in traced.graph.get_operations():
         taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
-        if taken:
-            yield each, taken
-            if each.type in _LABEL_MOVES and (is_label or each.type in ("Cast", "Identity")):
-                known.add(each.name)
+        if each.type in ("GatherV2", "Gather") and taken == [1]:
+            sizes.append(each.inputs[0].shape[0])
+        elif (each.type == "OneHot" and taken == [0]) or (
+            each.type in ("DenseBincount", "Bincount") and taken
+        ):
+            sizes.append(tf.get_static_value(each.inputs[1]))
+        if taken and each.type in _LABEL_MOVES:
+            known.add(each.name)
+    return min((int(size) for size in sizes if size is not None), default=0)
 
 
-def _trace(function: Any, latent: int | None, batch: int | None, labelled: bool) -> Traced:
+def purify(function: Any, latent: int, batch: int | None, labelled: bool) -> PictureFunction:
+    """Return a function of pure operations that computes the same; it has no variables or calls."""
+    return _make_replay(_trace(function, latent, batch, labelled), batch or 1)
+
+
+def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> Traced:
     specs = [tf.TensorSpec([batch, latent], tf.float32, "z")]
     if labelled:
         specs.append(tf.TensorSpec([batch], tf.int32, "label"))
@@ -150,23 +174,27 @@ def _trace(function: Any, latent: int | None, batch: int | None, labelled: bool)
     return Traced(concrete.graph, arrays, inputs[0], label, concrete.outputs[0].name)
 
 
-def _make_replay(traced: Traced) -> PictureFunction:
+def _make_replay(traced: Traced, rows: int) -> PictureFunction:
     definition = traced.graph.as_graph_def()
     with tf.init_scope():
-        weights = {name: Value(tf.constant(array)) for name, array in traced.arrays.items()}
+        weights = {name: tf.constant(array) for name, array in traced.arrays.items()}
 
     def replay(z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        inputs = add_inputs(weights, traced.z, Value(z), traced.label, labels)
-        return replay_graph(definition, inputs, traced.output).tensor
+        inputs = add_inputs(weights, traced.z, z, traced.label, labels)
+        return GraphReplay(definition, inputs, rows=rows).evaluate(traced.output)
 
     return replay
 
 
 def add_inputs(
-    weights: Mapping[str, Value], z_node: str, z: Value, label_node: str, labels: tf.Tensor | None
-) -> dict[str, Value]:
+    weights: Mapping[str, tf.Tensor],
+    z_node: str,
+    z: tf.Tensor,
+    label_node: str,
+    labels: tf.Tensor | None,
+) -> dict[str, tf.Tensor]:
     """Return the weights, z and the labels by the names of their nodes."""
-    label = {label_node: Value(labels)} if label_node else {}
+    label = {label_node: labels} if label_node else {}
     return {**weights, z_node: z, **label}
 
 
@@ -204,37 +232,20 @@ def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:
     return hashlib.sha256(f"traced labels{labels} {output.hex()}".encode()).hexdigest()
 
 
-def _measure_sizes(kinds: list[Any]) -> int:
+def _find_largest(kinds: list[Any]) -> int:
     """Return the values per image of the largest output. Raises GraphError."""
-    largest, total = 1, 0
+    largest = 1
     for each in kinds:
         for number, output in enumerate(each.outputs):
             if number and not output.consumers():
                 continue
-            shape = output.shape.as_list() if output.shape.rank is not None else [None]
-            if None in shape:
+            if not output.shape.is_fully_defined():
                 raise GraphError(
                     f"{each.name} ({each.type}) makes values whose number depends on other values; "
                     "export the generator with fixed sizes"
                 )
-            size = math.prod(shape) // BATCH
-            largest, total = max(largest, size), total + size
-    if largest > MAX_VALUES or total > MAX_ALL_VALUES:
-        raise GraphError(
-            f"makes up to {largest:,} values in one operation for one picture, {total:,} in all; "
-            f"at most {MAX_VALUES:,} and {MAX_ALL_VALUES:,} were expected; is it a generator of "
-            "pictures?"
-        )
+            largest = max(largest, math.prod(output.shape.as_list()) // BATCH)
     return largest
-
-
-def _count_multiply_adds(operation: Any) -> int:
-    """Return the multiply-adds of an operation whose shapes are known."""
-    if operation.type not in PURE:
-        return 0
-    shapes = [each.shape.as_list() for each in operation.inputs]
-    output = operation.outputs[0].shape.as_list() if operation.outputs else []
-    return Primitive(operation.node_def).count_multiply_adds(shapes, output)
 
 
 def _find_range(output: tf.Tensor) -> tuple[PixelRange | None, str]:

@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ganinv_cli.network import replay
-from ganinv_cli.network.primitive import Value
-from ganinv_cli.network.replay import GraphError, replay_graph
+from ganinv_cli.network.replay import GraphError, GraphReplay
 
 v1 = tf.compat.v1
 Z = np.array([[1.0, -2.0, 3.0]], np.float32)
@@ -25,8 +24,8 @@ def _build(function: Callable[[tf.Tensor], tf.Tensor]) -> Any:
 
 
 def _replay(graph: Any, output: str = "out") -> np.ndarray:
-    value = replay_graph(graph, {"z": Value(tf.constant(Z))}, output)
-    numbers: np.ndarray = value.tensor.numpy()
+    copied = tf.function(lambda z: GraphReplay(graph, {"z": z}).evaluate(output), autograph=False)
+    numbers: np.ndarray = copied(Z).numpy()
     return numbers
 
 
@@ -57,15 +56,6 @@ def test_of_a_constant_branch_the_side_that_is_taken_is_run(control_flow: str) -
 def test_a_branch_that_depends_on_z_is_refused(control_flow: str) -> None:
     graph = _build(lambda z: _branch(tf.reduce_sum(z) > 0, z))
     with pytest.raises(GraphError, match="branch whose condition is not constant"):
-        tf.function(lambda z: replay_graph(graph, {"z": Value(z)}, "out").tensor)(Z)
-
-
-def test_a_branch_without_a_condition_is_refused() -> None:
-    graph = _build(tf.sin)
-    (sine,) = [node for node in graph.node if node.op == "Sin"]
-    sine.op = "If"
-    del sine.input[:]
-    with pytest.raises(GraphError, match="has no condition"):
         _replay(graph)
 
 
@@ -136,7 +126,7 @@ REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
     "a variable": (_variable, "needs the variable 'weights'"),
     "another input": (lambda z: z + v1.placeholder(tf.float32, (3,), "y"), "y .Placeholder. is an"),
     "text": (lambda z: z + tf.strings.to_number("3"), "StringToNumber"),
-    "a huge constant": (lambda z: z + tf.zeros((1 << 29,))[0], "at most"),
+    "a huge constant": (lambda z: z + tf.zeros((1 << 29,))[0], "values; is it a generator"),
 }
 
 
@@ -147,7 +137,7 @@ def test_what_is_not_pure_is_refused(name: str) -> None:
         _replay(_build(function))
 
 
-@pytest.mark.parametrize("output", ["nothing", "out:1", "out:x", "z_1:0"])
+@pytest.mark.parametrize("output", ["nothing", "out:1", "z_1:0"])
 def test_an_output_that_is_not_there_is_refused(output: str) -> None:
     with pytest.raises(GraphError):
         _replay(_build(tf.sin), output)

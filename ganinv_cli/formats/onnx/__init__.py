@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.detect import Format
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
 SUFFIX = ".onnx"
@@ -15,14 +14,16 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
     Raises UnreadableError.
     """
-    from ganinv_cli.formats.onnx.network import make_network
+    from ganinv_cli.formats.onnx.interpreter import make_pictures
+    from ganinv_cli.formats.onnx.operations import OPERATIONS
     from ganinv_cli.formats.onnx.reading import read_model
+    from ganinv_cli.formats.onnx.values import BATCH
+    from ganinv_cli.formats.traced.functions import trace_function
 
-    try:
-        model = read_model(path)
-        network = make_network(model)
-    except UnreadableError as error:  # with names from the file
-        raise UnreadableError(to_printable(str(error)[:1000])) from None
+    model = read_model(path, frozenset(OPERATIONS))
+    network = trace_function(
+        lambda *tensors: make_pictures(model, tensors), model.inputs, rows=BATCH
+    )
     return UnfinishedGenerator(network, "ONNX", f"opset {model.opset}", str(path))
 
 

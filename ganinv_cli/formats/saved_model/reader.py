@@ -13,8 +13,7 @@ from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model.variables import Variables, name_variables
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
-from ganinv_cli.network.primitive import Value
-from ganinv_cli.network.replay import replay_graph
+from ganinv_cli.network.replay import GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 
 MAX_BYTES = 1 << 29  # with 100 million weights as constants
@@ -122,8 +121,9 @@ def _trace_graph(
         told = inputs
 
     def make_pictures(*tensors: tf.Tensor) -> tf.Tensor:
-        values = {name: Value(tensor) for name, tensor in zip(told, tensors, strict=True)}
-        return replay_graph(graph, values, output, read_variable).tensor
+        values = dict(zip(told, tensors, strict=True))
+        rows = max(size or 1 for tensor in tensors for size in tensor.shape[:1])
+        return GraphReplay(graph, values, read_variable, rows).evaluate(output)
 
     return trace_function(make_pictures, list(told.values()))
 

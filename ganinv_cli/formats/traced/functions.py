@@ -19,11 +19,10 @@ from ganinv_cli.formats.interface import (
 from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import count_labels, find_latent, purify, trace_network
+from ganinv_cli.network.tracing import PictureFunction, count_labels, purify, trace_network
 from ganinv_cli.prior import make_normal
 
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
-MAX_BATCH = 1 << 10  # of a function for batches of one size
 CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated; 2 of a large one
 LARGE_LAYER, LARGE_WORK = 1 << 24, 1 << 33  # values of one operation, and multiply-adds
 COUPLING = 1e-3  # difference of pixels, as a share of their range, beyond rounding
@@ -54,19 +53,23 @@ class _Roles(NamedTuple):
 
 
 def trace_function(
-    function: Callable[..., tf.Tensor], inputs: Sequence[FunctionInput], labels: int = 0
+    function: Callable[..., tf.Tensor],
+    inputs: Sequence[FunctionInput],
+    labels: int = 0,
+    rows: int | None = None,
 ) -> TracedNetwork:
     """Return the network of a function that takes one tensor per input and returns pictures.
 
     The inputs are a latent vector of floats, and at most one label: an integer, or one-hot floats
     with the name of a label. Booleans (training flags) are set to False. `labels` is the number of
     labels; 0 if the graph states it. Pictures may have their channels first. A picture must depend
-    on its own latent vector alone. Raises UnreadableError; exceptions of the function itself are
-    not caught.
+    on its own latent vector alone. A function that makes the same graph for any number of rows may
+    be called with a known number, `rows`. Raises UnreadableError; exceptions of the function itself
+    are not caught.
     """
     roles = _find_roles(inputs)
     try:
-        return _check_pictures(_trace(function, inputs, roles, labels))
+        return _check_pictures(_trace(function, inputs, roles, labels, rows))
     except GraphError as error:
         raise UnreadableError(str(error)) from None
     except tf.errors.OpError as error:
@@ -95,6 +98,7 @@ def _trace(
     inputs: Sequence[FunctionInput],
     roles: _Roles,
     labels: int,
+    rows: int | None,
 ) -> TracedNetwork:
     latent_input = inputs[roles.latent]
     row = (latent_input.shape or (None, None))[1:]
@@ -117,35 +121,26 @@ def _trace(
             )
         return _put_channels_last(tf.cast(output, tf.float32))
 
-    is_open = row == (None,)
-    latent = find_latent(make_pictures, bool(label_input)) if is_open else _count_values(row)
-    if latent == 0:
-        raise UnreadableError(
-            f"does not say how many values {latent_input.describe()} has; export it with the shape "
-            "(None, LATENT)"
-        )
+    latent = math.prod(size or 0 for size in row) if row else 0
     if not 1 <= latent <= MAX_LATENT:
         raise UnreadableError(
             f"takes {latent_input.describe()}, but a latent vector of 1 to {MAX_LATENT:,} values "
-            "was expected; is it a generator?"
+            "was expected; export the generator with the shape (None, LATENT)"
         )
+    batch = rows or (latent_input.shape[0] if latent_input.shape else None)
+    pictures: PictureFunction = make_pictures
+    if batch is not None:  # purified, because not every operation with a state can be vectorised
+        pictures = purify(make_pictures, latent, batch, label_input is not None)
     if label_input is not None and labels == 0:
-        labels = count_labels(make_pictures, latent)
+        labels = count_labels(pictures, latent, batch)
         if labels == 0:
             raise UnreadableError(
                 f"does not say how many labels {label_input.describe()} can be; export it with a "
                 "one-hot label"
             )
-    batch = latent_input.shape[0] if latent_input.shape else None
-    if batch is None:
-        return trace_network(make_pictures, latent, labels)
-    if not 1 <= batch <= MAX_BATCH:
-        raise UnreadableError(
-            f"takes {batch:,} latent vectors at once, at most {MAX_BATCH:,} may be"
-        )
-    # purified first, because not every operation with a state can be vectorised
-    make_batch = purify(make_pictures, latent, batch, bool(labels))
-    return trace_network(_repeat_batches(make_batch, batch), latent, labels)
+    if batch is not None and rows is None:
+        pictures = _repeat_batches(pictures, batch)
+    return trace_network(pictures, latent, labels)
 
 
 def _repeat_batches(
@@ -179,10 +174,6 @@ def _repeat_batches(
         return tf.reshape(pictures, [-1, *pictures.shape[2:]])[:rows]
 
     return make_all
-
-
-def _count_values(row: tuple[int | None, ...]) -> int:
-    return math.prod(size or 0 for size in row) if row else 0
 
 
 def _read_label_size(label: FunctionInput) -> int:

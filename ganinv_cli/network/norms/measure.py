@@ -15,7 +15,6 @@ from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.network.norms.check import Measure, Moments, StoredNorm
 from ganinv_cli.network.norms.visible import VisibleNorm, find_norms
-from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.replay import GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.network.tracing import add_inputs
@@ -131,14 +130,14 @@ def _run_operations(network: TracedNetwork, norms: Sequence[VisibleNorm]) -> _Ru
     """Return a function that runs the operations that lead to these norms."""
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
     with tf.init_scope():
-        weights = {name: Value(tf.constant(array)) for name, array in network.arrays.items()}
+        weights = {name: tf.constant(array) for name, array in network.arrays.items()}
 
     def run(z: tf.Tensor, labels: tf.Tensor) -> list[_Moments]:
-        inputs = add_inputs(weights, network.z_node, Value(z), network.label_node, labels)
-        replay = GraphReplay(graph, inputs, is_measured=True)
+        inputs = add_inputs(weights, network.z_node, z, network.label_node, labels)
+        replay = GraphReplay(graph, inputs, rows=BATCH)
         moments = []
         for norm in norms:
-            mean, variance = _measure_channels(replay.evaluate(norm.input).tensor, norm)
+            mean, variance = _measure_channels(replay.evaluate(norm.input), norm)
             replay.set_value(norm.mean_node, tf.reshape(mean, norm.mean.shape))
             replay.set_value(norm.variance_node, tf.reshape(variance, norm.variance.shape))
             moments.append((tf.reshape(mean, [-1]), tf.reshape(variance, [-1])))

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.network.primitive import Value
-from ganinv_cli.network.replay import GraphError, replay_graph
 from ganinv_cli.network.traced_network import TracedNetwork
 
 _MOVES = ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze")  # keep all values
@@ -43,7 +41,10 @@ class _Search:
     def __init__(self, network: TracedNetwork) -> None:
         self._graph = tf.compat.v1.GraphDef.FromString(network.graph)
         self._nodes: Mapping[str, Any] = {node.name: node for node in self._graph.node}
-        self._weights = {name: Value(tf.constant(array)) for name, array in network.arrays.items()}
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(self._graph, name="")
+        self._session = tf.compat.v1.Session(graph=graph)
+        self._weights = {f"{name}:0": array for name, array in network.arrays.items()}
         self._varying = {network.z_node, network.label_node}  # nodes that depend on z or the label
         self._readers: dict[str, list[Any]] = {}  # of each node
         for node in self._graph.node:  # each after its inputs
@@ -70,10 +71,9 @@ class _Search:
         mean = self._find_mean(product)
         if not (variance and mean):
             return None
-        try:
-            means, variances, factors = map(self._evaluate, (mean, variance, factor))
-        except GraphError:
-            return None
+        means, variances, factors = self._session.run(
+            [f"{_get_name(each)}:0" for each in (mean, variance, factor)], self._weights
+        )
         if not means.size == variances.size == factors.size:
             return None
         nodes = _get_name(mean), _get_name(variance)
@@ -119,16 +119,8 @@ class _Search:
         """Return how many values a constant has; 0 if it is none."""
         if not self._is_constant(text):
             return 0
-        try:
-            return int(self._evaluate(text).size)
-        except GraphError:
-            return 0
-
-    def _evaluate(self, text: str) -> np.ndarray:
-        """Return the value of a constant. Raises GraphError."""
-        value = replay_graph(self._graph, self._weights, text, is_measured=True)
-        array: np.ndarray = value.tensor.numpy()
-        return array
+        shape = self._session.graph.get_tensor_by_name(f"{_get_name(text)}:0").shape
+        return int(shape.num_elements() or 0)
 
 
 def _get_name(text: str) -> str:
