@@ -1,10 +1,12 @@
-"""How each convention of a generator is known: from its file, by option, inferred or assumed."""
+"""How each convention of a generator is known, from its file to a mere assumption."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Source = Literal["file", "given", "inferred", "assumed"]
+# stated in the file, given by option, decided by the statistics of batch norms against the other
+# values, the same and the usual value besides, or the usual value because nothing tests it
+Source = Literal["file", "given", "inferred", "confirmed", "assumed"]
 
 
 class Alternative(NamedTuple):
