@@ -11,10 +11,19 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
-from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.layers import (
+    Activation,
+    Affine,
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Layer,
+)
 from ganinv_cli.network.norms.check import NormRow
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
+LABEL_WEIGHT = 1.5  # of the labels of omniart-eye-generator: 1.95; by chance: up to 1.03
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
 
 Facts = dict[str, Any]  # plain JSON
@@ -36,7 +45,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "told": list(checkpoint.convention_files),
         "conventions": [_describe_convention(each) for each in checkpoint.conventions],
         "assumed": list(checkpoint.assumed),
-        "notes": list(checkpoint.notes),
+        "notes": [*checkpoint.notes, *_suggest_labels(network)],
         "ignored": list(checkpoint.ignored),
         "confirmed": checkpoint.norm_check.is_confirmed,
         "doubt": checkpoint.norm_check.doubt,
@@ -45,6 +54,32 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
     if isinstance(network, TracedNetwork):
         return shared | _describe_operations(network)
     return shared | _describe_layers(network)
+
+
+def _suggest_labels(network: Network | TracedNetwork) -> list[str]:
+    """Return a clause if the last components of z look like a label.
+
+    Components of a one-hot label are 0 or 1 and have larger weights, as 8 of 108 here: each is
+    LABEL_WEIGHT times as large (root mean square) as that of any other component.
+    """
+    if isinstance(network, TracedNetwork) or network.labels:
+        return []
+    layers = [node.layer for node in network.nodes]
+    first = next((each for each in layers if isinstance(each, Conv | ConvTranspose | Dense)), None)
+    axis = -1 if isinstance(first, ConvTranspose) else -2
+    if first is None or first.weights.shape[axis] != network.latent:
+        return []
+    rows = np.moveaxis(first.weights, axis, 0).reshape(network.latent, -1)
+    sizes = np.sqrt(np.mean(np.square(rows, dtype=np.float64), 1))
+    smallest_after = np.minimum.accumulate(sizes[::-1])[::-1][1:]  # of the components from n + 1
+    splits = np.flatnonzero(smallest_after > LABEL_WEIGHT * np.maximum.accumulate(sizes)[:-1])
+    labels = [network.latent - 1 - int(split) for split in splits]
+    return [
+        f"the last {count} of the {network.latent} components of z have larger weights than all "
+        f"others, as a label has; --labels {count} takes them apart"
+        for count in labels
+        if count > 1
+    ][:1]
 
 
 def _describe_norm(row: NormRow) -> Facts:
