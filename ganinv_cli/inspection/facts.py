@@ -1,5 +1,6 @@
 """Describe a checkpoint as plain JSON. Does not import TensorFlow."""
 
+import json
 import math
 from dataclasses import fields, replace
 from typing import Any
@@ -40,6 +41,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "latent": network.latent,
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
+        "range": _describe_range(network),
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
@@ -111,7 +113,6 @@ def _describe_layers(whole: Network) -> Facts:
     network = remove_range_layer(whole)
     norms = sum(isinstance(node.layer, BatchNorm) for node in network.nodes)
     return {
-        "range": _describe_range(whole),
         "batch_norm": {"layers": norms, "statistics": "moving" if norms else None},
         "parameters": network.parameters,
         "multiply_adds": fold_layers(whole).multiply_adds,
@@ -120,14 +121,7 @@ def _describe_layers(whole: Network) -> Facts:
 
 
 def _describe_operations(network: TracedNetwork) -> Facts:
-    black, white = network.pixel_range
     return {
-        "range": {
-            "black": round(black, 6),
-            "white": round(white, 6),
-            "function": network.output_function or None,
-            "mapped": network.pixel_range != (-1, 1),
-        },
         "batch_norm": {"layers": 0, "statistics": None},
         "parameters": network.parameters,
         "multiply_adds": network.multiply_adds,
@@ -139,12 +133,10 @@ def _describe_operations(network: TracedNetwork) -> Facts:
 
 def remove_range_layer(network: Network) -> Network:
     """Return the network without the layer that was added to map its pixels to [-1, 1]."""
-    if not find_range_layer(network):
-        return network
-    return replace(network, nodes=network.nodes[:-1])
+    return replace(network, nodes=network.nodes[:-1]) if _find_range_layer(network) else network
 
 
-def find_range_layer(network: Network) -> Affine | None:
+def _find_range_layer(network: Network) -> Affine | None:
     """Return the layer that was added to map the pixels to [-1, 1], if there is one."""
     last = network.nodes[-1]
     return last.layer if isinstance(last.layer, Affine) and last.name == RANGE_LAYER else None
@@ -154,24 +146,27 @@ def find_pixel_range(network: Network | TracedNetwork) -> PixelRange:
     """Return the values of black and white in the file's own pictures."""
     if isinstance(network, TracedNetwork):
         return network.pixel_range
-    last = find_range_layer(network)
-    if not last:
-        return -1.0, 1.0
-    scale, shift = float(last.scale[0]), float(last.shift[0])
-    return -1 / scale - shift / scale, 1 / scale - shift / scale
+    if last := _find_range_layer(network):
+        scale, shift = float(last.scale[0]), float(last.shift[0])
+        return (-1 - shift) / scale, (1 - shift) / scale
+    return -1.0, 1.0
 
 
-def _describe_range(network: Network) -> Facts:
+def _describe_range(network: Network | TracedNetwork) -> Facts:
     """Return the pixel values of black and white, and the function that bounds them, if any."""
-    low, high = find_pixel_range(network)
-    within = remove_range_layer(network)
-    bounded = find_output_range(within) is not None
-    acts = [node.layer.name for node in within.nodes if isinstance(node.layer, Activation)]
+    black, white = find_pixel_range(network)
+    if isinstance(network, TracedNetwork):
+        function, mapped = network.output_function, network.pixel_range != (-1, 1)
+    else:
+        within = remove_range_layer(network)
+        acts = [node.layer.name for node in within.nodes if isinstance(node.layer, Activation)]
+        function = acts[-1] if acts and find_output_range(within) is not None else ""
+        mapped = _find_range_layer(network) is not None
     return {
-        "black": round(low, 6),
-        "white": round(high, 6),
-        "function": acts[-1] if bounded and acts else None,
-        "mapped": find_range_layer(network) is not None,
+        "black": round(black, 6),
+        "white": round(white, 6),
+        "function": function or None,
+        "mapped": mapped,
     }
 
 
@@ -204,14 +199,5 @@ def _describe_settings(layer: Layer) -> Facts:
         plain["kernel"] = layer.weights.shape[:2]
     if isinstance(layer, ConvTranspose):
         plain["same"] = layer.has_same_padding
-    listed: Facts = _to_lists(plain)
+    listed: Facts = json.loads(json.dumps(plain, default=float))  # NumPy's numbers, and tuples
     return listed
-
-
-def _to_lists(value: Any) -> Any:
-    """Return the value with tuples replaced by lists, as JSON has them."""
-    if isinstance(value, dict):
-        return {name: _to_lists(each) for name, each in value.items()}
-    if isinstance(value, tuple):
-        return [_to_lists(each) for each in value]
-    return float(value) if isinstance(value, np.floating) else value

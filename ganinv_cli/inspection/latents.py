@@ -117,29 +117,30 @@ def _read_results(path: Path, group: str) -> Latents:
     if not group and results.attributes["command"] in IMAGE_COMMANDS:
         return _select_best(results, path)
     columns = {
-        name: column
+        name: next(column for column in (FOUND_COLUMN, TRUE_COLUMN) if column in rows)
         for name, rows in results.groups.items()
-        for column in (FOUND_COLUMN, TRUE_COLUMN)
-        if column in rows
+        if FOUND_COLUMN in rows or TRUE_COLUMN in rows
     }
     chosen = group or next((name for name, column in columns.items() if column == FOUND_COLUMN), "")
     if chosen not in columns:
         names = ", ".join(name or "the root" for name in columns) or "none"
         raise UsageError(f"{path} has no group {chosen!r} with z; --group is one of {names}")
     z = results.groups[chosen][columns[chosen]]
-    group_description = f"{len(z):,} z of group {chosen or 'the root'}"
-    return Latents(z, _read_labels(results, chosen), group_description)
+    return Latents(
+        z, _read_labels(results, chosen), f"{len(z):,} z of group {chosen or 'the root'}"
+    )
 
 
 def _select_best(results: Results, path: Path) -> Latents:
     found = select_best(results, path)
     images = f"{found.image_count:,} {'image' if found.image_count == 1 else 'images'}"
     rules = " under each rule" if len(found.z) > found.image_count else ""
-    best_description = (
-        f"the best z of each of {images}{rules}, of {found.start_count:,} (--group NAME for all)"
-    )
     labels = _configured_labels(results, len(found.z)) if found.labels is None else found.labels
-    return Latents(found.z, labels, best_description)
+    return Latents(
+        found.z,
+        labels,
+        f"the best z of each of {images}{rules}, of {found.start_count:,} (--group NAME for all)",
+    )
 
 
 def _configured_labels(results: Results, count: int) -> np.ndarray | None:
@@ -150,13 +151,11 @@ def _configured_labels(results: Results, count: int) -> np.ndarray | None:
 
 def _read_labels(results: Results, group: str) -> np.ndarray | None:
     """Return the labels of a group; else the true labels of its trials; else the run's label."""
-    rows = results.groups[group]
-    root = results.groups.get("", {})
+    rows, root = results.groups[group], results.groups.get("", {})
     if LABEL_COLUMN in rows:
         return rows[LABEL_COLUMN]
     if LABEL_COLUMN not in root:
         return _configured_labels(results, len(rows["trial"]))
     by_trial = dict(zip(root["trial"].tolist(), root[LABEL_COLUMN].tolist(), strict=True))
-    if not all(trial in by_trial for trial in rows["trial"].tolist()):
-        return None
-    return np.array([by_trial[trial] for trial in rows["trial"].tolist()])
+    labels = [by_trial.get(trial) for trial in rows["trial"].tolist()]
+    return None if None in labels else np.array(labels)

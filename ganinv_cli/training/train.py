@@ -5,7 +5,6 @@ numbers as an uninterrupted one.
 """
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -75,7 +74,6 @@ def train(
                 if keep_every and done % keep_every == 0:
                     export.copy_checkpoint(saved, folder / "kept")
                 saver.save()  # last: a run killed before this repeats the steps since the last save
-                _remove_older_states(saver)
             return saved
 
         started = saved_at = time.monotonic()
@@ -85,25 +83,21 @@ def train(
             on_start(first)
         try:
             for step in range(first, settings.steps):
-                losses = take_step(
-                    tf.constant(_batch_indices(step, len(images), settings)), tf.constant(step)
-                )
+                indices = tf.constant(_batch_indices(step, len(images), settings))
+                of_generator, of_discriminator = map(float, take_step(indices, tf.constant(step)))
                 done, saved = step + 1, None
                 due = time.monotonic() - saved_at > save_seconds or done == settings.steps
                 if due or (keep_every and done % keep_every == 0):
                     saved, saved_at, saved_step = save(), time.monotonic(), done
-                timed = step - first  # the first step has compiled the others
+                timed = step - first
+                if not timed:  # the first step has compiled the others
+                    started = time.monotonic()
                 per_step = (time.monotonic() - started) / timed if timed else math.nan
+                rate = settings.batch_size / per_step if timed else 0.0
+                left = (settings.steps - done) * per_step
                 yield TrainingProgress(
-                    done,
-                    settings.steps,
-                    float(losses[0]),
-                    float(losses[1]),
-                    settings.batch_size / per_step if timed else 0.0,
-                    (settings.steps - done) * per_step,
-                    saved,
+                    done, settings.steps, of_generator, of_discriminator, rate, left, saved
                 )
-                started = started if timed else time.monotonic()
         except (KeyboardInterrupt, GeneratorExit):
             if int(model.step) > saved_step:
                 save()
@@ -115,41 +109,22 @@ def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointM
     state = tf.train.Checkpoint(**model._asdict())
     try:
         saver = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=1)
-        saver.restore_or_initialize()
+        restored = saver.restore_or_initialize()
+        if restored is None and (folder / "state" / "checkpoint").exists():  # TensorFlow only warns
+            raise ValueError("checkpoint cannot be read")
     except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: a truncated file
         raise ConfigError(
             f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
-            "delete the folder to train anew"
+            "restore it, or delete the folder to train anew"
         ) from error
-    state_file = folder / "state" / "checkpoint"
-    if saver.latest_checkpoint is None and state_file.exists():  # TensorFlow only warns
-        raise ConfigError(
-            f"{state_file} cannot be read; allow reading it, restore it, or delete the folder to "
-            "train anew"
-        )
-    with explain_write_errors(folder):
-        _remove_older_states(saver)
     return saver
 
 
-def _remove_older_states(saver: tf.train.CheckpointManager) -> None:
-    """Remove the states of a killed run that were not written to their end, or not removed."""
-    if saver.latest_checkpoint is None:
-        return
-    latest = Path(saver.latest_checkpoint)
-    for pattern in ("ckpt-*", "checkpoint.tmp*"):
-        for file in latest.parent.glob(pattern):
-            if not file.name.startswith(f"{latest.name}."):
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
-
-
 def _initialize_state(settings: TrainingSettings) -> _TrainingState:
-    generator = networks.initialize_parameters(
-        networks.generator_shapes(settings), 2 * settings.seed
-    )
-    discriminator = networks.initialize_parameters(
-        networks.discriminator_shapes(settings), 2 * settings.seed + 1
-    )
+    seed = 2 * settings.seed
+    generator = networks.initialize_parameters(networks.generator_shapes(settings), seed)
+    shapes = networks.discriminator_shapes(settings)
+    discriminator = networks.initialize_parameters(shapes, seed + 1)
     moving = {}
     for number, width in enumerate(settings.widths):
         moving[f"generator/g_bn{number}/moving_mean"] = tf.Variable(tf.zeros(width))
@@ -197,21 +172,17 @@ def _compile_step(
     def gather_reals(indices: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         real = tf.cast(tf.gather(pictures, indices), tf.float32) / 127.5 - 1
         if settings.flip:
-            heads = (
-                tf.random.stateless_uniform([settings.batch_size, 1, 1, 1], make_seed(step, 1))
-                < 0.5
-            )
-            real = tf.where(heads, real, tf.reverse(real, [2]))
+            shape = [settings.batch_size, 1, 1, 1]
+            coin = tf.random.stateless_uniform(shape, make_seed(step, 1))
+            real = tf.where(coin < 0.5, real, tf.reverse(real, [2]))
         return real
 
     @tf.function
     def take_step(indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         fake, _ = generate_fakes(step, 2)
         with tf.GradientTape() as tape:
-            on_real, on_fake = (
-                discriminate(gather_reals(indices, step), step, 3),
-                discriminate(fake, step, 4),
-            )
+            on_real = discriminate(gather_reals(indices, step), step, 3)
+            on_fake = discriminate(fake, step, 4)
             discriminator_loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0)
         _apply_gradients(tape, discriminator_loss, model.discriminator, model.discriminator_adam)
         with tf.GradientTape() as tape:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from builders import make_checkpoint
 
-from ganinv_cli.encoder import least_squares as fit
+from ganinv_cli.encoder import fit
 from ganinv_cli.encoder.fit import fit_encoder
 from ganinv_cli.encoder.model import Encoder, extract_features
 from ganinv_cli.errors import CheckpointError, ConfigError

@@ -60,7 +60,8 @@ def name_source(row: Facts, tested: list[str]) -> str:
     """Return how a value is known; epsilon changes the statistics too little to be tested."""
     if row["source"] == "assumed" and row["layer"] in tested and row["name"] != "epsilon":
         return FITS
-    return WORDS.get(row["source"], row["source"])
+    source = str(row["source"])
+    return WORDS.get(source, source)
 
 
 def list_tested_layers(facts: Facts) -> list[str]:
