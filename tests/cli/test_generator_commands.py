@@ -10,8 +10,10 @@ import conditional
 import numpy as np
 import pytest
 import tensorflow as tf
+import torch_files
 from called import run_ganinv
 from PIL import Image
+from torch_generators import make_dcgan
 
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.encoder.model import Encoder
@@ -71,6 +73,42 @@ def test_inspect_describes_a_checkpoint_as_json_and_as_text(folder):
         assert words in text
     conditional_text = run_ganinv(folder, "inspect", "conditional.keras").stdout
     assert next(row for row in conditional_text.splitlines() if "Concat" in row).endswith("label")
+
+
+def test_inspect_says_first_what_is_confirmed_and_what_is_assumed(folder):
+    facts = inspect(folder, "faces16")
+    text = run_ganinv(folder, "inspect", "faces16", "-v").stdout
+    lines = [line for line in text.splitlines() if facts["path"] not in line]
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "verdict        confirmed by its batch norms from z to generator/g_bn1;"
+    names = {row["name"] for row in facts["conventions"]}
+    assert {row["layer"] for row in facts["conventions"] if row["name"] == "activation"} == {
+        "generator/g_h0_lin",
+        "generator/g_h1",
+    }
+    starts = [line[:15].strip() for line in lines]
+    assert all(starts.count(name) == 1 for name in names)
+    assert "relu in 2 layers, " in text and "Names of layers begin with generator/" in text
+
+
+def test_a_chain_without_norms_is_a_guess_and_labels_are_suggested(folder):
+    state = {name: each for name, each in make_dcgan().state.items() if each.ndim == 4}
+    state["main.0.weight"][-2:] *= 3  # as large as weights of a label
+    torch_files.save_archive(folder / "netG.pth", state)
+    result = run_ganinv(folder, "inspect", "netG.pth", "--check", code=1)
+    text = " ".join(result.stdout.split())
+    assert text.startswith("verdict a guess: it has no batch norms that could confirm what is")
+    assert "export it to ONNX" in text
+    assert "the last 2 of the 5 components of z have larger weights than all others" in text
+    assert "--labels 2 takes them apart" in text
+    assert "a guess, as it has no batch norms" in result.stderr
+    facts = inspect(folder, "netG.pth", "--labels", 2)
+    assert (facts["latent"], facts["labels"], facts["confirmed"], facts["notes"]) == (
+        3,
+        2,
+        None,
+        [],
+    )
 
 
 def test_inspect_needs_no_tensorflow_if_the_norms_were_measured(folder):
@@ -152,11 +190,10 @@ def test_an_encoder_is_written_beside_the_checkpoint_and_its_error_printed(folde
     error = encoder.about["quality"]["error"]
     assert f"squared error of a component of z {error:.4f} on fresh images" in first.stdout
     assert "guessing gives 0.3333" in first.stdout and "2,000/2,000 images" in first.stderr
-    again = run_ganinv(folder, *given, "--quiet")
-    assert (again.stdout, again.stderr) == (first.stdout, "")
     refused = run_ganinv(folder, *given, "--seed", 1, code=2)
-    assert "seed is 0 in the file, and 1 here" in refused.stderr
-    run_ganinv(folder, *given, "--seed", 1, "--overwrite")
+    assert "encoder.npz exists; name another file, or give --overwrite" in refused.stderr
+    again = run_ganinv(folder, *given, "--overwrite", "--quiet")
+    assert (again.stdout, again.stderr) == (first.stdout, "")
     run_ganinv(folder, "train-encoder", "--checkpoint", "small", "--out", "mine.npz")
     assert Encoder.load(folder / "mine.npz").about["run"]["images"] == 10 * (16 * 16 * 3 + 1)
 

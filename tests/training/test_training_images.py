@@ -197,7 +197,7 @@ def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
     data[6] |= 1
     data[data.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(ImageError, match=r"a\.png is encrypted; unpack the archive"):
+    with pytest.raises(ImageError, match=r"a\.png .*encrypted.*; unpack the archive"):
         load_images(path, 16, 3, SquareCrop())
 
 
