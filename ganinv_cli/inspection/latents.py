@@ -17,7 +17,6 @@ Z_NAME = "z"  # of the array in .npz files
 FOUND_COLUMN, TRUE_COLUMN, LABEL_COLUMN = "z_found", "z_true", "label"  # columns of results
 IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
 RESULTS_SUFFIXES = (".h5", ".hdf5")
-MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
 
 
 class Latents(NamedTuple):
@@ -29,16 +28,7 @@ class Latents(NamedTuple):
 
 
 def draw_latents(generator: Generator, seed: int, count: int) -> Latents:
-    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn.
-
-    Raises UsageError if they are too many for the memory.
-    """
-    most = MAX_DRAWN_VALUES // generator.latent
-    if count > most:
-        raise UsageError(
-            f"{count:,} z of {generator.latent:,} components are too many to draw together; give "
-            f"--count {most:,} or less"
-        )
+    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn."""
     numbers = np.arange(count)
     labels = (numbers % generator.labels).astype(np.int32) if generator.labels else None
     return Latents(draw_true_z(generator, seed, numbers), labels)
@@ -76,32 +66,24 @@ def _fit_to_generator(latents: Latents, path: Path, generator: Generator) -> Lat
     if not finite.all():
         raise UsageError(f"{path}: z number {int(np.argmin(finite))} is not finite; leave it out")
     if not generator.labels:
-        labels = None
-    elif labels is None:
+        return Latents(z.astype(np.float32), None, description or f"{len(z):,} z")
+    if labels is None:
         labels = np.arange(len(z)) % generator.labels
-    elif labels.shape != (len(z),) or not _are_labels_valid(labels, generator.labels):
+    known = labels.dtype.kind in "iu" and np.isin(labels, np.arange(generator.labels)).all()
+    if labels.shape != (len(z),) or not known:
         raise UsageError(
             f"{path} has labels that are not {len(z)} whole numbers from 0 to "
             f"{generator.labels - 1}; give --label"
         )
-    whole = None if labels is None else labels.astype(np.int32)
-    return Latents(z.astype(np.float32), whole, description or f"{len(z):,} z")
-
-
-def _are_labels_valid(labels: np.ndarray, count: int) -> bool:
-    return labels.dtype.kind in "iu" and bool(labels.min() >= 0 and labels.max() < count)
+    return Latents(z.astype(np.float32), labels.astype(np.int32), description or f"{len(z):,} z")
 
 
 def _read_numpy(path: Path) -> Latents:
     try:
         arrays = read_arrays(path)
-    except OSError as error:
+    except (OSError, ArrayFileError) as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
-        ) from None
-    except ArrayFileError as error:
-        raise UsageError(
-            f"{path} is not a NumPy file of numbers ({error}); name an .npz, .npy or .h5"
+            f"{path} cannot be read ({error}); name an .npz, .npy or .h5 of numbers"
         ) from None
     z = arrays.get("", arrays.get(Z_NAME))
     if z is None:

@@ -1,11 +1,13 @@
-"""How each convention of a generator is known, from its file to a mere assumption."""
+"""How each convention of a generator is known: from its file, by option, inferred or assumed.
+
+Statistics of batch norms decide an inferred value against all others; it is confirmed if it is also
+the usual value.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-# stated in the file, given by option, decided by the statistics of batch norms against the other
-# values, the same and the usual value besides, or the usual value because nothing tests it
 Source = Literal["file", "given", "inferred", "confirmed", "assumed"]
 
 
@@ -29,10 +31,10 @@ class Convention:
 
 
 def summarize_inferred(conventions: Iterable[Convention]) -> str:
-    """Return the inferred values in one line, as "prior normal:1; strides 2,2"; "" if none is."""
+    """Return the inferred and confirmed values in one line, as "prior normal:1; strides 2,2"."""
     values: dict[str, list[str]] = {}
     for each in conventions:
-        if each.source == "inferred":
+        if each.source in ("inferred", "confirmed"):
             values.setdefault(each.name, []).append(each.value)
     return "; ".join(
         f"{name} {values[name][0] if len({*values[name]}) == 1 else ','.join(values[name])}"

@@ -72,14 +72,9 @@ def _draw_sheet(
     weights: networks.Parameters, statistics: Mapping[str, tf.Tensor], settings: TrainingSettings
 ) -> Image.Image:
     """Draw the images of the same latent vectors at every step, with the exported statistics."""
-    z = tf.random.stateless_uniform(
-        [SHEET_SIDE * SHEET_SIDE, settings.latent], [settings.seed, 0], -1, 1
-    )
+    side, size = SHEET_SIDE, settings.size
+    z = tf.random.stateless_uniform([side * side, settings.latent], [settings.seed, 0], -1, 1)
     pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
-    size, channels = settings.size, settings.channels
-    grid = (
-        to_pixels(pictures)
-        .reshape(SHEET_SIDE, SHEET_SIDE, size, size, channels)
-        .transpose(0, 2, 1, 3, 4)
-    )
-    return Image.fromarray(grid.reshape(SHEET_SIDE * size, SHEET_SIDE * size, channels).squeeze())
+    grid = to_pixels(pictures).reshape(side, side, size, size, settings.channels)
+    rows = grid.transpose(0, 2, 1, 3, 4).reshape(side * size, side * size, settings.channels)
+    return Image.fromarray(rows.squeeze())
