@@ -58,14 +58,6 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_missing_norm_is_left_out(tmp_path: Path, z: np.ndarray) -> None:
-    arrays = {
-        name: array for name, array in make_weights().items() if not name.startswith("g_bn1/")
-    }
-    found = make_generator(read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))))(z)
-    np.testing.assert_allclose(found, reference.render_images(arrays, z), atol=1e-5)
-
-
 def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> None:
     generator = make_generator(make_checkpoint(tmp_path))
     together = generator(z).numpy()

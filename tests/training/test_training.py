@@ -194,16 +194,6 @@ def test_a_run_whose_state_is_damaged_does_not_begin_anew(
         next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"size": 48}, {"size": 8}, {"average": 1.0}, {"average": float("nan")}],
-    ids=str,
-)
-def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="; use "):
-        dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
-
-
 def test_the_largest_seed_trains(images: np.ndarray, tmp_path: Path) -> None:
     list(train(images, dataclasses.replace(SMALL, seed=2_000_000, steps=1), tmp_path))
     assert read(tmp_path).layout == "C"
