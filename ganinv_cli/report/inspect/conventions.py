@@ -1,6 +1,5 @@
 """The conventions of a generator in text: what is right, what is a guess, and what to do."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,14 +38,17 @@ def describe_next_step(facts: Facts) -> str:
 def describe_conventions(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield each convention of layers with its values, e.g. `2 in 3 layers, inferred`."""
     tested = list_tested_layers(facts)
-    groups: dict[str, Counter[tuple[str, str]]] = {}
+    values: dict[str, dict[str, list[str]]] = {}  # by name and source
     for row in facts["conventions"]:
         if row["layer"]:
-            groups.setdefault(row["name"], Counter())[row["value"], name_source(row, tested)] += 1
-    for name, counts in groups.items():
-        said = [f"{value} in {count}, {source}" for (value, source), count in counts.items()]
-        first = next(iter(counts.values()))
-        said[0] = said[0].replace(f" in {first},", f" in {first} layer{'s' * (first > 1)},")
+            by_source = values.setdefault(row["name"], {})
+            by_source.setdefault(name_source(row, tested), []).append(row["value"])
+    for name, by_source in values.items():
+        unit = f" layer{'s' * (len(next(iter(by_source.values()))) > 1)}"
+        said = []
+        for source, each in by_source.items():
+            said.append(f"{','.join(dict.fromkeys(each))} in {len(each)}{unit}, {source}")
+            unit = ""  # said once
         yield name, "; ".join(said)
 
 

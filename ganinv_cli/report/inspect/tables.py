@@ -78,7 +78,7 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
 
 def _describe_range(facts: Facts) -> str:
     ends = f"from {facts['black']:g} to {facts['white']:g}"
-    said = f"{facts['function']}, {ends}" if facts["function"] else f"taken as {ends}"
+    said = f"{facts['function']}, {ends}" if facts["function"] else ends
     return said + (", mapped to -1 to 1" if facts["mapped"] else "")
 
 
