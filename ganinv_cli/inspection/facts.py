@@ -47,7 +47,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "told": list(checkpoint.convention_files),
         "conventions": [_describe_convention(each) for each in checkpoint.conventions],
         "assumed": list(checkpoint.assumed),
-        "notes": [*checkpoint.notes, *_suggest_labels(network)],
+        "notes": [*checkpoint.notes, *_suggest_labels(checkpoint)],
         "ignored": list(checkpoint.ignored),
         "confirmed": checkpoint.norm_check.is_confirmed,
         "doubt": checkpoint.norm_check.doubt,
@@ -58,13 +58,14 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
     return shared | _describe_layers(network)
 
 
-def _suggest_labels(network: Network | TracedNetwork) -> list[str]:
-    """Return a clause if the last components of z look like a label.
+def _suggest_labels(checkpoint: Checkpoint) -> list[str]:
+    """Return a clause if the last components of z look like a label, in a file of weights alone.
 
-    Components of a one-hot label are 0 or 1 and have larger weights, as 8 of 108 here: each is
-    LABEL_WEIGHT times as large (root mean square) as that of any other component.
+    Components of a one-hot label have larger weights: each is LABEL_WEIGHT times as large (root
+    mean square) as that of any other component.
     """
-    if isinstance(network, TracedNetwork) or network.labels:
+    network, is_alone = checkpoint.network, any(each.layer for each in checkpoint.conventions)
+    if isinstance(network, TracedNetwork) or network.labels or not is_alone:
         return []
     layers = [node.layer for node in network.nodes]
     first = next((each for each in layers if isinstance(each, Conv | ConvTranspose | Dense)), None)
@@ -73,15 +74,13 @@ def _suggest_labels(network: Network | TracedNetwork) -> list[str]:
         return []
     rows = np.moveaxis(first.weights, axis, 0).reshape(network.latent, -1)
     sizes = np.sqrt(np.mean(np.square(rows, dtype=np.float64), 1))
-    smallest_after = np.minimum.accumulate(sizes[::-1])[::-1][1:]  # of the components from n + 1
-    splits = np.flatnonzero(smallest_after > LABEL_WEIGHT * np.maximum.accumulate(sizes)[:-1])
-    labels = [network.latent - 1 - int(split) for split in splits]
-    return [
-        f"the last {count} of the {network.latent} components of z have larger weights than all "
-        f"others, as a label has; --labels {count} takes them apart"
-        for count in labels
-        if count > 1
-    ][:1]
+    for count in range(2, network.latent):
+        if sizes[-count:].min() > LABEL_WEIGHT * sizes[:-count].max():
+            return [
+                f"the last {count} of the {network.latent} components of z have larger weights "
+                f"than all others, as a label has; --labels {count} takes them apart"
+            ]
+    return []
 
 
 def _describe_norm(row: NormRow) -> Facts:
