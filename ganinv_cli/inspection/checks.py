@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.inspection.facts import find_doubt
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
@@ -15,7 +16,6 @@ from ganinv_cli.jacobian import POINTS, measure_largest_changes
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.norm_statistics import FITS_BELOW
-from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
@@ -61,7 +61,7 @@ def check_generator(
         Check(claim, None, rounding, None, "a measurement"),
         _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed, rounding),
-        _check_norms(checkpoint.norm_check),
+        _check_norms(checkpoint),
         _check_dependence(generator),
     ]
 
@@ -110,11 +110,13 @@ def _check_original(
     return _compare_with_limit(claim, largest_difference(images, original_images), limit)
 
 
-def _check_norms(check: NormCheck) -> Check:
+def _check_norms(checkpoint: Checkpoint) -> Check:
     claim = "the statistics stored in the batch norms fit this network and prior"
+    check = checkpoint.norm_check
     if check.is_confirmed is None:  # without norms, what is assumed of layers is a guess
-        guess = f"a guess, as {check.doubt}" if check.doubt else ""
-        return Check(claim, False if guess else None, None, None, guess or "there are none")
+        doubt = find_doubt(checkpoint)
+        why = f"a guess, as {doubt}" if doubt else "there are none"
+        return Check(claim, False if doubt else None, None, None, why)
     found = max(row.discrepancy.total for row in check.rows)
     return Check(claim, check.is_confirmed, found, FITS_BELOW)
 

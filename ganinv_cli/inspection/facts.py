@@ -24,6 +24,7 @@ from ganinv_cli.network.layers import (
 from ganinv_cli.network.norms.check import NormRow
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
+CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
 LABEL_WEIGHT = 1.5  # of the labels of omniart-eye-generator: 1.95; by chance: up to 1.03
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
 
@@ -50,12 +51,20 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "notes": [*checkpoint.notes, *_suggest_labels(checkpoint)],
         "ignored": list(checkpoint.ignored),
         "confirmed": checkpoint.norm_check.is_confirmed,
-        "doubt": checkpoint.norm_check.doubt,
+        "doubt": find_doubt(checkpoint),
         "norms": [_describe_norm(row) for row in checkpoint.norm_check.rows],
     }
     if isinstance(network, TracedNetwork):
         return shared | _describe_operations(network)
     return shared | _describe_layers(network)
+
+
+def find_doubt(checkpoint: Checkpoint) -> str:
+    """Return why this may not be the generator that was trained; empty if there is no reason."""
+    check = checkpoint.norm_check
+    if check.is_confirmed is None and not check.doubt and CHAIN in checkpoint.assumed:
+        return "it may have branches, and has no batch norms that could confirm that it has none"
+    return check.doubt
 
 
 def _suggest_labels(checkpoint: Checkpoint) -> list[str]:

@@ -109,6 +109,21 @@ def test_a_chain_without_norms_is_a_guess_and_labels_are_suggested(folder):
     )
 
 
+def test_a_chain_that_may_have_branches_is_a_guess_though_all_is_given(folder):
+    shapes = {"start": (128, 5), "block.conv1": (8, 8, 3, 3), "block.conv2": (8, 8, 3, 3)}
+    random = np.random.default_rng(0)
+    state = {
+        f"{name}.weight": random.normal(0, 0.3, shape).astype(np.float32)
+        for name, shape in (shapes | {"up": (8, 3, 4, 4)}).items()
+    }
+    torch_files.save_archive(folder / "residual.pth", state)
+    given = ("--strides", "1,1,2", "--padding", "1,1,1", "--activation", "relu", "--range", "tanh")
+    result = run_ganinv(folder, "inspect", "residual.pth", *given, "--check", code=1)
+    text = " ".join(result.stdout.split())
+    assert text.startswith("verdict a guess: it ") and "its layers follow one another" in text
+    assert "FAILED the statistics stored in the batch norms fit" in text
+
+
 def test_inspect_needs_no_tensorflow_if_the_norms_were_measured(folder):
     run_ganinv(folder, "inspect", "small.keras")
     code = (
