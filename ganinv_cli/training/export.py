@@ -20,22 +20,14 @@ SHEET_SIDE = 8  # pictures per row and per column
 
 
 def write_newest(
-    folder: Path,
-    step: int,
-    generator: networks.Parameters,
-    averaged: networks.Parameters,
-    moving: networks.Parameters,
-    settings: TrainingSettings,
+    folder: Path, step: int, weights: networks.Parameters, settings: TrainingSettings
 ) -> Path:
-    """Write the generator after `step` steps and its sheet; remove the previous generator.
+    """Write the averaged generator after `step` steps and its sheet; remove the previous one.
 
-    Training does not run the averaged weights, so their batch statistics are measured here. Without
-    an average, the weights are written as they are, with the moving statistics of training. Raises
+    Training does not run the averaged weights, so their batch statistics are measured here. Raises
     GaninvError if the folder cannot be written.
     """
-    weights, statistics = generator, dict(moving)
-    if settings.average:
-        weights, statistics = averaged, _calibrate_statistics(averaged, settings)
+    statistics = _calibrate_statistics(weights, settings)
     arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
     sheet = _draw_sheet(weights, statistics, settings)
     prefix = folder / f"DCGAN.model-{step}"

@@ -1,7 +1,7 @@
 """The DCGAN's two networks in training mode.
 
 Radford, Metz & Chintala 2016 with the widths of Amos' TensorFlow code: 5x5 (transposed)
-convolutions of stride 2, batch norm with decay .9 and epsilon 1e-5, ReLU and tanh in the generator,
+convolutions of stride 2, batch norm with epsilon 1e-5, ReLU and tanh in the generator,
 leaky ReLU .2 in the discriminator. Parameters are dictionaries of float32 arrays under the names of
 checkpoint layout C; `precision` is the dtype of the convolutions.
 """
@@ -14,7 +14,6 @@ import tensorflow as tf
 from ganinv_cli.training.settings import TrainingSettings
 
 EPSILON = 1e-5
-DECAY = 0.9
 
 Parameters = Mapping[str, tf.Variable]
 

@@ -37,7 +37,6 @@ class _TrainingState(NamedTuple):
     generator: dict[str, tf.Variable]
     discriminator: dict[str, tf.Variable]
     averaged: dict[str, tf.Variable]  # the generator's weights, averaged over the steps
-    moving: dict[str, tf.Variable]  # the generator's batch statistics, decay .9
     generator_adam: tf.keras.optimizers.Optimizer
     discriminator_adam: tf.keras.optimizers.Optimizer
     step: tf.Variable
@@ -67,9 +66,7 @@ def train(
 
         def save() -> Path:
             done = int(model.step)
-            saved = export.write_newest(
-                folder, done, model.generator, model.averaged, model.moving, settings
-            )
+            saved = export.write_newest(folder, done, model.averaged, settings)
             with explain_write_errors(folder):
                 if keep_every and done % keep_every == 0:
                     export.copy_checkpoint(saved, folder / "kept")
@@ -125,10 +122,6 @@ def _initialize_state(settings: TrainingSettings) -> _TrainingState:
     generator = networks.initialize_parameters(networks.generator_shapes(settings), seed)
     shapes = networks.discriminator_shapes(settings)
     discriminator = networks.initialize_parameters(shapes, seed + 1)
-    moving = {}
-    for number, width in enumerate(settings.widths):
-        moving[f"generator/g_bn{number}/moving_mean"] = tf.Variable(tf.zeros(width))
-        moving[f"generator/g_bn{number}/moving_variance"] = tf.Variable(tf.ones(width))
     averaged = {name: tf.Variable(value) for name, value in generator.items()}
     adams = []
     for variables in (generator, discriminator):
@@ -136,7 +129,7 @@ def _initialize_state(settings: TrainingSettings) -> _TrainingState:
         adam.build(list(variables.values()))
         adams.append(adam)
     step = tf.Variable(0, dtype=tf.int64)
-    return _TrainingState(generator, discriminator, averaged, moving, adams[0], adams[1], step)
+    return _TrainingState(generator, discriminator, averaged, adams[0], adams[1], step)
 
 
 def _batch_indices(step: int, count: int, settings: TrainingSettings) -> np.ndarray:
@@ -160,10 +153,10 @@ def _compile_step(
         """Return a seed (2,); streams are ten apart, so that each augmentation has its own seed."""
         return tf.stack([settings.seed * 1000 + stream * 10, step])
 
-    def generate_fakes(step: tf.Tensor, stream: int) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def generate_fakes(step: tf.Tensor, stream: int) -> tf.Tensor:
         shape = [settings.batch_size, settings.latent]
         z = tf.random.stateless_uniform(shape, make_seed(step, stream), -1, 1)
-        return networks.generate(model.generator, z, precision)
+        return networks.generate(model.generator, z, precision)[0]
 
     def discriminate(batch: tf.Tensor, step: tf.Tensor, stream: int) -> tf.Tensor:
         batch = augment_images(batch, make_seed(step, stream), settings.augment)
@@ -179,17 +172,16 @@ def _compile_step(
 
     @tf.function
     def take_step(indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        fake, _ = generate_fakes(step, 2)
+        fake = generate_fakes(step, 2)
         with tf.GradientTape() as tape:
             on_real = discriminate(gather_reals(indices, step), step, 3)
             on_fake = discriminate(fake, step, 4)
             discriminator_loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0)
         _apply_gradients(tape, discriminator_loss, model.discriminator, model.discriminator_adam)
         with tf.GradientTape() as tape:
-            fake, moments = generate_fakes(step, 5)
-            generator_loss = _cross_entropy(discriminate(fake, step, 6), 1.0)
+            generator_loss = _cross_entropy(discriminate(generate_fakes(step, 5), step, 6), 1.0)
         _apply_gradients(tape, generator_loss, model.generator, model.generator_adam)
-        _update_averages(model, moments, settings.average)
+        _update_average(model, settings.average)
         return generator_loss, discriminator_loss
 
     return take_step  # type: ignore[no-any-return]
@@ -210,16 +202,13 @@ def _apply_gradients(
     adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
 
-def _update_averages(model: _TrainingState, moments: dict[str, tf.Tensor], average: float) -> None:
-    """Move the averages after a step: batch statistics by .1, weights by 1 − average.
+def _update_average(model: _TrainingState, average: float) -> None:
+    """Move the average of the weights after a step, by 1 − average.
 
-    The weights' average follows faster at first, as if it had seen only the steps taken so far.
+    It follows faster at first, as if it had seen only the steps taken so far.
     """
     model.step.assign_add(1)
     steps_done = tf.cast(model.step, tf.float32)
     decay = tf.minimum(average, (1 + steps_done) / (10 + steps_done))
     for name, value in model.generator.items():
         model.averaged[name].assign(decay * model.averaged[name] + (1 - decay) * value)
-    for name, value in moments.items():
-        moving = model.moving[name]
-        moving.assign(networks.DECAY * moving + (1 - networks.DECAY) * value)
