@@ -77,14 +77,14 @@ def inspect(
 
     \b
     Prints
-    - the format of the file, and which files beside it were read;
+    - first whether its batch norms confirm it, what is assumed, and what to do;
     - the latent vector and its prior, the pictures and their range;
-    - what was assumed, and what was ignored;
+    - for a file of weights alone, each convention in one line, and its source:
+      the file, given by option, inferred from the norms' statistics, confirmed
+      (inferred, and the usual value), assumed but fitting, or assumed;
     - every layer, or the number of TensorFlow operations of each kind;
-    - for batch norms: the statistics stored in training beside those of now;
-    - for a file of weights alone, its conventions: the source of each (the file,
-      an option, inferred from these statistics, or assumed), how well it fits,
-      and the next best value.
+    - for batch norms: how far the statistics stored in training are from those
+      of now.
 
     The exit status is 1 if a check failed.
 

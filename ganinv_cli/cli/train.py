@@ -190,8 +190,7 @@ def train_encoder(
 
     with show_on_terminal(quiet) as reporter:
         loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
-    from ganinv_cli.encoder.fit import fit_encoder
-    from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
+    from ganinv_cli.encoder.fit import EncoderSettings, count_needed_images, fit_encoder
     from ganinv_cli.encoder.model import encoder_path
     from ganinv_cli.progress.reporters import show_steps
 

@@ -4,24 +4,42 @@ Only the sums of products of images are kept, so their number is not limited by 
 random number is a function of (seed, batch).
 """
 
-import json
 import time
+from collections.abc import Callable
 from collections.abc import Generator as Steps
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+import tensorflow as tf
+from scipy import linalg
 
-from ganinv_cli.encoder import least_squares as fit
 from ganinv_cli.encoder import quality
-from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.errors import ConfigError
-from ganinv_cli.files import check_writable, explain_write_errors, has_content
+from ganinv_cli.encoder.model import Encoder, extract_features, pooled_shape
+from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.files import check_output_file, explain_write_errors
 from ganinv_cli.network.generator import Generator
 
 PACKAGES = ("ganinv", "numpy", "scipy", "tensorflow")
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The settings of a fit."""
+
+    images: int  # should exceed the number of values of an image
+    batch_size: int = 512  # images per batch
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the generator
+    # Added to the mean square of each value, in units of their average. A smaller ridge is more
+    # accurate on exact images, and less accurate on rounded and noisy ones.
+    ridge: float = 1e-4
+    seed: int = 0  # below 2³¹
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ridge < float("inf"):
+            raise ConfigError(f"a ridge of {self.ridge} cannot be used; use a number above 0")
 
 
 class FitProgress(NamedTuple):
@@ -33,34 +51,25 @@ class FitProgress(NamedTuple):
     encoder: Encoder | None  # at the end: the encoder that was written
 
 
+class Sums(NamedTuple):
+    """Sums over images of products of v, the values of an image followed by a 1."""
+
+    squares: np.ndarray  # v vᵀ, float32 (values + 1, values + 1); only the lower half is used
+    products: np.ndarray  # v zᵀ, float64 (values + 1, latent)
+    images: int
+    batches: int
+
+
 def fit_encoder(
-    generator: Generator, settings: fit.EncoderSettings, out: Path, overwrite: bool = False
+    generator: Generator, settings: EncoderSettings, out: Path, overwrite: bool = False
 ) -> Steps[FitProgress, None, None]:
     """Fit an encoder and write it to `out`; yield after every batch, and once more at the end.
 
-    If `out` already holds this encoder, it is yielded at once. Raises ConfigError if `out` holds
-    another one and `overwrite` is False, CheckpointError if it is damaged or the generator's images
-    are not finite, GaninvError if it cannot be written.
+    Raises UsageError if `out` exists and `overwrite` is False, CheckpointError if the generator's
+    images are not finite, GaninvError if it cannot be written.
     """
-    check_writable(out)
-    run = _describe_run(generator, settings)
-    encoder = None
-    if has_content(out) and not overwrite:
-        encoder = Encoder.load(out)
-        _check_run(out, encoder.about.get("run"), run)
-    if encoder is None:
-        sums = yield from _accumulate_sums(generator, settings)
-        weights = fit.solve_ridge(sums, settings.ridge)
-        encoder = _build_encoder(generator, settings, weights, run)
-        with explain_write_errors(out):
-            encoder.save(out)
-    yield FitProgress(settings.images, settings.images, 0.0, encoder)
-
-
-def _accumulate_sums(
-    generator: Generator, settings: fit.EncoderSettings
-) -> Steps[FitProgress, None, fit.Sums]:
-    sums, add_batch = fit.make_empty_sums(generator), fit.make_add_batch(generator, settings)
+    check_output_file(out, (".npz",), overwrite, "--out")
+    sums, add_batch = make_empty_sums(generator), make_add_batch(generator, settings)
     timed_from, started = 0, 0.0
     while sums.images < settings.images:
         sums = add_batch(sums)
@@ -68,38 +77,81 @@ def _accumulate_sums(
             timed_from, started = sums.images, time.monotonic()
         rate = (sums.images - timed_from) / max(time.monotonic() - started, 1e-9)
         yield FitProgress(sums.images, settings.images, rate, None)
-    return sums
+    encoder = _build_encoder(generator, settings, solve_ridge(sums, settings.ridge))
+    with explain_write_errors(out):
+        encoder.save(out)
+    yield FitProgress(settings.images, settings.images, 0.0, encoder)
 
 
-def _describe_run(generator: Generator, settings: fit.EncoderSettings) -> dict[str, Any]:
-    """Return the properties that identify a fit."""
-    bounds = [generator.prior.low, generator.prior.high]
-    return {"generator": generator.sha256, "bounds": bounds, **asdict(settings)}
+def count_needed_images(generator: Generator) -> int:
+    """Return the number of images that gives about 1.1 times the least possible error."""
+    return 10 * len(make_empty_sums(generator).products)
 
 
-def _check_run(path: Path, there: Any, here: dict[str, Any]) -> None:
-    """Raise ConfigError if the encoder of a file comes from another fit."""
-    there = there if isinstance(there, dict) else {}
-    differing = [
-        f"{key} is {json.dumps(there.get(key))} in the file, and {json.dumps(value)} here"
-        for key, value in here.items()
-        if there.get(key) != value
-    ]
-    if differing:
-        raise ConfigError(
-            f"{path} holds another fit: {'; '.join(differing)}. Name another file with --out, "
-            "or replace this one with --overwrite"
-        )
+def make_empty_sums(generator: Generator) -> Sums:
+    """Return the sums over no images."""
+    size = int(np.prod(pooled_shape(*generator.image_shape)[1])) + 1
+    squares = np.zeros((size, size), np.float32, order="F")
+    return Sums(squares, np.zeros((size, generator.latent)), 0, 0)
+
+
+def make_add_batch(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], Sums]:
+    """Return a function that adds the next batch to sums; it overwrites its argument.
+
+    The function raises CheckpointError if an image is not finite.
+    """
+    shape = [settings.batch_size, generator.latent]
+
+    @tf.function(autograph=False)
+    def make_batch(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        share = tf.random.stateless_uniform(shape, [settings.seed, batch])
+        z = generator.prior.quantile(share)
+        v = extract_features(generator(tf.cast(z, settings.precision)))
+        return tf.concat([v, tf.ones([settings.batch_size, 1])], 1), z
+
+    def add_batch(sums: Sums) -> Sums:
+        count = min(settings.batch_size, settings.images - sums.images)
+        v, z = (tensor.numpy()[:count] for tensor in make_batch(tf.constant(sums.batches)))
+        if not np.isfinite(v).all():
+            raise CheckpointError(
+                "the generator makes images that are not finite; no encoder can be fitted to it"
+            )
+        squares = linalg.blas.ssyrk(1, v.T, beta=1, c=sums.squares, lower=1, overwrite_c=1)
+        products = sums.products + v.T @ z.astype(np.float64)
+        return Sums(squares, products, sums.images + count, sums.batches + 1)
+
+    return add_batch
+
+
+def solve_ridge(sums: Sums, ridge: float) -> np.ndarray:
+    """Return the weights and, as the last row, the bias: float32 (values + 1, latent).
+
+    They minimise the mean of ‖v weights − z‖² + ridge · mean(v²) · ‖weights‖², in float64.
+    """
+    diagonal = np.diag_indices(len(sums.squares))
+    mean = float(sums.squares[diagonal].mean(dtype=np.float64))
+    while True:
+        squares = sums.squares.astype(np.float64)
+        squares[diagonal] += ridge * mean
+        try:
+            factor = linalg.cho_factor(squares, lower=True, overwrite_a=True, check_finite=False)
+        except linalg.LinAlgError:
+            ridge *= 10  # the sums' own rounding was larger
+        else:
+            weights: np.ndarray = linalg.cho_solve(factor, sums.products, check_finite=False)
+            return weights.astype(np.float32)
 
 
 def _build_encoder(
-    generator: Generator, settings: fit.EncoderSettings, solution: np.ndarray, run: dict[str, Any]
+    generator: Generator, settings: EncoderSettings, solution: np.ndarray
 ) -> Encoder:
+    bounds = (generator.prior.low, generator.prior.high)
+    run = {"generator": generator.sha256, "bounds": list(bounds), **asdict(settings)}
     encoder = Encoder(
         weights=_to_float16(solution[:-1]),
         bias=solution[-1],
         image_shape=generator.image_shape,
-        bounds=(generator.prior.low, generator.prior.high),
+        bounds=bounds,
         generator_sha256=generator.sha256,
         about={"run": run, "versions": {package: version(package) for package in PACKAGES}},
     )

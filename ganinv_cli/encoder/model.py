@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,11 +65,17 @@ class Encoder:
         Raises CheckpointError if the file is missing, damaged or too large, or was fitted to
         another generator than the given one.
         """
-        arrays = read_npz(path, MAX_BYTES)
         try:
-            encoder = cls(**_parse_fields(arrays))
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged_error(path, f"no usable {error}") from error
+            encoder = _make_encoder(read_arrays(path, MAX_BYTES))
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{path} does not exist; create it with `ganinv train-encoder`"
+            ) from None
+        except (OSError, ArrayFileError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} cannot be read as an encoder ({error}); "
+                "create it again with `ganinv train-encoder --overwrite`"
+            ) from error
         if generator is not None:
             encoder._check_generator(generator, path)
         return encoder
@@ -84,16 +91,15 @@ class Encoder:
             )
 
     def save(self, path: Path) -> None:
-        """Write the encoder to a file. Raises OSError if that fails."""
+        """Write the encoder to a file, whole or not at all. Raises OSError if that fails."""
         about = {
             "image_shape": self.image_shape,
             "bounds": self.bounds,
             "generator_sha256": self.generator_sha256,
             "about": self.about,
         }
-        write_npz(
-            path, {"weights": self.weights, "bias": self.bias, "json": np.array(json.dumps(about))}
-        )
+        with open_replacement(path) as written, written.open("wb") as file:
+            np.savez(file, weights=self.weights, bias=self.bias, json=np.array(json.dumps(about)))
 
 
 def encoder_path(checkpoint: Path) -> Path:
@@ -122,60 +128,23 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
     return side, (-(-height // side), -(-width // side), channels)
 
 
-def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an npz file whole or not at all. Raises OSError if that fails."""
-    with open_replacement(path) as written, written.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
-    """Return the arrays of an npz file that `write_npz` wrote.
-
-    Raises CheckpointError if it is missing, damaged, or unpacks to more than `max_bytes`.
-    """
-    try:
-        return read_arrays(path, max_bytes)
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{path} does not exist; create it with `ganinv train-encoder`"
-        ) from None
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({error.strerror or error}); allow reading it, or create it "
-            "again with `ganinv train-encoder --overwrite`"
-        ) from error
-    except ArrayFileError as error:
-        raise damaged_error(path, str(error)) from error
-
-
-def damaged_error(path: Path, reason: str) -> CheckpointError:
-    return CheckpointError(
-        f"{path} cannot be read as an encoder ({reason}); "
-        "create it again with `ganinv train-encoder --overwrite`"
-    )
-
-
-def _parse_fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Return the fields of an Encoder. Raises KeyError, TypeError or ValueError if unusable."""
-    about = json.loads(str(arrays["json"]))
+def _make_encoder(arrays: dict[str, np.ndarray]) -> Encoder:
+    """Return the encoder of a file. Raises KeyError, TypeError or ValueError if it is none."""
+    stored = json.loads(str(arrays["json"]))
     weights, bias = arrays["weights"], arrays["bias"]
-    height, width, channels = (int(side) for side in about["image_shape"])
-    low, high = (float(bound) for bound in about["bounds"])
-    _, shape = pooled_shape(height, width, channels)
-    if weights.shape != (np.prod(shape), *bias.shape) or bias.ndim != 1:
-        raise ValueError("shape of its arrays")
-    if weights.dtype not in (np.float16, np.float32) or bias.dtype != np.float32:
-        raise ValueError("type of its arrays")
-    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-        raise ValueError("numbers: some are not finite")
-    return {
-        "weights": weights,
-        "bias": bias,
-        "image_shape": (height, width, channels),
-        "bounds": (low, high),
-        "generator_sha256": str(about["generator_sha256"]),
-        "about": dict(about["about"]),
-    }
+    height, width, channels = stored["image_shape"]
+    low, high = stored["bounds"]
+    shape = (math.prod(pooled_shape(height, width, channels)[1]), *bias.shape)
+    if weights.shape != shape or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise ValueError("its arrays have another shape, or are not finite")
+    return Encoder(
+        weights,
+        bias,
+        (height, width, channels),
+        (low, high),
+        stored["generator_sha256"],
+        stored["about"],
+    )
 
 
 def _describe_generator(sha256: str, bounds: tuple[float, float]) -> str:

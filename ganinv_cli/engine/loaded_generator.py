@@ -244,7 +244,7 @@ def read_generator(
     gpus = config.engine == "local"  # else the workers use them
     if formats.needs_tensorflow(path, conventions):
         reporter.enter("loading TensorFlow")
-        start_tensorflow(verbose, gpus)
+        start_tensorflow(gpus)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     checkpoint = formats.read(path, conventions)
     if verbose:
@@ -257,23 +257,21 @@ def read_generator(
         reporter.say(sentence)
     if start:
         reporter.enter("loading TensorFlow")
-        start_tensorflow(verbose, gpus)
+        start_tensorflow(gpus)
     reporter.enter(f"checking {path.name}")
-    checkpoint = _check_norms(checkpoint, verbose, gpus)
+    checkpoint = _check_norms(checkpoint, gpus)
     if checkpoint.norm_check.doubt:
         reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
     return LoadedGenerator(config.checkpoint, checkpoint, conventions, config.label)
 
 
-def _check_norms(
-    checkpoint: "Checkpoint", verbose: bool = False, gpus: bool = True
-) -> "Checkpoint":
+def _check_norms(checkpoint: "Checkpoint", gpus: bool = True) -> "Checkpoint":
     """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
     from ganinv_cli.network.norms.cached_check import load_check, measure_check
 
     check = load_check(checkpoint)
     if check is None:
-        start_tensorflow(verbose, gpus)
+        start_tensorflow(gpus)
         check = measure_check(checkpoint)
     return replace(checkpoint, norm_check=check)
 

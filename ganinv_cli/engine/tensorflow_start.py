@@ -11,16 +11,13 @@ from importlib.util import find_spec
 from ganinv_cli.streams import open_missing_descriptors
 
 
-def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
-    """Import TensorFlow and find its devices; print its log only if `verbose`.
+def start_tensorflow(gpus: bool = True) -> None:
+    """Import TensorFlow and find its devices, without its log.
 
     TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
     descriptor is redirected to a file meanwhile.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
-    if verbose:
-        _prepare_devices(gpus)
-        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     open_missing_descriptors()  # a Python program without streams may call this
     if sys.stderr:
         sys.stderr.flush()

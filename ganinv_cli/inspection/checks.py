@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.inspection.facts import find_doubt
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
@@ -15,7 +16,6 @@ from ganinv_cli.jacobian import POINTS, measure_largest_changes
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.norm_statistics import FITS_BELOW
-from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
@@ -51,16 +51,17 @@ def check_generator(
     `label` is the label that the generator is fixed to, or -1.
     """
     z, labels, _ = draw_latents(generator, seed, ROWS)
-    original_labels = np.full(ROWS, label) if label >= 0 else labels
-    images = _render(generator, z, labels)
+    images = generator.render(z, ROWS, labels=labels)
     claim, rounding = _measure_rounding(generator, z, labels, images)
     limit = max(LIMIT, 10 * rounding)  # a deep network rounds more
+    alone = largest_difference(images, generator.render(z, 1, labels=labels))
+    original_labels = np.full(ROWS, label) if label >= 0 else labels
     return [
-        _check_independence(generator, z, labels, images, limit),
+        _compare_with_limit("a picture depends on its own z alone, not on the batch", alone, limit),
         Check(claim, None, rounding, None, "a measurement"),
         _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed, rounding),
-        _check_norms(checkpoint.norm_check),
+        _check_norms(checkpoint),
         _check_dependence(generator),
     ]
 
@@ -73,13 +74,6 @@ def to_json(checks: list[Check]) -> list[dict[str, Any]]:
     ]
 
 
-def _render(generator: Generator, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    images: np.ndarray = generator(
-        tf.constant(z), labels=None if labels is None else tf.constant(labels)
-    ).numpy()
-    return images
-
-
 def _measure_rounding(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, images: np.ndarray
 ) -> tuple[str, float]:
@@ -87,33 +81,16 @@ def _measure_rounding(
 
     If float64 is not available, z is compared with the next float32 number instead.
     """
-    if generator.highest_precision == "float32":
+    precision = generator.highest_precision
+    other, claim = z, "float32 and float64 make the same pictures"
+    if precision == "float32":
         other = np.nextafter(z, np.float32(np.inf))
         claim = "z and its next float32 number make the same pictures"
-    else:
-        other, claim = z.astype(np.float64), "float32 and float64 make the same pictures"
-    return claim, largest_difference(images, _render(generator, other, labels))
+    return claim, largest_difference(images, generator.render(other, ROWS, precision, labels))
 
 
 def _compare_with_limit(claim: str, found: float, limit: float) -> Check:
     return Check(claim, bool(found <= limit), found, limit)  # NaN does not pass
-
-
-def _check_independence(
-    generator: Generator,
-    z: np.ndarray,
-    labels: np.ndarray | None,
-    images: np.ndarray,
-    limit: float,
-) -> Check:
-    alone = [
-        _render(generator, z[row : row + 1], None if labels is None else labels[row : row + 1])
-        for row in range(len(z))
-    ]
-    found = largest_difference(images, np.concatenate(alone))
-    return _compare_with_limit(
-        "a picture depends on its own z alone, not on the batch", found, limit
-    )
 
 
 def _check_original(
@@ -133,10 +110,13 @@ def _check_original(
     return _compare_with_limit(claim, largest_difference(images, original_images), limit)
 
 
-def _check_norms(check: NormCheck) -> Check:
+def _check_norms(checkpoint: Checkpoint) -> Check:
     claim = "the statistics stored in the batch norms fit this network and prior"
-    if check.is_confirmed is None:
-        return Check(claim, None, None, None, "no batch norms were found")
+    check = checkpoint.norm_check
+    if check.is_confirmed is None:  # without norms, what is assumed of layers is a guess
+        doubt = find_doubt(checkpoint)
+        why = f"a guess, as {doubt}" if doubt else "there are none"
+        return Check(claim, False if doubt else None, None, None, why)
     found = max(row.discrepancy.total for row in check.rows)
     return Check(claim, check.is_confirmed, found, FITS_BELOW)
 
@@ -173,24 +153,23 @@ def _check_derivative(
     """Check dG along random directions at one z, by the median error: a ReLU may switch."""
     precision = generator.highest_precision
     step, limit = DERIVATIVE_LIMITS[precision]
-    point = z.astype(precision)
+    claim = f"derivatives agree with finite differences, in {precision}"
     directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1])).astype(precision)
-    repeated_labels = None if labels is None else np.repeat(labels, len(directions))
     label = None if labels is None else tf.constant(labels)
-    exact = generator.jvp(tf.constant(point), tf.constant(directions), label).numpy()
+    exact = generator.jvp(tf.constant(z, precision), tf.constant(directions), label).numpy()
+    many = None if labels is None else np.repeat(labels, DIRECTIONS)
     forward, backward = (
-        _render(generator, point + sign * point.dtype.type(step) * directions, repeated_labels)
+        generator.render(z + sign * step * directions, DIRECTIONS, precision, many)
         for sign in (1, -1)
     )
-    with np.errstate(invalid="ignore"):
-        errors = (exact - (forward - backward) / (2 * step)).reshape(DIRECTIONS, -1)
-    lengths = np.linalg.norm(exact.reshape(DIRECTIONS, -1), axis=1)
-    claim = f"derivatives agree with finite differences, in {precision}"
+    exact, changes = exact.reshape(DIRECTIONS, -1), (forward - backward).reshape(DIRECTIONS, -1)
+    lengths = np.linalg.norm(exact, axis=1)
     if precision == "float32":
-        mean_change = 2 * step * float(np.median(lengths)) / exact[0].size ** 0.5  # of a pixel
+        mean_change = 2 * step * float(np.median(lengths)) / exact.shape[1] ** 0.5  # of a pixel
         limit = max(limit, 2 * rounding / max(mean_change, 1e-300))
         if not limit < MAX_DERIVATIVE_LIMIT:
             return Check(claim, None, None, None, "float32 rounds its pictures too much")
     with np.errstate(all="ignore"):  # a derivative of 0 may be wrong by any factor
-        found = float(np.median(np.linalg.norm(errors, axis=1) / np.maximum(lengths, 1e-300)))
+        errors = np.linalg.norm(exact - changes / (2 * step), axis=1)
+        found = float(np.median(errors / np.maximum(lengths, 1e-300)))
     return _compare_with_limit(claim, found, limit)

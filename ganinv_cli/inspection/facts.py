@@ -1,5 +1,6 @@
 """Describe a checkpoint as plain JSON. Does not import TensorFlow."""
 
+import json
 import math
 from dataclasses import fields, replace
 from typing import Any
@@ -11,10 +12,20 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
-from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.layers import (
+    Activation,
+    Affine,
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Layer,
+)
 from ganinv_cli.network.norms.check import NormRow
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
+CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
+LABEL_WEIGHT = 1.5  # of the labels of omniart-eye-generator: 1.95; by chance: up to 1.03
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
 
 Facts = dict[str, Any]  # plain JSON
@@ -31,20 +42,54 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "latent": network.latent,
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
+        "range": _describe_range(network),
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
         "conventions": [_describe_convention(each) for each in checkpoint.conventions],
         "assumed": list(checkpoint.assumed),
-        "notes": list(checkpoint.notes),
+        "notes": [*checkpoint.notes, *_suggest_labels(checkpoint)],
         "ignored": list(checkpoint.ignored),
         "confirmed": checkpoint.norm_check.is_confirmed,
-        "doubt": checkpoint.norm_check.doubt,
+        "doubt": find_doubt(checkpoint),
         "norms": [_describe_norm(row) for row in checkpoint.norm_check.rows],
     }
     if isinstance(network, TracedNetwork):
         return shared | _describe_operations(network)
     return shared | _describe_layers(network)
+
+
+def find_doubt(checkpoint: Checkpoint) -> str:
+    """Return why this may not be the generator that was trained; empty if there is no reason."""
+    check = checkpoint.norm_check
+    if check.is_confirmed is None and not check.doubt and CHAIN in checkpoint.assumed:
+        return "it may have branches, and has no batch norms that could confirm that it has none"
+    return check.doubt
+
+
+def _suggest_labels(checkpoint: Checkpoint) -> list[str]:
+    """Return a clause if the last components of z look like a label, in a file of weights alone.
+
+    Components of a one-hot label have larger weights: each is LABEL_WEIGHT times as large (root
+    mean square) as that of any other component.
+    """
+    network, is_alone = checkpoint.network, any(each.layer for each in checkpoint.conventions)
+    if isinstance(network, TracedNetwork) or network.labels or not is_alone:
+        return []
+    layers = [node.layer for node in network.nodes]
+    first = next((each for each in layers if isinstance(each, Conv | ConvTranspose | Dense)), None)
+    axis = -1 if isinstance(first, ConvTranspose) else -2
+    if first is None or first.weights.shape[axis] != network.latent:
+        return []
+    rows = np.moveaxis(first.weights, axis, 0).reshape(network.latent, -1)
+    sizes = np.sqrt(np.mean(np.square(rows, dtype=np.float64), 1))
+    for count in range(2, network.latent):
+        if sizes[-count:].min() > LABEL_WEIGHT * sizes[:-count].max():
+            return [
+                f"the last {count} of the {network.latent} components of z have larger weights "
+                f"than all others, as a label has; --labels {count} takes them apart"
+            ]
+    return []
 
 
 def _describe_norm(row: NormRow) -> Facts:
@@ -76,7 +121,6 @@ def _describe_layers(whole: Network) -> Facts:
     network = remove_range_layer(whole)
     norms = sum(isinstance(node.layer, BatchNorm) for node in network.nodes)
     return {
-        "range": _describe_range(whole),
         "batch_norm": {"layers": norms, "statistics": "moving" if norms else None},
         "parameters": network.parameters,
         "multiply_adds": fold_layers(whole).multiply_adds,
@@ -85,14 +129,7 @@ def _describe_layers(whole: Network) -> Facts:
 
 
 def _describe_operations(network: TracedNetwork) -> Facts:
-    black, white = network.pixel_range
     return {
-        "range": {
-            "black": round(black, 6),
-            "white": round(white, 6),
-            "function": network.output_function or None,
-            "mapped": network.pixel_range != (-1, 1),
-        },
         "batch_norm": {"layers": 0, "statistics": None},
         "parameters": network.parameters,
         "multiply_adds": network.multiply_adds,
@@ -104,12 +141,10 @@ def _describe_operations(network: TracedNetwork) -> Facts:
 
 def remove_range_layer(network: Network) -> Network:
     """Return the network without the layer that was added to map its pixels to [-1, 1]."""
-    if not find_range_layer(network):
-        return network
-    return replace(network, nodes=network.nodes[:-1])
+    return replace(network, nodes=network.nodes[:-1]) if _find_range_layer(network) else network
 
 
-def find_range_layer(network: Network) -> Affine | None:
+def _find_range_layer(network: Network) -> Affine | None:
     """Return the layer that was added to map the pixels to [-1, 1], if there is one."""
     last = network.nodes[-1]
     return last.layer if isinstance(last.layer, Affine) and last.name == RANGE_LAYER else None
@@ -119,24 +154,27 @@ def find_pixel_range(network: Network | TracedNetwork) -> PixelRange:
     """Return the values of black and white in the file's own pictures."""
     if isinstance(network, TracedNetwork):
         return network.pixel_range
-    last = find_range_layer(network)
-    if not last:
-        return -1.0, 1.0
-    scale, shift = float(last.scale[0]), float(last.shift[0])
-    return -1 / scale - shift / scale, 1 / scale - shift / scale
+    if last := _find_range_layer(network):
+        scale, shift = float(last.scale[0]), float(last.shift[0])
+        return (-1 - shift) / scale, (1 - shift) / scale
+    return -1.0, 1.0
 
 
-def _describe_range(network: Network) -> Facts:
+def _describe_range(network: Network | TracedNetwork) -> Facts:
     """Return the pixel values of black and white, and the function that bounds them, if any."""
-    low, high = find_pixel_range(network)
-    within = remove_range_layer(network)
-    bounded = find_output_range(within) is not None
-    acts = [node.layer.name for node in within.nodes if isinstance(node.layer, Activation)]
+    black, white = find_pixel_range(network)
+    if isinstance(network, TracedNetwork):
+        function, mapped = network.output_function, network.pixel_range != (-1, 1)
+    else:
+        within = remove_range_layer(network)
+        acts = [node.layer.name for node in within.nodes if isinstance(node.layer, Activation)]
+        function = acts[-1] if acts and find_output_range(within) is not None else ""
+        mapped = _find_range_layer(network) is not None
     return {
-        "black": round(low, 6),
-        "white": round(high, 6),
-        "function": acts[-1] if bounded and acts else None,
-        "mapped": find_range_layer(network) is not None,
+        "black": round(black, 6),
+        "white": round(white, 6),
+        "function": function or None,
+        "mapped": mapped,
     }
 
 
@@ -169,14 +207,5 @@ def _describe_settings(layer: Layer) -> Facts:
         plain["kernel"] = layer.weights.shape[:2]
     if isinstance(layer, ConvTranspose):
         plain["same"] = layer.has_same_padding
-    listed: Facts = _to_lists(plain)
+    listed: Facts = json.loads(json.dumps(plain, default=float))  # NumPy's numbers, and tuples
     return listed
-
-
-def _to_lists(value: Any) -> Any:
-    """Return the value with tuples replaced by lists, as JSON has them."""
-    if isinstance(value, dict):
-        return {name: _to_lists(each) for name, each in value.items()}
-    if isinstance(value, tuple):
-        return [_to_lists(each) for each in value]
-    return float(value) if isinstance(value, np.floating) else value

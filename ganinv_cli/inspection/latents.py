@@ -17,7 +17,6 @@ Z_NAME = "z"  # of the array in .npz files
 FOUND_COLUMN, TRUE_COLUMN, LABEL_COLUMN = "z_found", "z_true", "label"  # columns of results
 IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
 RESULTS_SUFFIXES = (".h5", ".hdf5")
-MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
 
 
 class Latents(NamedTuple):
@@ -29,16 +28,7 @@ class Latents(NamedTuple):
 
 
 def draw_latents(generator: Generator, seed: int, count: int) -> Latents:
-    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn.
-
-    Raises UsageError if they are too many for the memory.
-    """
-    most = MAX_DRAWN_VALUES // generator.latent
-    if count > most:
-        raise UsageError(
-            f"{count:,} z of {generator.latent:,} components are too many to draw together; give "
-            f"--count {most:,} or less"
-        )
+    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn."""
     numbers = np.arange(count)
     labels = (numbers % generator.labels).astype(np.int32) if generator.labels else None
     return Latents(draw_true_z(generator, seed, numbers), labels)
@@ -76,32 +66,24 @@ def _fit_to_generator(latents: Latents, path: Path, generator: Generator) -> Lat
     if not finite.all():
         raise UsageError(f"{path}: z number {int(np.argmin(finite))} is not finite; leave it out")
     if not generator.labels:
-        labels = None
-    elif labels is None:
+        return Latents(z.astype(np.float32), None, description or f"{len(z):,} z")
+    if labels is None:
         labels = np.arange(len(z)) % generator.labels
-    elif labels.shape != (len(z),) or not _are_labels_valid(labels, generator.labels):
+    known = labels.dtype.kind in "iu" and np.isin(labels, np.arange(generator.labels)).all()
+    if labels.shape != (len(z),) or not known:
         raise UsageError(
             f"{path} has labels that are not {len(z)} whole numbers from 0 to "
             f"{generator.labels - 1}; give --label"
         )
-    whole = None if labels is None else labels.astype(np.int32)
-    return Latents(z.astype(np.float32), whole, description or f"{len(z):,} z")
-
-
-def _are_labels_valid(labels: np.ndarray, count: int) -> bool:
-    return labels.dtype.kind in "iu" and bool(labels.min() >= 0 and labels.max() < count)
+    return Latents(z.astype(np.float32), labels.astype(np.int32), description or f"{len(z):,} z")
 
 
 def _read_numpy(path: Path) -> Latents:
     try:
         arrays = read_arrays(path)
-    except OSError as error:
+    except (OSError, ArrayFileError) as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
-        ) from None
-    except ArrayFileError as error:
-        raise UsageError(
-            f"{path} is not a NumPy file of numbers ({error}); name an .npz, .npy or .h5"
+            f"{path} cannot be read ({error}); name an .npz, .npy or .h5 of numbers"
         ) from None
     z = arrays.get("", arrays.get(Z_NAME))
     if z is None:
@@ -117,29 +99,30 @@ def _read_results(path: Path, group: str) -> Latents:
     if not group and results.attributes["command"] in IMAGE_COMMANDS:
         return _select_best(results, path)
     columns = {
-        name: column
+        name: next(column for column in (FOUND_COLUMN, TRUE_COLUMN) if column in rows)
         for name, rows in results.groups.items()
-        for column in (FOUND_COLUMN, TRUE_COLUMN)
-        if column in rows
+        if FOUND_COLUMN in rows or TRUE_COLUMN in rows
     }
     chosen = group or next((name for name, column in columns.items() if column == FOUND_COLUMN), "")
     if chosen not in columns:
         names = ", ".join(name or "the root" for name in columns) or "none"
         raise UsageError(f"{path} has no group {chosen!r} with z; --group is one of {names}")
     z = results.groups[chosen][columns[chosen]]
-    group_description = f"{len(z):,} z of group {chosen or 'the root'}"
-    return Latents(z, _read_labels(results, chosen), group_description)
+    return Latents(
+        z, _read_labels(results, chosen), f"{len(z):,} z of group {chosen or 'the root'}"
+    )
 
 
 def _select_best(results: Results, path: Path) -> Latents:
     found = select_best(results, path)
     images = f"{found.image_count:,} {'image' if found.image_count == 1 else 'images'}"
     rules = " under each rule" if len(found.z) > found.image_count else ""
-    best_description = (
-        f"the best z of each of {images}{rules}, of {found.start_count:,} (--group NAME for all)"
-    )
     labels = _configured_labels(results, len(found.z)) if found.labels is None else found.labels
-    return Latents(found.z, labels, best_description)
+    return Latents(
+        found.z,
+        labels,
+        f"the best z of each of {images}{rules}, of {found.start_count:,} (--group NAME for all)",
+    )
 
 
 def _configured_labels(results: Results, count: int) -> np.ndarray | None:
@@ -150,13 +133,11 @@ def _configured_labels(results: Results, count: int) -> np.ndarray | None:
 
 def _read_labels(results: Results, group: str) -> np.ndarray | None:
     """Return the labels of a group; else the true labels of its trials; else the run's label."""
-    rows = results.groups[group]
-    root = results.groups.get("", {})
+    rows, root = results.groups[group], results.groups.get("", {})
     if LABEL_COLUMN in rows:
         return rows[LABEL_COLUMN]
     if LABEL_COLUMN not in root:
         return _configured_labels(results, len(rows["trial"]))
     by_trial = dict(zip(root["trial"].tolist(), root[LABEL_COLUMN].tolist(), strict=True))
-    if not all(trial in by_trial for trial in rows["trial"].tolist()):
-        return None
-    return np.array([by_trial[trial] for trial in rows["trial"].tolist()])
+    labels = [by_trial.get(trial) for trial in rows["trial"].tolist()]
+    return None if None in labels else np.array(labels)

@@ -37,63 +37,45 @@ def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) 
     function, inputs = make_function(load(path, conventions.trust).model)
 
     def run(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        arguments = _make_arguments(inputs, z, labels, checkpoint)
-        output = np.asarray(function(*arguments))[: len(z)]
-        return _map_to_range(_to_channels_last(output, checkpoint), checkpoint)
+        label = None if labels is None else _find_label_input(inputs)
+        arguments = [
+            _fit_to_input(_encode_labels(each, labels, checkpoint) if each is label else z, each)
+            for each in inputs
+        ]
+        output = np.asarray(function(*arguments), np.float64)[: len(z)]
+        low, high = find_pixel_range(checkpoint.network)
+        return (_to_channels_last(output, checkpoint) - low) * (2 / (high - low)) - 1
 
     return run
 
 
-def _make_arguments(
-    inputs: Sequence[FunctionInput],
-    z: np.ndarray,
-    labels: np.ndarray | None,
-    checkpoint: Checkpoint,
-) -> list[np.ndarray]:
-    label_number = _find_label_input(inputs) if labels is not None else None
-    arguments = []
-    for number, each in enumerate(inputs):
-        batch = (each.shape[0] if each.shape else None) or len(z)
-        if each.dtype.is_bool:
-            arguments.append(np.array(False))
-        elif number == label_number:
-            arguments.append(_fit_rows(_encode_labels(each, labels, checkpoint), each, batch))
-        else:
-            arguments.append(_fit_rows(z, each, batch))
-    return arguments
+def _find_label_input(inputs: Sequence[FunctionInput]) -> FunctionInput:
+    """Return the label: an input of integers, else one with such a name, else the shortest."""
+
+    def score(each: FunctionInput) -> tuple[bool, bool, int]:
+        return each.dtype.is_integer, bool(LABEL_PATTERN.search(each.name)), -_count_values(each)
+
+    return max(inputs, key=score)
 
 
-def _find_label_input(inputs: Sequence[FunctionInput]) -> int | None:
-    """Return the number of the label input.
-
-    It is the only input of integers, else the input with such a name, else the shortest.
-    """
-    for sign in (
-        lambda each: each.dtype.is_integer,
-        lambda each: bool(LABEL_PATTERN.search(each.name)),
-    ):
-        found = [number for number, each in enumerate(inputs) if sign(each)]
-        if len(found) == 1:
-            return found[0]
-    sizes = [math.prod(side or 1 for side in (each.shape or ())[1:]) for each in inputs]
-    return int(np.argmin(sizes)) if len(sizes) > 1 else None
+def _count_values(given: FunctionInput) -> int:
+    return math.prod(side or 1 for side in (given.shape or ())[1:])
 
 
 def _encode_labels(label: FunctionInput, labels: Any, checkpoint: Checkpoint) -> np.ndarray:
-    if label.dtype.is_integer or math.prod(side or 1 for side in (label.shape or ())[1:]) == 1:
+    if label.dtype.is_integer or _count_values(label) == 1:
         return np.asarray(labels)
     hot: np.ndarray = np.eye(checkpoint.network.labels, dtype=np.float32)[labels]
     return hot
 
 
-def _fit_rows(rows: np.ndarray, given: FunctionInput, batch: int) -> np.ndarray:
+def _fit_to_input(rows: np.ndarray, given: FunctionInput) -> np.ndarray:
     """Return rows in the batch size, shape and precision of an input; the last row is repeated."""
-    some = np.concatenate([rows, np.repeat(rows[-1:], max(batch - len(rows), 0), 0)])
-    sides = [side or -1 for side in (given.shape or (None, None))[1:]]
-    if sides.count(-1) > 1:
-        return some.astype(given.dtype.as_numpy_dtype)
+    batch, *sides = given.shape or (None, None)
+    some = np.concatenate([rows, np.repeat(rows[-1:], max((batch or 0) - len(rows), 0), 0)])
     try:
-        return some.astype(given.dtype.as_numpy_dtype).reshape(len(some), *sides)
+        shaped = some.reshape(len(some), *(side or -1 for side in sides))
+        return shaped.astype(given.dtype.as_numpy_dtype)
     except ValueError:
         raise UnreadableError(f"its input {given.name} has another size") from None
 
@@ -102,12 +84,7 @@ def _to_channels_last(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
     """Return the output as (n, height, width, channels). Raises UnreadableError."""
     shape = (len(output), *checkpoint.network.image_shape)
     if output.ndim == 4 and output.shape != shape and output.transpose(0, 2, 3, 1).shape == shape:
-        output = output.transpose(0, 2, 3, 1)
-    if output.size != np.prod(shape):
+        return output.transpose(0, 2, 3, 1)
+    if output.size != math.prod(shape):
         raise UnreadableError(f"the program makes {output.shape[1:]}, not {shape[1:]}")
     return output.reshape(shape)
-
-
-def _map_to_range(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
-    low, high = find_pixel_range(checkpoint.network)
-    return (np.asarray(output, np.float64) - low) * (2 / (high - low)) - 1

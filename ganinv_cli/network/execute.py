@@ -59,32 +59,6 @@ def _build_dense(layer: kinds.Dense, precision: tf.DType) -> ExecutableLayer:
     )
 
 
-def _build_reshape(layer: kinds.Reshape, precision: tf.DType) -> ExecutableLayer:
-    return _make_linear(lambda x: tf.reshape(x, [-1, *layer.shape]))
-
-
-def _build_transpose(layer: kinds.Transpose, precision: tf.DType) -> ExecutableLayer:
-    return _make_linear(lambda x: tf.transpose(x, [0, *(axis + 1 for axis in layer.order)]))
-
-
-def _build_conv_transpose(layer: kinds.ConvTranspose, precision: tf.DType) -> ExecutableLayer:
-    return _make_linear(
-        convolutions.build_conv_transpose(layer, precision), tf.cast(layer.bias, precision)
-    )
-
-
-def _build_conv(layer: kinds.Conv, precision: tf.DType) -> ExecutableLayer:
-    return _make_linear(convolutions.build_conv(layer, precision), tf.cast(layer.bias, precision))
-
-
-def _build_upsample(layer: kinds.Upsample, precision: tf.DType) -> ExecutableLayer:
-    return _make_linear(convolutions.build_upsample(layer))
-
-
-def _build_pad(layer: kinds.Pad, precision: tf.DType) -> ExecutableLayer:
-    return _make_linear(lambda x: convolutions.pad_or_crop(x, layer.sides, layer.mode))
-
-
 def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> ExecutableLayer:
     """Return a norm by the batch's own moments; norms with moving statistics are folded."""
     gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
@@ -99,6 +73,11 @@ def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Executable
 def _build_affine(layer: kinds.Affine, precision: tf.DType) -> ExecutableLayer:
     scale = tf.cast(layer.scale, precision)
     return _make_linear(lambda x: x * scale, tf.cast(layer.shift, precision))
+
+
+def _build_constant(layer: kinds.Constant, precision: tf.DType) -> ExecutableLayer:
+    value = tf.cast(layer.value, precision)[None]
+    return ExecutableLayer(lambda: value)
 
 
 def _build_group_norm(layer: kinds.GroupNorm, precision: tf.DType) -> ExecutableLayer:
@@ -123,11 +102,6 @@ def _build_activation(layer: kinds.Activation, precision: tf.DType) -> Executabl
 
 def _elu(x: tf.Tensor, slope: float) -> tf.Tensor:
     return tf.where(x > 0, x, slope * tf.math.expm1(tf.minimum(x, 0)))
-
-
-def _build_constant(layer: kinds.Constant, precision: tf.DType) -> ExecutableLayer:
-    value = tf.cast(layer.value, precision)[None]
-    return ExecutableLayer(lambda: value)
 
 
 def _build_concat(layer: kinds.Concat, precision: tf.DType) -> ExecutableLayer:
@@ -159,12 +133,20 @@ def _expand_axes(x: tf.Tensor, axes: int) -> tf.Tensor:
 
 _BUILDERS: dict[type[Layer], Callable[..., ExecutableLayer]] = {
     kinds.Dense: _build_dense,
-    kinds.Reshape: _build_reshape,
-    kinds.Transpose: _build_transpose,
-    kinds.ConvTranspose: _build_conv_transpose,
-    kinds.Conv: _build_conv,
-    kinds.Upsample: _build_upsample,
-    kinds.Pad: _build_pad,
+    kinds.Reshape: lambda layer, _: _make_linear(lambda x: tf.reshape(x, [-1, *layer.shape])),
+    kinds.Transpose: lambda layer, _: _make_linear(
+        lambda x: tf.transpose(x, [0, *(axis + 1 for axis in layer.order)])
+    ),
+    kinds.ConvTranspose: lambda layer, precision: _make_linear(
+        convolutions.build_conv_transpose(layer, precision), tf.cast(layer.bias, precision)
+    ),
+    kinds.Conv: lambda layer, precision: _make_linear(
+        convolutions.build_conv(layer, precision), tf.cast(layer.bias, precision)
+    ),
+    kinds.Upsample: lambda layer, _: _make_linear(convolutions.build_upsample(layer)),
+    kinds.Pad: lambda layer, _: _make_linear(
+        lambda x: convolutions.pad_or_crop(x, layer.sides, layer.mode)
+    ),
     kinds.BatchNorm: _build_batch_norm,
     kinds.Affine: _build_affine,
     kinds.GroupNorm: _build_group_norm,

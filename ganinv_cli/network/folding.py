@@ -1,5 +1,7 @@
 """Fold constants and batch norms: the same generator in fewer layers, as it is run."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +15,9 @@ from ganinv_cli.network.layers import (
     Conv,
     ConvTranspose,
     Dense,
-    Layer,
     Reshape,
 )
-from ganinv_cli.network.shapes import Shape, infer_shape
+from ganinv_cli.network.shapes import Shape
 
 LinearLayer = Dense | ConvTranspose | Conv
 
@@ -47,96 +48,61 @@ def fold_layers(network: Network) -> Network:
     else it becomes an Affine layer. A transposed convolution of a single pixel, as the first one of
     a PyTorch DCGAN, becomes a matrix. Reshapes without effect are removed.
     """
-    folding = _FoldingPass(network)
-    for number in range(len(network.nodes)):
-        folding.add_node(number)
-    return folding.network
-
-
-class _FoldingPass:
-    """The new network so far, and the new number of each old node."""
-
-    def __init__(self, old: Network) -> None:
-        self._old = old
-        self._nodes: list[Node] = []
-        self._shapes: dict[int, Shape] = {each: old.node_shape(each) for each in (Z, LABEL)}
-        self._new_numbers = {Z: Z, LABEL: LABEL}
-        self._folded_norms: set[int] = set()  # norms multiplied into the layer before them
-        used = [each for node in old.nodes for each in node.inputs]
-        self._shared = {number for number in used if used.count(number) > 1}
-
-    def add_node(self, number: int) -> None:
-        """Add an old node, folded if possible."""
-        layer, inputs, name = self._old.nodes[number]
-        new_inputs = [self._new_numbers[each] for each in inputs]
-        if isinstance(layer, BatchNorm):
-            self._new_numbers[number] = self._fold_norm(layer, number)
-        elif isinstance(layer, ConvTranspose) and self._old.node_shape(inputs[0])[:2] == (1, 1):
-            shape = self._old.node_shape(number)
-            flat = self._append_reshape((layer.weights.shape[3],), new_inputs[0], name)
-            dense = self._append(_to_dense(layer, shape), [flat], name)
-            self._new_numbers[number] = self._append_reshape(shape, dense, name)
-        elif isinstance(layer, Reshape):
-            self._new_numbers[number] = self._append_reshape(layer.shape, new_inputs[0], name)
+    whole = _replace_single_pixels(network)
+    nodes = list(whole.nodes)
+    readers = Counter(each for node in nodes for each in node.inputs)
+    for number, (norm, inputs, name) in enumerate(nodes):
+        if not isinstance(norm, BatchNorm):
+            continue
+        scale, shift = _scale_and_shift(norm)
+        place = _find_linear(nodes, readers, inputs[0])
+        linear = nodes[place].layer if place >= 0 and readers[place] == 1 else None
+        if isinstance(linear, LinearLayer) and len(linear.bias) % len(scale) == 0:
+            nodes[place] = nodes[place]._replace(layer=_scale_linear(linear, scale, shift))
+            nodes[number] = Node(Reshape(whole.shapes[number]), inputs, name)  # without effect
         else:
-            self._new_numbers[number] = self._append(layer, new_inputs, name)
+            affine = Affine(scale.astype(norm.gamma.dtype), shift.astype(norm.gamma.dtype))
+            nodes[number] = Node(affine, inputs, name)
+    return _drop_reshapes(replace(whole, nodes=tuple(nodes)))
 
-    @property
-    def network(self) -> Network:
-        """The new network, without nodes that its output does not depend on."""
-        last = self._new_numbers[len(self._old.nodes) - 1]
-        return Network(self._old.latent, tuple(self._nodes), self._old.labels).prune_to(last)
 
-    def _append(self, layer: Layer, inputs: list[int], name: str) -> int:
-        number = len(self._nodes)
-        self._nodes.append(Node(layer, tuple(inputs), name))
-        self._shapes[number] = infer_shape(layer, [self._shapes[each] for each in inputs])
-        return number
+def _replace_single_pixels(network: Network) -> Network:
+    """Return the network with each transposed convolution of a single pixel as a matrix."""
+    nodes: list[Node] = []
+    numbers = {Z: Z, LABEL: LABEL}  # in the new network
+    for number, (layer, old_inputs, name) in enumerate(network.nodes):
+        inputs = tuple(numbers[each] for each in old_inputs)
+        if isinstance(layer, ConvTranspose) and network.node_shape(old_inputs[0])[:2] == (1, 1):
+            shape = network.shapes[number]
+            nodes.append(Node(Reshape((layer.weights.shape[3],)), inputs, name))
+            nodes.append(Node(_to_dense(layer, shape), (len(nodes) - 1,), name))
+            layer, inputs = Reshape(shape), (len(nodes) - 1,)
+        nodes.append(Node(layer, inputs, name))
+        numbers[number] = len(nodes) - 1
+    return replace(network, nodes=tuple(nodes))
 
-    def _append_reshape(self, shape: Shape, new_number: int, name: str) -> int:
-        """Append a Reshape if the shape differs, in place of an earlier one; return its number."""
-        if new_number >= 0 and isinstance(self._nodes[new_number].layer, Reshape):
-            (new_number,) = self._nodes[new_number].inputs
-        return (
-            new_number
-            if self._shapes[new_number] == shape
-            else self._append(Reshape(shape), [new_number], name)
-        )
 
-    def _fold_norm(self, norm: BatchNorm, number: int) -> int:
-        """Fold a norm into the linear layer before it, or append an Affine; return its number."""
-        input_number, name = self._old.nodes[number].inputs[0], self._old.nodes[number].name
-        position = self._find_linear(input_number)
-        if position is not None:
-            linear = self._nodes[position].layer
-            if isinstance(linear, LinearLayer) and len(linear.bias) % len(norm.gamma) == 0:
-                self._nodes[position] = self._nodes[position]._replace(
-                    layer=_scale_linear(linear, norm)
-                )
-                self._folded_norms.add(number)
-                return self._new_numbers[input_number]
-        scale, shift = (each.astype(norm.gamma.dtype) for each in _scale_and_shift(norm))
-        return self._append(Affine(scale, shift), [self._new_numbers[input_number]], name)
+def _find_linear(nodes: Sequence[Node], readers: Mapping[int, int], number: int) -> int:
+    """Return the first node before a norm that is no Reshape, or that others read too."""
+    while number >= 0 and readers[number] == 1 and isinstance(nodes[number].layer, Reshape):
+        (number,) = nodes[number].inputs
+    return number
 
-    def _find_linear(self, number: int) -> int | None:
-        """Return the new number of the linear layer that only this norm reads, or None.
 
-        Reshapes, and norms that were folded into the layer, may be between them.
-        """
-        while number >= 0 and number not in self._shared:
-            if isinstance(self._old.nodes[number].layer, LinearLayer):
-                new_number = self._new_numbers[number]
-                if isinstance(
-                    self._nodes[new_number].layer, Reshape
-                ):  # the reshape after a matrix from `_to_dense`
-                    (new_number,) = self._nodes[new_number].inputs
-                return new_number
-            if not (
-                isinstance(self._old.nodes[number].layer, Reshape) or number in self._folded_norms
-            ):
-                return None
-            (number,) = self._old.nodes[number].inputs
-        return None
+def _drop_reshapes(network: Network) -> Network:
+    """Return the network without Reshapes that have no effect or precede another."""
+    nodes: list[Node] = []
+    same: dict[int, int] = {}  # the node that has the values of a Reshape without effect
+    for number, (layer, old_inputs, name) in enumerate(network.nodes):
+        inputs = tuple(same.get(each, each) for each in old_inputs)
+        if isinstance(layer, Reshape):
+            if inputs[0] >= 0 and isinstance(nodes[inputs[0]].layer, Reshape):
+                inputs = nodes[inputs[0]].inputs
+            if network.node_shape(inputs[0]) == layer.shape:
+                same[number] = inputs[0]
+        nodes.append(Node(layer, inputs, name))
+    last = len(nodes) - 1
+    return replace(network, nodes=tuple(nodes)).prune_to(same.get(last, last))
 
 
 def _to_dense(layer: ConvTranspose, shape: Shape) -> Dense:
@@ -149,15 +115,13 @@ def _to_dense(layer: ConvTranspose, shape: Shape) -> Dense:
     return Dense(np.ascontiguousarray(weights), np.tile(layer.bias, shape[0] * shape[1]))
 
 
-def _scale_linear(linear: LinearLayer, norm: BatchNorm) -> LinearLayer:
-    scale, shift = _scale_and_shift(norm)
+def _scale_linear(linear: LinearLayer, scale: np.ndarray, shift: np.ndarray) -> LinearLayer:
     copies = len(linear.bias) // len(scale)  # a matrix has one bias per pixel and channel
     scale, shift = np.tile(scale, copies), np.tile(shift, copies)
     weight_scale = scale[:, None] if isinstance(linear, ConvTranspose) else scale
     weights = (linear.weights * weight_scale).astype(linear.weights.dtype)
-    return replace(
-        linear, weights=weights, bias=(linear.bias * scale + shift).astype(weights.dtype)
-    )
+    bias = (linear.bias * scale + shift).astype(weights.dtype)
+    return replace(linear, weights=weights, bias=bias)
 
 
 def _scale_and_shift(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:

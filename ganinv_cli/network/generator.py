@@ -89,29 +89,25 @@ class Generator(ABC):
     ) -> np.ndarray:
         """Return images (n, height, width, channels) of z (n, latent), computed in batches."""
         images = np.empty((len(z), *self.image_shape), precision)
-        all_labels = np.zeros(len(z), np.int32) if labels is None else labels
         for first in range(0, len(z), batch_size):
-            part, rows = z[first : first + batch_size], slice(first, first + batch_size)
-            padded = np.zeros(
-                (batch_size, self.latent), precision
-            )  # one shape for the compiled code
-            padded[: len(part)] = part
-            batch_labels = np.zeros(batch_size, np.int32)
-            batch_labels[: len(part)] = all_labels[rows]
-            images[rows] = self._render_functions[precision](padded, batch_labels).numpy()[
-                : len(part)
-            ]
+            rows = slice(first, first + batch_size)
+            missing = batch_size - len(z[rows])  # zeros keep one shape for the compiled code
+            block = np.pad(z[rows].astype(precision), ((0, missing), (0, 0)))
+            block_labels = np.zeros(batch_size, np.int32)
+            if labels is not None:
+                block_labels[: batch_size - missing] = labels[rows]
+            pictures = self._render_functions[precision](block, block_labels)
+            images[rows] = pictures[: batch_size - missing].numpy()
         return images
 
     @cached_property
     def _render_functions(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:
-        def compile_render(precision: str) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
-            signature = [
-                tf.TensorSpec([None, self.latent], precision),
-                tf.TensorSpec([None], tf.int32),
-            ]
-            return tf.function(  # type: ignore[no-any-return]
-                lambda z, labels: self(z, labels=labels), signature, autograph=False
+        labels = tf.TensorSpec([None], tf.int32)
+        return {
+            precision: tf.function(
+                lambda z, labels: self(z, labels=labels),
+                [tf.TensorSpec([None, self.latent], precision), labels],
+                autograph=False,
             )
-
-        return {precision: compile_render(precision) for precision in ("float32", "float64")}
+            for precision in ("float32", "float64")
+        }

@@ -20,22 +20,14 @@ SHEET_SIDE = 8  # pictures per row and per column
 
 
 def write_newest(
-    folder: Path,
-    step: int,
-    generator: networks.Parameters,
-    averaged: networks.Parameters,
-    moving: networks.Parameters,
-    settings: TrainingSettings,
+    folder: Path, step: int, weights: networks.Parameters, settings: TrainingSettings
 ) -> Path:
-    """Write the generator after `step` steps and its sheet; remove the previous generator.
+    """Write the averaged generator after `step` steps and its sheet; remove the previous one.
 
-    Training does not run the averaged weights, so their batch statistics are measured here. Without
-    an average, the weights are written as they are, with the moving statistics of training. Raises
+    Training does not run the averaged weights, so their batch statistics are measured here. Raises
     GaninvError if the folder cannot be written.
     """
-    weights, statistics = generator, dict(moving)
-    if settings.average:
-        weights, statistics = averaged, _calibrate_statistics(averaged, settings)
+    statistics = _calibrate_statistics(weights, settings)
     arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
     sheet = _draw_sheet(weights, statistics, settings)
     prefix = folder / f"DCGAN.model-{step}"
@@ -72,14 +64,9 @@ def _draw_sheet(
     weights: networks.Parameters, statistics: Mapping[str, tf.Tensor], settings: TrainingSettings
 ) -> Image.Image:
     """Draw the images of the same latent vectors at every step, with the exported statistics."""
-    z = tf.random.stateless_uniform(
-        [SHEET_SIDE * SHEET_SIDE, settings.latent], [settings.seed, 0], -1, 1
-    )
+    side, size = SHEET_SIDE, settings.size
+    z = tf.random.stateless_uniform([side * side, settings.latent], [settings.seed, 0], -1, 1)
     pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
-    size, channels = settings.size, settings.channels
-    grid = (
-        to_pixels(pictures)
-        .reshape(SHEET_SIDE, SHEET_SIDE, size, size, channels)
-        .transpose(0, 2, 1, 3, 4)
-    )
-    return Image.fromarray(grid.reshape(SHEET_SIDE * size, SHEET_SIDE * size, channels).squeeze())
+    grid = to_pixels(pictures).reshape(side, side, size, size, settings.channels)
+    rows = grid.transpose(0, 2, 1, 3, 4).reshape(side * size, side * size, settings.channels)
+    return Image.fromarray(rows.squeeze())

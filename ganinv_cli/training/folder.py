@@ -48,17 +48,13 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
     """Turn an error in writing to `folder` into a GaninvError."""
     try:
         yield
-    except OSError as error:
-        raise _write_error(folder, error.strerror or str(error)) from error
-    except tf.errors.OpError as error:
-        raise _write_error(folder, MESSAGE_WRAPPING.sub("", error.message)) from error
-
-
-def _write_error(folder: Path, reason: str) -> GaninvError:
-    return GaninvError(
-        f"{folder} cannot be written ({reason}); free some space or allow writing and "
-        "run the same command again, or name another --out"
-    )
+    except (OSError, tf.errors.OpError) as error:
+        own = isinstance(error, OSError) and error.strerror
+        reason = own or MESSAGE_WRAPPING.sub("", getattr(error, "message", str(error)))
+        raise GaninvError(
+            f"{folder} cannot be written ({reason}); free some space or allow writing and "
+            "run the same command again, or name another --out"
+        ) from error
 
 
 def _make_description(settings: TrainingSettings, images: np.ndarray) -> dict[str, Any]:
@@ -76,25 +72,15 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
         with explain_write_errors(folder):
             replace_file(path, (json.dumps(description, indent=2) + "\n").encode())
         return
-    other = _read_description(path)
+    try:
+        other = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}); restore it, or name another --out"
+        ) from error
     differing = sorted(key for key in description if other.get(key) != description[key])
     if differing:
         raise ConfigError(
             f"{folder} holds a training run with another {', '.join(differing)}; "
             "name another --out, or delete the folder"
         )
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            f"{path} cannot be read ({reason}); restore it, or name another --out"
-        ) from error
-    if not isinstance(description, dict):
-        raise ConfigError(
-            f"{path} is not what ganinv wrote there; restore it, or name another --out"
-        )
-    return description

@@ -1,18 +1,25 @@
-"""Images for training: cropped to a square and resized."""
+"""Images for training: found in a folder or a zip archive, cropped to a square and resized."""
 
-from collections.abc import Collection
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.errors import ConfigError, ImageError
-from ganinv_cli.images import suppress_pillow_warnings
+from ganinv_cli.errors import ConfigError, ImageError, to_printable
+from ganinv_cli.images import files, suppress_pillow_warnings
 from ganinv_cli.images.decode import decode_image, to_display_colours
-from ganinv_cli.images.files import SUFFIXES
 from ganinv_cli.images.load import resize_image
-from ganinv_cli.training import image_source
+
+# what zipfile raises for archives that are damaged, encrypted or compressed otherwise
+ARCHIVE_ERRORS = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,14 @@ class SquareCrop:
         return left, top, left + side, top + side
 
 
+class _Entry(NamedTuple):
+    """An image that is not read yet."""
+
+    name: str  # for messages
+    file_name: str  # without its folder
+    read: Callable[[], bytes]  # thread-safe; raises ImageError
+
+
 def load_images(
     source: Path, size: int, channels: int, crop: SquareCrop, excluded: Collection[str] = ()
 ) -> np.ndarray:
@@ -46,22 +61,75 @@ def load_images(
     files whose names, without folders, are in `excluded`. Raises ImageError if there is no image,
     one cannot be read, or an excluded one does not exist.
     """
-    with image_source.open_source(source, excluded) as files:
-        if not files:
+    with ExitStack() as stack:
+        entries = _list_entries(source, stack)
+        missing = sorted(set(excluded) - {entry.file_name for entry in entries})
+        if missing:
             raise ImageError(
-                f"{source} holds no image; ganinv reads {', '.join(SUFFIXES)} "
+                f"{source} has no image {to_printable(missing[0])!r}, which was to be left out; "
+                "list file names without folders, one per line"
+            )
+        kept = [entry for entry in entries if entry.file_name not in excluded]
+        if not kept:
+            raise ImageError(
+                f"{source} holds no image; ganinv reads {', '.join(files.SUFFIXES)} "
                 "in a folder, its subfolders or a zip archive"
             )
-        pictures = np.empty((len(files), size, size, channels), np.uint8)
+        pictures = np.empty((len(kept), size, size, channels), np.uint8)
 
         def prepare(number: int) -> None:
-            file = files[number]
-            decoded = decode_image(file.name, file.read())
-            picture, _ = to_display_colours(file.name, decoded, channels)
+            entry = kept[number]
+            decoded = decode_image(entry.name, entry.read())
+            picture, _ = to_display_colours(entry.name, decoded, channels)
             box = crop.compute_box(*picture.size)
             pictures[number] = resize_image(picture, (size, size, channels), box)
 
         with suppress_pillow_warnings(), ThreadPoolExecutor() as pool:
-            for _ in pool.map(prepare, range(len(files))):
+            for _ in pool.map(prepare, range(len(kept))):
                 pass
     return pictures
+
+
+def _list_entries(source: Path, stack: ExitStack) -> list[_Entry]:
+    """Return the files with an image's suffix, sorted by name, without those that macOS adds."""
+    try:
+        if source.is_dir():
+            return [
+                _Entry(to_printable(path), path.name, partial(files.read_image_file, path))
+                for path in files.list_files_below(source)
+            ]
+        file = stack.enter_context(source.open("rb"))
+    except FileNotFoundError:
+        raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
+    except OSError as error:
+        raise files.make_read_error(error.filename or source, error) from error
+    try:
+        return _list_archive(source, stack.enter_context(zipfile.ZipFile(file)))
+    except ARCHIVE_ERRORS as error:
+        raise ImageError(f"{source} is neither a folder nor a zip archive of images") from error
+
+
+def _list_archive(source: Path, archive: zipfile.ZipFile) -> list[_Entry]:
+    lock = threading.Lock()  # ZipFile counts its open members without a lock
+
+    def make_entry(member: zipfile.ZipInfo) -> _Entry:
+        name = to_printable(f"{source}:{member.filename}")
+
+        def read() -> bytes:
+            files.check_size(name, member.file_size)
+            try:
+                with lock, archive.open(member) as file:
+                    return file.read(member.file_size)  # never more than the size that was checked
+            except ARCHIVE_ERRORS as error:
+                raise ImageError(
+                    f"{name} cannot be read ({error}); unpack the archive and name the folder"
+                ) from error
+
+        return _Entry(name, PurePosixPath(member.filename).name, read)
+
+    members = sorted(archive.infolist(), key=lambda member: member.filename)
+    return [
+        make_entry(member)
+        for member in members
+        if files.is_image_name(PurePosixPath(member.filename)) and not member.is_dir()
+    ]

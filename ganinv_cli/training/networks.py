@@ -1,7 +1,7 @@
 """The DCGAN's two networks in training mode.
 
 Radford, Metz & Chintala 2016 with the widths of Amos' TensorFlow code: 5x5 (transposed)
-convolutions of stride 2, batch norm with decay .9 and epsilon 1e-5, ReLU and tanh in the generator,
+convolutions of stride 2, batch norm with epsilon 1e-5, ReLU and tanh in the generator,
 leaky ReLU .2 in the discriminator. Parameters are dictionaries of float32 arrays under the names of
 checkpoint layout C; `precision` is the dtype of the convolutions.
 """
@@ -14,7 +14,6 @@ import tensorflow as tf
 from ganinv_cli.training.settings import TrainingSettings
 
 EPSILON = 1e-5
-DECAY = 0.9
 
 Parameters = Mapping[str, tf.Variable]
 
@@ -92,19 +91,15 @@ def generate(
             moments.update(zip(names, values, strict=True))
         return tf.nn.relu(x)
 
-    x = tf.matmul(
-        tf.cast(z, precision), tf.cast(parameters["generator/g_h0_lin/Matrix"], precision)
-    )
+    matrix = tf.cast(parameters["generator/g_h0_lin/Matrix"], precision)
+    x = tf.matmul(tf.cast(z, precision), matrix)
     x += tf.cast(parameters["generator/g_h0_lin/bias"], precision)
     x = normalize(tf.reshape(x, [-1, side, side, width]), "g_bn0")
     for number in range(1, depth + 1):
-        w, biases = (
-            parameters[f"generator/g_h{number}/w"],
-            parameters[f"generator/g_h{number}/biases"],
-        )
+        w = tf.cast(parameters[f"generator/g_h{number}/w"], precision)
         shape = [tf.shape(z)[0], side << number, side << number, w.shape[2]]
-        x = tf.nn.conv2d_transpose(x, tf.cast(w, precision), shape, 2, "SAME")
-        x = tf.nn.bias_add(x, tf.cast(biases, precision))
+        x = tf.nn.conv2d_transpose(x, w, shape, 2, "SAME")
+        x = tf.nn.bias_add(x, tf.cast(parameters[f"generator/g_h{number}/biases"], precision))
         if number < depth:
             x = normalize(x, f"g_bn{number}")
     return tf.tanh(tf.cast(x, tf.float32)), moments
@@ -123,10 +118,8 @@ def logits(parameters: Parameters, images: tf.Tensor, precision: tf.DType) -> tf
             x, _, _ = _batch_norm(x, parameters[f"{norm}/gamma"], parameters[f"{norm}/beta"])
         x = tf.nn.leaky_relu(x, 0.2)
     x = tf.cast(tf.reshape(x, [tf.shape(x)[0], -1]), tf.float32)
-    return tf.squeeze(
-        x @ parameters["discriminator/d_h_lin/Matrix"] + parameters["discriminator/d_h_lin/bias"],
-        -1,
-    )
+    matrix, bias = (parameters[f"discriminator/d_h_lin/{name}"] for name in ("Matrix", "bias"))
+    return tf.squeeze(x @ matrix + bias, -1)
 
 
 def _batch_norm(

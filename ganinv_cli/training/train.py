@@ -5,7 +5,6 @@ numbers as an uninterrupted one.
 """
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -38,7 +37,6 @@ class _TrainingState(NamedTuple):
     generator: dict[str, tf.Variable]
     discriminator: dict[str, tf.Variable]
     averaged: dict[str, tf.Variable]  # the generator's weights, averaged over the steps
-    moving: dict[str, tf.Variable]  # the generator's batch statistics, decay .9
     generator_adam: tf.keras.optimizers.Optimizer
     discriminator_adam: tf.keras.optimizers.Optimizer
     step: tf.Variable
@@ -68,14 +66,11 @@ def train(
 
         def save() -> Path:
             done = int(model.step)
-            saved = export.write_newest(
-                folder, done, model.generator, model.averaged, model.moving, settings
-            )
+            saved = export.write_newest(folder, done, model.averaged, settings)
             with explain_write_errors(folder):
                 if keep_every and done % keep_every == 0:
                     export.copy_checkpoint(saved, folder / "kept")
                 saver.save()  # last: a run killed before this repeats the steps since the last save
-                _remove_older_states(saver)
             return saved
 
         started = saved_at = time.monotonic()
@@ -85,25 +80,21 @@ def train(
             on_start(first)
         try:
             for step in range(first, settings.steps):
-                losses = take_step(
-                    tf.constant(_batch_indices(step, len(images), settings)), tf.constant(step)
-                )
+                indices = tf.constant(_batch_indices(step, len(images), settings))
+                of_generator, of_discriminator = map(float, take_step(indices, tf.constant(step)))
                 done, saved = step + 1, None
                 due = time.monotonic() - saved_at > save_seconds or done == settings.steps
                 if due or (keep_every and done % keep_every == 0):
                     saved, saved_at, saved_step = save(), time.monotonic(), done
-                timed = step - first  # the first step has compiled the others
+                timed = step - first
+                if not timed:  # the first step has compiled the others
+                    started = time.monotonic()
                 per_step = (time.monotonic() - started) / timed if timed else math.nan
+                rate = settings.batch_size / per_step if timed else 0.0
+                left = (settings.steps - done) * per_step
                 yield TrainingProgress(
-                    done,
-                    settings.steps,
-                    float(losses[0]),
-                    float(losses[1]),
-                    settings.batch_size / per_step if timed else 0.0,
-                    (settings.steps - done) * per_step,
-                    saved,
+                    done, settings.steps, of_generator, of_discriminator, rate, left, saved
                 )
-                started = started if timed else time.monotonic()
         except (KeyboardInterrupt, GeneratorExit):
             if int(model.step) > saved_step:
                 save()
@@ -115,45 +106,22 @@ def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointM
     state = tf.train.Checkpoint(**model._asdict())
     try:
         saver = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=1)
-        saver.restore_or_initialize()
+        restored = saver.restore_or_initialize()
+        if restored is None and (folder / "state" / "checkpoint").exists():  # TensorFlow only warns
+            raise ValueError("checkpoint cannot be read")
     except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: a truncated file
         raise ConfigError(
             f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
-            "delete the folder to train anew"
+            "restore it, or delete the folder to train anew"
         ) from error
-    state_file = folder / "state" / "checkpoint"
-    if saver.latest_checkpoint is None and state_file.exists():  # TensorFlow only warns
-        raise ConfigError(
-            f"{state_file} cannot be read; allow reading it, restore it, or delete the folder to "
-            "train anew"
-        )
-    with explain_write_errors(folder):
-        _remove_older_states(saver)
     return saver
 
 
-def _remove_older_states(saver: tf.train.CheckpointManager) -> None:
-    """Remove the states of a killed run that were not written to their end, or not removed."""
-    if saver.latest_checkpoint is None:
-        return
-    latest = Path(saver.latest_checkpoint)
-    for pattern in ("ckpt-*", "checkpoint.tmp*"):
-        for file in latest.parent.glob(pattern):
-            if not file.name.startswith(f"{latest.name}."):
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
-
-
 def _initialize_state(settings: TrainingSettings) -> _TrainingState:
-    generator = networks.initialize_parameters(
-        networks.generator_shapes(settings), 2 * settings.seed
-    )
-    discriminator = networks.initialize_parameters(
-        networks.discriminator_shapes(settings), 2 * settings.seed + 1
-    )
-    moving = {}
-    for number, width in enumerate(settings.widths):
-        moving[f"generator/g_bn{number}/moving_mean"] = tf.Variable(tf.zeros(width))
-        moving[f"generator/g_bn{number}/moving_variance"] = tf.Variable(tf.ones(width))
+    seed = 2 * settings.seed
+    generator = networks.initialize_parameters(networks.generator_shapes(settings), seed)
+    shapes = networks.discriminator_shapes(settings)
+    discriminator = networks.initialize_parameters(shapes, seed + 1)
     averaged = {name: tf.Variable(value) for name, value in generator.items()}
     adams = []
     for variables in (generator, discriminator):
@@ -161,7 +129,7 @@ def _initialize_state(settings: TrainingSettings) -> _TrainingState:
         adam.build(list(variables.values()))
         adams.append(adam)
     step = tf.Variable(0, dtype=tf.int64)
-    return _TrainingState(generator, discriminator, averaged, moving, adams[0], adams[1], step)
+    return _TrainingState(generator, discriminator, averaged, adams[0], adams[1], step)
 
 
 def _batch_indices(step: int, count: int, settings: TrainingSettings) -> np.ndarray:
@@ -185,10 +153,10 @@ def _compile_step(
         """Return a seed (2,); streams are ten apart, so that each augmentation has its own seed."""
         return tf.stack([settings.seed * 1000 + stream * 10, step])
 
-    def generate_fakes(step: tf.Tensor, stream: int) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def generate_fakes(step: tf.Tensor, stream: int) -> tf.Tensor:
         shape = [settings.batch_size, settings.latent]
         z = tf.random.stateless_uniform(shape, make_seed(step, stream), -1, 1)
-        return networks.generate(model.generator, z, precision)
+        return networks.generate(model.generator, z, precision)[0]
 
     def discriminate(batch: tf.Tensor, step: tf.Tensor, stream: int) -> tf.Tensor:
         batch = augment_images(batch, make_seed(step, stream), settings.augment)
@@ -197,28 +165,23 @@ def _compile_step(
     def gather_reals(indices: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         real = tf.cast(tf.gather(pictures, indices), tf.float32) / 127.5 - 1
         if settings.flip:
-            heads = (
-                tf.random.stateless_uniform([settings.batch_size, 1, 1, 1], make_seed(step, 1))
-                < 0.5
-            )
-            real = tf.where(heads, real, tf.reverse(real, [2]))
+            shape = [settings.batch_size, 1, 1, 1]
+            coin = tf.random.stateless_uniform(shape, make_seed(step, 1))
+            real = tf.where(coin < 0.5, real, tf.reverse(real, [2]))
         return real
 
     @tf.function
     def take_step(indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        fake, _ = generate_fakes(step, 2)
+        fake = generate_fakes(step, 2)
         with tf.GradientTape() as tape:
-            on_real, on_fake = (
-                discriminate(gather_reals(indices, step), step, 3),
-                discriminate(fake, step, 4),
-            )
+            on_real = discriminate(gather_reals(indices, step), step, 3)
+            on_fake = discriminate(fake, step, 4)
             discriminator_loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0)
         _apply_gradients(tape, discriminator_loss, model.discriminator, model.discriminator_adam)
         with tf.GradientTape() as tape:
-            fake, moments = generate_fakes(step, 5)
-            generator_loss = _cross_entropy(discriminate(fake, step, 6), 1.0)
+            generator_loss = _cross_entropy(discriminate(generate_fakes(step, 5), step, 6), 1.0)
         _apply_gradients(tape, generator_loss, model.generator, model.generator_adam)
-        _update_averages(model, moments, settings.average)
+        _update_average(model, settings.average)
         return generator_loss, discriminator_loss
 
     return take_step  # type: ignore[no-any-return]
@@ -239,16 +202,13 @@ def _apply_gradients(
     adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
 
-def _update_averages(model: _TrainingState, moments: dict[str, tf.Tensor], average: float) -> None:
-    """Move the averages after a step: batch statistics by .1, weights by 1 − average.
+def _update_average(model: _TrainingState, average: float) -> None:
+    """Move the average of the weights after a step, by 1 − average.
 
-    The weights' average follows faster at first, as if it had seen only the steps taken so far.
+    It follows faster at first, as if it had seen only the steps taken so far.
     """
     model.step.assign_add(1)
     steps_done = tf.cast(model.step, tf.float32)
     decay = tf.minimum(average, (1 + steps_done) / (10 + steps_done))
     for name, value in model.generator.items():
         model.averaged[name].assign(decay * model.averaged[name] + (1 - decay) * value)
-    for name, value in moments.items():
-        moving = model.moving[name]
-        moving.assign(networks.DECAY * moving + (1 - networks.DECAY) * value)

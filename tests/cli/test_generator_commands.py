@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch_files
-import torch_generators
 from called import run_ganinv
 from PIL import Image
+from torch_generators import make_dcgan
 
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.encoder.model import Encoder
@@ -75,8 +75,57 @@ def test_inspect_describes_a_checkpoint_as_json_and_as_text(folder):
     assert next(row for row in conditional_text.splitlines() if "Concat" in row).endswith("label")
 
 
+def test_inspect_says_first_what_is_confirmed_and_what_is_assumed(folder):
+    facts = inspect(folder, "faces16")
+    text = run_ganinv(folder, "inspect", "faces16", "-v").stdout
+    lines = [line for line in text.splitlines() if facts["path"] not in line]
+    assert max(map(len, lines)) <= 80
+    assert text.startswith("verdict        confirmed by its batch norms from z to generator/g_bn1;")
+    names = {row["name"] for row in facts["conventions"]}
+    layers = [row["layer"] for row in facts["conventions"] if row["name"] == "activation"]
+    assert layers == ["generator/g_h0_lin", "generator/g_h1"]
+    starts = [line[:15].strip() for line in lines]
+    assert all(starts.count(name) == 1 for name in names)
+    assert "relu in 2 layers, " in text and "Names of layers begin with generator/" in text
+
+
+def test_a_chain_without_norms_is_a_guess_and_labels_are_suggested(folder):
+    state = {name: each for name, each in make_dcgan().state.items() if each.ndim == 4}
+    state["main.0.weight"][-2:] *= 3  # as large as weights of a label
+    torch_files.save_archive(folder / "netG.pth", state)
+    result = run_ganinv(folder, "inspect", "netG.pth", "--check", code=1)
+    text = " ".join(result.stdout.split())
+    assert text.startswith("verdict a guess: it has no batch norms that could confirm what is")
+    assert "export it to ONNX" in text
+    assert "the last 2 of the 5 components of z have larger weights than all others" in text
+    assert "--labels 2 takes them apart" in text
+    assert "a guess, as it has no batch norms" in result.stderr
+    facts = inspect(folder, "netG.pth", "--labels", 2)
+    assert (facts["latent"], facts["labels"], facts["confirmed"], facts["notes"]) == (
+        3,
+        2,
+        None,
+        [],
+    )
+
+
+def test_a_chain_that_may_have_branches_is_a_guess_though_all_is_given(folder):
+    shapes = {"start": (128, 5), "block.conv1": (8, 8, 3, 3), "block.conv2": (8, 8, 3, 3)}
+    random = np.random.default_rng(0)
+    state = {
+        f"{name}.weight": random.normal(0, 0.3, shape).astype(np.float32)
+        for name, shape in (shapes | {"up": (8, 3, 4, 4)}).items()
+    }
+    torch_files.save_archive(folder / "residual.pth", state)
+    given = ("--strides", "1,1,2", "--padding", "1,1,1", "--activation", "relu", "--range", "tanh")
+    result = run_ganinv(folder, "inspect", "residual.pth", *given, "--check", code=1)
+    text = " ".join(result.stdout.split())
+    assert text.startswith("verdict a guess: it ") and "its layers follow one another" in text
+    assert "FAILED the statistics stored in the batch norms fit" in text
+
+
 def test_inspect_needs_no_tensorflow_if_the_norms_were_measured(tmp_path):
-    torch_files.save_archive(tmp_path / "g.pth", torch_generators.make_dcgan().state)
+    torch_files.save_archive(tmp_path / "g.pth", make_dcgan().state)
     run_ganinv(tmp_path, "inspect", "g.pth")
     code = (
         "import sys; from ganinv_cli.cli import main; "
@@ -113,7 +162,8 @@ def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
     assert passed == [True, None, True, True, None, True]
     result = run_ganinv(folder, "inspect", "dead", "--check", code=1)
     claim = "pictures are finite and depend on every component of z"
-    assert f"FAILED {claim}: no component changes them at 40 random z" in result.stdout
+    text = " ".join(result.stdout.split())
+    assert f"FAILED {claim}: no component changes them at 40 random z" in text
     assert "the check failed that the statistics" in result.stderr
     assert f"; and that {claim} (no component changes them" in result.stderr
     refused = run_ganinv(folder, "recover", "--checkpoint", "dead", "--trials", 1, code=2)
@@ -154,11 +204,10 @@ def test_an_encoder_is_written_beside_the_checkpoint_and_its_error_printed(folde
     error = encoder.about["quality"]["error"]
     assert f"squared error of a component of z {error:.4f} on fresh images" in first.stdout
     assert "guessing gives 0.3333" in first.stdout and "2,000/2,000 images" in first.stderr
-    again = run_ganinv(folder, *given, "--quiet")
-    assert (again.stdout, again.stderr) == (first.stdout, "")
     refused = run_ganinv(folder, *given, "--seed", 1, code=2)
-    assert "seed is 0 in the file, and 1 here" in refused.stderr
-    run_ganinv(folder, *given, "--seed", 1, "--overwrite")
+    assert "encoder.npz exists; name another file, or give --overwrite" in refused.stderr
+    again = run_ganinv(folder, *given, "--overwrite", "--quiet")
+    assert (again.stdout, again.stderr) == (first.stdout, "")
     run_ganinv(folder, "train-encoder", "--checkpoint", "small", "--out", "mine.npz")
     assert Encoder.load(folder / "mine.npz").about["run"]["images"] == 10 * (16 * 16 * 3 + 1)
 

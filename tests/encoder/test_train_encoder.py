@@ -9,10 +9,9 @@ import pytest
 import tensorflow as tf
 from builders import make_checkpoint
 
-from ganinv_cli.encoder import least_squares as fit
-from ganinv_cli.encoder.fit import fit_encoder
+from ganinv_cli.encoder import fit
 from ganinv_cli.encoder.model import Encoder, extract_features
-from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.errors import CheckpointError, ConfigError, UsageError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
@@ -29,7 +28,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
 def finished(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of five batches without interruption."""
     path = tmp_path_factory.mktemp("finished") / "encoder.npz"
-    seen = list(fit_encoder(generator, SMALL, path))
+    seen = list(fit.fit_encoder(generator, SMALL, path))
     assert [at.images for at in seen] == [700, 1400, 2100, 2800, 3000, 3000]
     assert [at.encoder is None for at in seen] == [True] * 5 + [False]
     return path
@@ -44,7 +43,6 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, fini
     assert error < 0.1 * quality["guessing"]
     assert quality["clipped"] <= quality["error"] == pytest.approx(error, rel=0.2)
     assert quality["error"] < quality["rounded"] < quality["guessing"]
-    assert quality["radius"] < 1 < quality["condition"]
     assert encoder.about["run"]["seed"] == 3
     assert encoder.about["versions"]["tensorflow"] == tf.__version__
 
@@ -57,7 +55,7 @@ def test_grey_and_larger_images_and_other_priors_can_be_fitted(
         dataclasses.replace(make_checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
     )
     settings = fit.EncoderSettings(images=500, batch_size=100)
-    encoder = list(fit_encoder(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
+    encoder = list(fit.fit_encoder(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
     assert encoder is not None
     assert encoder.image_shape == generator.image_shape
     assert encoder.about["quality"]["error"] < 0.5 * encoder.about["quality"]["guessing"]
@@ -79,22 +77,15 @@ def test_it_is_the_ridge_regression_of_z_on_the_values(generator: Generator) -> 
     np.testing.assert_allclose(fit.solve_ridge(sums, settings.ridge), expected, atol=1e-4)
 
 
-def test_a_finished_run_is_not_done_again(generator: Generator, finished: Path) -> None:
-    before = finished.stat().st_mtime_ns
-    (only,) = fit_encoder(generator, SMALL, finished)
-    assert only.encoder is not None
-    assert finished.stat().st_mtime_ns == before
-
-
-def test_another_fit_is_refused_unless_it_may_overwrite(
+def test_an_encoder_is_replaced_only_if_it_may_be(
     generator: Generator, finished: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "encoder.npz"
     shutil.copy(finished, path)
     other = dataclasses.replace(SMALL, seed=4)
-    with pytest.raises(ConfigError, match="holds another fit: seed is 3 in the file, and 4 here"):
-        next(fit_encoder(generator, other, path))
-    end = list(fit_encoder(generator, other, path, overwrite=True))[-1]
+    with pytest.raises(UsageError, match=r"encoder\.npz exists; .*--overwrite"):
+        next(fit.fit_encoder(generator, other, path))
+    end = list(fit.fit_encoder(generator, other, path, overwrite=True))[-1]
     assert end.encoder is not None
     assert end.encoder.about["run"]["seed"] == 4
 
@@ -104,14 +95,10 @@ def test_images_that_are_not_finite_are_refused(generator: Generator, tmp_path: 
         dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0))
     )
     with pytest.raises(CheckpointError, match="images that are not finite"):
-        next(fit_encoder(spoilt, SMALL, tmp_path / "encoder.npz"))
+        next(fit.fit_encoder(spoilt, SMALL, tmp_path / "encoder.npz"))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"ridge": 0.0}, {"ridge": float("nan")}],
-    ids=str,
-)
-def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="; use "):
-        dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+@pytest.mark.parametrize("ridge", [0.0, float("nan")])
+def test_a_ridge_that_cannot_be_is_refused(ridge: float) -> None:
+    with pytest.raises(ConfigError, match="; use a number above 0"):
+        dataclasses.replace(SMALL, ridge=ridge)

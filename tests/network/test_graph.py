@@ -1,5 +1,7 @@
 """A network knows its shapes, its cost and its hash, and which layer does not fit."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -39,28 +41,19 @@ def test_it_knows_what_each_layer_makes() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (_dense(31, 4), ("g_h1 (Dense)", "expects 31 inputs", "found 32")),
-        (Reshape((4, 4, 3)), ("g_h1 (Reshape)", "expects 48 values for 4 x 4 x 3", "found 32")),
-        (_transpose(2, 3), ("g_h1 (ConvTranspose)", "expects height x width x channels")),
-        (
-            Dense(np.ones((32, 4)), np.ones(5)),
-            ("g_h1 (Dense)", "expects a bias of 4 values", "found 5"),
-        ),
+        (_dense(31, 4), "g_h2 (Dense) expects 31 inputs, found 4 x 4 x 2"),
+        (Reshape((4, 4, 3)), "g_h2 (Reshape) expects 48 values for 4 x 4 x 3, found 4 x 4 x 2"),
+        (_transpose(3, 3), "g_h2 (ConvTranspose) expects 3 channels, found 4 x 4 x 2"),
+        (Dense(np.ones((2, 4)), np.ones(5)), "g_h2 (Dense) expects a bias of 4 values, found 5"),
+        (Conv(np.ones((5, 5, 2, 1)), np.ones(1)), "g_h2 (Conv) makes 0 x 0 x 1 of 4 x 4 x 2"),
+        (Pad(((4, 0), (0, 0)), "reflect"), "expects more than 4 pixels to mirror"),
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_a_layer_that_does_not_fit_is_named(wrong: Layer, words: tuple[str, ...]) -> None:
-    with pytest.raises(ShapeError) as caught:
-        _ = chain(6, (_dense(6, 32), wrong), ("g_h0", "g_h1")).shapes
-    for word in words:
-        assert word in str(caught.value)
-
-
-def test_a_layer_that_makes_nothing_is_named() -> None:
-    convolution = Conv(np.ones((5, 5, 2, 1)), np.ones(1))
-    layers = (_dense(6, 32), Reshape((4, 4, 2)), convolution)
-    with pytest.raises(ShapeError, match=r"layer 3 \(Conv\) makes 0 x 0 x 1 of 4 x 4 x 2"):
-        _ = chain(6, layers).shapes
+def test_a_layer_that_does_not_fit_is_named(wrong: Layer, words: str) -> None:
+    layers = (_dense(6, 32), Reshape((4, 4, 2)), wrong)
+    with pytest.raises(ShapeError, match=re.escape(words)):
+        _ = chain(6, layers, ("g_h0", "g_h1", "g_h2")).shapes
 
 
 @pytest.mark.parametrize("layer", [Add(), Concat()], ids=lambda each: type(each).__name__)
@@ -68,12 +61,6 @@ def test_what_cannot_be_combined_is_said(layer: Layer) -> None:
     nodes = (Node(_dense(6, 4), (Z,)), Node(Reshape((2, 2)), (0,)), Node(layer, (Z, 1), "merge"))
     with pytest.raises(ShapeError, match=r"merge .* 6 and 2 x 2"):
         _ = Network(6, nodes).shapes
-
-
-def test_mirroring_more_than_there_is_is_refused() -> None:
-    layers = (_dense(6, 32), Reshape((4, 4, 2)), Pad(((4, 0), (0, 0)), "reflect"))
-    with pytest.raises(ShapeError, match="expects more than 4 pixels to mirror"):
-        _ = chain(6, layers).shapes
 
 
 def test_the_hash_is_of_all_that_decides_a_picture() -> None:

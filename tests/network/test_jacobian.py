@@ -48,14 +48,6 @@ def test_pixels_that_do_not_count_are_left_out(generator, z, jacobian):
     np.testing.assert_allclose(found, np.linalg.svd(left, compute_uv=False), rtol=1e-9)
 
 
-def test_float32_z_is_taken_as_it_is(generator, z):
-    rounded = z.astype(np.float32)
-    assert (
-        compute_singular_values(generator, rounded)
-        == compute_singular_values(generator, rounded.astype(float))
-    ).all()
-
-
 @pytest.mark.parametrize(
     ("precision", "tolerance"), [("float64", 1e-12), ("float32", 1e-5), ("bfloat16", 0.1)]
 )

@@ -14,7 +14,6 @@ import tensorflow as tf
 from ganinv_cli.errors import ConfigError, GaninvError, ResultsError
 from ganinv_cli.formats import read
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.training import export
 from ganinv_cli.training.settings import TrainingSettings
 from ganinv_cli.training.train import train
 
@@ -68,16 +67,6 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
     assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
 
 
-@pytest.mark.slow
-def test_more_steps_extend_a_finished_run(images: np.ndarray, tmp_path: Path) -> None:
-    list(train(images, SMALL, tmp_path / "extended"))
-    assert list(train(images, SMALL, tmp_path / "extended")) == []
-    longer = dataclasses.replace(SMALL, steps=3)
-    assert [progress.step for progress in train(images, longer, tmp_path / "extended")] == [3]
-    list(train(images, longer, tmp_path / "whole"))
-    assert read(tmp_path / "extended").sha256 == read(tmp_path / "whole").sha256
-
-
 def test_without_an_average_the_last_weights_are_written(
     images: np.ndarray, tmp_path: Path
 ) -> None:
@@ -94,19 +83,16 @@ def test_kept_checkpoints_stay_and_can_be_read(images: np.ndarray, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 4}, {"latent": 6}, {"augment": ()}, {"learning_rate": 1e-3}], ids=str
+    "change", [{"seed": 4}, {"augment": ()}, {"learning_rate": 1e-3}, {"images_sha256": 0}], ids=str
 )
 def test_another_run_in_the_same_folder_is_refused(
     images: np.ndarray, finished: Path, change: dict[str, object]
 ) -> None:
-    other = dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=f"another {next(iter(change))};"):
-        next(train(images, other, finished))
-
-
-def test_other_images_in_the_same_folder_are_refused(images: np.ndarray, finished: Path) -> None:
-    with pytest.raises(ConfigError, match="another images_sha256;"):
-        next(train(images[::-1], SMALL, finished))
+    name = next(iter(change))
+    others = images[::-1] if name == "images_sha256" else images
+    settings = SMALL if name == "images_sha256" else dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=f"another {name};"):
+        next(train(others, settings, finished))
 
 
 @pytest.mark.parametrize("interrupted", [False, True], ids=["closed", "interrupted"])
@@ -126,24 +112,6 @@ def test_what_was_trained_since_the_last_save_is_not_lost(
     assert Path(read(tmp_path / "stopped").path).name == "DCGAN.model-3"
     assert [progress.step for progress in train(images, settings, tmp_path / "stopped")] == [4]
     assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
-
-
-@pytest.mark.slow
-def test_a_checkpoint_to_keep_is_kept_though_the_run_is_killed_meanwhile(
-    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        """Stands for the end of the process."""
-
-    def killed(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(export, "copy_checkpoint", killed)
-        with pytest.raises(Killed):
-            list(train(images, SMALL, tmp_path, keep_every=1))
-    assert [progress.step for progress in train(images, SMALL, tmp_path, keep_every=1)] == [1, 2]
-    assert read(tmp_path / "kept" / "DCGAN.model-1").layout == "C"
 
 
 def test_two_processes_do_not_train_in_one_folder(images: np.ndarray, tmp_path: Path) -> None:
@@ -204,7 +172,7 @@ def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("content", ["", '{"size": 16,', "[]", "\0"])
+@pytest.mark.parametrize("content", ["", "7", "\0"])
 def test_a_damaged_description_is_explained(
     images: np.ndarray, tmp_path: Path, content: str
 ) -> None:
@@ -214,53 +182,18 @@ def test_a_damaged_description_is_explained(
     assert (tmp_path / "training.json").read_text() == content
 
 
-@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
-@pytest.mark.parametrize("left", [0, 50])
-def test_a_damaged_state_is_explained(
-    images: np.ndarray, finished: Path, tmp_path: Path, suffix: str, left: int
+@pytest.mark.parametrize("name", ["ckpt-1.index", "ckpt-1.data-00000-of-00001", "checkpoint"])
+@pytest.mark.parametrize("left", [0, 20])
+def test_a_run_whose_state_is_damaged_does_not_begin_anew(
+    images: np.ndarray, finished: Path, tmp_path: Path, name: str, left: int
 ) -> None:
     shutil.copytree(finished, tmp_path / "run")
-    (part,) = (tmp_path / "run" / "state").glob(f"*.{suffix}")
+    part = tmp_path / "run" / "state" / name
     part.write_bytes(part.read_bytes()[:left])
-    with pytest.raises(ConfigError, match="is damaged"):
+    with pytest.raises(ConfigError, match="state is damaged"):
         next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
-
-
-@pytest.mark.parametrize("content", ["", "model_checkpoint_path: ckpt"])
-def test_a_run_whose_state_file_is_damaged_does_not_begin_anew(
-    images: np.ndarray, finished: Path, tmp_path: Path, content: str
-) -> None:
-    shutil.copytree(finished, tmp_path / "run")
-    (tmp_path / "run" / "state" / "checkpoint").write_text(content)
-    with pytest.raises(ConfigError, match=r"state/checkpoint cannot be read|state is damaged"):
-        next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"size": 48}, {"size": 8}, {"average": 1.0}, {"average": float("nan")}],
-    ids=str,
-)
-def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="; use "):
-        dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
 
 
 def test_the_largest_seed_trains(images: np.ndarray, tmp_path: Path) -> None:
     list(train(images, dataclasses.replace(SMALL, seed=2_000_000, steps=1), tmp_path))
     assert read(tmp_path).layout == "C"
-
-
-def test_states_that_a_killed_run_has_left_are_removed(images: np.ndarray, tmp_path: Path) -> None:
-    run = train(images, SMALL, tmp_path)
-    next(run)
-    run.close()
-    state = tmp_path / "state"
-    shutil.copy(state / "ckpt-1.index", state / "ckpt-0.index")  # superseded, but not removed
-    (state / "ckpt-2_temp").mkdir()
-    (state / "ckpt-2_temp" / "part-00000-of-00001.index").write_bytes(b"half")
-    (state / "checkpoint.tmp0123456789abcdef").write_bytes(b"half")
-    assert [progress.step for progress in train(images, SMALL, tmp_path)] == [2]
-    expected = {"checkpoint", "ckpt-2.index", "ckpt-2.data-00000-of-00001"}
-    assert {file.name for file in state.iterdir()} == expected
-    assert {file.name for file in (tmp_path / "samples").iterdir()} == {"000001.png", "000002.png"}

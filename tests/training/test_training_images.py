@@ -173,32 +173,21 @@ def test_a_file_too_big_for_an_image_is_not_read(
         load_images(source, 16, 3, SquareCrop())
 
 
-@pytest.mark.slow
-def test_any_damage_to_an_archive_is_explained(tmp_path: Path) -> None:
+def test_a_damaged_or_encrypted_archive_is_explained(tmp_path: Path) -> None:
     path = _zip(tmp_path / "faces.zip", {"a.png": _encoded(1), "b.png": _encoded(2)})
     whole = path.read_bytes()
-    refused = 0
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        try:
+    central = whole.index(b"PK\1\2")
+    damages = {
+        r"faces\.zip is neither a folder nor a zip archive": whole[:-30],
+        r"a\.png cannot be read \(": whole[:50] + b"??" + whole[52:],
+        r"a\.png .*encrypted.*; unpack the archive": (
+            whole[:6] + b"\1" + whole[7 : central + 8] + b"\1" + whole[central + 9 :]
+        ),
+    }
+    for words, content in damages.items():
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match=words):
             load_images(path, 16, 3, SquareCrop())
-        except ImageError:
-            refused += 1
-    assert refused > len(whole) / 2
-    for end in range(len(whole)):
-        path.write_bytes(whole[:end])
-        with pytest.raises(ImageError):
-            load_images(path, 16, 3, SquareCrop())
-
-
-def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
-    path = _zip(tmp_path / "faces.zip", {"a.png": _encoded()})
-    data = bytearray(path.read_bytes())
-    data[6] |= 1
-    data[data.index(b"PK\1\2") + 8] |= 1
-    path.write_bytes(data)
-    with pytest.raises(ImageError, match=r"a\.png is encrypted; unpack the archive"):
-        load_images(path, 16, 3, SquareCrop())
 
 
 def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:

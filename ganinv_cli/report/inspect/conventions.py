@@ -1,75 +1,87 @@
-"""The table of conventions: how each is known, and how well the statistics fit it."""
+"""The conventions of a generator in text: what is right, what is a guess, and what to do."""
 
-import io
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
-from ganinv_cli.report.inspect.text_table import WIDTH
-
-COLUMNS = ("convention", "value", "source", "differs", "next best", "layers")
 
 Facts = Mapping[str, Any]
 
-
-def format_conventions(rows: Sequence[Facts], confirmed: Container[str] = ()) -> str:
-    """Return the table, with a row for each value of a convention; layers share rows.
-
-    `confirmed` are the layers whose conventions the statistics of batch norms confirm.
-
-    "differs" is the largest discrepancy of them, "next best" the value that comes closest. What
-    all names of layers begin with is left out, and said below the table.
-    """
-    start = _find_common_start([row["layer"] for row in rows if row["layer"]])
-    groups: dict[tuple[str, str, str], list[Facts]] = {}
-    for row in rows:
-        key = row["name"], row["value"], _format_source(row, confirmed)
-        groups.setdefault(key, []).append(row)
-    names = list(dict.fromkeys(name for name, _, _ in groups))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in COLUMNS:
-        table.add_column(column, no_wrap=column != "layers", overflow="fold")
-    for name, value, source in sorted(groups, key=lambda key: names.index(key[0])):
-        group = groups[name, value, source]
-        layers = " ".join(row["layer"].removeprefix(start) for row in group)
-        table.add_row(name, value, source, _format_largest(group), _format_closest(group), layers)
-    file = io.StringIO()
-    # Text from a file is not markup.
-    Console(file=file, width=WIDTH, markup=False, highlight=False, emoji=False).print(table)
-    if start:
-        file.write(f"\nNames of layers begin with {start}\n")
-    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
+WORDS = {"file": "from the file"}  # for sources that need more than their name
+FITS = "assumed, fits"  # a value that the statistics allow, but not it alone
+LOOK = "ganinv sample CHECKPOINT --out sheet.png shows its pictures"
 
 
-def _format_source(row: Facts, confirmed: Container[str]) -> str:
-    """Return how a value is known; epsilon changes the statistics too little to be confirmed."""
-    if row["source"] == "assumed" and row["layer"] in confirmed and row["name"] != "epsilon":
-        return "assumed, confirmed"
-    return str(row["source"])
+def describe_verdict(facts: Facts) -> str:
+    """Return whether this is the generator that was trained, and what nothing tests."""
+    named = list_tested_layers(facts)
+    if facts["doubt"]:
+        kind = "a guess" if facts["confirmed"] is None else "not confirmed"
+        verdict = f"{kind}: {facts['doubt']}"
+    elif facts["confirmed"]:
+        verdict = f"confirmed by its batch norms{f' from z to {named[-1]}' if named else ''}"
+    else:
+        verdict = "as its file describes it; it has no batch norms that could confirm it"
+    assumed = [] if facts["doubt"] else _list_assumed(facts)
+    for clause in [*([f"{', '.join(assumed)}"] if assumed else []), *_list_without_option(facts)]:
+        verdict += f"; assumed, and not tested: {clause}"
+    return verdict
 
 
-def _find_common_start(names: Sequence[str]) -> str:
-    """Return what all names begin with, up to a dot or a slash."""
-    first, last = min(names, default=""), max(names, default="")
-    equal = next(
-        (n for n, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), 0
-    )
-    return re.sub(r"[^./]*$", "", first[:equal])
+def describe_next_step(facts: Facts) -> str:
+    """Return what a user can do about the verdict."""
+    options = " ".join(f"--{name}" for name in _list_assumed(facts))
+    change = f"; to change what is assumed, give {options}" if options else ""
+    if facts["doubt"]:
+        change += "; if it has branches, export it to ONNX (ganinv inspect --help)"
+    return f"{LOOK}{change}"
 
 
-def _format_largest(group: Iterable[Facts]) -> str:
-    known = [row["discrepancy"] for row in group if row["discrepancy"] is not None]
-    return f"{max(known):.3f}" if known else ""
+def describe_conventions(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield each convention of layers with its values, e.g. `2 in 3 layers, inferred`."""
+    tested = list_tested_layers(facts)
+    values: dict[str, dict[str, list[str]]] = {}  # by name and source
+    for row in facts["conventions"]:
+        if row["layer"]:
+            by_source = values.setdefault(row["name"], {})
+            by_source.setdefault(name_source(row, tested), []).append(row["value"])
+    for name, by_source in values.items():
+        unit = f" layer{'s' * (len(next(iter(by_source.values()))) > 1)}"
+        said = []
+        for source, each in by_source.items():
+            said.append(f"{','.join(dict.fromkeys(each))} in {len(each)}{unit}, {source}")
+            unit = ""  # said once
+        yield name, "; ".join(said)
 
 
-def _format_closest(group: Iterable[Facts]) -> str:
-    rivals = [row["runner_up"] for row in group if row["runner_up"]]
-    known = [each for each in rivals if each["discrepancy"] is not None]
-    if not known:
-        return ""
-    closest = min(known, key=lambda each: each["discrepancy"])
-    return f"{closest['value']} {closest['discrepancy']:.3f}"
+def describe_source(facts: Facts, name: str) -> str:
+    """Return how the prior or the range is known, e.g. `, assumed`."""
+    rows = [row for row in facts["conventions"] if row["name"] == name and not row["layer"]]
+    return f", {name_source(rows[-1], [])}" if rows else ""
+
+
+def name_source(row: Facts, tested: list[str]) -> str:
+    """Return how a value is known; epsilon changes the statistics too little to be tested."""
+    if row["source"] == "assumed" and row["layer"] in tested and row["name"] != "epsilon":
+        return FITS
+    source = str(row["source"])
+    return WORDS.get(source, source)
+
+
+def list_tested_layers(facts: Facts) -> list[str]:
+    """Return the layers that the batch norms confirm: those before the last norm."""
+    if not facts["confirmed"]:
+        return []
+    kinds = [layer["kind"] for layer in facts["layers"]]
+    last = len(kinds) - kinds[::-1].index("BatchNorm") if "BatchNorm" in kinds else 0
+    return [layer["name"] for layer in facts["layers"][:last] if layer["name"]]
+
+
+def _list_assumed(facts: Facts) -> list[str]:
+    """Return the names of conventions with a value that is assumed and untested."""
+    tested = list_tested_layers(facts)
+    untested = [row for row in facts["conventions"] if row["layer"] not in tested]
+    return list(dict.fromkeys(row["name"] for row in untested if row["source"] == "assumed"))
+
+
+def _list_without_option(facts: Facts) -> list[str]:
+    """Return what is assumed and has no option, e.g. that layers follow one another."""
+    return [clause for clause in facts["assumed"] if "(--" not in clause]

@@ -4,9 +4,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
-from ganinv_cli.report.inspect.conventions import format_conventions
+from ganinv_cli.report.inspect.conventions import (
+    describe_conventions,
+    describe_next_step,
+    describe_source,
+    describe_verdict,
+)
 from ganinv_cli.report.inspect.descent import format_descent
-from ganinv_cli.report.inspect.text_table import make_table, render_table, wrap_text
+from ganinv_cli.report.inspect.text_table import (
+    find_common_start,
+    make_table,
+    render_table,
+    shorten,
+    wrap_text,
+)
 from ganinv_cli.report.output.render import replace_control_characters
 
 MAX_NAMES = 6  # of ignored variables
@@ -22,8 +33,6 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
     ]
     table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
     parts = ["\n".join(lines), table]
-    if any(row["layer"] for row in facts["conventions"]):
-        parts.insert(1, format_conventions(facts["conventions"], list_confirmed_layers(facts)))
     if facts["norms"]:
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
@@ -31,21 +40,29 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
         if facts["spectrum"]["descent"]:
             parts.append(format_descent(facts["spectrum"]["descent"]))
     if "checks" in facts:
-        parts.append("\n".join(map(describe_check, facts["checks"])))
+        parts.append("\n".join(wrap_text(describe_check(each), 7) for each in facts["checks"]))
     return replace_control_characters("\n\n".join(parts)) + "\n"
 
 
 def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]]:
     image, prior, norms = facts["image"], facts["prior"], facts["batch_norm"]["layers"]
     colour = "grey" if image["channels"] == 1 else "colour"
+    yield "verdict", describe_verdict(facts)
+    yield "next step", describe_next_step(facts)
+    for clause in facts["notes"]:
+        yield "note", clause
+    for file in facts["told"]:
+        yield "told", f"by {file}"
     yield "file", facts["path"]
     yield "format", f"{facts['format']}, layout {facts['layout']}"
     yield "latent vector", f"{facts['latent']:,} components"
-    yield "prior", f"{prior['name']}, from {prior['low']:.4g} to {prior['high']:.4g}"
+    ends = f"from {prior['low']:.4g} to {prior['high']:.4g}"
+    yield "prior", f"{prior['name']}, {ends}{describe_source(facts, 'prior')}"
     if facts["labels"]:
         yield "labels", f"{facts['labels']:,}, from 0"
     yield "pictures", f"{image['height']} x {image['width']} pixels, {colour}"
-    yield "range", _describe_range(facts["range"])
+    yield "range", _describe_range(facts["range"]) + describe_source(facts, "range")
+    yield from describe_conventions(facts)
     if facts["layers"]:
         yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
     else:
@@ -55,40 +72,13 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     yield "multiply-adds", f"{facts['multiply_adds']:,} for a picture"
     what = "layers" if facts["layers"] else "operations"
     yield "hash", f"sha256 of {what} and weights, {facts['sha256']}"
-    for file in facts["told"]:
-        yield "told", f"by {file}"
-    for clause in facts["assumed"]:
-        yield "assumed", clause
-    for clause in facts["notes"]:
-        yield "note", clause
-    if facts["confirmed"] is not None:
-        yield "confirmed", _describe_confirmation(facts)
-    if facts["doubt"]:
-        yield "doubt", facts["doubt"]
     if facts["ignored"]:
         yield "ignored", _join_ignored(facts["ignored"], verbose)
 
 
-def list_confirmed_layers(facts: Facts) -> list[str]:
-    """Return the layers whose conventions the batch norms confirm: those before the last norm."""
-    if not facts["confirmed"]:
-        return []
-    kinds = [layer["kind"] for layer in facts["layers"]]
-    last = len(kinds) - kinds[::-1].index("BatchNorm") if "BatchNorm" in kinds else 0
-    return [layer["name"] for layer in facts["layers"][:last] if layer["name"]]
-
-
-def _describe_confirmation(facts: Facts) -> str:
-    if not facts["confirmed"]:
-        return "no"
-    named = list_confirmed_layers(facts)
-    extent = f" from z to {named[-1]}; what comes after is not tested" if named else ""
-    return f"by its batch norms{extent}"
-
-
 def _describe_range(facts: Facts) -> str:
     ends = f"from {facts['black']:g} to {facts['white']:g}"
-    said = f"{facts['function']}, {ends}" if facts["function"] else f"taken as {ends}"
+    said = f"{facts['function']}, {ends}" if facts["function"] else ends
     return said + (", mapped to -1 to 1" if facts["mapped"] else "")
 
 
@@ -102,19 +92,20 @@ def _join_ignored(names: list[str], verbose: bool) -> str:
 def _make_layer_table(layers: list[Facts]) -> str:
     """Return the table of layers; inputs are left out for a plain chain of layers."""
     chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
+    start = find_common_start([layer["name"] for layer in layers if layer["name"]])
     columns = ("#", *["layer"] * named, "kind", "makes", "weights", *["takes"] * (not chained))
-    table = make_table(columns, numbers=("#", "makes", "weights"))
+    table = make_table(columns, numbers=("#", "makes", "weights"), wrapped=("kind", "takes"))
     for layer in layers:
         takes = " ".join(map(str, layer["inputs"])) or "nothing"
         table.add_row(
             str(layer["number"]),
-            *[" ".join(layer["name"].split())] * named,
+            *[shorten(layer["name"].removeprefix(start))] * named,
             describe_layer(layer),
             " x ".join(map(str, layer["shape"])) or "1",
             f"{layer['parameters']:,}" if layer["parameters"] else "",
             *["" if _is_chained(layer) else takes] * (not chained),
         )
-    return render_table(table)
+    return render_table(table) + (f"\n\nNames of layers begin with {start}" if start else "")
 
 
 def _make_norm_table(norms: list[Facts]) -> str:
@@ -123,7 +114,7 @@ def _make_norm_table(norms: list[Facts]) -> str:
     table = make_table(("norm", *numbers, "statistics"), numbers)
     for norm in norms:
         table.add_row(
-            " ".join(norm["name"].split()),
+            shorten(norm["name"], 40),
             *("-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers),
             "fit" if norm["fits"] else "do not fit",
         )
@@ -221,11 +212,13 @@ def _format_span(least: int, most: int) -> str:
 
 def describe_check(facts: Facts) -> str:
     """Return one line on a check."""
-    number = facts["found"]
+    number, claim = facts["found"], facts["claim"]
     difference = "not finite" if number is None else f"largest difference {number:.2g}"
     if facts["passed"] is None:
-        said = f"not checked: {facts['why']}" if number is None else difference
-        return f"{'?' if number is None else '-'} {facts['claim']}: {said}"
-    limit = f"at most {facts['limit']:.2g} is allowed"
-    said = facts["why"] or f"{difference}, {limit}"
-    return f"{'ok' if facts['passed'] else 'FAILED'} {facts['claim']}: {said}"
+        return (
+            f"? {claim}: not checked: {facts['why']}"
+            if number is None
+            else f"- {claim}: {difference}"
+        )
+    said = facts["why"] or f"{difference}, at most {facts['limit']:.2g} is allowed"
+    return f"{'ok' if facts['passed'] else 'FAILED'} {claim}: {said}"
