@@ -21,7 +21,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ganinv_cli.formats.interface import DISCRIMINATOR, UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.reading import format_names, natural_key
+from ganinv_cli.formats.names import format_names, natural_key
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.formats.weights.build import build, build_network
 from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer, format_value

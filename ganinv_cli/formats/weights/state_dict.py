@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.reading import natural_key
+from ganinv_cli.formats.names import natural_key
 from ganinv_cli.formats.weights.build import build
 from ganinv_cli.formats.weights.candidates import (
     Candidate,
