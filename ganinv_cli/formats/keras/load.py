@@ -35,7 +35,7 @@ class _Parts(NamedTuple):
     """The parts of a file."""
 
     config: str  # JSON
-    metadata: str  # Keras's version, or JSON that holds it; "" if the file does not state it
+    about: str  # Keras's version, or JSON that holds it; "" if the file does not state it
     weights: Path  # a copy in HDF5, with a name that tells Keras its layout
     file_type: str  # such as .keras
     ignored: tuple[str, ...]
@@ -47,8 +47,7 @@ def load(path: Path, trust: bool) -> LoadedModel:
     Nothing in the file is executed unless it is trusted and needs it. Raises UnreadableError.
     """
     with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
-        copy = _copy_archive if zipfile.is_zipfile(path) else _copy_hdf5
-        parts = copy(path, Path(folder))
+        parts = _read_parts(path, Path(folder))
         config = json.loads(parts.config)
         version = _find_version(parts)
         if version < 2:
@@ -99,61 +98,64 @@ def _load_trusted(path: Path, config: Any, parts: _Parts) -> Any:
         return model
 
 
-def _copy_archive(path: Path, folder: Path) -> _Parts:
+def _read_parts(path: Path, folder: Path) -> _Parts:
+    config, about, copy = "", "", folder / WEIGHTS_MEMBER
+    if zipfile.is_zipfile(path):
+        config, about = _unpack(path, folder)
+        file_type = ".keras"
+    else:
+        shutil.copyfile(path, copy)
+        file_type = ".h5"
+    _check_hdf5(copy)
+    with h5py.File(copy, "r+") as root:
+        by_class = any(name in root for name in GROUPS)
+        holder = root.get("model_weights", root)
+        about = about or _read_text(root, "keras_version") or _read_text(holder, "keras_version")
+        config = config or _read_text(root, "model_config")
+        if not (config or by_class or any("layer_names" in name for name in root.attrs)):
+            raise _no_model_error(root)
+        ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config else ()
+        _rename_groups(root)
+    if not by_class:
+        copy = copy.rename(folder / "model.h5")
+    if config:
+        return _Parts(config, about or "1", copy, file_type, ignored)
+    file_type = ".weights.h5" if by_class else ".h5 weights"
+    return _Parts(_read_config_beside(path), about, copy, file_type, ignored)
+
+
+def _unpack(path: Path, folder: Path) -> tuple[str, str]:
+    """Return the texts of config and metadata, and write the weights into a folder."""
     with zipfile.ZipFile(path) as archive:
-        texts = {}
         for member in archive.infolist():
             if is_bomb(member.file_size, member.compress_size):
                 raise UnreadableError(
                     f"{member.filename} in it has {member.compress_size:,} bytes and says that it "
                     f"becomes {member.file_size:,}, which no model does{SAVE_AGAIN}"
                 )
-        for name in ("config.json", "metadata.json"):
-            texts[name] = archive.read(name).decode()
-        weights = Path(archive.extract(WEIGHTS_MEMBER, folder))
-    with weights.open("rb") as file:
-        _check_hdf5(file)
-    with h5py.File(weights, "r+") as root:
-        ignored = tuple(sorted(set(root) - KERAS_NAMES))
-        _rename_groups(root)
-    return _Parts(texts["config.json"], texts["metadata.json"], weights, ".keras", ignored)
+        archive.extract(WEIGHTS_MEMBER, folder)
+        return archive.read("config.json").decode(), archive.read("metadata.json").decode()
 
 
-def _copy_hdf5(path: Path, folder: Path) -> _Parts:
-    with path.open("rb") as file:
-        _check_hdf5(file)
-    with h5py.File(path, "r") as root:
-        config = root.attrs.get("model_config")
-        by_class = any(name in root for name in GROUPS)
-        if config is None and not (by_class or any("layer_names" in name for name in root.attrs)):
-            raise UnreadableError(
-                "is a results file of ganinv, not a generator; print it with ganinv report"
-                if {"command", "identity"} <= set(root.attrs)
-                else "holds no model or weights that Keras saved; give the generator's file"
-            )
-        holder = root.get("model_weights", root)
-        metadata = root.attrs.get("keras_version") or holder.attrs.get("keras_version") or ""
-        ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config is not None else ()
-    weights = folder / (WEIGHTS_MEMBER if by_class else "model.h5")
-    shutil.copyfile(path, weights)
-    if config is not None:
-        return _Parts(_to_text(config), _to_text(metadata) or "1", weights, ".h5", ignored)
-    if by_class:
-        with h5py.File(weights, "r+") as root:
-            _rename_groups(root)
-    kind = ".weights.h5" if by_class else ".h5 weights"
-    return _Parts(_read_config_beside(path), _to_text(metadata), weights, kind, ignored)
+def _no_model_error(root: h5py.File) -> UnreadableError:
+    return UnreadableError(
+        "is a results file of ganinv, not a generator; print it with ganinv report"
+        if {"command", "identity"} <= set(root.attrs)
+        else "holds no model or weights that Keras saved; give the generator's file"
+    )
 
 
-def _to_text(attribute: Any) -> str:
-    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
+def _read_text(group: h5py.Group, name: str) -> str:
+    text = group.attrs.get(name, "")
+    return text.decode() if isinstance(text, bytes) else str(text)
 
 
-def _check_hdf5(file: Any) -> None:
+def _check_hdf5(path: Path) -> None:
     """Raise UnreadableError or ValueError if HDF5 would read another file, or more than weights."""
     paths: list[bytes] = []
-    check_heaps(file)
-    with h5py.File(file, "r") as root:
+    with path.open("rb") as file:
+        check_heaps(file)
+    with h5py.File(path, "r") as root:
         root.id.links.visit(paths.append)
         names = [path.decode() for path in paths]
         check_links(root, names)
@@ -179,7 +181,7 @@ def _rename_groups(group: h5py.Group) -> None:
 
 def _find_version(parts: _Parts) -> int:
     """Return the first number of Keras's version, from the file or from what the config holds."""
-    for text in (parts.metadata, parts.config):
+    for text in (parts.about, parts.config):
         if stated := re.search(r'(?:^|"keras_version": ?")([0-9])', text):
             return int(stated[1])
     return 3 if '"module"' in parts.config else 2
