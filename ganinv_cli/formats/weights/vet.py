@@ -4,12 +4,18 @@ Kinds are inferred from shapes: a matrix is a dense layer, four axes are a convo
 statistics are a batch norm, and a single weight is the slope of a leaky relu.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
+from ganinv_cli.formats.interface import (
+    DISCRIMINATOR,
+    IMAGE_NETWORK,
+    MAX_WEIGHTS,
+    UnreadableError,
+)
 from ganinv_cli.formats.weights import choices
 from ganinv_cli.formats.weights.build import Misfit
 from ganinv_cli.formats.weights.step import Framework, Step, WeightedLayer
@@ -30,6 +36,11 @@ def list_steps(layers: Sequence[WeightedLayer], framework: Framework) -> tuple[S
     """Return the steps that layers in their order make. Raises UnreadableError, e.g. for labels."""
     if not layers:
         raise UnreadableError("holds no layer with weights")
+    total = sum(math.prod(each.shape) for layer in layers for each in layer.weights.values())
+    if total > MAX_WEIGHTS:
+        raise UnreadableError(
+            f"holds a network of {total:,} weights, but at most {MAX_WEIGHTS:,} were expected"
+        )
     for layer in layers:
         _refuse_name(layer, framework)
     kinds = [_classify(layer, framework) for layer in layers]

@@ -29,6 +29,7 @@ from ganinv_cli.formats.weights.step import (
 )
 from ganinv_cli.network.convention import Alternative, Convention, Source
 from ganinv_cli.network.norm_statistics import are_initial
+from ganinv_cli.settings.conventions import Conventions
 
 # In residual networks read as chains, the norms before the first sum differ by .01. The norm after
 # it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change. If
@@ -75,16 +76,14 @@ class _Inferring:
 
     def _add_norm(self, number: int) -> bool:
         """Infer what lies before the norm of a step; return whether to go on."""
-        decided = dict(self._decided)
-        segment = Segment(self._design, self._measurements, number, decided, self._given_prior)
+        segment = self._make_segment(self._design, number, self._given_prior)
         found = segment.search()
         if not found:
             return False
         pool = self._measure_pool(segment, found)
         best = pool[0]
         current = self._prefer_usual(segment, self._choose_best(segment, pool), pool)
-        fitting = (each for each in pool if each.fits and not segment.keeps_given(each))
-        contradicting = None if current.fits else next(fitting, None)
+        contradicting = None if current.fits else self._search_without_given(number)
         if contradicting:
             self._add_contradictions(current, contradicting)
         if not (current.fits or best.fits or contradicting):
@@ -102,6 +101,9 @@ class _Inferring:
         for choice in choices:
             self._decide(segment, choice, current, pool)
         return True
+
+    def _make_segment(self, design: Design, number: int, given_prior: str) -> Segment:
+        return Segment(design, self._measurements, number, dict(self._decided), given_prior)
 
     def _measure_pool(self, segment: Segment, found: Sequence[Scored]) -> list[Scored]:
         """Return hypotheses measured exactly: the best, and those that differ in one convention."""
@@ -193,6 +195,16 @@ class _Inferring:
             return False
         is_prior = choice.key == PRIOR
         return not is_prior or value in ROUND_PRIORS or choice.value not in ROUND_PRIORS
+
+    def _search_without_given(self, number: int) -> Scored | None:
+        """Return a hypothesis that fits if the given values are ignored, if there is one."""
+        given = self._design.conventions
+        free = self._design._replace(conventions=Conventions(labels=given.labels))
+        if given == free.conventions:
+            return None
+        segment = self._make_segment(free, number, "")
+        found = [each.hypothesis for each in segment.search()[:BEAM]]
+        return next((each for each in segment.score(found, EXACT) if each.fits), None)
 
     def _add_contradictions(self, current: Scored, better: Scored) -> None:
         """Record the given values that differ from the values that fit."""

@@ -13,9 +13,9 @@ from ganinv_cli.formats.weights.built_layer import BuiltLayer, make_layer
 from ganinv_cli.formats.weights.choices import ConvGeometry
 from ganinv_cli.formats.weights.inference.samples import draw_samples
 from ganinv_cli.network.convolutions import pad_or_crop
-from ganinv_cli.network.execute import build_layer
+from ganinv_cli.network.execute import Apply, build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.shapes import infer_shape
+from ganinv_cli.network.shapes import Shape, infer_shape
 
 MAX_KEPT_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
 MIN_SAMPLES = 8
@@ -50,6 +50,7 @@ class Measurements:
     def __init__(self, is_torch: bool, latent: int, labels: int) -> None:
         self._is_torch, self._latent, self._labels = is_torch, latent, labels
         self._layers: dict[tuple[object, ...], Layer] = {}
+        self._functions: dict[tuple[object, ...], Apply] = {}
         self._outputs: OrderedDict[tuple[object, ...], tf.Tensor] = OrderedDict()
         self._kept_values = 0
 
@@ -121,11 +122,16 @@ class Measurements:
             x = self._run(before, prior, effort, channels)
         else:
             x = self._run(before, prior, effort, slice(None))
-            layer = _take_channels(layer, channels)
         if before:
-            largest = max(map(math.prod, (x.shape[1:], infer_shape(layer, [tuple(x.shape[1:])]))))
-            x = x[: max(effort.values // largest, MIN_SAMPLES)]
-        return build_layer(layer, tf.float32).apply(x)
+            shapes: list[Shape] = [tuple(x.shape[1:])]
+            if isinstance(channels, slice):  # the next layer takes no more
+                shapes.append(infer_shape(layer, shapes))
+            x = x[: max(effort.values // max(map(math.prod, shapes)), MIN_SAMPLES)]
+        key = (last.identity, None if isinstance(channels, slice) else len(channels))
+        if key not in self._functions:
+            part = _take_channels(layer, channels)
+            self._functions[key] = build_layer(part, tf.float32).apply
+        return self._functions[key](x)
 
     def _keep(self, key: tuple[object, ...], x: tf.Tensor) -> None:
         self._kept_values += math.prod(x.shape)
