@@ -228,7 +228,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "NaN": (lambda z: _draw(z) / tf.zeros(()), "not finite"),
     "whole numbers": (lambda z: tf.cast(_draw(z) * 255, tf.uint8), "pictures of uint8"),
     "noise": (lambda z: _draw(z) + tf.random.normal((4, 4, 3), seed=1), "draws random numbers"),
-    "Python": (_draw_by_python, r"EagerPyFunc\) calls Python"),
+    "Python": (_draw_by_python, r"EagerPyFunc\) is not supported"),
     "loop": (_draw_by_while, r"While\) belongs to a loop"),
     "map": (lambda z: tf.map_fn(lambda x: x * 2, _draw(z)), r"TensorList\w*\) belongs to a loop"),
 }
@@ -245,10 +245,9 @@ INPUTS: dict[str, tuple[tuple[FunctionInput, ...], str]] = {
     "none": ((FunctionInput("label", tf.int32, (None,)),), "has the inputs label"),
     "two": ((LATENT_INPUT, FunctionInput("noise", tf.float32, (None, 3))), "noise .batch, 3"),
     "two labels": ((LATENT_INPUT, LABEL_INPUT, LABEL_INPUT), "at most a label"),
-    "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), "how many values z"),
-    "no axis": ((FunctionInput("z", tf.float32, (None,)),), "how many values z"),
+    "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), r"with the shape \(None"),
+    "no axis": ((FunctionInput("z", tf.float32, (None,)),), r"with the shape \(None"),
     "too long": ((FunctionInput("z", tf.float32, (None, 256, 256, 9)),), "1 to 16,384"),
-    "many rows": ((FunctionInput("z", tf.float32, (5000, 6)),), "5,000 latent vectors at once"),
     "wide labels": ((LATENT_INPUT, FunctionInput("y", tf.int32, (None, 4))), "one integer per"),
     "text": ((LATENT_INPUT, FunctionInput("name", tf.string, (None,))), "has the inputs"),
 }
