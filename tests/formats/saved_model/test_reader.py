@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import keras
 import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers as kl
 from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
 from ganinv_cli import formats
