@@ -19,6 +19,8 @@ from onnx import TensorProto, helper
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 
+pytestmark = pytest.mark.refusals
+
 Nodes = list[Any]
 node = helper.make_node
 

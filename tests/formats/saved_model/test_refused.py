@@ -23,6 +23,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 
+pytestmark = pytest.mark.refusals
+
 
 def _after(given: tf.Tensor, *operations: tf.Operation) -> tf.Tensor:
     """The same, with more for the graph to do before it."""
