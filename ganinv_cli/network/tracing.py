@@ -105,27 +105,24 @@ def make_function(network: TracedNetwork) -> Callable[..., tf.Tensor]:
     return draw
 
 
-# TensorFlow does not differentiate the gradients of these operations
-_RESIZES = ("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "ScaleAndTranslate")
-_GRADIENTS = {**dict.fromkeys(_RESIZES, "GaninvResize"), "Softsign": "GaninvSoftsign"}
+# the derivative of the gradient is the operation itself, which TensorFlow does not know or use
+_LINEAR = (
+    *("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "ScaleAndTranslate"),
+    *("Tile", "BroadcastTo"),
+)
+_GRADIENTS = {**dict.fromkeys(_LINEAR, "GaninvLinear"), "Softsign": "GaninvSoftsign"}
 
 
-@tf.RegisterGradient("GaninvResize")
-def _differentiate_resize(operation: Any, gradient: tf.Tensor) -> Any:
-    graph = tf.compat.v1.get_default_graph()
-    with graph.gradient_override_map({f"{operation.type}Grad": "GaninvResizeGrad"}):
-        return gradient_registry.lookup(operation.type)(operation, gradient)
+@tf.RegisterGradient("GaninvLinear")
+def _differentiate_linear(operation: Any, gradient: tf.Tensor) -> Any:
+    _, *others = operation.inputs
 
+    @tf.custom_gradient
+    def pull(given: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        usual, *_ = gradient_registry.lookup(operation.type)(operation, given)
+        return usual, lambda moved: create_operation(operation.node_def, [moved, *others])[0]
 
-@tf.RegisterGradient("GaninvResizeGrad")
-def _differentiate_resize_gradient(operation: Any, moved: tf.Tensor) -> Any:
-    """Return the resized tangent, because a resize is linear."""
-    given, *others = operation.inputs
-    node = tf.compat.v1.NodeDef.FromString(operation.node_def.SerializeToString())
-    node.op = operation.type.removesuffix("Grad")
-    size = given.shape.as_list()[1:3]  # known, so that the gradient itself is not computed
-    resized = create_operation(node, [moved, tf.constant(size), *others[1:]])
-    return [*resized, *(None for _ in others)]
+    return [pull(gradient), *(None for _ in others)]
 
 
 @tf.RegisterGradient("GaninvSoftsign")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from onnx import helper
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from ganinv_cli.formats.boundary import list_reading_errors
+from ganinv_cli.formats import boundary
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.formats.onnx.operations import OPERATIONS
 from ganinv_cli.formats.onnx.reading import STANDARD, Model, read_tensor
@@ -77,7 +77,7 @@ def _run_nodes(
             results = _run_node(node, values, batch)
         except UnsupportedError as error:
             raise UnreadableError(f"{called} {error}") from None
-        except list_reading_errors() as error:
+        except boundary.list_reading_errors() as error:
             reason = " ".join(str(error).split())[:160]
             raise UnreadableError(f"{called} does not fit its inputs: {reason}") from error
         values.update(zip(node.output, results, strict=False))

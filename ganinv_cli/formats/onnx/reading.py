@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import tensorflow as tf
 from onnx import TensorProto, helper, inliner, numpy_helper, version_converter
+from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 from onnx.version_converter import ConvertError
 
@@ -39,13 +40,14 @@ def read_model(path: Path, known: frozenset[str]) -> Model:
 
     An operation that is not in `known` is replaced by ONNX's function of others, if it has one.
     """
-    proto = onnx.load(path)  # which reads no file outside the folder
-    weights = _take_weights(proto.graph)
-    inputs = [_read_input(each) for each in proto.graph.input if each.name not in weights]
-    opset = max((each.version for each in proto.opset_import if each.domain in STANDARD), default=1)
     try:
+        proto = onnx.load(path)  # which reads no file outside the folder
+        weights = _take_weights(proto.graph)
+        inputs = [_read_input(each) for each in proto.graph.input if each.name not in weights]
+        imports = [each.version for each in proto.opset_import if each.domain in STANDARD]
+        opset = max(imports, default=1)
         proto = _rewrite(proto, opset, known)
-    except (ConvertError, InferenceError) as error:
+    except (ValidationError, ConvertError, InferenceError) as error:  # no ValueErrors
         raise ValueError(str(error)) from None
     weights |= {each.name: read_tensor(each) for each in proto.graph.initializer}
     return Model(proto.graph, inputs, weights, opset)

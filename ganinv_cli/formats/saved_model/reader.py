@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model.variables import Variables, name_variables
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.replay import GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 
-MAX_BYTES = 1 << 29  # with 100 million weights as constants
+GRAPH_FILE = "saved_model.pb"
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"
 
@@ -25,35 +23,10 @@ _NO_OUTPUTS = ("NoOp", "Const", "Placeholder", "Assert")
 
 def read_graph_file(file: Path) -> UnfinishedGenerator:
     """Return the generator in a saved_model.pb, or in a frozen graph. Raises UnreadableError."""
-    content = _read_bytes(file)
-    for kind, graphs, reader in (
-        (tf.compat.v1.GraphDef, "node", _read_frozen_graph),
-        (SavedModel, "meta_graphs", _read_saved_model),
-    ):
-        try:
-            message = kind.FromString(content)
-            if getattr(message, graphs):
-                return reader(file, message)
-        except DecodeError:
-            continue
-        except UnreadableError as error:  # with names from the file
-            raise UnreadableError(to_printable(str(error)[:1000])) from None
-    raise UnreadableError(
-        f"{file.name} is no graph of TensorFlow, or damaged; copy the SavedModel again"
-    )
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UnreadableError(
-            f"{file.name} cannot be read ({error.strerror}); name the folder that holds it"
-        ) from None
-    if len(content) > MAX_BYTES:
-        raise UnreadableError(f"{file.name} has more than {MAX_BYTES:,} bytes; is it a generator?")
-    return content
+    content = file.read_bytes()
+    if file.name == GRAPH_FILE:
+        return _read_saved_model(file, SavedModel.FromString(content))
+    return _read_frozen_graph(file, tf.compat.v1.GraphDef.FromString(content))
 
 
 def _read_saved_model(file: Path, model: Any) -> UnfinishedGenerator:
@@ -100,12 +73,8 @@ def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
 
 
 def _describe_input(name: str, dtype: int, shape: Any) -> FunctionInput:
-    try:
-        found = tf.as_dtype(dtype).base_dtype
-    except TypeError:
-        raise UnreadableError(f"its input {name!r} is of no known type") from None
     sizes = tuple(axis.size if axis.size >= 0 else None for axis in shape.dim)
-    return FunctionInput(name, found, None if shape.unknown_rank else sizes)
+    return FunctionInput(name, tf.as_dtype(dtype).base_dtype, None if shape.unknown_rank else sizes)
 
 
 def _trace_graph(

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from saved_models import LATENT, Z, draw_small_picture, make_variable
+from saved_models import LATENT, Z, make_variable
 
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
@@ -87,30 +87,6 @@ def test_pictures_are_those_of_the_function(name: str) -> None:
     made = generator(tf.constant(Z), labels=labels[0] if labels else None).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=1e-6)
     assert generator.labels == (3 if labels else 0)
-
-
-@pytest.mark.parametrize("name", SMOOTH)
-def test_derivatives_are_those_of_finite_differences(name: str) -> None:
-    """In the largest step at which float32 still tells the difference of two pictures."""
-    generator, labels = _trace_smooth(name)
-    label = labels[0][:1] if labels else None
-    point, tangents = tf.constant(Z[:1]), tf.constant(np.eye(LATENT, dtype=np.float32))
-    step = 1e-2
-    moved = [
-        generator(
-            point + sign * step * tangents, labels=tf.repeat(label, LATENT) if labels else None
-        )
-        for sign in (1, -1)
-    ]
-    expected = ((moved[0] - moved[1]) / (2 * step)).numpy()
-    products = generator.compiled_jvp(point, tangents, label).numpy()
-    np.testing.assert_allclose(products, expected, atol=2e-3 * np.abs(expected).max())
-    random = np.random.default_rng(0).normal(size=products.shape[1:]).astype(np.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(point)
-        loss = tf.reduce_sum(generator(point, labels=label) * random)
-    gradient = tape.gradient(loss, point).numpy()[0]
-    np.testing.assert_allclose(gradient, (products * random).sum((1, 2, 3)), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [tf.float64, tf.bfloat16, tf.float16])
@@ -228,7 +204,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "NaN": (lambda z: _draw(z) / tf.zeros(()), "not finite"),
     "whole numbers": (lambda z: tf.cast(_draw(z) * 255, tf.uint8), "pictures of uint8"),
     "noise": (lambda z: _draw(z) + tf.random.normal((4, 4, 3), seed=1), "draws random numbers"),
-    "Python": (_draw_by_python, r"EagerPyFunc\) calls Python"),
+    "Python": (_draw_by_python, r"EagerPyFunc\) is not supported"),
     "loop": (_draw_by_while, r"While\) belongs to a loop"),
     "map": (lambda z: tf.map_fn(lambda x: x * 2, _draw(z)), r"TensorList\w*\) belongs to a loop"),
 }
@@ -245,10 +221,9 @@ INPUTS: dict[str, tuple[tuple[FunctionInput, ...], str]] = {
     "none": ((FunctionInput("label", tf.int32, (None,)),), "has the inputs label"),
     "two": ((LATENT_INPUT, FunctionInput("noise", tf.float32, (None, 3))), "noise .batch, 3"),
     "two labels": ((LATENT_INPUT, LABEL_INPUT, LABEL_INPUT), "at most a label"),
-    "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), "how many values z"),
-    "no axis": ((FunctionInput("z", tf.float32, (None,)),), "how many values z"),
+    "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), r"with the shape \(None"),
+    "no axis": ((FunctionInput("z", tf.float32, (None,)),), r"with the shape \(None"),
     "too long": ((FunctionInput("z", tf.float32, (None, 256, 256, 9)),), "1 to 16,384"),
-    "many rows": ((FunctionInput("z", tf.float32, (5000, 6)),), "5,000 latent vectors at once"),
     "wide labels": ((LATENT_INPUT, FunctionInput("y", tf.int32, (None, 4))), "one integer per"),
     "text": ((LATENT_INPUT, FunctionInput("name", tf.string, (None,))), "has the inputs"),
 }
@@ -265,11 +240,6 @@ def test_a_model_that_is_built_when_it_is_called_is_traced() -> None:
     model = keras.Sequential([keras.layers.Dense(48), keras.layers.Reshape((4, 4, 3))])
     network = _trace(model)
     np.testing.assert_allclose(_make_generator(network)(tf.constant(Z)), model(Z), atol=1e-6)
-
-
-def test_pictures_without_variables_are_traced() -> None:
-    made = _make_generator(_trace(draw_small_picture))(tf.constant(Z))
-    np.testing.assert_allclose(made, draw_small_picture(tf.constant(Z)), atol=1e-6)
 
 
 def test_a_generator_that_normalizes_z_says_that_its_length_is_lost() -> None:
