@@ -15,7 +15,6 @@ from ganinv_cli.formats.weights.inference.samples import draw_samples
 from ganinv_cli.network.convolutions import pad_or_crop
 from ganinv_cli.network.execute import Apply, build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.shapes import Shape, infer_shape
 
 MAX_KEPT_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
 MIN_SAMPLES = 8
@@ -123,10 +122,7 @@ class Measurements:
         else:
             x = self._run(before, prior, effort, slice(None))
         if before:
-            shapes: list[Shape] = [tuple(x.shape[1:])]
-            if isinstance(channels, slice):  # the next layer takes no more
-                shapes.append(infer_shape(layer, shapes))
-            x = x[: max(effort.values // max(map(math.prod, shapes)), MIN_SAMPLES)]
+            x = x[: max(effort.values // math.prod(x.shape[1:]), MIN_SAMPLES)]
         key = (last.identity, None if isinstance(channels, slice) else len(channels))
         if key not in self._functions:
             part = _take_channels(layer, channels)
