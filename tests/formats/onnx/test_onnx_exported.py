@@ -67,5 +67,4 @@ def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path: Path) -> None:
     tensor = model.graph.initializer[0]
     tensor.raw_data = bytes(reversed(tensor.raw_data[:4])) + tensor.raw_data[4:]
     (tmp_path / "changed.onnx").write_bytes(model.SerializeToString())
-    hashes = {formats.read(path).network.sha256 for path in EXPORTED}
-    assert len(hashes) > 35  # some exporters write the same graph
+    assert formats.read(tmp_path / "changed.onnx").network.sha256 != first.network.sha256
