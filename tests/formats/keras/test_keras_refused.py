@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "two outputs": (_save_branches(4, ends=2), "has 2 outputs; expected one, the picture"),
     "unknown length": (
         _save(keras.Input((None,)), kl.Dropout(0.5)),
-        "does not say how many values",
+        "but a latent vector of 1 to 16,384 values was expected",
     ),
     "quantised": (_save_quantised, "cannot be loaded by Keras"),
     "weights alone": (_save_weights, "weights without the layers"),
