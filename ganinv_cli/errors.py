@@ -74,6 +74,11 @@ def explain_memory_errors() -> Iterator[None]:
         raise
 
 
+def shorten_error(error: Exception, most: int) -> str:
+    """Return the text of an error in one line of at most `most` characters, or its type's name."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def to_printable(text: object) -> str:
     """Return text with line breaks, control characters and invalid Unicode escaped.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.errors import GaninvError, UsageError, shorten_error
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,7 +52,7 @@ def read_arrays(
             _check_total(sum(each.file_size for each in loaded.zip.infolist()), max_bytes)
             return {name: np.asarray(loaded[name]) for name in loaded}
         except _DAMAGED_ERRORS as error:
-            reason = " ".join(str(error).split())[:100] or type(error).__name__
+            reason = shorten_error(error, 100)
             raise ArrayFileError(f"it is damaged or no file of NumPy: {reason}") from error
 
 

@@ -57,5 +57,5 @@ class Format:
     title: str  # of its files in messages
     read: Callable[[Path, Conventions], UnfinishedGenerator]  # raises as `formats.boundary` says
     recognises: Callable[[FileFacts], bool]  # may raise CheckpointError for a missing file
-    needs_tensorflow: bool = False
+    needs_tensorflow: bool = True
     is_whole_model: bool = False  # states its layers, so options cannot

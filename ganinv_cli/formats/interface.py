@@ -13,6 +13,7 @@ MIN_SIDE, MAX_SIDE = 4, 1024  # pixels
 MAX_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
 _GIVE_GENERATOR = "give the generator's file, e.g. netG.pth"
 DISCRIMINATOR = f"is a discriminator: it takes images and returns one number; {_GIVE_GENERATOR}"
+CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
 IMAGE_NETWORK = (
     f"is a discriminator or an encoder: it takes images and makes none; {_GIVE_GENERATOR}"
 )

@@ -43,4 +43,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.path.suffix == ".py" and facts.is_file
 
 
-FORMAT = Format("a Python file", read, _recognises, is_whole_model=True)
+FORMAT = Format("a Python file", read, _recognises, needs_tensorflow=False, is_whole_model=True)

@@ -46,4 +46,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.first_bytes[8:9] == b"{" and header_length <= facts.size
 
 
-FORMAT = Format("safetensors", read, _recognises, needs_tensorflow=True)
+FORMAT = Format("safetensors", read, _recognises)

@@ -137,4 +137,6 @@ def _find_sentence(facts: FileFacts) -> str:
     return next((sentence for matches, sentence in _FILES if matches(facts)), "")
 
 
-FORMAT = Format("a generator", read, lambda facts: bool(_find_sentence(facts)))
+FORMAT = Format(
+    "a generator", read, lambda facts: bool(_find_sentence(facts)), needs_tensorflow=False
+)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.formats.complete import find_output_range
+from ganinv_cli.formats.interface import CHAIN
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
@@ -24,7 +25,6 @@ from ganinv_cli.network.layers import (
 from ganinv_cli.network.norms.check import NormRow
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
-CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
 LABEL_WEIGHT = 1.5  # of the labels of omniart-eye-generator: 1.95; by chance: up to 1.03
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
 

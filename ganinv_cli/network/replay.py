@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
-from ganinv_cli.errors import to_printable
+from ganinv_cli.errors import shorten_error, to_printable
 from ganinv_cli.network.operations import IDENTITIES, PURE
 from ganinv_cli.network.primitive import count_outputs_before, create_operation
 
@@ -129,7 +129,7 @@ class GraphReplay:
         except GraphError as error:
             raise GraphError(f"{name} {error}") from None
         except (ValueError, TypeError, LookupError, OverflowError, tf.errors.OpError) as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = shorten_error(error, 160)
             raise GraphError(f"{name} does not fit its inputs: {reason}") from error
         for number, value in enumerate(outputs):
             frame.values[node.name, number] = value

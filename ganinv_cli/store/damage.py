@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ganinv_cli.errors import ConfigError, ResultsError
+from ganinv_cli.errors import ConfigError, ResultsError, shorten_error
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\x01"  # a heap of texts begins so
@@ -31,7 +31,7 @@ def explain_damage(path: Path) -> Iterator[None]:
             f"{path} cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
     except (OSError, LookupError, ValueError, TypeError, RuntimeError, ConfigError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = shorten_error(error, 200)
         raise DamagedError(
             f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or run "
             "its command again with --overwrite"

@@ -27,4 +27,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.first_bytes.startswith(b"\x89HDF\r\n\x1a\n") or "config.json" in facts.members
 
 
-FORMAT = Format("Keras", read, _recognises, needs_tensorflow=True, is_whole_model=True)
+FORMAT = Format("Keras", read, _recognises, is_whole_model=True)

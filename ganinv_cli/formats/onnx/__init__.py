@@ -27,10 +27,4 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     return UnfinishedGenerator(network, "ONNX", f"opset {model.opset}", str(path))
 
 
-FORMAT = Format(
-    "ONNX",
-    read,
-    lambda facts: facts.path.suffix == SUFFIX,
-    needs_tensorflow=True,
-    is_whole_model=True,
-)
+FORMAT = Format("ONNX", read, lambda facts: facts.path.suffix == SUFFIX, is_whole_model=True)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from onnx import helper
 from tensorflow.python.framework.func_graph import FuncGraph
 
+from ganinv_cli.errors import shorten_error
 from ganinv_cli.formats import boundary
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.formats.onnx.operations import OPERATIONS
@@ -78,7 +79,7 @@ def _run_nodes(
         except UnsupportedError as error:
             raise UnreadableError(f"{called} {error}") from None
         except boundary.list_reading_errors() as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = shorten_error(error, 160)
             raise UnreadableError(f"{called} does not fit its inputs: {reason}") from error
         values.update(zip(node.output, results, strict=False))
 

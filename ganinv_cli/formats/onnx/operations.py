@@ -16,6 +16,7 @@ from ganinv_cli.formats.onnx.reading import KINDS
 from ganinv_cli.formats.onnx.resizing import resize
 from ganinv_cli.formats.onnx.values import (
     BATCH,
+    TO_LAST,
     Call,
     UnsupportedError,
     Value,
@@ -32,6 +33,8 @@ from ganinv_cli.formats.onnx.values import (
     read_integers,
     to_first,
     to_last,
+    to_tensor,
+    transpose,
 )
 
 Operation = Callable[..., Any]
@@ -75,7 +78,7 @@ def _drop(call: Call, x: Value, _: Value = None, training: Value = None) -> tf.T
 def _multiply(call: Call, a: Value, b: Value) -> tf.Tensor:
     left, right = (len(get_sizes(x)) == 1 for x in (a, b))
     a, b = (a[None] if left else a), (b[:, None] if right else b)
-    product = tf.matmul(_to_tensor(a), _to_tensor(b))
+    product = tf.matmul(to_tensor(a), to_tensor(b))
     axes = [axis for axis, alone in ((-2, left), (-1, right)) if alone]
     return tf.squeeze(product, axes) if axes else product
 
@@ -84,17 +87,9 @@ def _multiply_add(call: Call, a: Value, b: Value, c: Value = None) -> tf.Tensor:
     """Gemm."""
     alpha, beta = call.get("alpha", 1.0), call.get("beta", 1.0)
     turned = bool(call.get("transA", 0)), bool(call.get("transB", 0))
-    y = tf.matmul(_to_tensor(a), _to_tensor(b), *turned)
+    y = tf.matmul(to_tensor(a), to_tensor(b), *turned)
     y = y if alpha == 1 else alpha * y
     return y if c is None else y + (c if beta == 1 else beta * c)
-
-
-def _to_tensor(x: Value) -> tf.Tensor:
-    """Return a value in ONNX's order as a tensor in that order."""
-    if not is_constant(x):
-        return x
-    with tf.init_scope():
-        return tf.constant(x)
 
 
 def _softmax(function: Operation) -> Operation:
@@ -197,13 +192,7 @@ def _transpose(call: Call, x: Value) -> tf.Tensor:
     order = call.get("perm", list(range(rank))[::-1])
     if rank != 4 or is_constant(x):
         return to_last(tf.transpose(to_first(x), order))
-    kept = [move_axis(x, order[axis]) for axis in (0, 2, 3, 1)]  # the order as it is kept
-    source = None if hasattr(x, "numpy") else x.op
-    if source is not None and source.type == "Transpose":
-        before = tf.get_static_value(source.inputs[1])
-        if before is not None and [before[axis] for axis in kept] == [0, 1, 2, 3]:
-            return source.inputs[0]
-    return x if kept == [0, 1, 2, 3] else tf.transpose(x, kept)
+    return transpose(x, [move_axis(x, order[axis]) for axis in TO_LAST])  # as it is kept
 
 
 def _gather(call: Call, x: Value, indices: Value) -> tf.Tensor:
@@ -213,7 +202,7 @@ def _gather(call: Call, x: Value, indices: Value) -> tf.Tensor:
         indices = np.where(indices < 0, indices + size, indices)
         if indices.ndim == 0:
             return x[(*[slice(None)] * axis, int(indices))]
-    return tf.gather(_to_tensor(x), indices, axis=axis)
+    return tf.gather(to_tensor(x), indices, axis=axis)
 
 
 def _expand(call: Call, x: Value, shape: Value) -> tf.Tensor:
@@ -221,7 +210,7 @@ def _expand(call: Call, x: Value, shape: Value) -> tf.Tensor:
     rank = max(len(given), len(wanted))
     old, new = ([1] * (rank - len(sizes)) + list(sizes) for sizes in (given, wanted))
     sizes = [b if a == 1 else a for a, b in zip(old, new, strict=True)]
-    return tf.broadcast_to(_to_tensor(x), call.to_size(sizes))
+    return tf.broadcast_to(to_tensor(x), call.to_size(sizes))
 
 
 def _fill(call: Call, shape: Value) -> tf.Tensor:

@@ -16,6 +16,7 @@ from ganinv_cli.formats.onnx.values import (
     move_axis,
     read_constant,
     read_integers,
+    to_tensor,
 )
 
 MAX_SPAN = 1 << 12  # pixels of a window, a stride or a padding
@@ -100,13 +101,11 @@ def convolve(call: Call, x: Value, filters: Value, bias: Value = None) -> tf.Ten
     if groups > 1 and groups == x.shape[3] and strides[0] == strides[1]:
         x = tf.pad(x, [(0, 0), *window.pads, (0, 0)])
         w = w.reshape([*w.shape[:2], groups, -1])
-        y = tf.nn.depthwise_conv2d(x, make_tensor_of(w), [1, *strides, 1], "VALID")
+        y = tf.nn.depthwise_conv2d(x, to_tensor(w), [1, *strides, 1], "VALID")
         return _add_bias(y, bias)
     same = _pad_equally(call._replace(attributes={}), x.shape[1:3], strides, window.span)
     padding: Any = "SAME" if window.pads == same else [(0, 0), *window.pads, (0, 0)]
-    y = _convolve_groups(
-        x, w, groups, lambda a, v: tf.nn.conv2d(a, make_tensor_of(v), strides, padding)
-    )
+    y = _convolve_groups(x, w, groups, lambda a, v: tf.nn.conv2d(a, to_tensor(v), strides, padding))
     return _add_bias(y, bias)
 
 
@@ -135,15 +134,9 @@ def convolve_transposed(call: Call, x: Value, filters: Value, bias: Value = None
         if pads == same and not any(extra):
             padding = "SAME"
         size = [*rows, *sides, out]
-        return tf.nn.conv2d_transpose(a, make_tensor_of(v), size, strides, padding)
+        return tf.nn.conv2d_transpose(a, to_tensor(v), size, strides, padding)
 
     return _add_bias(_convolve_groups(x, w, groups, convolve), bias)
-
-
-def make_tensor_of(filters: np.ndarray) -> tf.Tensor:
-    """Return filters in TensorFlow's order as a tensor."""
-    with tf.init_scope():
-        return tf.constant(filters)
 
 
 def pool(call: Call, x: Value) -> tf.Tensor:

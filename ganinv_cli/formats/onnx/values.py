@@ -95,26 +95,27 @@ def to_first(x: Value) -> Value:
     """Return a value in ONNX's order of axes."""
     if is_constant(x) or len(x.shape) != 4:
         return x
-    return _transpose(x, TO_FIRST)
+    return transpose(x, TO_FIRST)
 
 
 def to_last(x: Value) -> Value:
     """Return a value in ONNX's order as it is kept: of rank 4 with its channels last."""
     if x is None or len(x.shape) != 4:
         return x
-    return _transpose(x, TO_LAST)
+    return transpose(x, TO_LAST)
 
 
-def _transpose(x: Value, order: tuple[int, ...]) -> Value:
-    """Return a transposed value, or what it was transposed from before."""
+def transpose(x: Value, order: Sequence[int]) -> Value:
+    """Return a value of rank 4 with its axes in an order, by at most one transposition."""
     if is_constant(x):
         return x.transpose(order)
+    same = list(range(len(order)))
     source = None if hasattr(x, "numpy") else x.op
     if source is not None and source.type == "Transpose":
         before = tf.get_static_value(source.inputs[1])
-        if before is not None and [before[axis] for axis in order] == [0, 1, 2, 3]:
+        if before is not None and [before[axis] for axis in order] == same:
             return source.inputs[0]
-    return tf.transpose(x, order)
+    return x if list(order) == same else tf.transpose(x, order)
 
 
 def move_axis(x: Value, axis: int) -> int:
@@ -124,11 +125,16 @@ def move_axis(x: Value, axis: int) -> int:
 
 
 def make_tensor(x: Value) -> tf.Tensor:
-    """Return a value as a tensor as it is kept; all graphs share a constant."""
+    """Return a value as a tensor as it is kept."""
+    return to_tensor(np.ascontiguousarray(to_last(np.asarray(x)))) if is_constant(x) else x
+
+
+def to_tensor(x: Value) -> tf.Tensor:
+    """Return a value as a tensor in its own order of axes; all graphs share a constant."""
     if not is_constant(x):
         return x
     with tf.init_scope():
-        return tf.constant(np.ascontiguousarray(to_last(np.asarray(x))))
+        return tf.constant(x)
 
 
 def in_first_order(function: Callable[..., Value]) -> Callable[..., Value]:

@@ -29,10 +29,4 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.path.suffix == ".pb"
 
 
-FORMAT = Format(
-    "a SavedModel",
-    read,
-    _recognises,
-    needs_tensorflow=True,
-    is_whole_model=True,
-)
+FORMAT = Format("a SavedModel", read, _recognises, is_whole_model=True)

@@ -33,4 +33,4 @@ def _recognises(facts: FileFacts) -> bool:
     return True
 
 
-FORMAT = Format("a TensorFlow checkpoint", read, _recognises, needs_tensorflow=True)
+FORMAT = Format("a TensorFlow checkpoint", read, _recognises)

@@ -27,4 +27,4 @@ def _recognises(facts: FileFacts) -> bool:
     return is_archive or MAGIC_BYTES in facts.first_bytes[:64]
 
 
-FORMAT = Format("PyTorch", read, _recognises, needs_tensorflow=True)
+FORMAT = Format("PyTorch", read, _recognises)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import to_printable
+from ganinv_cli.errors import shorten_error, to_printable
 from ganinv_cli.formats.interface import (
     IMAGE_NETWORK,
     MAX_LATENT,
@@ -163,7 +163,7 @@ def _repeat_batches(
                 fallback_to_while_loop=False,
             )
         except (ValueError, TypeError, NotImplementedError) as error:  # of TensorFlow's pfor
-            reason = " ".join(str(error).split())[:160]
+            reason = shorten_error(error, 160)
             raise UnreadableError(
                 f"takes {batch:,} latent vectors at once, which cannot become any number "
                 f"({reason}); export it for batches of any size (None), a StyleGAN2 with "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
 from ganinv_cli.formats.weights.build import Chain, Misfit, build, build_network
 from ganinv_cli.formats.weights.candidates import Candidate
 from ganinv_cli.formats.weights.inference.kept import PRIOR, Inference, infer_or_load
@@ -83,7 +83,7 @@ def describe_assumptions(design: Design, rows: Sequence[Convention]) -> tuple[st
         clauses.append(f"{phrase.format(all=','.join(values), distinct=distinct)} (--{name})")
     is_confirmed = any(each.source in ("inferred", "confirmed") for each in rows)
     if not (_is_chain_certain(design) or is_confirmed):
-        clauses.append("its layers follow one another")  # shapes and numbers do not prove it
+        clauses.append(CHAIN)
     return tuple(clauses)
 
 

@@ -66,9 +66,7 @@ class Step:
     is_slope_first: bool = False  # whether the slope precedes the norm
     upsampling: str | None = None  # transposed, or nearest or bilinear before the convolution
     strides: int | None = None  # the factor by which the sides of the map grow
-    padding: str | int | None = (
-        None  # as in PyTorch, or "same": the sides grow just `strides` times
-    )
+    padding: str | int | None = None  # as PyTorch's, or "same": sides grow just `strides` times
     activation: str | None = None  # such as relu, leaky_relu:0.2 or none
     norm: str | None = None  # "before" or "after" the activation
     epsilon: float | None = None  # of the norm

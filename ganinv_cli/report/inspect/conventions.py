@@ -20,8 +20,8 @@ def describe_verdict(facts: Facts) -> str:
         verdict = f"confirmed by its batch norms{f' from z to {named[-1]}' if named else ''}"
     else:
         verdict = "as its file describes it; it has no batch norms that could confirm it"
-    assumed = [] if facts["doubt"] else _list_assumed(facts)
-    for clause in [*([f"{', '.join(assumed)}"] if assumed else []), *_list_without_option(facts)]:
+    assumed = "" if facts["doubt"] else ", ".join(_list_assumed(facts))
+    for clause in [*([assumed] if assumed else []), *_list_without_option(facts)]:
         verdict += f"; assumed, and not tested: {clause}"
     return verdict
 

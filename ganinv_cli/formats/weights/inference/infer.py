@@ -37,9 +37,7 @@ from ganinv_cli.settings.conventions import Conventions
 SHARP, REFUSED_MEAN = 0.06, 0.15
 MANY_TIMES = 5.0  # a value that differs so many times more is wrong, although the right one differs
 MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # difference at which one discrepancy is clearly larger
-PROMISING = (
-    1.0  # loss above the best by a quick measurement up to which a value is measured exactly
-)
+PROMISING = 1.0  # loss above the best, measured quickly, up to which a value is measured exactly
 
 
 def infer_conventions(design: Design) -> Inference:
@@ -109,10 +107,12 @@ class _Inferring:
         """Return hypotheses measured exactly: the best, and those that differ in one convention."""
         finalists = [e for e in found[:BEAM] if e.loss < found[0].loss + PROMISING]
         pool = segment.score([each.hypothesis for each in finalists], EXACT)
-        best = None
-        while best is not (best := next(filter(segment.keeps_given, pool))):
+        best: Scored | None = None
+        while True:
+            last, best = best, next(filter(segment.keeps_given, pool))
+            if best is last:
+                return pool
             pool = sort_distinct([*pool, *segment.score(_list_rivals(segment, best), EXACT)])
-        return pool
 
     def _choose_best(self, segment: Segment, pool: Sequence[Scored]) -> Scored:
         """Return the hypothesis with the least loss; for a fitted prior, the least discrepancy.
