@@ -6,6 +6,7 @@ With `--check`, write nothing; print how a page differs and exit 1 when one does
 import difflib
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
@@ -21,7 +22,11 @@ from ganinv_cli.store.columns import update_tables
 
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_OPTION = re.compile(r"^  -.*\n(?:^   .*\n)*", re.MULTILINE)  # of --help, with its description
 WIDTH = 88  # columns of --help
+ABOUT = """\
+What each command's `--help` says; `make docs` writes this page. An option of several commands is
+described once, [at the end](#options-of-several-commands)."""
 COMPLETION = """\
 ## Shell completion
 
@@ -35,30 +40,35 @@ terminal.
 
 
 def command_line(_: str) -> str:
-    """What every command's --help says."""
+    """What every command's --help says; an option of several commands is described once."""
     settings = {**main.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     context = click.Context(main, info_name="ganinv", **settings)
-    parts = [
-        "# The command line",
-        "What each command's `--help` says; `make docs` writes this page.",
-        COMPLETION,
-        _help(context),
-    ]
+    helps = {}
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         assert command, name
         child = click.Context(command, context, info_name=name)
-        parts += [f"## ganinv {name}", _help(child)]
+        helps[f"## ganinv {name}"] = child.get_help()
         for part, nested in getattr(command, "commands", {}).items():
-            parts += [
-                f"### ganinv {name} {part}",
-                _help(click.Context(nested, child, info_name=part)),
-            ]
+            inner = click.Context(nested, child, info_name=part)
+            helps[f"### ganinv {name} {part}"] = inner.get_help()
+    counts = Counter(option for text in helps.values() for option in _OPTION.findall(text + "\n"))
+    shared = {option: option.split()[0].strip(",") for option, n in counts.items() if n > 1}
+    parts = ["# The command line", ABOUT, COMPLETION, f"```text\n{context.get_help()}\n```"]
+    for title, text in helps.items():
+        parts += [title, _describe_command(text + "\n", shared)]
+    parts += ["## Options of several commands", f"```text\n{''.join(sorted(shared))}```"]
     return "\n\n".join(parts) + "\n"
 
 
-def _help(context: click.Context) -> str:
-    return f"```text\n{context.get_help()}\n```"
+def _describe_command(text: str, shared: dict[str, str]) -> str:
+    """Return a command's help without shared options, and their names below it."""
+    names = [shared[option] for option in _OPTION.findall(text) if option in shared]
+    own = _OPTION.sub(lambda match: "" if match[0] in shared else match[0], text)
+    own = re.sub(r"^\S[^\n]*:\n(?=\n|\Z)", "", own, flags=re.M)  # a heading without options
+    own = re.sub(r"\n{3,}", "\n\n", own).strip()
+    joined = ", ".join(f"`{name}`" for name in names)
+    return f"```text\n{own}\n```" + (f"\n\nAnd: {joined}." if names else "")
 
 
 def fill_blocks(text: str) -> str:
