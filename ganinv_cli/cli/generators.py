@@ -117,7 +117,7 @@ def inspect(
     path = find("checkpoint", given["checkpoint"])
     with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
-        loaded = read_generator(load(Config, None, given), verbose=verbose, start=draws)
+        loaded = read_generator(load(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
         if draws:
             generator = loaded.build()
@@ -130,13 +130,11 @@ def inspect(
             reporter.enter("measuring the spectrum")
             description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
         if check:
-            from ganinv_cli.inspection.checks import check_generator, to_json
+            from ganinv_cli.inspection.checks import check_generator
 
             reporter.enter(f"checking {path.name}")
-            description["checks"] = to_json(
-                check_generator(
-                    generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
-                )
+            description["checks"] = check_generator(
+                generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
             )
     is_json = as_json or style == "json"
     click.echo(

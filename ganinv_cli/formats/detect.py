@@ -21,11 +21,6 @@ class FileFacts:
         return self.path.is_file()
 
     @cached_property
-    def size(self) -> int:
-        """Bytes of a file."""
-        return self.path.stat().st_size if self.is_file else 0
-
-    @cached_property
     def first_bytes(self) -> bytes:
         """The first 16 KiB of a file."""
         if not self.is_file:
@@ -57,5 +52,4 @@ class Format:
     title: str  # of its files in messages
     read: Callable[[Path, Conventions], UnfinishedGenerator]  # raises as `formats.boundary` says
     recognises: Callable[[FileFacts], bool]  # may raise CheckpointError for a missing file
-    needs_tensorflow: bool = True
     is_whole_model: bool = False  # states its layers, so options cannot

@@ -42,8 +42,8 @@ def _make_weight(file: BinaryIO, name: str, entry: Any, data_start: int) -> Weig
 
 
 def _recognises(facts: FileFacts) -> bool:
-    header_length = int.from_bytes(facts.first_bytes[:8], "little")
-    return facts.first_bytes[8:9] == b"{" and header_length <= facts.size
+    length = int.from_bytes(facts.first_bytes[:8], "little")
+    return facts.first_bytes[8:9] == b"{" and length <= facts.path.stat().st_size
 
 
 FORMAT = Format("safetensors", read, _recognises)

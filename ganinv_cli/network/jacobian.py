@@ -10,7 +10,6 @@ from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
 FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding
-BLOCK_PIXELS = 1 << 15  # pixels of J that one step of the QR decomposition takes
 
 
 def compute_jacobian(
@@ -36,8 +35,7 @@ def compute_jacobian(
         out[first : first + len(block)] = block
         first += len(block)
     if mask is not None:
-        images = out.reshape(-1, *generator.image_shape)
-        images *= mask.astype(out.dtype)
+        out.reshape(-1, *generator.image_shape)[...] *= mask.astype(out.dtype)
     return out
 
 
@@ -71,7 +69,8 @@ def compute_singular_values(
         squares = np.linalg.eigvalsh(jacobian @ jacobian.T)[::-1]
         values[:] = np.sqrt(np.maximum(squares, 0))
     else:
-        found = np.linalg.svd(_reduce_by_qr(jacobian), compute_uv=False)
+        triangle = tf.linalg.qr(jacobian.T)[1]  # has the same singular values, and is small
+        found = np.linalg.svd(triangle, compute_uv=False)
         values[: len(found)] = found
     if precision == "float32" or generator.latent > MAX_SQUARE_LATENT:
         values[values <= find_rounding(generator) * values[0]] = 0
@@ -91,13 +90,3 @@ def find_rounding(generator: Generator) -> float:
     pixels = int(np.prod(generator.image_shape))
     rounding = max(generator.latent, pixels) * float(np.finfo(np.float64).eps)
     return rounding**0.5 if generator.latent > MAX_SQUARE_LATENT else rounding
-
-
-def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
-    """Return a matrix of at most (latent, latent) with the same singular values as J."""
-    triangle = np.empty((0, len(jacobian)))
-    for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
-        block = jacobian[:, first : first + BLOCK_PIXELS].T
-        together = np.concatenate([triangle, block]) if len(triangle) else block
-        triangle = tf.linalg.qr(together)[1].numpy()
-    return triangle
