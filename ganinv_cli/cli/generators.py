@@ -154,9 +154,11 @@ def inspect(
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
     from ganinv_cli import files
-    from ganinv_cli.inspection.descent import summarize_descent
-    from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.jacobian import find_spectrum
+    from ganinv_cli.inspection.spectrum import (
+        measure_spectrum,
+        summarize_descent,
+        summarize_spectrum,
+    )
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
@@ -164,7 +166,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )
-    return summarize_spectrum(spectrum) | {"descent": summarize_descent(find_spectrum(generator))}
+    return summarize_spectrum(spectrum) | {"descent": summarize_descent(generator)}
 
 
 @click.command(

@@ -18,8 +18,8 @@ from ganinv_cli.formats import (
 )
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.generator_toml import read_conventions
+from ganinv_cli.formats.interface import FileFacts, Format
 from ganinv_cli.formats.unsupported import refuse_unsupported
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions

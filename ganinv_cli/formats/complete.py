@@ -43,7 +43,9 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     network, assumed = generator.network, list(generator.assumed)
     _check_pictures(network)
     network_range, _ = find_output_range(network)
-    pixel_range = _choose_range(network_range, conventions.range)
+    pixel_range = network_range or (-1.0, 1.0)
+    if conventions.range:
+        pixel_range = _parse_range_within(network_range, conventions.range)
     prior = parse_prior(conventions.prior or generator.prior or "normal", network.latent)
     range_text = "{:g},{:g}".format(*network_range) if network_range else ""
     rows = {
@@ -57,17 +59,14 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     if rows["prior"].source == "assumed":
         assumed.append(f"z from the prior {prior} (--prior)")
     ignores_length = isinstance(network, TracedNetwork) and network.ignores_length
-    return Checkpoint(
-        network=_rescale_output(network, pixel_range),
-        prior=prior,
-        format=generator.format,
-        layout=generator.layout,
-        path=generator.path,
-        ignored=generator.ignored,
-        assumed=tuple(assumed),
-        conventions=(rows["prior"], *between, rows["range"]),
-        notes=(*generator.notes, *[_LENGTH_NOTE] * ignores_length),
-    )
+    changed = {
+        "network": _rescale_output(network, pixel_range),
+        "prior": prior,
+        "assumed": tuple(assumed),
+        "conventions": (rows["prior"], *between, rows["range"]),
+        "notes": (*generator.notes, *[_LENGTH_NOTE] * ignores_length),
+    }
+    return Checkpoint(**vars(generator) | changed)
 
 
 def _describe(name: str, option: str, stated: str, usual: str) -> Convention:
@@ -77,10 +76,8 @@ def _describe(name: str, option: str, stated: str, usual: str) -> Convention:
     return Convention(name, "", stated or usual, "file" if stated else "assumed")
 
 
-def _choose_range(network_range: PixelRange | None, option: str) -> PixelRange:
-    """Return the values of black and white, from the option if the network has such values."""
-    if not option:
-        return network_range or (-1.0, 1.0)
+def _parse_range_within(network_range: PixelRange | None, option: str) -> PixelRange:
+    """Return the option's values of black and white. Raises UnreadableError, ConfigError."""
     low, high = parse_range(option)
     if network_range and not network_range[0] <= low < high <= network_range[1]:
         raise UnreadableError(

@@ -6,14 +6,12 @@ The file defines `LATENT`, and `generate(z)` of TensorFlow tensors; for labels, 
 
 import runpy
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
@@ -38,8 +36,8 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
             )
         with explain_errors("has a wrong LATENT or LABELS", ADVICE):
             latent, labels = int(names["LATENT"]), int(names.get("LABELS", 0))
-        explain = partial(explain_errors, "has a generate that fails", ADVICE)
-        network = trace_user_function(names["generate"], latent, labels, explain)
+        failure = ("has a generate that fails", ADVICE)
+        network = trace_user_function(names["generate"], latent, labels, *failure)
     prior = str(names.get("PRIOR", ""))
     return UnfinishedGenerator(network, "Python", "traced", str(path), prior=prior)
 
@@ -66,12 +64,11 @@ def read_function(
     It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
     images (batch, height, width, channels). Raises as `read_keras_model` does.
     """
-    from ganinv_cli.formats.traced.user_code import explain_errors, trace_user_function
+    from ganinv_cli.formats.traced.user_code import trace_user_function
 
     name = f"the function {getattr(function, '__name__', type(function).__name__)}"
     with explain_reading_errors(name, "a generator"):
-        explain = partial(explain_errors, "fails", "; correct it")
-        network = trace_user_function(function, latent, labels, explain)
+        network = trace_user_function(function, latent, labels, "fails", "; correct it")
         generator = UnfinishedGenerator(network, "Python", "traced", name)
         return complete_generator(generator, conventions)
 

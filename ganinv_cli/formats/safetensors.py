@@ -6,8 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.formats.weights.weight import Weight, check_floats, decode_floats
 from ganinv_cli.settings.conventions import Conventions

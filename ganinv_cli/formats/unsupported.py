@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.formats.detect import FileFacts
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import FileFacts, UnreadableError
 from ganinv_cli.formats.torch.archive import MAGIC_BYTES
 
 EXPORT_TO_ONNX = (

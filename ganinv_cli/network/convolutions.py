@@ -56,7 +56,7 @@ def _build_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
         for block in _split_weights(layer.weights, outputs, 2)
     ]
     padding = "SAME" if layer.has_same_padding else "VALID"
-    crop = tuple((-before, -after) for before, after in layer.crop)
+    (top, bottom), (left, right) = layer.crop
 
     def conv_transpose_block(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         sides = zip(x.shape[1:3], kernel.shape[:2], layer.stride, strict=True)
@@ -70,7 +70,9 @@ def _build_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
         parts = tf.split(x, [kernel.shape[3] for kernel in kernels[0]], -1)
         blocks = [tf.add_n([*map(conv_transpose_block, parts, block)]) for block in kernels]
         output = tf.concat(blocks, -1)
-        return output if padding == "SAME" else pad_or_crop(output, crop)
+        return (
+            output if padding == "SAME" else pad_or_crop(output, ((-top, -bottom), (-left, -right)))
+        )
 
     return conv_transpose
 

@@ -18,25 +18,18 @@ def compute_jacobian(
     label: int = -1,
     precision: str = "float32",
     mask: np.ndarray | None = None,
-    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return J transposed (latent, pixels) at z (latent,), exact except for rounding.
 
     The columns are computed in `precision`, one of the generator's; bfloat16 is returned as
-    float32. Pixels that a mask (height, width, 1) leaves out are 0. `out` is an array for the
-    result. Costs `generator.jacobian_gradients`.
+    float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs
+    `generator.jacobian_gradients`.
     Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.
     """
-    if out is None:
-        dtype = np.float64 if precision == "float64" else np.float32
-        out = np.empty((generator.latent, generator.count_values()), dtype)
-    first = 0
-    for block in compute_jacobian_blocks(generator, z, label, precision):
-        out[first : first + len(block)] = block
-        first += len(block)
+    jacobian = np.concatenate([*compute_jacobian_blocks(generator, z, label, precision)])
     if mask is not None:
-        out.reshape(-1, *generator.image_shape)[...] *= mask.astype(out.dtype)
-    return out
+        jacobian.reshape(-1, *generator.image_shape)[...] *= mask.astype(jacobian.dtype)
+    return jacobian
 
 
 def compute_jacobian_blocks(

@@ -16,13 +16,12 @@ Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 
 class Layer:
-    """A layer. By default it keeps the shape, and its arrays have one number per channel."""
+    """A layer. By default its inputs and its arrays broadcast as in NumPy."""
 
     def output_shape(self, *inputs: Any) -> Shape:
         """Return the shape of the output, from the shapes of the inputs (see `infer_shape`)."""
-        arrays = (value for value in vars(self).values() if isinstance(value, np.ndarray))
-        require(all(inputs[0][-1:] == array.shape for array in arrays))
-        return inputs[0]  # type: ignore[no-any-return]
+        arrays = (value.shape for value in vars(self).values() if isinstance(value, np.ndarray))
+        return np.broadcast_shapes(*inputs, *arrays)
 
 
 @dataclass(frozen=True)
@@ -170,24 +169,15 @@ class Constant(Layer):
 
     value: np.ndarray  # of one row
 
-    def output_shape(self) -> Shape:
-        return self.value.shape
-
 
 @dataclass(frozen=True)
 class Add(Layer):
-    """The sum of the inputs, which broadcast as in NumPy."""
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        return np.broadcast_shapes(*inputs)
+    """The sum of the inputs."""
 
 
 @dataclass(frozen=True)
 class Multiply(Layer):
-    """The product of the inputs, which broadcast as in NumPy."""
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        return np.broadcast_shapes(*inputs)
+    """The product of the inputs."""
 
 
 @dataclass(frozen=True)

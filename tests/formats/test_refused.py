@@ -191,7 +191,7 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
     "empty pickle": (_archive(b""), "cannot be read as PyTorch (EOFError())"),
     "cut pickle": (_archive(b"\x80\x02X\x09"), "cannot be read as PyTorch"),
     "pickle of 2^56 bytes": (_archive(b"\x80\x02\x8e" + b"\xff" * 6 + b"\0\0."), "be read as PyTo"),
-    "pickle with an extension": (_archive(b"\x80\x02\x82\x01."), "names an object by the number 1"),
+    "pickle with an extension": (_archive(b"\x80\x02\x82\x01."), "unregistered extension code 1"),
     "deep pickle": (_archive(b"\x80\x02)" + b"\x85" * 100_000 + b"."), "maximum recursion depth"),
     "cut archive": (_cut(save_archive, "g.pt"), "cannot be read as a generator (File is not a zip"),
     "cut stream": (_cut(save_stream, "g.pt"), "cannot be read as PyTorch"),

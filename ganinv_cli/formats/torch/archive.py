@@ -6,9 +6,7 @@ bytes of the tensors. The fourth pickle holds the user's object.
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -30,15 +28,9 @@ class TorchFile(NamedTuple):
     format: str
 
 
-@contextmanager
-def open_torch_file(path: Path) -> Iterator[TorchFile]:
-    """Open a file of torch.save and read its pickle, not its tensors."""
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(path):
-            yield _read_stream(file)
-            return
-        with zipfile.ZipFile(file) as archive:
-            yield _read_archive(archive)
+def read_torch_file(file: BinaryIO) -> TorchFile:
+    """Return the object in an open file; its tensors are read later."""
+    return _read_archive(zipfile.ZipFile(file)) if zipfile.is_zipfile(file) else _read_stream(file)
 
 
 def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
@@ -51,15 +43,17 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
             return member.read(MAX_BYTES)
 
     def read_storage(storage: Storage) -> np.ndarray:
-        return decode_floats(read_member(f"data/{storage.key}"), storage.dtype, "<>"[is_big])
+        return decode_floats(read_member(f"data/{storage.key}"), storage.dtype, byte_order)
 
     is_big = f"{root}byteorder" in names and read_member("byteorder").strip() == b"big"
+    byte_order = ">" if is_big else "<"
     content = Unpickler(io.BytesIO(read_member("data.pkl"))).load()
     return TorchFile(content, read_storage, "PyTorch")
 
 
 def _read_stream(file: BinaryIO) -> TorchFile:
     """Read a file that was written before PyTorch 1.6, without an archive."""
+    file.seek(0)
     for _ in range(3):  # the magic number, the version, and sizes of numbers on the machine
         Unpickler(file).load()
     unpickler = Unpickler(file)

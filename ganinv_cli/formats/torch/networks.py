@@ -1,7 +1,7 @@
 """Networks in a file of torch.save, each as its named weights."""
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,21 +30,20 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
 
     read_storage = lru_cache(maxsize=1)(torch_file.read_storage)  # tensors may share one
 
-    def make_weight(name: str, tensor: _Tensor) -> Weight:
-        def read() -> np.ndarray:
-            check_floats(name, tensor.storage.dtype)
-            if math.prod(tensor.shape) > MAX_VALUES:
-                raise UnreadableError(f"has more than {MAX_VALUES:,} values in {name}")
-            return _view(read_storage(tensor.storage), tensor).copy()
-
-        return Weight(tensor.shape, read)
+    def read_tensor(name: str, tensor: _Tensor) -> np.ndarray:
+        check_floats(name, tensor.storage.dtype)
+        if math.prod(tensor.shape) > MAX_VALUES:
+            raise UnreadableError(f"has more than {MAX_VALUES:,} values in {name}")
+        return _view(read_storage(tensor.storage), tensor).copy()
 
     def visit(container: Any, path: str, weights: dict[str, Weight], prefix: str) -> None:
         """Add the weights in a container, and visit the containers in it."""
         for key, value in _list_entries(container).items():
             below = f"{path}.{key}".strip(".")
             if tensor := _find_tensor(value):
-                weights[f"{prefix}{key}"] = make_weight(below, tensor)
+                weights[f"{prefix}{key}"] = Weight(
+                    tensor.shape, partial(read_tensor, below, tensor)
+                )
             elif id(value) not in seen:
                 seen.add(id(value))
                 if _is_module(container):

@@ -5,7 +5,7 @@ For every name it gets a new class, whose objects only keep what they are given.
 """
 
 import pickle
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 DTYPES = {  # by the kind of a storage
     "DoubleStorage": "float64",
@@ -63,10 +63,6 @@ class Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> type[Stub]:
         """Return a new class; nothing is imported."""
         return type(name, (Stub,), {})
-
-    def get_extension(self, code: int) -> NoReturn:
-        """Refuse a name by its number in this process, which could be a function."""
-        raise pickle.UnpicklingError(f"its pickle names an object by the number {code}")
 
     def persistent_load(self, pid: Any) -> Any:
         """Return the storage, or the class of a module, that the pickle refers to."""
