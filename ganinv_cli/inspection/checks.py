@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.formats import find_format
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError, format_names
 from ganinv_cli.inspection.facts import find_doubt, find_pixel_range
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.inspection.render import largest_difference
@@ -24,7 +24,7 @@ DIRECTIONS = 9
 # by precision: step of the finite difference, in z, and its largest relative error
 DERIVATIVE_LIMITS = {"float64": (1e-7, 1e-4), "float32": (1e-4, 2e-2)}
 MAX_DERIVATIVE_LIMIT = 0.2  # if rounding makes larger errors, nothing is checked
-NAMED_COMPONENTS = 5  # of z, in a sentence
+ROUNDING = "z and its next float32 number make the same pictures"
 
 Check = dict[str, Any]  # plain JSON
 
@@ -43,7 +43,8 @@ def check_generator(
     """
     z, labels, _ = draw_latents(generator, seed, ROWS)
     images = generator.render(z, ROWS, labels=labels)
-    claim, rounding = _measure_rounding(generator, z, labels, images)
+    nearby = generator.render(np.nextafter(z, np.float32(np.inf)), ROWS, labels=labels)
+    rounding = largest_difference(images, nearby)
     limit = max(LIMIT, 10 * rounding)  # a deep network rounds more
     alone = largest_difference(images, generator.render(z, 1, labels=labels))
     same = "pictures are equal to those of the program in the file"
@@ -55,7 +56,7 @@ def check_generator(
         program = _describe(same, None, why=str(error))
     return [
         _compare("a picture depends on its own z alone, not on the batch", alone, limit),
-        _describe(claim, None, rounding, why="a measurement"),
+        _describe(ROUNDING, None, rounding, why="a measurement"),
         program,
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed, rounding),
         _check_norms(checkpoint),
@@ -109,21 +110,6 @@ def _compare(claim: str, found: float, limit: float) -> Check:
     return _describe(claim, bool(found <= limit), found, limit)  # NaN does not pass
 
 
-def _measure_rounding(
-    generator: Generator, z: np.ndarray, labels: np.ndarray | None, images: np.ndarray
-) -> tuple[str, float]:
-    """Return the claim and the largest pixel difference between two precisions.
-
-    If float64 is not available, z is compared with the next float32 number instead.
-    """
-    precision = generator.highest_precision
-    other, claim = z, "float32 and float64 make the same pictures"
-    if precision == "float32":
-        other = np.nextafter(z, np.float32(np.inf))
-        claim = "z and its next float32 number make the same pictures"
-    return claim, largest_difference(images, generator.render(other, ROWS, precision, labels))
-
-
 def _check_norms(checkpoint: Checkpoint) -> Check:
     claim = "the statistics stored in the batch norms fit this network and prior"
     check = checkpoint.norm_check
@@ -144,16 +130,14 @@ def _check_dependence(generator: Generator) -> Check:
     if not_finite:
         why = f"the picture or dG/dz is not finite at {not_finite} of {points} random z"
         return _describe(claim, False, limit=0, why=why)
-    ignored = np.flatnonzero(~changes.any(0))
-    names = ", ".join(f"z[{number}]" for number in ignored[:NAMED_COMPONENTS])
-    more = ", …" if len(ignored) > NAMED_COMPONENTS else ""
+    ignored = [f"z[{number}]" for number in np.flatnonzero(~changes.any(0))]
     why = f"each of {latent:,} components changes them at {points} random z"
-    if len(ignored):
+    if ignored:
         why = (
-            f"{len(ignored):,} of {latent:,} components ({names}{more}) change nothing at {points} "
-            "random z"
+            f"{len(ignored):,} of {latent:,} components change nothing at {points} random z: "
+            f"{format_names(ignored)}"
         )
-    return _describe(claim, not len(ignored), len(ignored), 0, why)
+    return _describe(claim, not ignored, len(ignored), 0, why)
 
 
 def _check_derivative(

@@ -152,10 +152,7 @@ def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
     result = run_ganinv(folder, "inspect", "dead", "--check", code=1)
     claim = "pictures are finite and depend on every component of z"
     text = " ".join(result.stdout.split())
-    assert (
-        f"FAILED {claim}: 6 of 6 components (z[0], z[1], z[2], z[3], z[4], …) change nothing"
-        in text
-    )
+    assert f"FAILED {claim}: 6 of 6 components change nothing" in text
     assert "the check failed that the statistics" in result.stderr
     assert f"; and that {claim} (6 of 6 components" in result.stderr
     refused = run_ganinv(folder, "recover", "--checkpoint", "dead", "--trials", 1, code=2)

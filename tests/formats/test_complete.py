@@ -83,14 +83,15 @@ def test_a_range_that_is_none_is_refused(text: str) -> None:
 
 
 def test_a_prior_is_the_users_then_the_formats_then_normal() -> None:
-    known, unknown = _found(prior="uniform"), _found()
-    assert complete_generator(known, Conventions()).prior == Uniform()
-    assert not any(
-        "--prior" in clause for clause in complete_generator(known, Conventions()).assumed
-    )
-    assert complete_generator(known, Conventions(prior="normal:2")).prior == make_normal(5, 2)
-    assert complete_generator(unknown, Conventions()).prior == make_normal(5)
-    assert any("--prior" in clause for clause in complete_generator(unknown, Conventions()).assumed)
+    stated, silent = _found(prior="uniform"), _found()
+    for found, option, prior in (
+        (stated, "", Uniform()),
+        (stated, "normal:2", make_normal(5, 2)),
+        (silent, "", make_normal(5)),
+    ):
+        checkpoint = complete_generator(found, Conventions(prior=option))
+        assert checkpoint.prior == prior
+        assert any("--prior" in clause for clause in checkpoint.assumed) == (found is silent)
 
 
 def _nan() -> UnfinishedGenerator:
