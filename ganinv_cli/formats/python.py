@@ -69,8 +69,9 @@ def read_function(
     name = f"the function {getattr(function, '__name__', type(function).__name__)}"
     with explain_reading_errors(name, "a generator"):
         network = trace_user_function(function, latent, labels, "fails", "; correct it")
-        generator = UnfinishedGenerator(network, "Python", "traced", name)
-        return complete_generator(generator, conventions)
+        return complete_generator(
+            UnfinishedGenerator(network, "Python", "traced", name), conventions
+        )
 
 
 def _recognises(facts: FileFacts) -> bool:

@@ -81,11 +81,6 @@ class Network:
                 total += math.prod(places[:-1]) * layer.weights.size
         return total
 
-    @property
-    def parameters(self) -> int:
-        """Number of weights of all layers, moving statistics included."""
-        return sum(array.size for node in self.nodes for array in weight_arrays(node.layer))
-
     @cached_property
     def sha256(self) -> str:
         """Hash of the layers and their weights; it does not depend on the file or the names."""

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
 FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding
@@ -49,23 +48,18 @@ def compute_singular_values(
 ) -> np.ndarray:
     """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    J is computed in the generator's highest precision. In float32, or above MAX_SQUARE_LATENT
-    components, values that may be rounding alone are set to 0. If the image has fewer values than
-    z, zeros follow. All are NaN if J is not finite.
+    J is computed in the generator's highest precision. In float32, values that may be rounding
+    alone are set to 0. If the image has fewer values than z, zeros follow. All are NaN if J is not
+    finite.
     """
     precision = generator.highest_precision
     jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64, copy=False)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
-    values = np.zeros(generator.latent)
-    if generator.latent > MAX_SQUARE_LATENT:  # ten times as fast, at half the digits
-        squares = np.linalg.eigvalsh(jacobian @ jacobian.T)[::-1]
-        values[:] = np.sqrt(np.maximum(squares, 0))
-    else:
-        triangle = tf.linalg.qr(jacobian.T)[1]  # has the same singular values, and is small
-        found = np.linalg.svd(triangle, compute_uv=False)
-        values[: len(found)] = found
-    if precision == "float32" or generator.latent > MAX_SQUARE_LATENT:
+    triangle = tf.linalg.qr(jacobian.T)[1]  # has the same singular values, and is small
+    found = np.linalg.svd(triangle, compute_uv=False)
+    values = np.pad(found, (0, generator.latent - len(found)))
+    if precision == "float32":
         values[values <= find_rounding(generator) * values[0]] = 0
     return values
 
@@ -75,11 +69,8 @@ def find_rounding(generator: Generator) -> float:
 
     In float64 it is the tolerance of `numpy.linalg.matrix_rank`. In float32 that tolerance would
     hide weak directions. Rounding of J makes singular values of about 1e-7 of the largest; a
-    hundred times that is allowed. Above MAX_SQUARE_LATENT components, where the values are roots of
-    the eigenvalues of JᵀJ, it is the root of the tolerance in float64.
+    hundred times that is allowed.
     """
     if generator.highest_precision == "float32":
         return FLOAT32_ROUNDING
-    pixels = int(np.prod(generator.image_shape))
-    rounding = max(generator.latent, pixels) * float(np.finfo(np.float64).eps)
-    return rounding**0.5 if generator.latent > MAX_SQUARE_LATENT else rounding
+    return max(generator.latent, generator.count_values()) * float(np.finfo(np.float64).eps)
