@@ -134,8 +134,8 @@ def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.
     """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
     draws, labels = draw_points(generator, points)
     jacobians = np.empty((len(draws), generator.latent, generator.count_values()), np.float32)
-    for jacobian, z, label in zip(jacobians, draws, labels, strict=True):
-        compute_jacobian(generator, z, label, precision, out=jacobian)
+    for number, (z, label) in enumerate(zip(draws, labels, strict=True)):
+        jacobians[number] = compute_jacobian(generator, z, label, precision)
     return jacobians.reshape(-1, jacobians.shape[2])
 
 

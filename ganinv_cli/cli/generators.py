@@ -117,7 +117,7 @@ def inspect(
     path = find("checkpoint", given["checkpoint"])
     with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
-        loaded = read_generator(load(Config, None, given), verbose=verbose, start=draws)
+        loaded = read_generator(load(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
         if draws:
             generator = loaded.build()
@@ -130,13 +130,11 @@ def inspect(
             reporter.enter("measuring the spectrum")
             description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
         if check:
-            from ganinv_cli.inspection.checks import check_generator, to_json
+            from ganinv_cli.inspection.checks import check_generator
 
             reporter.enter(f"checking {path.name}")
-            description["checks"] = to_json(
-                check_generator(
-                    generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
-                )
+            description["checks"] = check_generator(
+                generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
             )
     is_json = as_json or style == "json"
     click.echo(
@@ -156,9 +154,11 @@ def inspect(
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
     from ganinv_cli import files
-    from ganinv_cli.inspection.descent import summarize_descent
-    from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.jacobian import find_spectrum
+    from ganinv_cli.inspection.spectrum import (
+        measure_spectrum,
+        summarize_descent,
+        summarize_spectrum,
+    )
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
@@ -166,7 +166,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )
-    return summarize_spectrum(spectrum) | {"descent": summarize_descent(find_spectrum(generator))}
+    return summarize_spectrum(spectrum) | {"descent": summarize_descent(generator)}
 
 
 @click.command(

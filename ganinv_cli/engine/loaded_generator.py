@@ -212,7 +212,7 @@ def load(
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
-    from ganinv_cli.formats.python_object import read_function, read_keras_model
+    from ganinv_cli.formats.python import read_function, read_keras_model
 
     given = config.conventions
     keras = sys.modules.get("keras")
@@ -231,20 +231,19 @@ def load(
 
 
 def read_generator(
-    config: Config, reporter: Reporter = SILENT, *, verbose: bool = False, start: bool = True
+    config: Config, reporter: Reporter = SILENT, *, verbose: bool = False
 ) -> LoadedGenerator:
     """Return the generator that a config names, checked; say what is assumed and doubted.
 
-    With `start`, TensorFlow has started; without, only if the format or the check needs it. Raises
-    CheckpointError, ConfigError.
+    It starts TensorFlow. Raises CheckpointError, ConfigError.
     """
     from ganinv_cli import formats
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
     gpus = config.engine == "local"  # else the workers use them
-    if formats.needs_tensorflow(path, conventions):
-        reporter.enter("loading TensorFlow")
-        start_tensorflow(gpus)
+    formats.find_format(path)  # first: what cannot be read is refused at once
+    reporter.enter("loading TensorFlow")
+    start_tensorflow(gpus)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     checkpoint = formats.read(path, conventions)
     if verbose:
@@ -255,25 +254,19 @@ def read_generator(
         reporter.say(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
     for sentence in _describe_assumptions(checkpoint):
         reporter.say(sentence)
-    if start:
-        reporter.enter("loading TensorFlow")
-        start_tensorflow(gpus)
     reporter.enter(f"checking {path.name}")
-    checkpoint = _check_norms(checkpoint, gpus)
+    checkpoint = _check_norms(checkpoint)
     if checkpoint.norm_check.doubt:
         reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
     return LoadedGenerator(config.checkpoint, checkpoint, conventions, config.label)
 
 
-def _check_norms(checkpoint: "Checkpoint", gpus: bool = True) -> "Checkpoint":
-    """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
+def _check_norms(checkpoint: "Checkpoint") -> "Checkpoint":
+    """Return the checkpoint with the check of its norms, which is kept."""
     from ganinv_cli.network.norms.cached_check import load_check, measure_check
 
     check = load_check(checkpoint)
-    if check is None:
-        start_tensorflow(gpus)
-        check = measure_check(checkpoint)
-    return replace(checkpoint, norm_check=check)
+    return replace(checkpoint, norm_check=measure_check(checkpoint) if check is None else check)
 
 
 def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:

@@ -39,7 +39,7 @@ def make_provenance(
         config=settings,
         identity=identity_settings(settings),
         checkpoint_sha256=generator.sha256,
-        generator=generator.origin.to_json(),
+        generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
         device=device,
         precision=precision,

@@ -10,23 +10,22 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.formats import (
     keras,
     onnx,
-    python_file,
+    python,
     safetensors,
     saved_model,
     tensorflow,
     torch,
-    unsupported,
 )
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.generator_toml import read_conventions
+from ganinv_cli.formats.interface import FileFacts, Format
+from ganinv_cli.formats.unsupported import refuse_unsupported
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
 
 FORMATS = (  # a file is read in the first that recognises it
-    unsupported.FORMAT,
-    python_file.FORMAT,
+    python.FORMAT,
     onnx.FORMAT,
     saved_model.FORMAT,
     keras.FORMAT,
@@ -42,10 +41,14 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     `conventions` override the files beside it (see `formats.generator_toml`). Raises
     CheckpointError with what was found and what to do, or ConfigError for conventions.
     """
-    path = Path(path)
+    path, given = Path(path), conventions or Conventions()
     form = find_format(path)
-    given = conventions or Conventions()
-    _check_conventions(path, form, given)
+    forbidden = [f"--{name}" for name in WEIGHTS_ONLY if given.is_given(name)]
+    if form.is_whole_model and forbidden:
+        raise ConfigError(
+            f"{path} is a whole model, which describes its own layers: leave out "
+            f"{' and '.join(forbidden)}"
+        )
     conventions, convention_files = read_conventions(path, given)
     with explain_reading_errors(path, form.title):
         checkpoint = complete_generator(form.read(path, conventions), conventions)
@@ -55,22 +58,9 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
 def find_format(path: Path) -> Format:
     """Return the format of a file, a folder, or the common prefix of several files.
 
-    Raises CheckpointError if no format recognises it.
+    It needs no TensorFlow. Raises CheckpointError if no format recognises it.
     """
     facts = FileFacts(path)
     with explain_reading_errors(path, "a generator"):
+        refuse_unsupported(facts)
         return next(form for form in FORMATS if form.recognises(facts))
-
-
-def needs_tensorflow(path: Path, conventions: Conventions) -> bool:
-    """Return whether reading needs TensorFlow. Raises CheckpointError if no format fits."""
-    return find_format(path).needs_tensorflow or conventions.trust
-
-
-def _check_conventions(path: Path, form: Format, conventions: Conventions) -> None:
-    forbidden = [name for name in WEIGHTS_ONLY if conventions.is_given(name)]
-    if form.is_whole_model and forbidden:
-        raise ConfigError(
-            f"{path} is a whole model, which describes its own layers: leave out "
-            f"{' and '.join(f'--{name}' for name in forbidden)}"
-        )

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError, explain_memory_errors, to_printable
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.network.shapes import ShapeError
 
 MAX_SENTENCE, MAX_REASON = 1000, 200  # characters
 _ERRORS: tuple[type[Exception], ...] = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(RuntimeError, ShapeError),  # the first is of h5py and zipfile, and includes RecursionError
+    RuntimeError,  # of h5py and zipfile; it includes RecursionError
     *(pickle.PickleError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 
@@ -48,19 +47,9 @@ def explain_reading_errors(source: Path | str, title: str) -> Iterator[None]:
         sentence = to_printable(f"{source}: {error}")[:MAX_SENTENCE]
         raise CheckpointError(sentence) from error.__cause__
     except list_reading_errors() as error:
-        raise CheckpointError(
-            f"{source} cannot be read as {title} ({_find_reason(error)}); {_advise(error)}"
-        ) from error
-
-
-def _find_reason(error: Exception) -> str:
-    """Return the reason of an error in one line."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = repr(error) if isinstance(error, LookupError) or not text.strip() else text
-    return to_printable(" ".join(text.split()))[:MAX_REASON]
-
-
-def _advise(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "check its permissions"
-    return "copy it again from its source"
+        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        text = repr(error) if isinstance(error, LookupError) or not text.strip() else text
+        reason = to_printable(" ".join(text.split()))[:MAX_REASON]
+        is_forbidden = isinstance(error, PermissionError)
+        advice = "check its permissions" if is_forbidden else "copy it again from its source"
+        raise CheckpointError(f"{source} cannot be read as {title} ({reason}); {advice}") from error

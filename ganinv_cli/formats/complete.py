@@ -15,15 +15,16 @@ from ganinv_cli.formats.interface import (
 )
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.folding import fold_layers
-from ganinv_cli.network.graph import Network, Node, Z, weight_arrays
-from ganinv_cli.network.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
+from ganinv_cli.network.graph import Network, Node, weight_arrays
+from ganinv_cli.network.layers import Activation, Affine, Move
 from ganinv_cli.network.shapes import format_shape
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import Conventions
 
-ACTIVATION_BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
+ACTIVATION_BOUNDS = {
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
 }
@@ -39,57 +40,45 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
 
     Raises UnreadableError if the generator makes no images, ConfigError for a wrong convention.
     """
-    network = generator.network
-    if isinstance(network, TracedNetwork):
-        _check_image_shape(network.image_shape)
-    else:
-        _check_layers(network)
-    network_range = find_output_range(network)
-    pixel_range = _choose_range(network_range, conventions.range)
+    network, assumed = generator.network, list(generator.assumed)
+    _check_pictures(network)
+    network_range, _ = find_output_range(network)
+    pixel_range = network_range or (-1.0, 1.0)
+    if conventions.range:
+        pixel_range = _parse_range_within(network_range, conventions.range)
     prior = parse_prior(conventions.prior or generator.prior or "normal", network.latent)
-    rows = {row.name: row for row in generator.conventions if row.name in ("prior", "range")}
-    prior_row = rows.get("prior") or _describe(
-        "prior", conventions.prior, generator.prior, "normal:1"
-    )
     range_text = "{:g},{:g}".format(*network_range) if network_range else ""
-    range_row = rows.get("range") or _describe("range", conventions.range, range_text, "-1,1")
-    assumed = list(generator.assumed)
+    rows = {
+        "prior": _describe("prior", conventions.prior, generator.prior, "normal:1"),
+        "range": _describe("range", conventions.range, range_text, "-1,1"),
+    }
+    between = [row for row in generator.conventions if row.name not in rows]
+    rows |= {row.name: row for row in generator.conventions if row.name in rows}
     if not (network_range or conventions.range):
         assumed.append("pixels from -1 to 1, as it ends in no function that bounds them (--range)")
-    if prior_row.source == "assumed":
+    if rows["prior"].source == "assumed":
         assumed.append(f"z from the prior {prior} (--prior)")
     ignores_length = isinstance(network, TracedNetwork) and network.ignores_length
-    return Checkpoint(
-        network=_rescale_output(network, pixel_range),
-        prior=prior,
-        format=generator.format,
-        layout=generator.layout,
-        path=generator.path,
-        ignored=generator.ignored,
-        assumed=tuple(assumed),
-        conventions=(
-            prior_row,
-            *(row for row in generator.conventions if row.name not in rows),
-            range_row,
-        ),
-        notes=(*generator.notes, *[_LENGTH_NOTE] * ignores_length),
-    )
+    changed = {
+        "network": _rescale_output(network, pixel_range),
+        "prior": prior,
+        "assumed": tuple(assumed),
+        "conventions": (rows["prior"], *between, rows["range"]),
+        "notes": (*generator.notes, *[_LENGTH_NOTE] * ignores_length),
+    }
+    return Checkpoint(**vars(generator) | changed)
 
 
 def _describe(name: str, option: str, stated: str, usual: str) -> Convention:
     """Return a convention that was given by an option, is stated by the file, or is assumed."""
     if option:
         return Convention(name, "", option, "given")
-    if stated:
-        return Convention(name, "", stated, "file")
-    return Convention(name, "", usual, "assumed")
+    return Convention(name, "", stated or usual, "file" if stated else "assumed")
 
 
-def _choose_range(network_range: PixelRange | None, option: str) -> PixelRange:
-    """Return the values of black and white, from the option if the network has such values."""
-    if not option:
-        return network_range or (-1.0, 1.0)
-    low, high = _parse_range(option)
+def _parse_range_within(network_range: PixelRange | None, option: str) -> PixelRange:
+    """Return the option's values of black and white. Raises UnreadableError, ConfigError."""
+    low, high = parse_range(option)
     if network_range and not network_range[0] <= low < high <= network_range[1]:
         raise UnreadableError(
             f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range "
@@ -98,29 +87,28 @@ def _choose_range(network_range: PixelRange | None, option: str) -> PixelRange:
     return low, high
 
 
-def find_output_range(network: Network | TracedNetwork) -> PixelRange | None:
-    """Return the least and the largest value of the output, or None if it is unbounded."""
+def find_output_range(network: Network | TracedNetwork) -> tuple[PixelRange | None, str]:
+    """Return the bounds of the output, and the function that bounds it; None if none does."""
     if isinstance(network, TracedNetwork):
-        return network.output_range
+        return network.output_range, network.output_function
     number = len(network.nodes) - 1
     scale, shift = 1.0, 0.0  # the layers after this one compute x * scale + shift
     while number >= 0:
         layer, inputs, _ = network.nodes[number]
-        if isinstance(layer, Activation):
-            if layer.name not in ACTIVATION_BOUNDS:
-                return None
+        if isinstance(layer, Activation) and layer.name in ACTIVATION_BOUNDS:
             low, high = sorted(bound * scale + shift for bound in ACTIVATION_BOUNDS[layer.name])
-            return (low, high) if low < high else None
+            return ((low, high), layer.name) if low < high else (None, "")
         if isinstance(layer, Affine) and np.ptp(layer.scale) == np.ptp(layer.shift) == 0:
             shift += scale * float(layer.shift[0])
             scale *= float(layer.scale[0])
-        elif not isinstance(layer, Reshape | Transpose | Upsample | Pad):
-            return None
+        elif not isinstance(layer, Move):
+            break
         number = inputs[0]
-    return None
+    return None, ""
 
 
-def _parse_range(text: str) -> PixelRange:
+def parse_range(text: str) -> PixelRange:
+    """Return the values of black and white. Raises ConfigError."""
     if text in ACTIVATION_BOUNDS:
         return ACTIVATION_BOUNDS[text]
     try:
@@ -139,42 +127,33 @@ def _rescale_output(
     network: Network | TracedNetwork, pixel_range: PixelRange
 ) -> Network | TracedNetwork:
     """Return the network with its output mapped from `pixel_range` to [-1, 1]."""
+    low, high = pixel_range
     if isinstance(network, TracedNetwork):
         return replace(network, pixel_range=pixel_range)
-    low, high = pixel_range
     if (low, high) == (-1, 1):
         return network
-    channels = network.shapes[-1][-1]
+    channels = network.image_shape[-1]
     scale = np.full(channels, 2 / (high - low), np.float32)
     shift = np.full(channels, -(high + low) / (high - low), np.float32)
     node = Node(Affine(scale, shift), (len(network.nodes) - 1,), "range")
     return replace(network, nodes=(*network.nodes, node))
 
 
-def _check_layers(network: Network) -> None:
-    """Check the sizes of the outputs, that z matters, and the weights after folding."""
-    for shape, node in zip(network.shapes, network.nodes, strict=True):
-        if math.prod(shape) > MAX_VALUES:
-            raise UnreadableError(
-                f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture, "
-                f"but at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
-            )
-    _check_image_shape(network.shapes[-1])
-    if not any(Z in node.inputs for node in network.prune_to(len(network.nodes) - 1).nodes):
-        raise UnreadableError(
-            "makes pictures that do not depend on the latent vector; is it a whole generator?"
-        )
-    with np.errstate(all="ignore"):
-        folded = fold_layers(network)
-    for node in folded.nodes:
-        if not all(np.isfinite(array).all() for array in weight_arrays(node.layer)):
-            raise UnreadableError(
-                f"{node.name or 'a layer'} holds values that are not finite float32 numbers; the "
-                "training diverged, use an earlier checkpoint of the run"
-            )
-
-
-def _check_image_shape(shape: tuple[int, ...]) -> None:
+def _check_pictures(network: Network | TracedNetwork) -> None:
+    """Check the shape of the pictures, and the sizes and weights of layers."""
+    if isinstance(network, Network):
+        for (layer, _, name), shape in zip(network.nodes, network.shapes, strict=True):
+            if math.prod(shape) > MAX_VALUES:
+                raise UnreadableError(
+                    f"{name or 'a layer'} makes {format_shape(shape)} values for one picture, but "
+                    f"at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
+                )
+            if not all(np.isfinite(array).all() for array in weight_arrays(layer)):
+                raise UnreadableError(
+                    f"{name or 'a layer'} holds values that are not finite float32 numbers; the "
+                    "training diverged, use an earlier checkpoint of the run"
+                )
+    shape = network.image_shape
     is_image = len(shape) == 3 and shape[2] in (1, 3)
     if not is_image or not MIN_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MAX_SIDE:
         raise UnreadableError(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.load import check_settings, read_toml
@@ -19,18 +18,9 @@ def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions,
     """
     used_files = []
     own_file = [path.with_name(f"{path.name}.toml")] if path.name else []  # "." and "/" have none
-    for file in (*own_file, find_conventions_folder(path) / FILE_NAME):
-        settings = _read_file(file)
+    for file in (*own_file, (path if path.is_dir() else path.parent) / FILE_NAME):
+        settings = check_settings(file, read_toml(file), _KNOWN) if file.exists() else {}
         new_settings = {key: settings[key] for key in settings if not conventions.is_given(key)}
         conventions = replace(conventions, **new_settings)
         used_files += [str(file)] * bool(new_settings)
     return conventions, tuple(used_files)
-
-
-def find_conventions_folder(path: Path) -> Path:
-    """Return the folder with the generator.toml that applies to a path."""
-    return path if path.is_dir() else path.parent
-
-
-def _read_file(file: Path) -> dict[str, Any]:
-    return check_settings(file, read_toml(file), _KNOWN) if file.exists() else {}

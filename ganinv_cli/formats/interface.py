@@ -1,10 +1,16 @@
-"""Return value, error and limits of every format's reader."""
+"""What a format is: how it recognises a file, what its reader returns and raises, and limits."""
 
+import re
+import zipfile
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.settings.conventions import Conventions
 
 # limits of a generator of images, checked before any of its weights is read
 MAX_WEIGHTS = 100_000_000  # the paper's has 5 million
@@ -24,8 +30,8 @@ def is_image_shape(shape: tuple[int | None, ...]) -> bool:
     if len(shape) != 3:
         return False
     first, second, third = (size or 0 for size in shape)
-    is_channels_last = third in (1, 3) and min(first, second) > 1
-    return is_channels_last or (first in (1, 3) and min(second, third) > 1)
+    sides = (second, third) if first in (1, 3) else (first, second)
+    return min(sides) > 1 and (first in (1, 3) or third in (1, 3))
 
 
 class UnreadableError(Exception):
@@ -45,3 +51,61 @@ class UnfinishedGenerator:
     conventions: tuple[Convention, ...] = ()  # from z to the image
     prior: str = ""  # prior of z, if the format states it; empty: standard normal
     notes: tuple[str, ...] = ()  # what a user should know before a run, one clause each
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """Facts by which a format recognises a file; each is read when it is first needed."""
+
+    path: Path  # a file, a folder, or the common prefix of several files
+
+    @cached_property
+    def is_file(self) -> bool:
+        return self.path.is_file()
+
+    @cached_property
+    def first_bytes(self) -> bytes:
+        """The first 16 KiB of a file."""
+        if not self.is_file:
+            return b""
+        with self.path.open("rb") as file:
+            return file.read(1 << 14)
+
+    @property
+    def is_zip(self) -> bool:
+        return self.first_bytes.startswith(b"PK\x03\x04")
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Names in a zip archive, none in other files. Raises BadZipFile if it is damaged."""
+        if not self.is_zip:
+            return ()
+        with zipfile.ZipFile(self.path) as archive:
+            return tuple(archive.namelist())
+
+    def folder_matches(self, pattern: str) -> bool:
+        """Return whether the path is a folder with an entry that matches a pattern."""
+        return any(self.path.glob(pattern))
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files; `formats.FORMATS` has all of them."""
+
+    title: str  # of its files in messages
+    read: Callable[[Path, Conventions], UnfinishedGenerator]  # raises as `formats.boundary` says
+    recognises: Callable[[FileFacts], bool]  # may raise CheckpointError for a missing file
+    is_whole_model: bool = False  # states its layers, so options cannot
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that orders numbers in names by value: main.3 before main.10."""
+    parts = re.split(r"([0-9]{1,9})", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def format_names(names: Collection[str], most: int = 6) -> str:
+    """Return the first few names, sorted, and how many more there are."""
+    shown = [name[:80] for name in sorted(names)[:most]]
+    more = len(names) - len(shown)
+    return (", ".join(shown) or "nothing") + (f" and {more} more" if more > 0 else "")

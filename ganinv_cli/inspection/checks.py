@@ -1,16 +1,16 @@
 """Checks of a generator: claims that must hold, each with its measured difference."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.inspection.facts import find_doubt
+from ganinv_cli.formats import find_format
+from ganinv_cli.formats.interface import UnreadableError, format_names
+from ganinv_cli.inspection.facts import find_doubt, find_pixel_range
 from ganinv_cli.inspection.latents import draw_latents
-from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
 from ganinv_cli.jacobian import POINTS, measure_largest_changes
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -24,18 +24,9 @@ DIRECTIONS = 9
 # by precision: step of the finite difference, in z, and its largest relative error
 DERIVATIVE_LIMITS = {"float64": (1e-7, 1e-4), "float32": (1e-4, 2e-2)}
 MAX_DERIVATIVE_LIMIT = 0.2  # if rounding makes larger errors, nothing is checked
-NAMED_COMPONENTS = 5  # of z, in a sentence
+ROUNDING = "z and its next float32 number make the same pictures"
 
-
-@dataclass(frozen=True)
-class Check:
-    """A claim and its measurement."""
-
-    claim: str
-    passed: bool | None  # None: not checked
-    found: float | None  # the largest difference, or a number of components of z
-    limit: float | None
-    why: str = ""  # why it was not checked, or what was found if that is no difference
+Check = dict[str, Any]  # plain JSON
 
 
 def check_generator(
@@ -52,62 +43,71 @@ def check_generator(
     """
     z, labels, _ = draw_latents(generator, seed, ROWS)
     images = generator.render(z, ROWS, labels=labels)
-    claim, rounding = _measure_rounding(generator, z, labels, images)
+    nearby = generator.render(np.nextafter(z, np.float32(np.inf)), ROWS, labels=labels)
+    rounding = largest_difference(images, nearby)
     limit = max(LIMIT, 10 * rounding)  # a deep network rounds more
     alone = largest_difference(images, generator.render(z, 1, labels=labels))
-    original_labels = np.full(ROWS, label) if label >= 0 else labels
+    same = "pictures are equal to those of the program in the file"
+    try:
+        original = load_original(checkpoint, path, conventions, None if label < 0 else label)
+        difference = largest_difference(images, original.render(z, ROWS, labels=labels))
+        program = _compare(same, difference, limit)
+    except UnreadableError as error:
+        program = _describe(same, None, why=str(error))
     return [
-        _compare_with_limit("a picture depends on its own z alone, not on the batch", alone, limit),
-        Check(claim, None, rounding, None, "a measurement"),
-        _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
+        _compare("a picture depends on its own z alone, not on the batch", alone, limit),
+        _describe(ROUNDING, None, rounding, why="a measurement"),
+        program,
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed, rounding),
         _check_norms(checkpoint),
         _check_dependence(generator),
     ]
 
 
-def to_json(checks: list[Check]) -> list[dict[str, Any]]:
-    """Return the checks as plain JSON; NaN becomes None."""
-    return [
-        asdict(each) | {"found": each.found if np.isfinite(each.found or 0) else None}
-        for each in checks
-    ]
+def load_original(
+    checkpoint: Checkpoint, path: Path, conventions: Conventions, label: int | None
+) -> Generator:
+    """Return the program of a Keras file, whose operations TensorFlow runs.
 
-
-def _measure_rounding(
-    generator: Generator, z: np.ndarray, labels: np.ndarray | None, images: np.ndarray
-) -> tuple[str, float]:
-    """Return the claim and the largest pixel difference between two precisions.
-
-    If float64 is not available, z is compared with the next float32 number instead.
+    Raises UnreadableError for other files, which have no other program than the one that is
+    checked, or none.
     """
-    precision = generator.highest_precision
-    other, claim = z, "float32 and float64 make the same pictures"
-    if precision == "float32":
-        other = np.nextafter(z, np.float32(np.inf))
-        claim = "z and its next float32 number make the same pictures"
-    return claim, largest_difference(images, generator.render(other, ROWS, precision, labels))
+    form = find_format(path)
+    if form.title != "Keras":
+        raise UnreadableError(
+            "TensorFlow runs the file's own operations"
+            if form.is_whole_model
+            else "the file holds weights alone, no program"
+        )
+    from ganinv_cli.formats.keras.load import load  # it loads Keras
+    from ganinv_cli.formats.keras.trace import make_function
+    from ganinv_cli.formats.traced.functions import trace_function
+    from ganinv_cli.network.traced import TracedGenerator
+
+    function, inputs = make_function(load(path, conventions.trust).model)
+    network = trace_function(function, inputs, checkpoint.network.labels)
+    network = replace(network, pixel_range=find_pixel_range(checkpoint))
+    return TracedGenerator(network, checkpoint.prior, label)
 
 
-def _compare_with_limit(claim: str, found: float, limit: float) -> Check:
-    return Check(claim, bool(found <= limit), found, limit)  # NaN does not pass
-
-
-def _check_original(
-    checkpoint: Checkpoint,
-    path: Path,
-    conventions: Conventions,
-    z: np.ndarray,
-    labels: np.ndarray | None,
-    images: np.ndarray,
-    limit: float,
+def _describe(
+    claim: str,
+    passed: bool | None,
+    found: float | None = None,
+    limit: float | None = None,
+    why: str = "",
 ) -> Check:
-    claim = "pictures are equal to those of the program in the file"
-    try:
-        original_images = load_original(checkpoint, path, conventions)(z, labels)
-    except UnreadableError as error:
-        return Check(claim, None, None, None, str(error))
-    return _compare_with_limit(claim, largest_difference(images, original_images), limit)
+    """Return a claim and its measurement.
+
+    `passed` is None if it was not checked. `found` is the largest difference, or a number of
+    components of z; `why` says why it was not checked, or what was found if that is no difference.
+    """
+    known = found if np.isfinite(found or 0) else None
+    return {"claim": claim, "passed": passed, "found": known, "limit": limit, "why": why}
+
+
+def _compare(claim: str, found: float, limit: float) -> Check:
+    return _describe(claim, bool(found <= limit), found, limit)  # NaN does not pass
 
 
 def _check_norms(checkpoint: Checkpoint) -> Check:
@@ -116,9 +116,9 @@ def _check_norms(checkpoint: Checkpoint) -> Check:
     if check.is_confirmed is None:  # without norms, what is assumed of layers is a guess
         doubt = find_doubt(checkpoint)
         why = f"a guess, as {doubt}" if doubt else "there are none"
-        return Check(claim, False if doubt else None, None, None, why)
+        return _describe(claim, False if doubt else None, why=why)
     found = max(row.discrepancy.total for row in check.rows)
-    return Check(claim, check.is_confirmed, found, FITS_BELOW)
+    return _describe(claim, check.is_confirmed, found, FITS_BELOW)
 
 
 def _check_dependence(generator: Generator) -> Check:
@@ -129,22 +129,15 @@ def _check_dependence(generator: Generator) -> Check:
     not_finite = int((~np.isfinite(changes)).any(1).sum())
     if not_finite:
         why = f"the picture or dG/dz is not finite at {not_finite} of {points} random z"
-        return Check(claim, False, None, 0, why)
-    ignored = np.flatnonzero(~changes.any(0))
-    why = f"{_describe_ignored(ignored, latent)} at {points} random z"
-    return Check(claim, not len(ignored), len(ignored), 0, why)
-
-
-def _describe_ignored(ignored: np.ndarray, latent: int) -> str:
-    """Return how many components of z change no picture, and which."""
-    if not len(ignored):
-        return f"each of {latent:,} components changes them"
-    if len(ignored) == latent:
-        return "no component changes them"
-    names = ", ".join(f"z[{number}]" for number in ignored[:NAMED_COMPONENTS])
-    others = len(ignored) - NAMED_COMPONENTS
-    more = f" and {others:,} more" if others > 0 else ""
-    return f"{len(ignored):,} of {latent:,} components change nothing ({names}{more})"
+        return _describe(claim, False, limit=0, why=why)
+    ignored = [f"z[{number}]" for number in np.flatnonzero(~changes.any(0))]
+    why = f"each of {latent:,} components changes them at {points} random z"
+    if ignored:
+        why = (
+            f"{len(ignored):,} of {latent:,} components change nothing at {points} random z: "
+            f"{format_names(ignored)}"
+        )
+    return _describe(claim, not ignored, len(ignored), 0, why)
 
 
 def _check_derivative(
@@ -155,21 +148,20 @@ def _check_derivative(
     step, limit = DERIVATIVE_LIMITS[precision]
     claim = f"derivatives agree with finite differences, in {precision}"
     directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1])).astype(precision)
-    label = None if labels is None else tf.constant(labels)
-    exact = generator.jvp(tf.constant(z, precision), tf.constant(directions), label).numpy()
+    exact = generator.jvp(tf.constant(z, precision), tf.constant(directions), labels).numpy()
     many = None if labels is None else np.repeat(labels, DIRECTIONS)
-    forward, backward = (
+    ahead, behind = (
         generator.render(z + sign * step * directions, DIRECTIONS, precision, many)
         for sign in (1, -1)
     )
-    exact, changes = exact.reshape(DIRECTIONS, -1), (forward - backward).reshape(DIRECTIONS, -1)
+    exact, changes = exact.reshape(DIRECTIONS, -1), (ahead - behind).reshape(DIRECTIONS, -1)
     lengths = np.linalg.norm(exact, axis=1)
     if precision == "float32":
         mean_change = 2 * step * float(np.median(lengths)) / exact.shape[1] ** 0.5  # of a pixel
         limit = max(limit, 2 * rounding / max(mean_change, 1e-300))
         if not limit < MAX_DERIVATIVE_LIMIT:
-            return Check(claim, None, None, None, "float32 rounds its pictures too much")
+            return _describe(claim, None, why="float32 rounds its pictures too much")
     with np.errstate(all="ignore"):  # a derivative of 0 may be wrong by any factor
         errors = np.linalg.norm(exact - changes / (2 * step), axis=1)
         found = float(np.median(errors / np.maximum(lengths, 1e-300)))
-    return _compare_with_limit(claim, found, limit)
+    return _compare(claim, found, limit)

@@ -33,11 +33,17 @@ def render_pixels(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None
 ) -> Iterator[Pixels]:
     """Yield the picture of each z (n, latent)."""
-    rows = choose_batch_size(generator)
+    for images in _render_batches(generator, z, labels, choose_batch_size(generator)):
+        yield from to_pixels(images)
+
+
+def _render_batches(
+    generator: Generator, z: np.ndarray, labels: np.ndarray | None, rows: int
+) -> Iterator[np.ndarray]:
+    """Yield the images of `rows` z at a time, because not all of them may fit in memory."""
     for first in range(0, len(z), rows):
         some = slice(first, first + rows)
-        batch_labels = None if labels is None else labels[some]
-        yield from to_pixels(generator.render(z[some], rows, labels=batch_labels))
+        yield generator.render(z[some], rows, labels=None if labels is None else labels[some])
 
 
 def measure_sheet(generator: Generator, count: int, columns: int) -> tuple[int, int]:
@@ -47,10 +53,9 @@ def measure_sheet(generator: Generator, count: int, columns: int) -> tuple[int, 
     rows = -(-count // columns)
     down, across = rows * (height + GAP) - GAP, columns * (width + GAP) - GAP
     if down * across > MAX_SHEET_PIXELS or max(down, across) > MAX_SHEET_SIDE:
-        most = max(1, MAX_SHEET_PIXELS // ((height + GAP) * (width + GAP)))
         raise UsageError(
             f"a sheet of {count:,} pictures in {columns:,} columns has {across:,} x {down:,} "
-            f"pixels; give --count {min(most, count - 1):,} or less, other --columns, or a folder"
+            "pixels; give a smaller --count, other --columns, or a folder"
         )
     return down, across
 
@@ -87,15 +92,8 @@ def measure_difference(first: Generator, second: Generator, count: int) -> float
     """
     z, labels, _ = draw_latents(first, 0, count)
     rows = min(choose_batch_size(first), choose_batch_size(second))
-    differences = []
-    for start in range(0, count, rows):  # not all pictures at once: they may be large
-        part = slice(start, start + rows)
-        images = (
-            generator.render(z[part], rows, labels=None if labels is None else labels[part])
-            for generator in (first, second)
-        )
-        differences.append(largest_difference(*images))
-    return float(np.max(differences))
+    images = (_render_batches(each, z, labels, rows) for each in (first, second))
+    return float(np.max([*map(largest_difference, *images)]))
 
 
 def largest_difference(first: np.ndarray, second: np.ndarray) -> float:

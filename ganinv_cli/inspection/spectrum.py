@@ -1,4 +1,4 @@
-"""Singular values of J = dG/dz at random z. They show how hard a generator is to invert."""
+"""How hard a generator is to invert: singular values of J = dG/dz, and what theory predicts."""
 
 from typing import Any, NamedTuple
 
@@ -6,11 +6,24 @@ import numpy as np
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection.latents import draw_latents
+from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_singular_values, find_rounding
+from ganinv_cli.network.jacobian import (
+    FLOAT32_ROUNDING,
+    compute_singular_values,
+    find_rounding,
+)
+from ganinv_cli.statistics.descent_theory import (
+    AUTHORS_RATE,
+    HALVE_EVERY,
+    Schedule,
+    find_stable_rate,
+    predict,
+)
 
 WEAK_SHARE = 1e-3  # of the largest singular value; smaller ones are weak directions of z
 MAX_VALUES = 1 << 29  # of J: 4 GiB
+UPDATES = (20_000, 100_000)  # of gradient descent
 
 
 class Spectrum(NamedTuple):
@@ -27,19 +40,18 @@ def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
 
     The labels of a conditional generator are taken in turn. Raises UsageError if J is too large.
     """
-    pixels = int(np.prod(generator.image_shape))
+    pixels = generator.count_values()
     if generator.latent * pixels > MAX_VALUES:
         raise UsageError(
             f"dG/dz has {generator.latent:,} x {pixels:,} values; singular values are computed "
             f"for at most {MAX_VALUES:,}; leave --spectrum out"
         )
     z, labels, _ = draw_latents(generator, seed, points)
+    given = np.full(points, -1) if labels is None else labels
     rows = [
-        compute_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
-        for row in range(points)
+        compute_singular_values(generator, *each) for each in zip(z, given.tolist(), strict=True)
     ]
-    precision, tolerance = generator.highest_precision, find_rounding(generator)
-    return Spectrum(np.stack(rows), labels, precision, tolerance)
+    return Spectrum(np.stack(rows), labels, generator.highest_precision, find_rounding(generator))
 
 
 def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
@@ -47,35 +59,67 @@ def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
 
     The condition is over the directions that change the image; None if there are none.
     """
-    values = spectrum.values
-    finite = np.isfinite(values).all(1)
-    largest = values[:, :1]
-    ranks = (values > spectrum.tolerance * largest).sum(1)
-    weak = (values < WEAK_SHARE * largest).sum(1)
-    flat = finite & (ranks < values.shape[1])
-    conditions = [
-        float(row[0] / row[rank - 1]) for row, rank in zip(values, ranks, strict=True) if rank
-    ]
+    finite = np.isfinite(spectrum.values).all(1)
+    values = spectrum.values[finite]
+    ranks = (values > spectrum.tolerance * values[:, :1]).sum(1)
+    weak = (values < WEAK_SHARE * values[:, :1]).sum(1)
+    conditions = [row[0] / row[rank - 1] for row, rank in zip(values, ranks, strict=True) if rank]
     return {
-        "points": len(values),
+        "points": len(spectrum.values),
         "precision": spectrum.precision,
         "tolerance": spectrum.tolerance,
         "not_finite": int((~finite).sum()),
-        "singular_values": [row.tolist() for row in values[finite]],
+        "singular_values": values.tolist(),
         "labels": None if spectrum.labels is None else spectrum.labels.tolist(),
         "condition": {
-            "median": float(np.median(conditions)) if conditions else None,
-            "worst": max(conditions) if conditions else None,
+            "median": _apply(np.median, conditions),
+            "worst": _apply(np.max, conditions),
         },
         "rank": {
-            "least": int(ranks[finite].min()) if finite.any() else None,
-            "most": int(ranks[finite].max()) if finite.any() else None,
+            "least": _apply(np.min, ranks),
+            "most": _apply(np.max, ranks),
             "of": values.shape[1],
         },
-        "flat_points": int(flat.sum()),
+        "flat_points": int((ranks < values.shape[1]).sum()),
         "weak": {
             "below": WEAK_SHARE,
-            "median": float(np.median(weak[finite])) if finite.any() else None,
-            "most": int(weak[finite].max()) if finite.any() else None,
+            "median": _apply(np.median, weak),
+            "most": _apply(np.max, weak),
         },
+    }
+
+
+def _apply(function: Any, numbers: Any) -> Any:
+    """Return a statistic as a number of Python; None if there are no numbers."""
+    return np.asarray(function(numbers)).item() if len(numbers) else None
+
+
+def summarize_descent(generator: Generator) -> dict[str, Any] | None:
+    """Return the condition of JᵀJ, the stable rate, and what theory predicts at three rates.
+
+    The rates are halved. None if J is not finite at some z, or 0 at all of them.
+    """
+    spectrum = find_spectrum(generator)
+    if not spectrum.is_usable:
+        return None
+    stable = find_stable_rate(spectrum.eigenvalues)
+    rates = {"authors": AUTHORS_RATE, "half": AUTHORS_RATE / 2, "stable": stable}
+    theory = []
+    for name, rate in rates.items():
+        for updates in UPDATES:
+            prediction = predict(*spectrum, Schedule(rate, updates, HALVE_EVERY))._asdict()
+            del prediction["points"]
+            theory.append({"name": name, "rate": rate, "updates": updates, **prediction})
+    largest = spectrum.eigenvalues.max(axis=1)
+    moving = spectrum.eigenvalues > FLOAT32_ROUNDING**2 * largest[:, None]
+    least = np.where(moving, spectrum.eigenvalues, np.inf).min(axis=1)
+    conditions = largest[largest > 0] / least[largest > 0]
+    points, starts, _ = spectrum.start_components.shape
+    return {
+        "points": points,
+        "starts": starts,
+        "condition": {"median": float(np.median(conditions)), "worst": float(conditions.max())},
+        "stable_rate": stable,
+        "halve_every": HALVE_EVERY,
+        "theory": theory,
     }

@@ -1,5 +1,6 @@
 """A generator as read from a file: network, prior and provenance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,27 +10,8 @@ from ganinv_cli.network.norms.check import UNCHECKED, NormCheck
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import Prior
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Evidence that a generator is the one that was trained."""
-
-    check: NormCheck = UNCHECKED
-    conventions: tuple[Convention, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON, for results files."""
-        return {
-            "confirmed": self.check.is_confirmed,
-            "doubt": self.check.doubt,
-            "conventions": [
-                {"name": each.name, "layer": each.layer, "value": each.value, "source": each.source}
-                for each in self.conventions
-            ],
-        }
-
-
-UNKNOWN = Origin()
+Origin = Mapping[str, Any]  # plain JSON: evidence that a generator is the one that was trained
+UNKNOWN: Origin = {"confirmed": None, "doubt": "", "conventions": []}
 
 
 @dataclass(frozen=True)
@@ -56,7 +38,13 @@ class Checkpoint:
     @property
     def origin(self) -> Origin:
         """Evidence that it is the generator that was trained."""
-        return Origin(self.norm_check, self.conventions)
+        rows = (vars(each) for each in self.conventions)
+        keys = ("name", "layer", "value", "source")
+        return {
+            "confirmed": self.norm_check.is_confirmed,
+            "doubt": self.norm_check.doubt,
+            "conventions": [{key: row[key] for key in keys} for row in rows],
+        }
 
     @property
     def sha256(self) -> str:

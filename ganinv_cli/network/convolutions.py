@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.network.layers import Conv, ConvTranspose, Pair, Sides, Upsample, phase_kernel
+from ganinv_cli.network.layers import Conv, ConvTranspose, Sides, Upsample
 
 FEW_OUTPUTS = 8  # a transposed convolution with fewer outputs uses little of a vector register
 UNLIMITED = 2**31
@@ -26,8 +26,26 @@ def build_conv_transpose(layer: ConvTranspose, precision: tf.DType) -> LinearMap
 
 def _build_by_phases(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
     """Return it as one convolution; its channels are the stride² pixels of each input pixel."""
-    kernel = tf.cast(phase_kernel(layer), precision)
+    kernel = tf.cast(_make_phase_kernel(layer), precision)
     return lambda x: tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "SAME"), layer.stride[0])
+
+
+def _make_phase_kernel(layer: ConvTranspose) -> np.ndarray:
+    """Return the kernel of the convolution (rows, columns, inputs, stride * stride * outputs).
+
+    Its outputs are in the order of depth_to_space: the pixel at (stride * y + p, stride * x + q) is
+    channel (p, q) at (y, x).
+    """
+    stride, padding = layer.stride[0], []
+    for size, (before, _) in zip(layer.weights.shape[:2], layer.crop, strict=True):
+        reach = max(-(-before // stride), (size - 1 - before) // stride)  # pixels up or down
+        start = reach * stride - before
+        padding.append((start, (2 * reach + 1) * stride - start - size))
+    padded = np.pad(layer.weights, [*padding, (0, 0), (0, 0)])
+    height, width, outputs, inputs = padded.shape
+    parts = padded.reshape(height // stride, stride, width // stride, stride, outputs, inputs)
+    kernel = parts[::-1, :, ::-1].transpose(0, 2, 5, 1, 3, 4)
+    return kernel.reshape(*kernel.shape[:3], -1)
 
 
 def _build_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
@@ -37,26 +55,23 @@ def _build_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
         [tf.cast(kernel, precision) for kernel in _split_weights(block, inputs, 3)]
         for block in _split_weights(layer.weights, outputs, 2)
     ]
+    padding = "SAME" if layer.has_same_padding else "VALID"
     (top, bottom), (left, right) = layer.crop
 
     def conv_transpose_block(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         sides = zip(x.shape[1:3], kernel.shape[:2], layer.stride, strict=True)
         lengths = [
-            n * step if layer.has_same_padding else (n - 1) * step + size for n, size, step in sides
+            n * step if padding == "SAME" else (n - 1) * step + size for n, size, step in sides
         ]
         shape = [tf.shape(x)[0], *lengths, kernel.shape[2]]
-        padding = "SAME" if layer.has_same_padding else "VALID"
         return tf.nn.conv2d_transpose(x, kernel, shape, layer.stride, padding)
 
     def conv_transpose(x: tf.Tensor) -> tf.Tensor:
         parts = tf.split(x, [kernel.shape[3] for kernel in kernels[0]], -1)
-        output = tf.concat(
-            [tf.add_n([*map(conv_transpose_block, parts, block)]) for block in kernels], -1
-        )
+        blocks = [tf.add_n([*map(conv_transpose_block, parts, block)]) for block in kernels]
+        output = tf.concat(blocks, -1)
         return (
-            output
-            if layer.has_same_padding
-            else pad_or_crop(output, ((-top, -bottom), (-left, -right)))
+            output if padding == "SAME" else pad_or_crop(output, ((-top, -bottom), (-left, -right)))
         )
 
     return conv_transpose
@@ -88,34 +103,22 @@ def pad_or_crop(x: tf.Tensor, sides: Sides, mode: str = "constant") -> tf.Tensor
 
 def build_upsample(layer: Upsample) -> LinearMap:
     """Return an upsampling, by repeated pixels or bilinear, as a function."""
-    return {"nearest": _build_nearest, "bilinear": _build_bilinear}[layer.method](layer.factor)
-
-
-def _build_nearest(factor: Pair) -> LinearMap:
-    down, across = factor
+    down, across = layer.factor
 
     def repeat_pixels(x: tf.Tensor) -> tf.Tensor:
         _, height, width, channels = x.shape
         pixels = tf.reshape(x, [-1, height, 1, width, 1, channels])
         shape = [tf.shape(x)[0], height, down, width, across, channels]
-        return tf.reshape(
-            tf.broadcast_to(pixels, shape), [-1, height * down, width * across, channels]
-        )
+        whole = [-1, height * down, width * across, channels]
+        return tf.reshape(tf.broadcast_to(pixels, shape), whole)
 
-    return repeat_pixels
+    def interpolate(x: tf.Tensor) -> tf.Tensor:  # two matrix products exist in every precision
+        height, width = x.shape[1:3]
+        rows = tf.constant(_interpolation_weights(height, down), x.dtype)
+        columns = tf.constant(_interpolation_weights(width, across), x.dtype)
+        return tf.einsum("ph,nhwc,qw->npqc", rows, x, columns)
 
-
-def _build_bilinear(factor: Pair) -> LinearMap:
-    """Return bilinear upsampling as two matrix products, which exist in every precision."""
-
-    def interpolate(x: tf.Tensor) -> tf.Tensor:
-        down, across = (
-            tf.constant(_interpolation_weights(side, times), x.dtype)
-            for side, times in zip(x.shape[1:3], factor, strict=True)
-        )
-        return tf.einsum("ph,nhwc,qw->npqc", down, x, across)
-
-    return interpolate
+    return {"nearest": repeat_pixels, "bilinear": interpolate}[layer.method]
 
 
 def _interpolation_weights(size: int, factor: int) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Layers as TensorFlow functions."""
 
+import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network import convolutions
@@ -22,7 +23,9 @@ class ExecutableLayer(NamedTuple):
 
 def build_layer(layer: Layer, precision: tf.DType) -> ExecutableLayer:
     """Return a layer as a function, with its weights as tensors in this precision."""
-    return _BUILDERS[type(layer)](layer, precision)
+    if type(layer) in _LINEAR_MAPS:
+        return _add_shift(_LINEAR_MAPS[type(layer)](layer, precision), layer, precision)
+    return ExecutableLayer(_FUNCTIONS[type(layer)](layer, precision))
 
 
 def push_forward(
@@ -44,22 +47,30 @@ def push_forward(
     return accumulator.jvp(output, tf.UnconnectedGradients.ZERO)
 
 
-def _make_linear(linear: Apply, shift: tf.Tensor | None = None) -> ExecutableLayer:
-    def apply(x: tf.Tensor) -> tf.Tensor:
-        return linear(x) if shift is None else tf.nn.bias_add(linear(x), shift)
+def _add_shift(linear: Apply, layer: Layer, precision: tf.DType) -> ExecutableLayer:
+    """Return a linear map with the layer's bias or shift, if it has one."""
+    array = getattr(layer, "bias", getattr(layer, "shift", None))
+    if array is None:
+        return ExecutableLayer(linear, linear)
+    shift = tf.cast(array, precision)
+    return ExecutableLayer(lambda x: tf.nn.bias_add(linear(x), shift), linear)
 
-    return ExecutableLayer(apply, linear)
 
-
-def _build_dense(layer: kinds.Dense, precision: tf.DType) -> ExecutableLayer:
+def _build_dense(layer: kinds.Dense, precision: tf.DType) -> Apply:
     weights = tf.cast(layer.weights, precision)
-    return _make_linear(
-        lambda x: tf.matmul(x, weights) if len(x.shape) == 2 else tf.tensordot(x, weights, 1),
-        tf.cast(layer.bias, precision),
-    )
+    return lambda x: tf.matmul(x, weights) if len(x.shape) == 2 else tf.tensordot(x, weights, 1)
 
 
-def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> ExecutableLayer:
+def _build_transpose(layer: kinds.Transpose, precision: tf.DType) -> Apply:
+    return lambda x: tf.transpose(x, [0, *(axis + 1 for axis in layer.order)])
+
+
+def _build_affine(layer: kinds.Affine, precision: tf.DType) -> Apply:
+    scale = tf.cast(layer.scale, precision)
+    return lambda x: x * scale
+
+
+def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Apply:
     """Return a norm by the batch's own moments; norms with moving statistics are folded."""
     gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
 
@@ -67,99 +78,71 @@ def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Executable
         mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
         return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
 
-    return ExecutableLayer(apply)
+    return apply
 
 
-def _build_affine(layer: kinds.Affine, precision: tf.DType) -> ExecutableLayer:
-    scale = tf.cast(layer.scale, precision)
-    return _make_linear(lambda x: x * scale, tf.cast(layer.shift, precision))
-
-
-def _build_constant(layer: kinds.Constant, precision: tf.DType) -> ExecutableLayer:
-    value = tf.cast(layer.value, precision)[None]
-    return ExecutableLayer(lambda: value)
-
-
-def _build_group_norm(layer: kinds.GroupNorm, precision: tf.DType) -> ExecutableLayer:
+def _build_group_norm(layer: kinds.GroupNorm, precision: tf.DType) -> Apply:
     gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
 
     def apply(x: tf.Tensor) -> tf.Tensor:
-        channels = x.shape[-1]
-        grouped = tf.reshape(
-            x, [tf.shape(x)[0], int(np.prod(x.shape[1:-1])), layer.groups, channels // layer.groups]
-        )
+        places, channels = math.prod(x.shape[1:-1]), x.shape[-1] // layer.groups
+        grouped = tf.reshape(x, [-1, places, layer.groups, channels])
         mean, variance = tf.nn.moments(grouped, [1, 3], keepdims=True)
         normalized = (grouped - mean) * tf.math.rsqrt(variance + layer.epsilon)
         return tf.reshape(normalized, tf.shape(x)) * gamma + beta
 
-    return ExecutableLayer(apply)
+    return apply
 
 
-def _build_activation(layer: kinds.Activation, precision: tf.DType) -> ExecutableLayer:
+def _build_activation(layer: kinds.Activation, precision: tf.DType) -> Apply:
     function = _ACTIVATIONS[layer.name]
-    return ExecutableLayer(function if layer.slope is None else lambda x: function(x, layer.slope))
+    return function if layer.slope is None else lambda x: function(x, layer.slope)
 
 
-def _elu(x: tf.Tensor, slope: float) -> tf.Tensor:
-    return tf.where(x > 0, x, slope * tf.math.expm1(tf.minimum(x, 0)))
+def _build_constant(layer: kinds.Constant, precision: tf.DType) -> Apply:
+    value = tf.cast(layer.value, precision)[None]
+    return lambda: value
 
 
-def _build_concat(layer: kinds.Concat, precision: tf.DType) -> ExecutableLayer:
+def _build_concat(layer: kinds.Concat, precision: tf.DType) -> Apply:
     def apply(*inputs: tf.Tensor) -> tf.Tensor:
         rows = tf.reduce_max([tf.shape(x)[0] for x in inputs])  # a constant has a single row
         return tf.concat([tf.broadcast_to(x, [rows, *x.shape[1:]]) for x in inputs], -1)
 
-    return ExecutableLayer(apply)
+    return apply
 
 
-def _make_elementwise_builder(
-    combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-) -> Callable[..., ExecutableLayer]:
-    """Return a builder of a layer that combines its inputs; row shapes broadcast as in NumPy."""
-
-    def apply(first: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
-        for other in others:
-            axes = max(len(first.shape), len(other.shape))
-            first = combine(_expand_axes(first, axes), _expand_axes(other, axes))
-        return first
-
-    return lambda layer, precision: ExecutableLayer(apply)
+def _broadcast(combine: Apply, *inputs: tf.Tensor) -> tf.Tensor:
+    """Return the combination of inputs whose row shapes broadcast as in NumPy."""
+    axes = max(len(x.shape) for x in inputs)
+    shapes = ([-1, *[1] * (axes - len(x.shape)), *x.shape[1:]] for x in inputs)
+    return functools.reduce(combine, map(tf.reshape, inputs, shapes))
 
 
-def _expand_axes(x: tf.Tensor, axes: int) -> tf.Tensor:
-    missing = [1] * (axes - len(x.shape))
-    return tf.reshape(x, [tf.shape(x)[0], *missing, *x.shape[1:]]) if missing else x
-
-
-_BUILDERS: dict[type[Layer], Callable[..., ExecutableLayer]] = {
+# kind of layer -> a function of the layer and the precision
+_LINEAR_MAPS: dict[type[Layer], Callable[..., Apply]] = {
     kinds.Dense: _build_dense,
-    kinds.Reshape: lambda layer, _: _make_linear(lambda x: tf.reshape(x, [-1, *layer.shape])),
-    kinds.Transpose: lambda layer, _: _make_linear(
-        lambda x: tf.transpose(x, [0, *(axis + 1 for axis in layer.order)])
-    ),
-    kinds.ConvTranspose: lambda layer, precision: _make_linear(
-        convolutions.build_conv_transpose(layer, precision), tf.cast(layer.bias, precision)
-    ),
-    kinds.Conv: lambda layer, precision: _make_linear(
-        convolutions.build_conv(layer, precision), tf.cast(layer.bias, precision)
-    ),
-    kinds.Upsample: lambda layer, _: _make_linear(convolutions.build_upsample(layer)),
-    kinds.Pad: lambda layer, _: _make_linear(
-        lambda x: convolutions.pad_or_crop(x, layer.sides, layer.mode)
-    ),
-    kinds.BatchNorm: _build_batch_norm,
+    kinds.Reshape: lambda layer, _: lambda x: tf.reshape(x, [-1, *layer.shape]),
+    kinds.Transpose: _build_transpose,
+    kinds.ConvTranspose: convolutions.build_conv_transpose,
+    kinds.Conv: convolutions.build_conv,
+    kinds.Upsample: lambda layer, _: convolutions.build_upsample(layer),
+    kinds.Pad: lambda layer, _: lambda x: convolutions.pad_or_crop(x, layer.sides, layer.mode),
     kinds.Affine: _build_affine,
+}
+_FUNCTIONS: dict[type[Layer], Callable[..., Apply]] = {
+    kinds.BatchNorm: _build_batch_norm,
     kinds.GroupNorm: _build_group_norm,
     kinds.Activation: _build_activation,
     kinds.Constant: _build_constant,
-    kinds.Add: _make_elementwise_builder(tf.add),
-    kinds.Multiply: _make_elementwise_builder(tf.multiply),
+    kinds.Add: lambda layer, _: functools.partial(_broadcast, tf.add),
+    kinds.Multiply: lambda layer, _: functools.partial(_broadcast, tf.multiply),
     kinds.Concat: _build_concat,
 }
-_ACTIVATIONS: dict[str, Callable[..., tf.Tensor]] = {
+_ACTIVATIONS: dict[str, Apply] = {
     "relu": tf.nn.relu,
     "leaky_relu": tf.nn.leaky_relu,
-    "elu": _elu,
+    "elu": lambda x, slope: tf.where(x > 0, x, slope * tf.math.expm1(tf.minimum(x, 0))),
     "selu": tf.nn.selu,
     "softplus": tf.nn.softplus,
     "swish": lambda x: x * tf.nn.sigmoid(x),

@@ -1,7 +1,6 @@
 """Fold constants and batch norms: the same generator in fewer layers, as it is run."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +11,13 @@ from ganinv_cli.network.layers import (
     BatchNorm,
     Concat,
     Constant,
-    Conv,
     ConvTranspose,
     Dense,
+    Layer,
+    LinearLayer,
     Reshape,
 )
-from ganinv_cli.network.shapes import Shape
-
-LinearLayer = Dense | ConvTranspose | Conv
+from ganinv_cli.network.shapes import Shape, infer_shape
 
 
 def fix_label(network: Network, label: int) -> Network:
@@ -48,61 +46,44 @@ def fold_layers(network: Network) -> Network:
     else it becomes an Affine layer. A transposed convolution of a single pixel, as the first one of
     a PyTorch DCGAN, becomes a matrix. Reshapes without effect are removed.
     """
-    whole = _replace_single_pixels(network)
-    nodes = list(whole.nodes)
-    readers = Counter(each for node in nodes for each in node.inputs)
-    for number, (norm, inputs, name) in enumerate(nodes):
-        if not isinstance(norm, BatchNorm):
-            continue
-        scale, shift = _scale_and_shift(norm)
-        place = _find_linear(nodes, readers, inputs[0])
-        linear = nodes[place].layer if place >= 0 and readers[place] == 1 else None
-        if isinstance(linear, LinearLayer) and len(linear.bias) % len(scale) == 0:
-            nodes[place] = nodes[place]._replace(layer=_scale_linear(linear, scale, shift))
-            nodes[number] = Node(Reshape(whole.shapes[number]), inputs, name)  # without effect
-        else:
-            affine = Affine(scale.astype(norm.gamma.dtype), shift.astype(norm.gamma.dtype))
-            nodes[number] = Node(affine, inputs, name)
-    return _drop_reshapes(replace(whole, nodes=tuple(nodes)))
-
-
-def _replace_single_pixels(network: Network) -> Network:
-    """Return the network with each transposed convolution of a single pixel as a matrix."""
+    readers = Counter(each for node in network.nodes for each in node.inputs)
     nodes: list[Node] = []
-    numbers = {Z: Z, LABEL: LABEL}  # in the new network
-    for number, (layer, old_inputs, name) in enumerate(network.nodes):
-        inputs = tuple(numbers[each] for each in old_inputs)
-        if isinstance(layer, ConvTranspose) and network.node_shape(old_inputs[0])[:2] == (1, 1):
-            shape = network.shapes[number]
-            nodes.append(Node(Reshape((layer.weights.shape[3],)), inputs, name))
-            nodes.append(Node(_to_dense(layer, shape), (len(nodes) - 1,), name))
-            layer, inputs = Reshape(shape), (len(nodes) - 1,)
-        nodes.append(Node(layer, inputs, name))
-        numbers[number] = len(nodes) - 1
-    return replace(network, nodes=tuple(nodes))
+    shapes: dict[int, Shape] = {Z: (network.latent,), LABEL: (network.labels,)}  # of new nodes
+    places = {Z: Z, LABEL: LABEL}  # node -> new node with its values
+    linear: dict[int, int] = {}  # node -> new linear layer whose values it alone holds
 
-
-def _find_linear(nodes: Sequence[Node], readers: Mapping[int, int], number: int) -> int:
-    """Return the first node before a norm that is no Reshape, or that others read too."""
-    while number >= 0 and readers[number] == 1 and isinstance(nodes[number].layer, Reshape):
-        (number,) = nodes[number].inputs
-    return number
-
-
-def _drop_reshapes(network: Network) -> Network:
-    """Return the network without Reshapes that have no effect or precede another."""
-    nodes: list[Node] = []
-    same: dict[int, int] = {}  # the node that has the values of a Reshape without effect
-    for number, (layer, old_inputs, name) in enumerate(network.nodes):
-        inputs = tuple(same.get(each, each) for each in old_inputs)
+    def add(layer: Layer, inputs: tuple[int, ...], name: str) -> int:
+        """Return the new node of a layer, or of its input if it is a Reshape without effect."""
         if isinstance(layer, Reshape):
             if inputs[0] >= 0 and isinstance(nodes[inputs[0]].layer, Reshape):
                 inputs = nodes[inputs[0]].inputs
-            if network.node_shape(inputs[0]) == layer.shape:
-                same[number] = inputs[0]
+            if shapes[inputs[0]] == layer.shape:
+                return inputs[0]
+        place = len(nodes)
+        shapes[place] = infer_shape(layer, [shapes[each] for each in inputs])
         nodes.append(Node(layer, inputs, name))
-    last = len(nodes) - 1
-    return replace(network, nodes=tuple(nodes)).prune_to(same.get(last, last))
+        return place
+
+    for number, (layer, old_inputs, name) in enumerate(network.nodes):
+        inputs = tuple(places[each] for each in old_inputs)
+        source = old_inputs[0] if old_inputs else LABEL
+        holder = linear.get(source, LABEL) if readers[source] == 1 else LABEL
+        if isinstance(layer, BatchNorm):
+            scale, shift = _scale_and_shift(layer)
+            before = nodes[holder].layer if holder >= 0 else None
+            if isinstance(before, LinearLayer) and len(before.bias) % len(scale) == 0:
+                nodes[holder] = nodes[holder]._replace(layer=_scale_linear(before, scale, shift))
+                places[number], linear[number] = inputs[0], holder
+                continue
+            layer = Affine(scale.astype(layer.gamma.dtype), shift.astype(layer.gamma.dtype))
+        elif isinstance(layer, ConvTranspose) and network.node_shape(source)[:2] == (1, 1):
+            pixel = add(Reshape((layer.weights.shape[3],)), inputs, name)
+            holder = add(_to_dense(layer, network.shapes[number]), (pixel,), name)
+            layer, inputs = Reshape(network.shapes[number]), (holder,)
+        places[number] = add(layer, inputs, name)
+        if isinstance(layer, LinearLayer | Reshape):
+            linear[number] = holder if isinstance(layer, Reshape) else places[number]
+    return replace(network, nodes=tuple(nodes)).prune_to(places[len(network.nodes) - 1])
 
 
 def _to_dense(layer: ConvTranspose, shape: Shape) -> Dense:

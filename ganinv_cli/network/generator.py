@@ -88,17 +88,15 @@ class Generator(ABC):
         labels: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return images (n, height, width, channels) of z (n, latent), computed in batches."""
-        images = np.empty((len(z), *self.image_shape), precision)
-        for first in range(0, len(z), batch_size):
+        missing = -len(z) % batch_size  # zeros keep one shape for the compiled code
+        blocks = np.pad(z.astype(precision), ((0, missing), (0, 0)))
+        given = np.zeros(len(z)) if labels is None else labels
+        block_labels = np.pad(given, (0, missing)).astype(np.int32)
+        images = np.empty((len(blocks), *self.image_shape), precision)
+        for first in range(0, len(blocks), batch_size):
             rows = slice(first, first + batch_size)
-            missing = batch_size - len(z[rows])  # zeros keep one shape for the compiled code
-            block = np.pad(z[rows].astype(precision), ((0, missing), (0, 0)))
-            block_labels = np.zeros(batch_size, np.int32)
-            if labels is not None:
-                block_labels[: batch_size - missing] = labels[rows]
-            pictures = self._render_functions[precision](block, block_labels)
-            images[rows] = pictures[: batch_size - missing].numpy()
-        return images
+            images[rows] = self._render_functions[precision](blocks[rows], block_labels[rows])
+        return images[: len(z)]
 
     @cached_property
     def _render_functions(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:

@@ -3,14 +3,13 @@
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.layers import Layer
+from ganinv_cli.network.layers import ConvTranspose, Layer, LinearLayer
 from ganinv_cli.network.shapes import Shape, ShapeError, infer_shape
 
 Z, LABEL = -1, -2  # the inputs of the network: the latent vector, and the one-hot label
@@ -40,8 +39,7 @@ class Network:
             try:
                 known[number] = infer_shape(layer, [known[each] for each in inputs])
             except ShapeError as error:
-                kind = type(layer).__name__
-                raise ShapeError(f"{name or f'layer {number + 1}'} ({kind}) {error}") from None
+                raise ShapeError(f"{name or f'layer {number + 1}'}: {error}") from None
         return tuple(known[number] for number in range(len(self.nodes)))
 
     def node_shape(self, number: int) -> Shape:
@@ -76,24 +74,12 @@ class Network:
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds of one forward pass for one image, in matrices and convolutions."""
-        return sum(self._multiply_adds(number) for number in range(len(self.nodes)))
-
-    def _multiply_adds(self, number: int) -> int:
-        layer, inputs, _ = self.nodes[number]
-        shape = self.shapes[number]
-        if isinstance(layer, kinds.Dense):
-            return math.prod(shape[:-1]) * layer.weights.size
-        if isinstance(layer, kinds.Conv):
-            return shape[0] * shape[1] * layer.weights.size
-        if isinstance(layer, kinds.ConvTranspose):
-            height, width, _ = self.node_shape(inputs[0])
-            return height * width * layer.weights.size
-        return 0
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights of all layers, moving statistics included."""
-        return sum(array.size for node in self.nodes for array in weight_arrays(node.layer))
+        total = 0
+        for (layer, inputs, _), shape in zip(self.nodes, self.shapes, strict=True):
+            if isinstance(layer, LinearLayer):
+                places = self.node_shape(inputs[0]) if isinstance(layer, ConvTranspose) else shape
+                total += math.prod(places[:-1]) * layer.weights.size
+        return total
 
     @cached_property
     def sha256(self) -> str:
@@ -122,8 +108,7 @@ def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Ne
 
 def weight_arrays(layer: Layer) -> list[np.ndarray]:
     """Return the weights of a layer."""
-    values = (getattr(layer, field.name) for field in fields(layer))
-    return [value for value in values if isinstance(value, np.ndarray)]
+    return [value for value in vars(layer).values() if isinstance(value, np.ndarray)]
 
 
 def _hashed_fields(layer: Layer) -> list[tuple[str, Any]]:
@@ -132,8 +117,8 @@ def _hashed_fields(layer: Layer) -> list[tuple[str, Any]]:
     Hashes must not change, so fields are as in the first version, which read DCGANs alone: a square
     stride is one number; SAME padding and None are left out.
     """
-    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
-    if isinstance(layer, kinds.ConvTranspose):
+    values = dict(vars(layer))
+    if isinstance(layer, ConvTranspose):
         if layer.stride[0] == layer.stride[1]:
             values["stride"] = layer.stride[0]
         if layer.has_same_padding:

@@ -6,11 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
 FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding
-BLOCK_PIXELS = 1 << 15  # pixels of J that one step of the QR decomposition takes
 
 
 def compute_jacobian(
@@ -19,26 +17,18 @@ def compute_jacobian(
     label: int = -1,
     precision: str = "float32",
     mask: np.ndarray | None = None,
-    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return J transposed (latent, pixels) at z (latent,), exact except for rounding.
 
     The columns are computed in `precision`, one of the generator's; bfloat16 is returned as
-    float32. Pixels that a mask (height, width, 1) leaves out are 0. `out` is an array for the
-    result. Costs `generator.jacobian_gradients`.
+    float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs
+    `generator.jacobian_gradients`.
     Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.
     """
-    if out is None:
-        dtype = np.float64 if precision == "float64" else np.float32
-        out = np.empty((generator.latent, generator.count_values()), dtype)
-    first = 0
-    for block in compute_jacobian_blocks(generator, z, label, precision):
-        out[first : first + len(block)] = block
-        first += len(block)
+    jacobian = np.concatenate([*compute_jacobian_blocks(generator, z, label, precision)])
     if mask is not None:
-        images = out.reshape(-1, *generator.image_shape)
-        images *= mask.astype(out.dtype)
-    return out
+        jacobian.reshape(-1, *generator.image_shape)[...] *= mask.astype(jacobian.dtype)
+    return jacobian
 
 
 def compute_jacobian_blocks(
@@ -58,22 +48,18 @@ def compute_singular_values(
 ) -> np.ndarray:
     """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    J is computed in the generator's highest precision. In float32, or above MAX_SQUARE_LATENT
-    components, values that may be rounding alone are set to 0. If the image has fewer values than
-    z, zeros follow. All are NaN if J is not finite.
+    J is computed in the generator's highest precision. In float32, values that may be rounding
+    alone are set to 0. If the image has fewer values than z, zeros follow. All are NaN if J is not
+    finite.
     """
     precision = generator.highest_precision
     jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64, copy=False)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
-    values = np.zeros(generator.latent)
-    if generator.latent > MAX_SQUARE_LATENT:  # ten times as fast, at half the digits
-        squares = np.linalg.eigvalsh(jacobian @ jacobian.T)[::-1]
-        values[:] = np.sqrt(np.maximum(squares, 0))
-    else:
-        found = np.linalg.svd(_reduce_by_qr(jacobian), compute_uv=False)
-        values[: len(found)] = found
-    if precision == "float32" or generator.latent > MAX_SQUARE_LATENT:
+    triangle = tf.linalg.qr(jacobian.T)[1]  # has the same singular values, and is small
+    found = np.linalg.svd(triangle, compute_uv=False)
+    values = np.pad(found, (0, generator.latent - len(found)))
+    if precision == "float32":
         values[values <= find_rounding(generator) * values[0]] = 0
     return values
 
@@ -83,21 +69,8 @@ def find_rounding(generator: Generator) -> float:
 
     In float64 it is the tolerance of `numpy.linalg.matrix_rank`. In float32 that tolerance would
     hide weak directions. Rounding of J makes singular values of about 1e-7 of the largest; a
-    hundred times that is allowed. Above MAX_SQUARE_LATENT components, where the values are roots of
-    the eigenvalues of JᵀJ, it is the root of the tolerance in float64.
+    hundred times that is allowed.
     """
     if generator.highest_precision == "float32":
         return FLOAT32_ROUNDING
-    pixels = int(np.prod(generator.image_shape))
-    rounding = max(generator.latent, pixels) * float(np.finfo(np.float64).eps)
-    return rounding**0.5 if generator.latent > MAX_SQUARE_LATENT else rounding
-
-
-def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
-    """Return a matrix of at most (latent, latent) with the same singular values as J."""
-    triangle = np.empty((0, len(jacobian)))
-    for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
-        block = jacobian[:, first : first + BLOCK_PIXELS].T
-        together = np.concatenate([triangle, block]) if len(triangle) else block
-        triangle = tf.linalg.qr(together)[1].numpy()
-    return triangle
+    return max(generator.latent, generator.count_values()) * float(np.finfo(np.float64).eps)

@@ -9,22 +9,9 @@ from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forwar
 from ganinv_cli.network.folding import fix_label, fold_layers
 from ganinv_cli.network.generator import BatchNormMode, Generator, Precision
 from ganinv_cli.network.graph import LABEL, Network, Z
-from ganinv_cli.network.layers import (
-    Activation,
-    Affine,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Pad,
-    Reshape,
-    Transpose,
-    Upsample,
-)
+from ganinv_cli.network.layers import Activation, Affine, LinearLayer, Move
 from ganinv_cli.prior import Prior
 
-FINAL_LAYERS = (
-    Activation | Affine | Reshape | Transpose | Upsample | Pad
-)  # may be the last layers of an image
 _Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
 
 
@@ -110,10 +97,10 @@ def _full_precision_nodes(network: Network) -> set[int]:
     for number, node in enumerate(network.nodes):
         if raw.intersection(node.inputs) or not node.inputs:
             full.add(number)
-            if not isinstance(node.layer, Dense | Conv | ConvTranspose):
+            if not isinstance(node.layer, LinearLayer):
                 raw.add(number)
     number = len(network.nodes) - 1
-    while number >= 0 and isinstance(network.nodes[number].layer, FINAL_LAYERS):
+    while number >= 0 and isinstance(network.nodes[number].layer, Activation | Affine | Move):
         full.add(number)
         (number,) = network.nodes[number].inputs
     return full

@@ -3,39 +3,63 @@
 Images are (batch, height, width, channels) for every file format.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+
+from ganinv_cli.network.shapes import Shape, require
 
 Pair = tuple[int, int]  # of height and width
 Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 
+class Layer:
+    """A layer. By default its inputs and its arrays broadcast as in NumPy."""
+
+    def output_shape(self, *inputs: Any) -> Shape:
+        """Return the shape of the output, from the shapes of the inputs (see `infer_shape`)."""
+        arrays = (value.shape for value in vars(self).values() if isinstance(value, np.ndarray))
+        return np.broadcast_shapes(*inputs, *arrays)
+
+
 @dataclass(frozen=True)
-class Dense:
+class Dense(Layer):
     """x @ weights + bias, over the last axis."""
 
     weights: np.ndarray  # (inputs, outputs)
     bias: np.ndarray  # (outputs,)
 
+    def output_shape(self, shape: Shape) -> Shape:
+        require(shape[-1:] == self.weights.shape[:1])
+        return (*shape[:-1], len(self.bias))
+
 
 @dataclass(frozen=True)
-class Reshape:
+class Reshape(Layer):
     """The same values in the same order, in another shape, which excludes the batch axis."""
 
-    shape: tuple[int, ...]
+    shape: Shape
+
+    def output_shape(self, shape: Shape) -> Shape:
+        require(math.prod(shape) == math.prod(self.shape))
+        return self.shape
 
 
 @dataclass(frozen=True)
-class Transpose:
+class Transpose(Layer):
     """The axes of a row in another order; axis 0 is the first after the batch axis."""
 
     order: tuple[int, ...]
 
+    def output_shape(self, shape: Shape) -> Shape:
+        require(sorted(self.order) == list(range(len(shape))))
+        return tuple(shape[axis] for axis in self.order)
+
 
 @dataclass(frozen=True)
-class ConvTranspose:
+class ConvTranspose(Layer):
     """A transposed convolution: (side − 1) * stride + kernel pixels per side, less `crop`."""
 
     weights: np.ndarray  # (height, width, outputs, inputs)
@@ -49,9 +73,16 @@ class ConvTranspose:
         kernel = self.weights.shape[:2]
         return self.crop == same_crop((kernel[0], kernel[1]), self.stride)
 
+    def output_shape(self, shape: Shape) -> Shape:
+        *sides, channels = shape
+        require(channels == self.weights.shape[3])
+        around = zip(sides, self.weights.shape[:2], self.stride, self.crop, strict=True)
+        grown = ((side - 1) * step + size - sum(crop) for side, size, step, crop in around)
+        return (*grown, len(self.bias))
+
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(Layer):
     """A convolution (cross-correlation), with zeros around the image."""
 
     weights: np.ndarray  # (height, width, inputs, outputs)
@@ -59,25 +90,41 @@ class Conv:
     stride: Pair = (1, 1)
     padding: Sides = ((0, 0), (0, 0))
 
+    def output_shape(self, shape: Shape) -> Shape:
+        *sides, channels = shape
+        require(channels == self.weights.shape[2])
+        around = zip(sides, self.weights.shape[:2], self.stride, self.padding, strict=True)
+        lengths = ((side + sum(pad) - size) // step + 1 for side, size, step, pad in around)
+        return (*lengths, len(self.bias))
+
 
 @dataclass(frozen=True)
-class Upsample:
+class Upsample(Layer):
     """An image enlarged by `factor`: pixels repeated, or bilinear between pixel centres."""
 
     factor: Pair
     method: Literal["nearest", "bilinear"] = "nearest"
 
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width, channels = shape
+        return height * self.factor[0], width * self.factor[1], channels
+
 
 @dataclass(frozen=True)
-class Pad:
+class Pad(Layer):
     """Rows and columns added around the image; a negative number cuts off."""
 
     sides: Sides
     mode: Literal["constant", "reflect"] = "constant"  # zeros, or the image mirrored
 
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width, channels = shape
+        require(self.mode == "constant" or max(map(max, self.sides)) < min(height, width))
+        return height + sum(self.sides[0]), width + sum(self.sides[1]), channels
+
 
 @dataclass(frozen=True)
-class BatchNorm:
+class BatchNorm(Layer):
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta, over the last axis."""
 
     gamma: np.ndarray  # (channels,)
@@ -88,7 +135,7 @@ class BatchNorm:
 
 
 @dataclass(frozen=True)
-class Affine:
+class Affine(Layer):
     """x * scale + shift, over the last axis."""
 
     scale: np.ndarray  # (channels,)
@@ -96,7 +143,7 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class GroupNorm:
+class GroupNorm(Layer):
     """Like BatchNorm, but by the moments of each row's groups of channels (Wu & He 2018).
 
     One group is layer norm over the whole row, one group per channel is instance norm.
@@ -109,7 +156,7 @@ class GroupNorm:
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(Layer):
     """An elementwise function, one of ACTIVATIONS."""
 
     name: str
@@ -117,44 +164,33 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Layer):
     """The same values for every row; it has no inputs."""
 
     value: np.ndarray  # of one row
 
 
 @dataclass(frozen=True)
-class Add:
-    """The sum of the inputs, which broadcast as in NumPy."""
+class Add(Layer):
+    """The sum of the inputs."""
 
 
 @dataclass(frozen=True)
-class Multiply:
-    """The product of the inputs, which broadcast as in NumPy."""
+class Multiply(Layer):
+    """The product of the inputs."""
 
 
 @dataclass(frozen=True)
-class Concat:
+class Concat(Layer):
     """The inputs concatenated along the last axis."""
 
+    def output_shape(self, *inputs: Shape) -> Shape:
+        require(len({each[:-1] for each in inputs}) == 1)
+        return (*inputs[0][:-1], sum(each[-1] for each in inputs))
 
-Layer = (
-    Dense
-    | Reshape
-    | Transpose
-    | ConvTranspose
-    | Conv
-    | Upsample
-    | Pad
-    | BatchNorm
-    | Affine
-    | GroupNorm
-    | Activation
-    | Constant
-    | Add
-    | Multiply
-    | Concat
-)
+
+LinearLayer = Dense | ConvTranspose | Conv
+Move = Reshape | Transpose | Upsample | Pad  # moves pixels, and keeps their range
 
 # leaky_relu and elu need their slope, the others have none; gelu is the exact one
 ACTIVATIONS = (
@@ -176,27 +212,3 @@ def same_conv_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> C
     pair = (stride, stride)
     kernel = weights.shape[:2]
     return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))
-
-
-def phase_kernel(layer: ConvTranspose) -> np.ndarray:
-    """Return the kernel of an equivalent convolution with SAME padding and stride 1.
-
-    The kernel is (rows, columns, inputs, stride * stride * outputs), with outputs in the order of
-    depth_to_space: the pixel at (stride * y + p, stride * x + q) is channel (p, q) at (y, x). The
-    stride must be the same in both directions, and the sides must grow `stride` times.
-    """
-    height, width, outputs, inputs = layer.weights.shape
-    stride, _ = layer.stride
-    offsets = [
-        [divmod(tap - before, stride) for tap in range(size)]  # inputs on, and phase
-        for size, (before, _) in zip((height, width), layer.crop, strict=True)
-    ]
-    reach = [max(abs(back) for back, _ in along) for along in offsets]
-    kernel = np.zeros(
-        (2 * reach[0] + 1, 2 * reach[1] + 1, inputs, stride, stride, outputs),
-        layer.weights.dtype,
-    )
-    for row, (up, p) in zip(layer.weights, offsets[0], strict=True):
-        for tap, (left, q) in zip(row, offsets[1], strict=True):
-            kernel[reach[0] - up, reach[1] - left, :, p, q] = tap.T
-    return kernel.reshape(*kernel.shape[:3], -1)

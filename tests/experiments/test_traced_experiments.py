@@ -35,7 +35,7 @@ def test_what_needs_layers_is_refused_in_a_sentence(
 ) -> None:
     with (
         mock.patch.object(formats, "read", return_value=traced),
-        mock.patch.object(formats, "needs_tensorflow", return_value=True),
+        mock.patch.object(formats, "find_format"),
     ):
         said = run_ganinv(tmp_path, *arguments, "--checkpoint", ".", code=2).output
     (last,) = [line for line in said.splitlines() if line.startswith("Error")]

@@ -13,8 +13,7 @@ from google.protobuf.message import DecodeError
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError, ConfigError, OutOfMemoryError
-from ganinv_cli.formats.detect import Format
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import Format, UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.settings.conventions import Conventions

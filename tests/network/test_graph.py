@@ -1,7 +1,5 @@
 """A network knows its shapes, its cost and its hash, and which layer does not fit."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
 from ganinv_cli.network.layers import (
     Activation,
     Add,
+    Affine,
     Concat,
     Conv,
     ConvTranspose,
@@ -16,6 +15,8 @@ from ganinv_cli.network.layers import (
     Layer,
     Pad,
     Reshape,
+    Transpose,
+    Upsample,
     same_conv_transpose,
 )
 from ganinv_cli.network.shapes import ShapeError
@@ -35,31 +36,30 @@ def test_it_knows_what_each_layer_makes() -> None:
     network = chain(6, layers)
     assert network.shapes == ((32,), (4, 4, 2), (4, 4, 2), (8, 8, 3))
     assert network.multiply_adds == 6 * 32 + 16 * 25 * 2 * 3
-    assert network.parameters == 6 * 32 + 32 + 25 * 2 * 3 + 3
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    "wrong",
     [
-        (_dense(31, 4), "g_h2 (Dense) expects 31 inputs, found 4 x 4 x 2"),
-        (Reshape((4, 4, 3)), "g_h2 (Reshape) expects 48 values for 4 x 4 x 3, found 4 x 4 x 2"),
-        (_transpose(3, 3), "g_h2 (ConvTranspose) expects 3 channels, found 4 x 4 x 2"),
-        (Dense(np.ones((2, 4)), np.ones(5)), "g_h2 (Dense) expects a bias of 4 values, found 5"),
-        (Conv(np.ones((5, 5, 2, 1)), np.ones(1)), "g_h2 (Conv) makes 0 x 0 x 1 of 4 x 4 x 2"),
-        (Pad(((4, 0), (0, 0)), "reflect"), "expects more than 4 pixels to mirror"),
+        _dense(31, 4),
+        Reshape((4, 4, 3)),
+        Transpose((0, 1)),
+        _transpose(3, 3),
+        Conv(np.ones((3, 3, 3, 1)), np.ones(1)),
+        Conv(np.ones((5, 5, 2, 1)), np.ones(1)),
+        Affine(np.ones(3), np.ones(3)),
+        Pad(((4, 0), (0, 0)), "reflect"),
+        Upsample((2, 2)),
+        Concat(),
+        Add(),
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_a_layer_that_does_not_fit_is_named(wrong: Layer, words: str) -> None:
-    layers = (_dense(6, 32), Reshape((4, 4, 2)), wrong)
-    with pytest.raises(ShapeError, match=re.escape(words)):
-        _ = chain(6, layers, ("g_h0", "g_h1", "g_h2")).shapes
-
-
-@pytest.mark.parametrize("layer", [Add(), Concat()], ids=lambda each: type(each).__name__)
-def test_what_cannot_be_combined_is_said(layer: Layer) -> None:
-    nodes = (Node(_dense(6, 4), (Z,)), Node(Reshape((2, 2)), (0,)), Node(layer, (Z, 1), "merge"))
-    with pytest.raises(ShapeError, match=r"merge .* 6 and 2 x 2"):
+def test_a_layer_that_does_not_fit_is_named(wrong: Layer) -> None:
+    image, flat = Node(Reshape((4, 4, 2)), (0,)), Node(Reshape((8, 4)), (0,))
+    inputs = {Concat: (1, 2), Add: (1, 2), Upsample: (2,)}.get(type(wrong), (1,))
+    nodes = (Node(_dense(6, 32), (Z,)), image, flat, Node(wrong, inputs, "g_h2"))
+    with pytest.raises(ShapeError, match=f"g_h2: {type(wrong).__name__} cannot take (4 x 4|8 x 4)"):
         _ = Network(6, nodes).shapes
 
 

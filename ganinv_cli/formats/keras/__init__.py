@@ -7,8 +7,7 @@ code in a file is run, unless the file is trusted.
 
 from pathlib import Path
 
-from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.detect import Format
-from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.interface import Format, UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
 SUFFIX = ".onnx"

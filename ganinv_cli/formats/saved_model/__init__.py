@@ -5,8 +5,7 @@ They are written by Keras' `export`, `tf.saved_model.save`, and TensorFlow 1's b
 
 from pathlib import Path
 
-from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
 GRAPH_FILE = "saved_model.pb"

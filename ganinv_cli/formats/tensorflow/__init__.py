@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
 from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.settings.conventions import Conventions
 

@@ -20,8 +20,13 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import DISCRIMINATOR, UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.names import format_names, natural_key
+from ganinv_cli.formats.interface import (
+    DISCRIMINATOR,
+    UnfinishedGenerator,
+    UnreadableError,
+    format_names,
+    natural_key,
+)
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.formats.weights.build import build, build_network
 from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer, format_value

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.detect import FileFacts, Format
-from ganinv_cli.formats.interface import UnfinishedGenerator
-from ganinv_cli.formats.torch.archive import MAGIC_BYTES, open_torch_file
+from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
+from ganinv_cli.formats.torch.archive import MAGIC_BYTES, read_torch_file
 from ganinv_cli.formats.torch.networks import find_networks
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.settings.conventions import Conventions
@@ -15,11 +14,11 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
     If there are several generators, the one with ema in its name is read.
     """
-    with open_torch_file(path) as torch_file:
-        options = state_dict.ReadOptions(conventions, ordered=True)
-        return state_dict.find_generator(
-            find_networks(torch_file), str(path), torch_file.format, options
-        )
+    options = state_dict.ReadOptions(conventions, ordered=True)
+    with path.open("rb") as file:
+        torch_file = read_torch_file(file)
+        networks = find_networks(torch_file)
+        return state_dict.find_generator(networks, str(path), torch_file.format, options)
 
 
 def _recognises(facts: FileFacts) -> bool:

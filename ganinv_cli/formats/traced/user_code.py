@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +21,23 @@ EXPORT_ADVICE = (
 MAX_REASON = 200  # characters
 # patterns of the reason in a message that repeats settings, arguments and lines
 _REASONS = (
-    re.compile(r".*Exception encountered: (.*)", re.DOTALL),  # of Keras, for a layer of a model
-    re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL),  # of Keras, for a layer's call
-    re.compile(r"in user code:.*\n +\w+: (.*)", re.DOTALL),  # of tf.function
+    r".*Exception encountered: (.*)",  # of Keras, for a layer of a model
+    r"\x1b\[1m(.*?)\x1b\[0m",  # of Keras, for a layer's call
+    r"in user code:.*\n +\w+: (.*)",  # of tf.function
 )
 
 
 def trace_user_function(
-    function: Callable[..., Any],
-    latent: int,
-    labels: int,
-    explain: Callable[[], AbstractContextManager[None]],
+    function: Callable[..., Any], latent: int, labels: int, failure: str, advice: str
 ) -> TracedNetwork:
     """Return a function of z (batch, latent) float32 as operations.
 
-    If there are `labels`, it also takes label (batch,) int32. `explain` explains its errors.
+    If there are `labels`, it also takes label (batch,) int32. Its errors become an UnreadableError,
+    see `explain_errors`.
     """
 
     def generate(*tensors: tf.Tensor) -> tf.Tensor:
-        with explain():
+        with explain_errors(failure, advice):
             return tf.convert_to_tensor(function(*tensors))
 
     inputs = [FunctionInput("z", tf.float32, (None, latent))]
@@ -80,7 +78,6 @@ def explain_errors(failure: str, advice: str = EXPORT_ADVICE) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         text = str(error)
         for pattern in _REASONS:
-            match = pattern.search(text)
-            text = match[1] if match else text
+            text = match[1] if (match := re.search(pattern, text, re.DOTALL)) else text
         reason = to_printable(f"{type(error).__name__}: {' '.join(text.split())}")[:MAX_REASON]
         raise UnreadableError(f"{failure} ({reason}){advice}") from error

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
-from ganinv_cli.formats.names import format_names
+from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError, format_names
 from ganinv_cli.formats.unsupported import explain_network
 from ganinv_cli.formats.weights.step import Design
 

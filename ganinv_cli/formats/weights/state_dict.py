@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.names import natural_key
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError, natural_key
 from ganinv_cli.formats.weights.build import build
 from ganinv_cli.formats.weights.candidates import (
     Candidate,

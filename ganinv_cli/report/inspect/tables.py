@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 from ganinv_cli.report.inspect.conventions import (
     describe_conventions,
     describe_next_step,
@@ -188,11 +187,6 @@ def describe_spectrum(facts: Facts) -> list[str]:
         lines.append(
             f"J is computed in float32: singular values below {facts['tolerance']:.2g} of the "
             "largest count as 0."
-        )
-    elif rank["of"] > MAX_SQUARE_LATENT:
-        lines.append(
-            "The singular values are roots of the eigenvalues of JᵀJ: those below "
-            f"{facts['tolerance']:.2g} of the largest count as 0."
         )
     if facts["flat_points"]:
         lines.append(
