@@ -191,7 +191,7 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
     "training": (_folder("training.json", "samples.png"), "has written no checkpoint yet"),
     "empty folder": (_folder(), "is a folder without a generator"),
     "images": (_folder("a.png", "b.jpg"), "is a folder without a generator"),
-    "index alone": (_without_shard, "DCGAN.model-7.data-00000-of-00001 is not"),
+    "index alone": (_without_shard, "DCGAN.model-7.data-00000-of-00001; No such file"),
     "results": (_results, "ganinv report"),
     "bomb": (_bomb, "more than 536,870,912 bytes in g/data.pkl"),
     "archive that runs": (_archive(EVIL), "no weights by their names"),
