@@ -46,11 +46,6 @@ def read_dcgan(
     tensors: CheckpointTensors, version: str, path: str, conventions: Conventions
 ) -> UnfinishedGenerator:
     """Return the generator of a checkpoint of version V1 or V2. Raises UnreadableError."""
-    for name in ("norm", "upsampling", "padding"):
-        if conventions.is_given(name):
-            raise UnreadableError(
-                f"is a TensorFlow 1 DCGAN, which has no choice of {name}; leave --{name} out"
-            )
     prefix = _find_prefix(tensors.shapes)
     labels = _count_labels(tensors.shapes, prefix)
     if labels and conventions.labels not in (-1, labels):

@@ -23,11 +23,17 @@ class CheckpointTensors:
     def __getitem__(self, name: str) -> np.ndarray:
         check_floats(name, self._dtypes[name].name, "checkpoint")
         with np.errstate(over="ignore"):  # too large values become infinite
-            return _check_finite(name, np.array(self._read(name), np.float32))
+            return np.array(self._read(name), np.float32)
 
     def read_array(self, name: str) -> np.ndarray:
         """Return a tensor of numbers in the type that it has in the checkpoint."""
-        return _check_finite(name, np.array(self._read(name)))
+        array = np.array(self._read(name))
+        if not np.isfinite(array).all():  # TypeError if it holds no numbers
+            raise UnreadableError(
+                f"{name} holds values that are not finite numbers; the training diverged, use an "
+                "earlier checkpoint of the run"
+            )
+        return array
 
     def read_text(self, name: str) -> bytes:
         """Return the string that a tensor holds."""
@@ -43,12 +49,3 @@ class CheckpointTensors:
             )
         value: np.ndarray | bytes = self._reader.get_tensor(name)
         return value
-
-
-def _check_finite(name: str, array: np.ndarray) -> np.ndarray:
-    if not np.isfinite(array).all():  # TypeError if it holds no numbers
-        raise UnreadableError(
-            f"{name} holds values that are not finite float32 numbers; the training diverged, "
-            "use an earlier checkpoint of the run"
-        )
-    return array

@@ -15,16 +15,7 @@ from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape
 from ganinv_cli.network.norm_statistics import FITS_BELOW
 
-# clauses by name, for values that are assumed for all layers
-_PHRASES = {
-    "strides": "strides {all} of its convolutions",
-    "padding": "padding by which sides grow stride times",
-    "activation": "{distinct} between layers",
-    "range": "{distinct} at the end",
-    "epsilon": "batch norms with epsilon {distinct}",
-    "norm": "batch norms {distinct} activations",
-    "upsampling": "{distinct} upsampling",
-}
+_ORDER = ("strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
 def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedGenerator:
@@ -65,18 +56,19 @@ def describe_assumptions(design: Design, rows: Sequence[Convention]) -> tuple[st
     """Return a clause for each kind of convention that is assumed, with the option to change it."""
     clauses = []
     has_tests = any(each.discrepancy is not None for each in rows)
-    for name, phrase in _PHRASES.items():
+    for name in _ORDER:
         everything = [each for each in rows if each.name == name]
         assumed = [each for each in everything if each.source == "assumed"]
         if not assumed:
             continue
-        if len(assumed) < len(everything):
-            phrase = f"{name} {{all}} of {', '.join(each.layer for each in assumed)}"
-            if has_tests and all(each.discrepancy is None for each in assumed):
-                phrase += ", which no norm tests"
         values = [each.value for each in assumed]
-        distinct = ",".join(values[:1] if len({*values}) == 1 else values)
-        clauses.append(f"{phrase.format(all=','.join(values), distinct=distinct)} (--{name})")
+        is_one = len({*values}) == 1 and name not in ("strides", "padding")
+        clause = f"{name} {','.join(values[:1] if is_one else values)}"
+        if len(assumed) < len(everything):
+            clause += f" of {', '.join(each.layer for each in assumed)}"
+            if has_tests and all(each.discrepancy is None for each in assumed):
+                clause += ", which no norm tests"
+        clauses.append(f"{clause} (--{name})")
     is_confirmed = any(each.source in ("inferred", "confirmed") for each in rows)
     if not (is_confirmed or _is_chain_certain(design)):
         clauses.append(CHAIN)

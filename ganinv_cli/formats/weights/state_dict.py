@@ -166,11 +166,9 @@ def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
     known = explain_network({name for each in candidates for name in each.names})
     if known or not candidates:
         return known or "holds no weights by their names; expected those of a generator"
-    likely = [e for e in candidates if _is_generator_name(re.split(r"[./]", e.path)[-1])]
-    first = (likely or candidates)[0]
-    if first.reason in (DISCRIMINATOR, IMAGE_NETWORK) and len(candidates) == 1:
-        return first.reason
-    return f"holds no generator that can be read: {first.path} {first.reason}"
+    path, _, _, reason = max(candidates, key=lambda e: _is_generator_name(e.path.split(".")[-1]))
+    is_clear = len(candidates) == 1 and reason in (DISCRIMINATOR, IMAGE_NETWORK)
+    return reason if is_clear else f"holds no generator that can be read: {path} {reason}"
 
 
 def _is_generator_name(name: str) -> bool:
@@ -182,7 +180,7 @@ def _find_design(path: str, weights: Weights, options: ReadOptions) -> Design:
     orders: Iterable[Weights] = [weights]
     if not options.ordered:
         orders = _list_layer_orders(_group_by_head(weights, _find_common_prefix(weights)))
-    designs, reason = [], "has no order of layers by its names"
+    designs, reason = [], ""
     for order in orders:
         try:
             layers = make_weighted_layers(order, options.framework, path)
@@ -194,7 +192,7 @@ def _find_design(path: str, weights: Weights, options: ReadOptions) -> Design:
             build(design)
             designs.append(design)
         except UnreadableError as error:
-            reason = reason if designs else str(error)
+            reason = reason or str(error)
     if len(designs) == 1:
         return designs[0]
     if designs:

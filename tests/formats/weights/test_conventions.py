@@ -11,7 +11,6 @@ from builders import make_weights, save_checkpoint
 from torch_files import save_archive
 from weights_alone import DCGAN, Shapes, design, list_assumed
 
-from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.step import parse_activation
@@ -24,11 +23,11 @@ from ganinv_cli.settings.conventions import Conventions
 def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
     path = save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     assert read(path).assumed == (
-        "strides 1,2,2,2 of its convolutions (--strides)",
-        "padding by which sides grow stride times (--padding)",
-        "relu between layers (--activation)",
-        "tanh at the end (--range)",
-        "batch norms with epsilon 1e-05 (--epsilon)",
+        "strides 1,2,2,2 (--strides)",
+        "padding 0,1,1,1 (--padding)",
+        "activation relu (--activation)",
+        "range tanh (--range)",
+        "epsilon 1e-05 (--epsilon)",
         f"z from the prior {make_normal(known.make_dcgan().latent)} (--prior)",
     )
     told = Conventions(
@@ -135,9 +134,3 @@ def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path)
     told = [node.layer.epsilon for node in network.nodes if isinstance(node.layer, BatchNorm)]
     assert (tuple(told), norms[0].epsilon) == (given, 1e-5)
     assert (network.latent, network.labels) == (plain.latent - count, count)
-
-
-def test_what_a_dcgan_of_tensorflow_1_cannot_be_told_is_refused(tmp_path: Path) -> None:
-    path = save_checkpoint(tmp_path, make_weights())
-    with pytest.raises(CheckpointError, match="has no choice of padding; leave --padding out"):
-        read(path, Conventions(padding=(1,)))

@@ -98,14 +98,13 @@ def test_statistics_that_were_never_updated_tell_nothing(tmp_path: Path) -> None
     assert values == USUAL
 
 
-def test_a_fitted_prior_is_the_one_that_differs_least(tmp_path: Path) -> None:
+def test_a_prior_without_round_numbers_is_fitted(tmp_path: Path) -> None:
     state = make_untrained(0.999)
     for leaf in ("weight", "bias", "running_mean", "running_var"):
         del state[f"main.4.{leaf}"]
     row = find_row(read(save_archive(tmp_path / "g.pt", state)), "prior")
     assert row.source == "assumed" and row.value.startswith("normal:6.")
-    assert row.discrepancy is not None and row.runner_up
-    assert row.discrepancy < row.runner_up.discrepancy
+    assert row.discrepancy is not None and row.discrepancy < 0.05 and row.runner_up
 
 
 def test_statistics_that_fit_no_chain_are_refused(tmp_path: Path) -> None:

@@ -69,11 +69,10 @@ class _Inferring:
         """Infer what lies before the norm of a step; return whether to go on."""
         decided = {key: decision.value for key, decision in self._decisions.items()}
         segment = Segment(self._design, self._measurements, number, decided)
-        pool = self._measure_pool(segment, segment.search())
+        pool = _measure_pool(segment)
         if not pool:
             return False
-        best = pool[0]
-        current = self._prefer_usual(segment, best, pool)
+        best, current = pool[0], _prefer_usual(segment, pool)
         # what is given may be wrong
         if not (current.fits or best.fits or self._design.given or self._design.conventions.prior):
             if not self._misfits:
@@ -98,27 +97,30 @@ class _Inferring:
             self._decisions[choice.key] = _decide(segment, choice, current, pool)
         return True
 
-    def _measure_pool(self, segment: Segment, found: Sequence[Scored]) -> list[Scored]:
-        """Return hypotheses measured exactly: the best, and those that differ in one convention."""
-        finalists = [e for e in found[:BEAM] if e.loss < found[0].loss + PROMISING]
-        pool = segment.score([each.hypothesis for each in finalists], EXACT)
-        best: Scored | None = None
-        while pool and best is not pool[0]:
-            best = pool[0]
-            pool = sort_distinct([*pool, *segment.score(_list_rivals(segment, best), EXACT)])
-        return pool
 
-    def _prefer_usual(self, segment: Segment, best: Scored, pool: list[Scored]) -> Scored:
-        """Return a hypothesis as good as the best, with usual values in undecided conventions."""
-        current = best
-        for choice in segment.list_choices(best.chain):
-            if choice.value != choice.usual:
-                usual = current.hypothesis.change(choice.key, choice.usual)
-                for scored in segment.score([usual], EXACT):
-                    if not _is_clearly_worse(scored, best):
-                        current = scored
-                        pool.append(scored)
-        return current
+def _measure_pool(segment: Segment) -> list[Scored]:
+    """Return hypotheses measured exactly: the best, and those that differ in one convention."""
+    found = segment.search()
+    finalists = [e for e in found[:BEAM] if e.loss < found[0].loss + PROMISING]
+    pool = segment.score([each.hypothesis for each in finalists], EXACT)
+    best: Scored | None = None
+    while pool and best is not pool[0]:
+        best = pool[0]
+        pool = sort_distinct([*pool, *segment.score(_list_rivals(segment, best), EXACT)])
+    return pool
+
+
+def _prefer_usual(segment: Segment, pool: list[Scored]) -> Scored:
+    """Return a hypothesis as good as the best, with usual values in undecided conventions."""
+    current = best = pool[0]
+    for choice in segment.list_choices(best.chain):
+        if choice.value != choice.usual:
+            usual = current.hypothesis.change(choice.key, choice.usual)
+            for scored in segment.score([usual], EXACT):
+                if not _is_clearly_worse(scored, best):
+                    current = scored
+                    pool.append(scored)
+    return current
 
 
 def _decide(segment: Segment, choice: Choice, current: Scored, pool: Sequence[Scored]) -> Decision:
@@ -173,7 +175,7 @@ def _differs(choice: Choice, rival: Scored, current: Scored) -> bool:
     value = rival.find_value(choice.key)
     if value in (None, choice.value) or rival.identity == current.identity:
         return False
-    return choice.key != PRIOR or value in ROUND_PRIORS
+    return choice.key != PRIOR or value in ROUND_PRIORS or choice.value not in ROUND_PRIORS
 
 
 def _is_clearly_worse(scored: Scored, than: Scored) -> bool:

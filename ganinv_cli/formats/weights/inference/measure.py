@@ -50,16 +50,16 @@ class Measurements:
         *before, last = layers
         norm = self.find_layer(last)
         assert isinstance(norm, BatchNorm)
-        chosen: list[int] | slice = slice(None)
+        channels = np.arange(norm.mean.size)
         place = max(n for n, each in enumerate(before) if not isinstance(each.layer, Activation))
         if isinstance(before[place].layer, Conv | ConvTranspose):
-            size = norm.mean.size
-            chosen = np.linspace(0, size - 1, min(size, effort.channels)).round().astype(int)
-            before[place] = before[place]._replace(channels=tuple(chosen))
+            count = min(norm.mean.size, effort.channels)
+            channels = np.linspace(0, norm.mean.size - 1, count).round().astype(int)
+            before[place] = before[place]._replace(channels=tuple(channels))
         x = self._run(tuple(before), prior, effort)
         moments = tf.nn.moments(x, list(range(len(x.shape) - 1)))
         measured = Moments(*(each.numpy().astype(np.float64) for each in moments))
-        return measured, Moments(norm.mean[chosen], norm.variance[chosen])
+        return measured, Moments(norm.mean[channels], norm.variance[channels])
 
     def find_layer(self, planned: PlannedLayer) -> Layer:
         """Return a layer with its weights."""
