@@ -22,11 +22,10 @@ from functools import partial
 from ganinv_cli.formats.interface import DISCRIMINATOR, UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.names import format_names, natural_key
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
-from ganinv_cli.formats.weights.build import apply_given, build
-from ganinv_cli.formats.weights.finish import build_network
-from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer, format_value
+from ganinv_cli.formats.weights.build import apply_given
+from ganinv_cli.formats.weights.finish import build_network, list_conventions
+from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer
 from ganinv_cli.formats.weights.weight import Weight
-from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.shapes import Shape
 from ganinv_cli.settings.conventions import Conventions
 
@@ -53,7 +52,7 @@ def read_dcgan(
     layers = _match_layers(tensors.shapes, prefix)
     steps = tuple(_make_step(tensors, *names) for names in layers)
     design = apply_given(Design(steps, FRAMEWORK, conventions, labels))
-    choices = build(design).choices
+    rows = list_conventions(design, {})
     used = {name for layer in layers for names in layer for name in names.values()}
     is_averaged = any(name.endswith(_AVERAGE_SUFFIX) for name in used)
     return UnfinishedGenerator(
@@ -62,12 +61,7 @@ def read_dcgan(
         layout="A" if is_averaged else "C" if prefix else "B",
         path=path,
         ignored=tuple(sorted(tensors.shapes.keys() - used)),
-        conventions=tuple(
-            Convention(name, each.layer, format_value(each.value), each.source)
-            for name in CONVENTIONS
-            for each in choices
-            if each.name == name
-        ),
+        conventions=tuple(row for name in CONVENTIONS for row in rows if row.name == name),
         prior="uniform",
     )
 

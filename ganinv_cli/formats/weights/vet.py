@@ -13,7 +13,6 @@ from ganinv_cli.formats.interface import (
     IMAGE_NETWORK,
     UnreadableError,
 )
-from ganinv_cli.formats.weights import choices
 from ganinv_cli.formats.weights.step import Framework, Step, WeightedLayer
 
 _LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
@@ -69,21 +68,14 @@ def _refuse_name(layer: WeightedLayer, framework: Framework) -> None:
 
 def _refuse_image_network(layers: Sequence[WeightedLayer], framework: Framework) -> None:
     """Raise UnreadableError for a network that takes pictures, as a discriminator does."""
-    first, *rest = [layer for layer in layers if len(layer.shape) in (2, 4)] or [layers[0]]
-    if not rest or first.transposed:
+    shapes = [layer.shape for layer in layers if len(layer.shape) in (2, 4)]
+    if len(shapes) < 2 or layers[0].transposed:
         return
-    is_number = _count_outputs(rest[-1], framework) == 1
-    if len(first.shape) == 4:
-        kernels = choices.list_kernels(first, framework, is_first=True)
-        _, inputs, outputs, _ = next(each for each in kernels if not each.transposed)
-        takes_pictures = inputs in (1, 3) and outputs > inputs
-    else:  # a grey generator ends in a convolution
-        takes_pictures = is_number and len(rest[-1].shape) == 2
+    # of a matrix or of a convolution that is not transposed
+    pairs = [shape[:2] if framework.is_torch else shape[:-3:-1] for shape in shapes]
+    (outputs, inputs), is_number = pairs[0], pairs[-1][0] == 1
+    takes_pictures = inputs in (1, 3) and outputs > inputs
+    if len(shapes[0]) == 2:  # a grey generator ends in a convolution
+        takes_pictures = is_number and len(shapes[-1]) == 2
     if takes_pictures:
         raise UnreadableError(DISCRIMINATOR if is_number else IMAGE_NETWORK)
-
-
-def _count_outputs(layer: WeightedLayer, framework: Framework) -> int:
-    if len(layer.shape) == 2:
-        return layer.shape[0 if framework.is_torch else 1]
-    return choices.list_kernels(layer, framework, is_first=False)[0].outputs
