@@ -87,6 +87,13 @@ def write_file(name: str, given: str = ".") -> Callable[[Path], Path]:
     return write
 
 
+def write_unlike(folder: Path) -> Path:
+    for name in ("DCGAN.model-9", "faces-3"):
+        save_checkpoint(folder, make_weights(), name)
+    (folder / "checkpoint").unlink()
+    return folder
+
+
 def write_below(folder: Path) -> Path:
     save_checkpoint(folder / "celebA_64", make_weights())
     return folder
@@ -113,6 +120,7 @@ REFUSALS: list[tuple[Callable[[Path], Path], tuple[str, ...]]] = [
     (set_value("g_h1/w", 1, np.int8), ("g_h1/w holds int8", "not quantised")),
     (lambda folder: folder / "no" / "m-1", ("no/m-1 does not exist", "name a folder")),
     (lambda folder: folder, ("is a folder without a generator", "NAME.index and NAME.data-")),
+    (write_unlike, ("2 checkpoints (DCGAN.model-9, faces-3)", "name one")),
     (write_below, ("give the folder inside it that does:", "celebA_64")),
     (remove(DATA), (f"{DATA}; No such file",)),
     (remove("DCGAN.model-7.index", DATA), ("DCGAN.model-7.index is missing in",)),

@@ -33,6 +33,8 @@ def test_a_generator_with_statistics_of_its_own_run_is_confirmed(prior: str) -> 
     assert (result.status, result.doubt, result.is_confirmed) == ("confirmed", "", True)
     assert [row.name for row in result.rows] == ["norm1", "norm2"]
     assert max(row.discrepancy.total for row in result.rows) < 0.06
+    labelled = settle_norms(add_label_input(make_network(), 3))
+    assert check(labelled).is_confirmed  # labels are drawn alike
 
 
 @pytest.mark.parametrize(
@@ -114,11 +116,6 @@ def test_norms_of_single_values_are_compared_without_sampling_error() -> None:
     exact = replace(make_norm(random, 96), mean=bias, variance=(weights**2).sum(0))  # normal z
     result = check(chain(8, [Dense(weights, bias), exact, Reshape((4, 8, 3))]))
     assert result.rows[0].discrepancy.total < 1e-4
-
-
-def test_labels_are_drawn_alike() -> None:
-    network = add_label_input(make_network(), 3)
-    assert check(settle_norms(network)).is_confirmed
 
 
 def test_a_generator_without_norms_is_not_checked_and_not_doubted() -> None:
