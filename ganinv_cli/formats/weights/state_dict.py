@@ -166,9 +166,10 @@ def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
     known = explain_network({name for each in candidates for name in each.names})
     if known or not candidates:
         return known or "holds no weights by their names; expected those of a generator"
-    path, _, _, reason = max(candidates, key=lambda e: _is_generator_name(e.path.split(".")[-1]))
-    is_clear = len(candidates) == 1 and reason in (DISCRIMINATOR, IMAGE_NETWORK)
-    return reason if is_clear else f"holds no generator that can be read: {path} {reason}"
+    first = max(candidates, key=lambda each: _is_generator_name(each.path.split(".")[-1]))
+    if len(candidates) == 1 and first.reason in (DISCRIMINATOR, IMAGE_NETWORK):
+        return first.reason
+    return " ".join(f"holds no generator that can be read: {first.path} {first.reason}".split())
 
 
 def _is_generator_name(name: str) -> bool:
