@@ -65,10 +65,10 @@ def write_page(path: Path) -> None:
 
 def measure_norms(network: Network, prior: Prior) -> list[float]:
     """Return the total discrepancy of each norm."""
-    from ganinv_cli.network.norms.measure import find_stored_norms, make_measure
+    from ganinv_cli.network.norms.measure import prepare_norms
 
-    norms = find_stored_norms(network)
-    check = compare_norms(norms.stored, make_measure(network, prior, norms), deviation=1)
+    norms, measure = prepare_norms(network, prior)
+    check = compare_norms(norms, measure, deviation=1)
     return [row.discrepancy.total for row in check.rows]
 
 

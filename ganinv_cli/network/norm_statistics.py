@@ -14,6 +14,13 @@ import numpy as np
 FITS_BELOW = 0.12
 
 
+class Moments(NamedTuple):
+    """Statistics of a norm's input."""
+
+    mean: np.ndarray  # (channels,)
+    variance: np.ndarray  # (channels,)
+
+
 class Discrepancy(NamedTuple):
     """Differences between measured and stored statistics of a norm, each a median over channels."""
 
@@ -31,36 +38,30 @@ class Discrepancy(NamedTuple):
         return bool(self.total <= FITS_BELOW)  # false for NaN
 
 
-def are_initial(mean: np.ndarray, variance: np.ndarray) -> bool:
+def are_initial(stored: Moments) -> bool:
     """Return whether a norm's stored statistics are as before training, so say nothing."""
-    return bool(np.all(mean == 0) and np.all(variance == 1))
+    return bool(np.all(stored.mean == 0) and np.all(stored.variance == 1))
 
 
-def compare_moments(
-    mean: np.ndarray, variance: np.ndarray, stored_mean: np.ndarray, stored_variance: np.ndarray
-) -> Discrepancy:
-    """Return the discrepancy of measured moments; all arguments are (channels,).
+def compare_moments(measured: Moments, stored: Moments) -> Discrepancy:
+    """Return the discrepancy of measured moments.
 
     Channels without variance in either are left out; NaN if none is left.
     """
-    known = find_known(variance, stored_variance)
+    ratio, shift = compare_channels(measured, stored)
+    known = np.isfinite(ratio)
     if not known.any():
         return Discrepancy(float("nan"), float("nan"))
-    ratio = compare_variances(variance[known], stored_variance[known])
-    difference = mean[known].astype(np.float64) - stored_mean[known]
-    shift = difference / np.sqrt(stored_variance[known], dtype=np.float64)
-    return Discrepancy(float(np.median(np.abs(ratio))), float(np.median(np.abs(shift))))
+    return Discrepancy(*(float(np.median(np.abs(each[known]))) for each in (ratio, shift)))
 
 
-def find_known(variance: np.ndarray, stored_variance: np.ndarray) -> np.ndarray:
-    """Return for each channel whether both variances are positive and finite."""
-    both = np.stack([variance, stored_variance])
-    known: np.ndarray = np.all((both > 0) & np.isfinite(both), axis=0)
-    return known
+def compare_channels(measured: Moments, stored: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Return log(variance / stored variance) and the difference of the means, both (channels,).
 
-
-def compare_variances(variance: np.ndarray, stored_variance: np.ndarray) -> np.ndarray:
-    """Return log(variance / stored variance) of known channels, whose quotient may overflow."""
-    logs = np.log(np.stack([variance, stored_variance]), dtype=np.float64)
-    difference: np.ndarray = logs[0] - logs[1]
-    return difference
+    The unit of the second is the stored standard deviation. Either may be infinite or NaN.
+    """
+    with np.errstate(all="ignore"):
+        ratio = np.log(measured.variance, dtype=np.float64)
+        ratio -= np.log(stored.variance, dtype=np.float64)  # a quotient may overflow
+        difference = measured.mean.astype(np.float64) - stored.mean
+        return ratio, difference / np.sqrt(stored.variance, dtype=np.float64)

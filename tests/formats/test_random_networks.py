@@ -12,11 +12,9 @@ from ganinv_cli.network.layers import Affine, BatchNorm
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
-
-def _list_seeds(seeds: range) -> list[object]:
-    """The seeds; all but the first eight run at night."""
-    night = pytest.mark.nightly
-    return [pytest.param(n, marks=() if i < 8 else night) for i, n in enumerate(seeds)]
+SEEDS = [  # all but the first eight of each test run at night
+    pytest.param(n, marks=[pytest.mark.nightly] * (n >= 8)) for n in range(60)
+]
 
 
 def _generator(network: Network, folded: bool = True, label: int | None = None) -> Generator:
@@ -42,7 +40,7 @@ def _z(network: Network, seed: int, rows: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(rows, network.latent))
 
 
-@pytest.mark.parametrize("seed", _list_seeds(range(60)))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_folding_changes_no_picture(seed: int) -> None:
     network = random_networks.make_network(seed)
     labels = tf.constant([0, 1, 2]) if network.labels else None
@@ -62,7 +60,7 @@ def test_folding_changes_no_picture(seed: int) -> None:
         np.testing.assert_allclose(fixed, given, atol=1e-6 * largest)
 
 
-@pytest.mark.parametrize("seed", _list_seeds(range(0, 60, 4)))
+@pytest.mark.parametrize("seed", SEEDS[::4])
 def test_moves_are_carried_by_the_derivative(seed: int) -> None:
     network = random_networks.make_network(seed)
     labels = tf.constant([1]) if network.labels else None

@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
     "damaged zip": (_file("g.pt", b"PK\3\4" + b"\0" * 99), "cannot be read as a generator|copy it"),
     "training": (_folder("training.json", "samples.png"), "has written no checkpoint yet"),
     "empty folder": (_folder(), "is a folder without a generator"),
-    "index alone": (_without_shard, "DCGAN.model-7.data-00000-of-00001 is not"),
+    "index alone": (_without_shard, "DCGAN.model-7.data-00000-of-00001; No such file"),
     "results": (_results, "ganinv report"),
     "archive that runs": (_archive(EVIL), "no weights by their names"),
     "stream that runs": (_file("g.pt", STREAM + EVIL + b"\x80\x02]."), "no weights by their names"),

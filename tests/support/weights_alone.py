@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganinv_cli.formats.weights.build import build
-from ganinv_cli.formats.weights.build import build_network as build_from_steps
+from ganinv_cli.formats.weights.build import apply_given, build
+from ganinv_cli.formats.weights.finish import build_network as build_from_steps
 from ganinv_cli.formats.weights.finish import describe_assumptions, list_conventions
 from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
 from ganinv_cli.formats.weights.step import Design, Framework
@@ -31,8 +31,8 @@ def design(
 ) -> Design:
     """The generator of a file that holds such tensors, all of which are ones."""
     weights = {name: make_ones_weight(shape) for name, shape in shapes.items()}
-    steps = list_steps(make_weighted_layers(weights), framework)
-    made = Design(steps, framework, conventions or Conventions())
+    steps = list_steps(make_weighted_layers(weights, framework), framework)
+    made = apply_given(Design(steps, framework, conventions or Conventions()))
     build(made)
     return made
 
@@ -40,7 +40,7 @@ def design(
 def list_assumed(shapes: Shapes) -> tuple[str, ...]:
     """What is assumed of it before any statistics are read."""
     made = design(shapes)
-    return describe_assumptions(made, list_conventions(made))
+    return describe_assumptions(made, list_conventions(made, {}))
 
 
 def build_network(

@@ -6,8 +6,6 @@ from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
 from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
-OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in every TensorFlow 2 object checkpoint
-
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a checkpoint in layout A, B or C, or of objects.
@@ -17,13 +15,13 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     Raises UnreadableError.
     """
     from ganinv_cli.formats.tensorflow.dcgan import read_dcgan  # in the body: TensorFlow is slow
-    from ganinv_cli.formats.tensorflow.objects import read_objects
+    from ganinv_cli.formats.tensorflow.objects import OBJECT_GRAPH, read_objects
     from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 
     prefix, version = find_checkpoint(path)
     tensors = CheckpointTensors(prefix)
     if OBJECT_GRAPH in tensors.shapes:
-        return read_objects(tensors, tensors.read_text(OBJECT_GRAPH), str(prefix), conventions)
+        return read_objects(tensors, str(prefix), conventions)
     return read_dcgan(tensors, version, str(prefix), conventions)
 
 

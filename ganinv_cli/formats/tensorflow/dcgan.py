@@ -18,7 +18,6 @@ shapes in the file do not show that.)
 import re
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from ganinv_cli.formats.interface import (
     DISCRIMINATOR,
@@ -28,88 +27,89 @@ from ganinv_cli.formats.interface import (
     natural_key,
 )
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
-from ganinv_cli.formats.weights.build import build, build_network
-from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer, format_value
+from ganinv_cli.formats.weights.build import apply_given
+from ganinv_cli.formats.weights.finish import build_network, list_conventions
+from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer
 from ganinv_cli.formats.weights.weight import Weight
-from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.shapes import Shape
 from ganinv_cli.settings.conventions import Conventions
 
 FRAMEWORK = Framework(is_torch=False, epsilon=1e-5, activation="relu")
 STRIDE = 2
 CONVENTIONS = ("activation", "strides", "epsilon")  # the others are fixed
 
-MATRIX, SECOND_MATRIX, KERNEL = "g_h0_lin/Matrix", "g_h1_lin/Matrix", "g_h1/w"
-EXPECTED = f"{MATRIX}, g_h0_lin/bias, {KERNEL}, g_h1/biases, g_bn0/gamma, g_bn0/beta, …"
+MATRIX, SECOND_MATRIX = "g_h0_lin/Matrix", "g_h1_lin/Matrix"
+EXPECTED = f"{MATRIX}, g_h0_lin/bias, g_h1/w, g_h1/biases, g_bn0/gamma, g_bn0/beta, …"
 _AVERAGE_SUFFIX = "/ExponentialMovingAverage"
 _DISCRIMINATOR = re.compile(r"(^|/)(discriminator/|d_h[0-9])")  # in the names of its weights
 
-
-class LayerNames(NamedTuple):
-    """The tensors of a layer, and of the norm behind it."""
-
-    linear: Mapping[str, str]  # name by role: weight, bias
-    norm: Mapping[str, str]  # weight, bias, mean, variance; empty if there is none
+_Names = Mapping[str, str]  # of tensors by role: weight, bias, mean, variance
 
 
 def read_dcgan(
     tensors: CheckpointTensors, version: str, path: str, conventions: Conventions
 ) -> UnfinishedGenerator:
     """Return the generator of a checkpoint of version V1 or V2. Raises UnreadableError."""
-    for name in ("norm", "upsampling", "padding"):
-        if conventions.is_given(name):
-            raise UnreadableError(
-                f"is a TensorFlow 1 DCGAN, which has no choice of {name}; leave --{name} out"
-            )
     prefix = _find_prefix(tensors.shapes)
-    layers = _match_layers(tensors.shapes, prefix)
     labels = _count_labels(tensors.shapes, prefix)
     if labels and conventions.labels not in (-1, labels):
         raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
-    stride = None if conventions.strides else STRIDE
-    steps = tuple(_make_step(tensors, names, stride) for names in layers)
-    design = Design(steps, FRAMEWORK, conventions)
-    choices = build(design, labels=labels).choices
-    used = {name for each in layers for name in (*each.linear.values(), *each.norm.values())}
+    layers = _match_layers(tensors.shapes, prefix)
+    steps = tuple(_make_step(tensors, *names) for names in layers)
+    design = apply_given(Design(steps, FRAMEWORK, conventions, labels))
+    rows = list_conventions(design, {})
+    used = {name for layer in layers for names in layer for name in names.values()}
     is_averaged = any(name.endswith(_AVERAGE_SUFFIX) for name in used)
     return UnfinishedGenerator(
-        network=build_network(design, labels),
+        network=build_network(design),
         format=f"TensorFlow {version}",
         layout="A" if is_averaged else "C" if prefix else "B",
         path=path,
         ignored=tuple(sorted(tensors.shapes.keys() - used)),
-        conventions=tuple(
-            Convention(name, each.layer, format_value(each.value), each.source)
-            for name in CONVENTIONS
-            for each in choices
-            if each.name == name
-        ),
+        conventions=tuple(row for name in CONVENTIONS for row in rows if row.name == name),
         prior="uniform",
     )
 
 
-def _make_step(tensors: CheckpointTensors, names: LayerNames, stride: int | None) -> Step:
-    def make_layer(roles: Mapping[str, str]) -> WeightedLayer:
-        return WeightedLayer(
-            roles["weight"].rpartition("/")[0],
-            {
-                role: Weight(tensors.shapes[name], partial(tensors.__getitem__, name))
-                for role, name in roles.items()
-            },
-            transposed=True,
-        )
+def _make_step(tensors: CheckpointTensors, linear: _Names, norm: _Names) -> Step:
+    def make_layer(names: _Names) -> WeightedLayer:
+        weights = {
+            role: Weight(tensors.shapes[name], partial(tensors.__getitem__, name))
+            for role, name in names.items()
+        }
+        return WeightedLayer(names["weight"].rpartition("/")[0], weights, transposed=True)
 
     return Step(
-        make_layer(names.linear),
-        make_layer(names.norm) if names.norm else None,
+        make_layer(linear),
+        make_layer(norm) if norm else None,
         upsampling="transposed",
-        strides=stride,
+        strides=STRIDE,
         padding="same",
         norm="before",
     )
 
 
-def _count_labels(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
-    """Return how many inputs of the second dense layer are not outputs of the first."""
+def _find_prefix(names: Collection[str]) -> str:
+    """Return the prefix of the first matrix, which is unique apart from a sampler's copy."""
+    prefixes = [name.removesuffix(MATRIX) for name in names if f"/{name}".endswith(f"/{MATRIX}")]
+    prefixes = [prefix for prefix in prefixes if not _is_sampler(prefix)] or prefixes
+    if len(prefixes) == 1:
+        return prefixes[0]
+    if prefixes:
+        raise UnreadableError(
+            f"holds {len(prefixes)} generators ({format_names([p + MATRIX for p in prefixes])}), "
+            "but one was expected; use a checkpoint with one"
+        )
+    if any(_DISCRIMINATOR.search(name) for name in names):
+        raise UnreadableError(DISCRIMINATOR)
+    raise UnreadableError(
+        f"holds no DCGAN generator: found {format_names(names)}; expected {EXPECTED}, with or "
+        "without a prefix such as generator/; is it the right checkpoint?"
+    )
+
+
+def _count_labels(shapes: Mapping[str, Shape], prefix: str) -> int:
+    """Return how many inputs of the second matrix are not outputs of the first."""
     first, second = f"{prefix}{MATRIX}", f"{prefix}{SECOND_MATRIX}"
     if second not in shapes:
         return 0
@@ -122,73 +122,36 @@ def _count_labels(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
     return labels
 
 
-def _match_layers(names: Collection[str], prefix: str) -> list[LayerNames]:
-    """Return the generator's tensors, from z to the image. Raises UnreadableError."""
-    denses = ["g_h0_lin", *["g_h1_lin"] * (f"{prefix}{SECOND_MATRIX}" in names)]
+def _match_layers(names: Collection[str], prefix: str) -> list[tuple[_Names, _Names]]:
+    """Return the tensors of each matrix or convolution and of its norm, from z to the image."""
+    matrices = 2 if f"{prefix}{SECOND_MATRIX}" in names else 1
     pattern = re.compile(rf"{re.escape(prefix)}g_h([0-9]{{1,4}})/w")
     depths = [int(match[1]) for match in map(pattern.fullmatch, names) if match]
-    # g_h1/w is reported missing if there is none
-    convolutions = [f"g_h{n}" for n in range(len(denses), max(*depths, len(denses), 1) + 1)]
-    layers = []
-    for number, layer in enumerate([*denses, *convolutions]):
-        leaves = ("Matrix", "bias") if layer in denses else ("w", "biases")
-        weight, bias = (f"{prefix}{layer}/{leaf}" for leaf in leaves)
-        _require(names, weight, bias)
-        norm = _match_norm(names, prefix, number)
-        layers.append(LayerNames({"weight": weight, "bias": bias}, norm))
+    layers: list[tuple[_Names, _Names]] = []
+    for number in range(max(*depths, matrices, 1) + 1):
+        layer = f"{prefix}g_h{number}"
+        linear = {"weight": f"{layer}/w", "bias": f"{layer}/biases"}
+        if number < matrices:
+            linear = {"weight": f"{layer}_lin/Matrix", "bias": f"{layer}_lin/bias"}
+        layers.append((linear, _match_norm(names, f"{prefix}g_bn{number}", number)))
     return layers
 
 
-def _find_prefix(names: Collection[str]) -> str:
-    """Return the prefix of g_h0_lin/Matrix, which must be unique apart from a sampler's copy.
-
-    If that tensor is missing, other tensors of the first layers are used.
-    """
-    for ending in (MATRIX, "g_h0_lin/bias", KERNEL):
-        prefixes = [e.removesuffix(ending) for e in names if f"/{e}".endswith(f"/{ending}")]
-        prefixes = [prefix for prefix in prefixes if not _is_sampler(prefix)] or prefixes
-        if len(prefixes) > 1:
-            found = format_names([prefix + MATRIX for prefix in prefixes])
-            raise UnreadableError(
-                f"holds {len(prefixes)} generators ({found}), but one was expected; use a "
-                "checkpoint with one"
-            )
-        if prefixes:
-            return prefixes[0]
-    if any(_DISCRIMINATOR.search(name) for name in names):
-        raise UnreadableError(DISCRIMINATOR)
-    raise UnreadableError(
-        f"holds no DCGAN generator: found {format_names(names)}; expected {EXPECTED}, with or "
-        "without a prefix such as generator/; is it the right checkpoint?"
-    )
-
-
-def _match_norm(names: Collection[str], prefix: str, number: int) -> Mapping[str, str]:
-    name = f"{prefix}g_bn{number}"
-    leaves = ("gamma", "beta", "moving_mean", "moving_variance")
-    norm = dict(
-        zip(
-            ("weight", "bias", "mean", "variance"),
-            (f"{name}/{leaf}" for leaf in leaves),
-            strict=True,
-        )
-    )
+def _match_norm(names: Collection[str], norm: str, number: int) -> _Names:
+    """Return the tensors of a norm, or nothing if there is none."""
     averages = _find_averages(names, number)
-    if not averages and not any(tensor in names for tensor in norm.values()):
+    statistics = {"mean": f"{norm}/moving_mean", "variance": f"{norm}/moving_variance"}
+    if not averages and not any(name.startswith(f"{norm}/") for name in names):
         return {}
-    _require(names, norm["weight"], norm["bias"])
-    if norm["mean"] in names or norm["variance"] in names:
-        _require(names, norm["mean"], norm["variance"])
-    elif not averages:
+    if not any(name in names for name in statistics.values()):
+        statistics = averages
+    if not statistics:
         raise UnreadableError(
-            f"{name} has gamma and beta but no statistics: expected {norm['mean']} and "
-            f"{norm['variance']}, or g_bn{number}_1/…/moments/…{_AVERAGE_SUFFIX}, without which a "
-            "picture would depend on the others in its batch; use a checkpoint saved with all "
-            "variables, not the trainable ones only"
+            f"{norm} has gamma and beta but no statistics: expected {norm}/moving_mean and "
+            f"{norm}/moving_variance, or g_bn{number}_1/…/moments/…{_AVERAGE_SUFFIX}; use a "
+            "checkpoint saved with all variables, not the trainable ones only"
         )
-    else:
-        norm |= averages
-    return norm
+    return {"weight": f"{norm}/gamma", "bias": f"{norm}/beta", **statistics}
 
 
 def _find_averages(names: Collection[str], number: int) -> dict[str, str]:
@@ -209,17 +172,6 @@ def _find_averages(names: Collection[str], number: int) -> dict[str, str]:
     complete = [call for call, pair in calls.items() if len(pair) == 2]
     first = min(complete, key=lambda call: (_is_sampler(call), natural_key(call)), default="")
     return calls.get(first, {})
-
-
-def _require(names: Collection[str], *required: str) -> None:
-    for name in required:
-        if name not in names:
-            folder = name.rpartition("/")[0] + "/"
-            siblings = [other for other in names if other.startswith(folder)]
-            raise UnreadableError(
-                f"the generator's {name} is missing (found {format_names(siblings)} in its place); "
-                "use a checkpoint saved with all variables"
-            )
 
 
 def _is_sampler(name: str) -> bool:

@@ -12,7 +12,7 @@ from ganinv_cli.network.shapes import format_shape
 
 
 class CheckpointTensors:
-    """An open checkpoint: `shapes` by name, and by [name] the tensors as finite float32."""
+    """An open checkpoint: `shapes` by name, and by [name] the tensors as float32."""
 
     def __init__(self, prefix: Path) -> None:
         self._reader = tf.train.load_checkpoint(str(prefix))
@@ -23,20 +23,22 @@ class CheckpointTensors:
     def __getitem__(self, name: str) -> np.ndarray:
         check_floats(name, self._dtypes[name].name, "checkpoint")
         with np.errstate(over="ignore"):  # too large values become infinite
-            return _check_finite(name, np.array(self._read(name), np.float32))
+            return np.array(self._read(name), np.float32)
 
     def read_array(self, name: str) -> np.ndarray:
-        """Return a tensor in the type that it has in the checkpoint."""
-        dtype = self._dtypes[name]
-        if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-            raise UnreadableError(f"{name} holds {dtype.name}, but numbers were expected")
-        return _check_finite(name, np.array(self._read(name)))
+        """Return a tensor of numbers in the type that it has in the checkpoint."""
+        array = np.array(self._read(name))
+        if not np.isfinite(array).all():  # TypeError if it holds no numbers
+            raise UnreadableError(
+                f"{name} holds values that are not finite numbers; the training diverged, use an "
+                "earlier checkpoint of the run"
+            )
+        return array
 
     def read_text(self, name: str) -> bytes:
         """Return the string that a tensor holds."""
         value = self._read(name)
-        if not isinstance(value, bytes):
-            raise TypeError(f"{name} holds no text")
+        assert isinstance(value, bytes)
         return value
 
     def _read(self, name: str) -> np.ndarray | bytes:
@@ -47,13 +49,3 @@ class CheckpointTensors:
             )
         value: np.ndarray | bytes = self._reader.get_tensor(name)
         return value
-
-
-def _check_finite(name: str, array: np.ndarray) -> np.ndarray:
-    if not np.isfinite(array).all():
-        raise UnreadableError(
-            f"{name} holds values that are not finite float32 numbers; the training diverged, "
-            "use an earlier checkpoint of the run"
-        )
-    array.setflags(write=False)
-    return array

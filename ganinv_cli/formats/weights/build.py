@@ -1,349 +1,317 @@
 """Build a generator from its steps: each layer must fit the output of the layers before it."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, UnreadableError
+from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.formats.weights import choices
-from ganinv_cli.formats.weights.built_layer import BuiltLayer, make_layer
-from ganinv_cli.formats.weights.choices import ConvGeometry, KernelLayout
-from ganinv_cli.formats.weights.given import Given, count_labels
+from ganinv_cli.formats.weights.choices import Kernel
+from ganinv_cli.formats.weights.planned import PlannedLayer, plan_arrays
 from ganinv_cli.formats.weights.step import (
     ACTIVATION_CHOICES,
     EPSILONS,
     Choice,
     Design,
-    Step,
     Value,
     WeightedLayer,
+    change_step,
     parse_activation,
 )
-from ganinv_cli.network.folding import add_label_input
-from ganinv_cli.network.graph import LABEL, Network, Node, Z
-from ganinv_cli.network.layers import Activation, Concat, Constant, Multiply, Reshape, Upsample
-from ganinv_cli.network.shapes import Shape, format_shape
-
-
-class Misfit(UnreadableError):  # noqa: N818 - its name in WORDS.md
-    """Raised if steps make no image: a layer does not fit the output of the layers before it."""
+from ganinv_cli.network.layers import (
+    Activation,
+    BatchNorm,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Layer,
+    Reshape,
+    Upsample,
+)
+from ganinv_cli.network.shapes import Shape, ShapeError, format_shape, infer_shape
+from ganinv_cli.settings.conventions import Conventions
 
 
 class Chain(NamedTuple):
     """Layers that fit together, from z to the image or to the norm of some step."""
 
     inputs: int  # of the first layer: z, and the label if there is one
-    layers: tuple[BuiltLayer, ...]
+    layers: tuple[PlannedLayer, ...]
     choices: tuple[Choice, ...]  # from z to the image
 
 
-def build(design: Design, count: int | None = None, labels: int = 0) -> Chain:
+def build(design: Design, count: int | None = None) -> Chain:
     """Return the layers of a design; no weight is read.
 
-    With `count`, only of the first steps, which make no image. `labels` is the number of values of
-    a one-hot label that each matrix and convolution also takes. Raises Misfit, or UnreadableError
-    for given conventions.
+    With `count`, only of the first steps, which make no image. Raises UnreadableError.
     """
-    builder = _Builder(design, labels)
-    for step in design.steps[:count]:
-        builder.add_step(step)
+    builder = _Builder(design)
+    for number in range(len(design.steps) if count is None else count):
+        builder.add_step(number)
     if count is None:
         builder.add_image()
-    return builder.chain
+    return Chain(builder.inputs, tuple(builder.layers), tuple(builder.choices))
 
 
-def build_network(design: Design, labels: int = 0) -> Network:
-    """Return the network of a design with its weights, which are read now; see `build`."""
-    chain = build(design, labels=labels)
-    nodes: list[Node] = []
-    side, last = 0, Z
-    for layer in chain.layers:
-        inputs: tuple[int, ...] = (last,)
-        if isinstance(layer.usage, Concat):
-            inputs = (last, _add_label(nodes, labels, side))
-        elif isinstance(layer.usage, Reshape):
-            side = layer.usage.shape[0]
-        elif isinstance(layer.usage, ConvGeometry):
-            side *= layer.usage.stride[0]
-        nodes.append(Node(make_layer(layer, design.framework.is_torch), inputs, layer.name))
-        last = len(nodes) - 1
-    behind_z = 0 if labels else count_labels(design.conventions, chain.inputs)
-    network = Network(chain.inputs - labels, tuple(nodes), labels)
-    return add_label_input(network, behind_z) if behind_z else network
+def apply_given(design: Design) -> Design:
+    """Return the design with the given conventions in its steps, one for each place or for all.
+
+    Raises UnreadableError for values that do not fit.
+    """
+    for name in ("upsampling", "strides", "padding", "norm", "epsilon", "activation"):
+        values: Sequence[Value] = getattr(design.conventions, name)
+        if isinstance(values, str):
+            values = [each.strip() for each in values.split(",") if each.strip()]
+        if not values:
+            continue
+        places = [e for e in build(design, len(design.steps)).choices if e.name == name]
+        is_for_all = len(values) == 1 and name not in ("strides", "padding")
+        if len(values) != len(places) and not is_for_all:
+            raise UnreadableError(
+                f"--{name} {','.join(str(value)[:20] for value in values[:20])} does not fit; give "
+                f"{len(places)}, one for each of {', '.join(each.layer for each in places)}"
+            )
+        for place, value in zip(
+            places, [*values] * (len(places) if is_for_all else 1), strict=True
+        ):
+            possible = (place.value, *place.others)
+            if name not in ("upsampling", "norm") or value in possible:
+                steps = change_step(design.steps, place.key, value)
+                design = design._replace(steps=steps, given=design.given | {place.key})
+            elif not is_for_all:
+                raise UnreadableError(
+                    f"--{name} {value} does not fit {place.layer}, whose weights allow only "
+                    f"{' or '.join(map(str, possible))}"
+                )
+    return design
 
 
-def _add_label(nodes: list[Node], labels: int, side: int) -> int:
-    """Return the number of the label, at each pixel of a map of this side; 0: there is no map."""
-    if not side:
-        return LABEL
-    first = len(nodes)
-    nodes.append(Node(Reshape((1, 1, labels)), (LABEL,)))
-    nodes.append(Node(Constant(np.ones((side, side, 1), np.float32)), ()))
-    nodes.append(Node(Multiply(), (first, first + 1)))
-    return first + 2
+def count_labels(conventions: Conventions, inputs: int) -> int:
+    """Return how many of the first layer's inputs are the label; they follow z.
+
+    Raises UnreadableError.
+    """
+    count = max(conventions.labels, 0)
+    if count and not 2 <= count < inputs:
+        raise UnreadableError(
+            f"takes {inputs:,} values, which cannot be z and {count} labels behind it; "
+            "--labels says how many of them are a label's, at least 2"
+        )
+    return count
 
 
 class _Builder:
     """Adds each step in turn, from z to the image."""
 
-    def __init__(self, design: Design, labels: int) -> None:
-        self._steps, self._framework, self._conventions = design
-        self._labels = labels
-        convolutions = sum(len(step.linear.shape) == 4 for step in self._steps)
-        norms = sum(step.norm_layer is not None for step in self._steps)
-        self._given = Given(self._conventions, convolutions, norms)
+    def __init__(self, design: Design) -> None:
+        self.inputs = 0
+        self.layers: list[PlannedLayer] = []
+        self.choices: list[Choice] = []
+        self._design = design
+        self._steps, self._framework, self._labels = design.steps, design.framework, design.labels
         # Keras' layers may have an activation of their own; PyTorch's need a separate layer for it
-        linears = [step.linear.weightless_before for step in self._steps]
-        others = [e.weightless_before for s in self._steps for e in (s.norm_layer, s.slope) if e]
-        self._is_numbered = self._framework.is_torch and any((*linears, *others))
-        self._layers: list[BuiltLayer] = []
-        self._choices: list[Choice] = []
-        self._number = -1  # of the current step
-        self._after_first_norm = False  # whether the last layer is the norm of the first map
-        self._is_activated = True  # whether an activation follows the last matrix or convolution
-        self._inputs, self._shape = 0, Shape()
+        self._is_numbered = self._framework.is_torch and any(
+            layer.weightless_before for step in self._steps for layer in step.layers
+        )
+        self._number = 0  # of the current step
+        self._pending: int | None = None  # number of the step whose activation is not added yet
+        self._shape = Shape()
         self._unit_strides = range(0)  # convolutions that usually have stride 1 here
 
-    @property
-    def chain(self) -> Chain:
-        return Chain(self._inputs, tuple(self._layers), tuple(self._choices))
+    def add_step(self, number: int) -> None:
+        """Add the layers of a step. Raises UnreadableError."""
+        step, self._number = self._steps[number], number
+        add_linear = self._add_convolution if step.is_convolution else self._add_dense
+        add_linear(step.linear)
+        self._pending = number
+        for layer in step.layers[1:]:
+            if layer is step.norm_layer:
+                self._add_norm(layer)
+            else:
+                self._add(Activation("leaky_relu", 0.0), layer)
+                self._pending = None
 
-    def add_step(self, step: Step) -> None:
-        """Add the matrix or convolution of a step, and its norm and slope. Raises Misfit."""
-        self._number += 1
-        (self._add_dense if len(step.linear.shape) == 2 else self._add_convolution)(step.linear)
-        self._is_activated = self._after_first_norm = False
-        if step.slope and step.is_slope_first:
-            self._add_slope(step.slope)
-        if step.norm_layer:
-            self._add_norm(step.norm_layer)
-        if step.slope and not step.is_slope_first:
-            self._add_slope(step.slope)
+    def _add(self, layer: Layer, source: WeightedLayer | None = None) -> None:
+        """Add a layer to the chain. Raises UnreadableError."""
+        shapes = [self._shape]
+        if isinstance(layer, Concat):
+            shapes.append((*self._shape[:-1], self._labels))
+        try:
+            self._shape = infer_shape(layer, shapes)
+        except ShapeError as error:
+            raise self._make_misfit(str(error)) from None
+        if math.prod(self._shape) > MAX_VALUES:
+            raise self._make_misfit(f"makes {format_shape(self._shape)} values")
+        self.layers.append(PlannedLayer(layer, source))
 
-    def _decide(
-        self, name: str, values: Sequence[Value], layer: str, is_certain: bool = False
-    ) -> Value:
-        """Return the value of a convention of the current step, or the usual one, and list it.
+    def _add_weighted(
+        self, kind: Callable[..., Layer], source: WeightedLayer, outputs: int, **settings: Any
+    ) -> None:
+        """Add a layer with weights and these settings. Raises UnreadableError."""
+        count = 4 if kind is BatchNorm else 2
+        arrays = plan_arrays(source, count, outputs, self._framework.is_torch)
+        self._add(kind(*arrays, **settings), source)
 
-        An activation belongs to the step before the current one if that has none yet.
-        """
-        number = self._number
-        if name == "activation":
-            number = next(n for n, s in enumerate(self._steps) if s.linear.name == layer)
-        # every norm has an epsilon, but not every norm may follow an activation
-        counted = "epsilon" if name == "norm" else name
-        index = sum(choice.name == counted for choice in self._choices)
-        given = self._given.find(name, index, values)
-        usual = values[0] if given is None else given
-        fixed = getattr(self._steps[number], name)
-        value: Value = usual if fixed is None else fixed
-        others = tuple(each for each in dict.fromkeys((usual, *values)) if each != value)
-        choice = Choice(name, number, layer, value, usual, others)
-        if given is not None or is_certain:
-            choice = choice._replace(source="file" if given is None else "given")
-        self._choices.append(choice)
+    def _make_misfit(self, problem: str) -> UnreadableError:
+        layer = self._steps[self._number].linear
+        return UnreadableError(
+            f"{layer.name} {list(layer.shape)} {problem}; if its layers simply follow one another, "
+            "--strides and --padding say how the sides grow; otherwise it has branches or is "
+            f"damaged: {self._framework.remedy}"
+        )
+
+    def _decide(self, name: str, values: Sequence[Value], number: int | None = None) -> Value:
+        """Return the value of a convention of a step, by default this one, and list it."""
+        number = self._number if number is None else number
+        step = self._steps[number]
+        layer = step.norm_layer if name in ("norm", "epsilon") else step.linear
+        assert layer
+        fixed = getattr(step, name)
+        value: Value = values[0] if fixed is None else fixed
+        others = tuple(each for each in dict.fromkeys(values) if each != value)
+        choice = Choice(name, number, layer.name, value, values[0], others)
+        if choice.key in self._design.given:
+            choice = choice._replace(usual=value, others=(), source="given")
+        elif name in ("upsampling", "norm") and len(values) == 1:
+            choice = choice._replace(source="file")
+        self.choices.append(choice)
         return value
-
-    def _add_dense(self, layer: WeightedLayer) -> None:
-        inputs, outputs = choices.get_matrix_sizes(layer, self._framework)
-        if not self._shape:
-            self._inputs, self._shape = inputs, (inputs - self._labels,)
-        if self._shape == (1, 1, inputs):
-            self._add_reshape((inputs,))
-        if self._may_be_activated(layer.weightless_before):
-            self._add_activation()
-        self._add_label()
-        if self._shape != (inputs,):
-            raise self._make_misfit(layer, f"{inputs} inputs")
-        self._check_bias(layer, outputs)
-        self._layers.append(BuiltLayer(layer))
-        self._shape = (outputs,)
-
-    def _add_norm(self, layer: WeightedLayer) -> None:
-        channels = layer.weights["mean"].shape[0]
-        if len(self._shape) == 1 and self._shape != (channels,):
-            self._unfold(layer, [channels])
-            self._after_first_norm = True
-        if self._shape[-1:] != (channels,):
-            raise self._make_misfit(layer, f"{channels} channels")
-        self._add_activation_before_norm(layer)
-        epsilon = self._decide("epsilon", (self._framework.epsilon, *EPSILONS), layer.name)
-        self._layers.append(BuiltLayer(layer, float(epsilon)))
-
-    def _add_activation_before_norm(self, layer: WeightedLayer) -> None:
-        """Add the activation that precedes a norm, if one does."""
-        slope = self._steps[self._number].slope
-        if self._is_activated or slope or self._number + 1 == len(self._steps):
-            return
-        following = self._steps[self._number + 1].linear
-        may_precede = self._may_be_activated(layer.weightless_before)
-        may_follow = self._may_be_activated(following.weightless_before)
-        possible = ["before"] * may_follow + ["after"] * may_precede
-        if possible:
-            order = self._decide("norm", possible, layer.name, is_certain=len(possible) == 1)
-            if order == "after":
-                self._add_activation()
 
     def _may_be_activated(self, weightless_before: int | None) -> bool:
         """Return whether an activation may precede a layer with weights, by their numbers."""
-        return not self._is_activated and (
+        return self._pending is not None and (
             weightless_before is None or weightless_before > 0 or not self._is_numbered
         )
 
     def _add_activation(self) -> None:
         """Add the activation after the last matrix or convolution."""
         values = (self._framework.activation, *ACTIVATION_CHOICES)
-        last = next(each for each in reversed(self._layers) if self._is_linear(each))
-        activation = parse_activation(str(self._decide("activation", values, last.name)))
+        activation = parse_activation(str(self._decide("activation", values, self._pending)))
         if activation:
-            self._layers.append(BuiltLayer(None, activation))
-        self._is_activated = True
+            self._add(activation)
+        self._pending = None
 
-    def _add_slope(self, layer: WeightedLayer) -> None:
-        self._layers.append(BuiltLayer(layer, Activation("leaky_relu", 0.0)))
-        self._is_activated = True
+    def _add_dense(self, layer: WeightedLayer) -> None:
+        inputs, outputs = layer.shape[:: -1 if self._framework.is_torch else 1]
+        if not self._shape:
+            self.inputs, self._shape = inputs, (inputs - self._labels,)
+        if self._shape == (1, 1, inputs):
+            self._add(Reshape((inputs,)))
+        if self._may_be_activated(layer.weightless_before):
+            self._add_activation()
+        if self._labels:
+            self._add(Concat())
+        self._add_weighted(Dense, layer, outputs)
+
+    def _add_norm(self, layer: WeightedLayer) -> None:
+        (channels,) = layer.weights["mean"].shape
+        if len(self._shape) == 1 and self._shape != (channels,):
+            self._unfold([channels])
+        self._add_activation_before_norm(layer)
+        epsilon = self._decide("epsilon", (self._framework.epsilon, *EPSILONS))
+        self._add_weighted(BatchNorm, layer, channels, epsilon=float(epsilon))
+
+    def _add_activation_before_norm(self, layer: WeightedLayer) -> None:
+        """Add the activation that precedes a norm, if one does."""
+        if self._steps[self._number].slope or self._number + 1 == len(self._steps):
+            return
+        following = self._steps[self._number + 1].linear
+        possible = [
+            *["before"] * self._may_be_activated(following.weightless_before),
+            *["after"] * self._may_be_activated(layer.weightless_before),
+        ]
+        if possible and self._decide("norm", possible) == "after":
+            self._add_activation()
 
     def _add_convolution(self, layer: WeightedLayer) -> None:
         is_first, is_flat = not self._shape, len(self._shape) < 2
-        layouts = choices.list_kernel_layouts(layer, self._framework, is_first)
+        kernels = choices.list_kernels(layer, self._framework, is_first)
         if is_first:
-            if not layouts[0].transposed:
-                raise Misfit(
-                    f"{layer.name} {list(layer.shape)} is a convolution, which takes images; "
-                    "expected a layer that takes a latent vector: a matrix, or a transposed "
-                    "convolution"
-                )
-            layouts = layouts[:1]
-            self._inputs, self._shape = layouts[0].inputs, (layouts[0].inputs,)
-        if self._labels and not self._is_activated:  # as carpedm20's program
+            kernels = kernels[:1]
+            self.inputs, self._shape = kernels[0].inputs, (kernels[0].inputs,)
+        if self._labels and self._pending is not None:  # as carpedm20's program
             self._add_activation()
         if is_flat:
-            self._unfold(layer, [each.inputs - self._labels for each in layouts])
+            self._unfold([each.inputs - self._labels for each in kernels])
         # a layer that unfolds counts as one without weights
         before = layer.weightless_before
         before = None if before is None else before - is_flat
-        layout, name = self._choose_layout(layer, layouts)
-        stride = self._choose_stride(layer, layout, before)
-        is_enlarged = stride > 1 and not layout.transposed
+        kernel, upsampling = self._choose_kernel(layer, kernels)
+        stride = self._choose_stride(kernel, before, is_flat)
+        is_enlarged = stride > 1 and not kernel.transposed
         if self._may_be_activated(before if before is None else before - is_enlarged):
             self._add_activation()
-        self._add_label()
+        if self._labels:
+            self._add(Concat())
         if is_enlarged:
-            upsample = Upsample((stride, stride), "bilinear" if name == "bilinear" else "nearest")
-            self._layers.append(BuiltLayer(None, upsample))
-            self._shape = (self._shape[0] * stride, self._shape[1] * stride, self._shape[2])
-        height, width, _ = self._shape
-        paddings = choices.list_paddings(layout, stride, height)
-        padding = self._decide("padding", paddings, layer.name)
-        assert not isinstance(padding, float)
-        geometry = choices.make_geometry(layout, stride, height, padding, self._framework)
-        self._check_bias(layer, layout.outputs)
-        self._layers.append(BuiltLayer(layer, geometry))
-        sides = choices.compute_output_sides(layout, geometry, (height, width))
-        self._shape = (*sides, layout.outputs)
-        if not 1 <= min(sides) <= max(sides) <= MAX_SIDE or math.prod(self._shape) > MAX_VALUES:
-            raise Misfit(
-                f"{layer.name} makes a map of {format_shape(self._shape)}; expected from 1 to "
-                f"{MAX_SIDE} pixels a side and at most {MAX_VALUES:,} values; if its layers simply "
-                "follow one another, --strides and --padding say how the sides grow; otherwise "
-                f"{self._framework.remedy}"
+            self._add(
+                Upsample((stride, stride), "bilinear" if upsampling == "bilinear" else "nearest")
             )
+        side = self._shape[0]
+        padding = self._decide("padding", choices.list_paddings(kernel, stride, side))
+        sides = choices.find_sides(kernel, stride, side, padding, self._framework.is_torch)
+        if kernel.transposed:
+            pair = (stride, stride)
+            self._add_weighted(ConvTranspose, layer, kernel.outputs, stride=pair, crop=sides)
+        else:
+            self._add_weighted(Conv, layer, kernel.outputs, padding=sides)
 
-    def _choose_layout(
-        self, layer: WeightedLayer, layouts: Sequence[KernelLayout]
-    ) -> tuple[KernelLayout, str]:
+    def _choose_kernel(self, layer: WeightedLayer, kernels: list[Kernel]) -> tuple[Kernel, Value]:
         """Return the interpretation of a kernel, and its upsampling."""
-        channels = self._shape[-1] + self._labels
-        fitting = [layout for layout in layouts if layout.inputs == channels]
+        fitting = [each for each in kernels if each.inputs == self._shape[-1] + self._labels]
         if not fitting:
-            wanted = " or ".join(str(layout.inputs) for layout in layouts)
-            raise self._make_misfit(layer, f"{wanted} channels")
-        names = choices.list_upsamplings(layer, fitting)
-        name = str(self._decide("upsampling", names, layer.name, is_certain=len(names) == 1))
+            wanted = " or ".join(str(each.inputs) for each in kernels)
+            raise self._make_misfit(f"expects {wanted} channels, found {format_shape(self._shape)}")
+        name = self._decide("upsampling", choices.list_upsamplings(layer, fitting))
         return next(e for e in fitting if e.transposed == (name == "transposed")), name
 
-    def _choose_stride(
-        self, layer: WeightedLayer, layout: KernelLayout, weightless_before: int | None
-    ) -> int:
-        values = choices.list_strides(
-            layout, self._shape[0], weightless_before, self._after_first_norm
-        )
-        number = sum(choice.name == "strides" for choice in self._choices)
+    def _choose_stride(self, kernel: Kernel, before: int | None, is_flat: bool) -> int:
+        number = sum(choice.name == "strides" for choice in self.choices)
+        if before and not (is_flat or number):
+            before += 1  # the norm of the first map
+        values = choices.list_strides(kernel, self._shape[0], before)
         if number in self._unit_strides:
             values = sorted({1, *values})
-        return int(self._decide("strides", values, layer.name))
+        return int(self._decide("strides", values))
 
-    def _unfold(self, layer: WeightedLayer, channel_choices: list[int]) -> None:
-        """Reshape a vector to a square map with one of these numbers of channels."""
+    def _unfold(self, channel_choices: Sequence[int]) -> None:
+        """Reshape a vector to a square map with one of these numbers of channels.
+
+        The layers since the last matrix are reordered to channels last.
+        """
         (values,) = self._shape
         for channels in channel_choices:
             side = math.isqrt(values // channels) if channels > 0 else 0
             if side and side * side * channels == values:
-                self._unfold_to((side, side, channels))
-                return
-        wanted = " or ".join(map(str, channel_choices))
-        raise self._make_misfit(layer, f"a square map of {wanted} channels")
-
-    def _unfold_to(self, shape: Shape) -> None:
-        """Reshape to a map; the layers since the last matrix are reordered to channels last."""
-        if self._framework.is_torch:
-            for number in range(len(self._layers) - 1, -1, -1):
-                built = self._layers[number]
-                self._layers[number] = built._replace(map_shape=shape)
-                if self._is_linear(built):
-                    break
-        self._add_reshape(shape)
-        self._unit_strides = choices.find_unit_strides(self._steps, self._framework, shape[0])
-
-    def _add_reshape(self, shape: Shape) -> None:
-        self._layers.append(BuiltLayer(None, Reshape(shape)))
-        self._shape = shape
-
-    def _add_label(self) -> None:
-        if self._labels:
-            self._layers.append(BuiltLayer(None, Concat()))
-            self._shape = (*self._shape[:-1], self._shape[-1] + self._labels)
+                break
+        else:
+            wanted = " or ".join(map(str, channel_choices))
+            raise self._make_misfit(f"expects a square map of {wanted} channels, found {values}")
+        shape = (side, side, channels)
+        for place in reversed(range(len(self.layers) if self._framework.is_torch else 0)):
+            self.layers[place] = self.layers[place]._replace(map_shape=shape)
+            if isinstance(self.layers[place].layer, Dense):
+                break
+        self._add(Reshape(shape))
+        self._unit_strides = choices.find_unit_strides(self._steps, self._framework, side)
 
     def add_image(self) -> None:
-        """Check that the layers make an image, and add its activation. Raises Misfit."""
+        """Check that the layers make an image, and add its activation. Raises UnreadableError."""
         if len(self._shape) == 1:
-            for channels in (1, 3):
-                side = math.isqrt(self._shape[0] // channels)
-                if side > 3 and side * side * channels == self._shape[0]:
-                    self._unfold_to((side, side, channels))
-                    break
-        shape = self._shape
-        if len(shape) != 3 or shape[2] not in (1, 3) or shape[0] == 1:
-            raise Misfit(
-                f"{self._steps[-1].linear.name} makes {format_shape(shape)}; expected a square "
-                "image of 1 channel (grey) or 3 (colour); use a file with a generator of images"
+            self._unfold((1, 3))
+        side, _, channels = self._shape
+        if channels not in (1, 3) or side == 1:
+            raise self._make_misfit(
+                f"makes {format_shape(self._shape)}; expected a square image of 1 channel (grey) "
+                "or 3 (colour)"
             )
-        strides = [choice for choice in self._choices if choice.name == "strides"]
-        if all(e.value == 1 and e.source != "given" for e in strides) and strides and shape[0] < 16:
-            raise Misfit(
-                f"makes an image of {format_shape(shape)} with the strides that are usual; if its "
-                f"layers simply follow one another, give --strides with {len(strides)} numbers; "
-                f"otherwise {self._framework.remedy}"
+        strides = [each for each in self.choices if each.name == "strides"]
+        if strides and side < 16 and all(e.value == 1 and e.source != "given" for e in strides):
+            raise self._make_misfit(
+                f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others"
             )
-        end = self._conventions.range.strip() or ("sigmoid" if self._labels else "tanh")
+        end = self._design.conventions.range.strip() or ("sigmoid" if self._labels else "tanh")
         if end in ("tanh", "sigmoid"):
-            self._layers.append(BuiltLayer(None, Activation(end)))
-        count_labels(self._conventions, self._inputs)
-        self._given.check_activations(sum(each.name == "activation" for each in self._choices))
-
-    def _is_linear(self, built: BuiltLayer) -> bool:
-        return built.source is not None and len(built.source.shape) > 1
-
-    def _check_bias(self, layer: WeightedLayer, outputs: int) -> None:
-        bias = layer.weights.get("bias")
-        if bias and bias.shape != (outputs,):
-            raise self._make_misfit(layer, f"a bias of {outputs} values", bias.shape)
-
-    def _make_misfit(self, layer: WeightedLayer, expected: str, found: Shape = ()) -> Misfit:
-        return Misfit(
-            f"{layer.name} {list(layer.shape)} expects {expected}, found "
-            f"{format_shape(found or self._shape)}; the file is damaged or its layers do not "
-            f"simply follow one another: {self._framework.remedy}"
-        )
+            self._add(Activation(end))
+        count_labels(self._design.conventions, self.inputs)

@@ -1,63 +1,50 @@
 """A generator of weights alone, with all conventions given, inferred or assumed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+import numpy as np
 
 from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
-from ganinv_cli.formats.weights.build import Chain, Misfit, build, build_network
-from ganinv_cli.formats.weights.candidates import Candidate
+from ganinv_cli.formats.weights.build import Chain, build, count_labels
 from ganinv_cli.formats.weights.inference.kept import PRIOR, Inference, infer_or_load
-from ganinv_cli.formats.weights.step import Choice, Design, Key, Value, change_step, format_value
+from ganinv_cli.formats.weights.planned import make_layer
+from ganinv_cli.formats.weights.step import Choice, Design, Value, change_step, format_value
 from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.folding import add_label_input
+from ganinv_cli.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape
 from ganinv_cli.network.norm_statistics import FITS_BELOW
 
-# clauses by name, for values that are assumed for all layers
-_PHRASES = {
-    "strides": "strides {all} of its convolutions",
-    "padding": "padding by which sides grow stride times",
-    "activation": "{distinct} between layers",
-    "range": "{distinct} at the end",
-    "epsilon": "batch norms with epsilon {distinct}",
-    "norm": "batch norms {distinct} activations",
-    "upsampling": "{distinct} upsampling",
-}
+_ORDER = ("strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
-def finish_generator(
-    generator: Candidate, format_name: str, path: str, ignored: Sequence[str]
-) -> UnfinishedGenerator:
+def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedGenerator:
     """Return a generator with the conventions inferred from its batch norms' statistics.
 
     Raises UnreadableError if they fit no chain of its layers.
     """
-    assert generator.design
-    inference = infer_or_load(generator.design)
-    design = _complete(generator.design, inference)
-    rows = list_conventions(design, inference.conventions)
-    prior = inference.conventions.get(PRIOR)
+    inference = infer_or_load(design)
+    design = _complete(design, inference)
+    rows = list_conventions(design, inference)
+    prior = [row for key, (_, row) in inference.items() if key == PRIOR]
     return UnfinishedGenerator(
         network=build_network(design),
         format=format_name,
-        layout=generator.path or "weights",
+        layout="weights",
         path=path,
-        ignored=tuple(ignored),
-        assumed=(*generator.assumed, *describe_assumptions(design, rows)),
-        conventions=(*([prior] if prior else []), *rows),
-        prior=prior.value if prior else "",
-        notes=inference.contradictions,
+        assumed=describe_assumptions(design, rows),
+        conventions=(*prior, *rows),
+        prior=prior[0].value if prior else "",
     )
 
 
-def list_conventions(
-    design: Design, compared: Mapping[Key, Convention] | None = None
-) -> tuple[Convention, ...]:
-    """Return the conventions of the layers, from z to the image, and how each is known.
-
-    `compared` has the conventions that were compared with the stored statistics.
-    """
+def list_conventions(design: Design, inference: Inference) -> tuple[Convention, ...]:
+    """Return the conventions of the layers, from z to the image, and how each is known."""
     chain = build(design)
     rows = [
-        (compared or {}).get(each.key)
-        or Convention(each.name, each.layer, format_value(each.value), each.source)
+        inference[each.key].convention
+        if each.key in inference
+        else Convention(each.name, each.layer, format_value(each.value), each.source)
         for each in chain.choices
         if _has_effect(each, chain)
     ]
@@ -69,22 +56,55 @@ def describe_assumptions(design: Design, rows: Sequence[Convention]) -> tuple[st
     """Return a clause for each kind of convention that is assumed, with the option to change it."""
     clauses = []
     has_tests = any(each.discrepancy is not None for each in rows)
-    for name, phrase in _PHRASES.items():
+    for name in _ORDER:
         everything = [each for each in rows if each.name == name]
         assumed = [each for each in everything if each.source == "assumed"]
         if not assumed:
             continue
-        if len(assumed) < len(everything):
-            phrase = f"{name} {{all}} of {', '.join(each.layer for each in assumed)}"
-            if has_tests and all(each.discrepancy is None for each in assumed):
-                phrase += ", which no norm tests"
         values = [each.value for each in assumed]
-        distinct = ",".join(values[:1] if len({*values}) == 1 else values)
-        clauses.append(f"{phrase.format(all=','.join(values), distinct=distinct)} (--{name})")
+        is_one = len({*values}) == 1 and name not in ("strides", "padding")
+        clause = f"{name} {','.join(values[:1] if is_one else values)}"
+        if len(assumed) < len(everything):
+            clause += f" of {', '.join(each.layer for each in assumed)}"
+            if has_tests and all(each.discrepancy is None for each in assumed):
+                clause += ", which no norm tests"
+        clauses.append(f"{clause} (--{name})")
     is_confirmed = any(each.source in ("inferred", "confirmed") for each in rows)
-    if not (_is_chain_certain(design) or is_confirmed):
+    if not (is_confirmed or _is_chain_certain(design)):
         clauses.append(CHAIN)
     return tuple(clauses)
+
+
+def build_network(design: Design) -> Network:
+    """Return the network of a design with its weights, which are read now."""
+    chain = build(design)
+    nodes: list[Node] = []
+    last, side = Z, 0
+    for planned in chain.layers:
+        layer = make_layer(planned, design.framework.is_torch)
+        inputs: tuple[int, ...] = (last,)
+        if isinstance(layer, Concat):
+            inputs = (last, _add_label(nodes, design.labels, side))
+        elif isinstance(layer, Reshape):
+            side = layer.shape[0]
+        elif isinstance(layer, ConvTranspose):
+            side *= layer.stride[0]
+        nodes.append(Node(layer, inputs, planned.name))
+        last = len(nodes) - 1
+    network = Network(chain.inputs - design.labels, tuple(nodes), design.labels)
+    behind_z = 0 if design.labels else count_labels(design.conventions, chain.inputs)
+    return add_label_input(network, behind_z) if behind_z else network
+
+
+def _add_label(nodes: list[Node], labels: int, side: int) -> int:
+    """Return the number of the label, at each pixel of a map of this side; 0: there is no map."""
+    if not side:
+        return LABEL
+    first = len(nodes)
+    nodes.append(Node(Reshape((1, 1, labels)), (LABEL,)))
+    nodes.append(Node(Constant(np.ones((side, side, 1), np.float32)), ()))
+    nodes.append(Node(Multiply(), (first, first + 1)))
+    return first + 2
 
 
 def _complete(design: Design, inference: Inference) -> Design:
@@ -93,28 +113,16 @@ def _complete(design: Design, inference: Inference) -> Design:
     Such a place takes the value of the place before it, if that fits the statistics. "none", the
     usual padding and "transposed" are not taken: they are particular to a place.
     """
-    inferred = design
-    for key, value in inference.values.items():
-        if key != PRIOR:
-            inferred = inferred._replace(steps=change_step(inferred.steps, key, value))
-    try:
-        chain = build(inferred)
-    except Misfit:
-        return design
-    taken, last = inferred, dict[str, Value]()
-    for choice in chain.choices:
-        row = inference.conventions.get(choice.key)
-        if row is not None:
-            if _is_typical(choice) and _is_tested(choice, row):
+    steps, last = design.steps, dict[str, Value]()
+    for key, decision in inference.items():
+        steps = change_step(steps, key, decision.value) if key != PRIOR else steps
+    for choice in build(design._replace(steps=steps)).choices:
+        if choice.key in inference:
+            if _is_typical(choice) and _is_tested(choice, inference[choice.key].convention):
                 last[choice.name] = choice.value
         elif choice.source == "assumed" and last.get(choice.name) in choice.others:
-            value = last[choice.name]
-            taken = taken._replace(steps=change_step(taken.steps, choice.key, value))
-    try:
-        build(taken)
-    except Misfit:
-        return inferred
-    return taken
+            steps = change_step(steps, choice.key, last[choice.name])
+    return design._replace(steps=steps)
 
 
 def _is_tested(choice: Choice, row: Convention) -> bool:
@@ -144,9 +152,9 @@ def _has_effect(choice: Choice, chain: Chain) -> bool:
 
 def _is_chain_certain(design: Design) -> bool:
     """Return whether numbers and shapes prove that the layers are in sequence."""
-    layers = [e for s in design.steps for e in (s.linear, s.norm_layer, s.slope) if e]
-    is_numbered = all(each.weightless_before is not None for each in layers[1:])
-    kernels = [step.linear.shape for step in design.steps if len(step.linear.shape) == 4]
+    _, *layers = (layer for step in design.steps for layer in step.layers)
+    is_numbered = all(each.weightless_before is not None for each in layers)
+    kernels = [step.linear.shape for step in design.steps if step.is_convolution]
     places = (0, 1) if design.framework.is_torch else (2, 3)
     equal = sum(kernel[places[0]] == kernel[places[1]] for kernel in kernels)
     return is_numbered and equal < 2

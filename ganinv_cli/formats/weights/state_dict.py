@@ -1,18 +1,21 @@
-"""The generator in a file of named weights, with PyTorch's names."""
+"""The generator in a file of named weights, among the networks that the file holds."""
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError, natural_key
-from ganinv_cli.formats.weights.build import build
-from ganinv_cli.formats.weights.candidates import (
-    Candidate,
-    choose_generator,
-    is_discriminator_name,
-    is_generator_name,
+from ganinv_cli.formats.interface import (
+    DISCRIMINATOR,
+    IMAGE_NETWORK,
+    UnfinishedGenerator,
+    UnreadableError,
+    format_names,
+    natural_key,
 )
+from ganinv_cli.formats.unsupported import explain_network
+from ganinv_cli.formats.weights.build import apply_given, build
 from ganinv_cli.formats.weights.finish import finish_generator
 from ganinv_cli.formats.weights.step import Design, Framework, WeightedLayer
 from ganinv_cli.formats.weights.vet import list_steps
@@ -31,19 +34,32 @@ _TENSOR_NAME = re.compile(
     r"(?:(?P<layer>.*?)\.)?(?P<leaf>parametrizations\.weight\.(?:original[01]?|0\._[uv])|[^.]+)",
     re.DOTALL,
 )
-_ROLES = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"}
+_ROLES = {
+    **{"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"},
+    **{"kernel": "weight", "_kernel": "weight", "gamma": "weight", "beta": "bias"},
+    **{"moving_mean": "mean", "moving_variance": "variance"},
+}
 _COUNTER = "num_batches_tracked"
-_WEIGHT_NAME = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?)$")
-# arrays of spectral norm and weight norm instead of a weight
-_SPECTRAL_NORM_KEYS = (
-    ("weight_orig", "weight_u", "weight_v"),
-    *(tuple(f"parametrizations.weight.{each}" for each in ("original", "0._u", "0._v")),),
+_WEIGHT_NAME = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?|_?kernel)$")
+# arrays instead of a weight, and the function that makes it of them
+_NORMALIZED = (
+    (("weight_orig", "weight_u", "weight_v"), apply_spectral_norm),
+    (("weight_g", "weight_v"), apply_weight_norm),
 )
-_WEIGHT_NORM_KEYS = (
-    ("weight_g", "weight_v"),
-    *(tuple(f"parametrizations.weight.{each}" for each in ("original0", "original1")),),
-)
+_PARAMETRIZATIONS = {  # newer names of the same arrays
+    "original": "weight_orig",
+    **{"0._u": "weight_u", "0._v": "weight_v", "original0": "weight_g", "original1": "weight_v"},
+}
 _TRANSPOSED_NAME = re.compile(r"deconv|transp|(?<![a-z])(conv_?t|t_?conv|up_?conv)", re.IGNORECASE)
+_GENERATOR_NAME = re.compile(
+    r"(net_?)?g([_.\d]|$)|gen(?![a-z])|.*generator|decoder|.*_g$", re.IGNORECASE
+)
+_AVERAGE_NAME = re.compile(
+    r"(?<![a-z])g?ema(?![a-z])|averaged?|shadow|(?<![a-z])avg", re.IGNORECASE
+)
+_DISCRIMINATOR_NAME = re.compile(
+    r"(net_?)?d([_.\d]|$)|.*disc(r|$|[_.\d])|critic|encoder", re.IGNORECASE
+)
 
 
 class ReadOptions(NamedTuple):
@@ -51,39 +67,76 @@ class ReadOptions(NamedTuple):
 
     conventions: Conventions
     ordered: bool  # whether the file keeps them in the order of the layers
+    framework: Framework = PYTORCH
+
+
+class Candidate(NamedTuple):
+    """A network in the file."""
+
+    path: str  # path in the file
+    names: frozenset[str]  # of its tensors in the file
+    design: Design | None  # None if it is not a generator
+    reason: str = ""  # why it is not a generator
 
 
 def find_generator(
     networks: Mapping[str, Weights], path: str, format_name: str, options: ReadOptions
 ) -> UnfinishedGenerator:
-    """Return the generator of a file. Raises UnreadableError."""
+    """Return the generator of a file: the only one, or the one with "average" or "ema" in its name.
+
+    Raises UnreadableError.
+    """
     candidates = [
         candidate
         for where, weights in networks.items()
         if any(_WEIGHT_NAME.search(name) for name in weights)  # optimizers use other names
         for candidate in _list_candidates(where, weights, options)
     ]
-    generator = choose_generator(candidates)
+    generators = [each for each in candidates if each.design]
+    averages = [each for each in generators if _AVERAGE_NAME.search(each.path)]
+    chosen = generators if len(generators) < 2 else averages
+    if not generators:
+        raise UnreadableError(_explain_no_generator(candidates))
+    if len(chosen) != 1:
+        raise UnreadableError(
+            f"holds {len(generators)} generators "
+            f"({format_names([each.path or 'all' for each in generators])}), "
+            "but one was expected, or one with ema in its name; save one of them alone"
+        )
+    where, used, design, _ = chosen[0]
+    assert design
+    generator = finish_generator(design, format_name, path)
     names = {_join_path(where, name) for where, weights in networks.items() for name in weights}
-    return finish_generator(generator, format_name, path, sorted(names - generator.names))
+    several = [f"{where}, the average, of {len(generators)} generators"] * (len(generators) > 1)
+    return replace(
+        generator,
+        layout=options.framework.show(where) or "weights",
+        ignored=tuple(sorted(map(options.framework.show, names - used))),
+        assumed=(*several, *generator.assumed),
+    )
 
 
-def make_weighted_layers(weights: Weights, path: str = "") -> list[WeightedLayer]:
+def make_weighted_layers(
+    weights: Weights, framework: Framework, path: str = ""
+) -> list[WeightedLayer]:
     """Return the layers of named weights in the order of the file. Raises UnreadableError."""
     grouped: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
         match = _TENSOR_NAME.fullmatch(name)
         layer, leaf = (match["layer"] or "", match["leaf"]) if match else ("", name)
         if leaf != _COUNTER:
-            grouped.setdefault(layer, {})[leaf] = weight
+            leaf = leaf.removeprefix("parametrizations.weight.")
+            grouped.setdefault(layer, {})[_PARAMETRIZATIONS.get(leaf, leaf)] = weight
     layers = []
-    for previous, layer in zip([None, *grouped], grouped, strict=False):
-        shown = f"{path}.{layer}".strip(".") or "its layer"
-        transposed = True if _TRANSPOSED_NAME.search(layer) else None
-        roles = _assign_roles(shown, grouped[layer])
-        layers.append(
-            WeightedLayer(shown, roles, _count_weightless_before(previous, layer), transposed)
-        )
+    for previous, layer in zip(["", *grouped], grouped, strict=False):
+        name = framework.show(_join_path(path, layer)) or "its layer"
+        program_name = next(each.program_name for each in grouped[layer].values())
+        transposed = True if _TRANSPOSED_NAME.search(program_name or layer) else None
+        if transposed is None and "conv2d" in program_name:
+            transposed = False
+        before = _count_weightless_before(previous, layer)
+        roles = _assign_roles(name, grouped[layer], framework)
+        layers.append(WeightedLayer(name, roles, before, transposed))
     return layers
 
 
@@ -91,85 +144,91 @@ def _list_candidates(path: str, weights: Weights, options: ReadOptions) -> Itera
     """Yield a network, or the networks in it that have a generator's name."""
     stem = _find_common_prefix(weights)
     heads = _group_by_head(weights, stem)
-    generators = [head for head in heads if is_generator_name(head)] if len(heads) > 1 else []
+    generators = [head for head in heads if _is_generator_name(head)] if len(heads) > 1 else []
     # a discriminator after the generator would fit too, because it takes the generated image
-    apart = generators and (len(generators) > 1 or any(map(is_discriminator_name, heads)))
+    apart = generators and (len(generators) > 1 or any(map(_DISCRIMINATOR_NAME.match, heads)))
     names = frozenset(_join_path(path, name) for name in weights)
+    reason = ""
     try:
         if not apart:
             yield Candidate(path, names, _find_design(path, weights, options))
             return
-        reason = ""
     except UnreadableError as error:
         reason = str(error)
-    for head in generators:
+    is_root_object = not (path or stem or options.framework.is_torch)
+    for head in generators or (heads if is_root_object else ()):
         rest = {name.removeprefix(f"{stem}{head}."): heads[head][name] for name in heads[head]}
         yield from _list_candidates(_join_path(path, f"{stem}{head}"), rest, options)
     if not generators:
         yield Candidate(path, names, None, reason)
 
 
+def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
+    known = explain_network({name for each in candidates for name in each.names})
+    if known or not candidates:
+        return known or "holds no weights by their names; expected those of a generator"
+    first = max(candidates, key=lambda each: _is_generator_name(each.path.split(".")[-1]))
+    if len(candidates) == 1 and first.reason in (DISCRIMINATOR, IMAGE_NETWORK):
+        return first.reason
+    return " ".join(f"holds no generator that can be read: {first.path} {first.reason}".split())
+
+
+def _is_generator_name(name: str) -> bool:
+    """Return whether a name is usual for a generator: G, netG, generator, gen_ema, decoder, …"""
+    return bool(_GENERATOR_NAME.match(name)) and "optim" not in name.lower()
+
+
 def _find_design(path: str, weights: Weights, options: ReadOptions) -> Design:
-    if options.ordered:
-        return _make_design(weights, path, options)
+    orders: Iterable[Weights] = [weights]
+    if not options.ordered:
+        orders = _list_layer_orders(_group_by_head(weights, _find_common_prefix(weights)))
     designs, reason = [], ""
-    for order in _list_layer_orders(_group_by_head(weights, _find_common_prefix(weights))):
+    for order in orders:
         try:
-            designs.append(_make_design(order, path, options))
+            layers = make_weighted_layers(order, options.framework, path)
+            framework = options.framework
+            if not framework.is_torch and any(layer.weightless_before for layer in layers):
+                framework = framework._replace(activation="leaky_relu:0.3")  # Keras' LeakyReLU
+            steps = list_steps(layers, framework)
+            design = apply_given(Design(steps, framework, options.conventions))
+            build(design)
+            designs.append(design)
         except UnreadableError as error:
             reason = reason or str(error)
     if len(designs) == 1:
         return designs[0]
-    raise UnreadableError(
-        reason
-        if not designs
-        else "keeps its layers in no order and more than one fits; save the generator with "
-        "torch.save(model.state_dict(), …)"
-    )
+    if designs:
+        reason = (
+            "keeps its layers in no order and more than one fits; save the generator with "
+            "torch.save(model.state_dict(), …)"
+        )
+    raise UnreadableError(reason)
 
 
-def _make_design(weights: Weights, path: str, options: ReadOptions) -> Design:
-    steps = list_steps(make_weighted_layers(weights, path), PYTORCH)
-    design = Design(steps, PYTORCH, options.conventions)
-    build(design)  # raises Misfit
-    return design
-
-
-def _list_layer_orders(blocks: Mapping[str, Mapping[str, Weight]]) -> Iterator[dict[str, Weight]]:
+def _list_layer_orders(blocks: Mapping[str, Weights]) -> Iterator[Weights]:
     """Yield all weights, with the blocks of a network in each order that their names allow.
 
     Numbers determine the order within a block, and of blocks whose names differ only in numbers. If
     there are more than MAX_BLOCKS blocks, only the order of their names is tried.
     """
-    sorted_blocks = {
-        name: dict(sorted(blocks[name].items(), key=lambda each: natural_key(each[0])))
-        for name in sorted(blocks, key=natural_key)
-    }
-    block_orders = (
-        itertools.permutations(sorted_blocks)
-        if len(sorted_blocks) <= MAX_BLOCKS
-        else iter([(*sorted_blocks,)])
-    )
-    for order in block_orders:
+    names = sorted(blocks, key=natural_key)
+    orders = itertools.permutations(names) if len(names) <= MAX_BLOCKS else [(*names,)]
+    for order in orders:
         if _is_ascending(order):
-            yield {name: weight for block in order for name, weight in sorted_blocks[block].items()}
+            yield {
+                name: blocks[block][name]
+                for block in order
+                for name in sorted(blocks[block], key=natural_key)
+            }
 
 
-def _is_ascending(order: tuple[str, ...]) -> bool:
+def _is_ascending(order: Sequence[str]) -> bool:
     """Return whether conv1 comes before conv2, and so on."""
-    last: dict[str, int] = {}
+    numbers: dict[str, list[int]] = {}
     for name in order:
-        word, number = _split_number(name)
-        if number < last.get(word, -1):
-            return False
-        last[word] = number
-    return True
-
-
-def _split_number(name: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.*?)([0-9]{0,9})", name, re.DOTALL)
-    word, number = match.groups() if match else (name, "")
-    return word, int(number or 0)
+        word = name.rstrip("0123456789")
+        numbers.setdefault(word, []).append(int(name[len(word) :] or 0))
+    return all(each == sorted(each) for each in numbers.values())
 
 
 def _group_by_head(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:
@@ -186,36 +245,30 @@ def _join_path(path: str, name: str) -> str:
 
 def _find_common_prefix(names: Iterable[str]) -> str:
     """Return the common prefix of all names in whole words, such as model.generator."""
-    shared = []
-    for same in zip(*(name.split(".")[:-1] for name in names), strict=False):
-        if len(set(same)) > 1:
-            break
-        shared.append(f"{same[0]}.")
-    return "".join(shared)
+    words = zip(*(name.split(".")[:-1] for name in names), strict=False)
+    shared = itertools.takewhile(lambda same: len({*same}) == 1, words)
+    return "".join(f"{same[0]}." for same in shared)
 
 
-def _count_weightless_before(previous: str | None, layer: str) -> int | None:
-    """Return the number of layers without weights between two of an nn.Sequential, if known."""
-    (above, _, one), (beside, _, two) = (previous or "").rpartition("."), layer.rpartition(".")
-    if above != beside or not (one.isdecimal() and two.isdecimal()):
+def _count_weightless_before(previous: str, layer: str) -> int | None:
+    """Return the number of layers without weights between two with numbers, if known."""
+    (above, _, one), (beside, _, two) = previous.rpartition("."), layer.rpartition(".")
+    one, two = (each.removeprefix("layer-") for each in (one, two))
+    if (previous and (above != beside or not one.isdecimal())) or not two.isdecimal():
         return None
-    return max(int(two) - int(one) - 1, 0)
+    return max(int(two) - int(one or -1) - 1, 0)
 
 
-def _assign_roles(name: str, leaves: dict[str, Weight]) -> Weights:
-    rest = dict(leaves)
-    roles: dict[str, Weight] = {}
-    for keys in _SPECTRAL_NORM_KEYS:
+def _assign_roles(name: str, leaves: Mapping[str, Weight], framework: Framework) -> Weights:
+    rest, roles = dict(leaves), dict[str, Weight]()
+    for keys, apply in _NORMALIZED:
         if all(key in rest for key in keys):
-            roles["weight"] = apply_spectral_norm(name, *(rest.pop(key) for key in keys))
-    for keys in _WEIGHT_NORM_KEYS:
-        if all(key in rest for key in keys):
-            roles["weight"] = apply_weight_norm(name, *(rest.pop(key) for key in keys))
+            roles["weight"] = apply(*(rest.pop(key) for key in keys))
     for leaf, weight in rest.items():
         if leaf not in _ROLES:
             raise UnreadableError(
                 f"{name}.{leaf} {list(weight.shape)} is not part of a dense layer, a convolution "
-                f"or a batch norm; expected a sequence of these: {PYTORCH.remedy}"
+                f"or a batch norm; expected a sequence of these: {framework.remedy}"
             )
         roles[_ROLES[leaf]] = weight
     return roles

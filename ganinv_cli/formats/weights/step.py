@@ -21,8 +21,6 @@ ACTIVATION_CHOICES = (
 )
 EPSILONS = (1e-5, 1e-3, 0.8, 1e-4, 1e-8)
 
-_DEFAULT_SLOPES = {"leaky_relu": None, "elu": 1.0}  # slope below 0 if none is given; None: required
-
 Value = str | int | float  # of a convention, as its option takes it
 Key = tuple[str, int]  # name of a convention, and the number of its step
 
@@ -41,8 +39,13 @@ class Framework(NamedTuple):
             return EXPORT_TO_ONNX
         return "save the whole generator, by model.save or model.export of Keras"
 
+    def show(self, path: str) -> str:
+        """Return a path of words with dots between them as the framework shows it."""
+        return path if self.is_torch else path.replace(".", "/")
 
-class WeightedLayer(NamedTuple):
+
+@dataclass(frozen=True, eq=False)
+class WeightedLayer:
     """A layer with weights."""
 
     name: str  # in the file
@@ -71,6 +74,17 @@ class Step:
     norm: str | None = None  # "before" or "after" the activation
     epsilon: float | None = None  # of the norm
 
+    @property
+    def layers(self) -> tuple[WeightedLayer, ...]:
+        """Its layers with weights, in their order."""
+        behind = (self.slope, self.norm_layer)[:: 1 if self.is_slope_first else -1]
+        return (self.linear, *filter(None, behind))
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether it is a convolution and no matrix."""
+        return len(self.linear.shape) == 4
+
 
 class Choice(NamedTuple):
     """A convention of one step as it was built, and its other possible values."""
@@ -80,7 +94,7 @@ class Choice(NamedTuple):
     layer: str  # name in the file; an activation has the name of the layer before it
     value: Value
     usual: Value  # the given or the most common value
-    others: tuple[Value, ...]  # all that names and shapes allow
+    others: tuple[Value, ...]  # all that names and shapes allow; none if it is given
     source: Source = "assumed"
 
     @property
@@ -95,6 +109,8 @@ class Design(NamedTuple):
     steps: tuple[Step, ...]
     framework: Framework
     conventions: Conventions  # the given ones
+    labels: int = 0  # number of values of a one-hot label that each step also takes
+    given: frozenset[Key] = frozenset()  # what `build.apply_given` put into the steps
 
 
 def change_step(steps: Sequence[Step], key: Key, value: Value) -> tuple[Step, ...]:
@@ -117,16 +133,11 @@ def parse_activation(text: str) -> Activation | None:
     if text.strip() == "none":
         return None
     match = re.fullmatch(r"(\w+)(?::(-?[0-9.]+(?:e-?[0-9]+)?))?", text.strip())
-    name, slope_text = match.groups() if match else ("", None)
-    slope = None
-    if name in _DEFAULT_SLOPES:
-        slope = float(slope_text) if slope_text else _DEFAULT_SLOPES[name]
-        is_known = slope is not None
-    else:
-        is_known = name in ACTIVATIONS and slope_text is None
-    if not is_known:
+    name, slope = match.groups() if match else ("", None)
+    has_slope = name in ("leaky_relu", "elu")
+    if name not in ACTIVATIONS or (slope and not has_slope) or (name == "leaky_relu" and not slope):
         raise UnreadableError(
             f"the activation {text[:80]!r} cannot be read; give leaky_relu with its slope, e.g. "
             f"leaky_relu:0.2, none, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
         )
-    return Activation(name, slope)
+    return Activation(name, float(slope or 1) if has_slope else None)

@@ -16,6 +16,7 @@ class Weight(NamedTuple):
 
     shape: tuple[int, ...]
     read: Callable[[], np.ndarray]  # of that shape, float32; raises UnreadableError
+    program_name: str = ""  # in the program that wrote it, if that is another
 
 
 Weights = Mapping[str, Weight]  # by name, in the order of the file
@@ -39,36 +40,29 @@ def check_floats(name: str, dtype: str, stored_in: str = "file") -> None:
         )
 
 
-def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weight:
+def apply_spectral_norm(weight: Weight, u: Weight, v: Weight) -> Weight:
     """Return W / σ with σ = u W v; W is the matrix of outputs by everything else."""
-    sizes = {u.shape: v.shape}
 
     def read() -> np.ndarray:
         kernel, left, right = weight.read(), u.read(), v.read()
         # in a transposed convolution the outputs are the second axis; choose the axis that fits u
         # and v, or the one with the larger σ
-        axes = [a for a in range(min(kernel.ndim, 2)) if sizes == {(kernel.shape[a],): v.shape}]
         sigmas = [
             float(left @ (np.moveaxis(kernel, axis, 0).reshape(left.size, -1) @ right))
-            for axis in axes
-            if kernel.size == left.size * right.size
+            for axis in (0, 1)
+            if (kernel.shape[axis], kernel.size) == (left.size, left.size * right.size)
         ]
-        if not sigmas or not max(sigmas) > 0:
-            raise UnreadableError(f"the spectral norm of {name} does not fit its weight")
         return np.asarray(kernel / np.float32(max(sigmas)), np.float32)
 
     return Weight(weight.shape, read)
 
 
-def apply_weight_norm(name: str, magnitude: Weight, direction: Weight) -> Weight:
+def apply_weight_norm(magnitude: Weight, direction: Weight) -> Weight:
     """Return g v / ‖v‖, with the norm over the axes in which g has size 1."""
 
     def read() -> np.ndarray:
         g, v = magnitude.read(), direction.read()
         axes = tuple(axis for axis, size in enumerate(g.shape) if size == 1)
-        norm = np.sqrt((v * v).sum(axis=axes, keepdims=True))
-        if g.shape != norm.shape or not norm.all():
-            raise UnreadableError(f"the weight norm of {name} does not fit its weight")
-        return np.asarray(v * (g / norm), np.float32)
+        return np.asarray(v * (g / np.sqrt((v * v).sum(axis=axes, keepdims=True))), np.float32)
 
     return Weight(direction.shape, read)

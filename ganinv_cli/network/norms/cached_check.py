@@ -1,5 +1,7 @@
 """The check of a checkpoint, measured once and kept between commands."""
 
+import json
+
 import numpy as np
 
 from ganinv_cli import cache
@@ -11,14 +13,12 @@ from ganinv_cli.network.norms.check import (
     UNCHECKED,
     NormCheck,
     NormRow,
-    Status,
     compare_norms,
     doubt_assumptions,
 )
 
 KIND = "norms"  # folder of the cache
-VERSION = 2  # of the measurement and of the sentences
-STATUSES: tuple[Status, ...] = ("confirmed", "contradicted", "unsettled", "unchecked")
+VERSION = 3  # of the measurement and of the sentences
 
 
 def load_check(checkpoint: Checkpoint) -> NormCheck | None:
@@ -28,45 +28,26 @@ def load_check(checkpoint: Checkpoint) -> NormCheck | None:
     ):
         return doubt_assumptions(UNCHECKED, checkpoint.conventions)
     arrays = cache.load(KIND, _make_key(checkpoint))
-    try:
-        if arrays is None:
-            return None
-        return doubt_assumptions(_from_arrays(arrays), checkpoint.conventions)
-    except (KeyError, ValueError, IndexError):  # damaged
+    if arrays is None:
         return None
+    status, doubt, numbers = json.loads(arrays["json"].tobytes())
+    rows = tuple(NormRow(name, Discrepancy(*each)) for name, *each in numbers)
+    return doubt_assumptions(NormCheck(status, rows, doubt), checkpoint.conventions)
 
 
 def measure_check(checkpoint: Checkpoint) -> NormCheck:
     """Measure the check, and keep it. TensorFlow must have been started."""
-    from ganinv_cli.network.norms.measure import find_stored_norms, make_measure
+    from ganinv_cli.network.norms.measure import prepare_norms
 
-    network, prior = checkpoint.network, checkpoint.prior
-    norms = find_stored_norms(network)
+    norms, measure = prepare_norms(checkpoint.network, checkpoint.prior)
     check = UNCHECKED
-    if norms.stored:
-        measure = make_measure(network, prior, norms)
-        check = compare_norms(norms.stored, measure, prior.deviation)
-    cache.save(KIND, _make_key(checkpoint), _to_arrays(check))
+    if norms:
+        check = compare_norms(norms, measure, checkpoint.prior.deviation)
+    rows = [[row.name, *row.discrepancy] for row in check.rows]
+    text = json.dumps([check.status, check.doubt, rows]).encode()
+    cache.save(KIND, _make_key(checkpoint), {"json": np.frombuffer(text, np.uint8)})
     return doubt_assumptions(check, checkpoint.conventions)
 
 
 def _make_key(checkpoint: Checkpoint) -> str:
     return cache.make_key(VERSION, checkpoint.sha256, checkpoint.prior)
-
-
-def _to_arrays(check: NormCheck) -> dict[str, np.ndarray]:
-    return {
-        "status": np.array(STATUSES.index(check.status)),
-        "doubt": np.array(check.doubt),
-        "names": np.array([row.name for row in check.rows], np.str_),
-        "discrepancies": np.array([row.discrepancy for row in check.rows]).reshape(-1, 2),
-    }
-
-
-def _from_arrays(arrays: dict[str, np.ndarray]) -> NormCheck:
-    rows = zip(arrays["names"].tolist(), arrays["discrepancies"].tolist(), strict=True)
-    return NormCheck(
-        STATUSES[int(arrays["status"])],
-        tuple(NormRow(name, Discrepancy(*numbers)) for name, numbers in rows),
-        str(arrays["doubt"]),
-    )

@@ -9,10 +9,10 @@ import numpy as np
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.norm_statistics import (
     Discrepancy,
+    Moments,
     are_initial,
+    compare_channels,
     compare_moments,
-    compare_variances,
-    find_known,
 )
 
 Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
@@ -24,13 +24,6 @@ NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have 
 SAME_SCALE = 0.03  # relative difference of two scales that are named as one
 
 
-class Moments(NamedTuple):
-    """Statistics of a norm."""
-
-    mean: np.ndarray  # (channels,)
-    variance: np.ndarray  # (channels,)
-
-
 class StoredNorm(NamedTuple):
     """A batch norm with the statistics that it stores."""
 
@@ -38,8 +31,7 @@ class StoredNorm(NamedTuple):
     moments: Moments
 
 
-# (scale of z, number of norms) -> moments of the input of each of the first norms
-Measure = Callable[[float, int], list[Moments]]
+Measure = Callable[[float], list[Moments]]  # scale of z -> moments of the input of each norm
 
 
 class NormRow(NamedTuple):
@@ -69,22 +61,28 @@ UNCHECKED = NormCheck("unchecked")
 def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: float) -> NormCheck:
     """Compare stored with measured statistics; if they differ, find a scale of z that fits.
 
-    `deviation` is the standard deviation of one component of z under the prior.
+    `norms` has at least one; `deviation` is the standard deviation of a component of z.
     """
-    if not norms:
-        return UNCHECKED
-    rows = _compare_all(norms, measure)
+    measured = measure(1.0)
+    rows = _compare_all(norms, measured)
     contradicted = [place for place, row in enumerate(rows) if not row.discrepancy.fits]
     if not contradicted:
         return NormCheck("confirmed", rows)
-    if all(are_initial(*norms[place].moments) for place in contradicted):
+    if all(are_initial(norms[place].moments) for place in contradicted):
         doubt = "its moving averages never settled (means 0 and variances 1 as initialised)"
         return NormCheck("unsettled", rows, doubt)
-    scale = _find_scale(norms, measure) if contradicted[0] == 0 else None
-    if scale is not None:
-        rescaled = _compare_all(norms, measure, scale)
-        if all(row.discrepancy.fits for row in rescaled):
-            return NormCheck("contradicted", rows, _describe_prior(scale * deviation, scale))
+    scale = 1.0
+    for _ in range(MAX_SCALE_STEPS if contradicted[0] == 0 else 0):
+        # one step is enough if the first norm's input is linear in z, up to the same shift
+        ratio, _ = compare_channels(measured[0], norms[0].moments)
+        known = ratio[np.isfinite(ratio)]
+        step = float(np.median(known)) if known.size else 0.0
+        scale *= float(np.exp(-step / 2))
+        if abs(step) < SCALE_TOLERANCE or not 1 / MAX_SCALE < scale < MAX_SCALE:
+            break
+        measured = measure(scale)
+    if all(row.discrepancy.fits for row in _compare_all(norms, measured)):
+        return NormCheck("contradicted", rows, _describe_prior(scale * deviation, scale))
     return NormCheck("contradicted", rows, _describe_contradiction(rows, contradicted))
 
 
@@ -101,36 +99,11 @@ def doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> No
     )
 
 
-def _compare_all(
-    norms: Sequence[StoredNorm], measure: Measure, scale: float = 1.0
-) -> tuple[NormRow, ...]:
-    measured = measure(scale, len(norms))
+def _compare_all(norms: Sequence[StoredNorm], measured: Sequence[Moments]) -> tuple[NormRow, ...]:
     return tuple(
-        NormRow(norm.name, compare_moments(*moments, *norm.moments))
+        NormRow(norm.name, compare_moments(moments, norm.moments))
         for norm, moments in zip(norms, measured, strict=True)
     )
-
-
-def _find_scale(norms: Sequence[StoredNorm], measure: Measure) -> float | None:
-    """Return the scale of z at which the first norm's variance fits, if there is one.
-
-    The first step finds it if the norm's input is linear in z, up to the same shift in each pixel.
-    """
-    stored, scale = norms[0].moments, 1.0
-    for _ in range(MAX_SCALE_STEPS):
-        (measured,) = measure(scale, 1)
-        known = find_known(measured.variance, stored.variance)
-        if not known.any():
-            return None
-        step = -float(
-            np.median(compare_variances(measured.variance[known], stored.variance[known]))
-        )
-        scale *= float(np.exp(step / 2))
-        if not 1 / MAX_SCALE < scale < MAX_SCALE:  # or NaN
-            return None
-        if abs(step) < SCALE_TOLERANCE:
-            break
-    return scale
 
 
 def _describe_prior(deviation: float, scale: float) -> str:

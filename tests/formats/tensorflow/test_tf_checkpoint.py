@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from builders import STATISTICS, Arrays, make_weights, rename_arrays, save_checkpoint, write_v1
 
-from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.layers import Activation, BatchNorm, ConvTranspose, Dense, Reshape
+from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.network.make_generator import make_generator
 
 
@@ -30,28 +29,6 @@ def test_every_layout_and_version_holds_the_same_generator(
     assert (found.format, found.layout) == (f"TensorFlow {version}", layout[0])
     assert found.sha256 == _plain(tmp_path / "plain", arrays).sha256
     assert found.ignored == ()
-
-
-def test_the_layers_are_in_order_with_the_tensors_as_written(tmp_path: Path) -> None:
-    arrays = make_weights(widths=(8, 4), side=4)
-
-    layers = [
-        node.layer
-        for node in read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))).network.nodes
-    ]
-
-    kinds = [Dense, Reshape, BatchNorm, Activation, ConvTranspose, BatchNorm, Activation]
-    assert [type(layer) for layer in layers] == [*kinds, ConvTranspose, Activation]
-    assert [x.name for x in layers if isinstance(x, Activation)] == ["relu", "relu", "tanh"]
-    assert [x.shape for x in layers if isinstance(x, Reshape)] == [(4, 4, 8)]
-    norm, first = layers[2], layers[4]
-    assert isinstance(norm, BatchNorm) and isinstance(first, ConvTranspose)
-    assert norm.epsilon == 1e-5
-    for what, value in (("mean", norm.mean), ("variance", norm.variance)):
-        np.testing.assert_array_equal(value, arrays[f"g_bn0/moving_{what}"])
-    np.testing.assert_array_equal(norm.gamma, arrays["g_bn0/gamma"])
-    np.testing.assert_array_equal(norm.beta, arrays["g_bn0/beta"])
-    np.testing.assert_array_equal(first.weights, arrays["g_h1/w"])
 
 
 def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
@@ -73,10 +50,7 @@ def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "image"),
     [
-        ({"widths": (4, 4), "side": 4}, (16, 16, 3)),
-        ({"widths": (6, 4, 2), "channels": 1}, (32, 32, 1)),
-        ({"widths": (3, 5, 2, 4), "latent": 1}, (64, 64, 3)),
-        ({"widths": (4, 2, 2, 2, 2), "kernel": (4, 4)}, (128, 128, 3)),
+        ({"widths": (6, 4, 2), "channels": 1, "latent": 1}, (32, 32, 1)),
         ({"widths": (2, 2, 2, 2, 2, 2), "kernel": (3, 3)}, (256, 256, 3)),
         ({"widths": (4, 4), "side": 7, "kernel": (2, 5)}, (28, 28, 3)),
         ({"widths": (4,), "side": 8, "kernel": (1, 1), "latent": 200}, (16, 16, 3)),
@@ -119,24 +93,14 @@ def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None
     assert found.sha256 == _plain(tmp_path / "plain", make_weights()).sha256
 
 
-@pytest.mark.parametrize("prefix", ["generator/", "model/", "dcgan/generator/", "sampler/"])
-def test_any_prefix_before_the_names_will_do(tmp_path: Path, prefix: str) -> None:
-    arrays = {f"{prefix}{name}": array for name, array in make_weights().items()}
-    assert (
-        read(save_checkpoint(tmp_path, arrays)).sha256
-        == _plain(tmp_path / "plain", make_weights()).sha256
-    )
-
-
-def test_a_layer_may_have_no_norm(tmp_path: Path) -> None:
-    arrays = {
-        name: array for name, array in make_weights().items() if not name.startswith("g_bn1/")
-    }
-    layers = [
-        node.layer
-        for node in read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))).network.nodes
-    ]
-    assert sum(isinstance(layer, BatchNorm) for layer in layers) == 1
+def test_any_prefix_will_do_and_a_layer_may_have_no_norm(tmp_path: Path) -> None:
+    arrays = {n: array for n, array in make_weights().items() if not n.startswith("g_bn1/")}
+    plain = _plain(tmp_path / "plain", arrays).sha256
+    for prefix in ("model/", "dcgan/generator/", "sampler/"):
+        named = {f"{prefix}{name}": array for name, array in arrays.items()}
+        found = read(save_checkpoint(tmp_path / prefix, named))
+        assert found.sha256 == plain
+        assert sum(isinstance(node.layer, BatchNorm) for node in found.network.nodes) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
@@ -147,73 +111,35 @@ def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
     assert found.sha256 == _plain(tmp_path / "plain", as_float32).sha256
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        ".",
-        "DCGAN.model-7",
-        "DCGAN.model-7.index",
-        "DCGAN.model-7.data-00000-of-00001",
-        "DCGAN.model-7.meta",
-        "checkpoint",
-    ],
-)
-def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str) -> None:
-    save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
-    (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
-    assert read(tmp_path / name).path == str(tmp_path / "DCGAN.model-7")
-    assert read(str(tmp_path / name)).format == "TensorFlow V2"
-
-
+@pytest.mark.parametrize("version", ["V1", "V2"])
 @pytest.mark.parametrize("name", [".", "DCGAN.model-7", "DCGAN.model-7.meta", "checkpoint"])
-def test_any_of_its_paths_names_a_v1_file(tmp_path: Path, name: str) -> None:
-    write_v1(tmp_path / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
+def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str, version: str) -> None:
+    write = write_v1 if version == "V1" else _save
+    write(tmp_path / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
     (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "DCGAN.model-7"\n')
-    assert read(tmp_path / name).format == "TensorFlow V1"
+    found = read(str(tmp_path / name))
+    assert (found.path, found.format) == (str(tmp_path / "DCGAN.model-7"), f"TensorFlow {version}")
 
 
-def test_a_folder_moved_from_another_machine_still_loads(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "here", rename_arrays(make_weights(), "C"))
-    state = '# written elsewhere\nmodel_checkpoint_path: "/home/b\\303\\251a/DCGAN.model-7"\n'
-    (tmp_path / "here" / "checkpoint").write_text(state)
-    shutil.move(tmp_path / "here", tmp_path / "there")
-    assert read(tmp_path / "there").path == str(tmp_path / "there" / "DCGAN.model-7")
-
-
-def test_a_state_file_may_name_another_folder(tmp_path: Path) -> None:
+def test_a_state_file_names_another_folder_or_the_one_it_was_moved_to(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "é" / 'a"b', rename_arrays(make_weights(), "C"))
     named = str(tmp_path) + '/\\303\\251/a\\"b/DCGAN.model-7'
     for text in (named, '\\303\\251/a\\"b/DCGAN.model-7'):
-        (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{text}"\n')
+        (tmp_path / "checkpoint").write_text(f'# a comment\nmodel_checkpoint_path: "{text}"\n')
         assert read(tmp_path).path.endswith('é/a"b/DCGAN.model-7')
+    moved = shutil.copytree(tmp_path / "é" / 'a"b', tmp_path / "there")
+    (moved / "checkpoint").write_text(f'model_checkpoint_path: "{named}"\n')
+    assert read(moved).path == str(moved / "DCGAN.model-7")
 
 
-def test_the_state_file_says_which_of_several(tmp_path: Path) -> None:
+def test_the_state_file_says_which_of_several_or_else_the_highest_step(tmp_path: Path) -> None:
     for step in (100, 9):  # the state file names the last one written
-        save_checkpoint(
-            tmp_path, rename_arrays(make_weights(seed=step), "C"), f"DCGAN.model-{step}"
-        )
+        arrays = rename_arrays(make_weights(seed=step), "C")
+        save_checkpoint(tmp_path, arrays, f"DCGAN.model-{step}")
     assert read(tmp_path).path.endswith("-9")
-
-
-def test_without_a_state_file_the_highest_step_is_read(tmp_path: Path) -> None:
-    for step in (100, 9):
-        save_checkpoint(
-            tmp_path, rename_arrays(make_weights(seed=step), "C"), f"DCGAN.model-{step}"
-        )
     (tmp_path / "checkpoint").unlink()
     assert read(tmp_path).path.endswith("-100")
-
-
-def test_without_a_state_file_unlike_names_are_not_guessed_between(tmp_path: Path) -> None:
-    for name in ("DCGAN.model-9", "faces-3"):
-        save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"), name)
-    (tmp_path / "checkpoint").unlink()
-    with pytest.raises(
-        CheckpointError, match=r"2 checkpoints \(DCGAN.model-9, faces-3\).*name one"
-    ):
-        read(tmp_path)
 
 
 def _save(prefix: Path, arrays: Arrays) -> None:

@@ -1,6 +1,5 @@
 """Conventions missing in a file of weights alone are given, or assumed and reported."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import torch_generators as known
 import torch_reference as torch
 from builders import make_weights, save_checkpoint
 from torch_files import save_archive
-from weights_alone import DCGAN, Shapes, build_network, design, list_assumed
+from weights_alone import DCGAN, Shapes, design, list_assumed
 
-from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.step import parse_activation
@@ -25,11 +23,11 @@ from ganinv_cli.settings.conventions import Conventions
 def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
     path = save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     assert read(path).assumed == (
-        "strides 1,2,2,2 of its convolutions (--strides)",
-        "padding by which sides grow stride times (--padding)",
-        "relu between layers (--activation)",
-        "tanh at the end (--range)",
-        "batch norms with epsilon 1e-05 (--epsilon)",
+        "strides 1,2,2,2 (--strides)",
+        "padding 0,1,1,1 (--padding)",
+        "activation relu (--activation)",
+        "range tanh (--range)",
+        "epsilon 1e-05 (--epsilon)",
         f"z from the prior {make_normal(known.make_dcgan().latent)} (--prior)",
     )
     told = Conventions(
@@ -65,14 +63,6 @@ def test_a_label_is_one_hot_behind_z(
 
 
 @pytest.mark.parametrize(
-    ("given", "last"), [("", "tanh"), ("tanh", "tanh"), ("sigmoid", "sigmoid"), ("0,255", None)]
-)
-def test_the_range_says_what_it_ends_in(given: str, last: str | None) -> None:
-    end = build_network(DCGAN, Conventions(range=given)).nodes[-1].layer
-    assert (end.name if isinstance(end, Activation) else None) == last
-
-
-@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("relu", Activation("relu")),
@@ -85,23 +75,18 @@ def test_activations_are_read(text: str, expected: Activation) -> None:
     assert parse_activation(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "sine", "leaky_relu", "leaky_relu:x", "relu:1", "elu:nan"])
-def test_other_activations_are_refused_with_those_there_are(text: str) -> None:
-    with pytest.raises(UnreadableError, match=r"give leaky_relu with its slope, .* elu, exp"):
-        parse_activation(text)
-
-
 REFUSALS: list[tuple[dict[str, Any], str]] = [
-    ({"strides": (2,)}, "--strides 2 does not fit; give 3, one for each of its convolutions"),
-    ({"strides": (1, 0, 2)}, "--strides 1,0,2 does not fit; give numbers from 1 to 1024"),
+    ({"strides": (2,)}, r"--strides 2 does not fit; give 3, one for each of main\.0, main\.3"),
+    ({"strides": (1, 0, 2)}, r"main\.3 .*makes 0 x 0 x 32.*--strides and --padding"),
+    ({"strides": (1, 1024, 1024)}, r"main\.3 .*makes 4096 x 4096 x 32 values"),
     ({"padding": (0, 1)}, "--padding 0,1 does not fit; give 3, one for each"),
-    ({"padding": (0, 4, 4)}, r"main\.3 makes a map of 2 x 2 x 32.*|main\.6 makes a map of -"),
-    ({"padding": (2, 0, 0)}, r"main\.0 makes a map of 0 x 0 x 64; .*--padding"),
-    ({"epsilon": (1e-5,) * 3}, "give 2, one for each of its batch norms, or one for all"),
-    ({"epsilon": (0.0,)}, "--epsilon 0.0 does not fit; give numbers"),
-    ({"epsilon": (math.nan,)}, "--epsilon nan does not fit; give"),
-    ({"upsampling": ("nearest",) * 3}, "nearest does not fit layer 1 .* allow only transposed"),
-    ({"activation": "relu,relu,relu"}, "give 2, one for each of its places between its layers"),
+    ({"padding": (0, 4, 4)}, r"main\.6 .*makes -2 x -2 x 3"),
+    ({"epsilon": (1e-5,) * 3}, r"give 2, one for each of main\.1, main\.4"),
+    ({"upsampling": ("nearest",) * 3}, r"nearest does not fit main\.0, .* only transposed"),
+    ({"activation": "relu,relu,relu"}, r"give 2, one for each of main\.0, main\.3"),
+    ({"activation": "sine"}, "'sine' cannot be read; give leaky_relu with its slope, .* elu, exp"),
+    ({"activation": "leaky_relu"}, "'leaky_relu' cannot be read"),
+    ({"activation": "relu:1"}, "'relu:1' cannot be read"),
     ({"labels": 1}, "z and 1 labels behind it; --labels .* at least 2"),
     ({"labels": 100}, "z and 100 labels behind it"),
 ]
@@ -111,7 +96,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
 def test_a_convention_that_cannot_be_is_a_sentence(told: dict[str, Any], words: str) -> None:
     with pytest.raises(UnreadableError, match=words) as caught:
         design(DCGAN, Conventions(**told))
-    assert len(str(caught.value)) < 300
+    assert len(str(caught.value)) < 350
 
 
 @pytest.mark.parametrize(
@@ -149,14 +134,3 @@ def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path)
     told = [node.layer.epsilon for node in network.nodes if isinstance(node.layer, BatchNorm)]
     assert (tuple(told), norms[0].epsilon) == (given, 1e-5)
     assert (network.latent, network.labels) == (plain.latent - count, count)
-
-
-def test_what_a_dcgan_of_tensorflow_1_cannot_be_told_is_refused(tmp_path: Path) -> None:
-    path = save_checkpoint(tmp_path, make_weights())
-    for told, words in (
-        (Conventions(padding=(1,)), "has no choice of padding; leave --padding out"),
-        (Conventions(epsilon=(1e-5,) * 20), "one for each of its"),
-        (Conventions(labels=10_000), "z and 10000 labels behind it"),
-    ):
-        with pytest.raises(CheckpointError, match=words):
-            read(path, told)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import builders
 import keras
 import numpy as np
 import pytest
@@ -32,22 +31,8 @@ NORMS = 2
 Arrays = dict[str, np.ndarray]
 
 
-def write_tf1(folder: Path, prior: str) -> Path:
-    """Two norms with statistics from the generator and a prior."""
-    network = settle_norms(make_network(RELU, RELU), prior)
-    dense, _, norm, _, up, second, _, last, _ = (node.layer for node in network.nodes)
-    arrays = {"g_h0_lin/Matrix": dense.weights, "g_h0_lin/bias": dense.bias}
-    for number, layer in enumerate((norm, second)):
-        moments = (layer.gamma, layer.beta, layer.mean, layer.variance)
-        names = ("gamma", "beta", "moving_mean", "moving_variance")
-        arrays |= {f"g_bn{number}/{n}": each for n, each in zip(names, moments, strict=True)}
-    for number, layer in enumerate((up, last), 1):
-        arrays |= {f"g_h{number}/w": layer.weights, f"g_h{number}/biases": layer.bias}
-    return builders.save_checkpoint(folder, builders.rename_arrays(arrays, "C"))
-
-
 def write_keras(folder: Path, prior: str) -> Path:
-    """The same, as written by `convert`."""
+    """Two norms with statistics from the generator and a prior, as written by `convert`."""
     network = settle_norms(make_network(RELU, RELU), prior)
     write_generator(make_checkpoint(network, prior), folder / "generator.keras")
     return folder / "generator.keras"
@@ -133,7 +118,7 @@ def write_onnx(folder: Path, prior: str) -> Path:
     return write_model(folder / "generator.onnx", build_model(nodes, weights))
 
 
-WRITERS = (write_tf1, write_keras, write_keras_export, write_fused, write_torch, write_onnx)
+WRITERS = (write_keras, write_keras_export, write_fused, write_torch, write_onnx)
 
 
 def check_file(path: Path, prior: str) -> NormCheck:
@@ -170,14 +155,3 @@ def test_what_normalizes_otherwise_is_no_visible_norm(tmp_path: Path) -> None:
     assert isinstance(network, TracedNetwork)
     assert find_norms(network) == []
     assert check_file(path, "normal").status == "unchecked"
-
-
-def test_visible_norms_have_the_statistics_of_the_file(tmp_path: Path) -> None:
-    network = formats.read(write_onnx(tmp_path, "normal")).network
-    assert isinstance(network, TracedNetwork)
-    state = settle_state(tmp_path, "normal")
-    norms = find_norms(network)
-    for number, norm in enumerate(norms):
-        np.testing.assert_array_equal(norm.mean, state[f"{3 * number + 1}.running_mean"])
-        np.testing.assert_array_equal(norm.variance, state[f"{3 * number + 1}.running_var"])
-    assert len(norms) == NORMS

@@ -1,13 +1,15 @@
-"""Infer all conventions, norm by norm, and how certain each of them is."""
+"""Infer all conventions, norm by norm, and how certain each of them is.
+
+Two hypotheses are compared channel by channel (Vuong 1989): z = √n · mean(d) / σ(d), with d the
+difference of their losses in a channel.
+"""
 
 import math
 from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.weights.build import build
-from ganinv_cli.formats.weights.given import count_labels
-from ganinv_cli.formats.weights.inference.compare import CLEARLY, count_deviations
-from ganinv_cli.formats.weights.inference.kept import PRIOR, Inference
+from ganinv_cli.formats.weights.build import build, count_labels
+from ganinv_cli.formats.weights.inference.kept import PRIOR, Decision, Inference
 from ganinv_cli.formats.weights.inference.measure import EXACT, QUICK, Measurements
 from ganinv_cli.formats.weights.inference.search import (
     BEAM,
@@ -18,18 +20,9 @@ from ganinv_cli.formats.weights.inference.search import (
     Segment,
     sort_distinct,
 )
-from ganinv_cli.formats.weights.step import (
-    EPSILONS,
-    Choice,
-    Design,
-    Key,
-    Value,
-    change_step,
-    format_value,
-)
+from ganinv_cli.formats.weights.step import EPSILONS, Choice, Design, format_value
 from ganinv_cli.network.convention import Alternative, Convention, Source
-from ganinv_cli.network.norm_statistics import are_initial
-from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.network.norm_statistics import Moments, are_initial
 
 # In residual networks read as chains, the norms before the first sum differ by .01. The norm after
 # it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change. If
@@ -37,6 +30,8 @@ from ganinv_cli.settings.conventions import Conventions
 SHARP, REFUSED_MEAN = 0.06, 0.15
 MANY_TIMES = 5.0  # a value that differs so many times more is wrong, although the right one differs
 MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # difference at which one discrepancy is clearly larger
+CLEARLY = 4.0  # z above which one hypothesis fits better
+MAX_INDEPENDENT = 64  # channels that count as independent: all come from the same batches
 PROMISING = 1.0  # loss above the best, measured quickly, up to which a value is measured exactly
 
 
@@ -56,10 +51,7 @@ class _Inferring:
         inputs = build(design).inputs
         labels = count_labels(design.conventions, inputs)
         self._measurements = Measurements(design.framework.is_torch, inputs - labels, labels)
-        self._decided: dict[Key, Value] = {}
-        self._conventions: dict[Key, Convention] = {}
-        self._contradictions: list[str] = []
-        self._given_prior = design.conventions.prior
+        self._decisions: Inference = {}
         self._misfits: list[float] = []
 
     def run(self) -> Inference:
@@ -67,197 +59,132 @@ class _Inferring:
         for number, step in enumerate(self._design.steps):
             if not step.norm_layer:
                 continue
-            statistics = (step.norm_layer.weights[role].read() for role in ("mean", "variance"))
-            if are_initial(*statistics) or not self._add_norm(number):
+            weights = step.norm_layer.weights
+            stored = Moments(weights["mean"].read(), weights["variance"].read())
+            if are_initial(stored) or not self._add_norm(number, step.norm_layer.name):
                 break
-        return Inference(self._decided, self._conventions, tuple(self._contradictions))
+        return self._decisions
 
-    def _add_norm(self, number: int) -> bool:
+    def _add_norm(self, number: int, name: str) -> bool:
         """Infer what lies before the norm of a step; return whether to go on."""
-        segment = self._make_segment(self._design, number, self._given_prior)
-        found = segment.search()
-        if not found:
+        decided = {key: decision.value for key, decision in self._decisions.items()}
+        segment = Segment(self._design, self._measurements, number, decided)
+        pool = _measure_pool(segment)
+        if not pool:
             return False
-        pool = self._measure_pool(segment, found)
-        best = pool[0]
-        current = self._prefer_usual(segment, self._choose_best(segment, pool), pool)
-        contradicting = None if current.fits else self._search_without_given(number)
-        if contradicting:
-            self._add_contradictions(current, contradicting)
-        if not (current.fits or best.fits or contradicting):
+        best, current = pool[0], _prefer_usual(segment, pool)
+        # what is given may be wrong
+        if not (current.fits or best.fits or self._design.given or self._design.conventions.prior):
             if not self._misfits:
                 return False
             if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
-                raise self._make_no_chain_error(number, best)
+                raise UnreadableError(
+                    f"the statistics of {name} fit no chain of its layers (discrepancy "
+                    f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or "
+                    f"an activation that --activation can give; {self._design.framework.remedy}"
+                )
         # of several open layers, wrong ones may fit
         self._misfits.append(current.misfit if segment.is_single else math.inf)
         if not current.fits:  # the best of hypotheses that do not fit is no better than the usual
             current = next(iter(segment.score([segment.usual], EXACT)), current)
         choices = segment.list_choices(current.chain)
-        if PRIOR not in self._decided:
-            choices = [self._describe_prior(current), *choices]
+        if PRIOR not in decided:
+            given = self._design.conventions.prior
+            source: Source = "given" if given else "assumed"
+            prior, usual = current.hypothesis.prior, given or USUAL_PRIOR
+            choices = [Choice(*PRIOR, "", prior, usual, (), source), *choices]
         for choice in choices:
-            self._decide(segment, choice, current, pool)
+            self._decisions[choice.key] = _decide(segment, choice, current, pool)
         return True
 
-    def _make_segment(self, design: Design, number: int, given_prior: str) -> Segment:
-        return Segment(design, self._measurements, number, dict(self._decided), given_prior)
 
-    def _measure_pool(self, segment: Segment, found: Sequence[Scored]) -> list[Scored]:
-        """Return hypotheses measured exactly: the best, and those that differ in one convention."""
-        finalists = [e for e in found[:BEAM] if e.loss < found[0].loss + PROMISING]
-        pool = segment.score([each.hypothesis for each in finalists], EXACT)
-        best: Scored | None = None
-        while True:
-            last, best = best, next(filter(segment.keeps_given, pool))
-            if best is last:
-                return pool
-            pool = sort_distinct([*pool, *segment.score(_list_rivals(segment, best), EXACT)])
+def _measure_pool(segment: Segment) -> list[Scored]:
+    """Return hypotheses measured exactly: the best, and those that differ in one convention."""
+    found = segment.search()
+    finalists = [e for e in found[:BEAM] if e.loss < found[0].loss + PROMISING]
+    pool = segment.score([each.hypothesis for each in finalists], EXACT)
+    best: Scored | None = None
+    while pool and best is not pool[0]:
+        best = pool[0]
+        pool = sort_distinct([*pool, *segment.score(_list_rivals(segment, best), EXACT)])
+    return pool
 
-    def _choose_best(self, segment: Segment, pool: Sequence[Scored]) -> Scored:
-        """Return the hypothesis with the least loss; for a fitted prior, the least discrepancy.
 
-        Fitted priors differ by rounding, so their losses are about equal.
-        """
-        possible = [*filter(segment.keeps_given, pool)]
-        if possible[0].hypothesis.prior in (*ROUND_PRIORS, self._given_prior):
-            return possible[0]
-        return min(possible, key=lambda each: each.discrepancy.total)
-
-    def _prefer_usual(self, segment: Segment, best: Scored, pool: list[Scored]) -> Scored:
-        """Return a hypothesis as good as the best, with usual values in undecided conventions."""
-        current = best
-        for choice in segment.list_choices(best.chain):
-            if choice.value == choice.usual or choice.source == "given":
-                continue
-            steps, prior = current.hypothesis
-            usual = Hypothesis(change_step(steps, choice.key, choice.usual), prior)
+def _prefer_usual(segment: Segment, pool: list[Scored]) -> Scored:
+    """Return a hypothesis as good as the best, with usual values in undecided conventions."""
+    current = best = pool[0]
+    for choice in segment.list_choices(best.chain):
+        if choice.value != choice.usual:
+            usual = current.hypothesis.change(choice.key, choice.usual)
             for scored in segment.score([usual], EXACT):
                 if not _is_clearly_worse(scored, best):
                     current = scored
                     pool.append(scored)
-        return current
+    return current
 
-    def _describe_prior(self, current: Scored) -> Choice:
-        usual = self._given_prior or USUAL_PRIOR
-        source: Source = "given" if self._given_prior else "assumed"
-        return Choice(*PRIOR, "", current.hypothesis.prior, usual, (), source)
 
-    def _decide(
-        self, segment: Segment, choice: Choice, current: Scored, pool: Sequence[Scored]
-    ) -> None:
-        """Record a value, whether the statistics decide it, and the value of the second best."""
-        rivals = [each for each in pool if self._differs(segment, choice, each, current)]
-        runner_up = min(rivals, key=lambda each: each.loss, default=None)
-        source = choice.source
-        if source == "assumed" and self._is_sure(segment, choice, current, rivals):
-            source = "confirmed" if choice.value == choice.usual else "inferred"
-        alternative = None
-        if runner_up:
-            second = format_value(runner_up.find_value(choice.key))
-            alternative = Alternative(second, runner_up.discrepancy.total)
-        self._conventions[choice.key] = Convention(
-            choice.name,
-            choice.layer,
-            format_value(choice.value),
-            source,
-            current.discrepancy.total,
-            alternative,
-        )
-        self._decided[choice.key] = choice.value
+def _decide(segment: Segment, choice: Choice, current: Scored, pool: Sequence[Scored]) -> Decision:
+    """Return a value, whether the statistics decide it, and the value of the second best."""
+    rivals = [each for each in pool if _differs(choice, each, current)]
+    source, second = choice.source, None
+    if source == "assumed" and _is_sure(segment, choice, current, rivals):
+        source = "confirmed" if choice.value == choice.usual else "inferred"
+    if rivals:
+        best = min(rivals, key=lambda each: each.loss)
+        value = format_value(best.find_value(choice.key))
+        second = Alternative(value, best.discrepancy.total)
+    value = format_value(choice.value)
+    total = current.discrepancy.total
+    row = Convention(choice.name, choice.layer, value, source, total, second)
+    return Decision(choice.value, row)
 
-    def _is_sure(
-        self, segment: Segment, choice: Choice, current: Scored, rivals: Sequence[Scored]
-    ) -> bool:
-        """Return whether the statistics decide a value against all others.
 
-        If not all combinations were tried, an untried one may fit better. If the
-        norm does not fit well, a wrong chain may fit as well, unless the others differ many times
-        more.
-        """
-        total = current.discrepancy.total
-        is_far = all(rival.discrepancy.total > MANY_TIMES * total for rival in rivals)
-        if not segment.is_exhaustive or not (current.misfit <= SHARP or (rivals and is_far)):
-            return False
-        if not all(_is_clearly_worse(rival, current) for rival in rivals):
-            return False
-        if choice.key == PRIOR:
-            return choice.value in ROUND_PRIORS
-        if choice.name == "epsilon" and len(choice.others) < len(EPSILONS) - 1:
-            return False  # values without effect were not tried
-        return bool(rivals)
+def _is_sure(segment: Segment, choice: Choice, current: Scored, rivals: Sequence[Scored]) -> bool:
+    """Return whether the statistics decide a value against all others.
 
-    def _differs(self, segment: Segment, choice: Choice, rival: Scored, current: Scored) -> bool:
-        value = rival.find_value(choice.key)
-        if value in (None, choice.value) or rival.identity == current.identity:
-            return False
-        if choice.source != "given" and not segment.keeps_given(rival):
-            return False
-        is_prior = choice.key == PRIOR
-        return not is_prior or value in ROUND_PRIORS or choice.value not in ROUND_PRIORS
-
-    def _search_without_given(self, number: int) -> Scored | None:
-        """Return a hypothesis that fits if the given values are ignored, if there is one."""
-        given = self._design.conventions
-        free = self._design._replace(conventions=Conventions(labels=given.labels))
-        if given == free.conventions:
-            return None
-        segment = self._make_segment(free, number, "")
-        found = [each.hypothesis for each in segment.search()[:BEAM]]
-        return next((each for each in segment.score(found, EXACT) if each.fits), None)
-
-    def _add_contradictions(self, current: Scored, better: Scored) -> None:
-        """Record the given values that differ from the values that fit."""
-        given = [choice for choice in current.chain.choices if choice.source == "given"]
-        if self._given_prior:
-            given.append(self._describe_prior(current))
-        for choice in given:
-            value = better.find_value(choice.key)
-            if choice.key in self._decided or value in (None, choice.value):
-                continue
-            place = f" of {choice.layer}" if choice.layer else ""
-            self._contradictions.append(
-                f"its batch norms speak against --{choice.name} {format_value(choice.value)}{place}"
-                f" (discrepancy {current.discrepancy.total:.2f}): {format_value(value)} fits "
-                f"({better.discrepancy.total:.2f})"
-            )
-
-    def _make_no_chain_error(self, number: int, best: Scored) -> UnreadableError:
-        norm = self._design.steps[number].norm_layer
-        return UnreadableError(
-            f"the statistics of {norm.name if norm else ''} fit no chain of its layers "
-            f"(discrepancy {best.discrepancy.total:.2f}, and those before it fit): it has "
-            "branches, or an activation that --activation can give; "
-            f"{self._design.framework.remedy}"
-        )
+    If not all combinations were tried, an untried one may fit better. If the norm does not fit
+    well, a wrong chain may fit as well, unless the others differ many times more.
+    """
+    most = MANY_TIMES * current.discrepancy.total
+    is_far = bool(rivals) and all(rival.discrepancy.total > most for rival in rivals)
+    if not segment.is_exhaustive or not (current.misfit <= SHARP or is_far):
+        return False
+    if not all(_is_clearly_worse(rival, current) for rival in rivals):
+        return False
+    if choice.key == PRIOR:
+        return choice.value in ROUND_PRIORS
+    if choice.name == "epsilon" and len(choice.others) < len(EPSILONS) - 1:
+        return False  # values without effect were not tried
+    return bool(rivals)
 
 
 def _list_rivals(segment: Segment, best: Scored) -> list[Hypothesis]:
     """Return the neighbours of a hypothesis that may fit, and the best of each convention."""
     scored = segment.score(segment.list_neighbours(best), QUICK)
-    by_key: dict[Key, list[Scored]] = {}
+    rivals: list[Hypothesis] = []
     for key in (PRIOR, *(choice.key for choice in segment.list_choices(best.chain))):
-        by_key[key] = [each for each in scored if _changes(each, best, key)]
-    return [
-        each.hypothesis
-        for rivals in by_key.values()
-        for place, each in enumerate(rivals)
-        if place == 0 or each.loss < min(rivals[0].loss, best.loss) + PROMISING
-    ]
+        value = best.hypothesis.get(key)
+        group = [each for each in scored if each.hypothesis.get(key) != value]
+        most = min(each.loss for each in (*group[:1], best)) + PROMISING
+        rivals += [e.hypothesis for place, e in enumerate(group) if place == 0 or e.loss < most]
+    return rivals
 
 
-def _changes(scored: Scored, best: Scored, key: Key) -> bool:
-    """Return whether a neighbour of the best hypothesis differs in this convention."""
-    (steps, prior), (best_steps, best_prior) = scored.hypothesis, best.hypothesis
-    name, number = key
-    if key == PRIOR:
-        return prior != best_prior
-    return bool(getattr(steps[number], name) != getattr(best_steps[number], name))
+def _differs(choice: Choice, rival: Scored, current: Scored) -> bool:
+    """Return whether a rival has another value of a convention, which makes another network."""
+    value = rival.find_value(choice.key)
+    if value in (None, choice.value) or rival.identity == current.identity:
+        return False
+    return choice.key != PRIOR or value in ROUND_PRIORS or choice.value not in ROUND_PRIORS
 
 
 def _is_clearly_worse(scored: Scored, than: Scored) -> bool:
+    difference = scored.losses - than.losses
+    count, spread = min(difference.size, MAX_INDEPENDENT), float(difference.std())
+    mean = float(difference.mean())
     return (
         scored.misfit > than.misfit + max(MARGIN, RELATIVE_MARGIN * than.misfit)
         and scored.discrepancy.total > than.discrepancy.total
-        and count_deviations(than.losses, scored.losses) > CLEARLY
+        and mean > 1e-9
+        and math.sqrt(count) * mean > CLEARLY * spread
     )

@@ -9,26 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.weights.built_layer import BuiltLayer, make_layer
-from ganinv_cli.formats.weights.choices import ConvGeometry
-from ganinv_cli.formats.weights.inference.samples import draw_samples
+from ganinv_cli.formats.weights.planned import PlannedLayer, make_layer
 from ganinv_cli.network.convolutions import pad_or_crop
 from ganinv_cli.network.execute import Apply, build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.norm_statistics import Moments
+from ganinv_cli.network.norms.measure import draw_z
+from ganinv_cli.prior import parse_prior
 
 MAX_KEPT_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
-MIN_SAMPLES = 8
-
-Channels = np.ndarray | slice  # numbers, or all
-
-
-class Moments(NamedTuple):
-    """Measured and stored moments per channel, each (channels,)."""
-
-    mean: np.ndarray
-    variance: np.ndarray
-    stored_mean: np.ndarray
-    stored_variance: np.ndarray
+MAX_SAMPLES, MIN_SAMPLES = 512, 8  # of z; more if z has more components
 
 
 class Effort(NamedTuple):
@@ -53,93 +43,77 @@ class Measurements:
         self._outputs: OrderedDict[tuple[object, ...], tf.Tensor] = OrderedDict()
         self._kept_values = 0
 
-    def measure(self, layers: Sequence[BuiltLayer], prior: str, effort: Effort) -> Moments:
-        """Return the moments of the input of the last of these layers, which is a norm."""
+    def measure(
+        self, layers: Sequence[PlannedLayer], prior: str, effort: Effort
+    ) -> tuple[Moments, Moments]:
+        """Return the measured and the stored moments of the last of these layers, a norm."""
         *before, last = layers
-        norm = self.find_norm(last)
-        chosen: Channels = slice(None)
-        linear = next(each for each in reversed(before) if not isinstance(each.usage, Activation))
-        if isinstance(linear.usage, ConvGeometry):
-            size = norm.mean.size
-            chosen = np.linspace(0, size - 1, min(size, effort.channels)).round().astype(int)
-        x = self._run(tuple(before), prior, effort, chosen)
-        mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
-        return Moments(
-            mean.numpy().astype(np.float64),
-            variance.numpy().astype(np.float64),
-            norm.mean[chosen],
-            norm.variance[chosen],
-        )
-
-    def find_norm(self, built: BuiltLayer) -> BatchNorm:
-        """Return a norm with its statistics."""
-        norm = self._find_layer(built)
+        norm = self.find_layer(last)
         assert isinstance(norm, BatchNorm)
-        return norm
+        channels = np.arange(norm.mean.size)
+        place = max(n for n, each in enumerate(before) if not isinstance(each.layer, Activation))
+        if isinstance(before[place].layer, Conv | ConvTranspose):
+            count = min(norm.mean.size, effort.channels)
+            channels = np.linspace(0, norm.mean.size - 1, count).round().astype(int)
+            before[place] = before[place]._replace(channels=tuple(channels))
+        x = self._run(tuple(before), prior, effort)
+        moments = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+        measured = Moments(*(each.numpy().astype(np.float64) for each in moments))
+        return measured, Moments(norm.mean[channels], norm.variance[channels])
 
-    def _find_layer(self, built: BuiltLayer) -> Layer:
-        if built.identity not in self._layers:
-            self._layers[built.identity] = make_layer(built, self._is_torch)
-        return self._layers[built.identity]
+    def find_layer(self, planned: PlannedLayer) -> Layer:
+        """Return a layer with its weights."""
+        key = planned.identity
+        if key not in self._layers and planned.channels:
+            whole, chosen = self.find_layer(planned._replace(channels=())), list(planned.channels)
+            assert isinstance(whole, Conv | ConvTranspose)
+            axis = 2 if isinstance(whole, ConvTranspose) else 3
+            weights = np.take(whole.weights, chosen, axis)
+            self._layers[key] = replace(whole, weights=weights, bias=whole.bias[chosen])
+        elif key not in self._layers:
+            self._layers[key] = make_layer(planned, self._is_torch)
+        return self._layers[key]
 
-    def _run(
-        self, layers: tuple[BuiltLayer, ...], prior: str, effort: Effort, channels: Channels
-    ) -> tf.Tensor:
-        """Return the output (samples, …) of the layers, these channels of the last convolution.
+    def _run(self, layers: tuple[PlannedLayer, ...], prior: str, effort: Effort) -> tf.Tensor:
+        """Return the output (samples, …) of the layers.
 
         A norm is applied by the moments of its input, as in training.
         """
-        if not layers:
-            samples = draw_samples(prior, self._latent, self._labels)
-            return tf.constant(samples[: effort.samples])
-        *before, last = layers
-        if isinstance(last.usage, ConvGeometry) and last.usage.transposed:
-            (top, bottom), (left, right) = last.usage.padding
-            if any((top, bottom, left, right)):  # the same for every padding, except for its edges
-                whole = last._replace(usage=last.usage._replace(padding=((0, 0), (0, 0))))
-                x = self._run((*before, whole), prior, effort, channels)
-                return pad_or_crop(x, ((-top, -bottom), (-left, -right)))
-        key = (prior, effort, isinstance(channels, slice), *(each.identity for each in layers))
+        key = (prior, effort, *(each.identity for each in layers))
         if key in self._outputs:
             self._outputs.move_to_end(key)
+            return self._outputs[key]
+        if not layers:
+            x = tf.constant(self._draw_samples(prior)[: effort.samples])
         else:
-            self._keep(key, self._apply(last, tuple(before), prior, effort, channels))
-        return self._outputs[key]
-
-    def _apply(
-        self,
-        last: BuiltLayer,
-        before: tuple[BuiltLayer, ...],
-        prior: str,
-        effort: Effort,
-        channels: Channels,
-    ) -> tf.Tensor:
-        layer = self._find_layer(last)
-        if isinstance(layer, BatchNorm):
-            x = self._run(before, prior, EXACT, slice(None))[: effort.samples]
-        elif isinstance(layer, Activation):
-            x = self._run(before, prior, effort, channels)
-        else:
-            x = self._run(before, prior, effort, slice(None))
-        if before:
-            x = x[: max(effort.values // math.prod(x.shape[1:]), MIN_SAMPLES)]
-        key = (last.identity, None if isinstance(channels, slice) else len(channels))
-        if key not in self._functions:
-            part = _take_channels(layer, channels)
-            self._functions[key] = build_layer(part, tf.float32).apply
-        return self._functions[key](x)
-
-    def _keep(self, key: tuple[object, ...], x: tf.Tensor) -> None:
-        self._kept_values += math.prod(x.shape)
+            *before, last = layers
+            layer = last.layer
+            if isinstance(layer, ConvTranspose) and np.any(layer.crop):
+                # the same for every padding, except for its edges
+                whole = last._replace(layer=replace(layer, crop=((0, 0), (0, 0))))
+                (top, bottom), (left, right) = layer.crop
+                x = self._run((*before, whole), prior, effort)
+                return pad_or_crop(x, ((-top, -bottom), (-left, -right)))
+            x = self._run(tuple(before), prior, EXACT if isinstance(layer, BatchNorm) else effort)[
+                : effort.samples
+            ]
+            if before:
+                x = x[: max(effort.values // math.prod(x.shape[1:]), MIN_SAMPLES)]
+            if last.identity not in self._functions:
+                function = build_layer(self.find_layer(last), tf.float32).apply
+                self._functions[last.identity] = function
+            x = self._functions[last.identity](x)
         self._outputs[key] = x
+        self._kept_values += math.prod(x.shape)
         while self._kept_values > MAX_KEPT_VALUES and len(self._outputs) > 1:
             self._kept_values -= math.prod(self._outputs.popitem(last=False)[1].shape)
+        return x
 
-
-def _take_channels(layer: Layer, channels: Channels) -> Layer:
-    """Return a convolution with these outputs only."""
-    if isinstance(layer, ConvTranspose):
-        return replace(layer, weights=layer.weights[:, :, channels], bias=layer.bias[channels])
-    if isinstance(layer, Conv):
-        return replace(layer, weights=layer.weights[..., channels], bias=layer.bias[channels])
-    return layer
+    def _draw_samples(self, prior: str) -> np.ndarray:
+        """Return samples (n, latent + labels) of z, and a one-hot label behind it."""
+        rows = max(MAX_SAMPLES, 2 * self._latent)
+        z = draw_z(parse_prior(prior, self._latent), rows, self._latent).astype(np.float32)
+        if not self._labels:
+            return z
+        drawn = np.random.default_rng(1).permutation(np.arange(rows) % self._labels)
+        return np.concatenate([z, np.eye(self._labels, dtype=np.float32)[drawn]], 1)

@@ -84,19 +84,6 @@ def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, l
         assert tight[key].best.image_loss <= loose[key].best.image_loss
 
 
-def test_without_a_residual_the_share_changes_nothing(hard, lbfgs):
-    jobs = jobs_of(RULES, 1)
-    one, other = (
-        solve_jobs(hard, lbfgs, jobs, end=make_limits(restarts=2, stationary=share))
-        for share in (0.5, 1e-9)
-    )
-    for key in one:
-        assert [end.outcome for end in one[key].start_results] == [
-            end.outcome for end in other[key].start_results
-        ]
-        assert one[key].best.z.tobytes() == other[key].best.z.tobytes()
-
-
 @pytest.mark.parametrize("known", [True, False])
 def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
     """However far noise draws the z of the least loss outside."""
@@ -130,13 +117,6 @@ def test_starts_go_on_until_two_agree(hard):
         ]
         assert sum(agreeing) == 2
         assert agreeing[-1] or trial.start_results[-1] is trial.best
-
-
-def test_one_start_is_enough_where_it_explains_the_image(generator, lbfgs):
-    residual = _residual(generator, 0.01)
-    supply = noisy_targets(generator, 0.01, residual, enough=residual)
-    done = solve_jobs(generator, lbfgs, JOBS, batch_size=12, supply=supply)
-    assert {len(trial.start_results) for trial in done.values()} == {1}
 
 
 def test_where_nobody_knows_the_residual_every_restart_is_made(generator, lbfgs):
