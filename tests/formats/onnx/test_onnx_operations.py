@@ -16,7 +16,7 @@ from ganinv_cli.prior import Normal
 from ganinv_cli.settings.conventions import Conventions
 
 # x (batch, 4, 3, 4); p the same, positive; v (batch, 48); s (batch, 4, 12); c (batch, 48, 1, 1);
-# e (batch, 2, 4, 6); i integers as s; n: left out
+# i integers as s; n: left out
 CASES: list[tuple[str, list[Any], dict[str, Any], int]] = []
 
 
@@ -34,7 +34,7 @@ def floats(*numbers: float) -> np.ndarray:
 
 for name in (
     *("Relu", "Elu", "Selu", "Celu", "LeakyRelu", "Tanh", "Sigmoid", "HardSigmoid", "HardSwish"),
-    *("Softplus", "Softsign", "Mish", "Erf", "Exp", "Neg", "Abs", "Sin", "Cos", "Tan", "Floor"),
+    *("Softplus", "Softsign", "Mish", "Erf", "Exp", "Neg", "Abs", "Sin", "Cos", "Floor"),
     *("Ceil", "Round", "Sign", "Identity", "Gelu", "Dropout", "GlobalAveragePool", "Softmax"),
     *("GlobalMaxPool", "LogSoftmax", "Flatten", "ThresholdedRelu"),
 ):
@@ -116,7 +116,6 @@ add("Unsqueeze", "s", ints(1, -1))
 add("Unsqueeze", "s", opset=11, axes=[1])
 add("Transpose", "x", perm=[0, 2, 3, 1])
 add("Transpose", "x", perm=[0, 3, 1, 2])
-add("SpaceToDepth", "e", blocksize=2)
 add("Gather", "x", ints(2, 0, -1), axis=1)
 add("Gather", "x", np.array(-2), axis=3)
 add("Expand", "c", ints(1, 48, 2, 3))
@@ -140,7 +139,6 @@ for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
     add("Resize", "x", "n", floats(1, 1, 1.5, 2.5), **way)
 add("Resize", "x", "n", floats(2, 2), axes=[2, 3], mode="linear", opset=18)
 add("Resize", "x", "n", floats(1, 1, 2, 2), mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
-add("Resize", "s", "n", floats(1, 1, 2), mode="linear")
 add("Upsample", "x", floats(1, 1, 2, 3), opset=9)
 add("DepthToSpace", "x", blocksize=2)
 add("DepthToSpace", "x", blocksize=2, mode="CRD")
@@ -150,14 +148,12 @@ add("Pad", "x", ints(1, 2), "n", ints(3), opset=18)
 add("Pad", "x", opset=9, pads=[0, 0, 1, 1, 0, 0, 1, 1], value=0.3)
 for mode in ("reflect", "edge"):
     add("Pad", "x", ints(0, 0, 1, 2, 0, 0, 2, 1), mode=mode)
-for name in ("Mean", "Sum", "Max", "Min", "Prod", "L1", "L2", "SumSquare"):
+for name in ("Mean", "Sum", "Max", "Min", "L1", "L2", "SumSquare"):
     add(f"Reduce{name}", "x", opset=11, axes=[2, 3])
     add(f"Reduce{name}", "x", opset=11, axes=[1], keepdims=0)
     add(f"Reduce{name}", "x", ints(-1, 1), opset=18)
 for name in ("AveragePool", "MaxPool"):
     add(name, "x", kernel_shape=[2, 2], strides=[1, 2])
-add("MaxPool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 0])
-add("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
 add("Cast", "x", to=6)
 add("OneHot", "i", np.array(5), floats(-1, 2), axis=-1)
 add("Equal", "i", np.array(1))
@@ -173,7 +169,6 @@ def build(operation: str, inputs: list[Any], settings: dict[str, Any], opset: in
     weights = {
         "to_v": make_array(8, 48),
         **{"x_shape": ints(-1, 4, 3, 4), "s_shape": ints(-1, 4, 12), "c_shape": ints(-1, 48, 1, 1)},
-        "e_shape": ints(-1, 2, 4, 6),
         **{"half": floats(0.5), "flat_shape": ints(0, -1), "picture_shape": ints(-1, 1, 0, 1)},
     }
     names = []
@@ -189,7 +184,6 @@ def build(operation: str, inputs: list[Any], settings: dict[str, Any], opset: in
         helper.make_node("Reshape", ["v", "c_shape"], ["c"]),
         helper.make_node("Abs", ["x"], ["a"]),
         helper.make_node("Add", ["a", "half"], ["p"]),
-        helper.make_node("Reshape", ["v", "e_shape"], ["e"]),
         helper.make_node("Cast", ["s"], ["i"], to=7),
         helper.make_node(operation, names, outputs, **settings),
         helper.make_node("Cast", [outputs[-1]], ["number"], to=1),
@@ -225,6 +219,6 @@ def test_an_operation_is_that_of_onnxs_reference(case: Any, tmp_path: Path) -> N
 
 
 def test_every_operation_has_a_case() -> None:
-    elsewhere = {"CastLike", "ConstantOfShape", "GreaterOrEqual"}
+    elsewhere = {"CastLike", "Constant", "ConstantOfShape", "GreaterOrEqual", "If"}
     elsewhere |= {"LessOrEqual", "Not", "And", "Or", "Range", "Shape", "Size"}
     assert OPERATIONS.keys() - {case[0] for case in CASES} <= elsewhere

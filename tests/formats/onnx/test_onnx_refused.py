@@ -112,7 +112,10 @@ def edit(change: Callable[[Any], None]) -> Any:
     "change, words",
     [
         (lambda m: m.graph.output.add(name="v", type=m.graph.output[0].type), "cannot be read as"),
-        (lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING), "no numbers"),
+        (
+            lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING),
+            "no numbers",
+        ),
         (lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"), "cannot be read as ONNX"),
         (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8), "no tensor of"),
         (lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"), "with the shape (None"),
