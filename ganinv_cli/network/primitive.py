@@ -114,26 +114,24 @@ IDENTITIES = _split("CheckNumerics EnsureShape Identity IdentityN PlaceholderWit
 
 PURE = IDENTITIES | _split(
     # of each number
-    "Abs Acos Acosh Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 Inv LeakyRelu Log Log1p "
+    "Abs Acos Acosh Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
     "Reciprocal Relu Relu6 Rsqrt Selu Sigmoid Sin Sinh Softplus Softsign Sqrt Square Tan Tanh "
-    "Cast Ceil ClipByValue Floor IsFinite IsInf IsNan LogicalNot Neg OnesLike PreventGradient Rint "
-    "Round Sign StopGradient ZerosLike "
+    "Cast Ceil ClipByValue Floor IsFinite IsInf IsNan LogicalNot Neg OnesLike PreventGradient "
+    "Rint Round Sign StopGradient ZerosLike "
     # of two numbers or more
     "Add AddN AddV2 Atan2 BitwiseAnd BitwiseOr Div DivNoNan Equal FloorDiv FloorMod Greater "
     "GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul MulNoNan NotEqual Pow "
     "RealDiv Select SelectV2 SquaredDifference Sub TruncateDiv Xdivy Xlogy "
     # sums, products and norms
-    "All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd BiasAddV1 "
-    "Bincount Conv2D Conv2DBackpropInput Cross Cumprod Cumsum DenseBincount DepthwiseConv2dNative "
-    "DepthwiseConv2dNativeBackpropInput Einsum FusedBatchNorm FusedBatchNormV2 "
-    "FusedBatchNormV3 L2Loss LogSoftmax MatMul Max MaxPool MaxPoolV2 Mean Min Prod ResizeBicubic "
-    "ResizeBilinear ScaleAndTranslate Softmax Sum TopKV2 "
+    "All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd Bincount "
+    "Conv2D Conv2DBackpropInput Cumprod Cumsum DenseBincount DepthwiseConv2dNative "
+    "DepthwiseConv2dNativeBackpropInput Einsum FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 "
+    "LogSoftmax MatMul Max MaxPool MaxPoolV2 Mean Min Prod ResizeBicubic ResizeBilinear "
+    "ScaleAndTranslate Softmax Sum "
     # moves and copies of numbers
-    "BatchToSpace BatchToSpaceND BroadcastTo Concat ConcatV2 DepthToSpace Diag DiagPart "
-    "DynamicStitch ExpandDims Fill Gather GatherNd GatherV2 MatrixBandPart MatrixDiag "
-    "MatrixDiagPart MatrixDiagPartV3 MatrixDiagV3 MatrixSetDiag MatrixSetDiagV3 MirrorPad Pack Pad "
-    "PadV2 Reshape ResizeNearestNeighbor Reverse ReverseV2 Roll ScatterNd Slice SpaceToBatch "
-    "SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice TensorScatterUpdate Tile "
+    "BatchToSpaceND BroadcastTo ConcatV2 DepthToSpace DynamicStitch ExpandDims Fill Gather "
+    "GatherNd GatherV2 MirrorPad Pack Pad PadV2 Reshape ResizeNearestNeighbor ReverseV2 Roll "
+    "ScatterNd Slice SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice Tile "
     "Transpose Unpack "
     # constants and shapes
     "BroadcastArgs BroadcastGradientArgs ConcatOffset Const InvertPermutation LinSpace OneHot "

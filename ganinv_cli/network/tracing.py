@@ -227,8 +227,9 @@ def _find_largest(kinds: list[Any]) -> int:
 
 def _count_multiply_adds(operation: Any) -> int:
     """Return the multiply-adds of convolutions and products whose shapes are known."""
-    kind, shapes = operation.type, [each.shape.as_list() for each in operation.inputs]
-    output = operation.outputs[0].shape.as_list() if operation.outputs else []
+    kind: str = operation.type
+    shapes: list[list[int]] = [each.shape.as_list() for each in operation.inputs]
+    output: list[int] = operation.outputs[0].shape.as_list() if operation.outputs else []
     if kind.startswith(("Conv2D", "DepthwiseConv2d")):
         inner = shapes[2] if "Backprop" in kind else output
         return math.prod(inner[:3]) * math.prod(shapes[1])

@@ -260,7 +260,7 @@ OPERATIONS: dict[str, Operation] = {
     **{"Add": _chain(tf.add), "Sum": _chain(tf.add), "Mul": _chain(tf.multiply)},
     **{"Min": _chain(tf.minimum), "Max": _chain(tf.maximum)},
     "LeakyRelu": lambda call, x: tf.nn.leaky_relu(make_tensor(x), call.get("alpha", 0.01)),
-    **{"Cast": _cast, "Clip": _clip, "Dropout": _drop, "Constant": _read, "If": None},
+    **{"Cast": _cast, "Clip": _clip, "Dropout": _drop, "Constant": _read},
     "CastLike": lambda call, x, like: tf.cast(make_tensor(x), tf.as_dtype(like.dtype)),
     **{"MatMul": in_first_order(_multiply), "Gemm": in_first_order(_multiply_add)},
     **{"Softmax": _softmax(tf.nn.softmax), "LogSoftmax": _softmax(tf.nn.log_softmax)},

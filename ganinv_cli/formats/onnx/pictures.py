@@ -205,18 +205,13 @@ def resize(call: Call, x: Value, _: Value = None, scales: Value = None, sizes: V
             y = tf.einsum(equation, y, matrix.astype(np.float32))
         return y
     choices = {axis: matrix.argmax(0) for axis, matrix in matrices.items()}
-    if all(map(_repeats, choices.values())):
+    usual = {n: np.arange(len(each)) * shape[n] // len(each) for n, each in choices.items()}
+    if all(np.array_equal(each, usual[n]) for n, each in choices.items()):
         sides = [len(choices.get(n, range(shape[n]))) for n in (2, 3)]
         return tf.raw_ops.ResizeNearestNeighbor(images=y, size=sides)
     for axis, choice in choices.items():
         y = tf.gather(y, choice, axis=axis - 1)
     return y
-
-
-def _repeats(choice: np.ndarray) -> bool:
-    """Return whether each pixel is repeated equally often."""
-    old = choice.max() + 1
-    return bool((choice == np.arange(len(choice)) * old // len(choice)).all())
 
 
 def _make_matrix(call: Call, old: int, factor: float, is_sized: bool) -> np.ndarray:

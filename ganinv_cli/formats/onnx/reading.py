@@ -29,7 +29,6 @@ from ganinv_cli.formats.onnx.values import (
     is_constant,
     is_free,
     prod,
-    read_constant,
     to_first,
     to_last,
 )
@@ -48,11 +47,6 @@ class Model(NamedTuple):
     inputs: list[FunctionInput]
     weights: dict[str, np.ndarray]
     opset: int  # version of ONNX's operations in the file
-
-
-class _Batch(NamedTuple):
-    own_rows: int  # in the numbers of the file
-    rows: tf.Tensor
 
 
 def read_model(path: Path) -> Model:
@@ -122,11 +116,21 @@ def _read_tensor(tensor: Any) -> np.ndarray:
 def make_pictures(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """Return the output with the pictures for inputs of BATCH rows."""
     own = {each.shape[0] or BATCH for each in model.inputs if each.shape}
-    batch = _Batch(own.pop() if len(own) == 1 else BATCH, tf.raw_ops.Shape(input=tensors[0])[0])
+    own_rows = own.pop() if len(own) == 1 else BATCH
+    rows = tf.raw_ops.Shape(input=tensors[0])[0]
     values: dict[str, Value] = {"": None, **model.weights}
     values |= {n.name: to_last(tensor) for n, tensor in zip(model.inputs, tensors, strict=True)}
     names = [each.name for each in model.graph.output]
-    _run_nodes(model.graph.node, names, values, batch)
+    for node in _choose_nodes(model.graph.node, names):
+        called = f"{(node.name or node.output[0])[:100]} ({node.op_type[:60]})"
+        try:
+            results = _run_node(node, values, own_rows, rows)
+        except UnsupportedError as error:
+            raise UnreadableError(f"{called} {error}") from None
+        except boundary.list_reading_errors() as error:
+            reason = shorten_error(error, 160)
+            raise UnreadableError(f"{called} does not fit its inputs: {reason}") from error
+        values.update(zip(node.output, results, strict=False))
     shapes = {name: get_shape(values[name]) for name in names}
     pictures = [n for n, s in shapes.items() if len(s) == 4 and {s[1], s[3]} & {1, 3}]
     chosen = pictures if len(names) > 1 else names
@@ -138,45 +142,24 @@ def make_pictures(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     return to_first(values[chosen[0]])
 
 
-def _run_nodes(
-    nodes: Sequence[Any], outputs: Sequence[str], values: dict[str, Value], batch: _Batch
-) -> None:
-    """Add the values of all nodes that the outputs need."""
+def _choose_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
+    """Return the nodes that the outputs need, each after its inputs."""
     needed, chosen = set(outputs), []
     for node in reversed(nodes):
         if needed.intersection(node.output):
             chosen.append(node)
-            needed |= _list_names(node)
-    for node in reversed(chosen):
-        called = f"{(node.name or node.output[0])[:100]} ({node.op_type[:60]})"
-        try:
-            results = _run_node(node, values, batch)
-        except UnsupportedError as error:
-            raise UnreadableError(f"{called} {error}") from None
-        except boundary.list_reading_errors() as error:
-            reason = shorten_error(error, 160)
-            raise UnreadableError(f"{called} does not fit its inputs: {reason}") from error
-        values.update(zip(node.output, results, strict=False))
+            needed.update(node.input)
+    return chosen[::-1]
 
 
-def _list_names(node: Any) -> set[str]:
-    """Return the names that a node and its branches take."""
-    inside = [each for a in node.attribute for each in a.g.node]
-    return set(node.input).union(*map(_list_names, inside))
-
-
-def _run_node(node: Any, values: dict[str, Value], batch: _Batch) -> Sequence[Value]:
+def _run_node(
+    node: Any, values: dict[str, Value], own_rows: int, rows: tf.Tensor
+) -> Sequence[Value]:
     settings = {each.name: _read_attribute(each) for each in node.attribute}
     inputs = [values[name] for name in node.input]
     if node.domain not in STANDARD or node.op_type not in OPERATIONS:
         raise UnsupportedError(_explain_refusal(node))
-    if node.op_type == "If":
-        graph = settings["then_branch" if read_constant(inputs[0]).all() else "else_branch"]
-        inner = values | {each.name: _read_tensor(each) for each in graph.initializer}
-        names = [each.name for each in graph.output]
-        _run_nodes(graph.node, names, inner, batch)
-        return [inner[name] for name in names]
-    call = Call(node.op_type, settings, len(node.output), *batch)
+    call = Call(node.op_type, settings, len(node.output), own_rows, rows)
     if all(map(is_constant, inputs)):
         return _compute_constant(call, inputs)
     return _apply(call, inputs)
