@@ -1,19 +1,20 @@
-"""One pure operation of a TensorFlow graph: create it in the current graph, and count its work."""
+"""The pure operations of TensorFlow that a traced generator may consist of; how one is created.
 
-import math
-from collections.abc import Sequence
+None of them reads or writes a file, calls Python, draws a random number or keeps a state. Each that
+depends on z has a derivative, and a derivative of that along its own incoming gradient.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
+MAX_OUTPUTS = 1 << 12  # of one operation
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # places of the channels
 _IMAGES = ("input", "out_backprop", "x", "value")  # inputs that have channels
-_PER_AXIS = ("strides", "dilations", "ksize")  # settings with one number per axis
-_AXES = 4  # of a batch of pictures
-MAX_SIDE = 1 << 12  # of pictures that are resized by area, and of strides and paddings
-MAX_OUTPUTS = 1 << 12  # of one operation
+
+_Settings = Mapping[str, Any]  # AttrValues by name
 
 
 def create_operation(node: Any, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -23,20 +24,16 @@ def create_operation(node: Any, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     ValueError or TypeError if the inputs do not fit.
     """
     settings = {name: value for name, value in node.attr.items() if not name.startswith("_")}
-    _refuse_aborts(node, settings, inputs)
+    _refuse_aborts(node.op, settings, inputs)
     is_norm = node.op.startswith("FusedBatchNorm")
     if is_norm and "is_training" in settings and not settings["is_training"].b:
         return _normalize(settings, *inputs)
-    if node.op == "ResizeArea":
-        images, size = inputs
-        return [_resize_by_area(images, size, settings["align_corners"].b)]
     if node.op == "Mean":
         # else TensorFlow fuses instance norms, wrongly if their scale is one number
         (mean,) = _create(node.op, inputs, settings)
         return [mean if mean.shape.rank is None else tf.ensure_shape(mean, mean.shape)]
-    if _read_layout(settings) == b"NCHW" and not node.op.startswith("BiasAdd"):
-        first, *others = _create_channels_last(node.op, inputs, settings)
-        return [tf.transpose(first, _TO_FIRST), *others]
+    if _has_channels_first(settings) and not node.op.startswith("BiasAdd"):
+        return _create_channels_last(node.op, inputs, settings)
     return _create(node.op, inputs, settings)
 
 
@@ -47,70 +44,30 @@ def count_outputs_before(operation: str, argument: str) -> int:
     return names.index(argument) if argument in names else 0
 
 
-def count_multiply_adds(operation: tf.Operation) -> int:
-    """Return the multiply-adds of an operation whose shapes are known."""
-    shapes: list[list[int]] = [each.shape.as_list() for each in operation.inputs]
-    size: int = math.prod(operation.outputs[0].shape.as_list()) if operation.outputs else 0
-    match operation.type:
-        case "Conv2D":
-            return size * math.prod(shapes[1][:3])
-        case "DepthwiseConv2dNative":
-            return size * math.prod(shapes[1][:2])
-        case "Conv2DBackpropInput":
-            return math.prod(shapes[2]) * math.prod(shapes[1][:3])
-        case "DepthwiseConv2dNativeBackpropInput":
-            return math.prod(shapes[2]) * math.prod(shapes[1][:2])
-        case "MatMul":
-            return size * shapes[0][0 if operation.get_attr("transpose_a") else 1]
-        case "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3":
-            return size * shapes[0][-2 if operation.get_attr("adj_x") else -1]
-        case "AvgPool" | "MaxPool":
-            return size * int(np.prod(operation.get_attr("ksize")))
-        case "Einsum":
-            return _count_einsum(operation.get_attr("equation").decode(), shapes)
-    return 0
-
-
-def _create(kind: str, inputs: Sequence[tf.Tensor], settings: dict[str, Any]) -> list[tf.Tensor]:
+def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list[tf.Tensor]:
     graph = tf.compat.v1.get_default_graph()
-    return list(graph.create_op(kind, list(inputs), attrs=settings).outputs)
+    return list(graph.create_op(kind, list(inputs), attrs=dict(settings)).outputs)
 
 
-def _refuse_aborts(node: Any, settings: dict[str, Any], inputs: Sequence[tf.Tensor]) -> None:
+def _refuse_aborts(kind: str, settings: _Settings, inputs: Sequence[tf.Tensor]) -> None:
     """Raise ValueError for settings at which TensorFlow would end the process."""
-    for name in (*_PER_AXIS, "explicit_paddings"):
-        numbers = list(settings[name].list.i) if name in settings else [1] * _AXES
-        least, count = (0, 2 * _AXES) if name == "explicit_paddings" else (1, _AXES)
-        if name == "explicit_paddings" and (name not in settings or not numbers):
-            continue
-        if len(numbers) != count or not all(least <= each <= MAX_SIDE for each in numbers):
-            raise ValueError(f"{name} are {numbers[:8]}, {count} numbers were expected")
+    strides = list(settings["strides"].list.i) if "strides" in settings else [1] * 4
+    if len(strides) != 4 or min(strides) < 1:
+        raise ValueError(f"its strides are {strides[:8]}, 4 numbers were expected")
     ranks = [len(each.shape) for each in inputs if each.shape.rank is not None]
-    shared = settings["batch_dims"].i if "batch_dims" in settings else 0
-    if not 0 <= shared <= min(ranks[:2], default=0):
-        raise ValueError(f"batch_dims of {shared} are more than its axes")
-    for each in op_def_registry.get(node.op).output_arg:
-        count = settings[each.number_attr].i if each.number_attr in settings else 0
-        if count > MAX_OUTPUTS:
-            raise ValueError(f"it has {count:,} outputs")
+    if "batch_dims" in settings and settings["batch_dims"].i > min(ranks[:2], default=0):
+        raise ValueError("its batch_dims are more than its axes")
+    for each in op_def_registry.get(kind).output_arg:
+        if each.number_attr in settings and settings[each.number_attr].i > MAX_OUTPUTS:
+            raise ValueError(f"it has {settings[each.number_attr].i:,} outputs")
 
 
-def _read_layout(settings: dict[str, Any]) -> bytes:
-    return settings["data_format"].s if "data_format" in settings else b""
-
-
-def _count_einsum(equation: str, shapes: Sequence[Sequence[int]]) -> int:
-    sizes: dict[str, int] = {}
-    for term, shape in zip(equation.split("->")[0].split(","), shapes, strict=True):
-        first, _, last = term.partition("...")
-        others = [f"axis {n}" for n in range(len(shape) - len(first) - len(last), 0, -1)]
-        for letter, size in zip([*first, *others, *last], shape, strict=False):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-    return math.prod(sizes.values())
+def _has_channels_first(settings: _Settings) -> bool:
+    return "data_format" in settings and settings["data_format"].s == b"NCHW"
 
 
 def _normalize(
-    settings: dict[str, Any],
+    settings: _Settings,
     x: tf.Tensor,
     scale: tf.Tensor,
     offset: tf.Tensor,
@@ -121,40 +78,22 @@ def _normalize(
     epsilon = settings["epsilon"].f if "epsilon" in settings else 1e-4
     factor = scale * tf.math.rsqrt(variance + epsilon)
     shift = offset - mean * factor
-    if _read_layout(settings) == b"NCHW":
+    if _has_channels_first(settings):
         factor, shift = (tf.reshape(each, [-1, 1, 1]) for each in (factor, shift))
     return [x * factor + shift]
 
 
-def _resize_by_area(images: tf.Tensor, size: tf.Tensor, align_corners: bool) -> tf.Tensor:
-    """Resize by a matrix per axis; TensorFlow's own operation has no gradient."""
-    news, olds = tf.get_static_value(size), images.shape.as_list()[1:3]
-    if news is None or None in olds or max(*news, *olds) > MAX_SIDE:
-        raise ValueError(f"sizes of at most {MAX_SIDE:,} pixels must be known")
-    with tf.init_scope():
-        down, across = (
-            tf.raw_ops.ResizeArea(
-                images=tf.eye(old)[None, ..., None], size=[new, old], align_corners=align_corners
-            )[0, ..., 0]
-            for old, new in zip(olds, news, strict=True)
-        )
-    return tf.einsum("yh,xw,nhwc->nyxc", down, across, tf.cast(images, tf.float32))
-
-
 def _create_channels_last(
-    kind: str, inputs: Sequence[tf.Tensor], settings: dict[str, Any]
+    kind: str, inputs: Sequence[tf.Tensor], settings: _Settings
 ) -> list[tf.Tensor]:
     """Create an operation on images (batch, channels, height, width), which has no CPU kernel."""
-    changed = {}
-    for name, value in settings.items():
-        changed[name] = tf.compat.v1.AttrValue.FromString(value.SerializeToString())
-        numbers = list(value.list.i)
-        if name == "data_format":
-            changed[name].s = b"NHWC"
-        elif name in _PER_AXIS:
-            changed[name].list.i[:] = [numbers[axis] for axis in _TO_LAST]
-        elif name == "explicit_paddings" and numbers:
-            changed[name].list.i[:] = [numbers[2 * a + side] for a in _TO_LAST for side in (0, 1)]
+    changed = {**settings, "data_format": tf.compat.v1.AttrValue(s=b"NHWC")}
+    for name in {"strides", "dilations", "ksize", "explicit_paddings"} & settings.keys():
+        numbers = list(settings[name].list.i)
+        size = len(numbers) // 4  # of each axis: one number, or two paddings
+        changed[name] = tf.compat.v1.AttrValue()
+        for axis in _TO_LAST:
+            changed[name].list.i.extend(numbers[axis * size : (axis + 1) * size])
     tensors = []
     for argument, tensor in zip(op_def_registry.get(kind).input_arg, inputs, strict=True):
         if argument.name in _IMAGES:
@@ -162,4 +101,39 @@ def _create_channels_last(
         elif argument.name == "input_sizes" and tensor.shape == 4:
             tensor = tf.gather(tensor, _TO_LAST)
         tensors.append(tensor)
-    return _create(kind, tensors, changed)
+    first, *others = _create(kind, tensors, changed)
+    return [tf.transpose(first, _TO_FIRST), *others]
+
+
+def _split(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# the value is equal to the first input
+IDENTITIES = _split("CheckNumerics EnsureShape Identity IdentityN PlaceholderWithDefault Snapshot")
+
+PURE = IDENTITIES | _split(
+    # of each number
+    "Abs Acos Acosh Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
+    "Reciprocal Relu Relu6 Rsqrt Selu Sigmoid Sin Sinh Softplus Softsign Sqrt Square Tan Tanh "
+    "Cast Ceil ClipByValue Floor IsFinite IsInf IsNan LogicalNot Neg OnesLike PreventGradient "
+    "Rint Round Sign StopGradient ZerosLike "
+    # of two numbers or more
+    "Add AddN AddV2 Atan2 BitwiseAnd BitwiseOr Div DivNoNan Equal FloorDiv FloorMod Greater "
+    "GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul MulNoNan NotEqual Pow "
+    "RealDiv Select SelectV2 SquaredDifference Sub TruncateDiv Xdivy Xlogy "
+    # sums, products and norms
+    "All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd Bincount "
+    "Conv2D Conv2DBackpropInput Cumprod Cumsum DenseBincount DepthwiseConv2dNative "
+    "DepthwiseConv2dNativeBackpropInput Einsum FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 "
+    "LogSoftmax MatMul Max MaxPool MaxPoolV2 Mean Min Prod ResizeBicubic ResizeBilinear "
+    "ScaleAndTranslate Softmax Sum "
+    # moves and copies of numbers
+    "BatchToSpaceND BroadcastTo ConcatV2 DepthToSpace DynamicStitch ExpandDims Fill Gather "
+    "GatherNd GatherV2 MirrorPad Pack Pad PadV2 Reshape ResizeNearestNeighbor ReverseV2 Roll "
+    "ScatterNd Slice SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice Tile "
+    "Transpose Unpack "
+    # constants and shapes
+    "BroadcastArgs BroadcastGradientArgs ConcatOffset Const InvertPermutation LinSpace OneHot "
+    "Range Rank Shape ShapeN Size"
+)

@@ -1,24 +1,21 @@
 """Copy a TensorFlow graph operation by operation into the current graph; nothing in it is run.
 
-A graph is data here: each operation that the output depends on must be in `operations.PURE`.
+A graph is data here: each operation that the output depends on must be in `primitive.PURE`.
 Functions, and branches whose condition is constant, are replaced by what is in them.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from ganinv_cli.errors import shorten_error, to_printable
-from ganinv_cli.network.operations import IDENTITIES, PURE
-from ganinv_cli.network.primitive import count_outputs_before, create_operation
+from ganinv_cli.network.primitive import IDENTITIES, PURE, count_outputs_before, create_operation
 
 MAX_VALUES = 1 << 27  # of one output of an operation, for the rows of a graph
-MAX_OPERATIONS = 20_000
 MIN_SHARED = 256  # integers of a constant that is not copied into each graph
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -39,14 +36,12 @@ class GraphError(Exception):
     """
 
 
-@dataclass(frozen=True)
-class _Frame:
+class _Frame(NamedTuple):
     """A graph, or the body of a function, with the values known so far."""
 
     nodes: Mapping[str, Any]  # NodeDefs by name
     values: dict[_Key, Any]  # tensors, or _DEAD
-    functions: tuple[str, ...] = ()  # the functions around it
-    calls: dict[str, "_Frame"] = field(default_factory=dict)  # bodies, by the node that calls
+    bodies: dict[str, "_Frame"]  # of functions, by the node that calls
 
 
 class GraphReplay:
@@ -63,14 +58,11 @@ class GraphReplay:
         read_variable: _ReadVariable | None = None,
         rows: int = 1,
     ) -> None:
-        self._frame = _Frame(
-            {node.name: node for node in graph.node},
-            {(name.split(":")[0], 0): value for name, value in inputs.items()},
-        )
+        values = {(name.split(":")[0], 0): value for name, value in inputs.items()}
+        self._frame = _Frame({node.name: node for node in graph.node}, values, {})
         self._functions = {each.signature.name: each for each in graph.library.function}
         self._read_variable = read_variable or _refuse_variable
         self._limit = MAX_VALUES * rows
-        self._operations = 0  # copied so far
 
     def evaluate(self, output: str) -> tf.Tensor:
         """Return the value of an output, such as `Mul_1:0`. Raises GraphError."""
@@ -92,31 +84,21 @@ class GraphReplay:
             if key in frame.values:
                 stack.pop()
                 continue
-            node = frame.nodes.get(key[0])
-            if node is None:
-                raise GraphError(f"its graph has no {key[0][:200]!r}; the file is damaged")
+            node = frame.nodes[key[0]]
             inputs = [_find_key(frame, each) for each in node.input if not each.startswith("^")]
             pivots = _find_pivots(frame, node)
             missing = [each for each in inputs + pivots if each not in frame.values]
             if missing and key in opened:
-                raise GraphError(
-                    f"its graph has a loop through {key[0]}; use a generator without loops"
-                )
-            if missing:
-                opened.add(key)
-                stack += missing
-            elif any(frame.values[each] is _DEAD for each in pivots):
+                raise GraphError(f"its graph has a loop through {key[0]}; unroll the loop")
+            opened.add(key)
+            stack += missing
+            if not missing and any(frame.values[each] is _DEAD for each in pivots):
                 frame.values[key] = _DEAD
-            else:
+            elif not missing:
                 self._add_outputs(frame, node, key, [frame.values[each] for each in inputs])
         return frame.values[goal]
 
     def _add_outputs(self, frame: _Frame, node: Any, key: _Key, inputs: list[Any]) -> None:
-        self._operations += 1
-        if self._operations > MAX_OPERATIONS:
-            raise GraphError(
-                f"its graph has more than {MAX_OPERATIONS:,} operations; is it a generator?"
-            )
         if node.op in CALLS or node.op in _BRANCHES:
             frame.values[key] = self._call_function(frame, node, key[1], inputs)
             return
@@ -163,20 +145,14 @@ class GraphReplay:
         if node.op in _BRANCHES:
             condition, *inputs = inputs
             attribute = "then_branch" if _read_condition(condition) else "else_branch"
-        name = node.attr[attribute].func.name
-        if name in frame.functions:
-            raise GraphError(f"its function {name!r} calls itself")
-        if node.name not in frame.calls:
-            function = self._functions[name]
+        function = self._functions[node.attr[attribute].func.name]
+        if node.name not in frame.bodies:
             pairs = zip(function.signature.input_arg, inputs, strict=True)
-            frame.calls[node.name] = _Frame(
-                {each.name: each for each in function.node_def},
-                {(each.name, 0): value for each, value in pairs},
-                (*frame.functions, name),
-            )
-        function = self._functions[name]
+            values = {(each.name, 0): value for each, value in pairs}
+            nodes = {each.name: each for each in function.node_def}
+            frame.bodies[node.name] = _Frame(nodes, values, {})
         output = function.signature.output_arg[number].name
-        return self._evaluate(frame.calls[node.name], function.ret[output])
+        return self._evaluate(frame.bodies[node.name], function.ret[output])
 
     def _read_constant(self, tensor: Any) -> tf.Tensor:
         """Return a constant; its size is checked first, as a few bytes can declare any size."""
@@ -211,9 +187,9 @@ def _make_tensor(array: np.ndarray) -> tf.Tensor:
 def _find_key(frame: _Frame, text: str) -> _Key:
     """Return the key of `name`, `name:1`, or within a function `name:output:0`."""
     name, *rest = text.split(":")
-    number, node = int(rest[-1]) if rest else 0, frame.nodes.get(name)
-    if len(rest) > 1 and node is not None:
-        number += count_outputs_before(node.op, rest[0])
+    number = int(rest[-1]) if rest else 0
+    if len(rest) > 1 and name in frame.nodes:
+        number += count_outputs_before(frame.nodes[name].op, rest[0])
     return name, number
 
 
@@ -222,18 +198,11 @@ def _find_pivots(frame: _Frame, node: Any) -> list[_Key]:
 
     They pass on the condition, and have no value in the branch that is not taken.
     """
-
-    def get_operation(text: str) -> str:
-        found = frame.nodes.get(text.lstrip("^").split(":")[0])
-        return found.op if found else ""
-
-    names = [each[1:] for each in node.input if each.startswith("^")]
-    return [
-        (name, 0)
-        for name in names
-        if get_operation(name) == "Identity"
-        and "Switch" in map(get_operation, frame.nodes[name].input)
-    ]
+    waits = [frame.nodes.get(each[1:]) for each in node.input if each.startswith("^")]
+    identities = [each for each in waits if each is not None and each.op == "Identity"]
+    sources = [frame.nodes.get(each.input[0].split(":")[0]) for each in identities]
+    pairs = zip(identities, sources, strict=True)
+    return [(each.name, 0) for each, source in pairs if source and source.op == "Switch"]
 
 
 def _read_condition(value: Any) -> bool:

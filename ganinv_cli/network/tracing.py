@@ -3,15 +3,14 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
-from ganinv_cli.network.operations import IDENTITIES
-from ganinv_cli.network.primitive import count_multiply_adds, create_operation
+from ganinv_cli.network.primitive import IDENTITIES, create_operation
 from ganinv_cli.network.replay import GraphError, GraphReplay
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
@@ -23,11 +22,12 @@ BATCH = 2  # rows of the graph that is measured
 _PASSED = ("ReadVariableOp", *IDENTITIES)
 _UNCOUNTED = ("Const", "Placeholder", "Identity", "NoOp")
 _BOUNDED = {"Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
-# operations that move pixels and keep their values
+# operations that move pixels, or scale them
 _MOVES = (
-    *("BatchToSpaceND", "Cast", "DepthToSpace", "ExpandDims", "Identity", "Reshape", "Reverse"),
-    *("ReverseV2", "Squeeze", "StridedSlice", "Transpose", "ResizeNearestNeighbor"),
+    *("BatchToSpaceND", "Cast", "DepthToSpace", "ExpandDims", "Identity", "RealDiv", "Reshape"),
+    *("Reverse", "ReverseV2", "ResizeNearestNeighbor", "Squeeze", "StridedSlice", "Transpose"),
 )
+_SUMS = ("Mul", "AddV2", "Add", "Sub")  # scale or shift pixels if one side is constant
 # operations between a label and its use
 _LABEL_MOVES = (
     *("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "ConcatV2", "Maximum"),
@@ -35,7 +35,7 @@ _LABEL_MOVES = (
 )
 
 
-class Traced(NamedTuple):
+class _Traced(NamedTuple):
     """A graph, its weights, and the names of its ends."""
 
     graph: Any  # tf.Graph
@@ -63,7 +63,7 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
             f"makes {output.shape} from {BATCH} latent vectors; pictures (batch, height, width, "
             "channels) were expected; is it a generator of pictures?"
         )
-    output_range, output_function = _find_range(output)
+    output_range, output_function = _find_range(measured)
     return TracedNetwork(
         graph=definition.SerializeToString(deterministic=True),
         arrays=traced.arrays,
@@ -76,7 +76,7 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
         graph_sha256=_hash_graph(definition, traced, labels),
         operations=dict(Counter(each.type for each in kinds).most_common()),
         largest_layer=_find_largest(kinds),  # first: it refuses unknown sizes
-        multiply_adds=sum(map(count_multiply_adds, kinds)) // BATCH,
+        multiply_adds=sum(map(_count_multiply_adds, kinds)) // BATCH,
         output_range=output_range,
         output_function=output_function,
     )
@@ -141,9 +141,7 @@ def count_labels(function: PictureFunction, latent: int, batch: int | None = Non
         taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
         if each.type in ("GatherV2", "Gather") and taken == [1]:
             sizes.append(each.inputs[0].shape[0])
-        elif (each.type == "OneHot" and taken == [0]) or (
-            each.type in ("DenseBincount", "Bincount") and taken
-        ):
+        elif each.type in ("OneHot", "DenseBincount", "Bincount") and taken == [0]:
             sizes.append(tf.get_static_value(each.inputs[1]))
         if taken and each.type in _LABEL_MOVES:
             known.add(each.name)
@@ -155,7 +153,7 @@ def purify(function: Any, latent: int, batch: int | None, labelled: bool) -> Pic
     return _make_replay(_trace(function, latent, batch, labelled), batch or 1)
 
 
-def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> Traced:
+def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> _Traced:
     specs = [tf.TensorSpec([batch, latent], tf.float32, "z")]
     if labelled:
         specs.append(tf.TensorSpec([batch], tf.int32, "label"))
@@ -163,39 +161,26 @@ def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> Tra
     concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
     variables = {id(each.handle): each for each in concrete.graph.variables}
     arrays = {
-        inner.op.name: variables[id(outer)].numpy() if id(outer) in variables else outer.numpy()
+        inner.op.name: variables.get(id(outer), outer).numpy()
         for outer, inner in concrete.graph.captures
     }
-    inputs = [tensor.op.name for tensor in concrete.inputs[: len(specs)]]
-    label = inputs[1] if labelled else ""
-    return Traced(concrete.graph, arrays, inputs[0], label, concrete.outputs[0].name)
+    z, *label = [tensor.op.name for tensor in concrete.inputs[: len(specs)]]
+    return _Traced(concrete.graph, arrays, z, "".join(label), concrete.outputs[0].name)
 
 
-def _make_replay(traced: Traced, rows: int) -> PictureFunction:
+def _make_replay(traced: _Traced, rows: int) -> PictureFunction:
     definition = traced.graph.as_graph_def()
     with tf.init_scope():
         weights = {name: tf.constant(array) for name, array in traced.arrays.items()}
 
     def replay(z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        inputs = add_inputs(weights, traced.z, z, traced.label, labels)
+        inputs = {**weights, traced.label: labels, traced.z: z}
         return GraphReplay(definition, inputs, rows=rows).evaluate(traced.output)
 
     return replay
 
 
-def add_inputs(
-    weights: Mapping[str, tf.Tensor],
-    z_node: str,
-    z: tf.Tensor,
-    label_node: str,
-    labels: tf.Tensor | None,
-) -> dict[str, tf.Tensor]:
-    """Return the weights, z and the labels by the names of their nodes."""
-    label = {label_node: labels} if label_node else {}
-    return {**weights, z_node: z, **label}
-
-
-def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:
+def _hash_graph(definition: Any, traced: _Traced, labels: int) -> str:
     """Hash the operations, their settings and the weights, but no names and no order.
 
     A weight is the same whether it is a constant or a variable.
@@ -207,72 +192,85 @@ def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:
         return digests[name] + number.encode()
 
     for node in definition.node:  # each after its inputs
-        inputs = [each for each in node.input if not each.startswith("^")]
+        inputs = [get_digest(each) for each in node.input if not each.startswith("^")]
         array = traced.arrays.get(node.name)
         if node.op == "Const" and array is None:
             array = tf.make_ndarray(node.attr["value"].tensor)
         if node.op in _PASSED and len(inputs) == 1:
-            digests[node.name] = get_digest(inputs[0])
+            digests[node.name] = inputs[0]
             continue
         if array is not None:
-            digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+            content = [f"{array.dtype} {array.shape}".encode(), array.tobytes()]
         else:
-            digest = hashlib.sha256(f"{node.op} {ends.get(node.name, '')}".encode())
-            for each in inputs:
-                digest.update(get_digest(each))
-            for key in sorted(node.attr):
-                if not key.startswith("_"):
-                    digest.update(key.encode())
-                    digest.update(node.attr[key].SerializeToString(deterministic=True))
-        digests[node.name] = digest.digest()
+            content = [f"{node.op} {ends.get(node.name, '')}".encode(), *inputs]
+            for key in sorted(each for each in node.attr if not each.startswith("_")):
+                setting = node.attr[key].SerializeToString(deterministic=True)
+                content += [key.encode(), setting]
+        digests[node.name] = hashlib.sha256(b"".join(content)).digest()
     output = get_digest(traced.output.removesuffix(":0"))
     return hashlib.sha256(f"traced labels{labels} {output.hex()}".encode()).hexdigest()
 
 
 def _find_largest(kinds: list[Any]) -> int:
     """Return the values per image of the largest output. Raises GraphError."""
-    largest = 1
+    sizes = [1]
     for each in kinds:
-        for number, output in enumerate(each.outputs):
-            if number and not output.consumers():
-                continue
+        for output in (o for n, o in enumerate(each.outputs) if n == 0 or o.consumers()):
             if not output.shape.is_fully_defined():
                 raise GraphError(
                     f"{each.name} ({each.type}) makes values whose number depends on other values; "
                     "export the generator with fixed sizes"
                 )
-            largest = max(largest, math.prod(output.shape.as_list()) // BATCH)
-    return largest
+            sizes.append(output.shape.num_elements() // BATCH)
+    return max(sizes)
 
 
-def _find_range(output: tf.Tensor) -> tuple[PixelRange | None, str]:
-    """Return the bounds of the output, and the bounded function that it ends in."""
-    scale, shift = 1.0, 0.0  # the operations after this one compute x * scale + shift
-    while True:
-        operation = output.op
-        if operation.type in _BOUNDED:
-            low, high = sorted(bound * scale + shift for bound in _BOUNDED[operation.type])
-            return ((low, high), operation.type.lower()) if low < high else (None, "")
-        if operation.type in _MOVES:
-            output = operation.inputs[0]
-            continue
-        if operation.type not in ("Mul", "AddV2", "Add", "Sub", "RealDiv"):
+def _count_multiply_adds(operation: Any) -> int:
+    """Return the multiply-adds of convolutions and products whose shapes are known."""
+    kind: str = operation.type
+    shapes: list[list[int]] = [each.shape.as_list() for each in operation.inputs]
+    output: list[int] = operation.outputs[0].shape.as_list() if operation.outputs else []
+    if kind.startswith(("Conv2D", "DepthwiseConv2d")):
+        inner = shapes[2] if "Backprop" in kind else output
+        return math.prod(inner[:3]) * math.prod(shapes[1])
+    if "MatMul" in kind:
+        is_turned = operation.get_attr("transpose_a" if kind == "MatMul" else "adj_x")
+        return math.prod(output) * shapes[0][-2 if is_turned else -1]
+    if kind == "Einsum":
+        terms, kept = operation.get_attr("equation").decode().split("->")
+        sizes: dict[str, int] = {}
+        for term, shape in zip(terms.split(","), shapes, strict=True):
+            first, _, last = term.partition("...")
+            sizes |= dict(zip(first, shape, strict=False))
+            sizes |= dict(zip(reversed(last), reversed(shape), strict=False))
+        return math.prod(output) * math.prod(n for axis, n in sizes.items() if axis not in kept)
+    return 0
+
+
+def _find_range(traced: _Traced) -> tuple[PixelRange | None, str]:
+    """Return the bounds of the output, and the bounded function that it ends in.
+
+    The bounds of the function are moved by running the operations after it.
+    """
+    operation = traced.graph.get_tensor_by_name(traced.output).op
+    while operation.type not in _BOUNDED:
+        inputs = operation.inputs[:1] if operation.type in _MOVES else operation.inputs
+        varying = [each.op for each in inputs if tf.get_static_value(each) is None]
+        if operation.type not in (*_MOVES, *_SUMS) or len(varying) != 1:
             return None, ""
-        known = [tf.get_static_value(each) for each in operation.inputs]
-        values = [k for k in known if k is not None and np.size(k) and np.ptp(k) == 0]
-        if len(values) != 1:
-            return None, ""
-        value, is_first = float(np.ravel(values[0])[0]), known[0] is not None
-        match operation.type:
-            case "Mul":
-                scale *= value
-            case "RealDiv" if not is_first and value:
-                scale /= value
-            case "AddV2" | "Add":
-                shift += scale * value
-            case "Sub":
-                shift += scale * (value if is_first else -value)
-                scale = -scale if is_first else scale
-            case _:
-                return None, ""
-        output = operation.inputs[1 if is_first else 0]
+        (operation,) = varying
+    given = {
+        f"{each.name}:0": traced.arrays.get(each.name, np.zeros(each.outputs[0].shape))
+        for each in traced.graph.get_operations()
+        if each.type == "Placeholder"
+    }
+    (end,) = operation.outputs
+    with tf.compat.v1.Session(graph=traced.graph) as session:
+        ends = [
+            session.run(traced.output, {**given, end.name: np.full(end.shape, bound)})
+            for bound in _BOUNDED[operation.type]
+        ]
+    low, high = sorted(float(each.flat[0]) for each in ends)
+    if low == high or any(each.min() < each.max() for each in ends):
+        return None, ""
+    return (low, high), operation.type.lower()

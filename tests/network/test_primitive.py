@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
-from ganinv_cli.network.operations import IDENTITIES, PURE
+from ganinv_cli.network.primitive import IDENTITIES, PURE
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.tracing import trace_network
 from ganinv_cli.prior import Normal
@@ -15,7 +15,7 @@ from ganinv_cli.prior import Normal
 NOTHING = [[0, 0], [0, 0]]
 LATENT, STEP = 3, 1e-2
 ELEMENTWISE = (
-    "Abs Acos Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 Inv LeakyRelu Log Log1p "
+    "Abs Acos Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
     "Reciprocal Relu Relu6 Rsqrt Selu Sigmoid Sin Sinh Softplus Softsign Sqrt Square Tan Tanh"
 )
 # they have no derivative, or one of 0
@@ -56,13 +56,11 @@ CASES: dict[str, dict[str, Any]] = {
     **_alike("AvgPool", value=_a(1, 4, 4, 2), **_POOL),
     **_alike("BatchMatMul BatchMatMulV2", x=_a(2, 2, 3), y=_a(2, 3, 2)),
     **_alike("BatchMatMulV3", x=_a(2, 2, 3), y=_a(2, 3, 2), Tout=tf.float64),
-    **_alike("BatchToSpace", input=_a(4, 2, 2, 1), crops=NOTHING, block_size=2),
     **_alike("BatchToSpaceND", input=_a(4, 2, 2, 1), block_shape=[2, 2], crops=NOTHING),
-    **_alike("BiasAdd BiasAddV1", value=_a(2, 4, 4, 3), bias=_a(3)),
+    **_alike("BiasAdd", value=_a(2, 4, 4, 3), bias=_a(3)),
     **_alike("BroadcastTo", input=_a(1, 3), shape=[2, 3]),
     **_alike("Cast", x=_a(2, 3), DstT=tf.float64),
     **_alike("ClipByValue", t=_a(2, 3), clip_value_min=np.array(0.3), clip_value_max=np.array(0.6)),
-    **_alike("Concat", concat_dim=1, values=[_a(2, 1), _a(2, 3)]),
     **_alike("ConcatV2", values=[_a(2, 1), _a(2, 3)], axis=1),
     **_alike("Conv2D", input=_a(1, 4, 4, 2), filter=_a(3, 3, 2, 3), **_CONV),
     **_alike(
@@ -72,7 +70,6 @@ CASES: dict[str, dict[str, Any]] = {
         out_backprop=_a(1, 4, 4, 3),
         **_CONV,
     ),
-    **_alike("Cross", a=_a(2, 3), b=_a(2, 3)),
     **_alike("Cumsum Cumprod", x=_a(2, 3), axis=1),
     **_alike("DepthToSpace", input=_a(1, 2, 2, 4), block_size=2),
     **_alike("DepthwiseConv2dNative", input=_a(1, 4, 4, 2), filter=_a(3, 3, 2, 1), **_CONV),
@@ -83,8 +80,6 @@ CASES: dict[str, dict[str, Any]] = {
         out_backprop=_a(1, 4, 4, 2),
         **_CONV,
     ),
-    **_alike("Diag MatrixDiag", diagonal=_a(3)),
-    **_alike("DiagPart MatrixDiagPart", input=_a(3, 3)),
     **_alike("DynamicStitch", indices=[[0, 2], [1]], data=[_a(2, 3), _a(1, 3)]),
     **_alike("Einsum", inputs=[_a(2, 3), _a(3, 2)], equation="ij,jk->ik"),
     **_alike("Max Mean Min Prod Sum", input=_a(2, 3), axis=[1]),
@@ -99,14 +94,8 @@ CASES: dict[str, dict[str, Any]] = {
     **_alike("Gather", params=_a(4, 3), indices=[2, 0]),
     **_alike("GatherNd", params=_a(4, 3), indices=[[1, 2], [0, 0]]),
     **_alike("GatherV2", params=_a(4, 3), indices=[2, 0], axis=0),
-    **_alike("L2Loss", t=_a(2, 3)),
     **_alike("LogSoftmax Softmax", logits=_a(2, 3)),
     **_alike("MatMul", a=_a(2, 3), b=_a(3, 2)),
-    **_alike("MatrixBandPart", input=_a(3, 3), num_lower=1, num_upper=0),
-    **_alike("MatrixDiagPartV3", input=_a(3, 3), k=0, padding_value=0.0),
-    **_alike("MatrixDiagV3", diagonal=_a(3), k=1, num_rows=-1, num_cols=-1, padding_value=0.0),
-    **_alike("MatrixSetDiag", input=_a(3, 3), diagonal=_a(3)),
-    **_alike("MatrixSetDiagV3", input=_a(3, 3), diagonal=_a(3), k=0),
     **_alike("MaxPool", input=_a(1, 4, 4, 2), **_POOL),
     **_alike("MaxPoolV2", input=_a(1, 4, 4, 2), **_POOL),
     **_alike("MirrorPad", input=_a(2, 3), paddings=[[0, 0], [1, 1]], mode="REFLECT"),
@@ -115,9 +104,8 @@ CASES: dict[str, dict[str, Any]] = {
     **_alike("Pad", input=_a(2, 3), paddings=[[0, 0], [1, 1]]),
     **_alike("PadV2", input=_a(2, 3), paddings=[[0, 0], [1, 1]], constant_values=0.0),
     **_alike("Reshape", tensor=_a(2, 3), shape=[3, 2]),
-    **_alike("ResizeArea ResizeBicubic ResizeBilinear", images=_f(1, 4, 4, 2), size=[8, 8]),
+    **_alike("ResizeBicubic ResizeBilinear", images=_f(1, 4, 4, 2), size=[8, 8]),
     **_alike("ResizeNearestNeighbor", images=_a(1, 4, 4, 2), size=[8, 8]),
-    **_alike("Reverse", tensor=_a(2, 3), dims=[False, True]),
     **_alike("ReverseV2", tensor=_a(2, 3), axis=[1]),
     **_alike("Roll", input=_a(2, 3), shift=1, axis=1),
     **_alike(
@@ -131,16 +119,13 @@ CASES: dict[str, dict[str, Any]] = {
     **_alike("Select", condition=[True, False], x=_a(2), y=_a(2)),
     **_alike("SelectV2", condition=[True, False], t=_a(2), e=_a(2)),
     **_alike("Slice", input=_a(2, 3), begin=[0, 1], size=[2, 2]),
-    **_alike("SpaceToBatch", input=_a(1, 4, 4, 1), paddings=NOTHING, block_size=2),
     **_alike("SpaceToBatchND", input=_a(1, 4, 4, 1), block_shape=[2, 2], paddings=NOTHING),
     **_alike("SpaceToDepth", input=_a(1, 4, 4, 1), block_size=2),
     **_alike("Split", axis=1, value=_a(2, 4), num_split=2),
     **_alike("SplitV", value=_a(2, 4), size_splits=[1, 3], axis=1, num_split=2),
     **_alike("Squeeze", input=_a(2, 1, 3), axis=[1]),
     **_alike("StridedSlice", input=_a(2, 3), begin=[0, 1], end=[2, 3], strides=[1, 1]),
-    **_alike("TensorScatterUpdate", tensor=_a(4, 3), indices=[[1], [2]], updates=_a(2, 3)),
     **_alike("Tile", input=_a(2, 3), multiples=[2, 1]),
-    **_alike("TopKV2", input=_a(2, 4), k=2),
     **_alike("Transpose", x=_a(2, 3), perm=[1, 0]),
     **_alike("Unpack", value=_a(2, 3), num=2, axis=0),
     **{

@@ -9,14 +9,12 @@ import conditional
 import numpy as np
 import pytest
 import tensorflow as tf
-from saved_models import PlainModule
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Activation, ConvTranspose, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.network.replay import GraphError, GraphReplay
+from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.network.tracing import count_labels, trace_network
 
@@ -108,6 +106,7 @@ def test_names_do_not_change_the_hash_and_all_else_does() -> None:
         return tf.tanh(tf.reshape(z @ weights, (-1, 4, 4, 3)))
 
     assert _trace(draw).sha256 == first.sha256
+    assert _trace(draw).parameters == first.parameters == MATRIX.size
     assert _trace(tf.function(lambda z: tf.identity(draw(z)))).sha256 == first.sha256
     weights.assign_add(tf.eye(6, 48))
     others = [
@@ -118,20 +117,6 @@ def test_names_do_not_change_the_hash_and_all_else_does() -> None:
         replace(first, pixel_range=(0.0, 1.0)).sha256,
     ]
     assert len({first.sha256, *others}) == 6
-
-
-def test_a_frozen_graph_and_a_saved_model_have_the_hash_of_the_program(tmp_path: Path) -> None:
-    module = PlainModule()
-    frozen = convert_variables_to_constants_v2(module.__call__.get_concrete_function())
-    graph = frozen.graph.as_graph_def()
-
-    def run_frozen(z: tf.Tensor) -> tf.Tensor:
-        return GraphReplay(graph, {frozen.inputs[0].name: z}).evaluate(frozen.outputs[0].name)
-
-    tf.saved_model.save(module, str(tmp_path))
-    loaded = tf.saved_model.load(str(tmp_path))
-    hashes = {_trace(each).sha256 for each in (module, run_frozen, loaded)}
-    assert len(hashes) == 1
 
 
 def test_labels_are_part_of_the_hash() -> None:
@@ -159,11 +144,6 @@ def test_sizes_that_depend_on_values_are_refused() -> None:
 
     with pytest.raises(GraphError, match="whose number depends on other values"):
         _trace(draw)
-
-
-def test_pictures_that_are_too_large_are_refused() -> None:
-    with pytest.raises(GraphError, match="values; is it"):
-        _trace(lambda z: tf.image.resize(_draw(z), (8192, 8192)))
 
 
 def test_a_checkpoint_knows_whether_it_has_layers(tmp_path: Path) -> None:

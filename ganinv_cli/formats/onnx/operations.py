@@ -5,15 +5,14 @@ operation that is not here is replaced by ONNX's own function of others, if ther
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from onnx import TensorProto
 
 from ganinv_cli.formats.onnx import pictures
-from ganinv_cli.formats.onnx.reading import KINDS
-from ganinv_cli.formats.onnx.resizing import resize
 from ganinv_cli.formats.onnx.values import (
     BATCH,
     TO_LAST,
@@ -22,7 +21,6 @@ from ganinv_cli.formats.onnx.values import (
     Value,
     elementwise,
     get_shape,
-    get_sizes,
     in_first_order,
     is_constant,
     is_free,
@@ -37,12 +35,20 @@ from ganinv_cli.formats.onnx.values import (
     transpose,
 )
 
+FLOATS = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16")
+INTEGERS = ("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+KINDS = {
+    getattr(TensorProto, name): np.dtype(np.float32 if name in FLOATS else name.lower())
+    for name in (*FLOATS, *INTEGERS)
+}  # all floating point numbers are computed in float32
+
 Operation = Callable[..., Any]
 
 
-def _elu(call: Call, x: tf.Tensor) -> tf.Tensor:
-    y, alpha = tf.nn.elu(x), call.get("alpha", 1.0)
-    return y if alpha == 1 else tf.where(x < 0, alpha * y, y)
+def _read(call: Call) -> np.ndarray:
+    """Constant."""
+    ((name, value),) = call.attributes.items()
+    return np.asarray(value, {"value_f": np.float32, "value_i": np.int64}.get(name[:7]))
 
 
 def _clip(call: Call, x: Value, low: Value = None, high: Value = None) -> tf.Tensor:
@@ -51,22 +57,21 @@ def _clip(call: Call, x: Value, low: Value = None, high: Value = None) -> tf.Ten
     return y if high is None else tf.minimum(y, read_constant(high).item())
 
 
-def _power(call: Call, x: tf.Tensor, y: Value) -> tf.Tensor:
-    if is_constant(y) and y.size == 1 and y.item() == 2:
-        return tf.square(x)
-    return tf.pow(x, tf.cast(y, x.dtype))
-
-
-def _divide(call: Call, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+def _divide(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     x = tf.convert_to_tensor(x)
     return tf.truncatediv(x, y) if x.dtype.is_integer else x / y
 
 
-def _cast(call: Call, x: tf.Tensor) -> tf.Tensor:
+def _raise(x: tf.Tensor, y: Value) -> tf.Tensor:
+    is_square = is_constant(y) and bool(np.all(y == 2))
+    return tf.square(x) if is_square else tf.pow(x, tf.cast(y, x.dtype))
+
+
+def _cast(call: Call, x: Value) -> tf.Tensor:
     kind = call.get("to", 0)
     if kind not in KINDS:
         raise UnsupportedError("makes values that are not numbers of 8 to 64 bits")
-    return tf.cast(x, KINDS[kind])
+    return tf.cast(make_tensor(x), KINDS[kind])
 
 
 def _drop(call: Call, x: Value, _: Value = None, training: Value = None) -> tf.Tensor:
@@ -76,7 +81,7 @@ def _drop(call: Call, x: Value, _: Value = None, training: Value = None) -> tf.T
 
 
 def _multiply(call: Call, a: Value, b: Value) -> tf.Tensor:
-    left, right = (len(get_sizes(x)) == 1 for x in (a, b))
+    left, right = (len(x.shape) == 1 for x in (a, b))
     a, b = (a[None] if left else a), (b[:, None] if right else b)
     product = tf.matmul(to_tensor(a), to_tensor(b))
     axes = [axis for axis, alone in ((-2, left), (-1, right)) if alone]
@@ -128,12 +133,10 @@ def _concatenate(call: Call, *inputs: Value) -> tf.Tensor:
     return tf.concat(tensors, move_axis(tensors[0], call.get("axis", 0)))
 
 
-def _split_axis(call: Call, x: Value, split: Value = None) -> list[tf.Tensor]:
+def _split(call: Call, x: Value, split: Value = None) -> list[tf.Tensor]:
     y, axis = make_tensor(x), call.get("axis", 0)
-    size = get_shape(x)[axis]
-    each = -(-size // call.outputs)
-    equal = [each] * (call.outputs - 1) + [size - each * (call.outputs - 1)]
-    return list(tf.split(y, read_integers(split, equal), move_axis(y, axis)))
+    equal = map(len, np.array_split(range(get_shape(x)[axis]), call.outputs))
+    return list(tf.split(y, read_integers(split, [*equal]), move_axis(y, axis)))
 
 
 def _slice(call: Call, x: Value, *inputs: Value) -> tf.Tensor:
@@ -153,7 +156,7 @@ def _slice(call: Call, x: Value, *inputs: Value) -> tf.Tensor:
 
 def _reshape(call: Call, x: Value, shape: Value) -> tf.Tensor:
     """Reshape; a graph for a fixed number of rows is read as one for any number."""
-    wanted, given = read_integers(shape), get_sizes(x)
+    wanted, given = read_integers(shape), get_shape(x)
     own = [n // BATCH * call.own_rows if is_free(n) else n for n in given]
     if not call.get("allowzero", 0):
         wanted = [own[n] if size == 0 else size for n, size in enumerate(wanted)]
@@ -167,22 +170,20 @@ def _reshape(call: Call, x: Value, shape: Value) -> tf.Tensor:
 
 
 def _flatten(call: Call, x: Value) -> tf.Tensor:
-    shape = get_sizes(x)
     axis = call.get("axis", 1)
-    return call.reshape(x, [prod(shape[:axis]), prod(shape[axis:])])
+    return call.reshape(x, [prod(x.shape[:axis]), prod(x.shape[axis:])])
 
 
 def _squeeze(call: Call, x: Value, axes: Value = None) -> tf.Tensor:
-    shape = get_sizes(x)
+    shape = x.shape
     ones = read_integers(axes, [axis for axis, size in enumerate(shape) if size == 1])
     gone = {axis % len(shape) for axis in ones}
     return call.reshape(x, [size for axis, size in enumerate(shape) if axis not in gone])
 
 
 def _unsqueeze(call: Call, x: Value, axes: Value) -> tf.Tensor:
-    shape = list(get_sizes(x))
-    rank = len(shape) + len(read_integers(axes))
-    for axis in sorted(axis % rank for axis in read_integers(axes)):
+    shape, added = list(x.shape), read_integers(axes)
+    for axis in sorted(axis % (len(x.shape) + len(added)) for axis in added):
         shape.insert(axis, 1)
     return call.reshape(x, shape)
 
@@ -196,20 +197,16 @@ def _transpose(call: Call, x: Value) -> tf.Tensor:
 
 
 def _gather(call: Call, x: Value, indices: Value) -> tf.Tensor:
-    axis = call.get("axis", 0) % len(get_sizes(x))
-    size = get_sizes(x)[axis]
+    axis = call.get("axis", 0) % len(x.shape)
     if is_constant(indices):
-        indices = np.where(indices < 0, indices + size, indices)
+        indices = np.where(indices < 0, indices + int(x.shape[axis]), indices)
         if indices.ndim == 0:
             return x[(*[slice(None)] * axis, int(indices))]
     return tf.gather(to_tensor(x), indices, axis=axis)
 
 
 def _expand(call: Call, x: Value, shape: Value) -> tf.Tensor:
-    given, wanted = get_sizes(x), read_integers(shape)
-    rank = max(len(given), len(wanted))
-    old, new = ([1] * (rank - len(sizes)) + list(sizes) for sizes in (given, wanted))
-    sizes = [b if a == 1 else a for a, b in zip(old, new, strict=True)]
+    sizes = np.broadcast_shapes(tuple(x.shape), tuple(read_integers(shape)))
     return tf.broadcast_to(to_tensor(x), call.to_size(sizes))
 
 
@@ -246,43 +243,37 @@ def _chain(function: Operation) -> Operation:
     return _plain(lambda *tensors: functools.reduce(function, tensors))
 
 
-def _norm(x: tf.Tensor, axes: Sequence[int], keepdims: bool = False) -> tf.Tensor:
-    return tf.sqrt(tf.reduce_sum(tf.square(x), axes, keepdims))
-
-
 _PLAIN: dict[str, Operation] = {
     **{"Relu": tf.nn.relu, "Tanh": tf.tanh, "Sigmoid": tf.sigmoid, "Softplus": tf.nn.softplus},
     **{"Softsign": tf.nn.softsign, "Erf": tf.math.erf, "Exp": tf.exp, "Log": tf.math.log},
-    **{"Neg": tf.negative, "Abs": tf.abs, "Sin": tf.sin, "Cos": tf.cos, "Tan": tf.tan},
+    **{"Neg": tf.negative, "Abs": tf.abs, "Sin": tf.sin, "Cos": tf.cos},
     **{"Sqrt": tf.sqrt, "Reciprocal": tf.math.reciprocal, "Floor": tf.floor, "Ceil": tf.math.ceil},
     **{"Round": tf.round, "Sign": tf.sign, "Not": tf.logical_not, "Identity": tf.identity},
-    **{"Sub": tf.subtract, "Equal": tf.equal, "Where": tf.where, "Less": tf.less},
+    **{"Sub": tf.subtract, "Div": _divide, "Equal": tf.equal, "Where": tf.where, "Less": tf.less},
     **{"LessOrEqual": tf.less_equal, "Greater": tf.greater, "GreaterOrEqual": tf.greater_equal},
     **{"And": tf.logical_and, "Or": tf.logical_or},
+    "Pow": _raise,
     "Mean": lambda *tensors: functools.reduce(tf.add, tensors) / len(tensors),
 }
 OPERATIONS: dict[str, Operation] = {
     **{name: _plain(function) for name, function in _PLAIN.items()},
     **{"Add": _chain(tf.add), "Sum": _chain(tf.add), "Mul": _chain(tf.multiply)},
     **{"Min": _chain(tf.minimum), "Max": _chain(tf.maximum)},
-    **{"Elu": elementwise(_elu), "Pow": elementwise(_power), "Div": elementwise(_divide)},
-    "LeakyRelu": elementwise(lambda call, x: tf.nn.leaky_relu(x, call.get("alpha", 0.01))),
-    **{"Cast": elementwise(_cast), "Clip": _clip, "Dropout": _drop},
+    "LeakyRelu": lambda call, x: tf.nn.leaky_relu(make_tensor(x), call.get("alpha", 0.01)),
+    **{"Cast": _cast, "Clip": _clip, "Dropout": _drop, "Constant": _read},
     "CastLike": lambda call, x, like: tf.cast(make_tensor(x), tf.as_dtype(like.dtype)),
     **{"MatMul": in_first_order(_multiply), "Gemm": in_first_order(_multiply_add)},
     **{"Softmax": _softmax(tf.nn.softmax), "LogSoftmax": _softmax(tf.nn.log_softmax)},
-    **{"Concat": _concatenate, "Split": _split_axis},
+    **{"Concat": _concatenate, "Split": _split, "Slice": _slice, "Transpose": _transpose},
     **{"ReduceMean": _reduce(tf.reduce_mean), "ReduceSum": _reduce(tf.reduce_sum)},
     **{"ReduceMax": _reduce(tf.reduce_max), "ReduceMin": _reduce(tf.reduce_min)},
-    **{"ReduceProd": _reduce(tf.reduce_prod), "ReduceL2": _reduce(_norm)},
     "GlobalAveragePool": _pool_all(tf.reduce_mean),
     "GlobalMaxPool": _pool_all(tf.reduce_max),
     **{"AveragePool": pictures.pool, "MaxPool": pictures.pool, "Conv": pictures.convolve},
     **{"ConvTranspose": pictures.convolve_transposed, "Pad": pictures.pad},
     "BatchNormalization": pictures.normalize_batch,
     "InstanceNormalization": pictures.normalize_instance,
-    **{"Resize": resize, "DepthToSpace": pictures.mix_depth, "SpaceToDepth": pictures.mix_depth},
-    **{"Slice": _slice, "Transpose": _transpose},
+    **{"Resize": pictures.resize, "DepthToSpace": pictures.widen},
     **{"Reshape": in_first_order(_reshape), "Flatten": in_first_order(_flatten)},
     **{"Squeeze": in_first_order(_squeeze), "Unsqueeze": in_first_order(_unsqueeze)},
     **{"Gather": in_first_order(_gather), "Expand": in_first_order(_expand)},

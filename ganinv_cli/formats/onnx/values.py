@@ -75,47 +75,34 @@ def read_integers(x: Value, default: Sequence[int] = ()) -> list[int]:
 
 
 def get_shape(x: Value) -> tuple[int, ...]:
-    """Return the shape in ONNX's order; sizes must be known."""
+    """Return the shape in ONNX's order. Raises ValueError if a size is unknown."""
     if is_constant(x):
         return np.shape(x)
-    if not x.shape.is_fully_defined():
-        raise UnsupportedError(
-            f"takes {x.shape}, but known sizes were expected; export the generator with fixed sizes"
-        )
     shape = tuple(x.shape.as_list())
+    if None in shape:
+        raise ValueError(f"{x.shape} has unknown sizes; export the generator with fixed sizes")
     return tuple(shape[axis] for axis in TO_FIRST) if len(shape) == 4 else shape
-
-
-def get_sizes(x: Value) -> tuple[int, ...]:
-    """Return the shape of a value that is in ONNX's order."""
-    return tuple(int(size) for size in x.shape)
 
 
 def to_first(x: Value) -> Value:
     """Return a value in ONNX's order of axes."""
-    if is_constant(x) or len(x.shape) != 4:
-        return x
-    return transpose(x, TO_FIRST)
+    return x if is_constant(x) or len(x.shape) != 4 else transpose(x, TO_FIRST)
 
 
 def to_last(x: Value) -> Value:
     """Return a value in ONNX's order as it is kept: of rank 4 with its channels last."""
-    if x is None or len(x.shape) != 4:
-        return x
-    return transpose(x, TO_LAST)
+    return x if x is None or len(x.shape) != 4 else transpose(x, TO_LAST)
 
 
 def transpose(x: Value, order: Sequence[int]) -> Value:
     """Return a value of rank 4 with its axes in an order, by at most one transposition."""
     if is_constant(x):
         return x.transpose(order)
-    same = list(range(len(order)))
-    source = None if hasattr(x, "numpy") else x.op
-    if source is not None and source.type == "Transpose":
-        before = tf.get_static_value(source.inputs[1])
-        if before is not None and [before[axis] for axis in order] == same:
-            return source.inputs[0]
-    return x if list(order) == same else tf.transpose(x, order)
+    if not hasattr(x, "numpy") and x.op.type == "Transpose":
+        before = tf.get_static_value(x.op.inputs[1])
+        if before is not None and [before[axis] for axis in order] == [0, 1, 2, 3]:
+            return x.op.inputs[0]
+    return x if list(order) == [0, 1, 2, 3] else tf.transpose(x, order)
 
 
 def move_axis(x: Value, axis: int) -> int:
@@ -139,27 +126,20 @@ def to_tensor(x: Value) -> tf.Tensor:
 
 def in_first_order(function: Callable[..., Value]) -> Callable[..., Value]:
     """Return an operation from a function of the call and of values in ONNX's order."""
-
-    def apply(call: Call, *inputs: Value) -> Value:
-        return to_last(function(call, *map(to_first, inputs)))
-
-    return apply
+    return lambda call, *inputs: to_last(function(call, *map(to_first, inputs)))
 
 
 def elementwise(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Return an operation from a function of the call and of tensors that broadcast."""
 
     def apply(call: Call, *inputs: Value) -> tf.Tensor:
-        is_known = all(map(is_constant, inputs))
-        if not is_known and any(map(_counts_rows, inputs)):
+        if any(map(_counts_rows, inputs)) and not all(map(is_constant, inputs)):
             raise UnsupportedError("computes with the number of pictures; export it for inference")
-        rank = max((len(get_shape(x)) for x in inputs), default=0)
+        rank = max(len(get_shape(x)) for x in inputs)
 
         def align(x: Value) -> Value:
-            if rank != 4:
-                return to_first(x)
             shape = get_shape(x)
-            if not shape or (len(shape) == 4 and not is_constant(x)):
+            if rank != 4 or not shape or (len(shape) == 4 and not is_constant(x)):
                 return x
             wide = (*[1] * (4 - len(shape)), *shape)
             return to_last(np.reshape(x, wide) if is_constant(x) else call.reshape(x, wide))
@@ -171,7 +151,7 @@ def elementwise(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
 def _counts_rows(x: Value) -> bool:
     """Return whether a constant has the number of rows in it."""
-    if not is_constant(x) or x is None or x.size > 8 or x.dtype == bool:
+    if not is_constant(x) or x.size > 8 or x.dtype == bool:
         return False
     return bool(np.any((x != 0) & (x % BATCH == 0)))
 

@@ -1,4 +1,8 @@
-"""Trace a graph with its signature to a network; only operations for the picture are run."""
+"""Trace a graph with its signature to a network; only operations for the picture are run.
+
+The variables of a SavedModel are in the checkpoint beside it. A graph of TensorFlow 1 names them. A
+graph of TensorFlow 2 passes them to its functions; the tree of Python objects gives their keys.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +11,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.saved_model.variables import Variables, name_variables
+from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
-from ganinv_cli.network.replay import GraphReplay
+from ganinv_cli.network.replay import CALLS, GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 
 GRAPH_FILE = "saved_model.pb"
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"
 
@@ -25,12 +31,14 @@ def read_graph_file(file: Path) -> UnfinishedGenerator:
     """Return the generator in a saved_model.pb, or in a frozen graph. Raises UnreadableError."""
     content = file.read_bytes()
     if file.name == GRAPH_FILE:
-        return _read_saved_model(file, SavedModel.FromString(content))
+        return _read_saved_model(file.parent, SavedModel.FromString(content))
     return _read_frozen_graph(file, tf.compat.v1.GraphDef.FromString(content))
 
 
-def _read_saved_model(file: Path, model: Any) -> UnfinishedGenerator:
-    meta = _choose_meta_graph(model)
+def _read_saved_model(folder: Path, model: Any) -> UnfinishedGenerator:
+    graphs = list(model.meta_graphs)
+    serving = [each for each in graphs if SERVING_TAG in each.meta_info_def.tags]
+    meta = (serving or graphs)[0]
     name = _choose_signature(meta)
     signature = meta.signature_def[name]
     if len(signature.outputs) != 1:
@@ -40,16 +48,33 @@ def _read_saved_model(file: Path, model: Any) -> UnfinishedGenerator:
             "expected one, the picture; export a function that returns it alone"
         )
     (output,) = signature.outputs.values()
-    variables = Variables(file.parent)
-    name_variables(meta.graph_def, meta.object_graph_def, variables)
     inputs = {
         each.name: _describe_input(called, each.dtype, each.tensor_shape)
         for called, each in sorted(signature.inputs.items())
     }
-    network = _trace_graph(meta.graph_def, inputs, output.name, variables)
+    variables = _Variables(folder)
+    if meta.object_graph_def.nodes:
+        variables.name_handles(meta.graph_def, meta.object_graph_def)
+    network = _trace_graph(meta.graph_def, inputs, output.name, variables.read)
     return UnfinishedGenerator(
-        network, "TensorFlow SavedModel", name, str(file.parent), variables.unused
+        network, "TensorFlow SavedModel", name, str(folder), variables.list_unused()
     )
+
+
+def _choose_signature(meta: Any) -> str:
+    names = sorted(name for name in meta.signature_def if not name.startswith("__"))
+    if not names:
+        raise UnreadableError(
+            "has no signature that says what goes in and out; save it with "
+            "tf.saved_model.save(model, folder, signatures=function)"
+        )
+    chosen = [name for name in SERVING_SIGNATURES if name in names] or names
+    if chosen == names and len(names) > 1:
+        raise UnreadableError(
+            f"has the signatures {', '.join(names[:5])}; expected {SERVING_SIGNATURES[0]!r}, or "
+            "only one"
+        )
+    return chosen[0]
 
 
 def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
@@ -97,30 +122,64 @@ def _trace_graph(
     return trace_function(make_pictures, list(told.values()))
 
 
-def _choose_meta_graph(model: Any) -> Any:
-    """Return the graph for serving, or the only one."""
-    graphs = list(model.meta_graphs)
-    tags = [set(each.meta_info_def.tags) for each in graphs]
-    chosen = [g for g, tag in zip(graphs, tags, strict=True) if SERVING_TAG in tag]
-    chosen = chosen or [g for g, tag in zip(graphs, tags, strict=True) if not tag]
-    chosen = chosen or (graphs if len(graphs) == 1 else [])
-    if not chosen:
-        shown = "; ".join(",".join(sorted(tag)) for tag in tags[:5])
-        raise UnreadableError(f"has graphs with the tags {shown}, none for {SERVING_TAG!r}")
-    return chosen[0]
+class _Variables:
+    """The checkpoint beside a graph, and which of its variables were read."""
 
+    def __init__(self, folder: Path) -> None:
+        prefix = folder / "variables" / "variables"
+        has_variables = prefix.with_suffix(".index").exists()  # a graph may have none
+        self._tensors = CheckpointTensors(prefix) if has_variables else None
+        self._read: dict[str, np.ndarray] = {}
 
-def _choose_signature(meta: Any) -> str:
-    names: list[str] = sorted(name for name in meta.signature_def if not name.startswith("__"))
-    for name in (*SERVING_SIGNATURES, *names):
-        if name in names and (name in SERVING_SIGNATURES or len(names) == 1):
-            return name
-    if names:
-        raise UnreadableError(
-            f"has the signatures {', '.join(names[:5])}; expected {SERVING_SIGNATURES[0]!r}, or "
-            "only one"
-        )
-    raise UnreadableError(
-        "has no signature that says what goes in and out; save it with "
-        "tf.saved_model.save(model, folder, signatures=function)"
-    )
+    def read(self, key: str) -> np.ndarray:
+        """Return the values of a variable. Raises UnreadableError."""
+        if self._tensors is None or key not in self._tensors.shapes:
+            raise UnreadableError(
+                f"needs the variable {key!r}, which is not in variables/variables.index beside its "
+                "graph; copy the whole SavedModel again"
+            )
+        if key not in self._read:
+            self._read[key] = self._tensors.read_array(key)
+        return self._read[key]
+
+    def list_unused(self) -> tuple[str, ...]:
+        """Return the keys that were never read."""
+        keys = self._tensors.shapes.keys() if self._tensors else set()
+        return tuple(sorted(keys - self._read.keys() - {OBJECT_GRAPH}))
+
+    def name_handles(self, graph: Any, objects: Any) -> None:
+        """Write the keys in the checkpoint into the nodes of a GraphDef that stand for variables.
+
+        `objects` is the SavedObjectGraph: it lists the captured inputs of each function.
+        """
+        keys = self._find_keys(objects)
+        nodes = {node.name: node for node in graph.node}
+        for node in graph.node:
+            function = objects.concrete_functions.get(node.attr["f"].func.name)
+            if node.op not in CALLS or function is None:
+                continue
+            given = [each for each in node.input if not each.startswith("^")]
+            bound = function.bound_inputs
+            for place, number in zip(given[len(given) - len(bound) :], bound, strict=True):
+                handle = nodes.get(place.split(":")[0])
+                if number in keys and handle is not None and handle.op == "VarHandleOp":
+                    handle.attr["shared_name"].s = keys[number].encode()
+
+    def _find_keys(self, objects: Any) -> dict[int, str]:
+        """Return the key of each object in the checkpoint, whose tree has the same names."""
+        if self._tensors is None:
+            return {}
+        stored = TrackableObjectGraph.FromString(self._tensors.read_text(OBJECT_GRAPH))
+        keys: dict[int, str] = {}
+        pairs = {0: 0}  # of an object in the one tree and in the other
+        ahead = [0]
+        for number in ahead:  # which grows
+            twin = stored.nodes[pairs[number]]
+            for each in twin.attributes:
+                keys[number] = each.checkpoint_key
+            twins = {each.local_name: each.node_id for each in twin.children}
+            for child in objects.nodes[number].children:
+                if child.node_id not in pairs and child.local_name in twins:
+                    pairs[child.node_id] = twins[child.local_name]
+                    ahead.append(child.node_id)
+        return keys

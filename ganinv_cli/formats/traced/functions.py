@@ -23,8 +23,7 @@ from ganinv_cli.network.tracing import PictureFunction, count_labels, purify, tr
 from ganinv_cli.prior import make_normal
 
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
-CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated; 2 of a large one
-LARGE_LAYER, LARGE_WORK = 1 << 24, 1 << 33  # values of one operation, and multiply-adds
+CHECKED_ROWS = 2  # latent vectors on which a new network is evaluated
 COUPLING = 1e-3  # difference of pixels, as a share of their range, beyond rounding
 
 
@@ -35,21 +34,20 @@ class FunctionInput(NamedTuple):
     dtype: tf.DType
     shape: tuple[int | None, ...] | None  # with the batch axis; None: unknown
 
+    @property
+    def row(self) -> tuple[int | None, ...]:
+        """The shape without the batch axis; one unknown size if the shape is unknown."""
+        return (self.shape or (None, None))[1:]
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether a label is not one number, which Keras also takes as a float."""
+        return not self.dtype.is_integer and self.row != (1,)
+
     def describe(self) -> str:
         """Return the name and the shape, for messages."""
-        name = to_printable(self.name)[:80]
-        if self.shape is None:
-            return f"{name} of any shape"
-        sizes = ["any" if size is None else str(size) for size in self.shape[1:]]
-        return f"{name} ({', '.join(['batch', *sizes])})"
-
-
-class _Roles(NamedTuple):
-    """The positions of the inputs."""
-
-    latent: int
-    label: int | None
-    flags: tuple[int, ...]  # training flags
+        sizes = ["any" if size is None else str(size) for size in self.row]
+        return f"{to_printable(self.name)[:80]} ({', '.join(['batch', *sizes])})"
 
 
 def trace_function(
@@ -67,9 +65,8 @@ def trace_function(
     be called with a known number, `rows`. Raises UnreadableError; exceptions of the function itself
     are not caught.
     """
-    roles = _find_roles(inputs)
     try:
-        return _check_pictures(_trace(function, inputs, roles, labels, rows))
+        return _check_pictures(_trace(function, inputs, labels, rows))
     except GraphError as error:
         raise UnreadableError(str(error)) from None
     except tf.errors.OpError as error:
@@ -77,42 +74,23 @@ def trace_function(
         raise UnreadableError(f"makes no pictures of random latent vectors ({reason})") from None
 
 
-def _find_roles(inputs: Sequence[FunctionInput]) -> _Roles:
-    flags = [n for n, each in enumerate(inputs) if each.dtype == tf.bool]
-    labels = [n for n, each in enumerate(inputs) if each.dtype.is_integer]
-    floats = [n for n, each in enumerate(inputs) if each.dtype.is_floating]
-    if not labels and len(floats) == 2:
-        labels = [n for n in floats if LABEL_NAME.search(inputs[n].name)][:1]
-        floats = [n for n in floats if n not in labels]
-    if len(floats) != 1 or len(labels) > 1 or len(inputs) > len(floats + labels + flags):
-        shown = ", ".join(each.describe() for each in inputs) or "none"
-        raise UnreadableError(
-            f"has the inputs {shown[:400]}; expected a latent vector of floats and at most a label "
-            "(integers, or floats by the name of label); export such a function"
-        )
-    return _Roles(floats[0], labels[0] if labels else None, tuple(flags))
-
-
 def _trace(
     function: Callable[..., tf.Tensor],
     inputs: Sequence[FunctionInput],
-    roles: _Roles,
     labels: int,
     rows: int | None,
 ) -> TracedNetwork:
-    latent_input = inputs[roles.latent]
-    row = (latent_input.shape or (None, None))[1:]
-    label_input = None if roles.label is None else inputs[roles.label]
-    if is_image_shape(row):
-        raise UnreadableError(IMAGE_NETWORK)
-    labels = 0 if label_input is None else _read_label_size(label_input) or labels
+    z_place, label_place = _find_places(inputs)
+    z_input = inputs[z_place]
+    label_input = None if label_place is None else inputs[label_place]
+    latent, labels = _read_latent(z_input), _read_labels(label_input) or labels
 
     def make_pictures(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         arguments: list[tf.Tensor] = [tf.constant(False)] * len(inputs)
-        shaped = z if len(row) == 1 else tf.reshape(z, [-1, *row])
-        arguments[roles.latent] = tf.cast(shaped, latent_input.dtype)
-        if roles.label is not None and label_input is not None:
-            arguments[roles.label] = _encode_labels(label, label_input, labels)
+        shaped = z if len(z_input.row) == 1 else tf.reshape(z, [-1, *z_input.row])
+        arguments[z_place] = tf.cast(shaped, z_input.dtype)
+        if label_place is not None and label_input is not None:
+            arguments[label_place] = _encode_labels(label, label_input, labels)
         output = function(*arguments)
         if not output.dtype.is_floating:
             raise UnreadableError(
@@ -121,13 +99,7 @@ def _trace(
             )
         return _put_channels_last(tf.cast(output, tf.float32))
 
-    latent = math.prod(size or 0 for size in row) if row else 0
-    if not 1 <= latent <= MAX_LATENT:
-        raise UnreadableError(
-            f"takes {latent_input.describe()}, but a latent vector of 1 to {MAX_LATENT:,} values "
-            "was expected; export the generator with the shape (None, LATENT)"
-        )
-    batch = rows or (latent_input.shape[0] if latent_input.shape else None)
+    batch = rows or (z_input.shape[0] if z_input.shape else None)
     pictures: PictureFunction = make_pictures
     if batch is not None:  # purified, because not every operation with a state can be vectorised
         pictures = purify(make_pictures, latent, batch, label_input is not None)
@@ -143,9 +115,68 @@ def _trace(
     return trace_network(pictures, latent, labels)
 
 
-def _repeat_batches(
-    make_pictures: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor], batch: int
-) -> Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]:
+def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:
+    """Return the places of the latent vector and of the label, if there is one."""
+    flags = [n for n, each in enumerate(inputs) if each.dtype == tf.bool]
+    labels = [n for n, each in enumerate(inputs) if each.dtype.is_integer]
+    floats = [n for n, each in enumerate(inputs) if each.dtype.is_floating]
+    if not labels and len(floats) == 2:
+        labels = [n for n in floats if LABEL_NAME.search(inputs[n].name)][:1]
+        floats = [n for n in floats if n not in labels]
+    if len(floats) != 1 or len(labels) > 1 or len(inputs) > len(floats + labels + flags):
+        shown = ", ".join(each.describe() for each in inputs) or "none"
+        raise UnreadableError(
+            f"has the inputs {shown[:400]}; expected a latent vector of floats and at most a label "
+            "(integers, or floats by the name of label); export such a function"
+        )
+    return floats[0], labels[0] if labels else None
+
+
+def _read_latent(z_input: FunctionInput) -> int:
+    """Return the number of values in a latent vector."""
+    if is_image_shape(z_input.row):
+        raise UnreadableError(IMAGE_NETWORK)
+    latent = math.prod(size or 0 for size in z_input.row) if z_input.row else 0
+    if not 1 <= latent <= MAX_LATENT:
+        raise UnreadableError(
+            f"takes {z_input.describe()}, but a latent vector of 1 to {MAX_LATENT:,} values "
+            "was expected; export the generator with the shape (None, LATENT)"
+        )
+    return latent
+
+
+def _read_labels(label: FunctionInput | None) -> int:
+    """Return the length of a one-hot label, or 0 for a number."""
+    if label is None:
+        return 0
+    if not label.is_one_hot and all(size in (1, None) for size in label.row):
+        return 0
+    if label.is_one_hot and len(label.row) == 1 and label.row[0]:
+        return label.row[0]
+    raise UnreadableError(
+        f"takes a label {label.describe()}; expected one integer per picture, or a one-hot vector"
+    )
+
+
+def _encode_labels(labels: tf.Tensor | None, label: FunctionInput, count: int) -> tf.Tensor:
+    if label.is_one_hot:
+        return tf.one_hot(labels, count, dtype=label.dtype)
+    row = [1 for _ in (label.shape or (None,))[1:]]
+    return tf.reshape(tf.cast(labels, label.dtype), [-1, *row])
+
+
+def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
+    """Return pictures with their channels last.
+
+    The channels are first if the first axis has 1 or 3 and the last axis has not.
+    """
+    sizes = output.shape.as_list() if output.shape.rank == 4 else ()
+    if sizes and sizes[1] in (1, 3) and sizes[3] not in (1, 3):
+        return tf.transpose(output, [0, 2, 3, 1])
+    return output
+
+
+def _repeat_batches(make_pictures: PictureFunction, batch: int) -> PictureFunction:
     """Return a function for any number of rows from one for batches of a fixed size."""
 
     def make_all(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
@@ -163,11 +194,9 @@ def _repeat_batches(
                 fallback_to_while_loop=False,
             )
         except (ValueError, TypeError, NotImplementedError) as error:  # of TensorFlow's pfor
-            reason = shorten_error(error, 160)
             raise UnreadableError(
                 f"takes {batch:,} latent vectors at once, which cannot become any number "
-                f"({reason}); export it for batches of any size (None), a StyleGAN2 with "
-                "fused_modconv=False"
+                f"({shorten_error(error, 160)}); export it for batches of any size (None)"
             ) from None
         finally:
             tf.get_logger().setLevel(level)
@@ -176,66 +205,27 @@ def _repeat_batches(
     return make_all
 
 
-def _read_label_size(label: FunctionInput) -> int:
-    """Return the length of a one-hot label, or 0 for a number."""
-    row = (label.shape or (None, None))[1:]
-    if not _is_one_hot(label):
-        if any(size not in (1, None) for size in row):
-            raise UnreadableError(
-                f"takes labels {label.describe()}; expected one integer per picture"
-            )
-        return 0
-    if len(row) != 1 or not row[0]:
-        raise UnreadableError(f"takes a label {label.describe()}; expected a one-hot vector")
-    return row[0]
-
-
-def _is_one_hot(label: FunctionInput) -> bool:
-    """Return whether a label is not one number, which Keras also takes as a float."""
-    return not label.dtype.is_integer and (label.shape or ())[1:] != (1,)
-
-
-def _encode_labels(labels: tf.Tensor | None, label: FunctionInput, count: int) -> tf.Tensor:
-    if _is_one_hot(label):
-        return tf.one_hot(labels, count, dtype=label.dtype)
-    row = [1 for _ in (label.shape or (None,))[1:]]
-    return tf.reshape(tf.cast(labels, label.dtype), [-1, *row])
-
-
-def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
-    """Return pictures with their channels last.
-
-    The channels are first if the first axis has 1 or 3 and the last axis has not.
-    """
-    sizes = output.shape.as_list() if output.shape.rank == 4 else ()
-    if sizes and sizes[1] in (1, 3) and sizes[3] not in (1, 3):
-        return tf.transpose(output, [0, 2, 3, 1])
-    return output
-
-
 def _check_pictures(network: TracedNetwork) -> TracedNetwork:
     """Check on samples that pictures are finite, and that each depends on its own z alone.
 
     Return the network with the result whether the length of z matters.
     """
     generator = TracedGenerator(network, make_normal(network.latent))
-    is_large = network.largest_layer > LARGE_LAYER or network.multiply_adds > LARGE_WORK
-    rows = 2 if is_large else CHECKED_ROWS
-    z = np.random.default_rng(0).normal(size=(rows, network.latent)).astype(np.float32)
-    labels = np.arange(rows, dtype=np.int32) % max(network.labels, 1)
-    together = generator.render(z, rows, labels=labels)
+    z = np.random.default_rng(0).normal(size=(CHECKED_ROWS, network.latent)).astype(np.float32)
+    labels = np.arange(CHECKED_ROWS, dtype=np.int32) % max(network.labels, 1)
+    together = generator.render(z, CHECKED_ROWS, labels=labels)
     alone = generator.render(z[1:], 1, labels=labels[1:])
+    longer = generator.render(2 * z, CHECKED_ROWS, labels=labels)
     if not (np.isfinite(together).all() and np.isfinite(alone).all()):
         raise UnreadableError(
             "makes pictures that are not finite; the training diverged, use an earlier checkpoint"
         )
     if not np.ptp(together, axis=0).any():
         raise UnreadableError("makes the same picture whatever its latent vector is")
-    if np.abs(together[1:] - alone).max() > COUPLING * np.ptp(together):
+    visible = COUPLING * np.ptp(together)
+    if np.abs(together[1:] - alone).max() > visible:
         raise UnreadableError(
             "makes pictures that depend on the other pictures of their batch, such as by a batch "
             "norm with the statistics of its own batch; export it for inference (training=False)"
         )
-    longer = generator.render(2 * z, rows, labels=labels)
-    unchanged = np.abs(longer - together).max() <= COUPLING * np.ptp(together)
-    return replace(network, ignores_length=bool(unchanged))
+    return replace(network, ignores_length=bool(np.abs(longer - together).max() <= visible))

@@ -19,7 +19,6 @@ from ganinv_cli.network.norms.check import Measure, StoredNorm
 from ganinv_cli.network.norms.visible import VisibleNorm, find_norms
 from ganinv_cli.network.replay import GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import add_inputs
 from ganinv_cli.prior import Prior, Uniform
 
 ROWS = (256, 1024)  # fewest and most z
@@ -130,7 +129,7 @@ def _run_operations(network: TracedNetwork, norms: Sequence[VisibleNorm]) -> _Ru
         weights = {name: tf.constant(array) for name, array in network.arrays.items()}
 
     def run(z: tf.Tensor, labels: tf.Tensor) -> list[_Moments]:
-        inputs = add_inputs(weights, network.z_node, z, network.label_node, labels)
+        inputs = {**weights, network.label_node: labels, network.z_node: z}
         replay = GraphReplay(graph, inputs, rows=BATCH)
         moments = []
         for norm in norms:

@@ -7,7 +7,6 @@ import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import assert_refused
 from keras import layers as kl
 from saved_models import LATENT, Z, assert_same_pictures, make_variable
 
@@ -57,12 +56,6 @@ def test_a_one_hot_label_is_told_by_its_name(tmp_path: Path) -> None:
     model.export(str(tmp_path / "m"), verbose=False)
     expected = np.asarray(model([Z, np.eye(km.LABELS, dtype=np.float32)[LABELS]], training=False))
     assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
-
-
-def test_two_vectors_of_which_neither_is_called_a_label_are_refused(tmp_path: Path) -> None:
-    second = keras.Input((4,), name="style")
-    _conditional(second, second).export(str(tmp_path / "m"), verbose=False)
-    assert_refused(tmp_path / "m", "style (batch, 4)", "expected a latent vector of floats")
 
 
 def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:

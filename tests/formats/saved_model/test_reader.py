@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import keras_models as km
-import numpy as np
 import pytest
 import tensorflow as tf
 from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
-from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -81,10 +78,3 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> N
 
     save_module(tmp_path, lambda z: picture(z, True), matrix, kernel, bias, last)
     assert_same_pictures(tmp_path, picture(tf.constant(Z), False).numpy())
-
-
-def test_pictures_do_not_depend_on_their_neighbours(tmp_path: Path) -> None:
-    tf.saved_model.save(PlainModule(), str(tmp_path))
-    generator = make_generator(formats.read(tmp_path))
-    alone = generator(tf.constant(Z[:1])).numpy()
-    np.testing.assert_allclose(generator(tf.constant(Z)).numpy()[:1], alone, atol=1e-6)
