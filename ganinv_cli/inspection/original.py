@@ -9,9 +9,8 @@ import numpy as np
 
 from ganinv_cli.formats import find_format
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
 from ganinv_cli.formats.keras.load import load
-from ganinv_cli.formats.traced.functions import FunctionInput
+from ganinv_cli.formats.traced.functions import LABEL_NAME, FunctionInput
 from ganinv_cli.inspection.facts import find_pixel_range
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
@@ -53,7 +52,7 @@ def _find_label_input(inputs: Sequence[FunctionInput]) -> FunctionInput:
     """Return the label: an input of integers, else one with such a name, else the shortest."""
 
     def score(each: FunctionInput) -> tuple[bool, bool, int]:
-        return each.dtype.is_integer, bool(LABEL_PATTERN.search(each.name)), -_count_values(each)
+        return each.dtype.is_integer, bool(LABEL_NAME.search(each.name)), -_count_values(each)
 
     return max(inputs, key=score)
 

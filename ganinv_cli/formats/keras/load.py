@@ -113,7 +113,10 @@ def _read_parts(path: Path, folder: Path) -> _Parts:
         about = about or _read_text(root, "keras_version") or _read_text(holder, "keras_version")
         config = config or _read_text(root, "model_config")
         if not (config or by_class or any("layer_names" in name for name in root.attrs)):
-            raise _no_model_error(root)
+            raise UnreadableError(
+                "holds no model or weights that Keras saved; give the generator's file, or print a "
+                "results file with ganinv report"
+            )
         ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config else ()
         _rename_groups(root)
     if not by_class:
@@ -130,19 +133,11 @@ def _unpack(path: Path, folder: Path) -> tuple[str, str]:
         for member in archive.infolist():
             if is_bomb(member.file_size, member.compress_size):
                 raise UnreadableError(
-                    f"{member.filename} in it has {member.compress_size:,} bytes and says that it "
-                    f"becomes {member.file_size:,}, which no model does{SAVE_AGAIN}"
+                    f"{member.filename} in it unpacks to {member.file_size:,} bytes, which no "
+                    f"model does{SAVE_AGAIN}"
                 )
         archive.extract(WEIGHTS_MEMBER, folder)
         return archive.read("config.json").decode(), archive.read("metadata.json").decode()
-
-
-def _no_model_error(root: h5py.File) -> UnreadableError:
-    return UnreadableError(
-        "is a results file of ganinv, not a generator; print it with ganinv report"
-        if {"command", "identity"} <= set(root.attrs)
-        else "holds no model or weights that Keras saved; give the generator's file"
-    )
 
 
 def _read_text(group: h5py.Group, name: str) -> str:

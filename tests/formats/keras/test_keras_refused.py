@@ -102,10 +102,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "weights alone": (_save_weights, "weights without the layers"),
     "Keras 1": (_write_keras_1, "was saved by Keras 1; load it with Keras 2"),
     "no model": (_write_config([1, 2]), "describes no model"),
-    "deep": (_write_config("[" * 100_000), ""),
-    "no JSON": (_write_config("not JSON"), ""),
     "no settings": (_write_config({"class_name": "Sequential", "config": 3}), ""),
-    "no calls": (_write_config({"class_name": "Functional", "config": {"layers": []}}), ""),
     "circle": (
         _write_config(
             kf.functional_config(
