@@ -161,16 +161,10 @@ def _make_activation(layer: kinds.Activation, name: str) -> keras.layers.Layer:
         return keras.layers.LeakyReLU(negative_slope=layer.slope, name=name)
     if layer.name == "elu":
         return keras.layers.ELU(alpha=layer.slope, name=name)
-    if layer.name not in _ACTIVATION_NAMES:
-        raise UnwritableError("Keras has no layer that does this")
-    return keras.layers.Activation(_ACTIVATION_NAMES[layer.name], name=name)
+    name_in_keras = {"swish": "silu", "exp": "exponential"}.get(layer.name, layer.name)
+    return keras.layers.Activation(name_in_keras, name=name)
 
 
-_ACTIVATION_NAMES = {
-    **{name: name for name in ("relu", "selu", "softplus", "gelu", "relu6", "tanh", "sigmoid")},
-    **{"swish": "silu", "hard_sigmoid": "hard_sigmoid", "exp": "exponential"},
-    **{"softsign": "softsign"},
-}
 _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]] = {
     kinds.Dense: lambda layer, name: keras.layers.Dense(layer.weights.shape[1], name=name),
     kinds.Reshape: lambda layer, name: keras.layers.Reshape(layer.shape, name=name),

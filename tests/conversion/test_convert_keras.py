@@ -1,7 +1,5 @@
 """Every kind of layer, as a Keras model: the same pictures, or a refusal that names the layer."""
 
-from dataclasses import replace
-
 import conditional
 import numpy as np
 import pytest
@@ -128,18 +126,3 @@ def test_what_keras_has_no_layer_for_is_refused_by_its_name(tmp_path, kind, laye
     with pytest.raises(UsageError, match=rf"gen/middle \({kind}\): Keras has no layer"):
         write_generator(_between(layer), tmp_path / "g.keras")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_pixels_of_another_range_are_those_of_ours(tmp_path):
-    checkpoint = _between()
-    nodes = checkpoint.network.nodes
-    end = len(nodes)
-    scale = np.full(3, 2, np.float32)
-    nodes = (
-        *nodes[:-1],
-        Node(Activation("sigmoid"), (end - 2,), "sigmoid"),
-        Node(kinds.Affine(scale, -scale / 2), (end - 1,), "range"),
-    )
-    network = replace(checkpoint.network, nodes=nodes)
-    found = _kept(replace(checkpoint, network=network), tmp_path)
-    assert len(found.network.nodes) == len(nodes)  # mapped once

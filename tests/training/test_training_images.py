@@ -1,9 +1,7 @@
 """Images are square, in order, and the same from a folder or an archive; bad ones are named."""
 
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,15 +60,11 @@ def test_a_crop_is_a_square_inside_the_picture(crop: SquareCrop, size: tuple[int
 
 
 @pytest.mark.parametrize(
-    ("side", "center"),
-    [
-        *((0.0, (0.5, 0.5)), (1.1, (0.5, 0.5)), (float("nan"), (0.5, 0.5))),
-        *((1.0, (0.5, 1.5)), (1.0, (-0.1, 0.5)), (1.0, (float("nan"), 0.5))),
-    ],
+    "crop", [(0.0, (0.5, 0.5)), (1.1, (0.5, 0.5)), (1.0, (0.5, 1.5)), (1.0, (float("nan"), 0.5))]
 )
-def test_a_crop_that_is_no_share_is_refused(side: float, center: tuple[float, float]) -> None:
+def test_a_crop_that_is_no_share_is_refused(crop: tuple[float, tuple[float, float]]) -> None:
     with pytest.raises(ConfigError, match="a crop's"):
-        SquareCrop(side, center)
+        SquareCrop(*crop)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -107,26 +101,11 @@ def test_held_out_images_are_left_out_by_their_file_names(tmp_path: Path, writer
         load_images(source, 16, 3, SquareCrop(), {"1.png", "4.png"})
 
 
-def _bomb() -> bytes:
-    """A PNG that claims 10,000 x 10,000 pixels, so that Pillow warns."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0)
-    data = _encoded()
-    crc = struct.pack(">I", zlib.crc32(header))
-    return data[:12] + header + crc + data[33:]
-
-
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize(
     ("data", "words"),
-    [
-        (b"", "no image of a known format"),
-        (b"text", "no image of a known format"),
-        (_encoded(kind="JPEG")[:400], "cannot be read as an image"),
-        (_encoded()[:48], "cannot be read as an image"),
-        (_encoded()[:45] + b"????" + _encoded()[49:], "cannot be read as an image"),
-        (_bomb(), "decompression bomb"),
-    ],
-    ids=["empty", "text", "short", "shorter", "damaged", "bomb"],
+    [(b"text", "no image of a known format"), (_encoded()[:48], "cannot be read as an image")],
+    ids=["text", "short"],
 )
 def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words: str) -> None:
     source = writer(tmp_path / "source", {"a.png": _encoded(), "bad.png": data})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -157,23 +158,22 @@ def _concatenate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Va
     return builder.transpose(joined, _invert(order), layer.name)
 
 
-def _add(builder: NetworkBuilder, layer: Any, operands: list[Value | float]) -> Value:
-    numbers = [each for each in operands if not isinstance(each, Value)]
-    if numbers:
-        (x,) = (each for each in operands if isinstance(each, Value))
-        return _scale_and_shift(builder, layer, x, 1, numbers[0])
-    return builder.add_layer(Add(), operands, layer.name)  # type: ignore[arg-type]
+def _combine(
+    builder: NetworkBuilder, layer: Any, operands: list[Any], combine: Add | Multiply
+) -> Value:
+    """Return the sum or product of values, or of a value and a number."""
+    values = [each for each in operands if isinstance(each, Value)]
+    if len(values) == len(operands):
+        return builder.add_layer(combine, values, layer.name)
+    (number,) = (each for each in operands if not isinstance(each, Value))
+    scale, shift = (1, number) if isinstance(combine, Add) else (number, 0)
+    return _scale_and_shift(builder, layer, values[0], scale, shift)
 
 
-def _multiply(builder: NetworkBuilder, layer: Any, operands: list[Value | float]) -> Value:
-    numbers = [each for each in operands if not isinstance(each, Value)]
-    if numbers:
-        (x,) = (each for each in operands if isinstance(each, Value))
-        return _scale_and_shift(builder, layer, x, numbers[0], 0)
-    return builder.add_layer(Multiply(), operands, layer.name)  # type: ignore[arg-type]
+_add, _multiply = partial(_combine, combine=Add()), partial(_combine, combine=Multiply())
 
 
-def _subtract(builder: NetworkBuilder, layer: Any, operands: list[Value | float]) -> Value:
+def _subtract(builder: NetworkBuilder, layer: Any, operands: list[Any]) -> Value:
     first, second = operands
     if not isinstance(second, Value):
         return _add(builder, layer, [first, -second])
@@ -182,7 +182,7 @@ def _subtract(builder: NetworkBuilder, layer: Any, operands: list[Value | float]
     return _add(builder, layer, [first, _scale_and_shift(builder, layer, second, -1, 0)])
 
 
-def _divide(builder: NetworkBuilder, layer: Any, operands: list[Value | float]) -> Value:
+def _divide(builder: NetworkBuilder, layer: Any, operands: list[Any]) -> Value:
     first, second = operands
     if isinstance(second, Value):
         raise UntranslatedError(layer.name)

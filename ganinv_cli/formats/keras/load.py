@@ -50,8 +50,6 @@ def load(path: Path, trust: bool) -> LoadedModel:
         parts = _read_parts(path, Path(folder))
         config = json.loads(parts.config)
         version = _find_version(parts)
-        if version < 2:
-            raise UnreadableError("was saved by Keras 1; load it with Keras 2 and save it again")
         about = (f"Keras {version} ({parts.file_type})", parts.ignored)
         try:
             vetted = vet_model(config)
@@ -122,7 +120,7 @@ def _read_parts(path: Path, folder: Path) -> _Parts:
     if not by_class:
         copy = copy.rename(folder / "model.h5")
     if config:
-        return _Parts(config, about or "1", copy, file_type, ignored)
+        return _Parts(config, about, copy, file_type, ignored)
     file_type = ".weights.h5" if by_class else ".h5 weights"
     return _Parts(_read_config_beside(path), about, copy, file_type, ignored)
 

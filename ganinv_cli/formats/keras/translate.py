@@ -157,18 +157,16 @@ def _apply_operation(
         or not all(isinstance(each, Value | int | float) for each in operands)
     ):
         raise UntranslatedError(operation.name)
-    if training is True and isinstance(operation, keras.layers.BatchNormalization):
-        builder.assumptions.append(_describe_training("the moving statistics", operation.name))
-    if training is True and isinstance(operation, NOISE_LAYERS):
-        builder.assumptions.append(_describe_training("no noise", operation.name))
+    instead = {keras.layers.BatchNormalization: "the moving statistics"}
+    instead |= dict.fromkeys(NOISE_LAYERS, "no noise")
+    if training is True and type(operation) in instead:
+        builder.assumptions.append(
+            f"{instead[type(operation)]} in {operation.name}, which the model uses as in training"
+        )
     output = translator(builder, operation, operands)
     if getattr(operation, "activation", None) is None:
         return output
     return apply_activation(builder, operation, output)
-
-
-def _describe_training(what: str, name: str) -> str:
-    return f"{what} in {name}, which the model uses as in training"
 
 
 def _makes_same_pictures(network: Network, model: keras.Model, values: list[Value]) -> bool:
