@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ganinv_cli.formats.keras.convolutions import compute_same_padding
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 
@@ -96,7 +97,7 @@ def _convert_conv(layer: kinds.Conv, name: str, x: Tensor) -> Tensor:
     """
     kernel = layer.weights.shape[:2]
     sides = zip(x.shape[1:3], kernel, layer.stride, strict=True)
-    same = tuple(_compute_same_padding(*each) for each in sides) == layer.padding
+    same = tuple(compute_same_padding(*each) for each in sides) == layer.padding
     if not same:
         x = _pad_or_crop(x, layer.padding, f"{name}_around")
     convolution = keras.layers.Conv2D(
@@ -112,31 +113,26 @@ def _convert_conv(layer: kinds.Conv, name: str, x: Tensor) -> Tensor:
 def _convert_conv_transpose(layer: kinds.ConvTranspose, name: str, x: Tensor) -> Tensor:
     """Convert with SAME padding if that is the crop, else without padding and cropped afterwards.
 
-    If the output is padded, the bias is added last, so that the padding gets it too.
+    Raises UnwritableError if pixels are added: they have the bias, which Keras adds before.
     """
+    if not layer.has_same_padding and min(map(min, layer.crop)) < 0:
+        raise UnwritableError("Keras has no layer that adds pixels to a transposed convolution")
     kernel = layer.weights.shape[:2]
-    has_padding = min(map(min, layer.crop)) < 0 and not layer.has_same_padding
-    transposed_convolution = keras.layers.Conv2DTranspose(
+    convolution = keras.layers.Conv2DTranspose(
         layer.weights.shape[2],
         kernel,
         layer.stride,
         "same" if layer.has_same_padding else "valid",
-        use_bias=not has_padding,
         name=name,
     )
-    biases = [] if has_padding else [layer.bias]
-    output = _apply_with_weights(transposed_convolution, x, layer.weights, *biases)
+    output = _apply_with_weights(convolution, x, layer.weights, layer.bias)
     if layer.has_same_padding:
         return output
     # Keras appends zeros if the stride is longer than the kernel
     longer = [max(step - size, 0) for size, step in zip(kernel, layer.stride, strict=True)]
     (top, bottom), (left, right) = layer.crop
     sides = ((-top, -bottom - longer[0]), (-left, -right - longer[1]))
-    output = _pad_or_crop(output, sides, f"{name}_cut")
-    if has_padding:
-        bias = layer.bias.tolist()
-        output = keras.layers.Rescaling([1.0] * len(bias), bias, name=f"{name}_bias")(output)
-    return output
+    return _pad_or_crop(output, sides, f"{name}_cut")
 
 
 def _convert_pad(layer: kinds.Pad, name: str, x: Tensor) -> Tensor:
@@ -160,27 +156,15 @@ def _pad_or_crop(x: Tensor, sides: kinds.Sides, name: str) -> Tensor:
     return x
 
 
-def _compute_same_padding(side: int, size: int, step: int) -> tuple[int, int]:
-    """Return the zeros before and after, for SAME padding in TensorFlow."""
-    over = max((-(-side // step) - 1) * step + size - side, 0)
-    return over // 2, over - over // 2
-
-
 def _make_activation(layer: kinds.Activation, name: str) -> keras.layers.Layer:
     if layer.name == "leaky_relu":
         return keras.layers.LeakyReLU(negative_slope=layer.slope, name=name)
     if layer.name == "elu":
         return keras.layers.ELU(alpha=layer.slope, name=name)
-    if layer.name not in _ACTIVATION_NAMES:
-        raise UnwritableError("Keras has no layer that does this")
-    return keras.layers.Activation(_ACTIVATION_NAMES[layer.name], name=name)
+    name_in_keras = {"swish": "silu", "exp": "exponential"}.get(layer.name, layer.name)
+    return keras.layers.Activation(name_in_keras, name=name)
 
 
-_ACTIVATION_NAMES = {
-    **{name: name for name in ("relu", "selu", "softplus", "gelu", "relu6", "tanh", "sigmoid")},
-    **{"swish": "silu", "hard_sigmoid": "hard_sigmoid", "exp": "exponential"},
-    **{"softsign": "softsign"},
-}
 _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]] = {
     kinds.Dense: lambda layer, name: keras.layers.Dense(layer.weights.shape[1], name=name),
     kinds.Reshape: lambda layer, name: keras.layers.Reshape(layer.shape, name=name),

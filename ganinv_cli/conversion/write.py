@@ -34,13 +34,17 @@ def write_generator(checkpoint: Checkpoint, path: Path, label: int = -1) -> Writ
     has no such layers or the place cannot be written to, GaninvError if the disk is full or the
     written generator makes other images.
     """
-    if isinstance(checkpoint.network, TracedNetwork):
+    from ganinv_cli.conversion.keras_model import UnwritableError, build_model  # slow to import
+
+    network = checkpoint.network
+    if isinstance(network, TracedNetwork):
         raise UsageError(
             f"{checkpoint.path} was read as TensorFlow operations, not as layers, so it cannot be "
             "converted; use the file as it is"
         )
     if label >= 0:
-        checkpoint = replace(checkpoint, network=fix_label(checkpoint.network, label))
+        network = fix_label(network, label)
+        checkpoint = replace(checkpoint, network=network)
     own_file = path.with_name(f"{path.name}.toml")
     conventions = _format_conventions(checkpoint, path, own_file)
     target = follow_link(path)
@@ -51,7 +55,10 @@ def write_generator(checkpoint: Checkpoint, path: Path, label: int = -1) -> Writ
         written = Path(folder) / path.name
         if conventions:
             (Path(folder) / own_file.name).write_text(conventions, "utf-8")
-        _write_model(checkpoint, written)
+        try:
+            build_model(network).save(written)
+        except UnwritableError as error:
+            raise UsageError(f"{checkpoint.path}: {error}") from None
         sha256, difference = _compare_with_checkpoint(checkpoint, written)
         if conventions:
             write_output_file(own_file, conventions.encode())
@@ -72,16 +79,6 @@ def _format_conventions(checkpoint: Checkpoint, path: Path, own_file: Path) -> s
         )
     is_usual = checkpoint.prior == parse_prior("normal", checkpoint.network.latent)
     return "" if is_usual and not path.with_name(generator_toml.FILE_NAME).exists() else content
-
-
-def _write_model(checkpoint: Checkpoint, path: Path) -> None:
-    from ganinv_cli.conversion.keras_model import UnwritableError, build_model  # slow to import
-
-    assert not isinstance(checkpoint.network, TracedNetwork)
-    try:
-        build_model(checkpoint.network).save(path)
-    except UnwritableError as error:
-        raise UsageError(f"{checkpoint.path}: {error}") from None
 
 
 def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str, float]:

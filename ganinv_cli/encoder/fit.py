@@ -16,12 +16,13 @@ import numpy as np
 import tensorflow as tf
 from scipy import linalg
 
-from ganinv_cli.encoder import quality
 from ganinv_cli.encoder.model import Encoder, extract_features, pooled_shape
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.files import check_output_file, explain_write_errors
 from ganinv_cli.network.generator import Generator
 
+TEST_SAMPLES = 1000  # latent vectors on which an encoder is measured
+BLOCK_SIZE = 100  # images per batch, of them
 PACKAGES = ("ganinv", "numpy", "scipy", "tensorflow")
 
 
@@ -51,15 +52,6 @@ class FitProgress(NamedTuple):
     encoder: Encoder | None  # at the end: the encoder that was written
 
 
-class Sums(NamedTuple):
-    """Sums over images of products of v, the values of an image followed by a 1."""
-
-    squares: np.ndarray  # v vᵀ, float32 (values + 1, values + 1); only the lower half is used
-    products: np.ndarray  # v zᵀ, float64 (values + 1, latent)
-    images: int
-    batches: int
-
-
 def fit_encoder(
     generator: Generator, settings: EncoderSettings, out: Path, overwrite: bool = False
 ) -> Steps[FitProgress, None, None]:
@@ -69,15 +61,25 @@ def fit_encoder(
     images are not finite, GaninvError if it cannot be written.
     """
     check_output_file(out, (".npz",), overwrite, "--out")
-    sums, add_batch = make_empty_sums(generator), make_add_batch(generator, settings)
-    timed_from, started = 0, 0.0
-    while sums.images < settings.images:
-        sums = add_batch(sums)
-        if not timed_from:  # the first batch has compiled the others
-            timed_from, started = sums.images, time.monotonic()
-        rate = (sums.images - timed_from) / max(time.monotonic() - started, 1e-9)
-        yield FitProgress(sums.images, settings.images, rate, None)
-    encoder = _build_encoder(generator, settings, solve_ridge(sums, settings.ridge))
+    make_batch, size = _compile_batch(generator, settings), _count_values(generator)
+    # sums of v vᵀ, of which only the lower half is used, and of v zᵀ
+    squares = np.zeros((size, size), np.float32, order="F")
+    products = np.zeros((size, generator.latent))
+    started = 0.0
+    for batch, first in enumerate(range(0, settings.images, settings.batch_size)):
+        count = min(settings.batch_size, settings.images - first)
+        v, z = (tensor.numpy()[:count] for tensor in make_batch(tf.constant(batch)))
+        if not np.isfinite(v).all():
+            raise CheckpointError(
+                "the generator makes images that are not finite; no encoder can be fitted to it"
+            )
+        squares = linalg.blas.ssyrk(1, v.T, beta=1, c=squares, lower=1, overwrite_c=1)
+        products += v.T @ z.astype(np.float64)
+        started = started or time.monotonic()  # the first batch has compiled the others
+        timed = max(first + count - settings.batch_size, 0)
+        rate = timed / max(time.monotonic() - started, 1e-9)
+        yield FitProgress(first + count, settings.images, rate, None)
+    encoder = _build_encoder(generator, settings, _solve_ridge(squares, products, settings.ridge))
     with explain_write_errors(out):
         encoder.save(out)
     yield FitProgress(settings.images, settings.images, 0.0, encoder)
@@ -85,21 +87,18 @@ def fit_encoder(
 
 def count_needed_images(generator: Generator) -> int:
     """Return the number of images that gives about 1.1 times the least possible error."""
-    return 10 * len(make_empty_sums(generator).products)
+    return 10 * _count_values(generator)
 
 
-def make_empty_sums(generator: Generator) -> Sums:
-    """Return the sums over no images."""
-    size = int(np.prod(pooled_shape(*generator.image_shape)[1])) + 1
-    squares = np.zeros((size, size), np.float32, order="F")
-    return Sums(squares, np.zeros((size, generator.latent)), 0, 0)
+def _count_values(generator: Generator) -> int:
+    """Return the length of v: the values of an image, followed by a 1."""
+    return int(np.prod(pooled_shape(*generator.image_shape)[1])) + 1
 
 
-def make_add_batch(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], Sums]:
-    """Return a function that adds the next batch to sums; it overwrites its argument.
-
-    The function raises CheckpointError if an image is not finite.
-    """
+def _compile_batch(
+    generator: Generator, settings: EncoderSettings
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return a function from the number of a batch to v (batch, values + 1) and z."""
     shape = [settings.batch_size, generator.latent]
 
     @tf.function(autograph=False)
@@ -109,36 +108,25 @@ def make_add_batch(generator: Generator, settings: EncoderSettings) -> Callable[
         v = extract_features(generator(tf.cast(z, settings.precision)))
         return tf.concat([v, tf.ones([settings.batch_size, 1])], 1), z
 
-    def add_batch(sums: Sums) -> Sums:
-        count = min(settings.batch_size, settings.images - sums.images)
-        v, z = (tensor.numpy()[:count] for tensor in make_batch(tf.constant(sums.batches)))
-        if not np.isfinite(v).all():
-            raise CheckpointError(
-                "the generator makes images that are not finite; no encoder can be fitted to it"
-            )
-        squares = linalg.blas.ssyrk(1, v.T, beta=1, c=sums.squares, lower=1, overwrite_c=1)
-        products = sums.products + v.T @ z.astype(np.float64)
-        return Sums(squares, products, sums.images + count, sums.batches + 1)
-
-    return add_batch
+    return make_batch  # type: ignore[no-any-return]
 
 
-def solve_ridge(sums: Sums, ridge: float) -> np.ndarray:
+def _solve_ridge(squares: np.ndarray, products: np.ndarray, ridge: float) -> np.ndarray:
     """Return the weights and, as the last row, the bias: float32 (values + 1, latent).
 
     They minimise the mean of ‖v weights − z‖² + ridge · mean(v²) · ‖weights‖², in float64.
     """
-    diagonal = np.diag_indices(len(sums.squares))
-    mean = float(sums.squares[diagonal].mean(dtype=np.float64))
+    diagonal = np.diag_indices(len(squares))
+    mean = float(squares[diagonal].mean(dtype=np.float64))
     while True:
-        squares = sums.squares.astype(np.float64)
-        squares[diagonal] += ridge * mean
+        ridged = squares.astype(np.float64)
+        ridged[diagonal] += ridge * mean
         try:
-            factor = linalg.cho_factor(squares, lower=True, overwrite_a=True, check_finite=False)
+            factor = linalg.cho_factor(ridged, lower=True, overwrite_a=True, check_finite=False)
         except linalg.LinAlgError:
             ridge *= 10  # the sums' own rounding was larger
         else:
-            weights: np.ndarray = linalg.cho_solve(factor, sums.products, check_finite=False)
+            weights: np.ndarray = linalg.cho_solve(factor, products, check_finite=False)
             return weights.astype(np.float32)
 
 
@@ -155,7 +143,7 @@ def _build_encoder(
         generator_sha256=generator.sha256,
         about={"run": run, "versions": {package: version(package) for package in PACKAGES}},
     )
-    encoder.about["quality"] = quality.measure_quality(encoder, generator, settings.seed)
+    encoder.about["quality"] = _measure_quality(encoder, generator, settings.seed)
     return encoder
 
 
@@ -164,3 +152,26 @@ def _to_float16(weights: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         half = weights.astype(np.float16)
     return half if np.isfinite(half).all() else weights
+
+
+def _measure_quality(encoder: Encoder, generator: Generator, seed: int) -> dict[str, float]:
+    """Return the mean squared errors of a component of E(G(z)), for z that were not fitted.
+
+    `error` is the error of E, `clipped` the error after clipping to the prior's bounds, `rounded`
+    the error for images rounded to 8 bits, `guessing` the error of the prior's mean as a guess.
+    """
+    low, high = encoder.bounds
+    shape = [TEST_SAMPLES, generator.latent]
+    z = generator.prior.quantile(tf.random.stateless_uniform(shape, [seed, -1]))  # no batch has -1
+    guesses, rounded = [], []
+    for block in tf.split(z, TEST_SAMPLES // BLOCK_SIZE):
+        images = generator(block)
+        guesses.append(encoder(images))
+        rounded.append(encoder(tf.round((images + 1) * 127.5) / 127.5 - 1))
+    found = np.concatenate(guesses)
+    return {
+        "error": float(np.mean((found - z) ** 2)),
+        "clipped": float(np.mean((found.clip(low, high) - z) ** 2)),
+        "rounded": float(np.mean((np.concatenate(rounded) - z) ** 2)),
+        "guessing": (high - low) ** 2 / 12,
+    }

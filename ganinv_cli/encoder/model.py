@@ -76,19 +76,19 @@ class Encoder:
                 f"{path} cannot be read as an encoder ({error}); "
                 "create it again with `ganinv train-encoder --overwrite`"
             ) from error
-        if generator is not None:
-            encoder._check_generator(generator, path)
-        return encoder
-
-    def _check_generator(self, generator: Generator, path: Path) -> None:
+        if generator is None:
+            return encoder
         here = generator.sha256, (generator.prior.low, generator.prior.high)
-        there = self.generator_sha256, self.bounds
+        there = encoder.generator_sha256, encoder.bounds
         if there != here:
-            raise CheckpointError(
-                f"{path} was fitted to {_describe_generator(*there)}, not to "
-                f"{_describe_generator(*here)}; fit one "
-                "to this generator with `ganinv train-encoder`"
+            first, second = (
+                f"the generator {sha[:12]}… with z in {[*z]}" for sha, z in (there, here)
             )
+            raise CheckpointError(
+                f"{path} was fitted to {first}, not to {second}; fit one to this generator with "
+                "`ganinv train-encoder`"
+            )
+        return encoder
 
     def save(self, path: Path) -> None:
         """Write the encoder to a file, whole or not at all. Raises OSError if that fails."""
@@ -132,20 +132,9 @@ def _make_encoder(arrays: dict[str, np.ndarray]) -> Encoder:
     """Return the encoder of a file. Raises KeyError, TypeError or ValueError if it is none."""
     stored = json.loads(str(arrays["json"]))
     weights, bias = arrays["weights"], arrays["bias"]
-    height, width, channels = stored["image_shape"]
-    low, high = stored["bounds"]
+    height, width, channels = stored.pop("image_shape")
+    low, high = stored.pop("bounds")
     shape = (math.prod(pooled_shape(height, width, channels)[1]), *bias.shape)
     if weights.shape != shape or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         raise ValueError("its arrays have another shape, or are not finite")
-    return Encoder(
-        weights,
-        bias,
-        (height, width, channels),
-        (low, high),
-        stored["generator_sha256"],
-        stored["about"],
-    )
-
-
-def _describe_generator(sha256: str, bounds: tuple[float, float]) -> str:
-    return f"the generator {sha256[:12]}… with z in {list(bounds)}"
+    return Encoder(weights, bias, (height, width, channels), (low, high), **stored)

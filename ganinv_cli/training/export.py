@@ -1,22 +1,21 @@
 """The output of a training run: a generator in checkpoint layout C and a sheet of samples."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from ganinv_cli.files import encode_png, make_folder, replace_file
+from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-from ganinv_cli.images import to_pixels
+from ganinv_cli.inspection.render import draw_overview
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.training import networks
 from ganinv_cli.training.folder import explain_write_errors
 from ganinv_cli.training.settings import TrainingSettings
 
 CALIBRATION_BATCHES = 64
-SHEET_SIDE = 8  # pictures per row and per column
 
 
 def write_newest(
@@ -24,19 +23,20 @@ def write_newest(
 ) -> Path:
     """Write the averaged generator after `step` steps and its sheet; remove the previous one.
 
-    Training does not run the averaged weights, so their batch statistics are measured here. Raises
-    GaninvError if the folder cannot be written.
+    Training does not run the averaged weights, so their batch statistics are measured here. A sheet
+    has the images of the same latent vectors at every step. Raises GaninvError if the folder cannot
+    be written.
     """
     statistics = _calibrate_statistics(weights, settings)
     arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
-    sheet = _draw_sheet(weights, statistics, settings)
     prefix = folder / f"DCGAN.model-{step}"
     with explain_write_errors(folder):
         write_checkpoint(prefix, arrays)
-        for old in folder.glob("DCGAN.model-*"):
+        sheet = encode_png(draw_overview(make_generator(read(prefix)), settings.seed))
+        for old in folder.glob("DCGAN.model-*"):  # not before, as a diverged one cannot be read
             if old.stem != prefix.name:
                 old.unlink()
-        replace_file(make_folder(folder / "samples") / f"{step:06d}.png", encode_png(sheet))
+        replace_file(make_folder(folder / "samples") / f"{step:06d}.png", sheet)
     return prefix
 
 
@@ -58,15 +58,3 @@ def _calibrate_statistics(
         for name, value in moments.items():
             totals[name] = totals.get(name, 0.0) + value / CALIBRATION_BATCHES
     return totals
-
-
-def _draw_sheet(
-    weights: networks.Parameters, statistics: Mapping[str, tf.Tensor], settings: TrainingSettings
-) -> Image.Image:
-    """Draw the images of the same latent vectors at every step, with the exported statistics."""
-    side, size = SHEET_SIDE, settings.size
-    z = tf.random.stateless_uniform([side * side, settings.latent], [settings.seed, 0], -1, 1)
-    pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
-    grid = to_pixels(pictures).reshape(side, side, size, size, settings.channels)
-    rows = grid.transpose(0, 2, 1, 3, 4).reshape(side * size, side * size, settings.channels)
-    return Image.fromarray(rows.squeeze())

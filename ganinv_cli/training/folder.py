@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import ConfigError, GaninvError
+from ganinv_cli.errors import ConfigError, GaninvError, shorten_error
 from ganinv_cli.files import make_folder, replace_file
 from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 
 DESCRIPTION_NAME = "training.json"
 PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these as a pattern
-MESSAGE_WRAPPING = re.compile(
-    r"\{\{.*?\}\} ?| ?\[Op:.*|\n.*", re.DOTALL
-)  # parts of TensorFlow's messages to leave out
 
 
 @contextlib.contextmanager
@@ -49,8 +45,7 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        own = isinstance(error, OSError) and error.strerror
-        reason = own or MESSAGE_WRAPPING.sub("", getattr(error, "message", str(error)))
+        reason = getattr(error, "strerror", "") or shorten_error(error, 200)
         raise GaninvError(
             f"{folder} cannot be written ({reason}); free some space or allow writing and "
             "run the same command again, or name another --out"

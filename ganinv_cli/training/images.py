@@ -112,24 +112,20 @@ def _list_entries(source: Path, stack: ExitStack) -> list[_Entry]:
 def _list_archive(source: Path, archive: zipfile.ZipFile) -> list[_Entry]:
     lock = threading.Lock()  # ZipFile counts its open members without a lock
 
-    def make_entry(member: zipfile.ZipInfo) -> _Entry:
-        name = to_printable(f"{source}:{member.filename}")
+    def read(name: str, member: zipfile.ZipInfo) -> bytes:
+        files.check_size(name, member.file_size)
+        try:
+            with lock, archive.open(member) as file:
+                return file.read(member.file_size)  # never more than the size that was checked
+        except ARCHIVE_ERRORS as error:
+            raise ImageError(
+                f"{name} cannot be read ({error}); unpack the archive and name the folder"
+            ) from error
 
-        def read() -> bytes:
-            files.check_size(name, member.file_size)
-            try:
-                with lock, archive.open(member) as file:
-                    return file.read(member.file_size)  # never more than the size that was checked
-            except ARCHIVE_ERRORS as error:
-                raise ImageError(
-                    f"{name} cannot be read ({error}); unpack the archive and name the folder"
-                ) from error
-
-        return _Entry(name, PurePosixPath(member.filename).name, read)
-
-    members = sorted(archive.infolist(), key=lambda member: member.filename)
-    return [
-        make_entry(member)
-        for member in members
-        if files.is_image_name(PurePosixPath(member.filename)) and not member.is_dir()
-    ]
+    entries = []
+    for member in sorted(archive.infolist(), key=lambda member: member.filename):
+        path = PurePosixPath(member.filename)
+        if files.is_image_name(path) and not member.is_dir():
+            name = to_printable(f"{source}:{path}")
+            entries.append(_Entry(name, path.name, partial(read, name, member)))
+    return entries

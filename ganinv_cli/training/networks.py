@@ -65,15 +65,12 @@ def initialize_parameters(
 
 
 def generate(
-    parameters: Parameters,
-    z: tf.Tensor,
-    precision: tf.DType,
-    statistics: Mapping[str, tf.Tensor] | None = None,
+    parameters: Parameters, z: tf.Tensor, precision: tf.DType
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Return images (batch, size, size, channels) in [-1, 1] of z (batch, latent), and statistics.
+    """Return images (batch, size, size, channels) in [-1, 1] of z (batch, latent), and moments.
 
-    Batch norms use `statistics`, the arrays named `moving_mean` and `moving_variance`; without it
-    they use the batch's own moments, which are returned under these names.
+    Batch norms use the batch's own moments, which are returned by the names `moving_mean` and
+    `moving_variance` of layout C.
     """
     moments: dict[str, tf.Tensor] = {}
     depth = sum(name.endswith("/w") for name in parameters)
@@ -81,14 +78,9 @@ def generate(
     side = round((parameters["generator/g_h0_lin/bias"].shape[0] / width) ** 0.5)
 
     def normalize(x: tf.Tensor, norm: str) -> tf.Tensor:
-        gamma, beta = parameters[f"generator/{norm}/gamma"], parameters[f"generator/{norm}/beta"]
-        names = [f"generator/{norm}/moving_{statistic}" for statistic in ("mean", "variance")]
-        if statistics:
-            mean, variance = (statistics[name] for name in names)
-            x = tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
-        else:
-            x, *values = _batch_norm(x, gamma, beta)
-            moments.update(zip(names, values, strict=True))
+        norm = f"generator/{norm}"
+        x, mean, variance = _batch_norm(x, parameters[f"{norm}/gamma"], parameters[f"{norm}/beta"])
+        moments.update({f"{norm}/moving_mean": mean, f"{norm}/moving_variance": variance})
         return tf.nn.relu(x)
 
     matrix = tf.cast(parameters["generator/g_h0_lin/Matrix"], precision)

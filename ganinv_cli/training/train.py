@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -170,36 +170,29 @@ def _compile_step(
             real = tf.where(coin < 0.5, real, tf.reverse(real, [2]))
         return real
 
+    def loss(label: float, logits: tf.Tensor) -> tf.Tensor:
+        labels = tf.fill(tf.shape(logits), label)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+    def descend(tape: Any, loss: tf.Tensor, parameters: Any, adam: Any) -> None:
+        variables = list(parameters.values())
+        adam.apply(tape.gradient(loss, variables), variables)
+
     @tf.function
     def take_step(indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         fake = generate_fakes(step, 2)
         with tf.GradientTape() as tape:
             on_real = discriminate(gather_reals(indices, step), step, 3)
             on_fake = discriminate(fake, step, 4)
-            discriminator_loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0)
-        _apply_gradients(tape, discriminator_loss, model.discriminator, model.discriminator_adam)
+            discriminator_loss = loss(1.0, on_real) + loss(0.0, on_fake)
+        descend(tape, discriminator_loss, model.discriminator, model.discriminator_adam)
         with tf.GradientTape() as tape:
-            generator_loss = _cross_entropy(discriminate(generate_fakes(step, 5), step, 6), 1.0)
-        _apply_gradients(tape, generator_loss, model.generator, model.generator_adam)
+            generator_loss = loss(1.0, discriminate(generate_fakes(step, 5), step, 6))
+        descend(tape, generator_loss, model.generator, model.generator_adam)
         _update_average(model, settings.average)
         return generator_loss, discriminator_loss
 
     return take_step  # type: ignore[no-any-return]
-
-
-def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:
-    labels = tf.fill(tf.shape(logits), label)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
-
-
-def _apply_gradients(
-    tape: tf.GradientTape,
-    loss: tf.Tensor,
-    parameters: dict[str, tf.Variable],
-    adam: tf.keras.optimizers.Optimizer,
-) -> None:
-    variables = list(parameters.values())
-    adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
 
 def _update_average(model: _TrainingState, average: float) -> None:

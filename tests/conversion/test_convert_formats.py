@@ -18,24 +18,13 @@ from ganinv_cli.network.make_generator import make_generator
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def _makes(path, network: known.KnownGenerator) -> None:
-    z = np.random.default_rng(1).normal(size=(3, network.latent)).astype(np.float32)
-    images = make_generator(read(path)).render(z, 3)
-    np.testing.assert_allclose(images, network.forward(z).transpose(0, 2, 3, 1), atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("network", "options"),
-    [
-        (known.make_dcgan(), ()),
-        (known.make_upsampling(), ("--activation", "leaky_relu:0.2")),
-    ],
-    ids=["dcgan", "upsampling"],
-)
-def test_a_file_of_pytorch_makes_its_pictures_in_keras(tmp_path, network, options):
+def test_a_file_of_pytorch_makes_its_pictures_in_keras(tmp_path):
+    network = known.make_upsampling()
     save_archive(tmp_path / "g.pt", network.state)
-    run_ganinv(tmp_path, "convert", "g.pt", "g.keras", *options)
-    _makes(tmp_path / "g.keras", network)
+    run_ganinv(tmp_path, "convert", "g.pt", "g.keras", "--activation", "leaky_relu:0.2")
+    z = np.random.default_rng(1).normal(size=(3, network.latent)).astype(np.float32)
+    images = make_generator(read(tmp_path / "g.keras")).render(z, 3)
+    np.testing.assert_allclose(images, network.forward(z).transpose(0, 2, 3, 1), atol=1e-5)
 
 
 def test_a_saved_model_is_itself_the_program_that_is_run(tmp_path):

@@ -13,7 +13,6 @@ from ganinv_cli.encoder.model import (
     MAX_BYTES,
     MAX_VALUES,
     Encoder,
-    encoder_path,
     extract_features,
     pooled_shape,
 )
@@ -41,17 +40,14 @@ def _images(count: int) -> tf.Tensor:
     return tf.constant(np.random.default_rng(1).uniform(-1, 1, (count, 16, 16, 3)), tf.float32)
 
 
-@pytest.mark.parametrize("precision", [np.float16, np.float32])
 def test_what_is_saved_and_loaded_guesses_the_same(
-    generator: Generator, encoder: Encoder, tmp_path: Path, precision: type
+    generator: Generator, encoder: Encoder, tmp_path: Path
 ) -> None:
-    encoder = dataclasses.replace(encoder, weights=encoder.weights.astype(precision))
+    encoder = dataclasses.replace(encoder, weights=encoder.weights.astype(np.float16))
     encoder.save(tmp_path / "encoder.npz")
     loaded = Encoder.load(tmp_path / "encoder.npz", generator)
     np.testing.assert_array_equal(loaded(_images(3)), encoder(_images(3)))
     assert (loaded.about, loaded.bounds) == (encoder.about, encoder.bounds)
-    assert loaded.weights.shape == (768, generator.latent)
-    assert [path.name for path in tmp_path.iterdir()] == ["encoder.npz"]
 
 
 def test_an_image_does_not_see_its_neighbours(encoder: Encoder) -> None:
@@ -72,10 +68,6 @@ def test_it_computes_in_float32_or_better_in_a_graph_too(
     np.testing.assert_allclose(in_graph, encoder(images), atol=1e-6)
 
 
-def test_the_darkest_and_brightest_pixels_are_finite(encoder: Encoder) -> None:
-    assert np.isfinite(encoder(tf.sign(_images(2)))).all()
-
-
 @pytest.mark.parametrize("shape", [(16, 16, 1), (64, 64, 3), (128, 128, 3), (256, 256, 1)], ids=str)
 def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, int, int]) -> None:
     grey = tf.fill([2, *shape], 0.5)
@@ -85,31 +77,17 @@ def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, in
     np.testing.assert_allclose(seen, np.arctanh(0.5), rtol=1e-5)
 
 
-def test_it_lies_beside_the_checkpoint_however_that_is_named(tmp_path: Path) -> None:
-    assert (
-        encoder_path(tmp_path)
-        == encoder_path(tmp_path / "DCGAN.model-7")
-        == tmp_path / "encoder.npz"
-    )
-
-
-def test_another_generator_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+def test_another_generator_or_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     path = tmp_path / "encoder.npz"
     encoder.save(path)
-    other = make_generator(make_checkpoint(tmp_path, seed=1))
-    with pytest.raises(CheckpointError) as caught:
-        Encoder.load(path, other)
-    for word in (str(path), encoder.generator_sha256[:12], other.sha256[:12], "train-encoder"):
-        assert word in str(caught.value)
-
-
-def test_another_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
-    encoder.save(tmp_path / "encoder.npz")
-    with pytest.raises(CheckpointError, match=r"z in \[-1.0, 1.0\], not .* z in \[0.0, 1.0\]"):
-        Encoder.load(
-            tmp_path / "encoder.npz",
-            make_generator(dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
-        )
+    other = make_checkpoint(tmp_path, seed=1)
+    same = dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(0.0, 1.0))
+    for checkpoint, words in ((other, other.sha256[:12]), (same, "z in [0.0, 1.0]; fit one")):
+        with pytest.raises(CheckpointError) as caught:
+            Encoder.load(path, make_generator(checkpoint))
+        said = str(caught.value)
+        assert f"{encoder.generator_sha256[:12]}… with z in [-1.0, 1.0], not to" in said
+        assert words in said
 
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
@@ -119,7 +97,6 @@ def test_a_missing_file_is_explained(tmp_path: Path) -> None:
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
-    "cut": lambda content: content[:100],
     "cut at the end": lambda content: content[:-20],
     "other bits": lambda content: content[:9000] + bytes([content[9000] ^ 255]) + content[9001:],
     "too large": lambda content: content[:-20] + bytes(MAX_BYTES),
@@ -127,11 +104,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 OTHER_ARRAYS: dict[str, np.ndarray | None] = {
     "json": None,
     "json ": np.array("[]"),
-    "json  ": np.array('{"image_shape": [16, 16], "bounds": [-1, 1]}'),
     "weights": np.array([{"code": 1}], object),
     "weights ": np.full((768, 6), np.nan, np.float32),
     "weights  ": np.ones((767, 6), np.float32),
-    "bias": np.array(["text"] * 6),
 }
 
 

@@ -36,20 +36,3 @@ def test_a_shift_moves_and_does_nothing_else() -> None:
         kept = after[after.any(-1)]
         assert len(kept) >= 14 * 14
         assert set(kept.ravel().tolist()) <= set(before.ravel().tolist())
-
-
-def test_no_two_draws_of_a_run_share_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[int, ...]] = []
-
-    def noted(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        seen.append(tuple(seed.numpy().tolist()))
-        return images
-
-    names = tuple(AUGMENTATIONS)
-    for name in names:
-        monkeypatch.setitem(AUGMENTATIONS, name, noted)
-    purposes = [1010, 1020, 1030]  # as training spaces them
-    for step in range(4):
-        for purpose in purposes:
-            augment_images(tf.zeros([1, 16, 16, 3]), tf.constant([purpose, step]), names)
-    assert len(set(seen)) == len(seen) == 4 * len(purposes) * len(names)

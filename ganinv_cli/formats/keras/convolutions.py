@@ -1,5 +1,7 @@
 """Keras's convolutions as layers of network/, for an input (height, width, channels)."""
 
+from dataclasses import replace
+
 import numpy as np
 from keras import layers as kl
 
@@ -19,13 +21,15 @@ def make_depthwise(layer: kl.DepthwiseConv2D, shape: Shape) -> Conv:
     return _make_conv(layer, shape, _expand_depthwise(read_array(layer.kernel)))
 
 
-def make_separable(layer: kl.SeparableConv2D, shape: Shape) -> tuple[Conv, Conv]:
-    """Return the two convolutions of SeparableConv2D: depthwise, then pointwise."""
+def make_separable(layer: kl.SeparableConv2D, shape: Shape) -> Conv:
+    """Return the first convolution of SeparableConv2D, which is depthwise."""
     kernel = _expand_depthwise(read_array(layer.depthwise_kernel))
-    depthwise = _make_conv(layer, shape, kernel, has_bias=False)
-    return depthwise, Conv(
-        read_array(layer.pointwise_kernel), read_array(layer.bias, layer.filters)
-    )
+    return replace(_make_conv(layer, shape, kernel), bias=np.zeros(kernel.shape[3], np.float32))
+
+
+def make_pointwise(layer: kl.SeparableConv2D, shape: Shape) -> Conv:
+    """Return the second convolution of SeparableConv2D, of single pixels."""
+    return Conv(read_array(layer.pointwise_kernel), read_array(layer.bias, layer.filters))
 
 
 def make_conv_transpose(layer: kl.Conv2DTranspose, shape: Shape) -> ConvTranspose:
@@ -38,21 +42,20 @@ def make_conv_transpose(layer: kl.Conv2DTranspose, shape: Shape) -> ConvTranspos
     return ConvTranspose(kernel, read_array(layer.bias, layer.filters), layer.strides, (up, left))
 
 
-def _make_conv(layer: kl.Layer, shape: Shape, kernel: np.ndarray, has_bias: bool = True) -> Conv:
+def compute_same_padding(side: int, size: int, step: int) -> Pair:
+    """Return the zeros before and after a side that are TensorFlow's SAME padding."""
+    total = max((-(-side // step) - 1) * step + size - side, 0)
+    return total // 2, total - total // 2
+
+
+def _make_conv(layer: kl.Layer, shape: Shape, kernel: np.ndarray) -> Conv:
     kernel = _dilate_kernel(kernel, layer.dilation_rate)
     padding: Sides = ((0, 0), (0, 0))
     if layer.padding == "same":
         sides = zip(shape, kernel.shape, layer.strides, strict=False)
-        up, left = (_same_padding(*each) for each in sides)
+        up, left = (compute_same_padding(*each) for each in sides)
         padding = up, left
-    bias = read_array(layer.bias if has_bias else None, kernel.shape[3])
-    return Conv(kernel, bias, layer.strides, padding)
-
-
-def _same_padding(side: int, size: int, step: int) -> Pair:
-    """Return the zeros of SAME padding before and after a side."""
-    total = max((-(-side // step) - 1) * step + size - side, 0)
-    return total // 2, total - total // 2
+    return Conv(kernel, read_array(layer.bias, kernel.shape[3]), layer.strides, padding)
 
 
 def _compute_crop(side: int, size: int, step: int, output_padding: int | None, same: bool) -> Pair:

@@ -50,8 +50,6 @@ def load(path: Path, trust: bool) -> LoadedModel:
         parts = _read_parts(path, Path(folder))
         config = json.loads(parts.config)
         version = _find_version(parts)
-        if version < 2:
-            raise UnreadableError("was saved by Keras 1; load it with Keras 2 and save it again")
         about = (f"Keras {version} ({parts.file_type})", parts.ignored)
         try:
             vetted = vet_model(config)
@@ -113,13 +111,16 @@ def _read_parts(path: Path, folder: Path) -> _Parts:
         about = about or _read_text(root, "keras_version") or _read_text(holder, "keras_version")
         config = config or _read_text(root, "model_config")
         if not (config or by_class or any("layer_names" in name for name in root.attrs)):
-            raise _no_model_error(root)
+            raise UnreadableError(
+                "holds no model or weights that Keras saved; give the generator's file, or print a "
+                "results file with ganinv report"
+            )
         ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config else ()
         _rename_groups(root)
     if not by_class:
         copy = copy.rename(folder / "model.h5")
     if config:
-        return _Parts(config, about or "1", copy, file_type, ignored)
+        return _Parts(config, about, copy, file_type, ignored)
     file_type = ".weights.h5" if by_class else ".h5 weights"
     return _Parts(_read_config_beside(path), about, copy, file_type, ignored)
 
@@ -130,19 +131,11 @@ def _unpack(path: Path, folder: Path) -> tuple[str, str]:
         for member in archive.infolist():
             if is_bomb(member.file_size, member.compress_size):
                 raise UnreadableError(
-                    f"{member.filename} in it has {member.compress_size:,} bytes and says that it "
-                    f"becomes {member.file_size:,}, which no model does{SAVE_AGAIN}"
+                    f"{member.filename} in it unpacks to {member.file_size:,} bytes, which no "
+                    f"model does{SAVE_AGAIN}"
                 )
         archive.extract(WEIGHTS_MEMBER, folder)
         return archive.read("config.json").decode(), archive.read("metadata.json").decode()
-
-
-def _no_model_error(root: h5py.File) -> UnreadableError:
-    return UnreadableError(
-        "is a results file of ganinv, not a generator; print it with ganinv report"
-        if {"command", "identity"} <= set(root.attrs)
-        else "holds no model or weights that Keras saved; give the generator's file"
-    )
 
 
 def _read_text(group: h5py.Group, name: str) -> str:

@@ -1,11 +1,7 @@
-"""Build a network from Keras's layers, and keep the axis order of each value.
-
-Images have channels last. A value with another order in the model is stored with channels last and
-its order in the model, so that a generator with channels first needs a single change of order.
-"""
+"""Build a network from Keras's layers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,22 +18,11 @@ class UntranslatedError(Exception):
 
 @dataclass(frozen=True)
 class Value:
-    """The output of a node of the network."""
+    """The output of a node of the network; Keras would take a tuple apart."""
 
     node: int
-    shape: Shape  # of a row, channels last
-    order: tuple[int, ...]  # for each axis of `shape`, the axis in the model
+    shape: Shape  # of a row
     integer: bool = False  # a label as an integer; the network takes it as one-hot
-
-    @property
-    def model_shape(self) -> Shape:
-        """The shape in the model."""
-        return tuple(self.shape[self.order.index(axis)] for axis in range(len(self.order)))
-
-
-def make_value(number: int, shape: Shape) -> Value:
-    """Return a value in the axis order of the model."""
-    return Value(number, shape, tuple(range(len(shape))))
 
 
 def read_array(variable: Any, size: int = 0, default: float = 0) -> np.ndarray:
@@ -55,69 +40,63 @@ class NetworkBuilder:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.outputs: list[Value] = []  # of the nodes
         self.labels = 0
         self.assumptions: list[str] = []
 
-    def add_layer(
-        self, layer: Layer, inputs: Sequence[Value], name: str, order: tuple[int, ...] | None = None
-    ) -> Value:
-        """Add a layer and return its output.
-
-        `order` is the axis order of the output; None: that of the first input, or the model's.
-        """
+    def add_layer(self, layer: Layer, inputs: Sequence[Value], name: str) -> Value:
+        """Add a layer and return its output."""
         shape = infer_shape(layer, [each.shape for each in inputs])
         self.nodes.append(Node(layer, tuple(each.node for each in inputs), name))
-        if order is None:
-            order = inputs[0].order if inputs else ()
-        if len(order) != len(shape):
-            order = tuple(range(len(shape)))
-        return Value(len(self.nodes) - 1, shape, order)
+        self.outputs.append(Value(len(self.nodes) - 1, shape))
+        return self.outputs[-1]
+
+    def add_elementwise(self, make: Callable[[Shape], Layer], x: Value, name: str) -> Value:
+        """Add a layer that treats all values alike, before a change of the axes if x is one.
+
+        So the changes of a model with channels first meet, and `transpose` removes them.
+        """
+        source = self._find_transposed(x)
+        if source is None:
+            return self.add_layer(make(x.shape), [x], name)
+        earlier: Any = self.nodes[x.node].layer
+        changed = self.add_layer(make(source.shape), [source], name)
+        return self.transpose(changed, earlier.order, name)
 
     def reshape(self, x: Value, shape: Shape, name: str) -> Value:
-        """Return a value in the axis order of the model in another shape, without -1."""
+        """Return a value in another shape, without -1."""
         if x.integer and math.prod(shape) == math.prod(x.shape):
-            return replace(x, shape=shape, order=tuple(range(len(shape))))
-        if x.shape == shape:
-            return x
-        return self.add_layer(Reshape(shape), [x], name, tuple(range(len(shape))))
+            return replace(x, shape=shape)
+        return x if x.shape == shape else self.add_layer(Reshape(shape), [x], name)
 
     def transpose(self, x: Value, order: tuple[int, ...], name: str) -> Value:
-        """Return a value with its axes in another order."""
-        if x.order == order:
+        """Return a value with its axes in another order; what was transposed back is the source."""
+        if source := self._find_transposed(x):
+            earlier: Any = self.nodes[x.node].layer
+            x, order = source, tuple(earlier.order[axis] for axis in order)
+        if order == tuple(range(len(order))):
             return x
-        permutation = tuple(x.order.index(axis) for axis in order)
-        return self.add_layer(Transpose(permutation), [x], name, order)
+        return self.add_layer(Transpose(order), [x], name)
 
-    def to_model_order(self, x: Value, name: str) -> Value:
-        """Return a value in the axis order of the model."""
-        return self.transpose(x, tuple(range(len(x.order))), name)
-
-    def move_axis_last(self, x: Value, axis: int, name: str) -> Value:
-        """Return a value with one axis of the model's batch last; it may count from the end."""
-        row_axis = axis - 1 if axis > 0 else axis % len(x.order)
-        if x.order[-1] == row_axis:
-            return x
-        rest = tuple(each for each in range(len(x.order)) if each != row_axis)
-        return self.transpose(x, (*rest, row_axis), name)
-
-    def to_channels_last(self, x: Value, data_format: str, name: str) -> Value:
-        """Return an image as (height, width, channels)."""
-        if len(x.shape) != 3:
-            raise UntranslatedError(name)
-        return self.transpose(x, (1, 2, 0) if data_format == "channels_first" else (0, 1, 2), name)
+    def _find_transposed(self, x: Value) -> Value | None:
+        """Return the value of which x is a transposition."""
+        if x.node < 0 or not isinstance(self.nodes[x.node].layer, Transpose):
+            return None
+        return self.outputs[self.nodes[x.node].inputs[0]]
 
     def one_hot_label(self, labels: int, name: str) -> Value:
         """Return the label as one-hot. Raises UntranslatedError if layers differ in its size."""
         if labels < 2 or self.labels not in (0, labels):
             raise UntranslatedError(name)
         self.labels = labels
-        return make_value(LABEL, (labels,))
+        return Value(LABEL, (labels,))
 
     def build_network(self, latent: int, output: Value) -> Network:
         """Return the network that ends in `output`, with the channels of an image last."""
         if output.integer or output.node in (Z, LABEL):
             raise UntranslatedError("a model that returns its input")
-        is_first = len(output.shape) == 3 and output.order == (0, 1, 2)
-        if is_first and output.shape[0] in (1, 3) and output.shape[2] not in (1, 3):
-            output = self.add_layer(Transpose((1, 2, 0)), [output], "channels last")
-        return Network(latent, tuple(self.nodes[: output.node + 1]), self.labels)
+        first, *_, last = output.shape or (0, 0)
+        if len(output.shape) == 3 and first in (1, 3) and last not in (1, 3):
+            output = self.transpose(output, (1, 2, 0), "channels last")
+        network = Network(latent, tuple(self.nodes)).prune_to(output.node)
+        return replace(network, labels=self.labels)

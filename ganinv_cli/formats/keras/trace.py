@@ -30,7 +30,13 @@ def call_model(model: Any, arguments: Sequence[Any]) -> tf.Tensor:
     """Return the picture of a model in inference, with one argument per input."""
     _, structure = _read_inputs(model)
     outputs = model(tf.nest.pack_sequence_as(structure, arguments), training=False)
-    return _choose_output(tf.nest.flatten(outputs))
+    picture, *others = tf.nest.flatten(outputs)
+    if others:
+        raise UnreadableError(
+            f"has {1 + len(others)} outputs; expected one, the picture; save a model that makes it "
+            "alone"
+        )
+    return picture
 
 
 def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
@@ -60,12 +66,3 @@ def _compute_in_float32(model: Any) -> None:
             policy.quantization_mode
         ):
             layer.dtype_policy = "float32"
-
-
-def _choose_output(outputs: Sequence[tf.Tensor]) -> tf.Tensor:
-    if len(outputs) != 1:
-        raise UnreadableError(
-            f"has {len(outputs)} outputs; expected one, the picture; save a model that makes it "
-            "alone"
-        )
-    return outputs[0]

@@ -9,14 +9,17 @@ import numpy as np
 import tensorflow as tf
 from keras.src.models.functional import Functional
 
-from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
-from ganinv_cli.formats.keras.activations import apply_activation
-from ganinv_cli.formats.keras.inputs import add_inputs
-from ganinv_cli.formats.keras.layers import LABEL_LAYERS, NOISE_LAYERS, TRANSLATORS
+from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError, is_image_shape
+from ganinv_cli.formats.keras.layers import (
+    LABEL_LAYERS,
+    NOISE_LAYERS,
+    TRANSLATORS,
+    apply_activation,
+)
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, UntranslatedError, Value
 from ganinv_cli.formats.keras.trace import call_model, make_function
-from ganinv_cli.formats.traced.functions import trace_function
-from ganinv_cli.network.graph import LABEL, Network
+from ganinv_cli.formats.traced.functions import LABEL_NAME, trace_function
+from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator
 from ganinv_cli.network.shapes import ShapeError, format_shape
 from ganinv_cli.network.traced_network import TracedNetwork
@@ -72,10 +75,50 @@ def _translate(model: keras.Model) -> tuple[Network, list[Value], tuple[str, ...
     if type(model) not in (keras.Sequential, Functional) or not model.built:
         raise UntranslatedError(model.name)
     builder = NetworkBuilder()
-    latent, values = add_inputs(builder, model.inputs)
+    latent, values = _add_inputs(builder, model.inputs)
     output = _apply_model(builder, model, values)
     network = builder.build_network(latent, output)
     return network, values, tuple(dict.fromkeys(builder.assumptions))
+
+
+def _add_inputs(builder: NetworkBuilder, tensors: list[Any]) -> tuple[int, list[Value]]:
+    """Return the latent size, and the values of the inputs: z and at most one label."""
+    shapes = [tuple(each.shape[1:]) for each in tensors]
+    if len(tensors) not in (1, 2) or any(None in shape for shape in shapes):
+        raise UntranslatedError("the inputs")
+    label = _find_label(builder, tensors) if len(tensors) == 2 else None
+    values, latent = [], 0
+    for number, (tensor, shape) in enumerate(zip(tensors, shapes, strict=True)):
+        size = math.prod(shape)
+        if number == label and size > 1 and len(shape) == 1 and not _is_integer(tensor):
+            values.append(builder.one_hot_label(size, tensor.name))
+        elif number == label and size == 1 and len(shape) < 2:
+            values.append(Value(LABEL, shape, integer=True))
+        elif number != label and shape and not is_image_shape(shape):
+            latent = size
+            values.append(builder.reshape(Value(Z, (size,)), shape, tensor.name))
+        else:
+            raise UntranslatedError(tensor.name)
+    return latent, values
+
+
+def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:
+    """Return which of two inputs is the label: integers, one value, or one with such a name."""
+    sizes = [math.prod(each.shape[1:]) for each in tensors]
+    is_named = [bool(LABEL_NAME.search(each.name)) for each in tensors]
+    for signs in ([*map(_is_integer, tensors)], [size == 1 for size in sizes], is_named):
+        if signs[0] != signs[1]:
+            return signs.index(True)
+    label = 1 if sizes[0] >= sizes[1] else 0
+    builder.assumptions.append(
+        f"the label in the input {tensors[label].name!r}, the latent vector in "
+        f"{tensors[1 - label].name!r}; call them label and latent in the model if not so"
+    )
+    return label
+
+
+def _is_integer(tensor: Any) -> bool:
+    return str(tensor.dtype).startswith(("int", "uint"))
 
 
 def _apply_model(builder: NetworkBuilder, model: Any, inputs: list[Value]) -> Value:
@@ -114,18 +157,16 @@ def _apply_operation(
         or not all(isinstance(each, Value | int | float) for each in operands)
     ):
         raise UntranslatedError(operation.name)
-    if training is True and isinstance(operation, keras.layers.BatchNormalization):
-        builder.assumptions.append(_describe_training("the moving statistics", operation.name))
-    if training is True and isinstance(operation, NOISE_LAYERS):
-        builder.assumptions.append(_describe_training("no noise", operation.name))
+    instead = {keras.layers.BatchNormalization: "the moving statistics"}
+    instead |= dict.fromkeys(NOISE_LAYERS, "no noise")
+    if training is True and type(operation) in instead:
+        builder.assumptions.append(
+            f"{instead[type(operation)]} in {operation.name}, which the model uses as in training"
+        )
     output = translator(builder, operation, operands)
     if getattr(operation, "activation", None) is None:
         return output
     return apply_activation(builder, operation, output)
-
-
-def _describe_training(what: str, name: str) -> str:
-    return f"{what} in {name}, which the model uses as in training"
 
 
 def _makes_same_pictures(network: Network, model: keras.Model, values: list[Value]) -> bool:
@@ -135,9 +176,7 @@ def _makes_same_pictures(network: Network, model: keras.Model, values: list[Valu
     labels = np.arange(2) % max(network.labels, 1)
     one_hot = np.eye(network.labels, dtype=np.float32)[labels] if network.labels else labels
     arguments = [
-        (labels if each.integer else one_hot if each.node == LABEL else z).reshape(
-            2, *each.model_shape
-        )
+        (labels if each.integer else one_hot if each.node == LABEL else z).reshape(2, *each.shape)
         for each in values
     ]
     with tf.device("CPU"):

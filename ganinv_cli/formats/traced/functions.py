@@ -22,7 +22,9 @@ from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.network.tracing import PictureFunction, count_labels, purify, trace_network
 from ganinv_cli.prior import make_normal
 
-LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
+LABEL_NAME = re.compile(
+    r"label|class|one_?hot|categor|digit|(^|[/_])(cond|[yc](_|$))", re.IGNORECASE
+)
 CHECKED_ROWS = 2  # latent vectors on which a new network is evaluated
 COUPLING = 1e-3  # difference of pixels, as a share of their range, beyond rounding
 

@@ -1,4 +1,7 @@
-"""Files of Keras 2 are read too: TensorFlow 2.12 wrote them, with their pictures."""
+"""Files of Keras 2 are read too: TensorFlow 2.12 wrote them, with their pictures.
+
+The script that made them is tests/formats/keras/keras2/write.py of commit a97dc29.
+"""
 
 from pathlib import Path
 

@@ -38,13 +38,6 @@ def embedded_times_z() -> keras.Model:
     return keras.Model([y, z], _ending(kl.Multiply()([z, kl.Flatten()(table)])))
 
 
-def scalar_label_in_a_model_within() -> keras.Model:
-    y = keras.Input((), dtype="int64")
-    table = keras.Model(y, kl.Embedding(km.LABELS, 3)(y))
-    z, label = keras.Input((km.LATENT,)), keras.Input((), dtype="int64")
-    return keras.Model([z, label], _ending(kl.Concatenate()([table(label), z])))
-
-
 def a_map_of_the_label() -> keras.Model:
     """As one more channel of the first map."""
     z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
@@ -70,7 +63,6 @@ def encoded() -> keras.Model:
     [
         (embedded_and_concatenated, LABEL[:, None]),
         (embedded_times_z, LABEL[:, None]),
-        (scalar_label_in_a_model_within, LABEL),
         (a_map_of_the_label, LABEL[:, None]),
         (one_hot, HOT),
         (encoded, LABEL[:, None]),

@@ -67,13 +67,6 @@ def _save_other(change: Callable[[dict[str, Any]], object], name: str) -> Make:
     return make
 
 
-def _write_keras_1(folder: Path) -> Path:
-    path = kf.write_hdf5(folder / "g.h5", kf.sequential_config())
-    with h5py.File(path, "r+") as file:
-        file.attrs["keras_version"] = "1.2.2"
-    return path
-
-
 def _write_config(config: object) -> Make:
     return lambda folder: kf.write_archive(folder / "g.keras", config)
 
@@ -100,12 +93,8 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "quantised": (_save_quantised, "cannot be loaded by Keras"),
     "weights alone": (_save_weights, "weights without the layers"),
-    "Keras 1": (_write_keras_1, "was saved by Keras 1; load it with Keras 2"),
     "no model": (_write_config([1, 2]), "describes no model"),
-    "deep": (_write_config("[" * 100_000), ""),
-    "no JSON": (_write_config("not JSON"), ""),
     "no settings": (_write_config({"class_name": "Sequential", "config": 3}), ""),
-    "no calls": (_write_config({"class_name": "Functional", "config": {"layers": []}}), ""),
     "circle": (
         _write_config(
             kf.functional_config(

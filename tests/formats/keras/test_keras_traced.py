@@ -56,12 +56,6 @@ def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: P
     _assert_same_pictures(checkpoint, model)
 
 
-def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path: Path) -> None:
-    path = km.save_model(tmp_path, _build_with_code(lambda x: tf.nn.relu(x)))
-    with pytest.raises(CheckpointError, match=r"NameError: .*'tf'.*export"):
-        _read_trusted(path)
-
-
 @keras.saving.register_keras_serializable("tests")
 class _Doubling(kl.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
