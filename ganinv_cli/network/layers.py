@@ -15,6 +15,7 @@ Pair = tuple[int, int]  # of height and width
 Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 
+@dataclass(frozen=True)
 class Layer:
     """A layer. By default its inputs and its arrays broadcast as in NumPy."""
 

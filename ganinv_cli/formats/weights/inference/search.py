@@ -4,6 +4,7 @@ Stored statistics come from a few batches, so they differ from exact ones by cha
 each channel. All variances may be slightly low, because the mean of each batch was subtracted.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,8 +39,10 @@ from ganinv_cli.prior import parse_prior
 BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
 MAX_STARTS = 400  # combinations of activations, orders and geometries, for each prior
-MAX_GEOMETRIES = 60
-GEOMETRY = ("upsampling", "strides", "epsilon", "norm")
+MAX_GEOMETRIES = 200
+MAX_DESCENTS = 12  # of the best hypothesis of a geometry
+MAX_PAIRS, MAX_PAIR_ROUNDS = 400, 3  # of changes
+GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
 SMALL_CHANGE = 0.005  # relative change of a norm's output that is too small for its statistics
 SAME_SCALE = 0.06  # relative difference of standard deviations at which priors count as equal
@@ -166,13 +169,56 @@ class Segment:
     def search(self) -> list[Scored]:
         """Return the best hypotheses by a quick measurement, the best first."""
         scored = self.score(self._list_starts(), QUICK)
+        if not self.is_single:  # errors of several layers can compensate each other
+            for start in self._list_distinct(scored):
+                scored = self._improve(scored, [start], GEOMETRY)
+        scored = self._improve(scored, scored[:BEAM])
+        for _ in range(0 if self.is_single else MAX_PAIR_ROUNDS):
+            best = scored[0]
+            scored = sort_distinct([*scored, *self.score(self._list_pairs(best), QUICK)])
+            if scored[0].loss > best.loss - SMALL_GAIN:
+                break
+            scored = self._improve(scored, scored[:1])
+        return scored
+
+    def _improve(
+        self, scored: list[Scored], beam: list[Scored], fixed: Sequence[str] = ()
+    ) -> list[Scored]:
+        """Change one convention after another of a beam while its best hypothesis improves."""
         for _ in range(MAX_ROUNDS):
-            best = scored[:BEAM]
-            neighbours = [each for one in best for each in self.list_neighbours(one)]
-            scored = sort_distinct([*scored, *self.score(neighbours, QUICK)])
-            if not best or scored[0].loss > best[0].loss - SMALL_GAIN:
+            neighbours = [e for one in beam for e in self.list_neighbours(one, fixed)]
+            found = self.score(neighbours, QUICK)
+            scored, best = sort_distinct([*scored, *found]), beam[:1]
+            beam = sort_distinct([*beam, *found])[: len(beam)]
+            if not beam or beam[0].loss > best[0].loss - SMALL_GAIN:
                 break
         return scored
+
+    @staticmethod
+    def _list_distinct(scored: list[Scored]) -> list[Scored]:
+        """Return the best hypothesis of each geometry."""
+        distinct: dict[tuple[object, ...], Scored] = {}
+        for each in scored:
+            geometry = ((c.key, c.value) for c in each.chain.choices if c.name in GEOMETRY)
+            distinct.setdefault(tuple(geometry), each)
+        return [*distinct.values()][:MAX_DESCENTS]
+
+    def _list_pairs(self, best: Scored) -> list[Hypothesis]:
+        """Return hypotheses that differ in two conventions, the most promising ones."""
+        keys = (PRIOR, *(choice.key for choice in self.list_choices(best.chain)))
+        changes: list[tuple[float, Key, Value]] = []
+        for each in self.score(self.list_neighbours(best), QUICK):
+            for key in keys:
+                value = each.hypothesis.get(key)
+                if value not in (None, best.hypothesis.get(key)):
+                    changes.append((each.loss, key, value))
+        pairs = [
+            (one[0] + two[0], best.hypothesis.change(*one[1:]).change(*two[1:]))
+            for one, two in itertools.combinations(changes, 2)
+            if one[1] != two[1]
+        ]
+        pairs.sort(key=lambda each: each[0])
+        return [hypothesis for _, hypothesis in pairs[:MAX_PAIRS]]
 
     def score(self, hypotheses: Iterable[Hypothesis], effort: Effort) -> list[Scored]:
         """Return how well hypotheses fit, the best first, without those of unfit layers."""
@@ -212,10 +258,10 @@ class Segment:
             choices.append(choice)
         return choices
 
-    def list_neighbours(self, scored: Scored) -> Iterator[Hypothesis]:
-        """Yield the hypotheses that differ in a single convention."""
+    def list_neighbours(self, scored: Scored, fixed: Sequence[str] = ()) -> Iterator[Hypothesis]:
+        """Yield the hypotheses that differ in one convention, but for those with fixed names."""
         for choice in self.list_choices(scored.chain):
-            for value in choice.others:
+            for value in () if choice.name in fixed else choice.others:
                 yield scored.hypothesis.change(choice.key, value)
         if self._is_prior_open:
             for prior in self._list_priors(scored):
@@ -235,7 +281,8 @@ class Segment:
 
     def _list_starts(self) -> list[Hypothesis]:
         """Return all geometries, all activations or one for all places, and common priors."""
-        geometries = self._expand(self.usual.steps, GEOMETRY)[:MAX_GEOMETRIES]
+        names = (*GEOMETRY, "norm", *["padding"] * self.is_single)
+        geometries = self._expand(self.usual.steps, names)[:MAX_GEOMETRIES]
         places = [self._list_open(steps, ("activation",)) for steps in geometries]
         count = sum(len(ACTIVATION_CHOICES) ** len(each) for each in places)
         self.is_exhaustive = max(map(len, places), default=0) <= 1 or count <= MAX_STARTS
