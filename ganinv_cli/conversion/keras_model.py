@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganinv_cli.formats.keras.convolutions import compute_same_padding
+from ganinv_cli.errors import UsageError
+from ganinv_cli.formats.keras.layers import same_padding
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 
@@ -16,15 +17,11 @@ Tensor = Any  # KerasTensor, symbolic
 NO_PADDING: kinds.Sides = ((0, 0), (0, 0))
 
 
-class UnwritableError(Exception):
-    """Raised if Keras has no equivalent of a layer; the message names it."""
-
-
 def build_model(network: Network) -> keras.Model:
     """Return the Keras model of a network.
 
     Inputs: `latent` (batch, latent) and, if the generator is conditional, `label` (batch, 1) int32.
-    Raises UnwritableError, which names the layer that has no equivalent in Keras.
+    Raises UsageError, which names the layer that has no equivalent in Keras.
     """
     outputs: dict[int, Tensor] = {Z: keras.Input((network.latent,), name="latent")}
     inputs = [outputs[Z]]
@@ -34,37 +31,26 @@ def build_model(network: Network) -> keras.Model:
         outputs[LABEL] = keras.layers.CategoryEncoding(
             network.labels, output_mode="one_hot", name="one_hot"
         )(label)
-    for number, name in enumerate(_name_layers(network)):
-        layer, input_numbers, _ = network.nodes[number]
-        if isinstance(layer, kinds.Constant):
-            outputs[number] = _convert_constant(layer, name, outputs[Z])
-            continue
-        convert = _CONVERTERS.get(type(layer), _convert_layer)
-        tensors = [outputs[each] for each in input_numbers]
-        try:
-            outputs[number] = convert(layer, name, *tensors)
-        except UnwritableError as error:
-            label = network.nodes[number].name or f"layer {number + 1}"
-            raise UnwritableError(f"{label} ({type(layer).__name__}): {error}") from None
+    for number, (node, name) in enumerate(zip(network.nodes, _name_layers(network), strict=True)):
+        tensors = [outputs[each] for each in node.inputs] or [outputs[Z]]
+        convert = _CONVERTERS.get(type(node.layer), _convert_layer)
+        outputs[number] = convert(node.layer, name, *tensors)
     model_inputs = inputs if network.labels else inputs[0]
     return keras.Model(model_inputs, outputs[len(network.nodes) - 1], name="generator")
 
 
 def _name_layers(network: Network) -> list[str]:
     """Return a name for each node: unique, and of letters that Keras allows."""
-    stems = ["latent", "label", "one_hot"]
+    names = ["latent", "label", "one_hot"]
     for number, node in enumerate(network.nodes):
         stem = node.name or f"{type(node.layer).__name__.lower()}_{number + 1}"
-        stems.append(re.sub(r"[^A-Za-z0-9_.-]", "_", stem)[:80])
-    names = [
-        stem if stem not in stems[:n] else f"{stem}__{stems[: n + 1].count(stem)}"
-        for n, stem in enumerate(stems)
-    ]
+        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", stem)[:80]
+        names.append(f"{stem}__{number + 1}" if stem in names else stem)
     return names[3:]
 
 
 def _convert_layer(layer: kinds.Layer, name: str, *tensors: Tensor) -> Tensor:
-    """Return the output of a layer for which Keras has one too. Raises UnwritableError."""
+    """Return the output of a layer for which Keras has one too."""
     if isinstance(layer, kinds.Add | kinds.Multiply) and len(tensors) == 1:
         return tensors[0]
     merges = isinstance(layer, kinds.Add | kinds.Multiply | kinds.Concat)
@@ -97,7 +83,7 @@ def _convert_conv(layer: kinds.Conv, name: str, x: Tensor) -> Tensor:
     """
     kernel = layer.weights.shape[:2]
     sides = zip(x.shape[1:3], kernel, layer.stride, strict=True)
-    same = tuple(compute_same_padding(*each) for each in sides) == layer.padding
+    same = tuple(same_padding(*each, -(-each[0] // each[2])) for each in sides) == layer.padding
     if not same:
         x = _pad_or_crop(x, layer.padding, f"{name}_around")
     convolution = keras.layers.Conv2D(
@@ -113,32 +99,30 @@ def _convert_conv(layer: kinds.Conv, name: str, x: Tensor) -> Tensor:
 def _convert_conv_transpose(layer: kinds.ConvTranspose, name: str, x: Tensor) -> Tensor:
     """Convert with SAME padding if that is the crop, else without padding and cropped afterwards.
 
-    Raises UnwritableError if pixels are added: they have the bias, which Keras adds before.
+    Raises UsageError if the output is padded, which would need the bias too.
     """
-    if not layer.has_same_padding and min(map(min, layer.crop)) < 0:
-        raise UnwritableError("Keras has no layer that adds pixels to a transposed convolution")
-    kernel = layer.weights.shape[:2]
-    convolution = keras.layers.Conv2DTranspose(
+    steps = zip(layer.weights.shape, layer.stride, layer.crop, strict=False)
+    # Keras appends zeros if the stride is longer than the kernel
+    sides = [(-before, -behind - max(step - size, 0)) for size, step, (before, behind) in steps]
+    if not layer.has_same_padding and max(map(max, sides)) > 0:
+        raise UsageError(f"{name}: Keras does not pad the output of a transposed convolution")
+    transposed_convolution = keras.layers.Conv2DTranspose(
         layer.weights.shape[2],
-        kernel,
+        layer.weights.shape[:2],
         layer.stride,
         "same" if layer.has_same_padding else "valid",
         name=name,
     )
-    output = _apply_with_weights(convolution, x, layer.weights, layer.bias)
+    output = _apply_with_weights(transposed_convolution, x, layer.weights, layer.bias)
     if layer.has_same_padding:
         return output
-    # Keras appends zeros if the stride is longer than the kernel
-    longer = [max(step - size, 0) for size, step in zip(kernel, layer.stride, strict=True)]
-    (top, bottom), (left, right) = layer.crop
-    sides = ((-top, -bottom - longer[0]), (-left, -right - longer[1]))
-    return _pad_or_crop(output, sides, f"{name}_cut")
+    return _pad_or_crop(output, (sides[0], sides[1]), f"{name}_cut")
 
 
 def _convert_pad(layer: kinds.Pad, name: str, x: Tensor) -> Tensor:
-    """Convert padding with zeros. Raises UnwritableError for any other mode."""
+    """Convert padding with zeros. Raises UsageError for any other mode."""
     if layer.mode != "constant":
-        raise UnwritableError("Keras has no layer that mirrors a picture's edge")
+        raise UsageError(f"{name}: Keras has no layer that mirrors a picture's edge")
     return _pad_or_crop(x, layer.sides, name)
 
 
@@ -161,8 +145,8 @@ def _make_activation(layer: kinds.Activation, name: str) -> keras.layers.Layer:
         return keras.layers.LeakyReLU(negative_slope=layer.slope, name=name)
     if layer.name == "elu":
         return keras.layers.ELU(alpha=layer.slope, name=name)
-    name_in_keras = {"swish": "silu", "exp": "exponential"}.get(layer.name, layer.name)
-    return keras.layers.Activation(name_in_keras, name=name)
+    keras_names = {"swish": "silu", "exp": "exponential"}
+    return keras.layers.Activation(keras_names.get(layer.name, layer.name), name=name)
 
 
 _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]] = {
@@ -190,6 +174,7 @@ _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]]
 }
 
 _CONVERTERS: dict[type[kinds.Layer], Callable[..., Tensor]] = {
+    kinds.Constant: _convert_constant,
     kinds.Conv: _convert_conv,
     kinds.ConvTranspose: _convert_conv_transpose,
     kinds.Pad: _convert_pad,

@@ -34,17 +34,15 @@ def write_generator(checkpoint: Checkpoint, path: Path, label: int = -1) -> Writ
     has no such layers or the place cannot be written to, GaninvError if the disk is full or the
     written generator makes other images.
     """
-    from ganinv_cli.conversion.keras_model import UnwritableError, build_model  # slow to import
+    from ganinv_cli.conversion.keras_model import build_model  # slow to import
 
-    network = checkpoint.network
-    if isinstance(network, TracedNetwork):
+    if isinstance(checkpoint.network, TracedNetwork):
         raise UsageError(
             f"{checkpoint.path} was read as TensorFlow operations, not as layers, so it cannot be "
             "converted; use the file as it is"
         )
-    if label >= 0:
-        network = fix_label(network, label)
-        checkpoint = replace(checkpoint, network=network)
+    network = fix_label(checkpoint.network, label) if label >= 0 else checkpoint.network
+    checkpoint = replace(checkpoint, network=network)
     own_file = path.with_name(f"{path.name}.toml")
     conventions = _format_conventions(checkpoint, path, own_file)
     target = follow_link(path)
@@ -55,10 +53,7 @@ def write_generator(checkpoint: Checkpoint, path: Path, label: int = -1) -> Writ
         written = Path(folder) / path.name
         if conventions:
             (Path(folder) / own_file.name).write_text(conventions, "utf-8")
-        try:
-            build_model(network).save(written)
-        except UnwritableError as error:
-            raise UsageError(f"{checkpoint.path}: {error}") from None
+        build_model(network).save(written)
         sha256, difference = _compare_with_checkpoint(checkpoint, written)
         if conventions:
             write_output_file(own_file, conventions.encode())

@@ -80,11 +80,12 @@ def load_original(
             else "the file holds weights alone, no program"
         )
     from ganinv_cli.formats.keras.load import load  # it loads Keras
-    from ganinv_cli.formats.keras.trace import make_function
+    from ganinv_cli.formats.keras.translate import make_function
     from ganinv_cli.formats.traced.functions import trace_function
     from ganinv_cli.network.traced import TracedGenerator
 
-    function, inputs = make_function(load(path, conventions.trust).model)
+    model, *_ = load(path, conventions.trust)
+    function, inputs = make_function(model)
     network = trace_function(function, inputs, checkpoint.network.labels)
     network = replace(network, pixel_range=find_pixel_range(checkpoint))
     return TracedGenerator(network, checkpoint.prior, label)

@@ -1,5 +1,7 @@
 """Every kind of layer, as a Keras model: the same pictures, or a refusal that names the layer."""
 
+from dataclasses import replace
+
 import conditional
 import numpy as np
 import pytest
@@ -50,6 +52,7 @@ LAYERS = {
     "same": kinds.same_conv_transpose(_array(5, 5, 3, CHANNELS), _array(3), 2),
     "all of it": _transposed((3, 4), (2, 1), NONE),
     "cut": _transposed((4, 5), (2, 3), ((1, 2), (0, 1))),
+    "long stride": _transposed((2, 1), (3, 2), ((0, 0), (0, -1))),
     "long stride, cut": _transposed((2, 2), (3, 3), ((1, 0), (0, 2))),
     "conv same": Conv(_array(3, 4, CHANNELS, 5), _array(5), (1, 1), ((1, 1), (1, 2))),
     "conv": Conv(_array(3, 3, CHANNELS, 5), _array(5)),
@@ -115,14 +118,32 @@ def test_a_label_is_asked_for_as_before(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "layer"),
+    ("layer", "says"),
     [
-        ("Pad", kinds.Pad(((1, 1), (1, 1)), "reflect")),
-        ("ConvTranspose", _transposed((3, 3), (2, 2), ((0, -1), (-2, 1)))),
+        (kinds.Pad(((1, 1), (1, 1)), "reflect"), "gen_middle: Keras has no layer that mirrors"),
+        (
+            _transposed((3, 3), (2, 2), ((0, -1), (0, 0))),
+            "gen_middle: Keras does not pad the output",
+        ),
     ],
-    ids=["mirror", "added pixels"],
+    ids=["mirrored", "padded output"],
 )
-def test_what_keras_has_no_layer_for_is_refused_by_its_name(tmp_path, kind, layer):
-    with pytest.raises(UsageError, match=rf"gen/middle \({kind}\): Keras has no layer"):
+def test_what_keras_has_no_layer_for_is_refused_by_its_name(tmp_path, layer, says):
+    with pytest.raises(UsageError, match=says):
         write_generator(_between(layer), tmp_path / "g.keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pixels_of_another_range_are_those_of_ours(tmp_path):
+    checkpoint = _between()
+    nodes = checkpoint.network.nodes
+    end = len(nodes)
+    scale = np.full(3, 2, np.float32)
+    nodes = (
+        *nodes[:-1],
+        Node(Activation("sigmoid"), (end - 2,), "sigmoid"),
+        Node(kinds.Affine(scale, -scale / 2), (end - 1,), "range"),
+    )
+    network = replace(checkpoint.network, nodes=nodes)
+    found = _kept(replace(checkpoint, network=network), tmp_path)
+    assert len(found.network.nodes) == len(nodes)  # mapped once

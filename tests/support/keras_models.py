@@ -5,9 +5,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers as kl
 
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.make_generator import make_generator
+
 LATENT, LABELS = 6, 5
+Z = np.random.default_rng(1).normal(size=(3, LATENT)).astype(np.float32)
 
 MODELS: dict[str, Callable[[], keras.Model]] = {}
 
@@ -45,17 +50,22 @@ def build_model(name: str, seed: int = 0) -> keras.Model:
 def save_model(folder: Path, made: keras.Model, name: str = "generator.keras") -> Path:
     """What Keras writes under that name, its kind told by the ending."""
     path = folder / name
-    if name.endswith(".weights.h5"):
-        made.save_weights(path)
-    else:
-        made.save(path)
+    (made.save_weights if name.endswith(".weights.h5") else made.save)(path)
     return path
 
 
-def render_images(made: keras.Model, z: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
-    """Keras's own, channels last."""
-    given = z if label is None else [z, label]
-    return np.asarray(made(given, training=False))
+def assert_pictures(
+    checkpoint: Checkpoint, expected: np.ndarray, z: np.ndarray = Z, labels: object = None
+) -> None:
+    """The generator makes these pictures, within the rounding of float32."""
+    assert np.ptp(expected) > 0.02  # not all alike
+    pictures = make_generator(checkpoint)(tf.constant(z), labels=labels)
+    np.testing.assert_allclose(pictures, expected, atol=1e-5, rtol=0)
+
+
+def render_images(made: keras.Model, z: np.ndarray = Z) -> np.ndarray:
+    """Keras's own."""
+    return np.asarray(made(z, training=False))
 
 
 def build_dcgan(

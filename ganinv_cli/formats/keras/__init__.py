@@ -13,13 +13,13 @@ from ganinv_cli.settings.conventions import Conventions
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file, or of a file of weights with its config beside it."""
-    from ganinv_cli.formats.keras.load import load  # in the body: it loads h5py
+    # in the body: they load Keras
+    from ganinv_cli.formats.keras.load import load
+    from ganinv_cli.formats.keras.translate import translate_or_trace
 
-    loaded = load(path, conventions.trust)
-    from ganinv_cli.formats.keras.translate import translate_or_trace  # it loads Keras
-
-    network, layout, assumed = translate_or_trace(loaded.model)
-    return UnfinishedGenerator(network, loaded.format, layout, str(path), loaded.ignored, assumed)
+    model, name, ignored = load(path, conventions.trust)
+    network, layout, assumed = translate_or_trace(model)
+    return UnfinishedGenerator(network, name, layout, str(path), ignored, assumed)
 
 
 def _recognises(facts: FileFacts) -> bool:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
+import keras
+import tensorflow as tf
 
 from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.keras.vet import UnvettedError, vet_model
+from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.store.damage import check_heaps
 from ganinv_cli.store.hdf5 import check_links
 
@@ -21,14 +24,6 @@ WEIGHTS_MEMBER = "model.weights.h5"
 GROUPS = ("layers", "_layer_checkpoint_dependencies")  # the second in Keras 2.12
 KERAS_NAMES = {*GROUPS, "vars", "top_level_model_weights", "model_weights"}
 SAVE_AGAIN = "; save the model again with Keras"
-
-
-class LoadedModel(NamedTuple):
-    """A model that Keras built, and what its file says."""
-
-    model: Any  # keras.Model
-    format: str  # such as "Keras 3 (.keras)"
-    ignored: tuple[str, ...]  # names in the file that are not the model's
 
 
 class _Parts(NamedTuple):
@@ -41,35 +36,29 @@ class _Parts(NamedTuple):
     ignored: tuple[str, ...]
 
 
-def load(path: Path, trust: bool) -> LoadedModel:
+def load(path: Path, trust: bool) -> tuple[Any, str, tuple[str, ...]]:
     """Return the model of a .keras archive, of HDF5, or of weights with a config beside them.
 
+    The format, such as Keras 3 (.keras), and the names in the file that are not the model's follow.
     Nothing in the file is executed unless it is trusted and needs it. Raises UnreadableError.
     """
     with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
         parts = _read_parts(path, Path(folder))
-        config = json.loads(parts.config)
-        version = _find_version(parts)
-        about = (f"Keras {version} ({parts.file_type})", parts.ignored)
+        config, version = json.loads(parts.config), _find_version(parts)
         try:
-            vetted = vet_model(config)
+            model = _build(vet_model(config), parts.weights, version)
         except UnvettedError:
             if not trust:
                 raise
-            return LoadedModel(_load_trusted(path, config, parts), *about)
-        return LoadedModel(_build(vetted, parts.weights, version), *about)
+            model = _load_trusted(path, config, parts)
+        return model, f"Keras {version} ({parts.file_type})", parts.ignored
 
 
 def _build(vetted: Any, weights: Path, version: int) -> Any:
-    import keras
-    import tensorflow as tf
-
-    from ganinv_cli.formats.traced.user_code import explain_errors
-
     with explain_errors("cannot be loaded by Keras", SAVE_AGAIN), tf.device("CPU"):
         model = keras.saving.deserialize_keras_object(vetted, safe_mode=True)
         model.load_weights(weights)
-        for layer in model._flatten_layers() if version == 2 else ():
+        for layer in model._flatten_layers() if version < 3 else ():
             if getattr(layer, "activation", None) is keras.activations.hard_sigmoid:
                 layer.activation = hard_sigmoid_2
     return model
@@ -77,17 +66,11 @@ def _build(vetted: Any, weights: Path, version: int) -> Any:
 
 def hard_sigmoid_2(x: Any) -> Any:
     """Return the hard sigmoid of Keras 2, which is steeper than that of Keras 3."""
-    from keras import ops
-
-    return ops.clip(0.2 * x + 0.5, 0, 1)
+    return keras.ops.clip(0.2 * x + 0.5, 0, 1)
 
 
 def _load_trusted(path: Path, config: Any, parts: _Parts) -> Any:
     """Return the model of a file whose code may be run."""
-    import keras
-
-    from ganinv_cli.formats.traced.user_code import explain_errors
-
     with explain_errors("cannot be loaded by Keras"):
         if "weights" not in parts.file_type:
             return keras.models.load_model(path, compile=False, safe_mode=False)
@@ -97,32 +80,34 @@ def _load_trusted(path: Path, config: Any, parts: _Parts) -> Any:
 
 
 def _read_parts(path: Path, folder: Path) -> _Parts:
-    config, about, copy = "", "", folder / WEIGHTS_MEMBER
+    copy = folder / WEIGHTS_MEMBER
+    config, about, file_type = "", "", ".h5"
     if zipfile.is_zipfile(path):
         config, about = _unpack(path, folder)
         file_type = ".keras"
     else:
         shutil.copyfile(path, copy)
-        file_type = ".h5"
     _check_hdf5(copy)
     with h5py.File(copy, "r+") as root:
-        by_class = any(name in root for name in GROUPS)
-        holder = root.get("model_weights", root)
-        about = about or _read_text(root, "keras_version") or _read_text(holder, "keras_version")
         config = config or _read_text(root, "model_config")
+        about = about or _read_text(root, "keras_version")
+        by_class = any(name in root for name in GROUPS)
+        if {"command", "identity"} <= set(root.attrs):
+            raise UnreadableError(
+                "is a results file of ganinv, not a generator; print it with ganinv report"
+            )
         if not (config or by_class or any("layer_names" in name for name in root.attrs)):
             raise UnreadableError(
-                "holds no model or weights that Keras saved; give the generator's file, or print a "
-                "results file with ganinv report"
+                "holds no model or weights that Keras saved; give the generator's file"
             )
         ignored = tuple(sorted(set(root) - KERAS_NAMES)) if by_class or config else ()
         _rename_groups(root)
     if not by_class:
         copy = copy.rename(folder / "model.h5")
-    if config:
-        return _Parts(config, about, copy, file_type, ignored)
-    file_type = ".weights.h5" if by_class else ".h5 weights"
-    return _Parts(_read_config_beside(path), about, copy, file_type, ignored)
+    if not config:
+        config = _read_config_beside(path)
+        file_type = ".weights.h5" if by_class else ".h5 weights"
+    return _Parts(config, about, copy, file_type, ignored)
 
 
 def _unpack(path: Path, folder: Path) -> tuple[str, str]:
@@ -131,8 +116,8 @@ def _unpack(path: Path, folder: Path) -> tuple[str, str]:
         for member in archive.infolist():
             if is_bomb(member.file_size, member.compress_size):
                 raise UnreadableError(
-                    f"{member.filename} in it unpacks to {member.file_size:,} bytes, which no "
-                    f"model does{SAVE_AGAIN}"
+                    f"{member.filename} in it has {member.compress_size:,} bytes and says that it "
+                    f"becomes {member.file_size:,}, which no model does{SAVE_AGAIN}"
                 )
         archive.extract(WEIGHTS_MEMBER, folder)
         return archive.read("config.json").decode(), archive.read("metadata.json").decode()
@@ -174,10 +159,8 @@ def _rename_groups(group: h5py.Group) -> None:
 
 def _find_version(parts: _Parts) -> int:
     """Return the first number of Keras's version, from the file or from what the config holds."""
-    for text in (parts.about, parts.config):
-        if stated := re.search(r'(?:^|"keras_version": ?")([0-9])', text):
-            return int(stated[1])
-    return 3 if '"module"' in parts.config else 2
+    stated = re.search(r'(?:^|"keras_version": ?")([0-9])', f"{parts.about} {parts.config}")
+    return int(stated[1]) if stated else 3 if '"module"' in parts.config else 2
 
 
 def _read_config_beside(path: Path) -> str:

@@ -1,7 +1,10 @@
-"""Translate a Keras model to a network of layers, inner models included, and verify the network."""
+"""Translate a Keras model to a network of layers, inner models included, and verify the network.
+
+A model with a layer that has no translation is traced as a function.
+"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -10,15 +13,20 @@ import tensorflow as tf
 from keras.src.models.functional import Functional
 
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError, is_image_shape
+from ganinv_cli.formats.keras.builder import (
+    LABEL_PATTERN,
+    NetworkBuilder,
+    UntranslatedError,
+    Value,
+)
 from ganinv_cli.formats.keras.layers import (
     LABEL_LAYERS,
     NOISE_LAYERS,
     TRANSLATORS,
-    apply_activation,
+    make_activation,
 )
-from ganinv_cli.formats.keras.network_builder import NetworkBuilder, UntranslatedError, Value
-from ganinv_cli.formats.keras.trace import call_model, make_function
-from ganinv_cli.formats.traced.functions import LABEL_NAME, trace_function
+from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator
 from ganinv_cli.network.shapes import ShapeError, format_shape
@@ -26,7 +34,10 @@ from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import make_normal
 
 TOLERANCE = 1e-3  # difference of pixels beyond rounding, as a share of their range
-COARSE_TOLERANCE = 5e-2  # of a model that computes in half precision
+WITHOUT_TRAINING = {  # what is used of a layer that the model calls as in training
+    keras.layers.BatchNormalization: "the moving statistics",
+    **dict.fromkeys(NOISE_LAYERS, "no noise"),
+}
 
 
 def translate_or_trace(
@@ -38,18 +49,65 @@ def translate_or_trace(
     is traced. Raises UnreadableError if the model is no generator.
     """
     _check_sizes(model)
+    function, inputs = make_function(model)
     try:
-        network, values, assumptions = _translate(model)
-        if _makes_same_pictures(network, model, values):
-            return network, type(model).__name__, assumptions
+        builder = NetworkBuilder()
+        network, values = _translate(builder, model)
+        if _makes_same_pictures(network, function, values, model):
+            return network, type(model).__name__, tuple(dict.fromkeys(builder.assumptions))
     except (UntranslatedError, ShapeError):
         pass
-    return trace_function(*make_function(model)), "traced", ()
+    return trace_function(function, inputs), "traced", ()
+
+
+def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
+    """Return a model as a function, in inference and float32, and its inputs.
+
+    Raises UnreadableError, also when the function is called.
+    """
+    inputs, structure = _read_inputs(model)
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        is_mixed = policy.variable_dtype == "float32" != policy.compute_dtype
+        if is_mixed and not policy.quantization_mode:
+            layer.dtype_policy = "float32"
+
+    def generate(*tensors: Any) -> tf.Tensor:
+        with explain_errors("cannot be traced"):
+            outputs = model(tf.nest.pack_sequence_as(structure, tensors), training=False)
+            pictures, *others = tf.nest.flatten(outputs)
+        if others:
+            raise UnreadableError(
+                f"has {1 + len(others)} outputs; expected one, the picture; save a model that "
+                "makes it alone"
+            )
+        return pictures
+
+    return generate, inputs
+
+
+def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
+    """Return the inputs, flat and as a structure. Raises UnreadableError."""
+    if getattr(model, "inputs", None):
+        structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        return [
+            FunctionInput(str(each.name), tf.as_dtype(each.dtype), tuple(each.shape))
+            for each in tf.nest.flatten(structure)
+        ], structure
+    # a model of its own class, or a Sequential one of which a layer failed, states its input here
+    build_config: Any = model.get_build_config() if hasattr(model, "get_build_config") else None
+    shape = (build_config or {}).get("input_shape")
+    if isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape):
+        return [FunctionInput("z", tf.float32, tuple(shape))], 0
+    raise UnreadableError(
+        "is a model that does not state its inputs; export it as a SavedModel (model.export), "
+        "which states them"
+    )
 
 
 def _check_sizes(model: Any) -> None:
     for node in _list_calls(model):
-        if type(node.operation) in (keras.Sequential, Functional):
+        if _is_model(node.operation):
             _check_sizes(node.operation)
         for output in node.outputs:
             shape = tuple(size or 1 for size in output.shape[1:])
@@ -58,6 +116,10 @@ def _check_sizes(model: Any) -> None:
                     f"{node.operation.name} makes {format_shape(shape)} values for one picture, "
                     f"but at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
                 )
+
+
+def _is_model(operation: Any) -> bool:
+    return type(operation) in (keras.Sequential, Functional)
 
 
 def _list_calls(model: Any) -> Iterator[Any]:
@@ -70,42 +132,32 @@ def _list_calls(model: Any) -> Iterator[Any]:
         yield from (each for each in operation._inbound_nodes if each in own and not each.is_input)
 
 
-def _translate(model: keras.Model) -> tuple[Network, list[Value], tuple[str, ...]]:
-    """Return the network, the values of the inputs, and the assumptions."""
-    if type(model) not in (keras.Sequential, Functional) or not model.built:
-        raise UntranslatedError(model.name)
-    builder = NetworkBuilder()
-    latent, values = _add_inputs(builder, model.inputs)
-    output = _apply_model(builder, model, values)
-    network = builder.build_network(latent, output)
-    return network, values, tuple(dict.fromkeys(builder.assumptions))
+def _translate(builder: NetworkBuilder, model: keras.Model) -> tuple[Network, list[Value]]:
+    """Return the network, and the values of the model's inputs.
 
-
-def _add_inputs(builder: NetworkBuilder, tensors: list[Any]) -> tuple[int, list[Value]]:
-    """Return the latent size, and the values of the inputs: z and at most one label."""
-    shapes = [tuple(each.shape[1:]) for each in tensors]
-    if len(tensors) not in (1, 2) or any(None in shape for shape in shapes):
-        raise UntranslatedError("the inputs")
-    label = _find_label(builder, tensors) if len(tensors) == 2 else None
+    Raises UntranslatedError if they are not a latent vector and at most one label.
+    """
+    shapes = [tuple(each.shape[1:]) for each in getattr(model, "inputs", None) or ()]
+    if not _is_model(model) or len(shapes) not in (1, 2) or any(None in each for each in shapes):
+        raise UntranslatedError
+    label = _find_label(builder, model.inputs) if len(shapes) == 2 else None
     values, latent = [], 0
-    for number, (tensor, shape) in enumerate(zip(tensors, shapes, strict=True)):
-        size = math.prod(shape)
-        if number == label and size > 1 and len(shape) == 1 and not _is_integer(tensor):
-            values.append(builder.one_hot_label(size, tensor.name))
-        elif number == label and size == 1 and len(shape) < 2:
-            values.append(Value(LABEL, shape, integer=True))
-        elif number != label and shape and not is_image_shape(shape):
-            latent = size
-            values.append(builder.reshape(Value(Z, (size,)), shape, tensor.name))
+    for number, (tensor, shape) in enumerate(zip(model.inputs, shapes, strict=True)):
+        builder.name = tensor.name
+        if number == label:
+            values.append(_add_label(builder, tensor, shape))
+        elif shape and not is_image_shape(shape):
+            latent = math.prod(shape)
+            values.append(builder.reshape(Value(Z, (latent,)), shape))
         else:
-            raise UntranslatedError(tensor.name)
-    return latent, values
+            raise UntranslatedError
+    return builder.build_network(latent, _apply_model(builder, model, values)), values
 
 
 def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:
-    """Return which of two inputs is the label: integers, one value, or one with such a name."""
+    """Return which of two inputs is the label."""
     sizes = [math.prod(each.shape[1:]) for each in tensors]
-    is_named = [bool(LABEL_NAME.search(each.name)) for each in tensors]
+    is_named = [bool(LABEL_PATTERN.search(each.name)) for each in tensors]
     for signs in ([*map(_is_integer, tensors)], [size == 1 for size in sizes], is_named):
         if signs[0] != signs[1]:
             return signs.index(True)
@@ -117,8 +169,16 @@ def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:
     return label
 
 
+def _add_label(builder: NetworkBuilder, tensor: Any, shape: tuple[int, ...]) -> Value:
+    """Return the label: a whole number, also as a float, or one-hot floats."""
+    length = math.prod(shape)
+    if len(shape) > 1 or (length > 1 and _is_integer(tensor)):
+        raise UntranslatedError
+    return builder.one_hot_label(length) if length > 1 else Value(LABEL, shape, integer=True)
+
+
 def _is_integer(tensor: Any) -> bool:
-    return str(tensor.dtype).startswith(("int", "uint"))
+    return bool(tf.as_dtype(tensor.dtype).is_integer)
 
 
 def _apply_model(builder: NetworkBuilder, model: Any, inputs: list[Value]) -> Value:
@@ -128,7 +188,7 @@ def _apply_model(builder: NetworkBuilder, model: Any, inputs: list[Value]) -> Va
     while pending:
         ready = [c for c in pending if all(id(x) in values for x in c.arguments.keras_tensors)]
         if not ready:
-            raise UntranslatedError(model.name)
+            raise UntranslatedError
         for call in ready:
             arguments, options = call.arguments.fill_in(values)
             training = options.pop("training", None)
@@ -138,40 +198,40 @@ def _apply_model(builder: NetworkBuilder, model: Any, inputs: list[Value]) -> Va
             values[id(call.outputs[0])] = output
         pending = [each for each in pending if each not in ready]
     if len(model.outputs) != 1:
-        raise UntranslatedError(model.name)
+        raise UntranslatedError
     return values[id(model.outputs[0])]
 
 
 def _apply_operation(
     builder: NetworkBuilder, operation: Any, operands: list[Any], training: object
 ) -> Value:
-    if type(operation) in (keras.Sequential, Functional):
+    if _is_model(operation):
         return _apply_model(builder, operation, operands)
     if type(operation) is keras.layers.SpectralNormalization:
         operation = operation.layer
-    translator = TRANSLATORS.get(type(operation))
+    kind, builder.name = type(operation), operation.name
     has_integer = any(isinstance(each, Value) and each.integer for each in operands)
     if (
-        translator is None
-        or (has_integer and type(operation) not in LABEL_LAYERS)
+        kind not in TRANSLATORS
+        or (has_integer and kind not in LABEL_LAYERS)
         or not all(isinstance(each, Value | int | float) for each in operands)
     ):
-        raise UntranslatedError(operation.name)
-    instead = {keras.layers.BatchNormalization: "the moving statistics"}
-    instead |= dict.fromkeys(NOISE_LAYERS, "no noise")
-    if training is True and type(operation) in instead:
+        raise UntranslatedError
+    if training is True and kind in WITHOUT_TRAINING:
         builder.assumptions.append(
-            f"{instead[type(operation)]} in {operation.name}, which the model uses as in training"
+            f"{WITHOUT_TRAINING[kind]} in {operation.name}, which the model uses as in training"
         )
-    output = translator(builder, operation, operands)
-    if getattr(operation, "activation", None) is None:
+    output = TRANSLATORS[kind](builder, operation, operands)
+    activation = getattr(operation, "activation", None)
+    if activation in (None, keras.activations.linear):
         return output
-    return apply_activation(builder, operation, output)
+    return builder.add_elementwise(make_activation(activation), output)
 
 
-def _makes_same_pictures(network: Network, model: keras.Model, values: list[Value]) -> bool:
+def _makes_same_pictures(
+    network: Network, function: Callable[..., tf.Tensor], values: list[Value], model: Any
+) -> bool:
     """Return whether the network makes the model's own pictures of two random latent vectors."""
-    layers = list(model._flatten_layers())
     z = np.random.default_rng(0).normal(size=(2, network.latent)).astype(np.float32)
     labels = np.arange(2) % max(network.labels, 1)
     one_hot = np.eye(network.labels, dtype=np.float32)[labels] if network.labels else labels
@@ -182,12 +242,11 @@ def _makes_same_pictures(network: Network, model: keras.Model, values: list[Valu
     with tf.device("CPU"):
         pictures = LayeredGenerator(network, make_normal(network.latent))(z, labels=labels)
         try:
-            own = np.asarray(call_model(model, arguments), np.float32)
-        except (tf.errors.OpError, ValueError):
+            own = np.asarray(function(*arguments), np.float32)
+        except UnreadableError:
             # TensorFlow has no convolutions with channels first on a CPU
-            return any(getattr(each, "data_format", "") == "channels_first" for each in layers)
+            formats = [getattr(each, "data_format", "") for each in model._flatten_layers()]
+            return "channels_first" in formats
     if own.shape != pictures.shape:
         own = np.moveaxis(own, 1, -1)
-    is_coarse = any(layer.compute_dtype != "float32" for layer in layers)
-    tolerance = COARSE_TOLERANCE if is_coarse else TOLERANCE
-    return bool(np.abs(own - pictures).max() <= tolerance * np.ptp(own))
+    return bool(np.abs(own - pictures).max() <= TOLERANCE * np.ptp(own))

@@ -8,6 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import keras
+from keras.src.activations import ALL_OBJECTS_DICT as ACTIVATIONS
+
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 
 Config = dict[str, Any]  # class_name, config and, in a model, name and inbound_nodes
@@ -40,15 +43,7 @@ FUNCTIONS = {  # and their modules
     for module, names in _FUNCTIONS.items()
     for name in names.split()
 }
-_ACTIVATIONS = """
-    celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu
-    linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus
-    softsign squareplus swish tanh tanh_shrink"""
-LAYERS, ACTIVATIONS = frozenset(_LAYERS.split()), frozenset(_ACTIVATIONS.split())
-NOISE = {  # the setting that makes a random layer do nothing at 0
-    **dict.fromkeys(("Dropout", "SpatialDropout1D", "SpatialDropout2D"), "rate"),
-    **{"AlphaDropout": "rate", "GaussianDropout": "rate", "GaussianNoise": "stddev"},
-}
+LAYERS = frozenset(_LAYERS.split())
 _DROPPED_SUFFIXES = ("_regularizer", "_constraint", "_initializer")  # not needed to make pictures
 _DROPPED = ("dtype", "batch_input_shape", "input_length", "quantization_config", "ragged", "sparse")
 
@@ -57,25 +52,16 @@ class UnvettedError(UnreadableError):
     """A config names a class or function that is not known to be harmless."""
 
 
-class Zeros:
-    """An initialiser for weights that are read afterwards, which bounds their number."""
+class Zeros(keras.initializers.Zeros):  # type: ignore[misc]  # Keras states no types
+    """Zeros for weights that are read afterwards; they bound the number of a layer's weights."""
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Return zeros. Raises UnreadableError if they are more than MAX_WEIGHTS."""
-        from keras import ops
-
         if math.prod(shape) > MAX_WEIGHTS:
             raise UnreadableError(
                 f"describes more than {MAX_WEIGHTS:,} weights; is it a generator of pictures?"
             )
-        return ops.zeros(shape, dtype)
-
-    def get_config(self) -> Config:
-        return {}
-
-    @classmethod
-    def from_config(cls, config: Config) -> "Zeros":
-        return cls()
+        return super().__call__(shape, dtype)
 
 
 def vet_model(config: Any) -> Config:
@@ -98,22 +84,13 @@ def _vet_inner_model(config: Mapping[str, Any]) -> Config:
     name = str(settings.get("name") or config.get("name") or kind).replace("/", "_")
     layers = [_vet_layer(each) for each in settings["layers"]]
     if kind == "Sequential":
-        rebuilt: Config = {"layers": [*_make_input(config, settings), *layers]}
+        stated = settings["layers"][0]["config"].get("batch_input_shape")
+        stated = stated or settings.get("build_input_shape")
+        shape = stated or (config.get("build_config") or {}).get("input_shape")
+        rebuilt: Config = {"layers": layers, "build_input_shape": _vet_value(shape)}
     else:
         rebuilt = _vet_graph(settings, layers)
     return {"module": MODELS[kind], "class_name": kind, "config": {"name": name, **rebuilt}}
-
-
-def _make_input(config: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Config]:
-    """Return the input layer of a Sequential model that has none but states its shape."""
-    first = settings["layers"][0]
-    if first["class_name"] in ("InputLayer", "Model", *MODELS):
-        return []
-    build_config = config.get("build_config") or {}
-    shape = first["config"].get("batch_input_shape") or settings.get("build_input_shape")
-    values = {"batch_shape": shape or build_config.get("input_shape"), "dtype": "float32"}
-    layer = {"module": "keras.layers", "class_name": "InputLayer", "config": values}
-    return [layer] if values["batch_shape"] else []
 
 
 def _vet_graph(settings: Mapping[str, Any], layers: list[Config]) -> Config:
@@ -169,22 +146,19 @@ def _vet_layer(config: Mapping[str, Any]) -> Config:
     rebuilt = {
         key: _vet_activation(name, value) if key == "activation" else _vet_value(value)
         for key, value in settings.items()
-        if key not in _DROPPED and not key.endswith(_DROPPED_SUFFIXES)
+        if (kind == "InputLayer" or key not in _DROPPED) and not key.endswith(_DROPPED_SUFFIXES)
     }
     rebuilt |= {key: Zeros() for key in settings if key.endswith("_initializer")}
     rebuilt["name"] = name.replace("/", "_")  # which Keras 2 allowed
-    _mend_layer(kind, settings, rebuilt)
+    _mend_layer(kind, rebuilt)
     module = FUNCTIONS[kind] if is_function else "keras.layers"
     return {"module": module, "class_name": kind, "config": rebuilt, "registered_name": None}
 
 
-def _mend_layer(kind: str, settings: Mapping[str, Any], rebuilt: Config) -> None:
+def _mend_layer(kind: str, rebuilt: Config) -> None:
     """Change settings that only Keras 2 knows, and switch noise off."""
-    if kind == "InputLayer":
-        rebuilt["batch_shape"] = settings.get("batch_shape") or settings.get("batch_input_shape")
-        rebuilt["dtype"] = settings.get("dtype")
-    if kind in NOISE:
-        rebuilt[NOISE[kind]] = 0  # else it needs the state of its random numbers in the file
+    if kind.endswith(("Dropout", "Noise")):  # else it needs the state of its random numbers
+        rebuilt |= {key: 0 for key in ("rate", "stddev") if key in rebuilt}
     if kind == "BatchNormalization" and isinstance(rebuilt.get("axis"), list):
         (rebuilt["axis"],) = rebuilt["axis"]
     if kind != "GroupNormalization" and rebuilt.get("groups") == 1:
@@ -224,7 +198,7 @@ def _vet_activation(name: str, value: Any) -> Any:
     if isinstance(value, Mapping) and value.get("class_name") == "function":
         module = str(value.get("module") or "keras").split(".")[0]
         value = value["config"] if module in ("keras", "tf_keras", "builtins") else value
-    if value is not None and (not isinstance(value, str) or value not in ACTIVATIONS):
+    if value is not None and not (isinstance(value, str) and value in ACTIVATIONS):
         raise _unvetted_error(name, f"a layer with the activation {str(value)[:60]}")
     return value
 

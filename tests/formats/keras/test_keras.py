@@ -1,35 +1,18 @@
-"""A generator saved by Keras makes the same pictures as in Keras, for each layout of the file."""
+"""A generator of Keras 2 or 3 makes its pictures, for each layout of the file and each label."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import keras_models as km
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers as kl
 
 from ganinv_cli import formats
-from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-Z = np.random.default_rng(1).normal(size=(3, km.LATENT)).astype(np.float32)
-
-
-def same_pictures(checkpoint: Checkpoint, expected: np.ndarray) -> None:
-    """Within the rounding of float32."""
-    made = make_generator(checkpoint)(tf.constant(Z)).numpy()
-    assert made.shape == expected.shape
-    assert np.ptp(expected) > 0.1  # not all alike
-    np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
-
-
-def levelled(name: str, pictures: np.ndarray) -> np.ndarray:
-    """In [-1, 1] as ganinv has them."""
-    return pictures * 2 - 1 if name == "upsampled" else pictures
-
 
 KINDS = [  # the second is slow: another container of the same layers
     "generator.keras",
@@ -44,7 +27,8 @@ def test_a_model_makes_kerass_own_pictures(name: str, file: str, tmp_path: Path)
     checkpoint = formats.read(km.save_model(tmp_path, model, file))
     assert checkpoint.format == f"Keras 3 ({Path(file).suffix})"
     assert checkpoint.layout in ("Sequential", "Functional")
-    same_pictures(checkpoint, levelled(name, km.render_images(model, Z)))
+    expected = km.render_images(model)
+    km.assert_pictures(checkpoint, expected * 2 - 1 if name == "upsampled" else expected)
 
 
 @pytest.mark.parametrize("beside", ["g.json", "config.json", "model.json"])
@@ -54,17 +38,17 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_
     (tmp_path / beside).write_text(model.to_json())
     checkpoint = formats.read(path)
     assert checkpoint.format == "Keras 3 (.weights.h5)"
-    same_pictures(checkpoint, km.render_images(model, Z))
+    km.assert_pictures(checkpoint, km.render_images(model))
 
 
 def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
     model = km.build_model("dcgan_16")
     model.compile("adam", "mse")
-    model.fit(Z, km.render_images(model, Z), epochs=1, verbose=0)
+    model.fit(km.Z, km.render_images(model), epochs=1, verbose=0)
     for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
         checkpoint = formats.read(km.save_model(tmp_path, model, name))
         assert told in checkpoint.ignored
-        same_pictures(checkpoint, km.render_images(model, Z))
+        km.assert_pictures(checkpoint, km.render_images(model))
 
 
 def test_layers_are_called_in_the_network_what_they_are_called_in_the_file(tmp_path: Path) -> None:
@@ -81,3 +65,159 @@ def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
     checkpoint = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
     said = "the moving statistics in norm, which the model uses as in training"
     assert said in checkpoint.assumed
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("chain.h5", "Keras 2 (.h5 weights)"),  # its layers are in chain.json
+        ("conditional.keras", "Keras 2 (.keras)"),
+        ("conditional.h5", "Keras 2 (.h5)"),
+        ("frozen.keras", "Keras 2 (.keras)"),
+        ("frozen.h5", "Keras 2 (.h5)"),
+    ],
+)
+def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name: str, told: str) -> None:
+    folder = Path(__file__).parent / "keras2"
+    with np.load(folder / "pictures.npz") as pictures:
+        z, label, expected = pictures["z"], pictures["label"], pictures[name.split(".")[0]]
+    checkpoint = formats.read(folder / name)
+    assert checkpoint.format == told
+    labels = label[:, 0] if checkpoint.network.labels else None
+    km.assert_pictures(checkpoint, expected, z, labels)
+
+
+def _generator(order: str) -> keras.Model:
+    """The same layers in either axis order; the dense layer's outputs are (channels, 4, 5)."""
+    keras.utils.clear_session()
+    first = order == "channels_first"
+    axis = 1 if first else -1
+    z = keras.Input((km.LATENT,))
+    x = kl.Reshape((6, 4, 5))(kl.Dense(120)(z))
+    x = x if first else kl.Permute((2, 3, 1))(x)
+    x = kl.BatchNormalization(axis=axis)(x)
+    y = kl.Conv2D(6, 3, padding="same", data_format=order, activation="relu")(x)
+    x = kl.Concatenate(axis=axis)([x, kl.Add()([x, y])])
+    x = kl.Conv2DTranspose(5, 5, (2, 1), padding="same", data_format=order)(x)
+    x = kl.GroupNormalization(5, axis=axis)(x)
+    x = kl.PReLU(shared_axes=[2, 3] if first else [1, 2])(x)
+    x = kl.UpSampling2D((1, 2), data_format=order)(x)
+    x = kl.ZeroPadding2D(((1, 0), (2, 1)), data_format=order)(x)
+    flat = kl.Dense(6)(kl.Flatten(data_format=order)(x))
+    x = kl.Conv2D(6, (2, 3), data_format=order)(x)
+    x = kl.Multiply()([x, kl.Reshape((6, 1, 1) if first else (1, 1, 6))(flat)])
+    x = kl.Conv2D(3, 3, padding="same", data_format=order, activation="tanh")(x)
+    return keras.Model(z, x)
+
+
+def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> None:
+    last = km.randomize_weights(_generator("channels_last"))
+    expected = km.render_images(last)
+    first = _generator("channels_first")
+    weights = zip(last.get_weights(), first.get_weights(), strict=True)
+    first.set_weights([value.reshape(like.shape) for value, like in weights])  # PReLU: (5, 1, 1)
+    checkpoint = formats.read(km.save_model(tmp_path, first))
+    assert checkpoint.layout == "Functional"  # not traced: TensorFlow cannot run it on a CPU
+    km.assert_pictures(checkpoint, expected)
+
+
+def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [keras.Input((km.LATENT,)), kl.Dense(25, activation="tanh"), kl.Reshape((1, 5, 5))]
+    )
+    expected = np.moveaxis(km.render_images(km.randomize_weights(model)), 1, -1)
+    km.assert_pictures(formats.read(km.save_model(tmp_path, model)), expected)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+def test_a_model_of_another_precision_is_read_in_float32(policy: str, tmp_path: Path) -> None:
+    chain = [kl.Dense(16, dtype=policy), kl.Reshape((4, 4, 1), name="end")]
+    model = km.randomize_weights(keras.Sequential([keras.Input((km.LATENT,)), *chain]))
+    weights = formats.read(km.save_model(tmp_path, model)).network.nodes[0].layer.weights
+    assert weights.dtype == np.float32
+    assert (weights == np.asarray(model.layers[0].kernel, np.float32)).all()
+
+
+LABEL = np.array([4, 0, 2])
+HOT = np.eye(km.LABELS, dtype=np.float32)[LABEL]
+
+
+def _ending(x: keras.KerasTensor, side: int = 4) -> keras.KerasTensor:
+    x = kl.Reshape((side, side, 4))(kl.Dense(side * side * 4, activation="relu")(x))
+    return kl.Conv2DTranspose(1, 5, 2, padding="same", activation="tanh")(x)
+
+
+def embedded_and_concatenated() -> keras.Model:
+    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
+    table = kl.Flatten()(kl.Embedding(km.LABELS, 3)(y))
+    return keras.Model([z, y], _ending(kl.Concatenate()([z, table])))
+
+
+def embedded_times_z() -> keras.Model:
+    """The label is the first input, a float with another name; the Embedding identifies it."""
+    y, z = keras.Input((1,), name="a"), keras.Input((km.LATENT,), name="b")
+    table = kl.Embedding(km.LABELS, km.LATENT)(kl.Flatten()(y))
+    return keras.Model([y, z], _ending(kl.Multiply()([z, kl.Flatten()(table)])))
+
+
+def scalar_label_in_a_model_within() -> keras.Model:
+    y = keras.Input((), dtype="int64")
+    table = keras.Model(y, kl.Embedding(km.LABELS, 3)(y))
+    z, label = keras.Input((km.LATENT,)), keras.Input((), dtype="int64")
+    return keras.Model([z, label], _ending(kl.Concatenate()([table(label), z])))
+
+
+def a_map_of_the_label() -> keras.Model:
+    """As one more channel of the first map."""
+    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
+    table = kl.Reshape((7, 7, 1))(kl.Dense(49)(kl.Embedding(km.LABELS, 3)(y)))
+    x = kl.Reshape((7, 7, 4))(kl.LeakyReLU()(kl.Dense(196)(z)))
+    x = kl.Concatenate()([x, table])
+    return keras.Model([z, y], kl.Conv2DTranspose(1, 4, 2, padding="same", activation="tanh")(x))
+
+
+def one_hot() -> keras.Model:
+    z, y = keras.Input((km.LATENT,)), keras.Input((km.LABELS,), name="class_label")
+    return keras.Model([z, y], _ending(kl.Concatenate(axis=1)([y, z])))
+
+
+def encoded() -> keras.Model:
+    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
+    hot = kl.CategoryEncoding(km.LABELS, output_mode="one_hot")(y)
+    return keras.Model([z, y], _ending(kl.Concatenate()([z, hot])))
+
+
+@pytest.mark.parametrize(
+    ("build", "label"),
+    [
+        (embedded_and_concatenated, LABEL[:, None]),
+        (embedded_times_z, LABEL[:, None]),
+        (scalar_label_in_a_model_within, LABEL),
+        (a_map_of_the_label, LABEL[:, None]),
+        (one_hot, HOT),
+        (encoded, LABEL[:, None]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_label_makes_kerass_own_pictures(
+    build: Callable[[], keras.Model], label: np.ndarray, tmp_path: Path
+) -> None:
+    keras.utils.clear_session()
+    model = km.randomize_weights(build())
+    given = [label, km.Z] if build is embedded_times_z else [km.Z, label]
+    expected = np.asarray(model(given, training=False))
+    checkpoint = formats.read(km.save_model(tmp_path, model))
+    assert checkpoint.network.labels == km.LABELS
+    km.assert_pictures(checkpoint, expected, labels=LABEL)
+    alone = make_generator(checkpoint, label=4)(km.Z[:1])
+    np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
+
+
+def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
+    path = km.save_model(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
+    checkpoint = formats.read(path)
+    assert (checkpoint.network.latent, checkpoint.network.labels) == (km.LATENT, km.LABELS)
+    assert any("label in the input 'first'" in clause for clause in checkpoint.assumed)

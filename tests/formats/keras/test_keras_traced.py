@@ -6,19 +6,17 @@ from unittest import mock
 
 import keras
 import keras_models as km
-import numpy as np
 import pytest
 import tensorflow as tf
 from called import run_ganinv
 from keras import layers as kl
 from keras.src.saving import object_registration
-from saved_models import LATENT, Z
+from keras_models import LATENT
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats.keras import translate
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.store import read_results
 
@@ -31,11 +29,6 @@ pytestmark = [
 
 def _read_trusted(path: Path) -> Checkpoint:
     return formats.read(path, Conventions(trust=True))
-
-
-def _assert_same_pictures(checkpoint: Checkpoint, model: keras.Model) -> None:
-    pictures = make_generator(checkpoint)(tf.constant(Z))
-    np.testing.assert_allclose(pictures, km.render_images(model, Z), atol=1e-5, rtol=0)
 
 
 def _build_with_code(function: Callable[[tf.Tensor], tf.Tensor]) -> keras.Model:
@@ -53,7 +46,13 @@ def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: P
     (tmp_path / "g.json").write_text(model.to_json())
     checkpoint = _read_trusted(km.save_model(tmp_path, model, name))
     assert checkpoint.layout == "traced"
-    _assert_same_pictures(checkpoint, model)
+    km.assert_pictures(checkpoint, km.render_images(model))
+
+
+def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path: Path) -> None:
+    path = km.save_model(tmp_path, _build_with_code(lambda x: tf.nn.relu(x)))
+    with pytest.raises(CheckpointError, match=r"NameError: .*'tf'.*export"):
+        _read_trusted(path)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -102,7 +101,7 @@ def test_layers_that_only_keras_knows_need_no_trust(tmp_path: Path) -> None:
     model = _build_attention()
     checkpoint = formats.read(km.save_model(tmp_path, model))
     assert (checkpoint.format, checkpoint.layout) == ("Keras 3 (.keras)", "traced")
-    _assert_same_pictures(checkpoint, model)
+    km.assert_pictures(checkpoint, km.render_images(model))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ def test_a_layer_is_translated_or_traced(layer: keras.Layer, tmp_path: Path) -> 
     for name in ("g.keras", "g.h5"):
         checkpoint = formats.read(km.save_model(tmp_path, model, name))
         assert (checkpoint.layout == "traced") == (not isinstance(layer, kl.LeakyReLU))
-        _assert_same_pictures(checkpoint, model)
+        km.assert_pictures(checkpoint, km.render_images(model))
 
 
 def test_a_wrong_translation_is_noticed_and_the_model_traced(
@@ -130,7 +129,7 @@ def test_a_wrong_translation_is_noticed_and_the_model_traced(
     model = km.build_model("dcgan_16")
     checkpoint = formats.read(km.save_model(tmp_path, model))
     assert checkpoint.layout == "traced"
-    _assert_same_pictures(checkpoint, model)
+    km.assert_pictures(checkpoint, km.render_images(model))
 
 
 @pytest.mark.slow

@@ -1,30 +1,15 @@
-"""Convert files of other programs to ours; `inspect` describes them correctly."""
+"""`inspect --check` says what runs a SavedModel."""
 
 import json
 
 import conditional
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
-import torch_generators as known
 from called import run_ganinv
-from torch_files import save_archive
-
-from ganinv_cli.formats import read
-from ganinv_cli.network.make_generator import make_generator
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-def test_a_file_of_pytorch_makes_its_pictures_in_keras(tmp_path):
-    network = known.make_upsampling()
-    save_archive(tmp_path / "g.pt", network.state)
-    run_ganinv(tmp_path, "convert", "g.pt", "g.keras", "--activation", "leaky_relu:0.2")
-    z = np.random.default_rng(1).normal(size=(3, network.latent)).astype(np.float32)
-    images = make_generator(read(tmp_path / "g.keras")).render(z, 3)
-    np.testing.assert_allclose(images, network.forward(z).transpose(0, 2, 3, 1), atol=1e-5)
 
 
 def test_a_saved_model_is_itself_the_program_that_is_run(tmp_path):
