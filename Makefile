@@ -47,7 +47,6 @@ bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (so
 scaling: $(READY) ## two workers beside one, and a million trials, into docs/scaling (an hour)
 	@$(BIN)/python benchmarks/scaling.py --out docs/scaling/workers.json
 	@$(BIN)/python benchmarks/million.py --out docs/scaling/million.json
-	@$(BIN)/python benchmarks/estimate.py docs/results docs/scaling
 	@$(BIN)/python docs/generate.py
 
 zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspect it (2 minutes)

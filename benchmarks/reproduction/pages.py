@@ -41,12 +41,9 @@ _LONG_NUMBER = re.compile(rf"\d+\.\d{{{DIGITS},}}(e[+-]?\d+)?")
 
 # JSON file in docs/, and the module in benchmarks/ that makes its page.
 MEASUREMENTS = {
-    "checkpoints/norms.json": "norm_check",
-    "consistency/kinks.json": "reproduction.write",
     "invert/verdicts.json": "verdicts",
     "scaling/gpu.json": "gpu",
     "scaling/million.json": "million",
-    "scaling/same.json": "same",
     "scaling/workers.json": "scaling",
     "solvers/peers.json": "peers",
     "solvers/roofline.json": "roofline",
@@ -113,7 +110,6 @@ def write_measurements(docs: Path, out: Path) -> None:
         write_page = importlib.import_module(module).write_page
         write_page(_copy_source(docs, out, name))
     importlib.import_module("goals").write_page(docs / "results", out / "solvers")
-    importlib.import_module("estimate").write_page(docs / "results", out / "scaling")
 
 
 def _copy_source(docs: Path, out: Path, name: str) -> Path:

@@ -13,9 +13,7 @@ STORED = {  # benchmark -> its JSON in docs/
     "gpu": "scaling/gpu",
     "scaling": "scaling/workers",
     "million": "scaling/million",
-    "same": "scaling/same",
     "verdicts": "invert/verdicts",
-    "norm_check": "checkpoints/norms",
     "theory": "solvers/theory",
     "peers": "solvers/peers",
     "roofline": "solvers/roofline",
@@ -42,7 +40,7 @@ def test_pages_are_written_without_tensorflow():
     code = "import sys\nfor name in sys.argv[1:]:\n    __import__(name)\n"
     code += "    assert 'tensorflow' not in sys.modules, name"
     run = subprocess.run(
-        [sys.executable, "-c", code, *STORED, "goals", "estimate"],
+        [sys.executable, "-c", code, *STORED, "goals"],
         cwd=ROOT / "benchmarks",
         capture_output=True,
         text=True,
@@ -65,15 +63,3 @@ def test_goals_are_read_from_the_results(results, tmp_path):
     assert "300 of 300 (300 at the first start)" in page
     assert "after 61,445 once for the encoder" in page
     assert "float64" not in page and "seed 1" in page
-
-
-def test_the_estimate_divides_gradients_by_speed(results, tmp_path):
-    shutil.copyfile(ROOT / "docs/scaling/workers.json", tmp_path / "workers.json")
-    estimate = importlib.import_module("estimate")
-    estimate.write_page(results, tmp_path)
-    page = (tmp_path / "estimate.md").read_text()
-    assert page.startswith("### Estimate for 10⁹ trials\n")
-    column = estimate.make_column(gradients=72.0, speed=144.0)
-    assert column["trials per second and core"] == "2.0"
-    assert column["hours of one core"] == "140,000"  # 10⁹ / 2 / 3600
-    assert column["cost"] == "$5,600"
