@@ -135,8 +135,10 @@ def _concatenate(call: Call, *inputs: Value) -> tf.Tensor:
 
 def _split(call: Call, x: Value, split: Value = None) -> list[tf.Tensor]:
     y, axis = make_tensor(x), call.get("axis", 0)
-    equal = map(len, np.array_split(range(get_shape(x)[axis]), call.outputs))
-    return list(tf.split(y, read_integers(split, [*equal]), move_axis(y, axis)))
+    size = get_shape(x)[axis]
+    each = -(-size // call.outputs)
+    equal = [each] * (call.outputs - 1) + [size - each * (call.outputs - 1)]
+    return list(tf.split(y, read_integers(split, equal), move_axis(y, axis)))
 
 
 def _slice(call: Call, x: Value, *inputs: Value) -> tf.Tensor:
@@ -156,7 +158,7 @@ def _slice(call: Call, x: Value, *inputs: Value) -> tf.Tensor:
 
 def _reshape(call: Call, x: Value, shape: Value) -> tf.Tensor:
     """Reshape; a graph for a fixed number of rows is read as one for any number."""
-    wanted, given = read_integers(shape), get_shape(x)
+    wanted, given = read_integers(shape), [int(size) for size in x.shape]
     own = [n // BATCH * call.own_rows if is_free(n) else n for n in given]
     if not call.get("allowzero", 0):
         wanted = [own[n] if size == 0 else size for n, size in enumerate(wanted)]

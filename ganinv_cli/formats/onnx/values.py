@@ -139,7 +139,9 @@ def elementwise(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
         def align(x: Value) -> Value:
             shape = get_shape(x)
-            if rank != 4 or not shape or (len(shape) == 4 and not is_constant(x)):
+            if rank != 4:
+                return to_first(x)
+            if not shape or (len(shape) == 4 and not is_constant(x)):
                 return x
             wide = (*[1] * (4 - len(shape)), *shape)
             return to_last(np.reshape(x, wide) if is_constant(x) else call.reshape(x, wide))

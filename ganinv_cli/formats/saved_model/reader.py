@@ -14,12 +14,12 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.saved_model import GRAPH_FILE
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.replay import CALLS, GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 
-GRAPH_FILE = "saved_model.pb"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"

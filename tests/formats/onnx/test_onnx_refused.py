@@ -55,10 +55,6 @@ BAD: dict[str, tuple[Any, str]] = {
               s=array(10**6, 10**6)),
         "values; is it a generator of pictures?",
     ),
-    "tile": (
-        start([node("Tile", ["x", "s"], ["picture"])], s=array(1, 10**6, 10**6, 1)),
-        "values; is it a generator of pictures?",
-    ),
     "outer product": (
         start([node("MatMul", ["a", "b"], ["c"]), node("ReduceSum", ["c"], ["r"]),
                node("Add", ["x", "r"], ["picture"])], a=make_array(10**5, 1),

@@ -1,16 +1,20 @@
-"""A SavedModel makes the pictures of its own signature."""
+"""A SavedModel, of either TensorFlow, or a graph alone makes the pictures of its own signature."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import keras_models as km
+import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers as kl
 from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
+from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 OFTEN = ("dcgan_16", "residual")  # the others are slow
 NO_GROUPS = pytest.mark.xfail(
@@ -51,14 +55,8 @@ def test_the_graph_in_the_folder_means_the_folder(tmp_path: Path) -> None:
 
 def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> None:
     """Of a graph that a CPU cannot run."""
-    matrix, kernel, bias, last = (
-        *(
-            make_variable(LATENT, 128),
-            make_variable(4, 4, 6, 8),
-            make_variable(6),
-            make_variable(3, 3, 6, 3),
-        ),
-    )
+    matrix, kernel = make_variable(LATENT, 128), make_variable(4, 4, 6, 8)
+    bias, last = make_variable(6), make_variable(3, 3, 6, 3)
 
     def picture(z: tf.Tensor, first: bool) -> tf.Tensor:
         layout = "NCHW" if first else "NHWC"
@@ -71,10 +69,123 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> N
             x, bias + 1, bias, bias, tf.square(bias), 1e-4, layout, is_training=False
         )
         x = x * tf.reshape(bias, (6, 1, 1)) if first else x * bias
-        x = tf.pad(
-            x, [[0, 0], [0, 0], [1, 1], [1, 1]] if first else [[0, 0], [1, 1], [1, 1], [0, 0]]
-        )
-        return tf.tanh(tf.nn.conv2d(x, last, 1, "VALID", data_format=layout))
+        sides = [[1, 1], [2, 0]]
+        pads = [[0, 0], [0, 0], *sides] if first else [[0, 0], *sides, [0, 0]]
+        return tf.tanh(tf.nn.conv2d(x, last, 1, pads, data_format=layout))
 
     save_module(tmp_path, lambda z: picture(z, True), matrix, kernel, bias, last)
     assert_same_pictures(tmp_path, picture(tf.constant(Z), False).numpy())
+
+
+LABELS = np.array([4, 0, 2])
+
+
+def _conditional(label: keras.KerasTensor, beside: keras.KerasTensor) -> keras.Model:
+    z = keras.Input((LATENT,))
+    x = kl.Dense(48, activation="relu")(kl.Concatenate()([z, beside]))
+    x = kl.Conv2DTranspose(3, 3, padding="same", activation="tanh")(kl.Reshape((4, 4, 3))(x))
+    return km.randomize_weights(keras.Model([z, label], x))
+
+
+def _embedded() -> keras.Model:
+    label = keras.Input((1,), dtype="int32")
+    return _conditional(label, kl.Flatten()(kl.Embedding(km.LABELS, 4)(label)))
+
+
+def _counted() -> keras.Model:
+    label = keras.Input((1,), dtype="int32")
+    encoded = kl.CategoryEncoding(km.LABELS, output_mode="one_hot")(label)
+    return _conditional(label, encoded)
+
+
+@pytest.mark.parametrize("build", [_embedded, _counted])
+def test_an_integer_label_makes_the_pictures_of_its_class(
+    build: Callable[[], keras.Model], tmp_path: Path
+) -> None:
+    model = build()
+    model.export(str(tmp_path / "m"), verbose=False)
+    expected = np.asarray(model([Z, LABELS[:, None]], training=False))
+    checkpoint = assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
+    assert checkpoint.network.labels == km.LABELS
+
+
+def test_a_one_hot_label_is_told_by_its_name(tmp_path: Path) -> None:
+    label = keras.Input((km.LABELS,), name="class_label")
+    model = _conditional(label, label)
+    model.export(str(tmp_path / "m"), verbose=False)
+    expected = np.asarray(model([Z, np.eye(km.LABELS, dtype=np.float32)[LABELS]], training=False))
+    assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
+
+
+def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
+    """As programs of TensorFlow 1 save it; returns its own pictures of Z and LABELS."""
+    v1 = tf.compat.v1
+    random = np.random.default_rng(0)
+    with tf.Graph().as_default() as graph:
+        z = v1.placeholder(tf.float32, (batch, LATENT), "z")
+        y = v1.placeholder(tf.float32, (batch, km.LABELS), "y")
+        training = v1.placeholder_with_default(False, (), "training")
+
+        def get(name: str, *shape: int) -> tf.Variable:
+            values = random.normal(0, 0.3, shape).astype(np.float32)
+            return v1.get_variable(name, initializer=tf.constant(values), use_resource=resource)
+
+        with v1.variable_scope("generator"):
+            x = tf.reshape(tf.concat([z, y], 1) @ get("w", LATENT + km.LABELS, 96), (-1, 4, 4, 6))
+            mean, rows = get("mean", 6), tf.shape(x)[0]
+            x = v1.cond(training, lambda: x * tf.random.normal((6,), seed=1), lambda: x - mean)
+            beside = tf.reshape(y, (-1, 1, 1, km.LABELS)) * tf.ones((rows, 4, 4, km.LABELS))
+            x = tf.nn.relu(tf.concat([x, beside], 3))
+            kernel = get("k", 5, 5, 3, 6 + km.LABELS)
+            x = tf.tanh(tf.nn.conv2d_transpose(x, kernel, (rows, 8, 8, 3), 2), "picture")
+        get("discriminator", 3)
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            builder = v1.saved_model.Builder(str(folder))
+            signature = v1.saved_model.predict_signature_def({"z": z, "y": y}, {"image": x})
+            builder.add_meta_graph_and_variables(session, ["serve"], {"generate": signature})
+            builder.save()
+            one_hot = np.eye(km.LABELS, dtype=np.float32)[LABELS]
+            made = session.run(x, {z: Z, y: one_hot})
+            names = ["generator/picture"]
+            frozen = v1.graph_util.convert_variables_to_constants(
+                session, graph.as_graph_def(), names
+            )
+            (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
+    return made
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("resource", [False, True])
+def test_a_saved_model_of_tensorflow_1(resource: bool, batch: int | None, tmp_path: Path) -> None:
+    expected = _carpedm20(tmp_path / "m", resource, batch)
+    checkpoint = assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
+    assert checkpoint.layout == "generate"
+    assert checkpoint.ignored == ("discriminator",)
+
+
+def test_a_frozen_graph_alone(tmp_path: Path) -> None:
+    expected = _carpedm20(tmp_path / "m", False, None)
+    checkpoint = assert_same_pictures(tmp_path / "m" / "frozen.pb", expected, labels=LABELS)
+    assert checkpoint.format == "TensorFlow graph"
+
+
+def test_equal_weights_are_the_same_generator_whatever_the_file(tmp_path: Path) -> None:
+    _carpedm20(tmp_path / "m", False, None)
+    frozen, saved = (formats.read(path) for path in (tmp_path / "m/frozen.pb", tmp_path / "m"))
+    assert frozen.sha256 == saved.sha256
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16, tf.float64])
+def test_a_graph_of_another_precision(dtype: tf.DType, tmp_path: Path) -> None:
+    matrix = tf.Variable(tf.cast(make_variable(LATENT, 48), dtype))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, LATENT), dtype)])
+    def picture(z: tf.Tensor) -> tf.Tensor:
+        return tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))
+
+    module = tf.Module()
+    module.matrix = matrix
+    tf.saved_model.save(module, str(tmp_path), signatures=picture)
+    expected = tf.cast(picture(tf.cast(Z, dtype)), tf.float32).numpy()
+    assert_same_pictures(tmp_path, expected)
