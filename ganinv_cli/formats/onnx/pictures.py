@@ -201,7 +201,7 @@ def resize(call: Call, x: Value, _: Value = None, scales: Value = None, sizes: V
     matrices = {n: _make_matrix(call, shape[n], factors[n], is_sized) for n in changed}
     if call.get("mode", "nearest") != "nearest":
         for axis, matrix in matrices.items():
-            equation = "nhwc,hz->nzwc" if axis == 2 else "nhwc,wz->nhzc"
+            equation = "abcd,bz->azcd" if axis == 2 else "abcd,cz->abzd"
             y = tf.einsum(equation, y, matrix.astype(np.float32))
         return y
     choices = {axis: matrix.argmax(0) for axis, matrix in matrices.items()}
