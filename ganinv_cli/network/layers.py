@@ -17,12 +17,13 @@ Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer. By default its inputs and its arrays broadcast as in NumPy."""
+    """A layer. By default its inputs broadcast as in NumPy, and its arrays are per channel."""
 
     def output_shape(self, *inputs: Any) -> Shape:
         """Return the shape of the output, from the shapes of the inputs (see `infer_shape`)."""
-        arrays = (value.shape for value in vars(self).values() if isinstance(value, np.ndarray))
-        return np.broadcast_shapes(*inputs, *arrays)
+        arrays = (value for value in vars(self).values() if isinstance(value, np.ndarray))
+        require(all(inputs[0][-1:] == array.shape for array in arrays))
+        return np.broadcast_shapes(*inputs)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Dense(Layer):
     bias: np.ndarray  # (outputs,)
 
     def output_shape(self, shape: Shape) -> Shape:
-        require(shape[-1:] == self.weights.shape[:1])
+        require((*shape[-1:], *self.bias.shape) == self.weights.shape)
         return (*shape[:-1], len(self.bias))
 
 
@@ -76,7 +77,7 @@ class ConvTranspose(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         *sides, channels = shape
-        require(channels == self.weights.shape[3])
+        require((*self.bias.shape, channels) == self.weights.shape[2:])
         around = zip(sides, self.weights.shape[:2], self.stride, self.crop, strict=True)
         grown = ((side - 1) * step + size - sum(crop) for side, size, step, crop in around)
         return (*grown, len(self.bias))
@@ -93,7 +94,7 @@ class Conv(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         *sides, channels = shape
-        require(channels == self.weights.shape[2])
+        require((channels, *self.bias.shape) == self.weights.shape[2:])
         around = zip(sides, self.weights.shape[:2], self.stride, self.padding, strict=True)
         lengths = ((side + sum(pad) - size) // step + 1 for side, size, step, pad in around)
         return (*lengths, len(self.bias))
@@ -169,6 +170,9 @@ class Constant(Layer):
     """The same values for every row; it has no inputs."""
 
     value: np.ndarray  # of one row
+
+    def output_shape(self) -> Shape:
+        return self.value.shape
 
 
 @dataclass(frozen=True)

@@ -105,14 +105,16 @@ def _create_channels_last(
     return [tf.transpose(first, _TO_FIRST), *others]
 
 
-def _split(names: str) -> frozenset[str]:
+def _list_names(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
 # the value is equal to the first input
-IDENTITIES = _split("CheckNumerics EnsureShape Identity IdentityN PlaceholderWithDefault Snapshot")
+IDENTITIES = _list_names(
+    "CheckNumerics EnsureShape Identity IdentityN PlaceholderWithDefault Snapshot"
+)
 
-PURE = IDENTITIES | _split(
+PURE = IDENTITIES | _list_names(
     # of each number
     "Abs Acos Acosh Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
     "Reciprocal Relu Relu6 Rsqrt Selu Sigmoid Sin Sinh Softplus Softsign Sqrt Square Tan Tanh "

@@ -133,7 +133,7 @@ def _concatenate(call: Call, *inputs: Value) -> tf.Tensor:
     return tf.concat(tensors, move_axis(tensors[0], call.get("axis", 0)))
 
 
-def _split(call: Call, x: Value, split: Value = None) -> list[tf.Tensor]:
+def _separate(call: Call, x: Value, split: Value = None) -> list[tf.Tensor]:
     y, axis = make_tensor(x), call.get("axis", 0)
     size = get_shape(x)[axis]
     each = -(-size // call.outputs)
@@ -266,7 +266,7 @@ OPERATIONS: dict[str, Operation] = {
     "CastLike": lambda call, x, like: tf.cast(make_tensor(x), tf.as_dtype(like.dtype)),
     **{"MatMul": in_first_order(_multiply), "Gemm": in_first_order(_multiply_add)},
     **{"Softmax": _softmax(tf.nn.softmax), "LogSoftmax": _softmax(tf.nn.log_softmax)},
-    **{"Concat": _concatenate, "Split": _split, "Slice": _slice, "Transpose": _transpose},
+    **{"Concat": _concatenate, "Split": _separate, "Slice": _slice, "Transpose": _transpose},
     **{"ReduceMean": _reduce(tf.reduce_mean), "ReduceSum": _reduce(tf.reduce_sum)},
     **{"ReduceMax": _reduce(tf.reduce_max), "ReduceMin": _reduce(tf.reduce_min)},
     "GlobalAveragePool": _pool_all(tf.reduce_mean),
