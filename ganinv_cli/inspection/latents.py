@@ -39,7 +39,6 @@ def read_latents(path: Path, group: str, generator: Generator) -> Latents:
     """
     is_results = path.suffix in (".h5", ".hdf5")
     z, labels, description = _read_results(path, group) if is_results else _read_numpy(path)
-    z = z[None] if z.ndim == 1 else z
     fits = z.ndim == 2 and len(z) and z.shape[1] == generator.latent and z.dtype.kind == "f"
     if not (fits and np.isfinite(z).all()):
         raise UsageError(
@@ -79,6 +78,7 @@ def _read_numpy(path: Path) -> Latents:
             f"{path} has no array z; name a file written by ganinv invert --npz or ganinv sample "
             "--npz"
         )
+    z = np.atleast_2d(z)
     return Latents(z, arrays.get("label"), f"{len(z):,} z")
 
 

@@ -85,6 +85,7 @@ class _Inferring:
                 )
         # of several open layers, wrong ones may fit
         self._misfits.append(current.misfit if segment.is_single else math.inf)
+        times = math.inf if math.inf in self._misfits else MANY_TIMES
         if not current.fits:  # the best of hypotheses that do not fit is no better than the usual
             current = next(iter(segment.score([segment.usual], EXACT)), current)
         choices = segment.list_choices(current.chain)
@@ -94,7 +95,7 @@ class _Inferring:
             prior, usual = current.hypothesis.prior, given or USUAL_PRIOR
             choices = [Choice(*PRIOR, "", prior, usual, (), source), *choices]
         for choice in choices:
-            self._decisions[choice.key] = _decide(segment, choice, current, pool)
+            self._decisions[choice.key] = _decide(segment, choice, current, pool, times)
         return True
 
 
@@ -123,11 +124,16 @@ def _prefer_usual(segment: Segment, pool: list[Scored]) -> Scored:
     return current
 
 
-def _decide(segment: Segment, choice: Choice, current: Scored, pool: Sequence[Scored]) -> Decision:
-    """Return a value, whether the statistics decide it, and the value of the second best."""
+def _decide(
+    segment: Segment, choice: Choice, current: Scored, pool: Sequence[Scored], times: float
+) -> Decision:
+    """Return a value, whether the statistics decide it, and the value of the second best.
+
+    A norm that does not fit well decides if all rivals differ `times` more.
+    """
     rivals = [each for each in pool if _differs(choice, each, current)]
     source, second = choice.source, None
-    if source == "assumed" and _is_sure(segment, choice, current, rivals):
+    if source == "assumed" and _is_sure(segment, choice, current, rivals, times):
         source = "confirmed" if choice.value == choice.usual else "inferred"
     if rivals:
         best = min(rivals, key=lambda each: each.loss)
@@ -139,13 +145,15 @@ def _decide(segment: Segment, choice: Choice, current: Scored, pool: Sequence[Sc
     return Decision(choice.value, row)
 
 
-def _is_sure(segment: Segment, choice: Choice, current: Scored, rivals: Sequence[Scored]) -> bool:
+def _is_sure(
+    segment: Segment, choice: Choice, current: Scored, rivals: Sequence[Scored], times: float
+) -> bool:
     """Return whether the statistics decide a value against all others.
 
     If not all combinations were tried, an untried one may fit better. If the norm does not fit
     well, a wrong chain may fit as well, unless the others differ many times more.
     """
-    most = MANY_TIMES * current.discrepancy.total
+    most = times * current.discrepancy.total
     is_far = bool(rivals) and all(rival.discrepancy.total > most for rival in rivals)
     if not segment.is_exhaustive or not (current.misfit <= SHARP or is_far):
         return False

@@ -60,7 +60,6 @@ ROUND_PRIORS = (
     *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
     *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
 )
-COMMON_PRIORS = 3  # the first ones, to begin with if several layers are open
 
 
 class Hypothesis(NamedTuple):
@@ -280,7 +279,7 @@ class Segment:
             yield f"normal:{fitted:.2g}"
 
     def _list_starts(self) -> list[Hypothesis]:
-        """Return all geometries, all activations or one for all places, and common priors."""
+        """Return all geometries, all activations or one for all places, and round priors."""
         names = (*GEOMETRY, "norm", *["padding"] * self.is_single)
         geometries = self._expand(self.usual.steps, names)[:MAX_GEOMETRIES]
         places = [self._list_open(steps, ("activation",)) for steps in geometries]
@@ -295,7 +294,7 @@ class Segment:
         ]
         priors: Iterable[str] = [self.usual.prior]
         if self._is_prior_open:
-            priors = ROUND_PRIORS[: None if self.is_single else COMMON_PRIORS]
+            priors = ROUND_PRIORS
         return [Hypothesis(steps, prior) for steps in starts for prior in priors]
 
     def _expand(
