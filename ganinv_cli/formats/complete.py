@@ -16,7 +16,7 @@ from ganinv_cli.formats.interface import (
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.graph import Network, Node, weight_arrays
-from ganinv_cli.network.layers import Activation, Affine, Move
+from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Move
 from ganinv_cli.network.shapes import format_shape
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 from ganinv_cli.prior import parse_prior
@@ -148,10 +148,11 @@ def _check_pictures(network: Network | TracedNetwork) -> None:
                     f"{name or 'a layer'} makes {format_shape(shape)} values for one picture, but "
                     f"at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
                 )
-            if not all(np.isfinite(array).all() for array in weight_arrays(layer)):
+            is_finite = all(np.isfinite(array).all() for array in weight_arrays(layer))
+            if not is_finite or (isinstance(layer, BatchNorm) and layer.variance.min() < 0):
                 raise UnreadableError(
-                    f"{name or 'a layer'} holds values that are not finite float32 numbers; the "
-                    "training diverged, use an earlier checkpoint of the run"
+                    f"{name or 'a layer'} holds values that are not finite float32 numbers, or "
+                    "variances below 0; the training diverged, use an earlier checkpoint of the run"
                 )
     shape = network.image_shape
     is_image = len(shape) == 3 and shape[2] in (1, 3)

@@ -100,12 +100,14 @@ def _scale_linear(linear: LinearLayer, scale: np.ndarray, shift: np.ndarray) -> 
     copies = len(linear.bias) // len(scale)  # a matrix has one bias per pixel and channel
     scale, shift = np.tile(scale, copies), np.tile(shift, copies)
     weight_scale = scale[:, None] if isinstance(linear, ConvTranspose) else scale
-    weights = (linear.weights * weight_scale).astype(linear.weights.dtype)
-    bias = (linear.bias * scale + shift).astype(weights.dtype)
+    with np.errstate(all="ignore"):  # weights that overflow make pictures that are not finite
+        weights = (linear.weights * weight_scale).astype(linear.weights.dtype)
+        bias = (linear.bias * scale + shift).astype(weights.dtype)
     return replace(linear, weights=weights, bias=bias)
 
 
 def _scale_and_shift(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
     """Return scale and shift of the norm x * scale + shift, in float64 to avoid rounding errors."""
-    scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
-    return scale, norm.beta - norm.mean * scale
+    with np.errstate(all="ignore"):
+        scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
+        return scale, norm.beta - norm.mean * scale

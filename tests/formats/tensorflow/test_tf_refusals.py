@@ -116,6 +116,7 @@ REFUSALS: list[tuple[Callable[[Path], Path], tuple[str, ...]]] = [
     (set_shape("g_h1/w", 5, 3, 4), ("cannot be read as a TensorFlow checkpoint",)),
     (save(lambda a: a.update(make_weights(channels=2))), ("makes 16 x 16 x 2", "(grey) or 3")),
     (set_value("g_h1/w", np.nan), ("g_h1 holds values that are not finite", "earlier")),
+    (set_value("g_bn1/moving_variance", -0.5), ("variances below 0; the training",)),
     (set_value("g_h1/w", 1, np.int8), ("g_h1/w holds int8", "not quantised")),
     (lambda folder: folder / "no" / "m-1", ("no/m-1 does not exist", "name a folder")),
     (lambda folder: folder, ("is a folder without a generator", "NAME.index and NAME.data-")),
