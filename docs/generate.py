@@ -68,7 +68,7 @@ def _describe_command(text: str, shared: dict[str, str]) -> str:
     own = re.sub(r"^\S[^\n]*:\n(?=\n|\Z)", "", own, flags=re.M)  # a heading without options
     own = re.sub(r"\n{3,}", "\n\n", own).strip()
     joined = ", ".join(f"`{name}`" for name in names)
-    return f"```text\n{own}\n```" + (f"\n\nAnd: {joined}." if names else "")
+    return f"```text\n{own}\n```" + (f"\n\nDescribed at the end: {joined}." if names else "")
 
 
 def fill_blocks(text: str) -> str:

@@ -8,11 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ganinv_cli.formats.interface import (
-    DISCRIMINATOR,
-    IMAGE_NETWORK,
-    UnreadableError,
-)
+from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.formats.weights.step import Framework, Step, WeightedLayer
 
 _LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)

@@ -40,8 +40,8 @@ BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
 MAX_STARTS = 400  # combinations of activations, orders and geometries, for each prior
 MAX_GEOMETRIES = 200
-MAX_DESCENTS = 12  # of the best hypothesis of a geometry
-MAX_PAIRS, MAX_PAIR_ROUNDS = 400, 3  # of changes
+MAX_DESCENTS = 12  # geometries that are improved by themselves
+MAX_PAIRS, MAX_PAIR_ROUNDS = 400, 3  # pairs of changes in a round, and rounds
 GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
 SMALL_CHANGE = 0.005  # relative change of a norm's output that is too small for its statistics
@@ -292,9 +292,7 @@ class Segment:
             for values in groups
             for start in self._expand(steps, ("activation",), values)
         ]
-        priors: Iterable[str] = [self.usual.prior]
-        if self._is_prior_open:
-            priors = ROUND_PRIORS
+        priors = ROUND_PRIORS if self._is_prior_open else (self.usual.prior,)
         return [Hypothesis(steps, prior) for steps in starts for prior in priors]
 
     def _expand(
