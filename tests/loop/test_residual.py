@@ -23,11 +23,6 @@ def generator(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hard(tmp_path_factory):
-    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
-
-
-@pytest.fixture(scope="module")
 def lbfgs():
     return make_solver("lbfgs", {"memory": 10})
 
