@@ -17,7 +17,7 @@ import numpy as np
 from side_by_side.records import OURS, Record, format_speedup, read_records
 from tabulate import tabulate
 
-from ganinv_cli.report.shared.run import share_gradients
+from ganinv_cli.analysis.groups import share_gradients
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.store import Results, read_results
 

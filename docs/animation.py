@@ -23,7 +23,7 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.report.output.number_format import format_scientific
+from ganinv_cli.number_format import format_scientific
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.parts.row_clipping import RowClipping

@@ -22,10 +22,10 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {"clipping", "errors", "files", "jobs", "outcome", "randomness", "streams"},
+    {"clipping", "errors", "files", "jobs", "number_format", "outcome", "randomness", "streams"},
     {"cache", "images", "prior", "progress", "settings"},
     {"network", "statistics", "store"},
-    {"encoder", "formats", "ground_truth", "jacobian", "preconditioner", "report"},
+    {"analysis", "encoder", "formats", "ground_truth", "jacobian", "preconditioner", "report"},
     {"engine", "inspection", "problem", "training"},
     {"conversion", "refine", "solvers"},
     {"loop"},
@@ -37,7 +37,7 @@ LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
     "click": ("cli",),
     "h5py": ("store", "formats/keras"),
-    "matplotlib": ("report",),
+    "matplotlib": ("report", "inspection/spectrum_figure"),
     "onnx": ("formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),
 }
@@ -55,10 +55,11 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "store",
         "cache",
     ),
-    *("statistics", "report", "progress", "api", "cli", "__init__", "engine/loaded_generator"),
+    *("statistics", "analysis", "report", "progress", "api", "cli", "__init__"),
+    "engine/loaded_generator",
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
     *("network/convention", "network/norm_statistics", "network/norms/check"),
-    "network/norms/cached_check",
+    "formats/cached_check",
 )
 MAX_LINES = 350
 LONGER = {  # file -> why it is longer

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.report.output.number_format import format_duration
+from ganinv_cli.number_format import format_duration
 
 from .manifest import Measurement, Run, read_facts, read_manifest, read_measurements
 from .pages import list_generated, write_all

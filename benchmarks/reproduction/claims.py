@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.output.number_format import format_number, format_scientific, format_share
-from ganinv_cli.report.rows import mean_or_none
-from ganinv_cli.report.shared.run import share_gradients
+from ganinv_cli.number_format import format_number, format_scientific, format_share
+from ganinv_cli.report.table import mean_or_none
+from ganinv_cli.analysis.groups import share_gradients
 from ganinv_cli.statistics import EPSILONS, mcnemar
 
 from . import figure2

@@ -22,7 +22,7 @@ from ganinv_cli.report.noise_sweep.claims import (
     fit_slopes,
 )
 from ganinv_cli.report.noise_sweep.numbers import Cell, SweepRow, make_rows, read_cells
-from ganinv_cli.report.output.number_format import format_interval, format_scientific
+from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.statistics import compare_errors
 from ganinv_cli.store import read_results
 

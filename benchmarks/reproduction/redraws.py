@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from ganinv_cli.report.output.number_format import format_number, format_share
-from ganinv_cli.report.rows import mean_or_none
+from ganinv_cli.number_format import format_number, format_share
+from ganinv_cli.report.table import mean_or_none
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered, mcnemar
 
 from .protocols import Protocol, read_protocols

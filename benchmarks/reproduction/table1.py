@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ganinv_cli.clipping import RULES, ClippingRule
-from ganinv_cli.report.output.number_format import format_share
+from ganinv_cli.number_format import format_share
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson, mcnemar
 
 from .protocols import Protocol, read_protocols

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.prior import Uniform
-from ganinv_cli.report.output.number_format import format_number, format_scientific
-from ganinv_cli.report.shared.prior import is_at_bound
-from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.number_format import format_number, format_scientific
+from ganinv_cli.analysis.prior import is_at_bound
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.statistics import assign_clusters, expected_distance, pairwise_distances
 
 from .cells import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from tabulate import tabulate
 
-from ganinv_cli.report.output.number_format import format_interval, format_share
+from ganinv_cli.number_format import format_interval, format_share
 from ganinv_cli.statistics import clopper_pearson
 
 

@@ -113,7 +113,7 @@ def _import_all() -> None:
     for name in ("agg", "pdf", "svg"):
         import_module(f"matplotlib.backends.backend_{name}")
     import_module("tensorflow")
-    for name in ("api", "report", "report.output.folder"):
+    for name in ("api", "report", "report.folder"):
         import_module(f"ganinv_cli.{name}")
     for (module, name), seconds in _INTERVALS.items():
         place = import_module(f"ganinv_cli.{module}")
@@ -191,7 +191,7 @@ def _run_child(launch: Launch, sender: int) -> NoReturn:
     sys.argv = ["ganinv", *launch.arguments]
     try:
         from ganinv_cli.cli import main
-        from ganinv_cli.report.output import folder
+        from ganinv_cli.report import folder
 
         if not launch.published:
             folder.write_report = lambda *_, **__: ""

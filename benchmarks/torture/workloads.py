@@ -80,7 +80,7 @@ def run_ganinv(folder: Path, *arguments: str, status: int = 0) -> None:
     """Run a command in this process, in a folder; its tables and figures are not written."""
     from ganinv_cli.cli import main
 
-    unwritten = mock.patch("ganinv_cli.report.output.folder.write_report", return_value="")
+    unwritten = mock.patch("ganinv_cli.report.folder.write_report", return_value="")
     with contextlib.chdir(folder), unwritten:
         result = CliRunner().invoke(main, [*arguments, "--quiet"])
     if result.exit_code != status:

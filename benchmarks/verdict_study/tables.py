@@ -6,7 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from ganinv_cli.report.output.number_format import format_interval, format_number, format_share
+from ganinv_cli.number_format import format_interval, format_number, format_share
 from ganinv_cli.statistics import clopper_pearson
 from verdict_study.pictures import FLAT, FORMATS, PHOTOGRAPH
 

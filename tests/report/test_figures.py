@@ -9,7 +9,7 @@ from known_results import GRADIENTS, make_results
 
 from ganinv_cli import store
 from ganinv_cli.report import recover
-from ganinv_cli.report.output import plots
+from ganinv_cli.report import plots
 from ganinv_cli.report.recover import curves, figures
 from ganinv_cli.report.report import DrawnFigure
 

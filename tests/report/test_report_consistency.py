@@ -11,7 +11,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, render, summarize
 from ganinv_cli.report.report import find_report_module
 from ganinv_cli.report.shared.failures import REASON_NAMES, list_failures
-from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.settings.names import STYLES
 
 

@@ -11,7 +11,7 @@ from known_sweep import (
 )
 
 from ganinv_cli.report import consistency, summarize
-from ganinv_cli.report.output.plots import encode_drawn_figure
+from ganinv_cli.report.plots import encode_drawn_figure
 
 
 def drawn(**given):

@@ -11,7 +11,7 @@ from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.report import invert, summarize
 from ganinv_cli.report.invert import latents
 from ganinv_cli.report.invert.pictures import make_file_stem
-from ganinv_cli.report.output.folder import write_report
+from ganinv_cli.report.folder import write_report
 
 
 def pictures(**given):

@@ -8,7 +8,7 @@ from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.prior import Uniform
 from ganinv_cli.report import summarize
 from ganinv_cli.report.invert.explanations import explain
-from ganinv_cli.report.invert.verdict import Evidence, decide
+from ganinv_cli.analysis.verdict import Evidence, decide
 
 SURE = Evidence(
     copy=ROUNDED,

@@ -13,7 +13,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import render, summarize
 from ganinv_cli.report.noise_sweep import claims, numbers
-from ganinv_cli.report.rows import to_json
+from ganinv_cli.report.table import to_json
 from ganinv_cli.settings.names import STYLES
 
 

@@ -9,7 +9,7 @@ from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.prior import Normal, make_normal, parse_prior
 from ganinv_cli.report import consistency, summarize
-from ganinv_cli.report.shared.prior import describe_prior
+from ganinv_cli.analysis.prior import describe_prior
 
 CUT = Normal(1.0, 0.99)
 NORMAL = (

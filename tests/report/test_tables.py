@@ -13,7 +13,7 @@ from known_results import make_group, make_results
 from ganinv_cli.cli.results import report
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import render, summarize
-from ganinv_cli.report.output.render import RENDERERS
+from ganinv_cli.report.render import RENDERERS
 from ganinv_cli.report.report import Section
 from ganinv_cli.settings.names import STYLES
 

@@ -15,7 +15,7 @@ from ganinv_cli.network.layers import (
     Reshape,
     same_conv_transpose,
 )
-from ganinv_cli.network.norms.cached_check import measure_check
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
 

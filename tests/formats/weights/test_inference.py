@@ -19,7 +19,7 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention, summarize_inferred
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
-from ganinv_cli.network.norms.cached_check import measure_check
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.prior import Uniform, parse_prior
 from ganinv_cli.settings.conventions import Conventions
 

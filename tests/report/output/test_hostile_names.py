@@ -10,7 +10,7 @@ from known_results import make_results
 from markdown_it import MarkdownIt
 
 from ganinv_cli.report import render, summarize
-from ganinv_cli.report.output.render import render_brief
+from ganinv_cli.report.render import render_brief
 from ganinv_cli.report.report import Answer, Section
 from ganinv_cli.settings.names import STYLES
 

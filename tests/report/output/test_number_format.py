@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ganinv_cli.report.output.number_format import format_number, format_scientific
+from ganinv_cli.number_format import format_number, format_scientific
 
 
 @pytest.mark.parametrize(

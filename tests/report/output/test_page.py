@@ -13,8 +13,8 @@ from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, summarize
 from ganinv_cli.report.attribution import summarize_attribution
-from ganinv_cli.report.output import folder
-from ganinv_cli.report.output.folder import write_report, write_reports
+from ganinv_cli.report import folder
+from ganinv_cli.report.folder import write_report, write_reports
 from ganinv_cli.report.shared.failures import MAX_LISTED
 
 VOID = {"meta", "link", "br", "img"}

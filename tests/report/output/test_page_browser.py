@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import Section, summarize
-from ganinv_cli.report.output import folder
-from ganinv_cli.report.output.folder import write_report, write_reports
+from ganinv_cli.report import folder
+from ganinv_cli.report.folder import write_report, write_reports
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

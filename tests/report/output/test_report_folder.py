@@ -9,7 +9,7 @@ from known_results import make_group, make_results
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.report import summarize
-from ganinv_cli.report.output.folder import write_report
+from ganinv_cli.report.folder import write_report
 
 
 def fill(folder, given=None):

@@ -8,7 +8,7 @@ from known_results import make_group, make_results
 from known_sweep import make_image_groups, make_image_results, make_noise_sweep
 
 from ganinv_cli.report import consistency, noise_sweep, recover
-from ganinv_cli.report.output.render import render
+from ganinv_cli.report.render import render
 
 STYLES = ("text", "markdown", "latex", "csv", "json")
 

@@ -5,7 +5,7 @@ import dataclasses
 from known_results import make_results
 
 from ganinv_cli.report import render, summarize
-from ganinv_cli.report.shared.run import describe_run, make_run_notes
+from ganinv_cli.report.run import describe_run, make_run_notes
 
 
 def test_a_run_of_descent_says_its_rate() -> None:
