@@ -72,7 +72,13 @@ def descend(generator: Generator, images: np.ndarray) -> np.ndarray:
         preconditioner=find_preconditioner(generator, solver.preconditioner_points),
     )
     clipping = RowClipping(
-        generator.prior, SEED, rows, tf.zeros_like(rows), clamping=nowhere, redrawing=~nowhere
+        generator.prior,
+        SEED,
+        rows,
+        tf.zeros_like(rows),
+        clamping=nowhere,
+        replacing=~nowhere,
+        replacement=tf.zeros_like(rows),  # draws
     )
     share = uniform(SEED, rows, Purpose.start, tf.zeros_like(rows), generator.latent)
     state = solver.init(generator.prior.quantile(share))

@@ -34,7 +34,9 @@ def generator():
 
 def test_a_component_at_a_bound_is_redrawn_and_one_beyond_is_changed_by_every_kind():
     row = tf.zeros(4, tf.bool)
-    clipping = RowClipping(Uniform(), 0, tf.zeros(4, tf.int64), tf.zeros(4, tf.int64), row, row)
+    clipping = RowClipping(
+        Uniform(), 0, tf.zeros(4, tf.int64), tf.zeros(4, tf.int64), row, row, tf.zeros(4, tf.int64)
+    )
     z = tf.constant([[0.5, -0.5], [0.5, 1.0], [-1.5, 0.5], [np.nan, 0.5]])
     counts = clipping.find_actions(z).numpy()
     assert counts.tolist() == [[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 1]]

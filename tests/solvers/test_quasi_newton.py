@@ -15,7 +15,8 @@ HISTORY_ROWS = 3
 
 def _clip(clamps):
     numbers = tf.zeros(ROWS, tf.int64)
-    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), tf.fill([ROWS], False))
+    never = tf.fill([ROWS], False)
+    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), never, numbers)
 
 
 @pytest.fixture
