@@ -13,6 +13,7 @@ from ganinv_cli.errors import GaninvError
 FUNCTIONS = ("load", "invert", "recover", "noise_sweep", "consistency", "open")
 CLASSES = ("LoadedGenerator", "Inversion", "RunResults")
 INTERNAL = {"build", "configure", "make_spec", "select_images"}  # methods that the commands use
+WIDTH = 100  # columns of a signature
 _LISTS = {
     DocstringSectionKind.parameters: "Arguments",
     DocstringSectionKind.attributes: "Attributes",
@@ -66,8 +67,12 @@ def _describe(name: str, function: Any, level: int) -> Iterator[str]:
     signature = inspect.signature(function)
     kept = [each for each in signature.parameters.values() if each.name != "self"]
     arguments = ", ".join(_format_parameters(kept))
-    yield f"{'#' * level} {name}"
-    yield f"```text\n{_wrap(f'{name}({arguments})')}\n```"
+    call = f"{name}({arguments})"
+    if len(call) <= WIDTH:
+        yield f"{'#' * level} `{call}`"
+    else:
+        yield f"{'#' * level} {name}"
+        yield f"```text\n{_wrap(call)}\n```"
     yield from _describe_sections(inspect.getdoc(function) or "")
 
 
@@ -87,10 +92,10 @@ def _format_parameters(parameters: list[inspect.Parameter]) -> Iterator[str]:
 
 
 def _wrap(call: str) -> str:
-    """Break a long signature before the arguments that do not fit into 100 columns."""
+    """Break a long signature before the arguments that do not fit into the width."""
     lines, indent = [""], " " * (call.index("(") + 1)
     for word in re.split(r"(?<=,) ", call):
-        if len(lines[-1]) + len(word) > 100:
+        if len(lines[-1]) + len(word) > WIDTH:
             lines.append(indent)
         lines[-1] += word if lines[-1] in ("", indent) else f" {word}"
     return "\n".join(lines)

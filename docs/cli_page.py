@@ -1,0 +1,93 @@
+"""Write docs/cli.md: every command with its options; an option of several commands once."""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+
+import click
+
+from ganinv_cli.cli import main
+
+WIDTH = 140  # columns of the page
+VERBATIM = "\b\n"  # before lines that click does not wrap
+INTRODUCTION = """\
+# The command line
+
+What `--help` says of each command; `make docs` writes this page. Options that several commands
+have follow [at the end](#options-of-several-commands), each once. `ganinv -V` shows the version.
+
+The shell can complete commands, options, their values, files, and the names of the checkpoints and
+configs that ship. Put one line into its start-up file, and open a new terminal:
+
+* bash 4.4 or later, `~/.bashrc`: `eval "$(_GANINV_COMPLETE=bash_source ganinv)"`
+* zsh, `~/.zshrc`, after `compinit`: `eval "$(_GANINV_COMPLETE=zsh_source ganinv)"`
+* fish, `~/.config/fish/completions/ganinv.fish`: `_GANINV_COMPLETE=fish_source ganinv | source`"""
+
+Record = tuple[str, str]  # an option as a user types it, and its description
+
+
+def describe_commands(_: str = "") -> str:
+    """Return the page."""
+    root = click.Context(main, info_name="ganinv", **main.context_settings)
+    contexts = dict(_list_contexts(root))
+    owners: dict[Record, list[str]] = {}
+    for path, context in contexts.items():
+        for record in _list_options(context):
+            owners.setdefault(record, []).append(path)
+    parts = [INTRODUCTION]
+    for path, context in contexts.items():
+        parts += _describe(path, context)
+        own = [record for record in _list_options(context) if owners[record] == [path]]
+        parts += _format(own)
+    parts.append("## Options of several commands")
+    shared: dict[tuple[str, ...], list[Record]] = {}
+    for record, paths in owners.items():
+        if len(paths) > 1:
+            shared.setdefault(tuple(paths), []).append(record)
+    for paths, records in sorted(shared.items(), key=lambda each: -len(each[0])):
+        every = len(paths) == len(contexts)
+        parts.append(f"**{'Every command' if every else ', '.join(paths)}**")
+        parts += _format(sorted(records))
+    return "\n\n".join(parts) + "\n"
+
+
+def _list_contexts(context: click.Context) -> Iterator[tuple[str, click.Context]]:
+    """Yield the path of each command from `ganinv` on, such as `cache show`, and its context."""
+    group = context.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command, name
+        inner = click.Context(command, context, info_name=name)
+        yield inner.command_path.removeprefix("ganinv "), inner
+        if isinstance(command, click.Group):
+            yield from _list_contexts(inner)
+
+
+def _list_options(context: click.Context) -> list[Record]:
+    parameters = context.command.get_params(context)
+    records = [each.get_help_record(context) for each in parameters]
+    return [(names, " ".join(text.split())) for names, text in filter(None, records) if text]
+
+
+def _describe(path: str, context: click.Context) -> Iterator[str]:
+    """Yield the heading and the paragraphs of a command's help."""
+    command = context.command
+    arguments = command.collect_usage_pieces(context)[1:]  # without [OPTIONS]
+    yield " ".join(["##" if " " not in path else "###", "ganinv", path, *arguments])
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith(VERBATIM):
+            lines = re.sub(r"^Examples?:\n", "", paragraph.removeprefix(VERBATIM))
+            yield f"```text\n{textwrap.dedent(lines)}\n```"
+        else:
+            yield textwrap.fill(" ".join(paragraph.split()), WIDTH, break_on_hyphens=False)
+
+
+def _format(records: list[Record]) -> list[str]:
+    """Return a list of options, or nothing if there are none."""
+    items = [
+        textwrap.fill(f"* `{names}`: {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for names, text in records
+    ]
+    return ["\n".join(items)] if items else []
