@@ -6,12 +6,13 @@ With `--check`, write nothing; print how a page differs and exit 1 when one does
 import difflib
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 
 from api_page import describe_api
-from cli_page import describe_commands
+from cli_page import WIDTH, describe_commands
 from levels import draw_levels
 
 from ganinv_cli.report import render_brief, summarize
@@ -28,7 +29,7 @@ def fill_blocks(text: str) -> str:
     `<!-- from recover/table1.md: Cost per trial -->` is followed by that table of that file, as
     Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
     text without Markdown beside it is shown from the line that begins with the title on, a results
-    file as the command that wrote it ends, and `../configs` as a table of its configs.
+    file as the command that wrote it ends, and `../configs` as a list of its configs.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
@@ -51,13 +52,13 @@ def _block(name: str, titles: str) -> str:
 
 
 def _list_configs(folder: Path) -> str:
-    """Return a table of the configs of a folder, with the comment at the head of each."""
-    rows = []
+    """Return a list of the configs of a folder, with the comment at the head of each."""
+    items = []
     for path in sorted(folder.glob("*.toml")):
         lines = path.read_text(encoding="utf-8").splitlines()
         comment = takewhile(lambda line: line.startswith("#"), lines)
-        rows.append(f"| `{path.stem}` | {' '.join(line.strip('# ') for line in comment)} |")
-    return "\n".join(["| config | question, and time |", "|---|---|", *rows])
+        items.append(f"* `{path.stem}`: {' '.join(line.strip('# ') for line in comment)}")
+    return "\n".join(textwrap.fill(item, WIDTH, subsequent_indent="  ") for item in items)
 
 
 def _section(text: str, title: str, headings: list[str], suffix: str) -> str:

@@ -55,7 +55,7 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_guide_names_every_config_and_command():
     guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    assert all(f"| `{name}` |" in guide for name in list_shipped("config"))
+    assert all(f"* `{name}`: " in guide for name in list_shipped("config"))
     assert all(f"| `ganinv {name}" in guide for name in COMMANDS)
 
 
