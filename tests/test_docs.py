@@ -39,7 +39,7 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
         "rule | does to a component of z outside the prior's bounds",
         "status | means",
     },
-    "docs/invert.md": {"verdict | how near | z", "answer | if"},
+    "docs/invert.md": {"verdict | how near | z"},
     "docs/reproduction.md": {"point | text | code | here"},
     "docs/results-format.md": {"path | holds", "name | is"},
     "docs/solvers.md": {"rule | on `gd` | on `lbfgs`", "setting | is"},
