@@ -27,12 +27,9 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
     "README.md": {"tool | generators | method | starts | result"},
     "docs/architecture.md": {" | file | does", "name | is | file", "folder | holds"},
     "docs/checkpoints.md": {
-        "format | recognised by | in the file | you give | computed as",
+        "format | recognised by | in the file | you give",
         "source | type",
-        "option | sets | without it",
-        "generator | options",
-        "found | message",
-        "found | do",
+        "option | without it",
     },
     "docs/guide.md": {
         "command | does | writes",
