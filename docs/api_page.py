@@ -17,7 +17,6 @@ WIDTH = 100  # columns of a signature
 _LISTS = {
     DocstringSectionKind.parameters: "Arguments",
     DocstringSectionKind.attributes: "Attributes",
-    DocstringSectionKind.raises: "Raises",
 }
 INTRODUCTION = """\
 # The Python API
@@ -112,9 +111,11 @@ def _describe_sections(text: str) -> Iterator[str]:
                 yield f"```python\n{value}\n```" if is_code else value
         elif section.kind is DocstringSectionKind.returns:
             yield "**Returns**: " + " ".join(each.description for each in section.value)
+        elif section.kind is DocstringSectionKind.raises:
+            yield "**Raises**: " + " ".join(_format_items(section.value))
         elif section.kind in _LISTS:
-            heading = _LISTS[section.kind]
-            yield f"**{heading}**\n\n" + "\n".join(_format_items(section.value))
+            items = [f"* {item}" for item in _format_items(section.value)]
+            yield f"**{_LISTS[section.kind]}**\n\n" + "\n".join(items)
         else:  # such as Source
             yield f"**{section.value.kind.capitalize()}**: {section.value.contents}"
 
@@ -122,4 +123,4 @@ def _describe_sections(text: str) -> Iterator[str]:
 def _format_items(items: list[Any]) -> Iterator[str]:
     for each in items:
         name = getattr(each, "name", None) or each.annotation
-        yield f"* `{name}`: {' '.join(each.description.split())}"
+        yield f"`{name}`: {' '.join(each.description.split())}"

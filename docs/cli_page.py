@@ -10,12 +10,14 @@ import click
 from ganinv_cli.cli import main
 
 WIDTH = 140  # columns of the page
+UNLISTED = {"-h", "-q", "-v"}  # described at the head of the page
 VERBATIM = "\b\n"  # before lines that click does not wrap
 INTRODUCTION = """\
 # The command line
 
 What `--help` says of each command; `make docs` writes this page. Options that several commands
-have follow [at the end](#options-of-several-commands), each once. `ganinv -V` shows the version.
+have follow [at the end](#options-of-several-commands), each once. Besides these, `-h` shows the
+help of every command, `-q` shows no progress, `-v` prints more, and `ganinv -V` prints the version.
 
 The shell can complete commands, options, their values, files, and the names of the checkpoints and
 configs that ship. Put one line into its start-up file, and open a new terminal:
@@ -45,9 +47,8 @@ def describe_commands(_: str = "") -> str:
     for record, paths in owners.items():
         if len(paths) > 1:
             shared.setdefault(tuple(paths), []).append(record)
-    for paths, records in sorted(shared.items(), key=lambda each: -len(each[0])):
-        every = len(paths) == len(contexts)
-        parts.append(f"**{'Every command' if every else ', '.join(paths)}**")
+    for those, records in sorted(shared.items(), key=lambda each: -len(each[0])):
+        parts.append(f"**{', '.join(those)}**")
         parts += _format(sorted(records))
     return "\n\n".join(parts) + "\n"
 
@@ -67,8 +68,13 @@ def _list_contexts(context: click.Context) -> Iterator[tuple[str, click.Context]
 
 def _list_options(context: click.Context) -> list[Record]:
     parameters = context.command.get_params(context)
-    records = [each.get_help_record(context) for each in parameters]
-    return [(names, " ".join(text.split())) for names, text in filter(None, records) if text]
+    records = [
+        record
+        for each in parameters
+        if isinstance(each, click.Option) and not UNLISTED.intersection(each.opts)
+        if (record := each.get_help_record(context))
+    ]
+    return [(names, " ".join(text.split())) for names, text in records]
 
 
 def _describe(path: str, context: click.Context) -> Iterator[str]:
