@@ -38,7 +38,7 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
     },
     "docs/invert.md": {"verdict | how near | z"},
     "docs/reproduction.md": {"point | text | code | here"},
-    "docs/results-format.md": {"path | holds", "name | is"},
+    "docs/results-format.md": {"path | holds"},
 }
 
 
