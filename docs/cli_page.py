@@ -17,7 +17,7 @@ INTRODUCTION = """\
 
 What `--help` says of each command; `make docs` writes this page. Options that several commands
 have follow [at the end](#options-of-several-commands), each once. Besides these, `-h` shows the
-help of every command, `-q` shows no progress, `-v` prints more, and `ganinv -V` prints the version.
+help of a command, `-q` prints less, `-v` prints more, and `ganinv -V` prints the version.
 
 The shell can complete commands, options, their values, files, and the names of the checkpoints and
 configs that ship. Put one line into its start-up file, and open a new terminal:
@@ -34,39 +34,41 @@ def describe_commands(_: str = "") -> str:
     root = click.Context(main, info_name="ganinv", **main.context_settings)
     contexts = dict(_list_contexts(root))
     owners: dict[Record, list[str]] = {}
-    for path, context in contexts.items():
+    for name, context in contexts.items():
         for record in _list_options(context):
-            owners.setdefault(record, []).append(path)
+            owners.setdefault(record, []).append(name)
     parts = [INTRODUCTION]
-    for path, context in contexts.items():
-        parts += _describe(path, context)
-        own = [record for record in _list_options(context) if owners[record] == [path]]
+    for name, context in contexts.items():
+        parts += _describe(name, context)
+        own = [record for record in _list_options(context) if owners[record] == [name]]
         parts += _format(own)
-    parts.append("## Options of several commands")
+    return "\n\n".join([*parts, *_describe_shared(owners)]) + "\n"
+
+
+def _describe_shared(owners: dict[Record, list[str]]) -> Iterator[str]:
+    """Yield the options of several commands, those of the same commands together."""
+    yield "## Options of several commands"
     shared: dict[tuple[str, ...], list[Record]] = {}
-    for record, paths in owners.items():
-        if len(paths) > 1:
-            shared.setdefault(tuple(paths), []).append(record)
-    for those, records in sorted(shared.items(), key=lambda each: -len(each[0])):
-        parts.append(f"**{', '.join(those)}**")
-        parts += _format(sorted(records))
-    return "\n\n".join(parts) + "\n"
+    for record, names in owners.items():
+        if len(names) > 1:
+            shared.setdefault(tuple(names), []).append(record)
+    for commands, records in sorted(shared.items(), key=lambda each: -len(each[0])):
+        yield f"**{', '.join(commands)}**"
+        yield from _format(sorted(records))
 
 
 def _list_contexts(context: click.Context) -> Iterator[tuple[str, click.Context]]:
-    """Yield the path of each command from `ganinv` on, such as `cache show`, and its context."""
+    """Yield the name of each command of a group, and its context."""
     group = context.command
     assert isinstance(group, click.Group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command, name
-        inner = click.Context(command, context, info_name=name)
-        yield inner.command_path.removeprefix("ganinv "), inner
-        if isinstance(command, click.Group):
-            yield from _list_contexts(inner)
+        yield name, click.Context(command, context, info_name=name)
 
 
 def _list_options(context: click.Context) -> list[Record]:
+    """List the options of a command; of a group, its commands as well."""
     parameters = context.command.get_params(context)
     records = [
         record
@@ -74,14 +76,18 @@ def _list_options(context: click.Context) -> list[Record]:
         if isinstance(each, click.Option) and not UNLISTED.intersection(each.opts)
         if (record := each.get_help_record(context))
     ]
+    if isinstance(context.command, click.Group):
+        for name, inner in _list_contexts(context):
+            options = [names for names, _ in _list_options(inner)]
+            records.append((" ".join([name, *options]), inner.command.get_short_help_str(WIDTH)))
     return [(names, " ".join(text.split())) for names, text in records]
 
 
-def _describe(path: str, context: click.Context) -> Iterator[str]:
+def _describe(name: str, context: click.Context) -> Iterator[str]:
     """Yield the heading and the paragraphs of a command's help."""
     command = context.command
     arguments = command.collect_usage_pieces(context)[1:]  # without [OPTIONS]
-    yield " ".join(["##" if " " not in path else "###", "ganinv", path, *arguments])
+    yield " ".join(["## ganinv", name, *arguments])
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         if paragraph.startswith(VERBATIM):
             lines = re.sub(r"^Examples?:\n", "", paragraph.removeprefix(VERBATIM))
