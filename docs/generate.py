@@ -28,8 +28,9 @@ def fill_blocks(text: str) -> str:
 
     `<!-- from recover/table1.md: Cost per trial -->` is followed by that table of that file, as
     Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
-    text without Markdown beside it is shown from the line that begins with the title on, a results
-    file as the command that wrote it ends, and `../configs` as a list of its configs.
+    text without Markdown beside it is shown from the title on (`verdict to file`: up to the second
+    word), a results file as the command that wrote it ends, and `../configs` as a list of its
+    configs.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
@@ -44,7 +45,9 @@ def _block(name: str, titles: str) -> str:
     text = path.read_text(encoding="utf-8")
     page = path.with_suffix(".md")
     if not page.exists():
-        return f"```text\n{text[text.index(titles) :].strip()}\n```"
+        first, _, last = titles.partition(" to ")
+        end = text.index(last) if last else len(text)
+        return f"```text\n{text[text.index(first) : end].strip()}\n```"
     headings = re.findall(r"^### (.+)$", page.read_text(encoding="utf-8"), re.M)
     shown = [_section(text, title.strip(), headings, path.suffix) for title in titles.split("|")]
     joined = "\n\n".join(shown)

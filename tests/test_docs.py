@@ -25,7 +25,6 @@ GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end --
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 ROW = re.compile(r"^\|(.*)\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
-    "README.md": {"tool | generators | method | starts | result"},
     "docs/checkpoints.md": {
         "format | recognised by | in the file | you give",
         "source | type",
@@ -75,7 +74,7 @@ def test_the_readme_is_read_to_its_end():
     """It is short, and its picture is small enough for a slow connection."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.split()) < 900
-    assert len(readme.splitlines()) < 130
+    assert len(readme.splitlines()) < 140
     assert (ROOT / "docs" / "animation.gif").stat().st_size < 2e6
 
 
