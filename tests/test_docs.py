@@ -23,26 +23,21 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 MARKER = re.compile(r"<!-- from (\S+): .+? -->")
 GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end -->", re.DOTALL)
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
+ROW = re.compile(r"^\|(.*)\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
-    "README.md": {"tool | generators | method | starts | result"},
-    "docs/architecture.md": {" | file | does", "name | is | file", "folder | holds"},
     "docs/checkpoints.md": {
-        "format | recognised by | in the file | you give | computed as",
+        "format | recognised by | in the file | you give",
         "source | type",
-        "option | sets | without it",
-        "generator | options",
-        "found | message",
-        "found | do",
+        "option | without it",
     },
     "docs/guide.md": {
         "command | does | writes",
         "rule | does to a component of z outside the prior's bounds",
         "status | means",
     },
-    "docs/invert.md": {"verdict | how near | z", "answer | if"},
+    "docs/invert.md": {"verdict | how near | z"},
     "docs/reproduction.md": {"point | text | code | here"},
-    "docs/results-format.md": {"path | holds", "name | is"},
-    "docs/solvers.md": {"rule | on `gd` | on `lbfgs`", "setting | is"},
+    "docs/results-format.md": {"path | holds"},
 }
 
 
@@ -55,7 +50,7 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_guide_names_every_config_and_command():
     guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    assert all(f"| `{name}` |" in guide for name in list_shipped("config"))
+    assert all(f"* `{name}`: " in guide for name in list_shipped("config"))
     assert all(f"| `ganinv {name}" in guide for name in COMMANDS)
 
 
@@ -79,7 +74,7 @@ def test_the_readme_is_read_to_its_end():
     """It is short, and its picture is small enough for a slow connection."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.split()) < 900
-    assert len(readme.splitlines()) < 130
+    assert len(readme.splitlines()) < 140
     assert (ROOT / "docs" / "animation.gif").stat().st_size < 2e6
 
 
@@ -97,6 +92,14 @@ def test_only_tables_of_definitions_are_typed(page):
     typed = GENERATED.sub("", page.read_text(encoding="utf-8"))
     headers = {_normalize_header(row) for row in TABLE_HEADER.findall(typed)}
     assert headers == DEFINITIONS.get(str(page.relative_to(ROOT)), set())
+
+
+@pytest.mark.parametrize("page", DEFINITIONS)
+def test_a_typed_table_is_read_at_a_glance(page):
+    """A cell holds at most twelve words; sentences stand in lists."""
+    typed = GENERATED.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    cells = [cell for row in ROW.findall(typed) for cell in row.split("|")]
+    assert not [cell for cell in cells if len(cell.split()) > 12]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -130,5 +133,5 @@ def test_the_map_names_files_that_exist():
     known = {str(path.relative_to(package)) for path in package.rglob("*.py")}
     known |= {name.rpartition("/")[2] for name in known}
     named = set(re.findall(r"`([a-z_/]+\.py)`", page)) - {"tests/test_structure.py"}
-    assert len(named) > 50
+    assert len(named) > 40
     assert not named - known

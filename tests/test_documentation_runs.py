@@ -34,12 +34,7 @@ NOT_RUN = {  # beginning of a line -> why it is not run here
     "make ": "runs the tests, or experiments for hours",
     ".venv/bin/python -m pytest": "runs the tests",
     ".venv/bin/uv ": "asks the package index",
-    'eval "$(_GANINV_COMPLETE': "changes the shell that reads it; tested in tests/cli",
-    "_GANINV_COMPLETE": "changes the shell that reads it; tested in tests/cli",
     "ganinv train ": "trains for an hour; tested in tests/training",
-    "ganinv recover --trials 100000 ": "a hundred thousand trials",
-    "ganinv recover --trials 1000000 --engine ray": "needs a cluster; tested in tests/engine/ray",
-    "ganinv recover --trials 1000000 --shard": "a million trials; tested in tests/store/merge",
 }
 QUICK = {"recover": 2, "noise-sweep": 2, "consistency": 2, "invert": 1}  # trials of experiments
 CONFIG_COMMANDS = {"consistency": "consistency", "noise": "noise-sweep", "invert": "invert"}
