@@ -140,6 +140,38 @@ def add_labels(groups, *labels, rule="stochastic"):
     return groups | {rule: groups[rule] | {"label": under, "first/label": under}}
 
 
+def add_actions(group, actions):
+    """The group with this many actions of its rule in each trial; a tenth in its first start."""
+    for prefix, counts in (("", actions), ("first/", actions // 10)):
+        group[f"{prefix}actions"] = counts.astype(np.int32)
+        group[f"{prefix}acted"] = (counts > 0).astype(np.uint8)
+    return group
+
+
+def add_refinement(group, exact, refined=None):
+    """The group of `recover` with refined z: these many are exact, of those that were refined."""
+    number = np.arange(len(group["trial"]))
+    done = number < (len(number) if refined is None else refined)
+    return group | {
+        "polished/z_error": np.where(done, np.where(number < exact, 1e-26, 1e-15), np.nan),
+        "polished/gradients": np.where(done, 60.0, np.nan),
+        "polished/seconds": np.where(done, 0.125, np.nan),
+        "polished/outcome": np.where(done, Outcome.converged, 0).astype(np.uint8),
+    }
+
+
+def add_true_labels(results, right, first):
+    """The results of a conditional generator; these many trials found the right label."""
+    root = results.groups[""]
+    root["label"] = np.arange(len(root["trial"]), dtype=np.int32) % 3
+    for name, group in results.groups.items():
+        if name:
+            true, number = root["label"][group["trial"]], np.arange(len(group["trial"]))
+            group["label"] = np.where(number < right, true, true + 1)
+            group["first/label"] = np.where(number < first, true, true + 1)
+    return results
+
+
 def add_earlier_certificate(groups, rule="stochastic", count=3):
     """The same with an earlier certificate too, of the first `count` recoveries."""
     last = groups[f"{rule}/certificate"]
