@@ -116,26 +116,25 @@ def _make_certainty_columns(run: Row, labelled: bool) -> list[Column]:
                 f"{row['agreement']['reached']:,} of "
                 f"{row.get('starts_under_label', row['starts']):,}"
             ),
-            help=f"Agree: of all starts{same_label}, those with an image loss at most "
-            f"{100 * REACHED_SHARE:g} % above the lowest one, or not above rounding.",
+            help=f"Agree: starts{same_label} with an image loss at most {100 * REACHED_SHARE:g} % "
+            "above the lowest one, or not above rounding.",
         ),
         Column(
             "one z",
             "agreement.same",
-            help="One z: of these, the starts nearer to the best z than "
-            f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or than the error that JPEG can "
-            "cause, directly or by way of others.",
+            help="One z: of these, the starts that found the best z, to within "
+            f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
         ),
         Column("converged", "converged"),
         Column(
             "condition",
             "condition",
-            help="Condition: the largest singular value of the Jacobian at z over the least.",
+            help="Condition: of the Jacobian at z.",
         ),
         Column(
             "rank",
             show=lambda row: "-" if row["rank"] is None else f"{row['rank']:,}/{row['latent']:,}",
-            help="Rank: the number of directions of z that change the image.",
+            help="Rank: directions of z that change the image.",
         ),
         Column(
             "at\nbound",
@@ -145,7 +144,7 @@ def _make_certainty_columns(run: Row, labelled: bool) -> list[Column]:
         Column(
             "outside",
             "outside",
-            help="Outside: components beyond them, which the prior never draws.",
+            help="Outside: components beyond them.",
         ),
     ]
 

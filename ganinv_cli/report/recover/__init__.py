@@ -83,7 +83,10 @@ def summarize(results: "Results", name: str) -> Report:
         _make_tables(table1, mcnemar, polished),
         _make_notes(run, table1, same),
         run,
-        [flatten(row) | collect_p_values(mcnemar, row["technique"]) for row in table1],
+        [
+            flatten(row) | collect_p_values(mcnemar, row["technique"], list(groups))
+            for row in table1
+        ],
     )
 
 

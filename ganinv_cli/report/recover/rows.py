@@ -145,13 +145,13 @@ def compare_rules(
     return tests
 
 
-def collect_p_values(mcnemar: Sequence[Row], rule: str) -> Row:
-    """Return McNemar's p of a rule against every other rule; None if there is no such test."""
+def collect_p_values(mcnemar: Sequence[Row], rule: str, rules: Sequence[str]) -> Row:
+    """Return McNemar's p of a rule against each of the rules; None if there is no such test."""
     found = {(test["counted"], test["first"], test["second"]): test["p"] for test in mcnemar}
     return {
         f"p.{counting}.{other}": found.get(
             (counting, rule, other), found.get((counting, other, rule))
         )
         for counting in COLUMN_PREFIXES
-        for other in RULES
+        for other in rules
     }
