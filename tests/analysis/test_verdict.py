@@ -174,6 +174,12 @@ def test_an_image_that_hardly_depends_on_z_does_not_determine_it():
     assert (found["verdict"], found["told"]) == ("ambiguous", False)
 
 
+def test_an_exact_image_that_ignores_a_component_of_z_is_ambiguous():
+    groups = make_image_groups(losses=(0.0,))
+    groups["stochastic/certificate"]["singular_values"][0, -1] = 0
+    assert certify(groups)["verdict"] == "ambiguous"
+
+
 def test_a_certificate_of_another_z_than_the_best_says_nothing():
     groups = add_earlier_certificate(make_image_groups(minima=(8,)))
     assert certify(groups)["condition"] == pytest.approx(100)  # of the last one

@@ -1,4 +1,4 @@
-"""Reports are tested with few resamples: the bootstrap has its own tests in tests/statistics."""
+"""Few resamples and no image files: these have tests of their own, and take most of the time."""
 
 import pytest
 
@@ -11,3 +11,9 @@ def use_few_resamples():
         for function in (bootstrap, compare_errors, fit_slope):
             patch.setitem(function.__kwdefaults__, "resamples", 200)
         yield
+
+
+@pytest.fixture
+def without_encoding(monkeypatch):
+    """The files of figures have no content."""
+    monkeypatch.setattr("ganinv_cli.report.plots.encode_figure", lambda figure, form: b"")

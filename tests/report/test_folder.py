@@ -1,0 +1,115 @@
+"""The folder of a report: each file whole or not at all, and the same each time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from known_sweep import make_image_groups, make_image_results, make_picture
+from PIL import Image
+
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.report import invert, summarize
+from ganinv_cli.report.folder import write_report
+from ganinv_cli.report.invert.pictures import make_file_stem
+
+pytestmark = pytest.mark.usefixtures("without_encoding")
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "faces16-code-frozen.h5"
+KILLED_IN_A_FILE = """
+import os, pathlib, sys
+ending, write = sys.argv.pop(), pathlib.Path.write_bytes
+def write_half(path, content):
+    write(path, content[: len(content) // 2])
+    if path.name.endswith(ending + ".tmp"):
+        os._exit(9)
+    return write(path, content)
+pathlib.Path.write_bytes = write_half
+sys.argv[0] = "ganinv"
+from ganinv_cli.cli import main
+main(prog_name='ganinv')
+"""
+
+
+def write(folder, results=None):
+    results = results or make_results()
+    return write_report(summarize(results, folder.name), results, folder)
+
+
+def read(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_report_written_twice_is_the_same_and_a_failed_write_leaves_it(tmp_path, monkeypatch):
+    write(tmp_path)
+    before = read(tmp_path)
+    write(tmp_path)
+    assert read(tmp_path) == before
+
+    def fill_disk(path, content):
+        with path.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fill_disk)
+        with pytest.raises(GaninvError, match="No space left on device"):
+            write(tmp_path, make_results({"none": make_group(np.arange(3), 0)}))
+    assert read(tmp_path) == before
+
+
+def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(GaninvError, match="cannot be written") as error:
+        write(tmp_path / "taken" / "out")
+    assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels):
+    groups = make_image_groups() | make_image_groups(technique="none")
+    for rule in ("none", "stochastic"):
+        certificate = groups[f"{rule}/certificate"]
+        certificate["reconstruction"] = certificate["reconstruction"][..., :channels]
+    results = make_image_results("invert", **{"a b.png": groups, "unread": "no image", "later": {}})
+    results.groups["image=0000"]["target"] = make_picture(16)[None, :, :, :channels]
+    line = write(tmp_path, results)
+    assert f"report.html and 5 pictures in images/ into {tmp_path}/" in line
+    names = [
+        *("original", "none-reconstruction", "none-difference"),
+        *("stochastic-reconstruction", "stochastic-difference"),
+    ]
+    found = dict(invert.REPORT.iterate_pictures(results))
+    assert list(found) == [f"images/0000-a_b-{name}.png" for name in names]
+    assert np.median(found["images/0000-a_b-none-difference.png"][..., 0]) == 128 + 64
+    for name, brighter in zip(names[:2], (0, 8), strict=True):
+        with Image.open(tmp_path / "images" / f"0000-a_b-{name}.png") as image:
+            expected = make_picture(16, brighter)[:, :, :channels].squeeze()
+            assert np.array_equal(np.asarray(image), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("../../etc/x.png", "x"),
+        ("a/b.png", "b"),
+        ("né $(x).jpeg", "n____x_"),
+        ("n" * 200 + ".png", "n" * 60),
+    ],
+)
+def test_the_name_of_an_image_leads_to_no_other_folder(name, stem):
+    assert make_file_stem(name) == stem
+
+
+@pytest.mark.nightly
+def test_a_report_that_was_killed_leaves_nothing_after_the_next(tmp_path):
+    command = ["report", str(RESULTS), "--out", str(tmp_path / "report")]
+    run = [sys.executable, "-m", "ganinv_cli"]
+    subprocess.run([*run, *command[:3], str(tmp_path / "whole")], check=True, capture_output=True)
+    for ending in (".md", ".png", ".pdf", ".html"):
+        killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_FILE, *command, ending])
+        assert killed.returncode == 9
+        assert len([*(tmp_path / "report").glob(".*.tmp")]) == 1
+    subprocess.run([*run, *command], check=True, capture_output=True)
+    assert read(tmp_path / "report").keys() == read(tmp_path / "whole").keys()

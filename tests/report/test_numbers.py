@@ -1,0 +1,193 @@
+"""Numbers that whole reports do not show: odd trials, older and edited files, costs per run."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from known_sweep import (
+    INFORMATION,
+    VARIANCES,
+    add_actions,
+    add_true_labels,
+    make_image_groups,
+    make_image_results,
+    make_noise_sweep,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import render, render_brief, summarize
+from ganinv_cli.report.noise_sweep.rows import holm
+from ganinv_cli.report.report import find_report_module
+from ganinv_cli.settings.names import STYLES
+
+
+def make_images(command):
+    groups = make_image_groups(minima=(11, 1)) | make_image_groups(technique="none", minima=(12,))
+    return make_image_results(command, one=groups, other=groups)
+
+
+COMMANDS = {  # -> results, and the table that counts gradients
+    "recover": (make_results, "table1"),
+    "noise-sweep": (lambda: make_noise_sweep(trials=8), "noise_sweep"),
+    "consistency": (lambda: make_images("consistency"), "table2"),
+    "invert": (lambda: make_images("invert"), "invert"),
+}
+
+
+def tabulate(results, table):
+    return summarize(results, "x").tables[table]
+
+
+def find_row(results, variance=0.1, rule="none"):
+    rows = tabulate(results, "noise_sweep")
+    return next(row for row in rows if (row["variance"], row["technique"]) == (variance, rule))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
+    random = np.random.default_rng(seed)
+    results = COMMANDS[command][0]()
+    for group in results.groups.values():
+        for name, values in group.items():
+            if values.dtype.kind == "f" and random.random() < 0.5:
+                odd = random.choice([np.nan, np.inf, -np.inf, 1e300, -1.0, 0.0], values.shape)
+                with np.errstate(over="ignore"):
+                    chosen = random.random(values.shape) < random.choice([0.1, 1])
+                    group[name] = np.where(chosen, odd, values).astype(values.dtype)
+    results.constants["shared_gradients"] = np.array(random.choice([np.nan, 0.0]))
+    report = summarize(results, "x")
+    texts = {style: render([report], style) for style in STYLES}
+    json.loads(texts["json"], parse_constant=pytest.fail)
+    assert render_brief(report, "x/")
+    find_report_module(results, "x").draw(results)
+
+
+def test_columns_that_older_files_lack_are_not_needed():
+    groups = {"none": make_group(np.arange(9), 2)}
+    for column in ("first/at_bound", "curve_error", "curve_loss", "z_error_least"):
+        del groups["none"][column]
+    results = replace(make_results(groups), constants={})
+    (row,) = tabulate(results, "table1")
+    assert (row["at_bound"], row["acted"], row["bound"]) == (None, None, None)
+    assert not find_report_module(results, "x").draw(results)
+    results.attributes["config"]["success"] = "ever"
+    with pytest.raises(ResultsError, match="x: success 'ever' needs the column z_error_least"):
+        summarize(results, "x")
+
+
+def test_rules_are_paired_by_trial_number():
+    groups = {"none": make_group(np.arange(10), 4), "standard": make_group(np.arange(6, 30), 0)}
+    test, *_ = tabulate(make_results(groups), "mcnemar")
+    assert (test["trials"], test["only_first"], test["only_second"]) == (4, 0, 4)
+    assert test["p"] == 2 * 0.5**4
+
+
+def test_rules_did_the_same_if_neither_acted_or_if_all_z_are_identical():
+    groups = {name: make_group(np.arange(10), 2) for name in ("none", "stochastic")}
+    groups["wall"] = make_group(np.arange(4, 20), 2)
+    groups["wall"]["z_found"][:6] += 1e-6
+    tables = summarize(make_results(groups), "x").tables
+    same = [(row["counted"], row["first"], row["second"], row["trials"]) for row in tables["same"]]
+    assert same == [
+        ("first_start", "none", "stochastic", 10),
+        ("recovered", "none", "stochastic", 10),
+    ]
+    assert len(tables["mcnemar"]) == 4  # each of them against wall
+    for group in groups.values():
+        add_actions(group, np.zeros(len(group["trial"])))
+    assert not tabulate(make_results(groups), "mcnemar")
+    apart = {"none": make_group(np.arange(3), 0), "wall": make_group(np.arange(4, 9), 0)}
+    assert not tabulate(make_results(apart), "same")
+
+
+def test_a_true_label_belongs_to_its_trial_number():
+    results = add_true_labels(make_results(), right=50, first=50)
+    results.groups["none"] = {name: rows[7::4] for name, rows in results.groups["none"].items()}
+    row, _ = tabulate(results, "table1")
+    assert (row["trials"], row["labels"]["right"]) == (11, 11)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_a_run_spent_once_is_shared_by_all_trials_of_the_file(command):
+    make, table = COMMANDS[command]
+    results, alone = make(), tabulate(make(), table)
+    results.constants["shared_gradients"] = np.array(3000.0)
+    trials = sum(len(group["trial"]) for group in results.groups.values() if "seconds" in group)
+    rows = tabulate(results, table)
+    for row, before in zip(rows, alone, strict=True):
+        counted = row["starts"] if command == "invert" else 1  # trials in a row's gradients
+        assert row["gradients_shared"] == 3000 / trials
+        assert row["gradients"] - before["gradients"] == pytest.approx(counted * 3000 / trials)
+
+
+def test_the_mean_error_is_compared_with_the_mean_bound():
+    results = make_noise_sweep(trials=5)
+    hard = np.array([1.0, 1, 1, 1, 100])  # the image hardly determines the z of a trial
+    results.groups[""]["cramer_rao"] *= hard
+    for name, group in results.groups.items():
+        if name:
+            group["z_error"] = group["z_error"] * hard
+    row = find_row(results)
+    expected = 2 * np.average(np.linspace(0.5, 1.5, 5), weights=hard)
+    assert row["with_restarts"]["ratio"] == pytest.approx(expected)
+    assert row["cramer_rao"] == pytest.approx(0.1 * INFORMATION * 104 / 5)
+    low, high = row["with_restarts"]["ratio_interval"]
+    assert low < expected <= high
+
+
+def test_the_slope_is_of_the_trials_that_ran_at_every_variance():
+    results = make_noise_sweep(trials=6)
+    for variance in VARIANCES:
+        results.groups[f"variance={variance:g}/none"]["z_error"] *= variance
+    group = results.groups["variance=0.1/none"]
+    results.groups["variance=0.1/none"] = {name: rows[:4] for name, rows in group.items()}
+    del results.groups["variance=0.01/stochastic"]
+    rows = {
+        (row["technique"], row["over"]): row
+        for row in tabulate(results, "slopes")
+        if (row["counted"], row["statistic"]) == ("with_restarts", "median")
+    }
+    assert rows.keys() == {("none", "all"), ("none", "small"), ("stochastic", "all")}
+    assert rows["none", "all"]["slope"] == pytest.approx(2)
+    assert (rows["none", "all"]["trials"], rows["none", "small"]["trials"]) == (4, 6)
+    pairs = {row["variance"]: row["trials"] for row in tabulate(results, "comparisons")}
+    assert pairs == {0.001: 6, 0.1: 4}
+
+
+def test_ways_of_counting_are_corrected_apart_and_no_test_is_listed_twice():
+    results = make_noise_sweep(trials=12)
+    results.groups["variance=0.1/none"]["first/z_error"] *= 3
+    first, *best = tabulate(results, "comparisons")
+    assert (first["counted"], first["variance"], len(best)) == ("first_start", 0.1, 3)
+    assert first["p_holm"] == pytest.approx(3 * first["p"])  # the two that are the same count
+    assert first["median_difference"] == pytest.approx(5 * 0.1 * INFORMATION)
+    for name, group in results.groups.items():
+        if name:
+            add_actions(group, np.full(12, 20 * (name == "variance=0.1/stochastic")))
+    assert [row["p_holm"] for row in tabulate(results, "comparisons")] == [
+        row["p"] for row in tabulate(results, "comparisons")
+    ]
+
+
+def test_holm_steps_down():
+    # Worked by hand: 4 × .005; then 3 × .01, 2 × .03, and the last no less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert (holm([0.5, 0.6]), holm([])) == ([1, 1], [])
+
+
+def test_results_that_cannot_be_reported_are_refused_in_a_sentence():
+    for results, words in (
+        (replace(make_results(), groups={}), "no trial of a clipping rule is saved yet"),
+        (replace(make_noise_sweep(), groups={}), "no trial under noise is saved yet"),
+        (make_image_results(portrait={}), "no recovery of an image is saved yet"),
+        (make_image_results("invert", portrait={}), "no recovery of an image is saved yet"),
+    ):
+        with pytest.raises(ResultsError, match=rf"new\.h5: {words}"):
+            summarize(results, "new.h5")
+    for command in ("render", "rEcover", "a.b", "", "../recover"):  # the first is a module of ours
+        results.attributes["command"] = command
+        with pytest.raises(ResultsError, match=f"x: .* {command!r}, which this ganinv does not"):
+            summarize(results, "x")

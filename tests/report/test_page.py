@@ -1,0 +1,146 @@
+"""The content of report.html as a file; test_page_browser.py tests it in a browser."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from known_sweep import make_image_groups, make_image_results
+
+from ganinv_cli.report import consistency, summarize
+from ganinv_cli.report.attribution import summarize_attribution
+from ganinv_cli.report.folder import PAGE, write_report, write_reports
+from ganinv_cli.report.table import list_help
+from ganinv_cli.store import Figure
+
+pytestmark = pytest.mark.usefixtures("without_encoding")
+VOID = {"meta", "link", "br", "img"}
+
+
+class Page(HTMLParser):
+    """The elements, in order, with the text inside each; fails if tags do not match."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed((folder / PAGE).read_text())
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        element = (tag, dict(attrs), [])
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for _, _, text in self.open:
+            text.append(data)
+
+    def find_all(self, tag):
+        return [(a, "".join(text).strip()) for name, a, text in self.elements if name == tag]
+
+    def list_texts(self, tag):
+        return [text for _, text in self.find_all(tag)]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write the page of results of `recover` with a picture, and read it."""
+
+    def write(results=None, name="recover.h5", panel="start"):
+        picture = Figure(np.zeros((1, 2, 16, 16, 1), np.uint8), (panel,), (0, 1))
+        results = replace(results or make_results(), figures={"figure1-none": picture})
+        write_report(summarize(results, name), results, tmp_path)
+        return Page(tmp_path)
+
+    return write
+
+
+def test_everything_is_on_the_page_the_answer_first_then_figures_then_tables(write):
+    results = make_results(complete=False, nested={"inner_setting": [1, 2.5]})
+    conventions = [{"layer": f"layer {number}", "value": "2"} for number in range(3)]
+    results.attributes["generator"] = {"confirmed": True, "conventions": conventions}
+    page = write(results)
+    report = summarize(results, "recover.h5")
+    captions = page.list_texts("caption")
+    assert captions[: len(report.sections)] == [table.title for table in report.sections]
+    cells, keys = page.list_texts("td"), page.list_texts("th")
+    for table in report.sections:
+        for row in table.make_cells(short=True):
+            assert {cell.replace("\n", "") for cell in row} <= {*cells, *keys}
+    paragraphs = " ".join(page.list_texts("p"))
+    assert all(text in paragraphs for text in [report.answer.sentence, *list_help(report.sections)])
+    (body,) = page.list_texts("body")
+    assert all(note in body for note in report.notes)
+    assert "in progress" in page.list_texts("strong")
+    assert {"seed", "checkpoint sha256", "inner setting"} <= set(keys)
+    assert {"ab" * 32, "1, 2.5", "layer 0", "layer 2"} <= set(cells)
+    assert all(attrs["alt"] for attrs, _ in page.find_all("img"))
+    assert len(page.find_all("img")) == len(page.find_all("figcaption")) == 2
+    order = [name for name, a, _ in page.elements if name in ("figure", "table", "h1")]
+    assert order == sorted(order, key=["h1", "figure", "table"].index)
+    assert body.index(report.answer.sentence) < body.index(captions[0])
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(write, tmp_path):
+    write()
+    text = (tmp_path / PAGE).read_text()
+    addresses = re.findall(r"""(?:src|href)="([^"]*)"|url\(|@import""", text)
+    assert addresses and all(re.match(r"data:|#", address) for address in addresses)
+    assert "<script" not in text
+    assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in text
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=a>', "{{ 7 }}"]
+)
+def test_nothing_from_a_file_or_a_path_is_markup(write, hostile):
+    groups = {"none": make_group(np.arange(3), 1)}
+    results = make_results(groups, solver=hostile, checkpoint=hostile)
+    results.attributes.update({"device": hostile, hostile: hostile})
+    results.attributes["config"][hostile] = [hostile, {hostile: hostile}]
+    page = write(results, f"{hostile.replace('/', '')}\udcff.h5", hostile)
+    assert not page.find_all("script")
+    assert all(attrs["src"].startswith("data:") for attrs, _ in page.find_all("img"))
+    assert hostile in page.list_texts("td")
+    assert "?.h5" in page.list_texts("title")[0]  # a name that is no text
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path, compared):
+    results = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]
+    reports = [summarize(each, name) for each, name in zip(results, "ab", strict=True)]
+    comparison = summarize_attribution(results, "ab") if compared else None
+    write_reports(reports, results, tmp_path, ["a", "b"], comparison)
+    page = Page(tmp_path)
+    assert len(page.find_all("article")) == 2 + compared
+    ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    links = {attrs["href"].removeprefix("#") for attrs, _ in page.find_all("a")}
+    labels = {a["aria-labelledby"] for _, a, _ in page.elements if "aria-labelledby" in a}
+    assert {"result-1", "result-2"} <= links
+    assert links | labels <= set(ids)
+    assert ("comparison" in links) == compared
+    assert {path.name for path in tmp_path.glob("attribution.*")} == (
+        {f"attribution.{ending}" for ending in ("txt", "md", "csv", "tex", "json")}
+        if compared
+        else set()
+    )
+
+
+def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
+    fewer = replace(consistency.REPORT, max_page_figures=2)
+    monkeypatch.setattr(consistency, "REPORT", fewer)
+    results = make_image_results(**{name: make_image_groups(minima=(2,)) for name in "abc"})
+    write_report(summarize(results, "co.h5"), results, tmp_path)
+    page = Page(tmp_path)
+    assert len(page.find_all("img")) == 2
+    said = "1 more, image=0002.png and on, is a file beside the tables."
+    assert said in page.list_texts("p")
+    assert (tmp_path / "image=0002.png").exists()

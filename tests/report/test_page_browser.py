@@ -1,0 +1,138 @@
+"""report.html in a real browser: Debian's chromium, without a window and without a network."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from playwright.sync_api import sync_playwright
+
+from ganinv_cli.report import summarize
+from ganinv_cli.report.folder import PAGE, write_report, write_reports
+from ganinv_cli.report.table import Column, Table
+from ganinv_cli.store import Figure
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
+]
+SIZES = {"phone": (360, 740), "desk": (1280, 900)}
+LONG = "a-name-without-a-place-to-break-" * 6
+# Of each element with text of its own, by what it is and says: WCAG 2's contrast with the nearest
+# ground behind it.
+CONTRASTS = """() => {
+    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => parts(colour).slice(0, 3)
+        .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const ground = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const colour = getComputedStyle(e).backgroundColor;
+            if ((parts(colour)[3] ?? 1) > 0) return colour;
+        }
+        throw 'no ground';
+    };
+    const found = {};
+    for (const e of document.querySelectorAll('body *')) {
+        const own = [...e.childNodes].filter(n => n.nodeType == 3);
+        const text = own.map(n => n.data).join('').trim();
+        if (!text) continue;
+        const two = [light(getComputedStyle(e).color), light(ground(e))];
+        const [low, high] = two.sort((a, b) => a - b);
+        found[`${Object.keys(found).length} ${e.tagName} ${text}`] = (high + 0.05) / (low + 0.05);
+    }
+    return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox"],  # the page is ours, and root, as in a container, has no sandbox
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory):
+    """The page of one result, with pictures, long words and a wide table, and a page of three."""
+    folder = tmp_path_factory.mktemp("page")
+    noise = np.random.default_rng(0).integers(0, 256, (2, 8, 32, 32, 3), np.uint8)
+    rules = {rule: make_group(np.arange(40), 3, 1) for rule in ("none", "standard", "wall")}
+    first = make_results(rules, long=LONG, deep={"a": 1})
+    first.figures["figure1-none"] = Figure(noise, ("start", "found"), tuple(range(8)))
+    results = [first, make_results(), make_results(complete=False)]
+    reports = [summarize(each, f"{i}-{LONG}.h5") for i, each in enumerate(results)]
+    cells = [Column(f"column\nnumber {i}", "of", "{}\n[0.000111, 0.1]".format) for i in range(10)]
+    wide = Table("Wide", [{"of": LONG[:9], "image": LONG}], [Column("image", "image"), *cells])
+    reports[0] = replace(reports[0], sections=[*reports[0].sections, wide])
+    write_report(reports[0], first, folder)
+    write_reports(reports, results, folder / "all", ["a", "b", "c"])
+    return [(folder / PAGE).as_uri(), (folder / "all" / PAGE).as_uri()]
+
+
+def open_page(browser, address, size="desk", scheme="light"):
+    """Return a page, and what it says and asks for."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, offline=True
+    )
+    page, events = context.new_page(), []
+    page.on("console", lambda message: events.append(message.text))
+    page.on("pageerror", lambda error: events.append(str(error)))
+    page.on("request", lambda request: events.append(request.url))
+    page.goto(address)
+    return page, [each for each in events if not each.startswith("data:")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_page_fits_is_whole_and_its_text_stands_out(browser, addresses, size, scheme):
+    for address in addresses:
+        page, events = open_page(browser, address, size, scheme)
+        for opened in (False, True):
+            page.evaluate(
+                "d => document.querySelectorAll('details').forEach(e => e.open = d)", opened
+            )
+            width, room = page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            )
+            assert width <= room
+        images = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
+        assert images and all(width > 0 and alt for width, alt in images)
+        ratios = page.evaluate(CONTRASTS)
+        assert len(ratios) > 100
+        assert min(ratios.values()) >= 4.5, min(ratios, key=ratios.get)
+        assert events == [page.url]
+
+
+def test_results_are_side_by_side_if_they_fit(browser, addresses):
+    for size, columns in (("desk", 2), ("phone", 1)):
+        page, _ = open_page(browser, addresses[1], size)
+        lefts = page.evaluate(
+            "[...document.querySelectorAll('article')].map(a => a.getBoundingClientRect().left)"
+        )
+        assert (len(lefts), len(set(lefts))) == (3, columns)
+
+
+def test_print_shows_what_is_folded_and_cuts_no_table(browser, addresses):
+    page, _ = open_page(browser, addresses[0], scheme="dark")
+    assert not page.locator("details:not([open]) td").first.is_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 680, "height": 900})  # A4 between its margins
+    unseen, cut = (
+        page.locator(tag).evaluate_all(f"all => all.filter(e => {condition}).length")
+        for tag, condition in (
+            ("td", "!e.checkVisibility() || !e.getBoundingClientRect().height"),
+            ("table", "e.getBoundingClientRect().right > innerWidth"),
+        )
+    )
+    assert (unseen, cut) == (0, 0)
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert 2 <= len(re.findall(rb"/Type /Page\b(?!s)", page.pdf(format="A4"))) <= 30
