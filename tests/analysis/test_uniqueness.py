@@ -1,5 +1,7 @@
 """Whether z is unique, and to how many minima recoveries with known answers converged."""
 
+import re
+
 import numpy as np
 import pytest
 from known_sweep import LATENT, make_recoveries
@@ -11,7 +13,38 @@ from ganinv_cli.prior import Normal, Uniform, parse_prior
 
 ROUNDING = 5e-3  # image loss
 ALL_APART = {"minima": (1,) * 32, "losses": tuple(500 + np.arange(32.0))}
-NOT_32 = "not unique: {} recoveries, {}32 different minima; 1 reached the least image loss"
+RIVAL = "99 at the most frequent; 100 reached the least image loss, at 2 different minima"
+CASES = [
+    ({"minima": (1,)}, "undecided: only 1 recovery"),
+    ({"minima": (9,)}, "undecided: only 9 recoveries"),
+    ({"minima": (1,) * 9}, "undecided: only 9 recoveries"),
+    ({"minima": (20,), "stalled": range(20)}, "undecided: none of 20 recoveries converged"),
+    ({"minima": (20,), "stalled": range(1, 20)}, "undecided: 1 of 20 recoveries converged"),
+    ({"minima": (94,), "unconverged": 6}, "undecided: only 94 of 100 … converged; they are one z"),
+    # a rival of the same loss, which did not converge
+    ({"minima": (99, 1), "stalled": [99]}, "undecided: 99 of … z, but 1 elsewhere reached the"),
+    # at most 1 - .025^(1/100) of starts end elsewhere
+    ({"minima": (100,)}, "unique: all 100 recoveries are one z (at most 3.6 % of starts end"),
+    ({"minima": (95, 5), "losses": (0, 6.0)}, "unique at … 95 of 100 … 5 elsewhere at a larger"),
+    ({"minima": (95,), "unconverged": 5}, "unique at … (at most 11 % … 5 elsewhere at a larger"),
+    (
+        {"minima": (98,), "unconverged": 2, "stalled": [97]},
+        "unique at … 97 of 100 … 2 elsewhere at a larger loss, 1 there but not converged",
+    ),
+    ({"minima": (94, 6), "losses": (1.0, 6.0)}, "not unique: … 94 reached the … loss, all one z"),
+    ({"minima": (99, 1), "losses": (50.0, 50.01)}, f"not unique: … {RIVAL}"),
+    ({"minima": (99, 1), "losses": (1e-9, 4e-3)}, f"not unique: … {RIVAL}"),  # but rounding
+    (
+        {"minima": (97, 3), "losses": (50.0, 40.0)},  # the rare minimum is the best
+        "not unique: … 97 at the most frequent; 3 reached the least image loss, all one z",
+    ),
+    (
+        {"minima": (10, 10, 5), "losses": (50.0, 60.0, 40.0), "stalled": range(20, 25)},
+        "not unique: 25 recoveries, 20 converged, 2 … none that converged reached the least",
+    ),
+    (ALL_APART, "not unique: 32 recoveries, 32 different minima; 1 reached the least image loss"),
+    (ALL_APART | {"unconverged": 3}, "not unique: 35 recoveries, 32 converged, 32 different"),
+]
 
 
 def make(*labels, stalled=(), polished=True, **given):
@@ -23,80 +56,13 @@ def make(*labels, stalled=(), polished=True, **given):
     return Recoveries(columns, ROUNDING)
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"minima": (1,)}, "undecided: only 1 recovery"),
-        ({"minima": (9,)}, "undecided: only 9 recoveries"),
-        ({"minima": (1,) * 9}, "undecided: only 9 recoveries"),
-        # at most 1 - .025^(1/100) end elsewhere
-        (
-            {"minima": (100,)},
-            "unique: all 100 recoveries are one z (at most 3.6 % of starts end elsewhere, 95 %)",
-        ),
-        (ALL_APART, NOT_32.format(32, "")),
-        (ALL_APART | {"unconverged": 3}, NOT_32.format(35, "32 converged, ")),
-        (
-            {"minima": (95, 5), "losses": (1e-9, 6.0)},
-            "unique at the least image loss: 95 of 100 recoveries are one z "
-            "(at most 11 % of starts end elsewhere, 95 %); 5 elsewhere at a larger loss",
-        ),
-        (
-            {"minima": (94, 6), "losses": (1.0, 6.0)},
-            "not unique: 100 recoveries, 2 different minima, 94 at the most frequent; "
-            "94 reached the least image loss, all one z",
-        ),
-        (
-            {"minima": (99, 1), "losses": (50.0, 50.01)},  # a rival of the same loss
-            "not unique: 100 recoveries, 2 different minima, 99 at the most frequent; "
-            "100 reached the least image loss, at 2 different minima",
-        ),
-        (
-            {"minima": (99, 1), "losses": (1e-9, 4e-3)},  # both are but rounding
-            "not unique: 100 recoveries, 2 different minima, 99 at the most frequent; "
-            "100 reached the least image loss, at 2 different minima",
-        ),
-        (
-            {"minima": (97, 3), "losses": (50.0, 40.0)},  # the rare minimum is the best
-            "not unique: 100 recoveries, 2 different minima, 97 at the most frequent; "
-            "3 reached the least image loss, all one z",
-        ),
-        (
-            {"minima": (94,), "unconverged": 6},
-            "undecided: only 94 of 100 recoveries converged; they are one z",
-        ),
-        (
-            {"minima": (95,), "unconverged": 5},
-            "unique at the least image loss: 95 of 100 recoveries are one z "
-            "(at most 11 % of starts end elsewhere, 95 %); 5 elsewhere at a larger loss",
-        ),
-        (
-            {"minima": (98,), "unconverged": 2, "stalled": (97,)},
-            "unique at the least image loss: 97 of 100 recoveries are one z (at most 8.5 % of "
-            "starts end elsewhere, 95 %); 2 elsewhere at a larger loss, 1 there but not converged",
-        ),
-        (
-            {"minima": (99, 1), "stalled": (99,)},  # a rival that did not converge
-            "undecided: 99 of 100 recoveries converged; "
-            "they are one z, but 1 elsewhere reached the least image loss",
-        ),
-        (
-            {"minima": (10, 10, 5), "losses": (50.0, 60.0, 40.0), "stalled": range(20, 25)},
-            "not unique: 25 recoveries, 20 converged, 2 different minima, 10 at the most "
-            "frequent; none that converged reached the least image loss",
-        ),
-        (
-            {"minima": (20,), "stalled": range(20)},
-            "undecided: none of 20 recoveries converged",
-        ),
-        ({"minima": (20,), "stalled": range(1, 20)}, "undecided: 1 of 20 recoveries converged"),
-    ],
-)
-def test_the_verdict_follows_from_minima_and_losses(given, sentence):
+@pytest.mark.parametrize(("given", "words"), CASES)
+def test_the_verdict_follows_from_minima_and_losses(given, words):
     for polished in (True, False):
         found = decide_uniqueness(make(polished=polished, **given))
-        assert found.sentence == sentence
-        assert sentence.startswith(found.word)
+        pattern = re.escape(words).replace("…", ".*")
+        assert re.match(pattern, found.sentence)
+        assert words.startswith(found.word)
 
 
 @pytest.mark.parametrize(

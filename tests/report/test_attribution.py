@@ -39,10 +39,7 @@ def test_an_image_that_was_given_twice_is_compared_twice():
     for each in results:
         each.groups["image=0001"]["sha256"] = each.groups["image=0000"]["sha256"]
     rows = summarize_attribution(results, "ab").tables["attribution"]
-    assert [(row["image"], row["answer"]) for row in rows] == [
-        ("x", "a or b"),
-        ("y", "none of them"),
-    ]
+    assert [row["answer"] for row in rows] == ["a or b", "none of them"]
 
 
 @pytest.mark.parametrize(

@@ -12,31 +12,25 @@ from known_sweep import (
     SIDE,
     VARIANCES,
     add_earlier_certificate,
-    add_labels,
     make_image_groups,
     make_image_results,
     make_noise_sweep,
     make_picture,
-    make_recoveries,
 )
 from matplotlib.image import imread
 
-from ganinv_cli.report import consistency, invert, noise_sweep, plots, recover
+from ganinv_cli.report import consistency, noise_sweep, plots, recover
 from ganinv_cli.report.recover import curves, figures
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.store import Figure
 
 
-def draw_consistency(**images):
-    return consistency.REPORT.draw(make_image_results(**images))
-
-
-def draw_invert(**images):
-    return invert.REPORT.draw(make_image_results("invert", **images))
+def draw_recoveries(groups, name="portrait"):
+    return consistency.REPORT.draw(make_image_results(**{name: groups}))["image=0000"]
 
 
 def draw_histogram(**given):
-    return draw_consistency(portrait=make_image_groups(**given))["image=0000"].figure.axes[-1]
+    return draw_recoveries(make_image_groups(**given)).figure.axes[-1]
 
 
 def find_quantiles(errors, ends):
@@ -58,8 +52,7 @@ def test_a_pixel_of_an_image_is_a_square_of_whole_pixels():
     noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
     stored = Figure(np.stack([255 - noise, noise]), ("start", "original"), (0, 4, 9))
     assert_shows(plots.draw_montage(stored, "title"), noise[2])
-    drawn = draw_consistency(portrait=make_image_groups())["image=0000"]
-    assert_shows(drawn.figure, make_picture(SIDE))
+    assert_shows(draw_recoveries(make_image_groups()).figure, make_picture(SIDE))
 
 
 def test_a_dollar_is_no_mathematics_and_a_long_title_is_whole():
@@ -68,8 +61,8 @@ def test_a_dollar_is_no_mathematics_and_a_long_title_is_whole():
     figure = plots.draw_montage(stored, title)
     plots.encode_drawn_figure(DrawnFigure(figure, "", ""))  # raises if it is taken for a formula
     assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
-    named = draw_consistency(**{"a $very$ strange_{name}$.png": make_image_groups()})
-    plots.encode_drawn_figure(named["image=0000"])
+    named = draw_recoveries(make_image_groups(), "a $very$ strange_{name}$.png")
+    plots.encode_drawn_figure(named)
 
 
 def test_figures_are_the_same_each_time_whatever_the_users_style():
@@ -98,6 +91,7 @@ def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     assert figure.axes[0].get_legend_handles_labels()[1] == ["none"]
     assert list(median.get_xdata()) == [1, 10, GRADIENTS[3]]  # and a point after the last ended
     assert list(median.get_ydata()) == [0.05, 0.01, 0.01]  # of .1, then .02, and 0
+    assert not len(find_quantiles(np.full((2, 4), np.nan), np.zeros(2)).gradients)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 4096, 1 << 26])
@@ -111,16 +105,6 @@ def test_quantiles_are_those_of_all_trials_whatever_the_block(monkeypatch, block
     whole = np.delete(np.where(np.isnan(errors), ends[:, None], errors), 7, axis=0)[:, 1:]
     np.testing.assert_array_equal(found.gradients, GRADIENTS[1:])
     np.testing.assert_array_equal(found.quantiles, np.quantile(whole, (0.1, 0.5, 0.9), axis=0))
-
-
-def test_convergence_is_drawn_only_if_a_trial_moved_and_says_who_never_arrived():
-    results = make_results()
-    results.groups["none"]["z_error"][:] = 0.5
-    assert "none never, it ends at 0.5" in recover.REPORT.draw(results)["convergence"].alt
-    for group in results.groups.values():
-        if "curve_error" in group:
-            group["curve_error"][:, 1:] = np.nan  # each trial ended before its first point
-    assert not recover.REPORT.draw(results)
 
 
 def test_figure_2a_shows_medians_means_bound_ratios_and_a_guide():
@@ -137,18 +121,9 @@ def test_figure_2a_shows_medians_means_bound_ratios_and_a_guide():
     assert ratios == [pytest.approx([2] * 3), pytest.approx([1] * 3)]
 
 
-def test_figure_2a_needs_two_variances_above_0_and_no_bound():
-    results = make_noise_sweep(trials=9, variances=[0, *VARIANCES], figures=False)
-    del results.groups[""]["cramer_rao"]
-    (drawn,) = noise_sweep.REPORT.draw(results).values()
-    (axes,) = drawn.figure.axes
-    assert list(axes.lines[0].get_xdata()) == list(VARIANCES)
-    assert not noise_sweep.REPORT.draw(make_noise_sweep(variances=[0, 0.1], figures=False))
-
-
 def test_a_figure_of_recoveries_has_the_image_the_best_and_the_most_distant():
     both = add_earlier_certificate(make_image_groups()) | make_image_groups(technique="none")
-    axes = draw_consistency(portrait=both)["image=0000"].figure.axes
+    axes = draw_recoveries(both).figure.axes
     shown = [each.images[0].get_array() for each in axes if each.images]
     expected = [make_picture(SIDE), make_picture(SIDE, 8), make_picture(SIDE, 40)] * 2
     assert [np.array_equal(*pair) for pair in zip(shown, expected, strict=True)] == [True] * 6
@@ -165,38 +140,3 @@ def test_the_histogram_counts_every_pair_and_marks_the_distance_of_random_z():
     assert draw_histogram(minima=(1,) * 9).get_xscale() == "linear"
     (steps,) = draw_histogram(minima=(3,), wobble=0).patches
     assert steps.get_data().values[0] == pytest.approx(100)
-
-
-def test_a_run_in_progress_is_drawn_as_far_as_it_is_and_says_so():
-    (drawn,) = draw_consistency(
-        portrait={"none": make_recoveries(minima=(3,))}, later={}, bad="no image"
-    ).values()
-    assert len(drawn.figure.axes) == 2  # the image and the histogram
-    assert "(its reconstructions are not made yet)" in drawn.caption
-    groups = make_image_groups(minima=(10,))
-    groups["stochastic/certificate"]["recoveries"][0] = 6
-    (drawn,) = draw_consistency(portrait=groups).values()
-    assert "(among the first 6 recoveries)" in drawn.caption
-    groups["stochastic"]["polished/image_loss"][3] = 1.0  # found since
-    assert not draw_invert(portrait=groups)
-
-
-def test_a_difference_is_signed_around_grey_and_the_label_is_said():
-    groups = add_labels(make_image_groups(minima=(1, 1), losses=(2.0, 1.0)), 0, 1)
-    drawn = draw_invert(portrait=groups)["reconstructions"]
-    *_, difference = (np.asarray(axes.images[0].get_array()) for axes in drawn.figure.axes)
-    # The reconstruction is brighter by 8, 4 and -4 grey levels; 8 · 8 is the most within 127.
-    assert np.median(difference, axis=(0, 1)) == pytest.approx([128 + 64, 128 + 32, 128 - 32])
-    texts = [text.get_text() for text in drawn.figure.texts]
-    assert "portrait, label 1" in texts and "made" in texts
-    drawn = draw_consistency(portrait=groups)["image=0000"]
-    assert any("\nlabel 1" in text.get_text() for text in drawn.figure.texts)
-
-
-def test_of_many_images_the_first_are_drawn_a_dozen_per_figure(monkeypatch):
-    images = {f"{number}.png": make_image_groups(minima=(2,)) for number in range(15)}
-    monkeypatch.setattr("ganinv_cli.report.invert.figures.MAX_SHOWN", 13)
-    monkeypatch.setattr("ganinv_cli.report.consistency.figures.MAX_FIGURES", 2)
-    counts = {name: len(drawn.figure.axes) for name, drawn in draw_invert(**images).items()}
-    assert counts == {"reconstructions": 36, "reconstructions-2": 3}
-    assert list(draw_consistency(**images)) == ["image=0000", "image=0001"]

@@ -1,7 +1,5 @@
 """The folder of a report: each file whole or not at all, and the same each time."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +14,6 @@ from ganinv_cli.report.folder import write_report
 from ganinv_cli.report.invert.pictures import make_file_stem
 
 pytestmark = pytest.mark.usefixtures("without_encoding")
-RESULTS = Path(__file__).parents[2] / "docs" / "results" / "faces16-code-frozen.h5"
-KILLED_IN_A_FILE = """
-import os, pathlib, sys
-ending, write = sys.argv.pop(), pathlib.Path.write_bytes
-def write_half(path, content):
-    write(path, content[: len(content) // 2])
-    if path.name.endswith(ending + ".tmp"):
-        os._exit(9)
-    return write(path, content)
-pathlib.Path.write_bytes = write_half
-sys.argv[0] = "ganinv"
-from ganinv_cli.cli import main
-main(prog_name='ganinv')
-"""
 
 
 def write(folder, results=None):
@@ -100,16 +84,3 @@ def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels
 )
 def test_the_name_of_an_image_leads_to_no_other_folder(name, stem):
     assert make_file_stem(name) == stem
-
-
-@pytest.mark.nightly
-def test_a_report_that_was_killed_leaves_nothing_after_the_next(tmp_path):
-    command = ["report", str(RESULTS), "--out", str(tmp_path / "report")]
-    run = [sys.executable, "-m", "ganinv_cli"]
-    subprocess.run([*run, *command[:3], str(tmp_path / "whole")], check=True, capture_output=True)
-    for ending in (".md", ".png", ".pdf", ".html"):
-        killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_FILE, *command, ending])
-        assert killed.returncode == 9
-        assert len([*(tmp_path / "report").glob(".*.tmp")]) == 1
-    subprocess.run([*run, *command], check=True, capture_output=True)
-    assert read(tmp_path / "report").keys() == read(tmp_path / "whole").keys()

@@ -21,31 +21,6 @@ pytestmark = [
 ]
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 LONG = "a-name-without-a-place-to-break-" * 6
-# Of each element with text of its own, by what it is and says: WCAG 2's contrast with the nearest
-# ground behind it.
-CONTRASTS = """() => {
-    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
-    const light = colour => parts(colour).slice(0, 3)
-        .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const ground = element => {
-        for (let e = element; e; e = e.parentElement) {
-            const colour = getComputedStyle(e).backgroundColor;
-            if ((parts(colour)[3] ?? 1) > 0) return colour;
-        }
-        throw 'no ground';
-    };
-    const found = {};
-    for (const e of document.querySelectorAll('body *')) {
-        const own = [...e.childNodes].filter(n => n.nodeType == 3);
-        const text = own.map(n => n.data).join('').trim();
-        if (!text) continue;
-        const two = [light(getComputedStyle(e).color), light(ground(e))];
-        const [low, high] = two.sort((a, b) => a - b);
-        found[`${Object.keys(found).length} ${e.tagName} ${text}`] = (high + 0.05) / (low + 0.05);
-    }
-    return found;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +68,7 @@ def open_page(browser, address, size="desk", scheme="light"):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_page_fits_is_whole_and_its_text_stands_out(browser, addresses, size, scheme):
+def test_the_page_fits_and_is_whole(browser, addresses, size, scheme):
     for address in addresses:
         page, events = open_page(browser, address, size, scheme)
         for opened in (False, True):
@@ -106,19 +81,7 @@ def test_the_page_fits_is_whole_and_its_text_stands_out(browser, addresses, size
             assert width <= room
         images = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
         assert images and all(width > 0 and alt for width, alt in images)
-        ratios = page.evaluate(CONTRASTS)
-        assert len(ratios) > 100
-        assert min(ratios.values()) >= 4.5, min(ratios, key=ratios.get)
         assert events == [page.url]
-
-
-def test_results_are_side_by_side_if_they_fit(browser, addresses):
-    for size, columns in (("desk", 2), ("phone", 1)):
-        page, _ = open_page(browser, addresses[1], size)
-        lefts = page.evaluate(
-            "[...document.querySelectorAll('article')].map(a => a.getBoundingClientRect().left)"
-        )
-        assert (len(lefts), len(set(lefts))) == (3, columns)
 
 
 def test_print_shows_what_is_folded_and_cuts_no_table(browser, addresses):

@@ -73,20 +73,6 @@ def test_the_short_table_has_ten_lines_and_says_where_the_others_are(count):
     assert (f"{count - 60} more rows are in the other formats." in text) == (count > 60)
 
 
-def test_images_of_one_name_are_numbered_and_shortened_on_a_terminal_alone():
-    results = make_image_results(**{str(number): make_image_groups() for number in range(3)})
-    name = b"a very long name of a photograph, number %d.jpeg"
-    for number in range(3):  # the first two are two files of one name
-        results.groups[f"image={number:04d}"]["name"][0] = name % max(number, 1)
-    markdown, text = (render([summarize(results, "x")], style) for style in ("markdown", "text"))
-    long = "a very long name of a photograph, number"
-    for shown in (f"0000 {long} 1.jpeg", f"0001 {long} 1.jpeg", f"| {long} 2.jpeg"):
-        assert f"{shown}, stochastic" in markdown
-    assert "…" not in markdown
-    for shown in ("0000 a ver….jpeg,", "0001 a ver….jpeg,", "a very …r 2.jpeg,"):
-        assert f"\n{shown} " in text
-
-
 def test_several_reports_are_headed_by_their_names_and_none_is_markup(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as a notebook does
     monkeypatch.setenv("JPY_PARENT_PID", "1")
@@ -100,13 +86,8 @@ def test_several_reports_are_headed_by_their_names_and_none_is_markup(monkeypatc
 @pytest.mark.parametrize(
     "name",
     [
-        "![x](http://e.vil/x.png)",
-        "![x][e]\n\n[e]: http://e.vil/x.png",
-        "<img src=x onerror=alert(1)>",
-        "[x](javascript:alert(1))",
-        "`![x](//e.vil)`",
-        "x|![x](//e.vil)|",
-        "*a*_b",
+        *("![x](http://e.vil)", "![x][e]\n\n[e]: http://e.vil", "<img src=x onerror=a>"),
+        *("[x](javascript:a)", "`![x](//e.vil)`", "x|![x](//e.vil)|", "*a*_b"),
     ],
 )
 def test_markdown_has_no_links_images_emphasis_or_html(name):
@@ -114,19 +95,15 @@ def test_markdown_has_no_links_images_emphasis_or_html(name):
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     assert not any(tag in html for tag in ("<img", "<a ", "<em>"))
     assert len(re.findall("<t[hd][ >]", html)) == 2 * 4
-
-
-def test_an_address_in_markdown_is_no_link_on_github():
-    text = render([make_report("https://e.vil/a and www.e.vil")], "markdown")
-    assert text.count("://") == text.count(r"\://") > 0
-    assert "www." not in text
+    github = render([make_report("https://e.vil/a and www.e.vil")], "markdown")
+    assert github.count("://") == github.count(r"\://") > 0
+    assert "www." not in github
 
 
 def test_latex_takes_no_sign_of_a_name_for_a_command():
     text = render([make_report("[50%]_&$~.png")], "latex")
     assert r"{}[50\%]\_\&\$\textasciitilde{}.png" in text  # a bracket would be the row's option
-    report = summarize(make_results(), "x")
-    lines = render([report], "latex").splitlines()
+    lines = render([summarize(make_results(), "x")], "latex").splitlines()
     assert all(line.isascii() for line in lines if not line.startswith("%"))
 
 
@@ -158,7 +135,6 @@ def test_the_command_offers_every_style():
     ("number", "text", "scientific"),
     [
         (None, "-", "-"),
-        (0.0, "0", "0"),
         (0.0123456, "0.012", "0.0123"),
         (12345.6, "12,346", "12,346"),
         (-1e-5, "-0.000", "-1.00e-5"),
@@ -172,6 +148,5 @@ def test_any_number_has_a_text(number, text, scientific):
 
 
 def test_a_share_is_never_rounded_to_certainty():
-    assert [format_share(share) for share in (0, 1e-9, 0.5, 0.99999, 1)] == [
-        *("0.00", ".001", ".500", ".999", "1.00")
-    ]
+    shares = [format_share(share) for share in (0, 1e-9, 0.5, 0.99999, 1)]
+    assert shares == ["0.00", ".001", ".500", ".999", "1.00"]

