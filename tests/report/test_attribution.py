@@ -45,7 +45,6 @@ def test_an_image_that_was_given_twice_is_compared_twice():
 @pytest.mark.parametrize(
     ("checkpoints", "names"),
     [
-        (["portraits64", "faces/weights.tar"], ["portraits64", "weights"]),
         (["cats/weights.pt", "dogs/weights.pt"], ["cats-weights", "dogs-weights"]),
         (["a/x/w.pt", "b/x/w.pt", "v.pt"], ["a-x-w", "b-x-w", "v"]),
         (["Model.pt", "model.pt"], ["1-Model", "2-model"]),  # one file where case is ignored

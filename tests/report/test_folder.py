@@ -10,7 +10,7 @@ from PIL import Image
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.report import invert, summarize
-from ganinv_cli.report.folder import write_report
+from ganinv_cli.report.folder import PAGE, write_report
 from ganinv_cli.report.invert.pictures import make_file_stem
 
 pytestmark = pytest.mark.usefixtures("without_encoding")
@@ -41,13 +41,8 @@ def test_a_report_written_twice_is_the_same_and_a_failed_write_leaves_it(tmp_pat
         with pytest.raises(GaninvError, match="No space left on device"):
             write(tmp_path, make_results({"none": make_group(np.arange(3), 0)}))
     assert read(tmp_path) == before
-
-
-def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(GaninvError, match="cannot be written") as error:
-        write(tmp_path / "taken" / "out")
-    assert error.value.exit_code == 1
+    with pytest.raises(GaninvError, match="cannot be written there"):
+        write(tmp_path / PAGE / "out")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -73,14 +68,6 @@ def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels
             assert np.array_equal(np.asarray(image), expected)
 
 
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [
-        ("../../etc/x.png", "x"),
-        ("a/b.png", "b"),
-        ("né $(x).jpeg", "n____x_"),
-        ("n" * 200 + ".png", "n" * 60),
-    ],
-)
-def test_the_name_of_an_image_leads_to_no_other_folder(name, stem):
-    assert make_file_stem(name) == stem
+def test_the_name_of_an_image_leads_to_no_other_folder():
+    names = ("../../etc/x.png", "a/b.png", "né $(x).jpeg", "n" * 200 + ".png")
+    assert [make_file_stem(name) for name in names] == ["x", "b", "n____x_", "n" * 60]

@@ -83,13 +83,6 @@ def test_columns_that_older_files_lack_are_not_needed():
         summarize(results, "x")
 
 
-def test_rules_are_paired_by_trial_number():
-    groups = {"none": make_group(np.arange(10), 4), "standard": make_group(np.arange(6, 30), 0)}
-    test, *_ = tabulate(make_results(groups), "mcnemar")
-    assert (test["trials"], test["only_first"], test["only_second"]) == (4, 0, 4)
-    assert test["p"] == 2 * 0.5**4
-
-
 def test_rules_did_the_same_if_neither_acted_or_if_all_z_are_identical():
     groups = {name: make_group(np.arange(10), 2) for name in ("none", "stochastic")}
     groups["wall"] = make_group(np.arange(4, 20), 2)

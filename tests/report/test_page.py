@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from html_page import Page
 from known_results import make_group, make_results
 from known_sweep import make_image_groups, make_image_results
 
@@ -16,37 +16,6 @@ from ganinv_cli.report.table import list_help
 from ganinv_cli.store import Figure
 
 pytestmark = pytest.mark.usefixtures("without_encoding")
-VOID = {"meta", "link", "br", "img"}
-
-
-class Page(HTMLParser):
-    """The elements, in order, with the text inside each; fails if tags do not match."""
-
-    def __init__(self, folder):
-        super().__init__()
-        self.open, self.elements = [], []
-        self.feed((folder / PAGE).read_text())
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        element = (tag, dict(attrs), [])
-        self.elements.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()[0] == tag
-
-    def handle_data(self, data):
-        for _, _, text in self.open:
-            text.append(data)
-
-    def find_all(self, tag):
-        return [(a, "".join(text).strip()) for name, a, text in self.elements if name == tag]
-
-    def list_texts(self, tag):
-        return [text for _, text in self.find_all(tag)]
 
 
 @pytest.fixture
@@ -57,7 +26,7 @@ def write(tmp_path):
         picture = Figure(np.zeros((1, 2, 16, 16, 1), np.uint8), (panel,), (0, 1))
         results = replace(results or make_results(), figures={"figure1-none": picture})
         write_report(summarize(results, name), results, tmp_path)
-        return Page(tmp_path)
+        return Page((tmp_path / PAGE).read_text())
 
     return write
 
@@ -109,7 +78,7 @@ def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     results = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]
     reports = [summarize(each, name) for each, name in zip(results, "ab", strict=True)]
     write_reports(reports, results, tmp_path, ["a", "b"], summarize_attribution(results, "ab"))
-    page = Page(tmp_path)
+    page = Page((tmp_path / PAGE).read_text())
     assert len(page.find_all("article")) == 3
     ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)
@@ -125,7 +94,7 @@ def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
     monkeypatch.setattr(consistency, "REPORT", fewer)
     results = make_image_results(**{name: make_image_groups(minima=(2,)) for name in "abc"})
     write_report(summarize(results, "co.h5"), results, tmp_path)
-    page = Page(tmp_path)
+    page = Page((tmp_path / PAGE).read_text())
     assert len(page.find_all("img")) == 2
     assert "1 more, image=0002.png and on, is a file beside the tables." in page.list_texts("p")
     assert (tmp_path / "image=0002.png").exists()
