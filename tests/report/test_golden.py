@@ -55,14 +55,16 @@ def compare_text(name, report, figures):
     drawn = [f"{stem}: {figure.alt}\n{figure.caption}\n" for stem, figure in figures.items()]
     parts = [render_brief(report, f"{name}/"), render([report], "text"), *drawn]
     compare(f"{name}.txt", f"\n{'=' * 80}\n\n".join(parts))
+    width = max(map(len, f"{parts[0]}{parts[1]}".splitlines()))
+    assert width <= (81 if "acted" in parts[1] else 80)
 
 
 def compare(name, text):
     """Compare a text with a golden file, or write that file if the environment asks for it."""
     file = GOLDEN / name
     if os.environ.get("GANINV_UPDATE_GOLDEN"):
-        file.write_text(text)
-    assert text.splitlines() == file.read_text().splitlines()
+        file.write_text(text, "utf-8")
+    assert text.splitlines() == file.read_text("utf-8").splitlines()
 
 
 def render_rounded(report):

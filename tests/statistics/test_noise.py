@@ -54,7 +54,7 @@ def test_what_has_no_logarithm_is_left_out_of_a_slope():
 def test_one_trial_has_no_interval_and_one_variance_no_slope():
     slope = statistics.fit_slope(VARIANCES, 3 * VARIANCES[None])
     assert slope == pytest.approx((1, np.nan, np.nan, 7), nan_ok=True)
-    for variances in ([], [0.1], [0, 0.1], [0.1, 0.1]):
+    for variances in ([0.1], [0, 0.1], [0.1, 0.1]):
         assert statistics.fit_slope(np.array(variances), np.ones((3, len(variances)))) is None
     assert statistics.fit_slope(VARIANCES, np.ones((0, 7))) is None
 
