@@ -1,6 +1,7 @@
 """The folder of a report: each file whole or not at all, and the same each time."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -31,13 +32,9 @@ def test_a_report_written_twice_is_the_same_and_a_failed_write_leaves_it(tmp_pat
     write(tmp_path)
     assert read(tmp_path) == before
 
-    def fill_disk(path, content):
-        with path.open("wb") as file:
-            file.write(content[:10])
-        raise OSError(28, "No space left on device")
-
+    full_disk = Mock(side_effect=OSError(28, "No space left on device"))
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", fill_disk)
+        patch.setattr(Path, "write_bytes", full_disk)
         with pytest.raises(GaninvError, match="No space left on device"):
             write(tmp_path, make_results({"none": make_group(np.arange(3), 0)}))
     assert read(tmp_path) == before
