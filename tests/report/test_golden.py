@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_cases import COMPARISONS, REPORTS
+from report_cases import COMPARISONS, REPORTS, vary_costs
 
 from ganinv_cli.report import render, render_brief, summarize
 from ganinv_cli.report.attribution import summarize_attribution
@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_is_the_golden_one(name):
-    results = REPORTS[name]()
+    results = vary_costs(REPORTS[name]())
     report = summarize(results, f"{name}.h5")
     compare_text(name, report, find_report_module(results, name).draw(results))
     compare(f"{name}.json", render_rounded(report))
@@ -42,7 +42,7 @@ def test_a_comparison_of_generators_is_the_golden_one(name):
 )
 @pytest.mark.parametrize("name", ["recover-all-columns", "invert"])
 def test_other_formats_are_the_golden_ones(name, style, ending):
-    report = summarize(REPORTS[name](), f"{name}.h5")
+    report = summarize(vary_costs(REPORTS[name]()), f"{name}.h5")
     compare(f"{name}.{ending}", render([report], style))
 
 
