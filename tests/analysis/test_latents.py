@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_sweep import LATENT, add_labels, make_image_groups, make_image_results
+from reports.known_sweep import LATENT, add_labels, make_image_groups, make_image_results
 
 from ganinv_cli.analysis import latents
 from ganinv_cli.analysis.prior import describe_prior, read_prior

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from known_sweep import LATENT, make_recoveries
+from reports.known_sweep import LATENT, make_recoveries
 
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
 from ganinv_cli.analysis.uniqueness import decide_uniqueness

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_sweep import (
+from reports.known_sweep import (
     LATENT,
     SIDE,
     add_earlier_certificate,

@@ -1,7 +1,7 @@
 """Which generator made an image; golden/attribution* has the whole reports."""
 
 import pytest
-from known_sweep import EXACT, FAR, invert_on, make_image_groups, make_image_results
+from reports.known_sweep import EXACT, FAR, invert_on, make_image_groups, make_image_results
 
 from ganinv_cli.report.attribution import compares_generators, summarize_attribution
 from ganinv_cli.settings.names import name_generators

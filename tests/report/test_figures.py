@@ -7,7 +7,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from known_results import GRADIENTS, make_results
-from known_sweep import (
+from matplotlib.image import imread
+from reports.known_sweep import (
     INFORMATION,
     SIDE,
     VARIANCES,
@@ -17,7 +18,6 @@ from known_sweep import (
     make_noise_sweep,
     make_picture,
 )
-from matplotlib.image import imread
 
 from ganinv_cli.report import consistency, noise_sweep, plots, recover
 from ganinv_cli.report.recover import curves, figures

@@ -6,8 +6,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from known_results import make_group, make_results
-from known_sweep import make_image_groups, make_image_results, make_picture
 from PIL import Image
+from reports.known_sweep import make_image_groups, make_image_results, make_picture
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.report import invert, summarize

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_cases import COMPARISONS, REPORTS, vary_costs
+from reports.cases import COMPARISONS, REPORTS, vary_costs
 
 from ganinv_cli.report import render, render_brief, summarize
 from ganinv_cli.report.attribution import summarize_attribution

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from known_results import make_group, make_results
-from known_sweep import (
+from reports.known_sweep import (
     INFORMATION,
     VARIANCES,
     add_actions,

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from html_page import Page
 from known_results import make_group, make_results
-from known_sweep import make_image_groups, make_image_results
+from reports.html_page import Page
+from reports.known_sweep import make_image_groups, make_image_results
 
 from ganinv_cli.report import consistency, summarize
 from ganinv_cli.report.attribution import summarize_attribution

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 from known_results import make_results
-from known_sweep import make_image_groups, make_image_results
 from playwright.sync_api import sync_playwright
+from reports.known_sweep import make_image_groups, make_image_results
 
 from ganinv_cli.report import summarize
 from ganinv_cli.report.folder import PAGE, write_report, write_reports

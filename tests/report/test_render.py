@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from known_results import make_group, make_results
-from known_sweep import FAR, make_image_groups, make_image_results
 from markdown_it import MarkdownIt
+from reports.known_sweep import FAR, make_image_groups, make_image_results
 
 from ganinv_cli.cli.results import report as report_command
 from ganinv_cli.number_format import format_number, format_scientific, format_share

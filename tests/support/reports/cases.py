@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from known_results import make_group, make_results
-from known_sweep import (
+from reports.known_sweep import (
     EXACT,
     FAR,
     SIDE,
