@@ -48,7 +48,7 @@ def make_recover_with_all_columns():
     trials = np.arange(20)
     groups = {}
     for failed, rule in enumerate(("none", "standard", "stochastic", "wall")):
-        group = add_refinement(make_group(trials, 3 * failed, failed), exact=15 + failed)
+        group = add_refinement(make_group(trials, 3 * failed, failed), exact=15 + failed, refined=19)
         group["error_bound"] = np.where(trials < failed, 5e-7, 2e-6)
         group["shared"] = ((trials > 12) & (rule != "none")).astype(np.uint8)
         groups[rule] = add_actions(group, np.where(trials < 4 * failed, 5, 0))
@@ -105,6 +105,8 @@ def make_consistency():
         "text.png": "this is a text file; give an image",
     }
     images["rest.png"]["stochastic"]["polished/z_found"][99] = np.nan
+    images["rest.png"]["stochastic"]["outcome"][:5] = Outcome.stalled  # refinement converged
+    images["rounding.png"]["stochastic"]["polished/outcome"][0] = 0  # not refined
     add_actions(images["rest.png"]["stochastic"], np.arange(100) // 50)
     names = {0: ["a.png", "copy of a.png"]}
     shown = [
@@ -131,6 +133,7 @@ def make_invert():
     """Each verdict once, and a file that was not read; two files have one name."""
     unlikely = make_image_groups(losses=(EXACT,))
     unlikely["stochastic"]["polished/z_found"][:, :9] = 1.5
+    unlikely["stochastic"]["polished/z_found"][:, 9:12] = -1.0
     broken = make_image_groups()
     broken["stochastic"]["polished/image_loss"][:] = np.nan
     groups = {
