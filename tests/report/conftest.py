@@ -5,7 +5,7 @@ import pytest
 from ganinv_cli.statistics import bootstrap, compare_errors, fit_slope
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def use_few_resamples():
     with pytest.MonkeyPatch.context() as patch:
         for function in (bootstrap, compare_errors, fit_slope):

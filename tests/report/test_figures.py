@@ -117,6 +117,7 @@ def test_figure_2a_shows_medians_means_bound_ratios_and_a_guide():
     assert lines["Cramér-Rao bound"][1] == pytest.approx(INFORMATION * np.array(VARIANCES))
     x, y = lines["slope 1"]
     assert y[1] / y[0] == pytest.approx(x[1] / x[0])
+    assert y[0] == pytest.approx(INFORMATION * VARIANCES[0] / 3)  # below the least median
     ratios = [line.get_ydata() for line in lower.lines if len(line.get_xdata()) == len(VARIANCES)]
     assert ratios == [pytest.approx([2] * 3), pytest.approx([1] * 3)]
 

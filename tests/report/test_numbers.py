@@ -152,19 +152,6 @@ def test_the_slope_is_of_the_trials_that_ran_at_every_variance():
     assert pairs == {0.001: 6, 0.1: 4}
 
 
-def test_ways_of_counting_are_corrected_apart_and_no_test_is_listed_twice():
-    results = make_noise_sweep(trials=12)
-    results.groups["variance=0.1/none"]["first/z_error"] *= 3
-    first, *best = tabulate(results, "comparisons")
-    assert (first["counted"], first["variance"], len(best)) == ("first_start", 0.1, 3)
-    assert first["p_holm"] == pytest.approx(3 * first["p"])  # the two that are the same count
-    assert first["median_difference"] == pytest.approx(5 * 0.1 * INFORMATION)
-    for name, group in results.groups.items():
-        if name:
-            add_actions(group, np.full(12, 20 * (name == "variance=0.1/stochastic")))
-    assert all(row["p_holm"] == row["p"] for row in tabulate(results, "comparisons"))
-
-
 def test_holm_steps_down():
     # Worked by hand: 4 × .005; then 3 × .01, 2 × .03, and the last no less than the one before.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
