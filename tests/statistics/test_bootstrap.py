@@ -61,9 +61,3 @@ def test_median_and_mean_are_those_of_the_numbers_in_a_column():
     assert statistics.mean(values) == pytest.approx(np.nanmean(values, axis=0, dtype=np.float64))
     for without in (values[:0], np.full((3, 4), np.nan)):
         assert np.isnan([statistics.median(without), statistics.mean(without)]).all()
-
-
-def test_a_curve_stays_at_the_value_at_which_its_trial_ended():
-    curves = np.array([[1.0, 0.1, np.nan, np.nan], [1.0, 0.7, 0.5, 0.2]])
-    carried = statistics.carry_forward(curves, np.array([0.05, 0.1]))
-    assert carried.tolist() == [[1, 0.1, 0.05, 0.05], [1, 0.7, 0.5, 0.2]]

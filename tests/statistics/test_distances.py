@@ -18,12 +18,6 @@ def test_the_distance_is_the_papers_not_squared_and_over_latent():
     assert statistics.pairwise_distances(near) == pytest.approx([1e-14], rel=1e-3)
 
 
-def test_only_z_of_one_label_have_a_distance():
-    z, labels = np.arange(5.0)[:, None], np.array([2, 0, 2, 0, 1])
-    assert statistics.pairwise_distances(z, labels).tolist() == [2, 2]
-    assert statistics.pairwise_distances(z[:1], labels[:1]).tolist() == []
-
-
 @pytest.mark.parametrize("prior", [Uniform(0, 3), Normal(1.0, 0.99), Normal(2.0, 0.5)])
 def test_the_expected_distance_is_that_of_random_z(prior):
     for latent in (2, 100):

@@ -25,14 +25,6 @@ def test_a_loss_is_said_in_grey_levels_and_decibels(loss, grey_levels, decibels)
     assert found == pytest.approx((grey_levels, decibels), rel=1e-3, abs=1e-6, nan_ok=True)
 
 
-@pytest.mark.parametrize("power", [1.0, 0.5])
-@pytest.mark.parametrize("centre", [statistics.median, statistics.mean])
-def test_a_power_of_the_variance_has_that_slope(power, centre):
-    trials = np.random.default_rng(1).lognormal(size=(40, 1))
-    slope = statistics.fit_slope(VARIANCES, trials * VARIANCES**power, centre, resamples=50)
-    assert slope == pytest.approx((power, power, power, 7))
-
-
 def test_the_interval_of_a_slope_is_as_wide_as_the_noise_makes_it():
     """The log₁₀ of a mean of n times χ²(k) / k varies by √(2 / kn) / ln 10."""
     n, k = 400, 50

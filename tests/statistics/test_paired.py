@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import beta, rankdata
 
 from ganinv_cli import statistics
-from ganinv_cli.outcome import Outcome
 
 # Heights of 15 pairs of plants, crossed less self-fertilised, in eighths of an inch (Darwin 1876).
 DARWIN = np.array([49.0, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48])
@@ -30,13 +29,6 @@ def test_the_interval_of_a_share_is_clopper_and_pearsons(successes, trials, low,
 def test_an_error_at_epsilon_or_not_a_number_is_not_recovered():
     errors = np.array([0.0, 9.99e-5, 1e-4, np.nan, np.inf])
     assert statistics.is_recovered(errors, 1e-4).tolist() == [True, True, False, False, False]
-
-
-def test_elsewhere_is_converged_to_another_z():
-    errors = np.array([1e-6, 1e-3, 1e-3, np.nan])
-    outcomes = np.full(4, Outcome.converged)
-    outcomes[2] = Outcome.stalled
-    assert statistics.is_elsewhere(errors, outcomes).tolist() == [False, True, False, True]
 
 
 def test_mcnemar_counts_discordant_trials_alone():

@@ -48,7 +48,9 @@ def make_recover_with_all_columns():
     trials = np.arange(20)
     groups = {}
     for failed, rule in enumerate(("none", "standard", "stochastic", "wall")):
-        group = add_refinement(make_group(trials, 3 * failed, failed), exact=15 + failed, refined=19)
+        group = add_refinement(
+            make_group(trials, 3 * failed, failed), exact=15 + failed, refined=19
+        )
         group["error_bound"] = np.where(trials < failed, 5e-7, 2e-6)
         group["shared"] = ((trials > 12) & (rule != "none")).astype(np.uint8)
         groups[rule] = add_actions(group, np.where(trials < 4 * failed, 5, 0))
@@ -68,7 +70,7 @@ def make_recover_in_progress():
     asked = {"success": "ever", "prior": "normal:1,0.99", "clip": ["none", "standard", "wall"]}
     results = make_results(groups, complete=False, **descent, **asked | {"trials": 1000})
     results.attributes["generator"] = {"doubt": "its batch norms do not fit"}
-    return results
+    return add_true_labels(results, right=4, first=1)
 
 
 def make_sweep():
@@ -78,6 +80,7 @@ def make_sweep():
     group["first/z_error"] *= 3
     group["outcome"][:3] = Outcome.stalled
     group["z_error"][:3] = 5.0
+    results.constants["shared_gradients"] = np.array(1260.0)  # 10 per trial
     return results
 
 
@@ -114,7 +117,8 @@ def make_consistency():
         for number, own in enumerate(images)
         for name in names.get(number, [own])
     ]
-    return select_images(make_image_results(**images), shown)
+    spent = {"shared_gradients": np.array(2060.0)}  # 10 per trial
+    return select_images(make_image_results(constants=spent, **images), shown)
 
 
 def make_consistency_of_labels():
