@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from known_results import make_group, make_results
 from reports.known_sweep import (
-    INFORMATION,
-    VARIANCES,
     add_actions,
     make_image_groups,
     make_image_results,
@@ -95,40 +93,6 @@ def test_rules_did_the_same_if_neither_acted_or_if_all_z_are_identical():
     assert not tabulate(make_results(groups), "mcnemar")
     apart = {"none": make_group(np.arange(3), 0), "wall": make_group(np.arange(4, 9), 0)}
     assert not tabulate(make_results(apart), "same")
-
-
-def test_the_mean_error_is_compared_with_the_mean_bound():
-    results = make_noise_sweep(trials=5)
-    hard = np.array([1.0, 1, 1, 1, 100])  # the image hardly determines the z of a trial
-    results.groups[""]["cramer_rao"] *= hard
-    for name, group in results.groups.items():
-        if name:
-            group["z_error"] = group["z_error"] * hard
-    row = find_row(results)
-    expected = 2 * np.average(np.linspace(0.5, 1.5, 5), weights=hard)
-    assert row["with_restarts"]["ratio"] == pytest.approx(expected)
-    assert row["cramer_rao"] == pytest.approx(0.1 * INFORMATION * 104 / 5)
-    low, high = row["with_restarts"]["ratio_interval"]
-    assert low < expected <= high
-
-
-def test_the_slope_is_of_the_trials_that_ran_at_every_variance():
-    results = make_noise_sweep(trials=6)
-    for variance in VARIANCES:
-        results.groups[f"variance={variance:g}/none"]["z_error"] *= variance
-    group = results.groups["variance=0.1/none"]
-    results.groups["variance=0.1/none"] = {name: rows[:4] for name, rows in group.items()}
-    del results.groups["variance=0.01/stochastic"]
-    rows = {
-        (row["technique"], row["over"]): row
-        for row in tabulate(results, "slopes")
-        if (row["counted"], row["statistic"]) == ("with_restarts", "median")
-    }
-    assert rows.keys() == {("none", "all"), ("none", "small"), ("stochastic", "all")}
-    assert rows["none", "all"]["slope"] == pytest.approx(2)
-    assert (rows["none", "all"]["trials"], rows["none", "small"]["trials"]) == (4, 6)
-    pairs = {row["variance"]: row["trials"] for row in tabulate(results, "comparisons")}
-    assert pairs == {0.001: 6, 0.1: 4}
 
 
 def test_holm_steps_down():

@@ -74,8 +74,9 @@ def make_recover_in_progress():
 
 
 def make_sweep():
-    """First starts that differ at one variance, and trials that did not converge."""
+    """Bounds that differ, first starts that differ at one variance, trials not converged."""
     results = make_noise_sweep(trials=21, clip_pixels=True)
+    results.groups[""]["cramer_rao"] *= np.linspace(0.2, 3, 21)
     group = results.groups["variance=0.1/none"]
     group["first/z_error"] *= 3
     group["outcome"][:3] = Outcome.stalled
@@ -85,12 +86,15 @@ def make_sweep():
 
 
 def make_sweep_with_variance_0():
-    """In progress, without a bound for some, with labels, actions and a trial without a number."""
+    """In progress: rules of other trials, labels, actions and a trial without a number."""
     results = make_noise_sweep(trials=9, variances=[0, 0.01, 0.1], complete=False)
     for name, group in results.groups.items():
         if name:
             add_actions(group, np.full(9, name == "variance=0.1/stochastic"))
     results.groups["variance=0.1/none"]["z_error"][0] = np.nan
+    group = results.groups["variance=0.01/none"]
+    results.groups["variance=0.01/none"] = {name: rows[3:] for name, rows in group.items()}
+    del results.groups["variance=0/stochastic"]
     return add_true_labels(results, right=8, first=3)
 
 
