@@ -128,9 +128,10 @@ def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Float
     recoveries = image.recoveries[rule]
     latent, pixels = recoveries.z.shape[1], image.pixel_count or 0
     loss = float(recoveries.loss[recoveries.best_row])
-    if singular_values is None or pixels <= latent or not 0 <= loss < np.inf:
+    if singular_values is None or pixels <= latent or not 0 < loss < np.inf:
         return 0.0
-    return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))
+    with np.errstate(divide="ignore"):  # a direction of z that changes nothing: an infinite error
+        return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))
 
 
 def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float) -> Floats:

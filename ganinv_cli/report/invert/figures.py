@@ -78,6 +78,12 @@ def describe_label(pair: Pair) -> str:
     return "" if label is None else f", label {label}"
 
 
+def _describe_pair(pair: Pair, has_several_rules: bool) -> str:
+    nearness = describe_nearness(pair, has_several_rules)  # may be empty
+    said = [find_verdict(pair.image, pair.rule), *([nearness] if nearness else [])]
+    return ", ".join(said) + describe_label(pair)
+
+
 def _draw_figure(
     pairs: list[Pair],
     has_several_rules: bool,
@@ -86,10 +92,7 @@ def _draw_figure(
 ) -> DrawnFigure:
     times = choose_amplification([pair.difference for pair in pairs])
     said = "; ".join(
-        f"{full_names[pair.image.key]} "
-        f"{find_verdict(pair.image, pair.rule)}, {describe_nearness(pair, has_several_rules)}"
-        f"{describe_label(pair)}"
-        for pair in pairs
+        f"{full_names[pair.image.key]} {_describe_pair(pair, has_several_rules)}" for pair in pairs
     )
     over = (
         " Over each: the label that z was found under." if any(map(describe_label, pairs)) else ""

@@ -151,7 +151,7 @@ def _find_limits(sweep: list[Row]) -> tuple[float, float]:
     middles = [row[counted] for row in sweep for counted in ("first_start", "with_restarts")]
     values = [value for middle in middles for value in (middle["median"], middle["mean"])]
     values += [row["cramer_rao"] for row in sweep]
-    known = [value for value in values if value]
+    known = [value for value in values if value and value > 0]
     return min(known, default=1e-6) / 5, max(known, default=1) * 3
 
 

@@ -176,9 +176,10 @@ def _make_outcomes_table(table1: list[Row]) -> Table:
     outcomes = [
         Column(each.name.replace("_", "\n"), f"outcomes.first_start.{each.name}")
         for each in Outcome
+        if any(row["outcomes"]["first_start"][each.name] for row in table1)
     ]
     at_bound = Column(
-        "at bound",
+        "at\nbound",
         "at_bound",
         help="At bound: mean number of components of z at a bound of the prior, over the first "
         f"starts that did not reach {SMALLEST_EPSILON}.",
@@ -199,7 +200,7 @@ def _make_notes(run: Row, table1: list[Row], same: list[Row]) -> list[str]:
             "Recovered: the error of z was below the bound at any update, not only at the end, as "
             'in the paper\'s code (success = "ever").'
         )
-    if shared := max(row["gradients_shared"] for row in table1):
+    if shared := table1[0]["gradients_shared"]:
         lines.append(
             f"The gradients of each trial include {format_number(shared)} for the preparation of "
             "the run, which is divided among all trials."
@@ -279,7 +280,7 @@ def _describe_cost(table1: Sequence[Row]) -> str:
     if not medians:
         return ""
     cost = f", at {describe_span(medians, _format_gradients)} gradients each (median)"
-    shared = max(row["gradients_shared"] for row in table1)
+    shared = table1[0]["gradients_shared"]  # the same for all trials
     if shared < NOTEWORTHY_SHARE * min(medians):
         return cost
     return f"{cost}, {_format_gradients(shared)} of them for measuring the generator once"
