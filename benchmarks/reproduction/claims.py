@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ganinv_cli.analysis.groups import share_gradients
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_number, format_scientific, format_share
 from ganinv_cli.report.table import mean_or_none
-from ganinv_cli.analysis.groups import share_gradients
 from ganinv_cli.statistics import EPSILONS, mcnemar
 
 from . import figure2

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
-
-from ganinv_cli.clipping import RULES
 from ganinv_cli.report.noise_sweep.claims import (
     ComparisonRow,
     compare_rules,
@@ -22,6 +19,9 @@ from ganinv_cli.report.noise_sweep.claims import (
     fit_slopes,
 )
 from ganinv_cli.report.noise_sweep.numbers import Cell, SweepRow, make_rows, read_cells
+from matplotlib.figure import Figure
+
+from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.statistics import compare_errors
 from ganinv_cli.store import read_results

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
+from ganinv_cli.number_format import format_duration
 from ganinv_cli.report import summarize
 from ganinv_cli.report.folder import write_report
-from ganinv_cli.number_format import format_duration
 from ganinv_cli.store import read_results
 
 from . import claims, figure2, redraws, table1, table2

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganinv_cli.clipping import RULES
-from ganinv_cli.prior import Uniform
-from ganinv_cli.number_format import format_number, format_scientific
 from ganinv_cli.analysis.prior import is_at_bound
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.clipping import RULES
+from ganinv_cli.number_format import format_number, format_scientific
+from ganinv_cli.prior import Uniform
 from ganinv_cli.statistics import assign_clusters, expected_distance, pairwise_distances
 
 from .cells import (

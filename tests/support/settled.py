@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.graph import LABEL, Layer, Network, Z, chain
@@ -15,7 +16,6 @@ from ganinv_cli.network.layers import (
     Reshape,
     same_conv_transpose,
 )
-from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
 

@@ -14,12 +14,12 @@ from torch_files import save_archive
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.formats.weights.inference import infer
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention, summarize_inferred
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
-from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.prior import Uniform, parse_prior
 from ganinv_cli.settings.conventions import Conventions
 

@@ -15,12 +15,12 @@ from settled import (
     settle_norms,
 )
 
+from ganinv_cli.formats.cached_check import load_check, measure_check
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Activation, BatchNorm, Dense, Reshape
 from ganinv_cli.network.norm_statistics import Moments
-from ganinv_cli.formats.cached_check import load_check, measure_check
 from ganinv_cli.network.norms.check import StoredNorm, compare_norms
 
 FIRST, SECOND = Activation("leaky_relu", 0.2), Activation("leaky_relu", 0.2)  # two objects

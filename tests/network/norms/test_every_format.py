@@ -15,9 +15,9 @@ from torch_files import save_archive
 
 from ganinv_cli import formats
 from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Activation, BatchNorm
-from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.network.norms.visible import find_norms
 from ganinv_cli.network.traced_network import TracedNetwork
