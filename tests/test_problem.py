@@ -1,17 +1,10 @@
 """The loss is as in the paper, its gradient is right, and rows are independent."""
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.problem import Problem
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 def _problem(generator, rows=3, wall=0.0, seed=0, mask=None):

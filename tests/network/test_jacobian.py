@@ -1,18 +1,11 @@
 """J is the derivative of the generator, for the pixels that count."""
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ganinv_cli.network import jacobian as module
 from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
-from ganinv_cli.network.make_generator import make_generator
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

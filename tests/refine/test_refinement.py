@@ -1,10 +1,8 @@
 """Refine a z near the true one to the true z, in float64."""
 
-import builders
 import numpy as np
 import pytest
 
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import (
     FLOAT64_COST,
@@ -15,11 +13,6 @@ from ganinv_cli.refine.refinement import (
 from ganinv_cli.statistics import EXACT_EPSILON
 
 LATENT = 6
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

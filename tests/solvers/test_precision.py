@@ -1,6 +1,5 @@
 """Low-precision rows are computed in bfloat16, others in float32, and all end in float32."""
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +10,6 @@ from small import (
 )
 
 from ganinv_cli.loop.batch import Batch
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
@@ -20,11 +18,6 @@ from ganinv_cli.solvers import make_solver
 ROWS = 11
 LOW = np.arange(ROWS) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
 JOBS = jobs_of(("none", "standard", "stochastic"), 4)
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,17 @@
 """If the right z leaves no residual, the weighted loss is minimised instead of the image loss."""
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
 from ganinv_cli import problem as problem_module
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
 
 ROWS = 4
 EXACT = [0.0] * ROWS
 UNKNOWN = float("inf")
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")
