@@ -189,11 +189,3 @@ def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
     assert CERTIFICATE not in read_results(out).groups
     merge(out, [half, whole], overwrite=True)  # half of the rows that count are another file's
     assert CERTIFICATE not in read_results(out).groups
-
-
-def test_an_image_that_could_not_be_read_lacks_nothing(out, tmp_path):
-    failed = _write_image(tmp_path / "a.h5", [], error=b"no image")
-    with pytest.raises(ResultsError, match="none of the files holds a trial"):
-        merge(out, [failed])
-    lacking = _write_image(tmp_path / "b.h5", [0, 1, 2], error=b"no image")
-    assert not [note for note in merge(out, [lacking]).notes if "missing" in note]
