@@ -44,11 +44,19 @@ def make_group(trials, failed, elsewhere=0):
 def make_results(groups=None, complete=True, **config):
     trials = np.arange(50)
     groups = groups or {"none": make_group(trials, 8, 2), "stochastic": make_group(trials, 1)}
+    groups = {"": {"trial": trials, "z_true": np.zeros((50, 4))}} | groups
+    constants = {"curve_gradients": GRADIENTS}
+    config = {"trials": 50} | config
+    return combine_groups("recover", groups, config, complete, constants=constants)
+
+
+def combine_groups(command, groups, config, complete=True, figures=None, constants=None):
+    """Results of a command, with the same attributes for all."""
     return Results(
         attributes={
             "schema": 1,
-            "command": "recover",
-            "config": {"trials": 50, "solver": "lbfgs", "checkpoint": "portraits64"} | config,
+            "command": command,
+            "config": {"solver": "lbfgs", "checkpoint": "portraits64"} | config,
             "identity": {},
             "checkpoint_sha256": "ab" * 32,
             "versions": {},
@@ -58,8 +66,8 @@ def make_results(groups=None, complete=True, **config):
             "finished": "2026-01-01T10:05:00+00:00" if complete else "",
             "git": "",
         },
-        groups={"": {"trial": trials, "z_true": np.zeros((50, 4))}} | groups,
-        constants={"curve_gradients": GRADIENTS},
-        figures={},
+        groups=groups,
+        constants=constants or {},
+        figures=figures or {},
         complete=complete,
     )

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+from known_results import combine_groups
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Figure, Results
+from ganinv_cli.store import Figure
 
 VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100
@@ -63,9 +64,8 @@ def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **con
             )
     shown = {f"figure2b-variance={v:g}": _make_figure(v) for v in (0.01, 0.1)} if figures else {}
     asked = {"variances": list(VARIANCES), "clip": list(factors), "trials": trials}
-    return _make_results(
-        "noise-sweep", groups, shown, complete, asked | {"clip_pixels": False} | config
-    )
+    settings = asked | {"clip_pixels": False} | config
+    return combine_groups("noise-sweep", groups, settings, complete, shown)
 
 
 def make_image_results(command="consistency", complete=True, constants=None, **given):
@@ -86,7 +86,7 @@ def make_image_results(command="consistency", complete=True, constants=None, **g
         }
         groups |= {f"{place}/{name}": columns for name, columns in of.items()}
     config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
-    return _make_results(command, groups, {}, complete, config, constants)
+    return combine_groups(command, groups, config, complete, constants=constants)
 
 
 def make_image_groups(seed=0, technique="stochastic", **given):
@@ -165,28 +165,6 @@ def _make_figure(variance):
     noise = np.random.default_rng(0).normal(0, 127.5 * variance**0.5, pictures[1].shape)
     pictures[1] = np.clip(pictures[1] + noise, 0, 255).astype(np.uint8)
     return Figure(pictures, panels, tuple(range(5)))
-
-
-def _make_results(command, groups, figures, complete, config, constants=None):
-    return Results(
-        attributes={
-            "schema": 1,
-            "command": command,
-            "config": {"solver": "lbfgs", "checkpoint": "portraits64"} | config,
-            "identity": {},
-            "checkpoint_sha256": "ab" * 32,
-            "versions": {},
-            "device": "CPU",
-            "seed": 7,
-            "started": "2026-01-01T10:00:00+00:00",
-            "finished": "2026-01-01T10:05:00+00:00" if complete else "",
-            "git": "",
-        },
-        groups=groups,
-        constants=constants or {},
-        figures=figures,
-        complete=complete,
-    )
 
 
 def invert_on(checkpoint, complete=True, **images):

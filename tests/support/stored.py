@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
-from ganinv_cli.store import Provenance, columns, hdf5, log, open_run
+from ganinv_cli.store import Provenance, columns, hdf5, open_run
 from ganinv_cli.store.merge import merge_files
 
 LATENT = 3
@@ -159,12 +159,6 @@ def write_results_file(path, trials, finished=True, figures=None, **changes):
         if finished:
             run.finish(figures)
     return path
-
-
-def count_commits(path):
-    """Return how many commits a run that goes on has made."""
-    file = log.name_log(path)
-    return file.read_bytes().count(log.MARK) if file.exists() else 0
 
 
 def write_shards(folder):
