@@ -75,7 +75,7 @@ def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> Non
                 exec(compile(block, page, "exec"), names)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", list_shipped("config"))
 def test_a_shipped_config_runs(name: str, folder: Path) -> None:
     command = next((CONFIG_COMMANDS[key] for key in CONFIG_COMMANDS if key in name), "recover")

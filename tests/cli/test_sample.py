@@ -4,7 +4,7 @@ import builders
 import conditional
 import numpy as np
 import pytest
-from called import list_messages, make_image, run_ganinv, save_image
+from called import make_image, run_ganinv, save_image
 from PIL import Image
 
 from ganinv_cli.conversion.write import write_generator
@@ -98,28 +98,3 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
     run_ganinv(folder, "sample", "grey", "--out", "many", "--count", 2, "--overwrite")
     names = sorted(file.name for file in (folder / "many").iterdir())
     assert names == ["000000.png", "000001.png", "notes.png"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--out", "a.jpg"), "must end in .png"),
-        (("--out", "a.png", "--npz", "a.h5"), "must end in .npz"),
-        (("--out", "a.png", "--z", "good.npy", "--seed", "0"), "--seed has no effect: z is read"),
-        (("--out", "a", "--columns", "3"), "--columns has no effect: a folder has"),
-        (("--out", "a.png", "--group", "none"), "--group names a group in a results file"),
-        (("--out", "a.png", "--z", "five.npy"), "(n, 6)"),
-        (("--out", "a.png", "--z", "other.npz"), "no array z"),
-        (("--out", "a.png", "--z", "good.npy", "--count", "9"), "holds 2 z"),
-        (("--out", "a.png", "--count", str(10**9)), "a sheet of 1,000,000,000 pictures"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_a_mistake_is_one_sentence(folder, arguments, words):
-    np.save(folder / "five.npy", np.zeros((2, 5)))
-    np.save(folder / "good.npy", np.zeros((2, 6)))
-    np.savez(folder / "other.npz", x=np.zeros(2))
-    result = run_ganinv(folder, "sample", "grey", *arguments, code=2)
-    (said,) = list_messages(result)
-    assert said.startswith("Error: ") and words in said
-    assert not (folder / "a.png").exists() and not (folder / "a").exists()

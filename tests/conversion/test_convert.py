@@ -65,24 +65,6 @@ def test_one_label_of_a_conditional_generator_is_a_generator(tmp_path):
     assert read(tmp_path / "one.keras").network.labels == 0
 
 
-def test_a_destination_that_cannot_be_is_one_sentence(folder):
-    for to, words in (
-        ("g.h5", "must end in .keras"),
-        ("missing/g.keras", "does not exist"),
-    ):
-        result = run_ganinv(folder, "convert", "nothing", to, code=2)
-        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
-        assert words in result.stderr
-
-
-def test_its_own_file_goes_before_what_the_folder_says_of_all(folder):
-    (folder / "generator.toml").write_text('prior = "normal:2"\nrange = "sigmoid"\n')
-    run_ganinv(folder, "convert", "first", "n.keras")
-    assert (folder / "n.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
-    assert read(folder / "n.keras").prior == Uniform()
-    assert (folder / "generator.toml").read_text() == 'prior = "normal:2"\nrange = "sigmoid"\n'
-
-
 def test_what_contradicts_is_refused_and_stays(folder):
     (folder / "n.keras.toml").write_text('prior = "normal:2"')
     result = run_ganinv(folder, "convert", "first", "n.keras", code=2)

@@ -47,7 +47,9 @@ def limit_memory(monkeypatch, name, most, after=0):
     return sizes
 
 
-@pytest.mark.parametrize("name", ["advance", "insert_starts"])
+@pytest.mark.parametrize(
+    "name", ["advance", pytest.param("insert_starts", marks=pytest.mark.nightly)]
+)
 def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
     hard, lbfgs, done, monkeypatch, name
 ):

@@ -80,27 +80,6 @@ def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, precondi
     )
 
 
-def test_rows_of_both_kinds_do_not_see_one_another(generator, preconditioner):
-    problem = _problem(generator, preconditioner, [0.0, 5.0, UNKNOWN, 0.0])
-    z = _z(generator, 1)
-    together, inverses = (
-        problem.evaluate(z),
-        problem.inverse_hessian(tf.range(4.0, dtype=tf.float64)),
-    )
-    for row in range(ROWS):
-        fields = {
-            name: getattr(problem, name)[row : row + 1]
-            for name in ("targets", "penalty", "residual")
-        }
-        one = problem._replace(**fields)
-        for whole, alone in zip(together, one.evaluate(z[row : row + 1]), strict=True):
-            np.testing.assert_allclose(whole[row], alone[0], rtol=1e-10)
-        alone = one.inverse_hessian(tf.constant([row], tf.float64))
-        np.testing.assert_allclose(inverses[row], alone[0], rtol=1e-12)
-    exact = together.objective.numpy() < together.image_loss.numpy()
-    assert exact.tolist() == [True, False, False, True]
-
-
 def test_the_factors_of_the_inverse_multiply_as_the_inverse(generator, preconditioner, monkeypatch):
     problem = _problem(generator, preconditioner, [0.0, 5.0, UNKNOWN, 0.0])
     objective = tf.range(4.0, dtype=tf.float64)
