@@ -21,9 +21,6 @@ from ganinv_cli.network.graph import weight_arrays
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.statistics.descent_theory import find_stable_rate
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 SAMPLE = ("sample", "small", "--out")
 TRAIN = ("train", "pictures", "--size", 16, "--batch-size", 2, "--out", "out")
 FUNCTION = """

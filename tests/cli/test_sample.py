@@ -14,9 +14,6 @@ from ganinv_cli.inspection import render
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 GAP = render.GAP
 
 

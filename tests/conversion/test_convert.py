@@ -16,9 +16,6 @@ from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.prior import Uniform, make_normal
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.fixture
 def folder(tmp_path):

@@ -16,9 +16,6 @@ from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Dense, Re
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import make_normal
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 LATENT, SIDE, CHANNELS = 5, 8, 4
 NONE = ((0, 0), (0, 0))
 

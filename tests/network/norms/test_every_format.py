@@ -21,9 +21,6 @@ from ganinv_cli.network.norms.visible import find_norms
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 RELU = Activation("relu")
 NORMS = 2
 
