@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import Key, clean_targets, jobs_of, make_limits, make_truths, measure_z_error, solve_jobs
+from small import Key, clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
@@ -79,7 +80,7 @@ def test_plain_descent_takes_the_papers_step(generator):
     """z <- z - rate * gradient, the rate halved on time."""
     gd = make_solver("gd", {"learning_rate": 1e-3, "halve_every": 2})
     (trial,) = solve_jobs(generator, gd, _jobs(1, ["none"]), end=make_limits(budget=5)).values()
-    target = generator(make_truths(generator, np.array([0])))
+    target = generator(draw_true_z(generator, 0, np.array([0])))
     problem = Problem(generator, target, penalty=tf.zeros(1), residual=tf.zeros(1))
     z = tf.constant(trial.z_start[None], tf.float64)
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
