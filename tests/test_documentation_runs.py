@@ -85,17 +85,6 @@ def test_a_shipped_config_runs(name: str, folder: Path) -> None:
     run_ganinv(folder, command, *images, "--config", name, *quick)
 
 
-def test_what_is_not_run_is_on_a_page() -> None:
-    lines = [
-        line
-        for page in RUN_PAGES
-        for language, block in list_blocks(page)
-        if language == "console"
-        for line in list_commands(block)
-    ]
-    assert {reason for line in lines if (reason := find_reason(line))} == set(NOT_RUN)
-
-
 @pytest.mark.parametrize("page", ALL_PAGES)
 def test_every_option_on_a_page_exists(page: str) -> None:
     """Blocks of all pages, and commands in the text."""

@@ -116,6 +116,7 @@ def test_an_inversion_has_a_row_for_each_image(generator, images, inversion):
     assert len(inversion.table().splitlines()) <= 16
 
 
+@pytest.mark.slow
 def test_images_are_given_in_many_ways(tmp_path, generator, images, inversion):
     (tmp_path / "folder").mkdir()
     paths = [save_image(tmp_path / "folder" / f"{n}.png", image) for n, image in enumerate(images)]

@@ -54,6 +54,7 @@ def test_the_answer_fits_a_small_terminal_and_v_prints_all_tables(work, monkeypa
     assert "Print all" not in run_ganinv(work, *RECOVER, "-q").stdout
 
 
+@pytest.mark.slow
 def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work, monkeypatch):
     run_ganinv(work, *RECOVER, "--shard", "1/2", "--clip", "none")
     shown = []

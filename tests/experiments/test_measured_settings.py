@@ -9,6 +9,7 @@ from ganinv_cli.store import read_results
 THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
 
 
+@pytest.mark.slow
 def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
     run = ("recover", "--checkpoint", easy.folder, "--trials", 1, "--budget", 9)
     run += ("--restarts", 0, "--clip", "none", "--overwrite")
@@ -20,7 +21,11 @@ def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limit", "most", "metric"), [("MAX_LATENT", 6, 40), ("MAX_VALUES", 6 * 16 * 16 * 3 - 1, 0)]
+    ("limit", "most", "metric"),
+    [
+        ("MAX_VALUES", 6 * 16 * 16 * 3 - 1, 0),
+        pytest.param("MAX_LATENT", 6, 40, marks=pytest.mark.slow),
+    ],
 )
 def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
     easy, tmp_path, monkeypatch, limit, most, metric

@@ -92,6 +92,7 @@ def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):
     assert far[3] < 0.5 < far[0]
 
 
+@pytest.mark.slow
 def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tmp_path):
     """Some trials do not converge, because their budget is too small."""
     given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
@@ -129,6 +130,7 @@ def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, t
     assert results.attributes["precision"] == "float32"  # plain descent needs all digits
 
 
+@pytest.mark.slow
 def test_shards_merged_are_the_run(finished, hard, tmp_path):
     """They have batches of their own: blocks of 8 trials are dealt in turn."""
     whole = finished[2]

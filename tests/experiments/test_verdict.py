@@ -70,6 +70,7 @@ def test_generated_pictures_are_made_as_png_and_as_jpeg_and_nothing_else_is(grey
     assert list(rows["0.png"]["copy_rmse"]) == ["8 bits", *(f"JPEG {each}" for each in QUALITIES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("z", "options", "verdict"),
     [
@@ -108,7 +109,7 @@ def compared(generators, tmp_path_factory):
     for path, generator in generators.items():
         save_image(folder / f"{path.name}.png", make_image(generator, 0).squeeze())
     save_image(folder / "noise.png", make_random_pixels([*generators.values()][1]))
-    return folder, _attribute(folder, generators, "--npz", "z.npz", publishing=True)
+    return folder, _attribute(folder, generators, "--npz", "z.npz")
 
 
 def test_each_picture_is_attributed_to_the_generator_that_made_it(compared):
@@ -123,11 +124,8 @@ def test_each_picture_is_attributed_to_the_generator_that_made_it(compared):
         results = read_results(folder / f"invert-{name}.h5")
         assert results.complete
         assert results.groups["image=0000"]["target"][0].shape == shape
-        assert (folder / "invert" / f"invert-{name}" / "images").is_dir()
         assert (folder / f"z-{name}.npz").exists()
     assert not (folder / "invert.h5").exists()
-    page = (folder / "invert" / "report.html").read_text()
-    assert page.index("Which generator made it") < page.index("How near the reconstruction is")
 
 
 def test_a_worse_copy_loses_no_less_and_pixels_that_a_mask_leaves_out_nothing(easy):

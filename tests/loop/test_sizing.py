@@ -134,6 +134,7 @@ def test_an_increment_grows_until_it_takes_its_time():
     assert control.choose_steps(FAR) == 5  # a trial is short
 
 
+@pytest.mark.slow
 def test_no_result_depends_on_the_length_of_increments(hard, monkeypatch):
     limits, jobs = make_limits(tolerance=0.3, budget=403, restarts=1), JOBS[:6]
     monkeypatch.setattr(sizing, "INCREMENT_SECONDS", 0.0)

@@ -81,6 +81,7 @@ def test_a_batch_goes_on_bit_for_bit(generator, solver, tmp_path):
     assert sum(look.gradients for look in looks) == spent - 6 * solver.steps_per_increment
 
 
+@pytest.mark.slow
 def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path):
     generator = make_simple(Uniform())
     solver = make_solver("gd", {"learning_rate": 0.1})
@@ -120,6 +121,7 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_pa
     assert saved.jobs == []  # one without the others is another batch
 
 
+@pytest.mark.slow
 def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
     jobs = [Job(trial, rules=("none", "standard", "wall")) for trial in range(3)]
     _, saved = stop(tmp_path / "s", generator, GD, jobs, 2, **WHOLE_RUN)

@@ -30,6 +30,7 @@ def test_every_job_is_done_once_at_any_batch_size(hard, lbfgs, done):
             np.testing.assert_allclose(others[key].best.z, trial.best.z, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch):
     sizes = []
     real = Batch.advance
@@ -53,6 +54,7 @@ def test_failed_starts_are_restarted_from_another_z(done):
         assert measure_z_error(trial) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_budget_covers_all_starts(hard):
     hasty = make_solver("lbfgs", {"memory": 20, "patience": 2, "progress": 0.99})
     done = solve_jobs(hard, hasty, JOBS[:6], end=make_limits(budget=50), batch_size=3)
