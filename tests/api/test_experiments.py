@@ -77,6 +77,7 @@ def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, rec
     assert Path("folder", "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_call_with_a_file_goes_on_as_the_command_does(tmp_path, generator, recovered):
     file = tmp_path / "r.h5"
     ganinv.recover(generator, out=file, **GIVEN | {"trials": 2})

@@ -29,7 +29,11 @@ def simple():
 
 
 @pytest.mark.parametrize(
-    ("name", "residual"), [*((name, 0.0) for name in SOLVERS), ("lbfgs", float("inf"))]
+    ("name", "residual"),
+    [
+        *((name, 0.0) for name in SOLVERS),
+        pytest.param("lbfgs", float("inf"), marks=pytest.mark.slow),
+    ],
 )
 def test_copies_equal_separate_runs(simple, name, residual):
     """Half of the true z are well inside, the others near a bound, at it, or beyond."""

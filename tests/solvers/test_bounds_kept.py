@@ -29,7 +29,12 @@ def solver(request):
 
 
 @pytest.mark.parametrize(
-    ("prior", "residual"), [(Uniform(), 0.0), (Normal(1, 0.9), float("inf"))], ids=str
+    ("prior", "residual"),
+    [
+        (Uniform(), 0.0),
+        pytest.param(Normal(1, 0.9), float("inf"), marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_what_has_converged_is_inside(solver, prior, residual):
     generator = make_simple(prior)

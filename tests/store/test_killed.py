@@ -83,6 +83,7 @@ def test_a_kill_during_the_finish(path, monkeypatch):
     assert {file.name for file in path.parent.iterdir()} == {path.name, ".recover.h5.lock"}
 
 
+@pytest.mark.slow
 def test_a_kill_during_a_merge(tmp_path, monkeypatch):
     paths, out = write_shards(tmp_path), tmp_path / "all.h5"
     for _ in _kill_at_each_step(monkeypatch, lambda: merge(out, paths, overwrite=True)):

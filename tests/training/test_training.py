@@ -83,7 +83,9 @@ def test_what_was_trained_since_the_last_save_is_not_lost(
     assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "training.json"])
+@pytest.mark.parametrize(
+    "name", ["training.json", pytest.param("checkpoint", marks=pytest.mark.slow)]
+)
 def test_a_full_disk_is_explained_and_the_run_goes_on_later(
     images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
