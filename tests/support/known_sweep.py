@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from known_results import combine_groups
+from known_results import combine_groups, make_rule_group
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import Figure
@@ -15,29 +15,6 @@ SIDE = 16
 COPY_RMSE = {95: 5, 90: 7, 75: 10, 50: 15, 25: 20, 10: 25}  # JPEG quality -> grey levels
 EXACT, FAR = 1e-9, 50.0  # image losses
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
-
-
-def make_rule_group(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
-    """The columns of one rule; its first starts ended where the restarts did."""
-    count = len(z)
-    ends = {
-        "z_found": np.asarray(z, np.float32),
-        "image_loss": np.broadcast_to(np.asarray(image_loss, np.float64), count).copy(),
-        "outcome": np.broadcast_to(np.asarray(outcome, np.uint8), count).copy(),
-        "gradients": np.full(count, 100.0),
-        "redraws": np.zeros(count, np.int32),
-        "seconds": np.full(count, 0.25),
-    }
-    if z_error is not None:
-        ends["z_error"] = np.asarray(z_error, np.float64)
-    return {
-        "trial": np.arange(count) if trials is None else np.asarray(trials),
-        "z_start": np.zeros((count, len(z[0])), np.float32),
-        "restarts": np.zeros(count, np.int32),
-        **ends,
-        **{f"first/{name}": values.copy() for name, values in ends.items()},
-        "first/at_bound": np.zeros(count, np.int32),
-    }
 
 
 def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
