@@ -21,11 +21,6 @@ from ganinv_cli.store import Figure, lock, open_run, read_results, results
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
-
-
 def test_rows_are_read_bit_for_bit_before_and_after_the_end(path):
     with open_run(path, make_provenance()) as run:
         commit_batches(run, [4, 0], [2, 7], [3])

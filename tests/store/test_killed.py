@@ -20,11 +20,6 @@ from ganinv_cli.store import SaveError, log, open_run, read_results
 DISK_CALLS = ("pwrite", "fsync", "replace", "posix_fallocate")
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
-
-
 def _kill_at_each_step(monkeypatch, act):
     """Yield after each kill of `act`, later each time, until it is not killed."""
     for calls in range(100):

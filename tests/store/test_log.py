@@ -15,11 +15,6 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import log, open_run, read_results
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
-
-
 def _commit(path, *batches):
     """Commit the batches; return the bytes of the log after each."""
     contents = []
