@@ -57,9 +57,12 @@ def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(
     np.testing.assert_allclose(value.objective, (residuals**2).sum(1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("penalty", [0.0, 100.0])
-def test_the_gradient_is_that_of_the_weighted_objective(generator, preconditioner, penalty):
-    problem, z = _problem(generator, preconditioner, penalty=penalty), _z(generator, 1)
+@pytest.mark.parametrize(
+    ("penalty", "is_weighted"), [(0.0, True), (100.0, True), (0.0, False), (100.0, False)]
+)
+def test_the_gradient_is_that_of_the_objective(generator, preconditioner, penalty, is_weighted):
+    weights = preconditioner if is_weighted else None
+    problem, z = _problem(generator, weights, penalty=penalty), _z(generator, 1)
     gradient = problem.evaluate(z).gradient.numpy()
     for component, step in enumerate(1e-6 * np.eye(generator.latent)):
         above, below = (problem.evaluate(z + sign * step).objective for sign in (1, -1))
