@@ -22,7 +22,6 @@ NEARNESS = {  # of two runs that are rounded differently
 NAMES = ("recover", "consistency")
 GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-5\n'
 UPDATES = 2001
-RULES = ("--clip", "standard,stochastic", "--trials", 3, "--batch-size", 6)
 
 # A command that saves its batch often.
 _OFTEN = """
@@ -165,13 +164,13 @@ def test_other_settings_are_refused_with_what_differs(commands, finished, name, 
 
 
 @pytest.fixture(scope="module")
-def descend(easy, tmp_path_factory):
-    """Return a function that returns the arguments of a plain descent."""
-    config = tmp_path_factory.mktemp("descend") / "gd.toml"
+def descent(easy, tmp_path_factory):
+    """The arguments of a plain descent of six rows."""
+    config = tmp_path_factory.mktemp("descent") / "gd.toml"
     config.write_text(GD)
     limits = ("--budget", UPDATES, "--tolerance", 0, "--restarts", 0)
-    given = ("recover", "--config", config, "--checkpoint", easy.folder, *limits)
-    return lambda *more: (*given, *more)
+    rows = ("--clip", "standard,stochastic", "--trials", 3, "--batch-size", 6)
+    return ("recover", "--config", config, "--checkpoint", easy.folder, *limits, *rows)
 
 
 def _count_gradients(monkeypatch):
@@ -188,14 +187,13 @@ def _count_gradients(monkeypatch):
 
 
 @pytest.mark.nightly
-def test_a_killed_descent_goes_on_from_its_snapshot(descend, tmp_path, monkeypatch):
+def test_a_killed_descent_goes_on_from_its_snapshot(descent, tmp_path, monkeypatch):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     for each in (killed, whole):
         each.mkdir()
-    command = descend(*RULES)
     total = _count_gradients(monkeypatch)
-    run_ganinv(whole, *command)
-    arguments = [sys.executable, "-c", _OFTEN, *map(str, command)]
+    run_ganinv(whole, *descent)
+    arguments = [sys.executable, "-c", _OFTEN, *map(str, descent)]
     process = subprocess.Popen(arguments, cwd=killed, stderr=subprocess.DEVNULL)
     while process.poll() is None and _read_least_spent(killed) < 0.2 * UPDATES:
         time.sleep(0.01)
@@ -203,7 +201,7 @@ def test_a_killed_descent_goes_on_from_its_snapshot(descend, tmp_path, monkeypat
     assert process.wait(60) == -signal.SIGKILL
     spent = sum(total)
     total.clear()
-    run_ganinv(killed, *command)
+    run_ganinv(killed, *descent)
     assert sum(total) <= 0.9 * spent
     assert [each.name for each in killed.glob("[!.]*.h5*")] == ["recover.h5"]
     one, two = (read_results(each / "recover.h5").groups for each in (killed, whole))
@@ -247,9 +245,9 @@ def _interrupt(folder, monkeypatch, *arguments):
     ids=["whole", "overwrite"],
 )
 def test_an_interrupted_descent_goes_on_from_a_whole_snapshot_of_its_own(
-    descend, tmp_path, monkeypatch, other, resumes
+    descent, tmp_path, monkeypatch, other, resumes
 ):
-    command = descend(*RULES, "--budget", 301)
+    command = (*descent, "--budget", 301)
     assert "the same command goes on" in _interrupt(tmp_path, monkeypatch, *command)
     assert list(tmp_path.glob("*.snapshot*"))
     gradients = _count_gradients(monkeypatch)
