@@ -18,18 +18,12 @@ from ganinv_cli.prior import Uniform
 SMALL = fit.EncoderSettings(images=3000, batch_size=700, seed=3)
 
 
-@pytest.fixture(scope="module")
-def finished(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of five batches without interruption."""
-    path = tmp_path_factory.mktemp("finished") / "encoder.npz"
+def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "encoder.npz"
     seen = list(fit.fit_encoder(generator, SMALL, path))
     assert [at.images for at in seen] == [700, 1400, 2100, 2800, 3000, 3000]
     assert [at.encoder is None for at in seen] == [True] * 5 + [False]
-    return path
-
-
-def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, finished: Path) -> None:
-    encoder = Encoder.load(finished, generator)
+    encoder = Encoder.load(path, generator)
     z = np.random.default_rng(0).uniform(-1, 1, (500, generator.latent)).astype(np.float32)
     error = np.mean((encoder(generator(tf.constant(z))).numpy() - z) ** 2)
     quality = encoder.about["quality"]

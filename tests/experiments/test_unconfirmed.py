@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from called import run_ganinv
 from settled import make_checkpoint, make_network, settle_norms
 
@@ -15,21 +14,14 @@ QUICK = ("--trials", 2, "--clip", "none", "--budget", 60, "--restarts", 0)
 DOUBT = "its batch norms were trained with another prior: z of 0.577 times the scale fits"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a generator that was trained with a uniform prior, `g.keras`."""
-    folder = tmp_path_factory.mktemp("unconfirmed")
-    relu = Activation("relu")
+def test_an_experiment_says_it_once_and_keeps_it(tmp_path: Path) -> None:
+    """Of a generator that was trained with a uniform prior."""
+    relu, out = Activation("relu"), tmp_path / "results.h5"
     checkpoint = make_checkpoint(settle_norms(make_network(relu, relu), "uniform"), "uniform")
-    write_generator(checkpoint, folder / "g.keras")
-    return folder
-
-
-def test_an_experiment_says_it_once_and_keeps_it(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "results.h5"
+    write_generator(checkpoint, tmp_path / "g.keras")
     generator = ("--checkpoint", "g.keras", "--prior", "normal")
     given = ("recover", *generator, *QUICK, "--out", out, "--format", "json")
-    result = run_ganinv(folder, *given)
+    result = run_ganinv(tmp_path, *given)
     assert result.stderr.count("is not confirmed") == 1
     assert f"is not confirmed: {DOUBT}" in result.stderr
     report = json.loads(result.stdout)
@@ -40,5 +32,5 @@ def test_an_experiment_says_it_once_and_keeps_it(folder: Path, tmp_path: Path) -
     assert stored["doubt"].startswith(DOUBT)
     (prior,) = (each for each in stored["conventions"] if each["name"] == "prior")
     assert (prior["value"], prior["source"]) == ("normal", "given")
-    assert note in " ".join(run_ganinv(folder, "report", out, "--format", "text").stdout.split())
-    assert "confirmed" not in run_ganinv(folder, *given, "--quiet").stderr
+    assert note in " ".join(run_ganinv(tmp_path, "report", out, "--format", "text").stdout.split())
+    assert "confirmed" not in run_ganinv(tmp_path, *given, "--quiet").stderr

@@ -91,3 +91,22 @@ def test_the_factors_of_the_inverse_multiply_as_the_inverse(generator, precondit
     monkeypatch.setattr(problem_module, "MAX_SQUARE_LATENT", generator.latent - 1)
     factored = problem.inverse_hessian(objective)
     np.testing.assert_allclose(factored.multiply(columns), expected, rtol=1e-10)
+
+
+def test_low_precision_rows_equal_those_of_bfloat16(generator):
+    rows = 11
+    low = np.arange(rows) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
+    z, true = (tf.random.stateless_uniform([rows, generator.latent], [0, n], -1, 1) for n in (0, 1))
+    residual = tf.constant(np.where(np.arange(rows) < 6, 0, 5), tf.float32)
+    problem = Problem(
+        *(generator, generator(true), tf.linspace(0.0, 100.0, rows), residual),
+        preconditioner=measure_preconditioner(generator, 5),
+        mixed_precision=True,
+    )
+    mixed, fine = problem.evaluate(z, tf.constant(low)), problem.evaluate(z)
+    expected = tf.reduce_sum((generator(z, tf.bfloat16) - problem.targets) ** 2, [1, 2, 3])
+    np.testing.assert_allclose(mixed.image_loss[low], expected[low], rtol=1e-3)
+    away, size = abs(mixed.gradient - fine.gradient), abs(fine.gradient)
+    share = away.numpy().max(1)[low] / size.numpy().max(1)[low]
+    assert (share > 1e-4).all() and (share < 0.1).all()
+    assert problem.low_precision_allowed.numpy().tolist() == [True] * 6 + [False] * 5
