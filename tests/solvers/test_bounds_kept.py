@@ -23,11 +23,7 @@ from ganinv_cli.solvers import make_solver
 BOUNDED = [name for name, rule in RULES.items() if rule.keeps_bounds]
 
 
-@pytest.fixture(params=SOLVERS)
-def solver(request):
-    return make_solver(request.param, SETTINGS[request.param])
-
-
+@pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize(
     ("prior", "residual"),
     [
@@ -36,7 +32,8 @@ def solver(request):
     ],
     ids=str,
 )
-def test_what_has_converged_is_inside(solver, prior, residual):
+def test_what_has_converged_is_inside(name, prior, residual):
+    solver = make_solver(name, SETTINGS[name])
     generator = make_simple(prior)
     supply = targets_at(generator, *INSIDE, OUTSIDE, residual=residual)
     end = make_limits(budget=400, restarts=1)

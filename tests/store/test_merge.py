@@ -68,17 +68,6 @@ def test_the_same_merge_again_writes_nothing(out, tmp_path):
     assert not log.name_log(out).exists()
 
 
-def test_the_first_file_with_a_trial_counts_and_the_others_are_said(out, tmp_path):
-    paths = [write_results_file(tmp_path / "a.h5", range(8))]
-    paths.append(tmp_path / "b.h5")
-    with open_run(paths[1], make_provenance()) as run:
-        rows = make_rows([0, 1, 8, 9])
-        run.commit({g: c | {"trial": np.array([6, 7, 8, 9])} for g, c in rows.items()}, CONSTANTS)
-        run.finish()
-    assert merge(out, paths).notes == ["4 trials are in several files; the first file counts"]
-    assert_holds(read_results(out), range(10))
-
-
 def test_attributes_and_figures_are_of_all_files(out, tmp_path):
     def draw(*trials):
         shape = (1, len(trials), 2, 2, 3)
