@@ -9,23 +9,15 @@ from ganinv_cli.network.make_generator import make_generator
 COLUMNS, LINES = 80, 24
 
 
-@pytest.fixture(scope="module")
-def generators(tmp_path_factory):
-    """A folder with two small checkpoints, and the generator of the first."""
-    folder = tmp_path_factory.mktemp("generators")
-    paths = [builders.make_checkpoint(folder / name, seed=at) for at, name in enumerate("ab")]
-    return folder, make_generator(paths[0])
-
-
 @pytest.fixture
-def work(generators, tmp_path):
-    """A folder with the checkpoints a and b, and a folder of their images."""
-    for name in "ab":
-        (tmp_path / name).symlink_to(generators[0] / name)
+def work(tmp_path):
+    """A folder with the checkpoints a and b, and a folder of images of a."""
+    first, _ = (builders.make_checkpoint(tmp_path / name, seed=n) for n, name in enumerate("ab"))
+    generator = make_generator(first)
     (tmp_path / "faces").mkdir()
-    for number in range(12):  # more than there are lines
+    for number in range(12):
         name = f"a-portrait-with-a-long-name-{number}.png"
-        save_image(tmp_path / "faces" / name, make_image(generators[1], number))
+        save_image(tmp_path / "faces" / name, make_image(generator, number))
     return tmp_path
 
 
