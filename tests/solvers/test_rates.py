@@ -1,12 +1,10 @@
 """The rate of gradient descent, and the measurement of a stable one."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from small import make_limits, solve_jobs
 
 from ganinv_cli import jacobian
-from ganinv_cli.errors import ConfigError
 from ganinv_cli.jacobian import POINTS, find_spectrum
 from ganinv_cli.jobs import Job
 from ganinv_cli.randomness import Purpose, uniform
@@ -26,13 +24,6 @@ def test_a_rate_is_on_the_mean_and_a_learning_rate_on_the_sum(generator):
     on_the_sum = _descend(generator, learning_rate=0.5 / values)
     np.testing.assert_allclose(_descend(generator, rate=0.5), on_the_sum, rtol=1e-12)
     assert make_solver("gd", {}) == make_solver("gd", {"rate": 1.0})
-
-
-def test_a_rate_that_cannot_be_is_refused():
-    with pytest.raises(ConfigError, match="has both rate"):
-        make_solver("gd", {"rate": 1.0, "learning_rate": 1e-4})
-    with pytest.raises(ConfigError, match="rate = 'fast' should be a number, or \"stable\""):
-        make_solver("gd", {"rate": "fast"})
 
 
 def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator):

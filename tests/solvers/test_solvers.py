@@ -60,6 +60,8 @@ def test_a_budget_is_spent_to_the_gradient(generator, solver):
     ("name", "settings"),
     [
         ("gd", {"speed": 1}),
+        ("gd", {"rate": "fast"}),
+        ("gd", {"rate": 1.0, "learning_rate": 1e-4}),
         ("gd", {"halve_every": -1}),
         ("lbfgs", {"memory": 1.5}),
         ("lbfgs", {"shrink": 1.5}),
