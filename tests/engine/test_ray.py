@@ -256,7 +256,6 @@ def _read_until_commits(process: subprocess.Popen[str], count: int) -> list[str]
     return committed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_an_address_where_no_cluster_answers_is_refused(scheme, tmp_path):
     address = f"{scheme}127.0.0.1:{_find_free_port()}"
@@ -264,17 +263,14 @@ def test_an_address_where_no_cluster_answers_is_refused(scheme, tmp_path):
     words = f"--address {address}: no Ray cluster answers"
     config = RecoverConfig(engine="ray", address=address)
     with mock.patch.dict(os.environ), pytest.raises(UsageError, match=words) as caught:
-        open_cluster(config, _make_spec(tmp_path), print).__enter__()
+        open_cluster(config, GeneratorSpec(builders.make_checkpoint(tmp_path)), print).__enter__()
     assert time.monotonic() - start < SOON
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_ray_is_asked_for(tmp_path):
+    spec = GeneratorSpec(builders.make_checkpoint(tmp_path))
     missing = mock.patch.dict(sys.modules, {"ray": None})
     with mock.patch.dict(os.environ), missing, pytest.raises(UsageError) as caught:
-        open_cluster(RecoverConfig(engine="ray"), _make_spec(tmp_path), print).__enter__()
+        open_cluster(RecoverConfig(engine="ray"), spec, print).__enter__()
     assert "pip install 'ganinv[ray]'" in str(caught.value)
-
-
-def _make_spec(folder: Path) -> GeneratorSpec:
-    return GeneratorSpec(builders.make_checkpoint(folder / "small"))
