@@ -96,6 +96,7 @@ def test_two_z_of_one_picture_are_ambiguous(tmp_path):
     assert "from 2 different z" in row["explanation"]
 
 
+@pytest.mark.slow
 def test_each_picture_is_attributed_to_the_generator_that_made_it(generators, tmp_path):
     for path, generator in generators.items():
         save_image(tmp_path / f"{path.name}.png", make_image(generator, 0).squeeze())

@@ -47,9 +47,8 @@ def limit_memory(monkeypatch, name, most, after=0):
     return sizes
 
 
-@pytest.mark.parametrize(
-    "name", ["advance", pytest.param("insert_starts", marks=pytest.mark.nightly)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["advance", "insert_starts"])
 def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
     hard, lbfgs, done, monkeypatch, name
 ):
@@ -67,6 +66,7 @@ def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
         np.testing.assert_allclose(found[job].curve_loss[early], trial.curve_loss[early], rtol=0.05)
 
 
+@pytest.mark.slow
 def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(hard, lbfgs, done, monkeypatch):
     """A measured batch begins with 4 rows here, and doubles at once."""
     hasty = {"FIRST_ROWS": 4, "MIN_INCREMENTS": 1, "MIN_SECONDS": 0.0, "MIN_BUILD_MULTIPLE": 0.0}

@@ -83,6 +83,7 @@ def test_coupled_rows_run_to_the_end_together(tmp_path):
     assert together == [{"none"}, {"stochastic"}]
 
 
+@pytest.mark.slow
 def test_the_loop_waits_for_jobs_that_come_in_portions(hard, lbfgs):
     queue, limits = JobQueue(), make_limits()
     queue.add([Job(0), Job(1)], expected=3)
