@@ -127,14 +127,9 @@ def test_a_generator_that_is_too_large_for_memory_is_measured_at_fewer_points(
         )
 
 
-@pytest.fixture
-def own_cache(tmp_path, monkeypatch):
+def test_each_way_to_measure_is_kept_apart_and_bit_for_bit(generator, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
-    return tmp_path
-
-
-def test_each_way_to_measure_is_kept_apart_and_bit_for_bit(generator, own_cache, monkeypatch):
     ways = [
         {"points": POINTS},
         {"points": POINTS + 1},
