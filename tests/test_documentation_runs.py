@@ -25,7 +25,6 @@ from ganinv_cli.settings.shipped import list_shipped
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RUN_PAGES = ("README.md", "docs/guide.md", "CONTRIBUTING.md")
 ALL_PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "checkpoints/README.md"] + [
     str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md"))
 ]
@@ -62,7 +61,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", RUN_PAGES)
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "CONTRIBUTING.md", pytest.param("docs/guide.md", marks=pytest.mark.nightly)],
+)
 def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> None:
     names: dict[str, object] = {}
     for language, block in list_blocks(page):
