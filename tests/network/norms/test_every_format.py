@@ -87,7 +87,7 @@ def write_onnx(folder: Path, prior: str) -> Path:
     return write_model(folder / "generator.onnx", build_model(nodes, weights))
 
 
-WRITERS = (write_keras, write_keras_export, write_fused, write_onnx)
+WRITERS = (write_keras_export, write_fused, write_onnx)
 
 
 def check_file(path: Path, prior: str) -> NormCheck:
