@@ -67,13 +67,13 @@ torture: $(READY) ## kills, full disks, signals, closed streams, mutated files (
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## the tests that take seconds, on at most 4 cores (12 minutes on 2)
+test: $(READY) ## the tests that take seconds, on at most 4 cores (5 minutes on 2)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly"
 
-test-all: $(READY) ## the slow tests as well, as CI runs them (20 minutes on 2 cores)
+test-all: $(READY) ## the slow tests as well, as CI runs them (8 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
 
-test-nightly: $(READY) ## random networks, kills, a Ray cluster, generators from PyPI (10 minutes)
+test-nightly: $(READY) ## random networks, kills, a Ray cluster, generators from PyPI (15 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) -m nightly --durations=25
 
 # Without a reorder, which would start the files with the fewest tests last; some of them take longest.

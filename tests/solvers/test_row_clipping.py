@@ -23,6 +23,12 @@ def _clip(*rules, trials=None):
     )
 
 
+def test_a_component_at_a_bound_is_redrawn_and_one_beyond_is_changed_by_every_kind():
+    z = tf.constant([[0.5, -0.5], [0.5, 1.0], [-1.5, 0.5], [np.nan, 0.5]])
+    counts = _clip(*["none"] * 4).find_actions(z).numpy()
+    assert counts.tolist() == [[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 1]]
+
+
 def test_standard_clipping_sets_to_the_bound_that_was_crossed():
     assert _clip("standard").clip_to_bounds(Z).numpy().tolist() == [[0.5, 1, -1, 1, -1]]
 

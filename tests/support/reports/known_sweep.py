@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+from known_results import combine_groups, make_rule_group
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Figure, Results
+from ganinv_cli.store import Figure
 
 VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100
@@ -14,29 +15,6 @@ SIDE = 16
 COPY_RMSE = {95: 5, 90: 7, 75: 10, 50: 15, 25: 20, 10: 25}  # JPEG quality -> grey levels
 EXACT, FAR = 1e-9, 50.0  # image losses
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
-
-
-def make_rule_group(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
-    """The columns of one rule; its first starts ended where the restarts did."""
-    count = len(z)
-    ends = {
-        "z_found": np.asarray(z, np.float32),
-        "image_loss": np.broadcast_to(np.asarray(image_loss, np.float64), count).copy(),
-        "outcome": np.broadcast_to(np.asarray(outcome, np.uint8), count).copy(),
-        "gradients": np.full(count, 100.0),
-        "redraws": np.zeros(count, np.int32),
-        "seconds": np.full(count, 0.25),
-    }
-    if z_error is not None:
-        ends["z_error"] = np.asarray(z_error, np.float64)
-    return {
-        "trial": np.arange(count) if trials is None else np.asarray(trials),
-        "z_start": np.zeros((count, len(z[0])), np.float32),
-        "restarts": np.zeros(count, np.int32),
-        **ends,
-        **{f"first/{name}": values.copy() for name, values in ends.items()},
-        "first/at_bound": np.zeros(count, np.int32),
-    }
 
 
 def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
@@ -63,9 +41,8 @@ def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **con
             )
     shown = {f"figure2b-variance={v:g}": _make_figure(v) for v in (0.01, 0.1)} if figures else {}
     asked = {"variances": list(VARIANCES), "clip": list(factors), "trials": trials}
-    return _make_results(
-        "noise-sweep", groups, shown, complete, asked | {"clip_pixels": False} | config
-    )
+    settings = asked | {"clip_pixels": False} | config
+    return combine_groups("noise-sweep", groups, settings, complete, shown)
 
 
 def make_image_results(command="consistency", complete=True, constants=None, **given):
@@ -86,7 +63,7 @@ def make_image_results(command="consistency", complete=True, constants=None, **g
         }
         groups |= {f"{place}/{name}": columns for name, columns in of.items()}
     config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
-    return _make_results(command, groups, {}, complete, config, constants)
+    return combine_groups(command, groups, config, complete, constants=constants)
 
 
 def make_image_groups(seed=0, technique="stochastic", **given):
@@ -197,28 +174,6 @@ def _make_figure(variance):
     noise = np.random.default_rng(0).normal(0, 127.5 * variance**0.5, pictures[1].shape)
     pictures[1] = np.clip(pictures[1] + noise, 0, 255).astype(np.uint8)
     return Figure(pictures, panels, tuple(range(5)))
-
-
-def _make_results(command, groups, figures, complete, config, constants=None):
-    return Results(
-        attributes={
-            "schema": 1,
-            "command": command,
-            "config": {"solver": "lbfgs", "checkpoint": "portraits64"} | config,
-            "identity": {},
-            "checkpoint_sha256": "ab" * 32,
-            "versions": {},
-            "device": "CPU",
-            "seed": 7,
-            "started": "2026-01-01T10:00:00+00:00",
-            "finished": "2026-01-01T10:05:00+00:00" if complete else "",
-            "git": "",
-        },
-        groups=groups,
-        constants=constants or {},
-        figures=figures,
-        complete=complete,
-    )
 
 
 def invert_on(checkpoint, complete=True, **images):
