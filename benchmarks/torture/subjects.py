@@ -1,34 +1,57 @@
-"""What is mutated: files of every kind that ganinv reads, and the commands that read them."""
+"""What is tortured: the commands that are disturbed, and the files that are mutated."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
+from click.testing import CliRunner
 from PIL import Image
 
-from .mutations import Mutation, edit_archive, edit_hdf5
-from .workloads import ROOT, load_support, run_ganinv, write_checkpoint
+from benchmarks.tiny import ROOT, load_support, write_checkpoint
+from benchmarks.torture.mutations import Mutation, edit_archive, edit_hdf5
 
-_RUN = ("--checkpoint", "g", "--batch-size", "1", "--budget", "20", "--quiet")
-_CHECKPOINTS = "TensorFlow checkpoints"
-_EXPERIMENTS = {  # command -> its arguments
-    "recover": ("recover", "--trials", "3", "--clip", "none,stochastic"),
-    "noise-sweep": ("noise-sweep", "--trials", "2", "--clip", "none", "--variances", "0.1"),
-    "consistency": ("consistency", "--image", "x.png", "--trials", "2", "--clip", "none"),
-    "invert": ("invert", "x.png", "--starts", "2"),
+Build = Callable[[Path], Any]  # writes files into a folder
+
+_G = ("--checkpoint", "g", "--precision", "float32", "--batch-size", "1", "--budget", "60")
+_RULES = ("--clip", "none,stochastic")
+_RECOVER = ("recover", "--trials", "4", *_RULES, *_G)
+_SWEEP = ("noise-sweep", "--trials", "2", "--clip", "none", "--variances", "0.01,0.1", *_G)
+_CONSISTENCY = ("consistency", "--image", "x.png", "--trials", "3", "--clip", "none", *_G)
+_INVERT = ("invert", "x.png", "y.png", "--starts", "2", *_G)
+_TRAIN = ("train", "pictures", "--size", "16", "--width", "4", "--batch-size", "4", "--steps", "4")
+_ENCODER = ("train-encoder", "--checkpoint", "g", "--images", "1200", "--batch-size", "300")
+_ONE = ("recover", "--trials", "1", "--clip", "none", "--out", "r.h5", *_G)
+_EXPERIMENTS = {
+    "recover": _RECOVER,
+    "noise-sweep": _SWEEP,
+    "consistency": _CONSISTENCY,
+    "invert": _INVERT,
 }
 
 
 @dataclass(frozen=True)
-class Command:
-    """A command that reads the mutated file."""
+class Workload:
+    """A command that is disturbed, and how it is called again after it was stopped."""
 
-    arguments: tuple[str, ...]  # of ganinv, in the case's folder
+    name: str
+    build: Build  # writes what it reads
+    arguments: tuple[str, ...]
+    again: tuple[str, ...] = ()  # more arguments for the second call
+    results: str = ""  # the results file whose rows are compared, if there is one
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that reads a mutated file."""
+
+    arguments: tuple[str, ...]
     outputs: tuple[str, ...] = ()  # patterns of the files it may write if it succeeds
-    published: bool = False  # whether it writes its folder of tables and figures
 
 
 @dataclass(frozen=True)
@@ -37,78 +60,85 @@ class Subject:
 
     name: str
     kind: str  # the row of the table
-    build: Callable[[Path], None]  # writes the files, unmutated, into a folder
-    targets: tuple[str, ...]  # patterns of the files to mutate
+    build: Build  # writes the files, unmutated
+    target: str  # pattern of the files to mutate
     commands: tuple[Command, ...]
-    edits: tuple[Mutation, ...] = ()  # of its structure; bytes are mutated in every file
-    weight: int = 1  # share of the cases
+    edit: Mutation | None = None  # of its structure; bytes are mutated in every file
 
 
-def list_subjects(only: str = "") -> list[Subject]:
-    """Return all subjects with `only` in their name or kind."""
-    every = [*_list_results(), *_list_checkpoints(), *_list_inputs()]
-    return [each for each in every if only in each.name or only in each.kind]
-
-
-def _list_results() -> list[Subject]:
-    subjects = []
-    for name, experiment in _EXPERIMENTS.items():
-        for is_finished in (True, False):
-            file = f"{name}.h5"
-            outputs = (f".{file}.lock", f"{file}*")
-            report = Command(("report", file, "--format", "json"))
-            commands = (
-                *(report, report),
-                Command(("report", file), (f"{name}/*", f"{name}/*/*"), published=True),
-                Command(("merge", "m.h5", file, "--format", "json"), ("m.h5", ".m.h5.lock")),
-                Command((*experiment, *_RUN, "--format", "json"), outputs),
-            )
-            subjects.append(
-                Subject(
-                    name if is_finished else f"{name}-log",
-                    "results files" if is_finished else "logs of unfinished runs",
-                    _make_results_builder(name, is_finished),
-                    (file if is_finished else f"{file}.log",),
-                    commands,
-                    (edit_hdf5,) if is_finished else (),
-                    weight=4 if is_finished else 2,
-                )
-            )
-    return subjects
-
-
-def _make_results_builder(name: str, is_finished: bool) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
-        write_checkpoint(folder)
-        pixels = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
-        Image.fromarray(pixels).save(folder / "x.png")
-        if is_finished:
-            run_ganinv(folder, *_EXPERIMENTS[name], *_RUN)
-        else:
-            with mock.patch("ganinv_cli.store.Run.finish", side_effect=KeyboardInterrupt):
-                run_ganinv(folder, *_EXPERIMENTS[name], *_RUN, status=130)
-        for lock in folder.glob(".*.lock"):
-            lock.unlink()
-
-    return build
-
-
-def _list_checkpoints() -> list[Subject]:
-    edits: tuple[tuple[str, str, Callable[[Path], None], str, str, tuple[Mutation, ...]], ...] = (
-        ("tensorflow-v2", _CHECKPOINTS, lambda at: _ignore(write_checkpoint(at)), "g", "g.*", ()),
-        ("tensorflow-v1", _CHECKPOINTS, _write_v1, "g", "g", ()),
-        ("saved-model", "SavedModels", _write_saved_model, "exported", "exported/**/*", ()),
-        ("keras", "Keras files", _make_keras_writer("g.keras"), "g.keras", "*", (edit_archive,)),
-        ("keras-hdf5", "Keras files", _make_keras_writer("g.h5"), "g.h5", "*", (edit_hdf5,)),
-        ("torch", "PyTorch files", _write_torch, "g.pth", "g.pth", (edit_archive,)),
-        ("safetensors", "safetensors files", _write_safetensors, "g.safetensors", "*", ()),
-        ("onnx", "ONNX models", _copy_onnx, "g.onnx", "*", ()),
-        ("sidecar", "TOML files", _write_sidecar, "g.pth", "*.toml", ()),
-    )
+def list_workloads() -> list[Workload]:
+    """Return a workload for each command that writes files."""
+    sample = ("sample", "g", "--out", "pictures/", "--count", "5", "--npz", "z.npz")
     return [
-        Subject(name, kind, build, (target,), _list_reading_commands(path), edit)
-        for name, kind, build, path, target, edit in edits
+        *(
+            Workload(name, write_inputs, arguments, results=f"{name}.h5")
+            for name, arguments in _EXPERIMENTS.items()
+        ),
+        Workload("merge", _write_shards, ("merge", "m.h5", "1.h5", "2.h5"), results="m.h5"),
+        Workload("report", partial(_write_results, "recover"), ("report", "recover.h5")),
+        Workload("convert", write_inputs, ("convert", "g", "out.keras"), ("--overwrite",)),
+        Workload("train", write_inputs, (*_TRAIN, "--out", "t")),
+        Workload("train-encoder", write_inputs, _ENCODER),
+        Workload("sample", write_inputs, sample, ("--overwrite",)),
     ]
+
+
+def list_subjects() -> list[Subject]:
+    """Return every kind of file that ganinv reads."""
+    checkpoints = (  # name, kind, builder, path, files to mutate, edit
+        ("tensorflow-v2", "TensorFlow checkpoints", write_inputs, "g", "g.*", None),
+        ("saved-model", "SavedModels", _write_saved_model, "exported", "exported/**/*", None),
+        ("keras", "Keras files", partial(_write_keras, "g.keras"), "g.keras", "*", edit_archive),
+        ("keras-hdf5", "Keras files", partial(_write_keras, "g.h5"), "g.h5", "*", edit_hdf5),
+        ("torch", "PyTorch files", _write_torch, "g.pth", "g.pth", edit_archive),
+        ("safetensors", "safetensors files", _write_safetensors, "g.safetensors", "*", None),
+        ("onnx", "ONNX models", _copy_onnx, "g.onnx", "*", None),
+    )
+    outputs = ("r.h5", ".r.h5.lock", "r/*", "r/*/*")
+    encode = Command((*_ONE, "--start", "encoder"), outputs)
+    return [
+        *(_make_results(name, log) for name in _EXPERIMENTS for log in (False, True)),
+        *(
+            Subject(name, kind, build, target, _list_reading_commands(path), edit)
+            for name, kind, build, path, target, edit in checkpoints
+        ),
+        Subject("encoder", "encoders", _write_encoder, "encoder.npz", (encode,), edit_archive),
+        *(_make_image(ending) for ending in ("png", "jpg", "npz")),
+    ]
+
+
+def run_ganinv(folder: Path, *arguments: str, status: int = 0) -> None:
+    """Run a command in this process, in a folder."""
+    from ganinv_cli.cli import main
+
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(main, [*arguments, "--quiet"])
+    if result.exit_code != status:
+        raise RuntimeError(f"{arguments}: {result.output}{result.exception!r}")
+
+
+def write_inputs(folder: Path) -> None:
+    """Write a checkpoint, two images, and a folder of pictures to train on."""
+    write_checkpoint(folder)
+    (folder / "pictures").mkdir()
+    random = np.random.default_rng(0)
+    for name in ("x", "y", *(f"pictures/{number}" for number in range(8))):
+        pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+
+
+def _make_results(name: str, log: bool) -> Subject:
+    file = f"{name}.h5"
+    tables = (f"{name}/*", f"{name}/*/*")
+    commands = (
+        Command(("report", file), tables),
+        Command(("merge", "m.h5", file), ("m.h5", ".m.h5.lock", "m/*", "m/*/*")),
+        Command(_EXPERIMENTS[name], (f".{file}.lock", f"{file}*", *tables)),
+    )
+    if log:
+        build, kind = partial(_write_results, name, finished=False), "logs of unfinished runs"
+        return Subject(f"{name}-log", kind, build, f"{file}.log", commands)
+    return Subject(name, "results files", partial(_write_results, name), file, commands, edit_hdf5)
 
 
 def _list_reading_commands(path: str) -> tuple[Command, ...]:
@@ -117,57 +147,49 @@ def _list_reading_commands(path: str) -> tuple[Command, ...]:
     return Command(("inspect", path)), Command(("inspect", path, "--json")), sample, convert
 
 
-def _list_inputs() -> list[Subject]:
-    recover = ("recover", "--trials", "1", "--clip", "none", "--out", "r.h5", *_RUN)
-    outputs = ("r.h5", ".r.h5.lock")
-    config = Command((*recover, "--config", "c.toml"), outputs)
-    encode = Command((*recover, "--start", "encoder"), outputs)
-    sample = Command(("sample", "g", "--out", "s.png", "--count", "1", "--z", "z.npz"), ("s.png",))
-    arrays = "encoders and arrays of z"
-    return [
-        Subject("config", "TOML files", _write_config, ("c.toml",), (config,)),
-        Subject("encoder", arrays, _write_encoder, ("encoder.npz",), (encode,), (edit_archive,)),
-        Subject("z-npz", arrays, _write_z, ("z.npz",), (sample,), (edit_archive,)),
-        *(_make_image(ending) for ending in ("png", "jpg", "gif", "tif", "webp", "npz")),
-    ]
-
-
 def _make_image(ending: str) -> Subject:
-    file = f"x.{ending}"
-
-    def build(folder: Path) -> None:
-        write_checkpoint(folder)
-        pixels = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
-        if ending == "npz":
-            np.savez_compressed(folder / file, images=np.stack([pixels] * 2))
-        else:
-            Image.fromarray(pixels).save(folder / file)
-
-    invert = ("invert", file, "--starts", "1", "--restarts", "0", "--out", "i.h5", *_RUN)
-    edits = (edit_archive,) if ending == "npz" else ()
-    command = Command(invert, ("i.h5", ".i.h5.lock"))
-    return Subject(f"image-{ending}", "images", build, (file,), (command,), edits)
+    file, edit = f"x.{ending}", edit_archive if ending == "npz" else None
+    arguments = ("invert", file, "--starts", "1", "--restarts", "0", "--out", "i.h5", *_G)
+    command = Command(arguments, ("i.h5", ".i.h5.lock", "i/*", "i/*/*"))
+    build = partial(_write_image, file)
+    return Subject(f"image-{ending}", "images", build, file, (command,), edit)
 
 
-def _ignore(_: object) -> None:
-    """Return nothing."""
+def _write_image(name: str, folder: Path) -> None:
+    write_checkpoint(folder)
+    pixels = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
+    if name.endswith(".npz"):
+        np.savez_compressed(folder / name, images=np.stack([pixels] * 2))
+    else:
+        Image.fromarray(pixels).save(folder / name)
 
 
-def _write_v1(folder: Path) -> None:
-    builders = load_support("builders")
-    builders.write_v1(folder / "g", builders.rename_arrays(builders.make_weights(latent=4), "A"))
+def _write_results(name: str, folder: Path, finished: bool = True) -> None:
+    """Write a results file, or the log of a run that was stopped at its end."""
+    write_inputs(folder)
+    if finished:
+        run_ganinv(folder, *_EXPERIMENTS[name])
+    else:
+        with mock.patch("ganinv_cli.store.Run.finish", side_effect=KeyboardInterrupt):
+            run_ganinv(folder, *_EXPERIMENTS[name], status=130)
+    for lock in folder.glob(".*.lock"):
+        lock.unlink()
+
+
+def _write_shards(folder: Path) -> None:
+    write_checkpoint(folder)
+    for number in ("1", "2"):  # a block of a shard has 8 trials
+        shard = ("--shard", f"{number}/2", "--out", f"{number}.h5")
+        run_ganinv(folder, "recover", "--trials", "10", *_RULES, *_G, *shard)
 
 
 def _write_saved_model(folder: Path) -> None:
     load_support("keras_models").build_model("dcgan_16").export(folder / "exported", verbose=False)
 
 
-def _make_keras_writer(name: str) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        models = load_support("keras_models")
-        models.save_model(folder, models.build_model("dcgan_16"), name)
-
-    return write
+def _write_keras(name: str, folder: Path) -> None:
+    models = load_support("keras_models")
+    models.save_model(folder, models.build_model("dcgan_16"), name)
 
 
 def _write_torch(folder: Path) -> None:
@@ -185,23 +207,6 @@ def _copy_onnx(folder: Path) -> None:
     shutil.copy(path, folder / "g.onnx")
 
 
-def _write_sidecar(folder: Path) -> None:
-    _write_torch(folder)
-    text = 'prior = "normal"\nrange = "tanh"\nactivation = "relu"\nstrides = [1, 2, 2, 2]\n'
-    (folder / "g.pth.toml").write_text(text)
-
-
-def _write_config(folder: Path) -> None:
-    write_checkpoint(folder)
-    shutil.copy(ROOT / "configs" / "recover.toml", folder / "c.toml")
-
-
 def _write_encoder(folder: Path) -> None:
     write_checkpoint(folder)
-    run_ganinv(folder, "train-encoder", "--checkpoint", "g", "--images", "2000")
-
-
-def _write_z(folder: Path) -> None:
-    write_checkpoint(folder)
-    run_ganinv(folder, "sample", "g", "--out", "s.png", "--count", "3", "--npz", "z.npz")
-    (folder / "s.png").unlink()
+    run_ganinv(folder, *_ENCODER)

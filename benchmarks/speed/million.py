@@ -4,34 +4,30 @@ Each size is a run of `ganinv recover` on a tiny generator, and of `ganinv repor
 each in its own process, whose peak memory the system reports. With random weights of this size a
 trial takes about 13 gradients, so nearly all of the cost is outside the generator.
 
-    python benchmarks/million.py --out docs/scaling/million.json
+    python -m benchmarks.speed.million --out docs/scaling/million.json
 """
 
-import itertools
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import numpy as np
-from side_by_side.tables import print_table, write_table_page
 
+from benchmarks.pages import format_page, publish
+from benchmarks.tiny import ROOT
 from ganinv_cli.cli.options import CommaList
 
 SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
-TITLE = "From ten thousand trials to a million"
 
 # `ganinv`, which also writes the seconds of each commit to the file in the first argument
 TIMED_PROGRAM = """
-import sys
-import time
+import sys, time
 from ganinv_cli.cli import main
 from ganinv_cli.store import Run
 real = Run.commit
@@ -42,6 +38,13 @@ def commit(self, *rows):
         print(time.monotonic() - began, file=file)
 Run.commit = commit
 main(sys.argv[2:])
+"""
+
+
+WRITE_PROGRAM = """
+import pathlib, sys
+from benchmarks.tiny import write_checkpoint
+write_checkpoint(pathlib.Path(sys.argv[1]), latent=6, widths=(8, 4))
 """
 
 
@@ -61,30 +64,23 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        spawn = multiprocessing.get_context("spawn")  # a child's peak is never below its parent's
-        with ProcessPoolExecutor(1, spawn) as pool:
-            device = pool.submit(_write_generator, folder / "tiny").result()
+        # In another process, because a child's peak memory is never below its parent's.
+        _run_python(ROOT, "-c", WRITE_PROGRAM, name)
         (folder / "settings.toml").write_text(SETTINGS)
         for number in trials:
             rows.append(_measure_run(folder, number, batch_size))
             click.echo(json.dumps(rows[-1]), err=True)
-    about = f"{device}; a DCGAN of 6 components and 16 × 16 pixels"
-    print_table(TITLE, rows, about, out)
-
-
-def write_page(path: Path) -> None:
-    """Write the Markdown beside a JSON file of this benchmark."""
-    write_table_page(path)
+    about = f"CPU, {os.cpu_count()} cores; a DCGAN of 6 components and 16 × 16 pixels"
+    record = {"title": "From ten thousand trials to a million", "about": about, "rows": rows}
+    publish(record, format_page, out)
 
 
 def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
     results, seconds = folder / f"{trials}.h5", folder / f"{trials}.txt"
-    given = ["--checkpoint", "tiny", "--config", "settings.toml", "--clip", "stochastic"]
+    given = ["--checkpoint", "g", "--config", "settings.toml", "--clip", "stochastic"]
     given += ["--trials", str(trials), "--batch-size", batch_size, "--out", results.name, "-q"]
-    run = _run_command(
-        folder, [sys.executable, "-c", TIMED_PROGRAM, seconds.name, "recover", *given]
-    )
-    report = _run_command(folder, [sys.executable, "-m", "ganinv_cli", "report", results.name])
+    run = _run_python(folder, "-c", TIMED_PROGRAM, seconds.name, "recover", *given)
+    report = _run_python(folder, "-m", "ganinv_cli", "report", results.name)
     commits = np.array([float(line) for line in seconds.read_text().split()])
     tenth = max(1, len(commits) // 10)
     size = results.stat().st_size
@@ -103,43 +99,19 @@ def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object
     }
 
 
-def _run_command(folder: Path, command: list[str]) -> CommandCost:
-    """Run a command to its end and return its cost; fail if the command fails."""
+def _run_python(folder: Path, *arguments: str) -> CommandCost:
+    """Run Python to its end and return its cost; fail if it fails."""
     began = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, used = os.wait4(process.pid, 0)
     if status:
-        raise click.ClickException(f"{' '.join(command[2:])} failed with status {status}")
+        raise click.ClickException(f"{' '.join(arguments[1:])} failed with status {status}")
     return CommandCost(time.monotonic() - began, used.ru_maxrss / 1e3)
-
-
-def _write_generator(folder: Path) -> str:
-    """Write random weights in the layout of the shipped checkpoint; return the device's name."""
-    from ganinv_cli.engine.devices import find_devices
-    from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-
-    random = np.random.default_rng(0)
-    latent, side, widths = 6, 4, (8, 4, 3)
-    arrays = {
-        "g_h0_lin/Matrix": random.normal(0, 0.5, (latent, side * side * widths[0])),
-        "g_h0_lin/bias": random.normal(0, 0.1, side * side * widths[0]),
-    }
-    for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
-        arrays |= {
-            f"g_bn{number}/gamma": random.uniform(0.5, 1.5, inputs),
-            f"g_bn{number}/beta": random.normal(0, 0.2, inputs),
-            f"g_bn{number}/moving_mean": random.normal(0, 0.2, inputs),
-            f"g_bn{number}/moving_variance": random.uniform(0.3, 2, inputs),
-            f"g_h{number + 1}/w": random.normal(
-                0, 1 / np.sqrt(inputs * 25 / 4), (5, 5, outputs, inputs)
-            ),
-            f"g_h{number + 1}/biases": random.normal(0, 0.1, outputs),
-        }
-    named = {f"generator/{name}": array.astype(np.float32) for name, array in arrays.items()}
-    write_checkpoint(folder / "DCGAN.model-0", named)
-    return find_devices("cpu")[0].description
 
 
 if __name__ == "__main__":
