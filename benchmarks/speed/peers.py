@@ -1,12 +1,12 @@
-"""Compare the speed of recovery with the authors' method and with optimisers of libraries.
+"""Compare the speed of recovery with the authors' method and with a library's optimiser.
 
 All methods use the same gradient, generator, images and machine, in one run. They solve trials 0 to
 n − 1 of `ganinv recover`, and stop by the image loss alone. A trial of another method is done at
 the largest image loss at which one of our trials ended, so no method has more to do than ours. A
 trial is recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left
 out for all methods; our preconditioner is counted as its gradients at the machine's pace. ganinv
-runs first and last.
-A bare loop before and after each method shows whether the speed of the machine was constant.
+runs first and last. A bare loop before and after each method shows whether the speed of the machine
+was constant.
 
     python -m benchmarks.speed.peers             # about 10 minutes on two cores
     python -m benchmarks.speed.peers --quick     # about 4: few trials, so that ratios are rough
@@ -16,42 +16,32 @@ TensorFlow Probability is optional: pip install tensorflow-probability tf-keras.
 
 import importlib.util
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from tabulate import tabulate
 
+import ganinv_cli as ganinv
 from benchmarks import pages
 from benchmarks.speed.bare_loop import make_bare_loop, measure_pace
-from benchmarks.speed.methods import (
-    BatchedLBFGS,
-    BoundedLBFGS,
-    Method,
-    MethodResult,
-    PaperDescent,
-    Task,
-    make_task,
-    run_ganinv,
-)
+from benchmarks.speed.library import Found, run_lbfgs
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.preconditioner import count_gradients
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import make_solver
 
+RULE = "stochastic"
 RECOVERY_TOLERANCE = 1e-4  # mean squared error of z
 PACE_TOLERANCE = 0.1  # relative change of the pace above which a comparison is not valid
 AUTHORS_UPDATES = 80_000
-BATCH = RecoverConfig().initial_batch_size  # of the bare loop
 OURS = ("ganinv", "ganinv again")
 TFP_PACKAGES = ("tensorflow_probability", "tf_keras")
 HEADER = (
@@ -68,16 +58,13 @@ class Result:
     updates: int  # largest number per start; 0 if the method does not count them
     of: int  # the authors' number; more than `updates` if the run was cut short
     trials: int
-    stop: float  # image loss at which a trial was done; 0 for ganinv, which has its own test
     recovered: int
-    gradients: float  # mean per trial
+    gradients: float  # mean per trial, with its share of costs once per run
     seconds: float  # of all trials
     startup: float  # seconds
     pace: Sequence[float]  # gradients per second of a bare loop, before and after
     z_errors: Sequence[float]
     image_losses: Sequence[float]
-    command: str
-    date: str
 
     @property
     def mean_pace(self) -> float:
@@ -94,68 +81,86 @@ Results = Mapping[str, Result]
 
 @click.command()
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default="build/peers.json", show_default=True
-)
+@click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
 @click.option("--updates", default=2000, show_default=True, help="Updates of the authors' descent.")
 @click.option("--quick", is_flag=True, help="Few trials, to test the program.")
 def main(checkpoint: str, out: Path, updates: int, quick: bool) -> None:
     """Print a Markdown table of trials recovered per second, ours over theirs."""
     device = find_devices("auto")[0]
-    with device.scope():
-        generator = make_generator(formats.read(find("checkpoint", checkpoint)))
-        trials = (64, 4) if quick else (256, 16)
-        results = run_methods(checkpoint, generator, updates, trials)
+    results = run_methods(checkpoint, updates, *((64, 4) if quick else (256, 16)))
     about = {
         "device": device.description,
         "revision": read_git_revision(),
-        "versions": {name: version(name) for name in ("ganinv", "tensorflow", "numpy", "scipy")},
-        "checkpoint_sha256": generator.sha256,
+        "versions": {name: version(name) for name in ("ganinv", "tensorflow", "numpy")},
+        "checkpoint_sha256": formats.read(find("checkpoint", checkpoint)).sha256,
     }
     methods = [(name, asdict(result)) for name, result in results.items()]
     pages.publish({"about": about, "methods": methods}, format_page, out)
 
 
 def run_methods(
-    checkpoint: str, generator: Generator, updates: int, trials: tuple[int, int]
+    checkpoint: str, updates: int, our_trials: int, their_trials: int
 ) -> dict[str, Result]:
-    """Return the result of each method; ours runs first and decides where the others stop.
+    """Return the result of each method; ours runs first and decides where the others stop."""
+    generator = make_generator(formats.read(find("checkpoint", checkpoint)))
+    loop = make_bare_loop(generator, RecoverConfig().initial_batch_size)
+    loop()
+    results: dict[str, Result] = {}
 
-    `trials` are the numbers of ours and of theirs.
-    """
-    methods: dict[str, tuple[str, Method]] = {
-        "ganinv": ("**ganinv**, its default", run_ganinv),
-        "paper-code": (
-            "ReverseGAN (Lipton & Tripathi): descent, rate 1, redraws, float64 z",
-            PaperDescent(updates),
-        ),
-        "scipy-lbfgsb-50": ("SciPy L-BFGS-B, memory 50", BoundedLBFGS(50)),
-    }
+    def run(name: str, title: str, method: Callable[[], Found], updates: int = 0) -> Found:
+        before = measure_pace(loop)
+        found = method()
+        pace = before, measure_pace(loop)
+        errors = ((found.z.astype(np.float64) - z_true[: len(found.z)]) ** 2).mean(axis=-1)
+        results[name] = Result(
+            title,
+            updates,
+            AUTHORS_UPDATES if updates else 0,
+            len(errors),
+            int((errors < RECOVERY_TOLERANCE).sum()),
+            found.gradients,
+            found.seconds,
+            found.startup,
+            pace,
+            errors.tolist(),
+            found.image_loss.tolist(),
+        )
+        click.echo(f"{name}: {results[name].recovered} of {len(errors)}", err=True)
+        return found
+
+    drawn = ganinv.recover(checkpoint, trials=our_trials, rule=RULE, solver="gd", budget=2)
+    z_true, starts = drawn.columns("")["z_true"], drawn.columns(RULE)["z_start"]
+    run("ganinv", "**ganinv**, its default", lambda: _recover(checkpoint, our_trials))
+    stop = find_stop(results)
+    title = "ReverseGAN (Lipton & Tripathi): descent, rate 1, redraws, float64 z"
+    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": stop}
+    run("paper-code", title, lambda: _recover(checkpoint, their_trials, **paper), updates)
     if all(map(importlib.util.find_spec, TFP_PACKAGES)):
         title = f"TensorFlow Probability {version('tensorflow-probability')} L-BFGS, memory 50"
-        methods["tfp-lbfgs-50"] = title, BatchedLBFGS(50)
-    methods["ganinv again"] = "**ganinv**, again at the end", run_ganinv
-    loop, results = make_bare_loop(generator, BATCH), dict[str, Result]()
-    loop()
-    ours, theirs = (make_task(checkpoint, generator, number) for number in trials)
-    for name, (title, method) in methods.items():
-        task = ours if name in OURS else theirs
-        stop = 0.0 if name in OURS else find_stop(results)
-        before = measure_pace(loop)
-        found = method(task, stop)
-        pace = before, measure_pace(loop)
-        if name in OURS:
-            shared = count_gradients(generator, make_solver("lbfgs", {}).preconditioner_points)
-            found = found._replace(seconds=found.seconds + shared / statistics.mean(pace))
-        counts = (updates, AUTHORS_UPDATES) if name == "paper-code" else (0, 0)
-        results[name] = _make_result(title, counts, task, found, pace, stop)
-        click.echo(f"{name}: {results[name].recovered} of {len(task.images)}", err=True)
+        some = z_true[:their_trials], starts[:their_trials]
+        run("tfp-lbfgs-50", title, lambda: run_lbfgs(generator, *some, stop))
+    run("ganinv again", "**ganinv**, again at the end", lambda: _recover(checkpoint, our_trials))
     return results
+
+
+def _recover(checkpoint: str, trials: int, **settings: Any) -> Found:
+    """Run `ganinv recover`; the measurement of the preconditioner, maybe kept, counts in full."""
+    began = time.monotonic()
+    run = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
+    columns, (row,) = run.columns(RULE), run.tables["table1"]
+    own = row["gradients"] - row["gradients_shared"]
+    solving = float(columns["seconds"].sum())
+    startup = time.monotonic() - began - solving
+    seconds = solving * row["gradients"] / own
+    return Found(columns["z_found"], columns["image_loss"], row["gradients"], seconds, startup)
 
 
 def read_results(record: pages.Record) -> dict[str, Result]:
     """Return the results of a JSON file of this benchmark."""
-    return {name: Result(**each) for name, each in record["methods"]}
+    fields = Result.__dataclass_fields__
+    return {
+        name: Result(**{field: each[field] for field in fields}) for name, each in record["methods"]
+    }
 
 
 def find_stop(results: Results) -> float:
@@ -184,21 +189,23 @@ def format_page(record: pages.Record) -> str:
     results, about = read_results(record), record["about"]
     ours = [results[name] for name in OURS if name in results]
     pace = statistics.median(value for each in results.values() for value in each.pace)
-    lines = [
-        (
-            each.title + (_format_cut(each) if each.updates < each.of else ""),
-            f"{each.trials}",
-            f"{each.recovered}",
-            f"{each.gradients:,.0f}",
-            f"{each.seconds / each.trials:.3g}",
-            f"{each.recovered / each.seconds:.3g}",
-            "" if name in OURS else format_speedup(ours, each),
-            "" if name in OURS else format_speedup(ours, each, at_equal_pace=True),
-            f"{each.mean_pace / pace:.2f}",
-            f"{each.startup:.1f}",
+    lines = []
+    for name, each in results.items():
+        cut = f", {each.updates:,} of {each.of:,} updates" if each.updates < each.of else ""
+        ratios = [format_speedup(ours, each, at_equal_pace) for at_equal_pace in (False, True)]
+        lines.append(
+            (
+                each.title + cut,
+                f"{each.trials}",
+                f"{each.recovered}",
+                f"{each.gradients:,.0f}",
+                f"{each.seconds / each.trials:.3g}",
+                f"{each.recovered / each.seconds:.3g}",
+                *(("", "") if name in OURS else ratios),
+                f"{each.mean_pace / pace:.2f}",
+                f"{each.startup:.1f}",
+            )
         )
-        for name, each in results.items()
-    ]
     versions = ", ".join(" ".join(each) for each in about["versions"].items())
     run = (
         f"* Run: {about['device']}; {versions}; revision {about['revision']}; checkpoint "
@@ -207,36 +214,6 @@ def format_page(record: pages.Record) -> str:
     table = tabulate(lines, HEADER, "pipe", disable_numparse=True)
     notes = _iterate_notes(results, ours, pace)
     return "\n\n".join(["### Beside other methods", table, *notes, run]) + "\n"
-
-
-def _make_result(
-    title: str,
-    updates: tuple[int, int],
-    task: Task,
-    found: MethodResult,
-    pace: Sequence[float],
-    stop: float,
-) -> Result:
-    errors = ((found.z.astype(np.float64) - task.z_true) ** 2).mean(axis=-1)
-    return Result(
-        title,
-        *updates,
-        trials=len(errors),
-        stop=stop,
-        recovered=int((errors < RECOVERY_TOLERANCE).sum()),
-        gradients=float(found.gradients.mean()),
-        seconds=found.seconds,
-        startup=found.startup,
-        pace=pace,
-        z_errors=errors.tolist(),
-        image_losses=found.image_loss.tolist(),
-        command=pages.describe_command(),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _format_cut(result: Result) -> str:
-    return f", {result.updates:,} of {result.of:,} updates"
 
 
 def _iterate_notes(results: Results, ours: Sequence[Result], pace: float) -> Iterator[str]:

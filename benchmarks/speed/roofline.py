@@ -7,15 +7,14 @@ every row. Descent is the same for `gd`, on smaller generators. Measurements tha
 alternate in short slices. A share is the median over these turns.
 
     python -m benchmarks.speed.roofline --out docs/solvers/roofline.json    # 3 minutes on two cores
-    python -m benchmarks.speed.roofline --quick                             # 1 minute
+    python -m benchmarks.speed.roofline --turns 2                           # 1 minute
 """
 
 import itertools
 import statistics
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import tensorflow as tf
@@ -38,142 +37,114 @@ from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 
 SIDES = (1024, 2048, 3072)  # of the matrices
-SMALL = ("faces32", "faces16")  # generators for descent
-LIMITS = Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts)
-DESCENT_LIMITS = Limits(0.0, 100_001, 0)  # as in the preset paper-text
+BATCHES = (32, 64, 128)
+DESCENTS = itertools.product(("faces32", "faces16"), (64, 256))  # checkpoint, batch
+LIMITS = {  # as by default, and as in the preset paper-text
+    "lbfgs": Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
+    "gd": Limits(0.0, 100_001, 0),
+}
+SECONDS = 0.4  # per slice
+SOLVER_SECONDS = 3.0  # per slice of a solver, whose increments take seconds
 HEADER = ("", "batch", "gradients/s", "G multiply-adds/s", "share", "in the turns", "of")
-
-
-class Plan(NamedTuple):
-    """Durations and sizes of the measurements."""
-
-    batches: tuple[int, ...]
-    turns: int
-    seconds: float  # per slice
-    solver_seconds: float  # per slice of a solver, whose increments take seconds
-    descent_batches: tuple[int, ...] = (64, 256)
-
-
-FULL = Plan((16, 32, 64, 128), turns=8, seconds=0.4, solver_seconds=3.0)
-QUICK = Plan((32, 64), turns=3, seconds=0.3, solver_seconds=1.5)
-
-
-class Row(NamedTuple):
-    """The speed of one measurement, and its share of another."""
-
-    what: str
-    batch: int | None
-    rate: float  # gradients per second, median of the slices
-    multiply_adds: float  # per second
-    of: str
-    share: float  # median of the turns
-    least: float
-    most: float
 
 
 @click.command()
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
-@click.option("--quick", is_flag=True, help="Fewer turns and batch sizes, to test the program.")
+@click.option("--turns", default=8, show_default=True)
 @click.option("--out", default="build/roofline.json", type=click.Path(path_type=Path))
-def main(checkpoint: str, quick: bool, out: Path) -> None:
+def main(checkpoint: str, turns: int, out: Path) -> None:
     """Print a Markdown table of gradients per second and shares, and write it as JSON."""
-    plan = QUICK if quick else FULL
     device = find_devices("auto")[0]
     with device.scope():
         generator = make_generator(formats.read(find("checkpoint", checkpoint)))
-        rows = list(measure_rows(generator, plan))
+        rows = [*_measure_loops(generator, turns), *_measure_solvers(generator, turns)]
     record = {
         "hardware": device.description,
-        "versions": {name: version(name) for name in ("ganinv", "tensorflow", "numpy")},
         "command": describe_command(),
         "checkpoint_sha256": generator.sha256,
-        "plan": plan._asdict(),
-        "rows": [row._asdict() for row in rows],
+        "rows": rows,
     }
     publish(record, format_page, out)
 
 
-def measure_rows(generator: Generator, plan: Plan) -> Iterator[Row]:
-    """Yield all rows, in the order of the table."""
-    for precision in ("float32", "bfloat16"):
-        yield from _measure_loops(generator, plan, precision)
-    solver = make_solver("lbfgs", {})
-    levelled = measure_preconditioner(generator, solver.preconditioner_points)
-    size = plan.batches[-1]
-    inside = _make_solver_call(generator, "lbfgs", size, LIMITS)
-    outside = make_bare_loop(generator, size, preconditioner=levelled)
-    names = "solver, float32", "bare loop, float32, of its loss"
-    yield _compare(generator, plan, names, (inside, outside), size)
-    for name, size in itertools.product(SMALL, plan.descent_batches):
-        small = make_generator(formats.read(find("checkpoint", name)))
-        inside = _make_solver_call(small, "gd", size, DESCENT_LIMITS)
-        outside = make_bare_loop(small, size, steps=50)
-        shape = "×".join(map(str, small.image_shape))
-        names = f"descent, {shape}", f"bare loop, {shape}"
-        yield _compare(small, plan, names, (inside, outside), size)
-
-
 def make_row(
     rates: Mapping[str, list[float]], what: str, of: str, work: int, batch: int | None = None
-) -> Row:
-    """Return the row of a measurement; a gradient takes `work` multiply-adds."""
+) -> dict[str, Any]:
+    """Return the speed of a measurement, and its share of another.
+
+    A gradient takes `work` multiply-adds.
+    """
     rate = statistics.median(rates[what])
     shares = [a / b for a, b in zip(rates[what], rates[of], strict=True)]
-    least, most = min(shares), max(shares)
-    return Row(what, batch, rate, rate * work, of, statistics.median(shares), least, most)
+    return {
+        "what": what,
+        "batch": batch,
+        "rate": rate,
+        "multiply_adds": rate * work,
+        "of": of,
+        "share": statistics.median(shares),
+        "least": min(shares),
+        "most": max(shares),
+    }
 
 
 def format_page(record: Record) -> str:
     """Return the results as Markdown, a row for each measurement."""
-    rows = [_format_row(Row(**row)) for row in record["rows"]]
+    table = tabulate(map(_format_row, record["rows"]), HEADER, "pipe", disable_numparse=True)
     return (
-        "### Gradients per second, and shares of what is possible\n\n"
-        f"{tabulate(rows, HEADER, 'pipe', disable_numparse=True)}\n\n"
+        f"### Gradients per second, and shares of what is possible\n\n{table}\n\n"
         f"* Run: {record['hardware']}, checkpoint {record['checkpoint_sha256'][:12]}; "
         f"`{record['command']}`.\n"
     )
 
 
-def _format_row(row: Row) -> list[str]:
-    numbers = [f"{row.rate:,.0f}", f"{row.multiply_adds / 1e9:.0f}"]
-    if row.of == row.what:
-        return [row.what, "", *numbers, "", "", ""]
-    shares = [f"{row.share:.3f}", f"{row.least:.3f} to {row.most:.3f}"]
-    return [row.what, str(row.batch), *numbers, *shares, row.of]
+def _format_row(row: Mapping[str, Any]) -> list[str]:
+    numbers = [row["what"], str(row["batch"] or "")]
+    numbers += [f"{row['rate']:,.0f}", f"{row['multiply_adds'] / 1e9:.0f}"]
+    if row["of"] == row["what"]:
+        return [*numbers, "", "", ""]
+    turns = f"{row['least']:.3f} to {row['most']:.3f}"
+    return [*numbers, f"{row['share']:.3f}", turns, row["of"]]
 
 
-def _measure_loops(generator: Generator, plan: Plan, precision: str) -> Iterator[Row]:
+def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of the matrix product, and of the bare loop at each batch size."""
-    work = 2 * generator.multiply_adds
-    products = {f"product {side}": _make_product(side, precision, work) for side in SIDES}
-    loops = {
-        str(size): make_bare_loop(generator, size, precision, steps=max(1, 128 // size))
-        for size in plan.batches
-    }
-    rates = measure_in_turns(products | loops, plan.turns, plan.seconds)
-    peak, loop = f"matrix product, {precision}", f"bare loop, {precision}"
+    work, peak, loop = 2 * generator.multiply_adds, "matrix product, float32", "bare loop, float32"
+    products = {f"product {side}": _make_product(side, work) for side in SIDES}
+    loops = {str(size): make_bare_loop(generator, size) for size in BATCHES}
+    rates = measure_in_turns(products | loops, turns, SECONDS)
     rates[peak] = max((rates[name] for name in products), key=statistics.median)
     yield make_row(rates, peak, peak, work)
-    for size in plan.batches:
+    for size in BATCHES:
         yield make_row({**rates, loop: rates[str(size)]}, loop, peak, work, size)
 
 
-def _compare(
-    generator: Generator, plan: Plan, names: tuple[str, str], calls: tuple[Call, Call], size: int
-) -> Row:
-    """Return the row of the first of two calls, as a share of the second."""
-    rates = measure_in_turns(dict(zip(names, calls, strict=True)), plan.turns, plan.solver_seconds)
-    return make_row(rates, *names, 2 * generator.multiply_adds, size)
+def _measure_solvers(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of L-BFGS, and of descent on smaller generators, beside their bare loops."""
+    points = make_solver("lbfgs", {}).preconditioner_points
+    levelled = measure_preconditioner(generator, points)
+    loop = make_bare_loop(generator, 64, preconditioner=levelled)
+    names = "solver, float32", "bare loop, float32, of its loss"
+    cases = [(generator, "lbfgs", 64, names, loop)]
+    for checkpoint, size in DESCENTS:
+        small = make_generator(formats.read(find("checkpoint", checkpoint)))
+        shape = "×".join(map(str, small.image_shape))
+        loop = make_bare_loop(small, size, steps=50)
+        cases.append((small, "gd", size, (f"descent, {shape}", f"bare loop, {shape}"), loop))
+    for used, solver, size, (inside, outside), loop in cases:
+        calls = {inside: _make_solver_call(used, solver, size), outside: loop}
+        rates = measure_in_turns(calls, turns, SOLVER_SECONDS)
+        yield make_row(rates, inside, outside, 2 * used.multiply_adds, size)
 
 
-def _make_solver_call(generator: Generator, solver: str, size: int, limits: Limits) -> Call:
+def _make_solver_call(generator: Generator, solver: str, size: int) -> Call:
     """Return a call that runs the next increment of a solver with trials for every row."""
     looks = solve(
         generator,
         make_solver(solver, {}),
         JobQueue([Job(trial, rules=("stochastic",)) for trial in range(100_000)]),
         prepare_known_targets(generator, RecoverConfig.seed, size),
-        limits,
+        LIMITS[solver],
         NO_RECORD_POINTS,
         seed=RecoverConfig.seed,
         batch_size=size,
@@ -181,9 +152,9 @@ def _make_solver_call(generator: Generator, solver: str, size: int, limits: Limi
     return lambda: float(next(look.gradients for look in looks if look.rows))
 
 
-def _make_product(side: int, precision: str, work: int) -> Call:
+def _make_product(side: int, work: int) -> Call:
     """Return a call of a matrix product; `work` multiply-adds count as a gradient."""
-    a = tf.cast(tf.random.stateless_normal([side, side], [0, 0]), precision)
+    a = tf.random.stateless_normal([side, side], [0, 0])
     product: Any = tf.function(lambda a: tf.matmul(a, a)[0, 0])
 
     def call() -> float:
