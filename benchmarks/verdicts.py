@@ -233,12 +233,13 @@ def _invert(
     return files
 
 
-def _report(*files: Path) -> dict[str, Any]:
-    """Return what `ganinv report --format json` says of one file, or of several together."""
+def _report(*files: Path) -> Any:
+    """Return what `ganinv report --format json` says of a file.
+
+    Of several files it is a list, the last item of which compares their generators.
+    """
     command = (sys.executable, "-m", "ganinv_cli", "report", *map(str, files), "--format", "json")
-    run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    report: dict[str, Any] = json.loads(run.stdout)
-    return report
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def _list_verdicts(
@@ -262,7 +263,7 @@ def _list_answers(
 ) -> dict[str, dict[str, Any]]:
     """Return the record of each picture that was inverted on all generators, by file name."""
     answers = {}
-    for row in _report(*files.values())["tables"]["attribution"]:
+    for row in _report(*files.values())[-1]["tables"]["attribution"]:
         names = dict(zip((each["checkpoint"] for each in row["generators"]), files, strict=True))
         made_by, picture = [names[each] for each in row["made_by"]], known[row["image"]]
         answer = judge_answer(picture.source, made_by, row["answer"])

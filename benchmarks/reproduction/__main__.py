@@ -40,8 +40,7 @@ def main(run: bool, only: str, lists: bool) -> None:
         return
     entries = read_manifest(DOCS / "results")
     if run:
-        for entry in (each for each in entries if only in each.file):
-            run_experiment(entry)
+        run_experiments([entry for entry in entries if only in entry.file and not entry.commit])
     missing = [each.file for each in entries if not (DOCS / each.path).exists()]
     if missing:
         raise click.ClickException(
@@ -52,23 +51,20 @@ def main(run: bool, only: str, lists: bool) -> None:
     subprocess.run([sys.executable, str(DOCS / "generate.py")], check=True)
 
 
-def run_experiment(entry: Entry) -> None:
-    """Run one experiment, or the rest of it, and put its results into docs/."""
-    needs = f"; needs {entry.needs}" if entry.needs else ""
-    click.echo(
-        f"{entry.file}, took {entry.format_duration(DOCS)}: {entry.command}{needs}", err=True
-    )
-    if entry.commit:
-        click.echo(f"kept as it is: commit {entry.commit} has the program", err=True)
-        return
-    if not entry.is_run:
-        _run_python(entry.command)
-        return
+def run_experiments(entries: list[Entry]) -> None:
+    """Say how long each experiment took, run it, or the rest of it, and keep its results."""
+    for entry in entries:
+        needs = f"; needs {entry.needs}" if entry.needs else ""
+        click.echo(f"{entry.file:38} took {entry.format_duration(DOCS)}{needs}", err=True)
     BUILD.mkdir(parents=True, exist_ok=True)
-    made = str(BUILD / entry.file)
-    _run_python(entry.command, "--out", made)
-    keep = "python -m benchmarks.reproduction.keep"
-    _run_python(keep, made, str(DOCS / entry.path), *entry.keep)
+    for entry in entries:
+        click.echo(f"{entry.file}: {entry.command}", err=True)
+        if entry.is_run:
+            made, kept = str(BUILD / entry.file), str(DOCS / entry.path)
+            _run_python(entry.command, "--out", made)
+            _run_python("python -m benchmarks.reproduction.keep", made, kept, *entry.keep)
+        else:
+            _run_python(entry.command)
 
 
 def _run_python(command: str, *more: str) -> None:

@@ -4,6 +4,8 @@ Each function reads docs/ and writes into a folder of the same form, so that a t
 files with the committed ones.
 """
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -16,9 +18,7 @@ from matplotlib.figure import Figure
 from benchmarks import pages, verdicts
 from benchmarks.reproduction import claims, figure2, manifest, redraws, runs, table1, table2
 from benchmarks.speed import goals, peers, roofline
-from ganinv_cli.report import summarize
-from ganinv_cli.report.output.folder import write_report
-from ganinv_cli.store import read_results
+from ganinv_cli.cli import main
 
 # Results file, folder in docs/, and the parts of the report that are shown there.
 REPORTS = {
@@ -73,9 +73,9 @@ def write_all(docs: Path, out: Path) -> None:
 def write_reports(docs: Path, out: Path) -> None:
     """Write the output of `ganinv report` for results files, as far as docs/ shows it."""
     for name, (folder, table, figures) in REPORTS.items():
-        results = read_results(docs / "results" / name)
         with tempfile.TemporaryDirectory() as whole:
-            write_report(summarize(results, name), results, Path(whole))
+            with contextlib.chdir(docs / "results"), contextlib.redirect_stdout(io.StringIO()):
+                main(["report", name, "--out", whole], standalone_mode=False)
             for file in _name_tables(table):
                 text = Path(whole, file).read_text("utf-8")
                 if file.endswith((".csv", ".json")):

@@ -126,6 +126,8 @@ def _list_peers(record: Mapping[str, Any]) -> Iterator[Row]:
         ("a library's optimiser", "≥ 5 times", ("scipy-lbfgsb-50", "tfp-lbfgs-50")),
     ):
         others = {name: results[name] for name in names if name in results}
+        if not others:
+            continue
         best = max(
             others, key=lambda name: others[name].recovered / others[name].measure_time(True)
         )

@@ -7,12 +7,13 @@ python -m benchmarks.torture --out docs/reliability/torture.json
 """
 
 import itertools
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -20,10 +21,11 @@ from benchmarks.pages import publish
 from benchmarks.torture import disturbed
 from benchmarks.torture.faults import Judged, format_page, summarize_cases
 from benchmarks.torture.mutated import judge_mutated
-from benchmarks.torture.subjects import list_subjects, list_workloads
+from benchmarks.torture.mutations import edit_hdf5
+from benchmarks.torture.subjects import WORKLOADS, list_subjects, write_originals
 
 BUILD = Path("build/torture").absolute()
-Case = tuple[str, Callable[[Path], Judged]]  # its name, and the work in a folder
+Case = Callable[[Path], Judged]  # works in a folder
 
 
 @click.command()
@@ -50,8 +52,9 @@ def main(
         click.echo("full disks are left out, since mounting is not allowed", err=True)
         counts[disturbed.FULL_DISK] = 0
     judged = []
-    for cases in (list_disturbed(counts, seed, only), list_mutated(files, seed, only)):
-        for each in _share(list(cases), workers):
+    cases = itertools.chain(list_disturbed(counts, seed, only), list_mutated(files, seed, only))
+    with ThreadPoolExecutor(workers) as pool:
+        for each in pool.map(_work, cases):
             judged.append(each)
             if each.faults or each.kind in counts:
                 faults = ", ".join(each.faults) or "ok"
@@ -61,45 +64,34 @@ def main(
 
 def list_disturbed(counts: dict[str, int], seed: int, only: str = "") -> Iterator[Case]:
     """Yield so many cases of each phase; workloads take turns, those with results two each."""
-    turns = [each for each in list_workloads() for _ in range(2 if each.results else 1)]
+    turns = [each for each in WORKLOADS for _ in range(2 if each.results else 1)]
     for phase, count in counts.items():
         for number, workload in enumerate(itertools.islice(itertools.cycle(turns), count)):
             name = f"{phase.replace(' -', '-').replace(' ', '-')}-{workload.name}-{seed}-{number}"
             if only in name:
                 original = BUILD / "undisturbed" / workload.name
                 disturbed.run_undisturbed(workload, original)
-                yield name, partial(disturbed.judge_disturbed, workload, phase, name, original)
+                yield partial(disturbed.JUDGES[phase], workload, name, original)
 
 
 def list_mutated(count: int, seed: int, only: str = "") -> Iterator[Case]:
-    """Yield cases; subjects take turns, results files four times as often."""
-    turns = [each for each in list_subjects() for _ in range(4 if "results" in each.kind else 1)]
+    """Yield cases; subjects take turns, results files twice as often."""
+    originals, unfinished = BUILD / "originals", BUILD / "unfinished"
+    if count and not originals.exists():
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        write_originals(unfinished)
+        unfinished.rename(originals)
+    turns = [each for each in list_subjects() for _ in range(2 if each.edit is edit_hdf5 else 1)]
     for number, subject in enumerate(itertools.islice(itertools.cycle(turns), count)):
-        name, originals = f"{subject.name}-{seed}-{number}", BUILD / "originals"
+        name = f"{subject.name}-{seed}-{number}"
         if only in name:
-            if not (originals / subject.name).exists():
-                unfinished = originals / f"{subject.name}.unfinished"
-                unfinished.mkdir(parents=True)
-                subject.build(unfinished)
-                unfinished.rename(originals / subject.name)
-            yield name, partial(judge_mutated, subject, name, originals)
+            yield partial(judge_mutated, subject, name, originals)
 
 
-def _share(cases: list[Case], workers: int) -> Iterator[Judged]:
-    """Yield the judged cases, each in a folder that it has alone."""
-    folders: SimpleQueue[Path] = SimpleQueue()
-    for number in range(workers):
-        folders.put(BUILD / f"worker-{number}")
-
-    def work(case: Case) -> Judged:
-        folder = folders.get()
-        try:
-            return case[1](folder)
-        finally:
-            folders.put(folder)
-
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(work, cases)
+def _work(case: Case) -> Judged:
+    with TemporaryDirectory(dir=BUILD) as folder:
+        return case(Path(folder))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,15 @@ import re
 import shutil
 import subprocess
 import zipfile
-from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from benchmarks.torture.faults import Judged, judge_outcome, list_files, shorten
-from benchmarks.torture.process import Kill, run_command
-from benchmarks.torture.subjects import Workload
+from benchmarks.torture.process import run_command
+from benchmarks.torture.subjects import Workload, write_inputs
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import read_results
 
@@ -33,82 +33,76 @@ def run_undisturbed(workload: Workload, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     for name in ("work", "tmp", "cache"):
         (place / "before" / name).mkdir(parents=True)
-    workload.build(place / "before" / "work")
+    write_inputs(place / "before" / "work")
     shutil.copytree(place / "before", place / "unfinished")
     outcome = run_command(workload.arguments, place / "unfinished")
     if outcome.status or outcome.ended:
         raise RuntimeError(f"{workload.name}: {shorten(outcome)}")
-    (place / "costs").write_text(f"{outcome.operations} {outcome.seconds}")
+    (place / "operations").write_text(f"{outcome.operations}")
     (place / "unfinished").rename(place / "after")
 
 
-def judge_disturbed(
-    workload: Workload, phase: str, name: str, original: Path, folder: Path
-) -> Judged:
-    """Disturb a command as the case's name determines, run it again, and return its faults."""
+def judge_killed(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
+    """Kill a command up to three times as the case's name determines, and run it to its end."""
     random, place = Random(name), folder / "case"
-    shutil.rmtree(place, ignore_errors=True)
-    with ExitStack() as stack:
-        if phase == FULL_DISK:
-            place.mkdir(parents=True)
-            mount_disk(place)
-            stack.callback(_run, "umount", "--lazy", str(place))
-        shutil.copytree(original / "before", place, dirs_exist_ok=True)
-        return _disturb(workload, phase, name, random, place, original)
-
-
-def _disturb(
-    workload: Workload, phase: str, name: str, random: Random, place: Path, original: Path
-) -> Judged:
-    results = place / "work" / workload.results
-    kills: list[Kill | None] = [None]
-    torn, free = 0.0, 0
-    if phase == FULL_DISK:
-        free = _draw_free_bytes(random, original)
-        _resize_disk(place, free)
-    else:
-        kills = [_draw_kill(random, original) for _ in range(random.choice((1, 1, 2, 3)))]
-        torn = random.choice((0.0, random.random()))
-    faults, says, committed = set[str](), list[str](), RowBytes()
+    shutil.copytree(original / "before", place)
+    operations = int((original / "operations").read_text())
+    kills = [random.randint(1, operations) for _ in range(random.choice((1, 1, 2, 3)))]
+    torn = random.choice((0.0, random.random()))
+    committed, faults, results = RowBytes(), set[str](), place / "work" / workload.results
     for number, kill in enumerate(kills):
         again = workload.again if number else ()
         outcome = run_command((*workload.arguments, *again), place, kill)
-        faults |= judge_outcome(outcome, (0, -9) if kill else (0, 1))
-        says.append(shorten(outcome))
+        faults |= judge_outcome(outcome, (0, -9))
         if workload.results:
             committed |= _read_rows(results)
             _tear_log(results, torn)
-    if phase == FULL_DISK:
-        faults |= {"left"} if any(name.startswith("tmp/") for name in list_files(place)) else set()
+    what = f"killed before operations {kills}" + (", a torn block" if torn else "")
+    killed = Judged(name, KILL, workload.arguments, what, tuple(faults), 0, shorten(outcome))
+    return _run_again(workload, killed, committed, place, original)
+
+
+def judge_full_disk(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
+    """Run a command on a disk that is soon full, and again with space."""
+    random, place = Random(name), folder / "case"
+    place.mkdir()
+    size = sum(path.stat().st_size for path in (original / "after").rglob("*") if path.is_file())
+    free = max(1, int(random.random() * random.choice((1, 2)) * size))
+    mount_disk(place)
+    try:
+        shutil.copytree(original / "before", place, dirs_exist_ok=True)
+        _resize_disk(place, free)
+        outcome = run_command(workload.arguments, place)
+        faults = judge_outcome(outcome, (0, 1))
+        faults |= {"left"} if any((place / "tmp").iterdir()) else set()
+        committed = _read_rows(place / "work" / workload.results) if workload.results else {}
         _resize_disk(place, _LARGE_DISK)
+        what, says = f"{free:,} bytes are free", shorten(outcome)
+        failed = Judged(name, FULL_DISK, workload.arguments, what, tuple(faults), 0, says)
+        return _run_again(workload, failed, committed, place, original)
+    finally:
+        _run("umount", "--lazy", str(place))
+
+
+JUDGES = {KILL: judge_killed, FULL_DISK: judge_full_disk}
+
+
+def _run_again(
+    workload: Workload, before: Judged, committed: RowBytes, place: Path, original: Path
+) -> Judged:
+    """Run a disturbed command to its end, and compare what it made with an undisturbed run."""
     outcome = run_command((*workload.arguments, *workload.again), place)
-    faults |= judge_outcome(outcome, (0,))
     after = original / "after"
     lost = _find_lost(committed, workload.results, place / "work", after / "work")
     new = _list_names(place).keys() - _list_names(after).keys()
-    left = sorted(name for name in new if not (phase == KILL and _is_unused(name)))
+    left = sorted(name for name in new if before.kind != KILL or not _is_unused(name))
+    faults = {*before.faults, *judge_outcome(outcome, (0,))}
     faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
-    what = ", ".join(str(kill) for kill in kills if kill) or f"{free:,} bytes are free"
-    what += ", a torn block" if torn else ""
-    checks = [f"{len(committed)} rows were committed", f"lost: {lost[:5] or 'none'}"]
-    checks += [f"files left: {left[:5]}"] if left else []
-    text = "; ".join([*checks, *says, f"again {shorten(outcome)}"])
-    sorted_faults = tuple(sorted(faults))
-    return Judged(name, phase, workload.arguments, what, sorted_faults, outcome.status, text)
-
-
-def _draw_kill(random: Random, original: Path) -> Kill:
-    """Return a kill before a file operation, or at any time of the undisturbed run."""
-    operations, seconds = (original / "costs").read_text().split()
-    if random.random() < 0.3:
-        return Kill(seconds=random.uniform(0, float(seconds)))
-    return Kill(random.randint(1, int(operations)))
-
-
-def _draw_free_bytes(random: Random, original: Path) -> int:
-    """Return a number of free bytes; most are fewer than the command needs."""
-    size = sum(path.stat().st_size for path in (original / "after").rglob("*") if path.is_file())
-    return max(1, int(random.random() * random.choice((1, 2)) * size))
+    says = (
+        f"{len(committed)} rows were committed; lost: {lost[:5] or 'none'}; files left: "
+        f"{left[:5] or 'none'}; {before.says}; again {shorten(outcome)}"
+    )
+    return replace(before, faults=tuple(sorted(faults)), status=outcome.status, says=says)
 
 
 def mount_disk(folder: Path) -> None:

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from benchmarks.torture.faults import Judged, judge_outcome, list_files, shorten
-from benchmarks.torture.mutations import Material, mutate_bytes
+from benchmarks.torture.mutations import EXECUTED, SECRET, mutate_bytes
 from benchmarks.torture.process import Outcome, run_command
 from benchmarks.torture.subjects import Command, Subject
 
@@ -28,11 +28,10 @@ def judge_mutated(subject: Subject, name: str, originals: Path, folder: Path) ->
     The mutated files are kept in build/torture/failures if something is wrong.
     """
     random, mutated = Random(name), folder / "mutated"
-    shutil.rmtree(mutated, ignore_errors=True)
-    shutil.copytree(originals / subject.name, mutated)
+    shutil.copytree(originals, mutated)
     command = random.choice(subject.commands)
     files = [path for path in sorted(mutated.glob(subject.target)) if path.is_file()]
-    what = _mutate(random, subject, random.choice(files), _make_material(folder))
+    what = _mutate(random, subject, random.choice(files), folder)
     faults, outcome = judge_files(mutated, command, folder)
     if subject.kind == "results files":
         faults -= HDF5_LIMITS
@@ -52,17 +51,16 @@ def judge_mutated(subject: Subject, name: str, originals: Path, folder: Path) ->
 def judge_files(files: Path, command: Command, folder: Path) -> tuple[set[str], Outcome]:
     """Run a command on a copy of files; return its faults and how it ended."""
     place = folder / "case"
-    shutil.rmtree(place, ignore_errors=True)
     (place / "tmp").mkdir(parents=True)
     shutil.copytree(files, place / "work", ignore=shutil.ignore_patterns("case.json"))
     before = list_files(place)
-    material = _make_material(folder)
-    material.executed.unlink(missing_ok=True)
-    watch = _watch(material.secret)
+    with h5py.File(folder / SECRET, "w") as file:
+        file["secret"] = np.arange(4096.0)
+    watch = _watch(folder / SECRET)
     outcome = run_command(command.arguments, place)
     faults = judge_outcome(outcome)
     faults |= {"read"} if _was_opened(watch) else set()
-    faults |= {"code"} if material.executed.exists() else set()
+    faults |= {"code"} if (folder / EXECUTED).exists() else set()
     if not outcome.ended:
         new = {name for name in list_files(place) - before if not name.startswith("cache/")}
         faults |= {"left"} if find_left(new, command, outcome.status) else set()
@@ -82,24 +80,14 @@ def find_left(new: set[str], command: Command, status: int) -> set[str]:
     return {name for name in new if not any(fnmatch(name, each) for each in kept)}
 
 
-def _mutate(random: Random, subject: Subject, target: Path, material: Material) -> str:
+def _mutate(random: Random, subject: Subject, target: Path, folder: Path) -> str:
     """Mutate one file; return what was done."""
     edit = subject.edit if random.random() < STRUCTURE else None
     try:
-        what = (edit or mutate_bytes)(random, target, material)
+        what = (edit or mutate_bytes)(random, target, folder)
     except Exception as error:  # not a file of that format, or a library refuses the edit
-        what = f"{type(error).__name__}, so {mutate_bytes(random, target, material)}"
+        what = f"{type(error).__name__}, so {mutate_bytes(random, target, folder)}"
     return f"{target.name}: {what}"
-
-
-def _make_material(folder: Path) -> Material:
-    """Return a file that nothing should read, and one that no code should write."""
-    material = Material(folder / "secret.h5", folder / "executed")
-    if not material.secret.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with h5py.File(material.secret, "w") as file:
-            file["secret"] = np.arange(4096.0)
-    return material
 
 
 def _watch(path: Path) -> int:

@@ -6,7 +6,6 @@ import pickle
 import stat
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,16 +13,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Material:
-    """What a mutation may put into a file."""
-
-    secret: Path  # a file outside the case's folder, which nothing should open
-    executed: Path  # a file that appears if code from the mutated file is executed
-
-
-Mutation = Callable[[Random, Path, Material], str]  # edits a file; returns what it did
+# Edits a file and returns what it did. The folder has SECRET, and EXECUTED if code was executed.
+Mutation = Callable[[Random, Path, Path], str]
+SECRET, EXECUTED = "secret.h5", "executed"  # beside the case's files; nothing should touch them
 
 _ODD_VALUES: tuple[Any, ...] = (
     *("", " ", "\0", "\x1b[31mred\x1b[0m", "a\nb", "../../etc/passwd", "=1+1", "\u202eabc"),
@@ -47,10 +39,10 @@ class PickledCall:
         return os.system, (f"touch '{self.path}'",)
 
 
-def mutate_bytes(random: Random, path: Path, material: Material) -> str:
+def mutate_bytes(random: Random, path: Path, folder: Path) -> str:
     """Change a file's bytes at one to three places, or put noise or a pickled call in its place."""
     if random.random() < 0.1:
-        call = pickle.dumps(PickledCall(material.executed), 2)
+        call = pickle.dumps(PickledCall(folder / EXECUTED), 2)
         path.write_bytes(random.choice((call, b"", b"\n", random.randbytes(500))))
         return "noise, a pickled call or nothing in its place"
     content, done = path.read_bytes(), []
@@ -61,7 +53,7 @@ def mutate_bytes(random: Random, path: Path, material: Material) -> str:
     return ", ".join(done)
 
 
-def edit_archive(random: Random, path: Path, material: Material) -> str:
+def edit_archive(random: Random, path: Path, folder: Path) -> str:
     """Rewrite a zip archive, with right check sums, and one member changed or removed."""
     with zipfile.ZipFile(path) as archive:
         members = [(each, archive.read(each)) for each in archive.infolist()]
@@ -78,9 +70,9 @@ def edit_archive(random: Random, path: Path, material: Material) -> str:
         content += bytes(_BOMB_BYTES)
     elif change == "link":
         new.external_attr = (stat.S_IFLNK | 0o777) << 16
-        content = str(material.secret).encode()
+        content = str(folder / SECRET).encode()
     elif change == "call":
-        content = pickle.dumps(PickledCall(material.executed), 2)
+        content = pickle.dumps(PickledCall(folder / EXECUTED), 2)
     if change != "remove":
         members.append((new, content))
     with zipfile.ZipFile(path, "w") as archive:
@@ -89,12 +81,12 @@ def edit_archive(random: Random, path: Path, material: Material) -> str:
     return f"member {info.filename}: {change}"
 
 
-def edit_hdf5(random: Random, path: Path, material: Material) -> str:
+def edit_hdf5(random: Random, path: Path, folder: Path) -> str:
     """Change an attribute, a dataset or a link of an HDF5 file."""
     with h5py.File(path, "r+", locking=False) as file:
         file.attrs.pop("attributes_sha256", None)  # it would be wrong
         edit = random.choice((_edit_attribute, _edit_attribute, _edit_dataset, _edit_link))
-        return edit(random, file, material)
+        return edit(random, file, folder)
 
 
 def _change_bytes(random: Random, content: bytes) -> tuple[bytes, str]:
@@ -120,7 +112,7 @@ def _change_bytes(random: Random, content: bytes) -> tuple[bytes, str]:
     return content[:place] + new[what] + rest, f"{what} at {place}"
 
 
-def _edit_attribute(random: Random, file: h5py.File, material: Material) -> str:
+def _edit_attribute(random: Random, file: h5py.File, folder: Path) -> str:
     """Change an attribute, or one value of it if it is JSON, or remove it."""
     name = random.choice(sorted(file.attrs))
     value, stored = random.choice(_ODD_VALUES), str(file.attrs[name])
@@ -134,7 +126,7 @@ def _edit_attribute(random: Random, file: h5py.File, material: Material) -> str:
     return f"{name} = {str(value)[:30]!r}"
 
 
-def _edit_dataset(random: Random, file: h5py.File, material: Material) -> str:
+def _edit_dataset(random: Random, file: h5py.File, folder: Path) -> str:
     """Give a dataset another type, shape, values or storage, or a huge size."""
     data = random.choice([each for each in _list_objects(file) if isinstance(each, h5py.Dataset)])
     values, name, shape, dtype = np.atleast_1d(data[()]), data.name, data.shape, data.dtype
@@ -156,20 +148,20 @@ def _edit_dataset(random: Random, file: h5py.File, material: Material) -> str:
         file.create_dataset(name, (1 << 40, *shape[1:]), dtype, chunks=True, compression="gzip")
     elif change == "external":
         size = max(1, int(np.prod(shape)) * dtype.itemsize)
-        file.create_dataset(name, shape, dtype, external=[(str(material.secret), 0, size)])
+        file.create_dataset(name, shape, dtype, external=[(str(folder / SECRET), 0, size)])
     elif change == "virtual":
         layout = h5py.VirtualLayout(shape, dtype)
-        layout[...] = h5py.VirtualSource(str(material.secret), "secret", shape, dtype)
+        layout[...] = h5py.VirtualSource(str(folder / SECRET), "secret", shape, dtype)
         file.create_virtual_dataset(name, layout)
     else:
         file[name] = new
     return f"{name}: {change}"
 
 
-def _edit_link(random: Random, file: h5py.File, material: Material) -> str:
+def _edit_link(random: Random, file: h5py.File, folder: Path) -> str:
     name = random.choice(_list_objects(file)).name
     links: dict[str, Any] = {
-        "external": h5py.ExternalLink(str(material.secret), random.choice(("/", "/secret"))),
+        "external": h5py.ExternalLink(str(folder / SECRET), random.choice(("/", "/secret"))),
         "soft": h5py.SoftLink(random.choice(("/none/such", "/", "/trial", name))),
         "itself": file["/"],
         "dataset": np.zeros(3),

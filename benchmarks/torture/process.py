@@ -7,14 +7,17 @@ import os
 import resource
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-CPU_SECONDS = 60  # of a command with its figures
 WALL_SECONDS = 300.0  # of a command on a busy machine
+LIMITS = {  # seconds of the processor, and bytes
+    resource.RLIMIT_CPU: 90,
+    resource.RLIMIT_DATA: 8 << 30,
+    resource.RLIMIT_CORE: 0,
+}
 MAX_MEGABYTES = 1500.0  # beyond what the process has at first
 OPERATIONS = {
     *("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "fcntl.flock"),
@@ -27,19 +30,6 @@ ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Kill:
-    """When a process is killed: before one of its file operations, or at a time."""
-
-    operation: int = 0  # counted from 1; 0: at a time
-    seconds: float = 0.0  # after the start
-
-    def __str__(self) -> str:
-        if self.operation:
-            return f"kill -9 at operation {self.operation}"
-        return f"kill -9 after {self.seconds:.3f} s"
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How a command ended."""
 
@@ -47,12 +37,14 @@ class Outcome:
     out: str = ""
     error: str = ""  # what is on stderr
     ended: str = ""  # "hang", "memory" or "crash", if it did not end itself
-    seconds: float = 0.0
     operations: int = 0  # on files; 0 if the process was killed
 
 
-def run_command(arguments: tuple[str, ...], place: Path, kill: Kill | None = None) -> Outcome:
-    """Run ganinv in the folder place/work, with the folders tmp and cache beside it."""
+def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Outcome:
+    """Run ganinv in the folder place/work, with the folders tmp and cache beside it.
+
+    It is killed before the file operation with the number `kill_at`, counted from 1.
+    """
     streams = place.with_name(f"{place.name}-streams")
     streams.mkdir(exist_ok=True)
     for name in ("out", "error", "cost"):
@@ -60,69 +52,56 @@ def run_command(arguments: tuple[str, ...], place: Path, kill: Kill | None = Non
     os.environ |= ENVIRONMENT
     context = get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.torture.preload"])
-    process = context.Process(target=_run, args=(arguments, place, streams, kill))
-    began, ended = time.monotonic(), ""
+    process = context.Process(target=_run, args=(arguments, place, streams, kill_at))
     process.start()
-    if kill and not kill.operation:
-        process.join(kill.seconds)
-        process.kill()
     process.join(WALL_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
-        ended = "hang"
-    seconds, status = time.monotonic() - began, process.exitcode or 0
-    cost = (streams / "cost").read_text().split()
-    if cost and float(cost[1]) > MAX_MEGABYTES:
+    ended = "hang" if process.is_alive() else ""
+    process.kill()
+    process.join()
+    status = process.exitcode or 0
+    operations, memory = map(int, (streams / "cost").read_text().split() or (0, 0))
+    if memory > MAX_MEGABYTES:
         ended = "memory"
-    elif status < 0 and not ended and not (kill and -status == signal.SIGKILL):
+    elif status < 0 and not ended and not (kill_at and status == -signal.SIGKILL):
         ended = "hang" if status == -signal.SIGXCPU else "crash"
     out, error = ((streams / name).read_text(errors="replace") for name in ("out", "error"))
-    return Outcome(status, out, error, ended, seconds, int(cost[0]) if cost else 0)
+    return Outcome(status, out, error, ended, operations)
 
 
-def _run(arguments: tuple[str, ...], place: Path, streams: Path, kill: Kill | None) -> None:
+def _run(arguments: tuple[str, ...], place: Path, streams: Path, kill_at: int) -> None:
     """Run a command as the console script would, in this process."""
     os.chdir(place / "work")
     os.environ |= {"TMPDIR": str(place / "tmp"), "XDG_CACHE_HOME": str(place / "cache")}
-    used = time.process_time()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS + int(used), CPU_SECONDS + int(used)))
-    resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, 8 << 30))
+    for limit, value in LIMITS.items():
+        resource.setrlimit(limit, (value, value))
     for number, name in ((1, "out"), (2, "error")):
         file = os.open(streams / name, os.O_WRONLY)
         os.dup2(file, number)
         os.close(file)
-    memory = _read_megabytes()
-    counter = _Counter(kill)
+    memory, count = _read_megabytes(), 0
+
+    def count_operation(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count
+        if event in OPERATIONS or (event == "open" and _is_writing(*arguments)):
+            count += 1
+            if count == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
     sys.argv = ["ganinv", *arguments]
     from ganinv_cli.cli import main
 
-    sys.addaudithook(counter)
+    sys.addaudithook(count_operation)
     try:
         main(prog_name="ganinv")
     finally:
-        (streams / "cost").write_text(f"{counter.count} {_read_megabytes() - memory}")
+        (streams / "cost").write_text(f"{count} {_read_megabytes() - memory}")
 
 
-class _Counter:
-    """Counts the operations that change files, and kills the process before one of them."""
-
-    def __init__(self, kill: Kill | None) -> None:
-        self._kill, self.count = kill, 0
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            name, _, flags = arguments
-            if isinstance(name, int) or not isinstance(flags, int) or not flags & WRITES:
-                return
-        elif event not in OPERATIONS:
-            return
-        self.count += 1
-        if self._kill and self.count == self._kill.operation:
-            os.kill(os.getpid(), signal.SIGKILL)
+def _is_writing(name: object, mode: object, flags: object) -> bool:
+    """Whether a file is opened by its name to be written."""
+    return not isinstance(name, int) and isinstance(flags, int) and bool(flags & WRITES)
 
 
-def _read_megabytes() -> float:
+def _read_megabytes() -> int:
     """Return the most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
