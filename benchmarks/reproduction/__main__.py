@@ -16,10 +16,12 @@ from pathlib import Path
 
 import click
 
-from benchmarks.reproduction.manifest import Entry, read_manifest
+from benchmarks.reproduction.manifest import Entry, read_facts, read_manifest
 from benchmarks.reproduction.pages import list_generated, write_all
+from ganinv_cli.report.output.number_format import format_duration
 
 DOCS = Path("docs")
+RESULTS = DOCS / "results"
 BUILD = Path("build/reproduction")
 
 
@@ -33,15 +35,15 @@ BUILD = Path("build/reproduction")
 )
 def main(run: bool, only: str, lists: bool) -> None:
     """Make the tables and figures of docs/ and the README."""
-    if not (DOCS / "results").is_dir():
+    if not RESULTS.is_dir():
         raise click.ClickException("docs/results is not here; run this from the project's root")
     if lists:
         click.echo("\n".join(f"docs/{path}" for path in list_generated()))
         return
-    entries = read_manifest(DOCS / "results")
+    entries = read_manifest(RESULTS)
     if run:
         run_experiments([entry for entry in entries if only in entry.file and not entry.commit])
-    missing = [each.file for each in entries if not (DOCS / each.path).exists()]
+    missing = [each.file for each in entries if not (RESULTS / each.file).exists()]
     if missing:
         raise click.ClickException(
             f"{', '.join(missing)} are missing; `git checkout docs` brings kept results back, and "
@@ -53,18 +55,17 @@ def main(run: bool, only: str, lists: bool) -> None:
 
 def run_experiments(entries: list[Entry]) -> None:
     """Say how long each experiment took, run it, or the rest of it, and keep its results."""
-    for entry in entries:
+    kept = [entry for entry in entries if (RESULTS / entry.file).exists()]
+    for entry in kept:
+        took = format_duration(read_facts(RESULTS / entry.file).seconds)
         needs = f"; needs {entry.needs}" if entry.needs else ""
-        click.echo(f"{entry.file:38} took {entry.format_duration(DOCS)}{needs}", err=True)
+        click.echo(f"{entry.file:38} took {took}{needs}", err=True)
     BUILD.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         click.echo(f"{entry.file}: {entry.command}", err=True)
-        if entry.is_run:
-            made, kept = str(BUILD / entry.file), str(DOCS / entry.path)
-            _run_python(entry.command, "--out", made)
-            _run_python("python -m benchmarks.reproduction.keep", made, kept, *entry.keep)
-        else:
-            _run_python(entry.command)
+        made, place = str(BUILD / entry.file), str(RESULTS / entry.file)
+        _run_python(entry.command, "--out", made)
+        _run_python("python -m benchmarks.reproduction.keep", made, place, *entry.keep)
 
 
 def _run_python(command: str, *more: str) -> None:

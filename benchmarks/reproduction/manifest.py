@@ -1,7 +1,6 @@
 """The kept results: the question of each, its command, and its duration.
 
-`docs/results/runs.toml` lists them. The seed, the time and the revision are in the files. It also
-lists measurements, which have their JSON in other folders of docs/.
+`docs/results/runs.toml` lists them. The seed, the time and the revision are in the files.
 """
 
 import hashlib
@@ -27,36 +26,20 @@ class Facts(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A kept results file, or a measurement that writes its JSON itself."""
+    """A kept results file."""
 
-    file: str  # in docs/results, or in docs/ if it is a measurement
+    file: str  # in docs/results
     answers: str
-    command: str  # of a run: without the output file
+    command: str  # without the output file
     keep: tuple[str, ...] = ()  # options of keep.py
     needs: str = ""  # inputs that are not in the repository
     commit: str = ""  # that has the program, if this one does not
-    is_run: bool = True
-
-    @property
-    def path(self) -> Path:
-        """Its place in docs/."""
-        return Path("results", self.file) if self.is_run else Path(self.file)
-
-    def format_duration(self, docs: Path) -> str:
-        """Return how long the run took that made the kept file."""
-        known = self.is_run and (docs / self.path).exists()
-        seconds = read_facts(docs / self.path).seconds if known else None
-        return format_duration(seconds) or "minutes; verdicts and scaling an hour or two each"
 
 
 def read_manifest(results: Path) -> list[Entry]:
-    """Return the runs, and then the measurements, in the order of the manifest."""
-    entries = tomllib.loads((results / "runs.toml").read_text("utf-8"))
-    return [
-        Entry(**{**entry, "keep": tuple(entry.get("keep", ())), "is_run": kind == "run"})
-        for kind in ("run", "measurement")
-        for entry in entries[kind]
-    ]
+    """Return the entries in the order of the manifest."""
+    entries = tomllib.loads((results / "runs.toml").read_text("utf-8"))["run"]
+    return [Entry(**{**entry, "keep": tuple(entry.get("keep", ()))}) for entry in entries]
 
 
 def read_facts(path: Path) -> Facts:
@@ -73,26 +56,25 @@ def make_rows(results: Path) -> list[dict[str, str]]:
     """Return the table of kept results."""
     rows = []
     for entry in read_manifest(results):
-        if entry.is_run:
-            facts = read_facts(results / entry.file)
-            commit = f" (commit {entry.commit})" if entry.commit else ""
-            rows.append(
-                {
-                    "file": f"`{entry.file}`",
-                    "answers": entry.answers,
-                    "command": f"`{entry.command}`{commit}",
-                    "seed": f"{facts.seed}",
-                    "took": str(format_duration(facts.seconds)),
-                    "revision": facts.revision,
-                    "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
-                }
-            )
+        facts = read_facts(results / entry.file)
+        commit = f" (commit {entry.commit})" if entry.commit else ""
+        rows.append(
+            {
+                "file": f"`{entry.file}`",
+                "answers": entry.answers,
+                "command": f"`{entry.command}`{commit}",
+                "seed": f"{facts.seed}",
+                "took": str(format_duration(facts.seconds)),
+                "revision": facts.revision,
+                "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
+            }
+        )
     return rows
 
 
 def list_hashes(results: Path) -> str:
     """Return the lines of SHA256SUMS."""
-    names = [entry.file for entry in read_manifest(results) if entry.is_run]
+    names = [entry.file for entry in read_manifest(results)]
     return "".join(
         f"{hashlib.sha256((results / name).read_bytes()).hexdigest()}  {name}\n" for name in names
     )

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import numpy as np
@@ -48,13 +47,6 @@ write_checkpoint(pathlib.Path(sys.argv[1]), latent=6, widths=(8, 4))
 """
 
 
-class CommandCost(NamedTuple):
-    """The cost of one command."""
-
-    seconds: float
-    peak_memory: float  # MB
-
-
 @click.command()
 @click.option("--trials", default="10000,100000,1000000", type=CommaList(click.INT))
 @click.option("--batch-size", default="auto", show_default=True)
@@ -79,28 +71,28 @@ def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object
     results, seconds = folder / f"{trials}.h5", folder / f"{trials}.txt"
     given = ["--checkpoint", "g", "--config", "settings.toml", "--clip", "stochastic"]
     given += ["--trials", str(trials), "--batch-size", batch_size, "--out", results.name, "-q"]
-    run = _run_python(folder, "-c", TIMED_PROGRAM, seconds.name, "recover", *given)
-    report = _run_python(folder, "-m", "ganinv_cli", "report", results.name)
+    took, memory = _run_python(folder, "-c", TIMED_PROGRAM, seconds.name, "recover", *given)
+    report_took, report_memory = _run_python(folder, "-m", "ganinv_cli", "report", results.name)
     commits = np.array([float(line) for line in seconds.read_text().split()])
     tenth = max(1, len(commits) // 10)
     size = results.stat().st_size
     results.unlink()
     return {
         "trials": trials,
-        "seconds": round(run.seconds, 1),
-        "trials per second": round(trials / run.seconds, 1),
-        "peak memory, MB": round(run.peak_memory),
+        "seconds": round(took, 1),
+        "trials per second": round(trials / took, 1),
+        "peak memory, MB": round(memory),
         "commits": len(commits),
         "a commit at first, ms": round(1e3 * float(np.median(commits[:tenth])), 1),
         "at last, ms": round(1e3 * float(np.median(commits[-tenth:])), 1),
         "file, MB": round(size / 1e6),
-        "report, s": round(report.seconds, 1),
-        "its peak memory, MB": round(report.peak_memory),
+        "report, s": round(report_took, 1),
+        "its peak memory, MB": round(report_memory),
     }
 
 
-def _run_python(folder: Path, *arguments: str) -> CommandCost:
-    """Run Python to its end and return its cost; fail if it fails."""
+def _run_python(folder: Path, *arguments: str) -> tuple[float, float]:
+    """Run Python to its end; return its seconds and its peak memory in MB, or fail as it does."""
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, *arguments],
@@ -111,7 +103,7 @@ def _run_python(folder: Path, *arguments: str) -> CommandCost:
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise click.ClickException(f"{' '.join(arguments[1:])} failed with status {status}")
-    return CommandCost(time.monotonic() - began, used.ru_maxrss / 1e3)
+    return time.monotonic() - began, used.ru_maxrss / 1e3
 
 
 if __name__ == "__main__":
