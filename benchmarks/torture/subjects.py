@@ -122,6 +122,7 @@ def write_originals(folder: Path) -> None:
     shutil.copy(ROOT / "tests/data/onnx/dcgan-dynamo-free-20.onnx", folder / "g.onnx")
     for arguments in (_ENCODER, *((name, *o, *_G) for name, o in _EXPERIMENTS.items())):
         _run_ganinv(folder, arguments)
+        shutil.rmtree(folder / arguments[0], ignore_errors=True)  # its tables and figures
 
 
 def _run_ganinv(folder: Path, arguments: tuple[str, ...]) -> None:
