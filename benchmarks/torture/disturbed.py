@@ -1,7 +1,5 @@
 """Kill a command, or fill its disk; run it again, and judge what it made."""
 
-import hashlib
-import re
 import shutil
 import subprocess
 import zipfile
@@ -21,9 +19,10 @@ KILL, FULL_DISK = "kill -9", "full disk"
 RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its columns
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
 _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show seconds and dates
-_SAVED = re.compile(r"(?<=/state/ckpt-)[0-9]+")  # TensorFlow counts how often it was saved
 _TIMED = ("seconds", "first/seconds", "polished/seconds")  # columns that no second run repeats
-_UNUSED = ("tmp/", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/.")
+_UNUSED = (  # what a killed command may leave: temporary files
+    *("tmp/", "work/.ganinv-tmp-", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/."),
+)
 
 
 def run_undisturbed(workload: Workload, place: Path) -> None:
@@ -94,8 +93,8 @@ def _run_again(
     outcome = run_command((*workload.arguments, *workload.again), place)
     after = original / "after"
     lost = _find_lost(committed, workload.results, place / "work", after / "work")
-    new = _list_names(place).keys() - _list_names(after).keys()
-    left = sorted(name for name in new if before.kind != KILL or not _is_unused(name))
+    new = {name for name in list_files(place) - list_files(after) if not name.endswith(".lock")}
+    left = sorted(name for name in new if before.kind != KILL or not name.startswith(_UNUSED))
     faults = {*before.faults, *judge_outcome(outcome, (0,))}
     faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
     says = (
@@ -140,11 +139,6 @@ def _tear_log(results: Path, share: float) -> None:
         log.write_bytes(content + content[: int(share * len(content))])
 
 
-def _is_unused(name: str) -> bool:
-    """Whether a file is in a temporary folder, or a measurement that was not wholly written."""
-    return "/.ganinv-tmp-" in name or name.startswith(_UNUSED)
-
-
 def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Path) -> list[str]:
     """Return rows and files that are missing, changed, or computed again although committed."""
     lost = []
@@ -155,10 +149,7 @@ def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Pat
             for column in _TIMED:
                 row.pop(column, None)
         lost += [f"{key} differs" for key in _compare(rows, expected)]
-    found, wanted = (
-        {name: _hash_file(path, bool(results)) for name, path in _list_names(each).items()}
-        for each in (folder, undisturbed)
-    )
+    found, wanted = (_read_files(each, bool(results)) for each in (folder, undisturbed))
     return lost + [name for name, content in wanted.items() if found.get(name) != content]
 
 
@@ -184,19 +175,19 @@ def _compare(rows: RowBytes, expected: RowBytes) -> list[tuple[str, int]]:
     return [key for key, row in expected.items() if rows.get(key) != row]
 
 
-def _list_names(folder: Path) -> dict[str, Path]:
-    """Return the files of a folder by their names, as they are after any number of saves."""
-    names = (name for name in sorted(list_files(folder)) if not name.endswith(".lock"))
-    return {_SAVED.sub("N", name): folder / name for name in names}
+def _read_files(folder: Path, has_times: bool) -> dict[str, bytes]:
+    """Return the files of a folder, without the content of those that show dates or times."""
+    return {
+        name: _read_file(folder / name, has_times)
+        for name in list_files(folder)
+        if not name.endswith(".lock")
+    }
 
 
-def _hash_file(path: Path, has_times: bool) -> str:
-    """Return a hash of a file's content, or a word if a date or a count of saves is in it."""
-    is_dated = path.suffix == ".h5" or path.name == "checkpoint" or path.parent.name == "state"
-    if is_dated or (has_times and path.suffix in _TABLES):
-        return "a file"
-    content = path.read_bytes()
+def _read_file(path: Path, has_times: bool) -> bytes:
+    if path.suffix == ".h5" or (has_times and path.suffix in _TABLES):
+        return b""
     if path.suffix == ".keras":  # has a date beside the weights
         with zipfile.ZipFile(path) as archive:
-            content = archive.read("model.weights.h5")
-    return hashlib.sha256(content).hexdigest()
+            return archive.read("model.weights.h5")
+    return path.read_bytes()

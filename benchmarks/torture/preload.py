@@ -21,5 +21,5 @@ for name in (
     import_module(name)
 for (part, name), seconds in INTERVALS.items():
     module = import_module(f"ganinv_cli.{part}")
-    assert hasattr(module, name), f"{part} has no {name}"
+    assert hasattr(module, name), name
     setattr(module, name, seconds)
