@@ -28,7 +28,7 @@ from PIL import Image, ImageFilter
 from tabulate import tabulate
 
 from benchmarks.downloads import PHOTOGRAPHS, download_member, download_photographs
-from benchmarks.pages import format_counted_share, publish
+from benchmarks.records import format_counted_share, publish
 from ganinv_cli import formats
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator

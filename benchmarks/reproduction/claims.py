@@ -6,7 +6,7 @@ written here.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.pages import format_counted_share
+from benchmarks.records import format_counted_share
 from benchmarks.reproduction.redraws import mean_or_none
 from benchmarks.reproduction.runs import Run
 from benchmarks.reproduction.table2 import PAPER_RULES, RANDOM

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks import pages, verdicts
+from benchmarks import records, verdicts
 from benchmarks.reproduction import claims, figure2, manifest, redraws, runs, table1, table2
 from benchmarks.speed import goals, peers, roofline
 from ganinv_cli.cli import main
@@ -31,11 +31,11 @@ REPORTS = {
 }
 TABLES = ("table1", "table2", "figure2", "redraws", "claims", "runs")  # in docs/reproduction
 FIGURES = ("predicted", "table2", "figure2")
-MEASUREMENTS: Mapping[str, Callable[[pages.Record], str]] = {  # JSON in docs/ -> its page
+MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/ -> its page
     "invert/verdicts": verdicts.format_page,
-    "scaling/gpu": pages.format_page,
-    "scaling/million": pages.format_page,
-    "scaling/workers": pages.format_page,
+    "scaling/gpu": records.format_page,
+    "scaling/million": records.format_page,
+    "scaling/workers": records.format_page,
     "solvers/peers": peers.format_page,
     "solvers/roofline": roofline.format_page,
 }
@@ -115,7 +115,7 @@ def _name_tables(table: str) -> list[str]:
 def _write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Path) -> None:
     """Write titled tables as JSON, and as Markdown beside it."""
     path.write_text(json.dumps(sections, indent=1) + "\n", "utf-8")
-    page = "\n".join(pages.format_section(title, rows) for title, rows in sections.items())
+    page = "\n".join(records.format_section(title, rows) for title, rows in sections.items())
     path.with_suffix(".md").write_text(page, "utf-8")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from benchmarks.pages import format_exact_interval
+from benchmarks.records import format_exact_interval
 from benchmarks.reproduction.runs import Run
 from ganinv_cli.report.output.number_format import format_number, format_share
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered, mcnemar

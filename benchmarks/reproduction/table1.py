@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.pages import format_counted_share
+from benchmarks.records import format_counted_share
 from benchmarks.reproduction.runs import Run
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.output.number_format import format_share

@@ -1,6 +1,5 @@
 """A loop of gradients without a solver, which is the most that a device can do."""
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
 
@@ -57,16 +56,11 @@ def measure_in_turns(
     rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(turns):
         for name, call in calls.items():
-            rates[name].append(_measure_rate(call, seconds))
+            rates[name].append(measure_rate(call, seconds))
     return rates
 
 
-def measure_pace(call: Call) -> float:
-    """Return gradients per second, the median of three calls."""
-    return statistics.median(_measure_rate(call, 0.0) for _ in range(3))
-
-
-def _measure_rate(call: Call, seconds: float) -> float:
+def measure_rate(call: Call, seconds: float) -> float:
     """Return gradients per second over one call, or over as many as fill a slice."""
     began, done, spent = time.perf_counter(), 0.0, 0.0
     while not done or spent < seconds:

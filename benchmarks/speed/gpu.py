@@ -14,7 +14,7 @@ import click
 import tensorflow as tf
 
 import ganinv_cli as ganinv
-from benchmarks.pages import format_page, publish
+from benchmarks.records import format_page, publish
 from benchmarks.speed.bare_loop import make_bare_loop, measure_in_turns
 from ganinv_cli import formats
 from ganinv_cli.cli.options import CommaList

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.pages import format_page, publish
+from benchmarks.records import format_page, publish
 from benchmarks.tiny import ROOT
 from ganinv_cli.cli.options import CommaList
 

@@ -28,8 +28,8 @@ import numpy as np
 from tabulate import tabulate
 
 import ganinv_cli as ganinv
-from benchmarks import pages
-from benchmarks.speed.bare_loop import make_bare_loop, measure_pace
+from benchmarks import records
+from benchmarks.speed.bare_loop import make_bare_loop, measure_rate
 from benchmarks.speed.library import Found, run_lbfgs
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
@@ -40,6 +40,7 @@ from ganinv_cli.settings.shipped import find
 
 RULE = "stochastic"
 RECOVERY_TOLERANCE = 1e-4  # mean squared error of z
+PACE_SECONDS = 3.0  # of the bare loop, before and after each method
 PACE_TOLERANCE = 0.1  # relative change of the pace above which a comparison is not valid
 AUTHORS_UPDATES = 80_000
 OURS = ("ganinv", "ganinv again")
@@ -95,7 +96,7 @@ def main(checkpoint: str, out: Path, updates: int, quick: bool) -> None:
         "checkpoint_sha256": formats.read(find("checkpoint", checkpoint)).sha256,
     }
     methods = [(name, asdict(result)) for name, result in results.items()]
-    pages.publish({"about": about, "methods": methods}, format_page, out)
+    records.publish({"about": about, "methods": methods}, format_page, out)
 
 
 def run_methods(
@@ -108,9 +109,9 @@ def run_methods(
     results: dict[str, Result] = {}
 
     def run(name: str, title: str, method: Callable[[], Found], updates: int = 0) -> Found:
-        before = measure_pace(loop)
+        before = measure_rate(loop, PACE_SECONDS)
         found = method()
-        pace = before, measure_pace(loop)
+        pace = before, measure_rate(loop, PACE_SECONDS)
         errors = ((found.z.astype(np.float64) - z_true[: len(found.z)]) ** 2).mean(axis=-1)
         results[name] = Result(
             title,
@@ -155,7 +156,7 @@ def _recover(checkpoint: str, trials: int, **settings: Any) -> Found:
     return Found(columns["z_found"], columns["image_loss"], row["gradients"], seconds, startup)
 
 
-def read_results(record: pages.Record) -> dict[str, Result]:
+def read_results(record: records.Record) -> dict[str, Result]:
     """Return the results of a JSON file of this benchmark."""
     fields = Result.__dataclass_fields__
     return {
@@ -184,7 +185,7 @@ def format_speedup(ours: Sequence[Result], other: Result, at_equal_pace: bool = 
     return f"{ratio:.3g}" if other.recovered else f"none recovered (> {ratio:.3g})"
 
 
-def format_page(record: pages.Record) -> str:
+def format_page(record: records.Record) -> str:
     """Return a Markdown table with a line for each method, notes, and the environment."""
     results, about = read_results(record), record["about"]
     ours = [results[name] for name in OURS if name in results]

@@ -18,9 +18,8 @@ from typing import Any
 
 import click
 import tensorflow as tf
-from tabulate import tabulate
 
-from benchmarks.pages import Record, describe_command, publish
+from benchmarks.records import Record, describe_command, format_section, publish
 from benchmarks.speed.bare_loop import Call, make_bare_loop, measure_in_turns
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
@@ -45,7 +44,6 @@ LIMITS = {  # as by default, and as in the preset paper-text
 }
 SECONDS = 0.4  # per slice
 SOLVER_SECONDS = 3.0  # per slice of a solver, whose increments take seconds
-HEADER = ("", "batch", "gradients/s", "G multiply-adds/s", "share", "in the turns", "of")
 
 
 @click.command()
@@ -90,21 +88,25 @@ def make_row(
 
 def format_page(record: Record) -> str:
     """Return the results as Markdown, a row for each measurement."""
-    table = tabulate(map(_format_row, record["rows"]), HEADER, "pipe", disable_numparse=True)
+    rows = [_format_row(row) for row in record["rows"]]
     return (
-        f"### Gradients per second, and shares of what is possible\n\n{table}\n\n"
-        f"* Run: {record['hardware']}, checkpoint {record['checkpoint_sha256'][:12]}; "
+        f"{format_section('Gradients per second, and shares of what is possible', rows)}\n* Run: "
+        f"{record['hardware']}, checkpoint {record['checkpoint_sha256'][:12]}; "
         f"`{record['command']}`.\n"
     )
 
 
-def _format_row(row: Mapping[str, Any]) -> list[str]:
-    numbers = [row["what"], str(row["batch"] or "")]
-    numbers += [f"{row['rate']:,.0f}", f"{row['multiply_adds'] / 1e9:.0f}"]
-    if row["of"] == row["what"]:
-        return [*numbers, "", "", ""]
-    turns = f"{row['least']:.3f} to {row['most']:.3f}"
-    return [*numbers, f"{row['share']:.3f}", turns, row["of"]]
+def _format_row(row: Mapping[str, Any]) -> dict[str, str]:
+    is_peak = row["of"] == row["what"]
+    return {
+        "": row["what"],
+        "batch": f"{row['batch'] or ''}",
+        "gradients/s": f"{row['rate']:,.0f}",
+        "G multiply-adds/s": f"{row['multiply_adds'] / 1e9:.0f}",
+        "share": "" if is_peak else f"{row['share']:.3f}",
+        "in the turns": "" if is_peak else f"{row['least']:.3f} to {row['most']:.3f}",
+        "of": "" if is_peak else row["of"],
+    }
 
 
 def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:

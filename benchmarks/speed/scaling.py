@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import click
 
-from benchmarks.pages import describe_command, format_page, publish
+from benchmarks.records import describe_command, format_page, publish
 from ganinv_cli.report import summarize
 from ganinv_cli.store import read_results
 

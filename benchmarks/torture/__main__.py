@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from benchmarks.pages import publish
+from benchmarks.records import publish
 from benchmarks.torture import disturbed
 from benchmarks.torture.faults import Judged, format_page, summarize_cases
 from benchmarks.torture.mutated import judge_mutated

@@ -10,7 +10,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.pages import Record, describe_command
+from benchmarks.records import Record, describe_command
 from benchmarks.torture.process import Outcome
 from ganinv_cli.experiments.provenance import read_git_revision
 

@@ -7,7 +7,7 @@ import builders
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import pages
+from benchmarks import records
 from benchmarks.reproduction.pages import MEASUREMENTS
 from benchmarks.speed import goals, gpu, peers, roofline, scaling
 
@@ -43,7 +43,7 @@ def test_the_goals_are_those_of_the_kept_results():
 def test_a_record_is_written_with_its_page(tmp_path):
     rows = [{"what": "loop", "rate": 1234.5}, {"what": "other", "rate": None}]
     record = {"title": "Speed", "about": "here", "rows": rows}
-    pages.publish(record, pages.format_page, tmp_path / "new" / "a.json")
+    records.publish(record, records.format_page, tmp_path / "new" / "a.json")
     assert json.loads((tmp_path / "new" / "a.json").read_text()) == record
     page = (tmp_path / "new" / "a.md").read_text()
     assert "1,234.5" in page and "not measured" in page and "* Run: here." in page
