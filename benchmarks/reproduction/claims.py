@@ -1,58 +1,52 @@
-"""The paper's claims, our measurements, and the verdicts: three tables made from kept results.
+"""The paper's claims, our measurements, and the verdicts.
 
-    python -m benchmarks.reproduction.claims docs/results --out docs/reproduction
-
-The numbers are computed; the words of the claims and the verdicts are written here. Writes
-claims.md and claims.json. Needs no TensorFlow.
+The numbers come from the rows of the other tables; the words of the claims and the verdicts are
+written here.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
-from ganinv_cli.analysis.groups import share_gradients
+from benchmarks.records import format_counted_share
+from benchmarks.reproduction.redraws import mean_or_none
+from benchmarks.reproduction.runs import Run
+from benchmarks.reproduction.table2 import PAPER_RULES, RANDOM
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_number, format_scientific, format_share
-from ganinv_cli.report.table import mean_or_none
-from ganinv_cli.statistics import EPSILONS, mcnemar
-
-from . import figure2
-from .cells import BASE, PAPER_RULES, RULES_IN_RANGE, RULES_UNSEEN, Cell, read_cell
-from .protocols import Protocol, read_protocols
-from .table2 import RANDOM, measure
-from .write import format_counted_share, make_command, write_sections
+from ganinv_cli.report import summarize
+from ganinv_cli.statistics import mcnemar
 
 DESCENTS = ("faces16-authors", "faces16-stable", "faces32-authors", "faces32-stable")
-PUBLIC = ("gan-face-normal-preconditioned", "gan-face-uniform-preconditioned")
-DEFAULT = "recover"
-PAIRS = (("none", "stochastic"), ("standard", "stochastic"))
-LEAST = "1e-4"
-
+NORMAL, UNIFORM = "gan-face-normal-preconditioned", "gan-face-uniform-preconditioned"
 Row = dict[str, str]
-Runs = dict[str, Protocol]
+Rows = Sequence[Row]
 
 
-def write_tables(folder: Path, out: Path) -> None:
-    """Write claims.md and claims.json."""
-    runs = {each.name: each for each in read_protocols(folder) if not each.counts_ever}
-    write_sections(
-        {
-            "Claims of Table 1": make_table1_claims(runs),
-            "Claims of Table 2": make_table2_claims(folder),
-            "Claims of Figure 2": make_figure2_claims(folder),
-        },
-        out / "claims.md",
+def make_sections(
+    all_runs: Iterable[Run], table2: Mapping[str, Rows], figure2: Mapping[str, Rows]
+) -> dict[str, Rows]:
+    """Return the tables by their titles."""
+    runs = {run.name: run for run in all_runs if not run.counts_ever}
+    return {
+        "Claims of Table 1": _list_table1(runs),
+        "Claims of Table 2": _list_table2(table2),
+        "Claims of Figure 2": _list_figure2(figure2),
+    }
+
+
+def _list_table1(runs: Mapping[str, Run]) -> Rows:
+    authors, default = runs["faces16-authors"], runs["recover"]
+    successes = default.find_successes("stochastic", "1e-4")
+    acted = (default.read("stochastic", "first/acted") > 0).sum()
+    (row,) = (
+        each
+        for each in summarize(default.results, "").tables["table1"]
+        if each["technique"] == "stochastic"
     )
-
-
-def make_table1_claims(runs: Runs) -> list[Row]:
-    """Return the claims of Table 1 and of the text around it."""
-    authors, stable = runs["faces16-authors"], runs["faces16-stable"]
+    stuck = (authors, "none"), (authors, "standard"), (runs[UNIFORM], "none")
     return [
         _make_row(
             "none < standard < stochastic",
-            "; ".join(_describe_order(runs[name]) for name in ("faces16-authors", *PUBLIC)),
+            "; ".join(_describe_order(run) for run in (authors, runs[NORMAL], runs[UNIFORM])),
             "yes for stochastic clipping, if first starts fail",
         ),
         _make_row(
@@ -62,31 +56,23 @@ def make_table1_claims(runs: Runs) -> list[Row]:
         ),
         _make_row(
             "stochastic clipping recovers every z",
-            f"{_list_successes(runs, DESCENTS, 'stochastic')} by descent; "
-            f"{_count(runs[DEFAULT], 'stochastic')} by L-BFGS on portraits64, where it acted in "
-            f"{_count_acted(runs[DEFAULT], 'stochastic')}",
+            f"{_list_shares(runs, 'stochastic')} by descent; {successes.sum():,} of "
+            f"{len(successes):,} by L-BFGS on portraits64, where it acted in {acted}",
             "no by descent in 100,000 updates; yes by L-BFGS, which hardly tests the rule",
         ),
         _make_row(
             ".980 without clipping after 100,000 updates",
-            _list_successes(runs, DESCENTS, "none"),
+            _list_shares(runs, "none"),
             "reached if the rate suits the spectrum; on faces16 the rate alone matters",
         ),
         _make_row(
             'failures have components "stuck at either −1 or 1"',
-            "; ".join(
-                _describe_stuck(runs[name], rule)
-                for name, rule in (
-                    ("faces16-authors", "none"),
-                    ("faces16-authors", "standard"),
-                    ("gan-face-uniform-preconditioned", "none"),
-                )
-            ),
+            "; ".join(_describe_stuck(*each) for each in stuck),
             "the counts agree; but descent that is continued reaches the true z (below)",
         ),
         _make_row(
             "100,000 updates",
-            f"{format_number(_mean_gradients(runs[DEFAULT]))} gradients per trial by L-BFGS on "
+            f"{format_number(row['gradients_first_start'])} gradients per trial by L-BFGS on "
             "portraits64, its first start",
             "about a thousandth is enough",
         ),
@@ -97,62 +83,60 @@ def make_table1_claims(runs: Runs) -> list[Row]:
         ),
         _make_row(
             "(linear theory)",
-            "; ".join(_describe_theory(each) for each in (authors, stable)),
+            "; ".join(_describe_theory(run) for run in (authors, runs["faces16-stable"])),
             "predicts too much if the budget is short, and too little in no cell",
         ),
     ]
 
 
-def make_table2_claims(folder: Path) -> list[Row]:
-    """Return the claims of Table 2."""
-    descent, lbfgs = _group_by_factor(RULES_UNSEEN)
-    _, _, in_range, _, _, in_range16 = _group_by_factor(RULES_IN_RANGE)
-    base = read_cell(folder, BASE)
-    assert base is not None
+def _list_table2(tables: Mapping[str, Rows]) -> Rows:
+    in_range = tables["Rules on an image in the generator's range"]
+    unseen = tables["Rules on an unseen image"]
+    base = tables["Table 2, one factor at a time"][0]
+    minima = ", ".join(
+        f"{row['at a minimum']} ({row['distinct minima']} different)" for row in unseen[:3]
+    )
     return [
         _make_row(
             'inversions "appear unique even for unseen images"',
-            f"{format_scientific(measure(base).mean)} in the base cell, random z "
-            f"{format_scientific(RANDOM)}; {_describe_minima(folder, descent)}",
+            f"{base['mean distance']} in the base cell, random z {format_scientific(RANDOM)}; at a "
+            f"minimum are {minima} of {unseen[0]['recoveries']} (none, standard, stochastic)",
             "no, in no cell with an image outside the generator's range",
         ),
         _make_row(
-            ", ".join(
-                f"{rule} {format_scientific(RULES[rule].paper_distance)}" for rule in PAPER_RULES
-            ),
+            ", ".join(f"{r} {format_scientific(RULES[r].paper_distance)}" for r in PAPER_RULES),
             "; ".join(
-                f"{_list_means(folder, cells)} (an image in the generator's range, "
-                f"{cells[0].factor})"
-                for cells in (in_range, in_range16)
+                f"{_list_distances(rows)} (an image in the generator's range, {rows[0]['changed']})"
+                for rows in (in_range[6:9], in_range[15:])
             ),
             "such distances remain after descent on an image in the generator's range",
         ),
         _make_row(
             "none > standard > stochastic",
-            f"{_list_means(folder, descent)} by descent on a held-out portrait; "
-            f"{_list_means(folder, lbfgs)} by L-BFGS on portraits64",
+            f"{_list_distances(unseen[:3])} by descent on a held-out portrait; "
+            f"{_list_distances(unseen[3:])} by L-BFGS on portraits64",
             "the same order, but distances of the order of random z",
         ),
     ]
 
 
-def make_figure2_claims(folder: Path) -> list[Row]:
-    """Return the claims of Figure 2."""
-    sweeps = figure2.read_sweeps(folder)
+def _list_figure2(tables: Mapping[str, Rows]) -> Rows:
+    slopes = _group(tables["Slope of log error against log variance"])
+    tests = _group(tables["Standard and stochastic clipping compared"])
     return [
         _make_row(
             'the error "grows proportional to added noise"',
             "; ".join(
-                f"{sweep.title}: slope to a variance of .01 {_list_slopes(sweep, 'to .01')}, over "
-                f"all variances {_list_slopes(sweep, 'all variances')}"
-                for sweep in sweeps
-                if sweep.pixels == "not clipped"
+                f"{title}: slope to a variance of .01 {', '.join(row['to .01'] for row in rows)}, "
+                f"over all variances {', '.join(row['all variances'] for row in rows)}"
+                for title, rows in slopes.items()
+                if title.endswith("not clipped")
             ),
             "by L-BFGS while noise is small; by descent less than in proportion",
         ),
         _make_row(
             '"stochastic clipping appears more robust to noise than other methods"',
-            "; ".join(_describe_robustness(sweep) for sweep in sweeps),
+            "; ".join(_describe_robustness(title, rows) for title, rows in tests.items()),
             "yes by descent; no by L-BFGS, though it acts there as often",
         ),
     ]
@@ -162,96 +146,56 @@ def _make_row(claim: str, measured: str, verdict: str) -> Row:
     return {"the paper says": claim, "measured here": measured, "verdict": verdict}
 
 
-def _count(run: Protocol, rule: str, epsilon: str = LEAST) -> str:
-    successes = run.find_successes(rule, EPSILONS[epsilon])
-    return f"{int(successes.sum()):,} of {len(successes):,}"
+def _list_shares(runs: Mapping[str, Run], rule: str) -> str:
+    """Return the share of z that each descent recovered."""
+    found = {runs[name].title: runs[name].find_successes(rule, "1e-4") for name in DESCENTS}
+    return ", ".join(
+        f"{format_counted_share(int(each.sum()), len(each))} ({title})"
+        for title, each in found.items()
+    )
 
 
-def _count_acted(run: Protocol, rule: str) -> int:
-    return int(np.sum(np.asarray(run.results.groups[rule]["first/acted"]) > 0))
-
-
-def _list_successes(runs: Runs, names: Sequence[str], rule: str) -> str:
-    return ", ".join(f"{_share(runs[name], rule)} ({runs[name].title})" for name in names)
-
-
-def _share(run: Protocol, rule: str) -> str:
-    successes = run.find_successes(rule, EPSILONS[LEAST])
-    return format_counted_share(int(successes.sum()), len(successes))
-
-
-def _describe_order(run: Protocol) -> str:
+def _describe_order(run: Run) -> str:
     """Return the shares below the least ε, and McNemar's test of stochastic clipping."""
-    found = {rule: run.find_successes(rule, EPSILONS[LEAST]) for rule in PAPER_RULES}
+    found = {rule: run.find_successes(rule, "1e-4") for rule in PAPER_RULES}
     shares = ", ".join(format_share(float(each.mean())) for each in found.values())
-    tests = " and ".join(f"{mcnemar(found[one], found[other]).p:.1g}" for one, other in PAIRS)
-    return f"{run.title}: {shares} (stochastic against the others: p = {tests})"
+    tests = (mcnemar(found[rule], found["stochastic"]) for rule in ("none", "standard"))
+    p = " and ".join(f"{test.p:.1g}" for test in tests)
+    return f"{run.title}: {shares} (stochastic against the others: p = {p})"
 
 
-def _describe_stuck(run: Protocol, rule: str) -> str:
-    failed = ~run.find_successes(rule, EPSILONS["1e-3"])
-    bound = np.asarray(run.results.groups[rule]["first/at_bound"])
+def _describe_stuck(run: Run, rule: str) -> str:
+    failed = ~run.find_successes(rule, "1e-3")
+    bound = run.read(rule, "first/at_bound")
     return (
-        f"{run.title}, {rule}: {np.sum(failed & (bound > 0))} of {failed.sum()} failures, "
+        f"{run.title}, {rule}: {(failed & (bound > 0)).sum()} of {failed.sum()} failures, "
         f"{format_number(mean_or_none(bound[failed]))} components on average (recovered ones "
         f"{format_number(mean_or_none(bound[~failed]))})"
     )
 
 
-def _describe_theory(run: Protocol) -> str:
-    assert run.theory is not None
-    measured = ", ".join(
-        format_share(float(run.find_successes(rule, EPSILONS[LEAST]).mean()))
-        for rule in PAPER_RULES
-    )
-    return f"{run.title}: {format_share(run.theory['most'][LEAST])} predicted, {measured} measured"
+def _describe_theory(run: Run) -> str:
+    shares = (float(run.find_successes(rule, "1e-4").mean()) for rule in PAPER_RULES)
+    predicted = format_share((run.theory or {})["most"]["1e-4"])
+    return f"{run.title}: {predicted} predicted, {', '.join(map(format_share, shares))} measured"
 
 
-def _mean_gradients(run: Protocol) -> float:
-    """Return the gradients of a first start, with its share of the preconditioner's cost."""
-    group = run.results.groups["stochastic"]
-    return float(np.mean(group["first/gradients"])) + share_gradients(run.results)
+def _list_distances(rows: Rows) -> str:
+    return ", ".join(row["mean distance"] for row in rows)
 
 
-def _group_by_factor(cells: Sequence[Cell]) -> list[list[Cell]]:
-    factors = dict.fromkeys(cell.factor for cell in cells)
-    return [[cell for cell in cells if cell.factor == factor] for factor in factors]
+def _group(rows: Rows) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["method, pixels"], []).append(row)
+    return groups
 
 
-def _list_means(folder: Path, cells: Sequence[Cell]) -> str:
-    found = [read_cell(folder, cell) for cell in cells]
-    return ", ".join(format_scientific(measure(data).mean) for data in found if data)
-
-
-def _describe_minima(folder: Path, cells: Sequence[Cell]) -> str:
-    """Return how many recoveries passed the test for a minimum, and how many differ."""
-    measured = [measure(data) for cell in cells if (data := read_cell(folder, cell))]
-    counts = ", ".join(f"{each.passed} ({each.minima} different)" for each in measured)
-    return f"at a minimum are {counts} of {measured[0].recoveries} (none, standard, stochastic)"
-
-
-def _list_slopes(sweep: figure2.Sweep, over: str) -> str:
-    return ", ".join(row[over] for row in figure2.make_slopes(sweep))
-
-
-def _describe_robustness(sweep: figure2.Sweep) -> str:
+def _describe_robustness(title: str, rows: Rows) -> str:
     """Return the number of variances at which stochastic clipping is nearer than standard."""
-    tests = figure2.make_comparisons(sweep, "standard", "stochastic")
-    if not tests:
-        return f"{sweep.title}: the two rules did the same"
-    significant = [test for test in tests if float(test["p (Holm)"]) < 0.05]
-    nearer = [
-        test
-        for test in significant
-        if int(test["stochastic nearer"]) > int(test["standard nearer"])
-    ]
+    significant = [row for row in rows if float(row["p (Holm)"]) < 0.05]
+    nearer = sum(int(r["stochastic nearer"]) > int(r["standard nearer"]) for r in significant)
     return (
-        f"{sweep.title}: nearer than standard at {len(nearer)} of {len(tests)} variances, "
-        f"farther at {len(significant) - len(nearer)} (p < .05 after Holm's correction)"
+        f"{title}: nearer than standard at {nearer} of {len(rows)} variances, "
+        f"farther at {len(significant) - nearer} (p < .05 after Holm's correction)"
     )
-
-
-main = make_command(write_tables)
-
-if __name__ == "__main__":
-    main()
