@@ -7,7 +7,6 @@ files with the committed ones.
 import contextlib
 import io
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
