@@ -28,25 +28,25 @@ reproduce: $(READY) ## every table and figure of docs/ again, from docs/results 
 
 bench: $(READY) ## what recovery costs, beside its goals and other methods (build/bench, 30 minutes)
 	@mkdir -p build/bench
-	@$(BIN)/python benchmarks/roofline.py --out build/bench/roofline.json
+	@$(BIN)/python -m benchmarks.speed.roofline --out build/bench/roofline.json
 	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
 	@$(BIN)/ganinv recover --overwrite --seed 1 --clip stochastic --trials 300 --start encoder \
 	    --out build/bench/encoder.h5
 	@$(BIN)/ganinv recover --overwrite --seed 1 --clip stochastic --trials 300 --polish float64 \
 	    --out build/bench/float64.h5
-	@$(BIN)/python benchmarks/peers.py --overwrite --out build/bench/peers.json
-	@$(BIN)/python benchmarks/goals.py build/bench build/bench
+	@$(BIN)/python -m benchmarks.speed.peers --out build/bench/peers.json
+	@$(BIN)/python -m benchmarks.speed.goals build/bench build/bench
 	@echo 'These numbers are in build/bench/goals.md. The tables of docs/solvers.md are made from the' \
-	    'files in docs/results and docs/solvers: python benchmarks/goals.py docs/results docs/solvers.'
+	    'files in docs/results and docs/solvers: make reproduce.'
 
 bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (some minutes)
 	@$(BIN)/python -m pip install --quiet 'tensorflow[and-cuda]'
-	@$(BIN)/python benchmarks/gpu.py --out docs/scaling/gpu.json
+	@$(BIN)/python -m benchmarks.speed.gpu --out docs/scaling/gpu.json
 	@$(BIN)/python docs/generate.py
 
 scaling: $(READY) ## two workers beside one, and a million trials, into docs/scaling (an hour)
-	@$(BIN)/python benchmarks/scaling.py --out docs/scaling/workers.json
-	@$(BIN)/python benchmarks/million.py --out docs/scaling/million.json
+	@$(BIN)/python -m benchmarks.speed.scaling --out docs/scaling/workers.json
+	@$(BIN)/python -m benchmarks.speed.million --out docs/scaling/million.json
 	@$(BIN)/python docs/generate.py
 
 zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspect it (2 minutes)
@@ -59,21 +59,21 @@ zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspe
 	    > docs/gan-faces/inspect.txt
 
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an hour or two)
-	@$(BIN)/python benchmarks/verdicts.py --out docs/invert/verdicts.json
+	@$(BIN)/python -m benchmarks.verdicts --out docs/invert/verdicts.json
 	@$(BIN)/python docs/generate.py
 
-torture: $(READY) ## kills, full disks, signals, closed streams, mutated files (an hour; ARGS='--files 0')
+torture: $(READY) ## kills, full disks, mutated files (an hour; ARGS='--files 0')
 	@$(BIN)/python -m benchmarks.torture $(ARGS)
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## the tests that take seconds, on at most 4 cores (12 minutes on 2)
+test: $(READY) ## the tests that take seconds, on at most 4 cores (5 minutes on 2)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly"
 
-test-all: $(READY) ## the slow tests as well, as CI runs them (20 minutes on 2 cores)
+test-all: $(READY) ## the slow tests as well, as CI runs them (8 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
 
-test-nightly: $(READY) ## random networks, kills, a Ray cluster, generators from PyPI (10 minutes)
+test-nightly: $(READY) ## random networks, kills, a Ray cluster, generators from PyPI (15 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) -m nightly --durations=25
 
 # Without a reorder, which would start the files with the fewest tests last; some of them take longest.

@@ -20,10 +20,10 @@ from ganinv_cli.formats import read
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.number_format import format_scientific
 from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.report.output.number_format import format_scientific
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
@@ -72,7 +72,13 @@ def descend(generator: Generator, images: np.ndarray) -> np.ndarray:
         preconditioner=find_preconditioner(generator, solver.preconditioner_points),
     )
     clipping = RowClipping(
-        generator.prior, SEED, rows, tf.zeros_like(rows), clamping=nowhere, redrawing=~nowhere
+        generator.prior,
+        SEED,
+        rows,
+        tf.zeros_like(rows),
+        clamping=nowhere,
+        replacing=~nowhere,
+        replacement=tf.zeros_like(rows),  # draws
     )
     share = uniform(SEED, rows, Purpose.start, tf.zeros_like(rows), generator.latent)
     state = solver.init(generator.prior.quantile(share))

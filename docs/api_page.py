@@ -1,7 +1,7 @@
 """Write docs/api.md: the names of the Python API, with their signatures and docstrings."""
 
 import inspect
-import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +13,10 @@ from ganinv_cli.errors import GaninvError
 FUNCTIONS = ("load", "invert", "recover", "noise_sweep", "consistency", "open")
 CLASSES = ("LoadedGenerator", "Inversion", "RunResults")
 INTERNAL = {"build", "configure", "make_spec", "select_images"}  # methods that the commands use
+WIDTH = 100  # columns of a signature
 _LISTS = {
     DocstringSectionKind.parameters: "Arguments",
     DocstringSectionKind.attributes: "Attributes",
-    DocstringSectionKind.raises: "Raises",
 }
 INTRODUCTION = """\
 # The Python API
@@ -53,22 +53,44 @@ def describe_api(_: str = "") -> str:
 
 
 def _describe_class(name: str, described: type) -> Iterator[str]:
+    """Yield the parts of a class: methods of one paragraph as a list, the others with headings."""
     yield f"## {name}"
     yield from _describe_sections(inspect.getdoc(described) or "")
-    for method, value in vars(described).items():
-        is_public = not method.startswith("_") or method == "__call__"
-        if is_public and inspect.isfunction(value) and method not in INTERNAL:
-            shown = f"{name}.{method}" if method != "__call__" else "G"
-            yield from _describe(shown, value, 3)
+    methods = {
+        f"{name}.{method}" if method != "__call__" else "G": value
+        for method, value in vars(described).items()
+        if not method.startswith("_") or method == "__call__"
+        if inspect.isfunction(value) and method not in INTERNAL
+    }
+    texts = {
+        shown: list(_describe_sections(inspect.getdoc(methods[shown]) or "")) for shown in methods
+    }
+    short = [shown for shown, parts in texts.items() if len(parts) == 1]
+    if short:
+        items = (
+            f"* `{_format_call(each, methods[each])}`: {' '.join(texts[each][0].split())}"
+            for each in short
+        )
+        yield "**Methods**\n\n" + "\n".join(items)
+    for shown in (each for each in methods if each not in short):
+        yield from _describe(shown, methods[shown], 3)
 
 
 def _describe(name: str, function: Any, level: int) -> Iterator[str]:
-    signature = inspect.signature(function)
-    kept = [each for each in signature.parameters.values() if each.name != "self"]
-    arguments = ", ".join(_format_parameters(kept))
-    yield f"{'#' * level} {name}"
-    yield f"```text\n{_wrap(f'{name}({arguments})')}\n```"
+    call = _format_call(name, function)
+    if len(call) <= WIDTH:
+        yield f"{'#' * level} `{call}`"
+    else:
+        yield f"{'#' * level} {name}"
+        indent = " " * (call.index("(") + 1)
+        yield f"```text\n{textwrap.fill(call, WIDTH, subsequent_indent=indent)}\n```"
     yield from _describe_sections(inspect.getdoc(function) or "")
+
+
+def _format_call(name: str, function: Any) -> str:
+    parameters = inspect.signature(function).parameters.values()
+    arguments = _format_parameters([each for each in parameters if each.name != "self"])
+    return f"{name}({', '.join(arguments)})"
 
 
 def _format_parameters(parameters: list[inspect.Parameter]) -> Iterator[str]:
@@ -86,16 +108,6 @@ def _format_parameters(parameters: list[inspect.Parameter]) -> Iterator[str]:
             yield f"{each.name}={each.default!r}"
 
 
-def _wrap(call: str) -> str:
-    """Break a long signature before the arguments that do not fit into 100 columns."""
-    lines, indent = [""], " " * (call.index("(") + 1)
-    for word in re.split(r"(?<=,) ", call):
-        if len(lines[-1]) + len(word) > 100:
-            lines.append(indent)
-        lines[-1] += word if lines[-1] in ("", indent) else f" {word}"
-    return "\n".join(lines)
-
-
 def _describe_sections(text: str) -> Iterator[str]:
     """Yield the paragraphs, lists and examples of a docstring as Markdown."""
     for section in Docstring(text).parse(Parser.google, warnings=False):
@@ -107,9 +119,11 @@ def _describe_sections(text: str) -> Iterator[str]:
                 yield f"```python\n{value}\n```" if is_code else value
         elif section.kind is DocstringSectionKind.returns:
             yield "**Returns**: " + " ".join(each.description for each in section.value)
+        elif section.kind is DocstringSectionKind.raises:
+            yield "**Raises**: " + " ".join(_format_items(section.value))
         elif section.kind in _LISTS:
-            heading = _LISTS[section.kind]
-            yield f"**{heading}**\n\n" + "\n".join(_format_items(section.value))
+            items = [f"* {item}" for item in _format_items(section.value)]
+            yield f"**{_LISTS[section.kind]}**\n\n" + "\n".join(items)
         else:  # such as Source
             yield f"**{section.value.kind.capitalize()}**: {section.value.contents}"
 
@@ -117,4 +131,4 @@ def _describe_sections(text: str) -> Iterator[str]:
 def _format_items(items: list[Any]) -> Iterator[str]:
     for each in items:
         name = getattr(each, "name", None) or each.annotation
-        yield f"* `{name}`: {' '.join(each.description.split())}"
+        yield f"`{name}`: {' '.join(each.description.split())}"

@@ -6,69 +6,21 @@ With `--check`, write nothing; print how a page differs and exit 1 when one does
 import difflib
 import re
 import sys
-from collections import Counter
+import textwrap
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 
-import click
 from api_page import describe_api
+from cli_page import WIDTH, describe_commands
 from levels import draw_levels
 
-from ganinv_cli.cli import main
 from ganinv_cli.report import render_brief, summarize
 from ganinv_cli.store import read_results
 from ganinv_cli.store.columns import update_tables
 
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
-_OPTION = re.compile(r"^  -.*\n(?:^   .*\n)*", re.MULTILINE)  # of --help, with its description
-WIDTH = 88  # columns of --help
-ABOUT = """\
-What each command's `--help` says; `make docs` writes this page. An option of several commands is
-described once, [at the end](#options-of-several-commands)."""
-COMPLETION = """\
-## Shell completion
-
-The shell can complete commands, options, their values, files, and the names of the
-checkpoints and configs that ship. Put one line into the shell's start-up file, and open a new
-terminal.
-
-* bash 4.4 or later, `~/.bashrc`: `eval "$(_GANINV_COMPLETE=bash_source ganinv)"`
-* zsh, `~/.zshrc`, after `compinit`: `eval "$(_GANINV_COMPLETE=zsh_source ganinv)"`
-* fish, `~/.config/fish/completions/ganinv.fish`: `_GANINV_COMPLETE=fish_source ganinv | source`"""
-
-
-def command_line(_: str) -> str:
-    """What every command's --help says; an option of several commands is described once."""
-    settings = {**main.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
-    context = click.Context(main, info_name="ganinv", **settings)
-    helps = {}
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        assert command, name
-        child = click.Context(command, context, info_name=name)
-        helps[f"## ganinv {name}"] = child.get_help()
-        for part, nested in getattr(command, "commands", {}).items():
-            inner = click.Context(nested, child, info_name=part)
-            helps[f"### ganinv {name} {part}"] = inner.get_help()
-    counts = Counter(option for text in helps.values() for option in _OPTION.findall(text + "\n"))
-    shared = {option: option.split()[0].strip(",") for option, n in counts.items() if n > 1}
-    parts = ["# The command line", ABOUT, COMPLETION, f"```text\n{context.get_help()}\n```"]
-    for title, text in helps.items():
-        parts += [title, _describe_command(text + "\n", shared)]
-    parts += ["## Options of several commands", f"```text\n{''.join(sorted(shared))}```"]
-    return "\n\n".join(parts) + "\n"
-
-
-def _describe_command(text: str, shared: dict[str, str]) -> str:
-    """Return a command's help without shared options, and their names below it."""
-    names = [shared[option] for option in _OPTION.findall(text) if option in shared]
-    own = _OPTION.sub(lambda match: "" if match[0] in shared else match[0], text)
-    own = re.sub(r"^\S[^\n]*:\n(?=\n|\Z)", "", own, flags=re.M)  # a heading without options
-    own = re.sub(r"\n{3,}", "\n\n", own).strip()
-    joined = ", ".join(f"`{name}`" for name in names)
-    return f"```text\n{own}\n```" + (f"\n\nDescribed at the end: {joined}." if names else "")
 
 
 def fill_blocks(text: str) -> str:
@@ -76,8 +28,9 @@ def fill_blocks(text: str) -> str:
 
     `<!-- from recover/table1.md: Cost per trial -->` is followed by that table of that file, as
     Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
-    text without Markdown beside it is shown from the line that begins with the title on, a results
-    file as the command that wrote it ends, and `../configs` as a table of its configs.
+    text without Markdown beside it is shown from the title on (`verdict to file`: up to the second
+    word), a results file as the command that wrote it ends, and `../configs` as a list of its
+    configs.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
@@ -92,7 +45,9 @@ def _block(name: str, titles: str) -> str:
     text = path.read_text(encoding="utf-8")
     page = path.with_suffix(".md")
     if not page.exists():
-        return f"```text\n{text[text.index(titles) :].strip()}\n```"
+        first, _, last = titles.partition(" to ")
+        end = text.index(last) if last else len(text)
+        return f"```text\n{text[text.index(first) : end].strip()}\n```"
     headings = re.findall(r"^### (.+)$", page.read_text(encoding="utf-8"), re.M)
     shown = [_section(text, title.strip(), headings, path.suffix) for title in titles.split("|")]
     joined = "\n\n".join(shown)
@@ -100,13 +55,13 @@ def _block(name: str, titles: str) -> str:
 
 
 def _list_configs(folder: Path) -> str:
-    """Return a table of the configs of a folder, with the comment at the head of each."""
-    rows = []
+    """Return a list of the configs of a folder, with the comment at the head of each."""
+    items = []
     for path in sorted(folder.glob("*.toml")):
         lines = path.read_text(encoding="utf-8").splitlines()
         comment = takewhile(lambda line: line.startswith("#"), lines)
-        rows.append(f"| `{path.stem}` | {' '.join(line.strip('# ') for line in comment)} |")
-    return "\n".join(["| config | question, and time |", "|---|---|", *rows])
+        items.append(f"* `{path.stem}`: {' '.join(line.strip('# ') for line in comment)}")
+    return "\n".join(textwrap.fill(item, WIDTH, subsequent_indent="  ") for item in items)
 
 
 def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
@@ -127,7 +82,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
 PAGES: dict[str, Callable[[str], str]] = {
     "api.md": describe_api,
     "architecture.svg": draw_levels,
-    "cli.md": command_line,
+    "cli.md": describe_commands,
     "results-format.md": update_tables,
     "guide.md": fill_blocks,
     "reproduction.md": fill_blocks,

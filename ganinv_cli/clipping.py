@@ -6,8 +6,14 @@ of `RULES`. The command line, the solvers, the tables and the figures all use th
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
-ACTION_KINDS = 3  # clamping, redrawing, penalty: the order of `ClippingRule.kinds`
+# What takes the place of a component that left the bounds: a draw from the prior, the centre of the
+# prior, or the component's mirror image at the bound.
+Replacement = Literal["draw", "centre", "mirror"]
+REPLACEMENTS: tuple[Replacement, ...] = ("draw", "centre", "mirror")
+
+ACTION_KINDS = 3  # clamping, replacing, penalty: the order of `ClippingRule.kinds`
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class ClippingRule:
     marker: str
     marker_size: float  # in points; smaller for each rule, so that hidden markers stay visible
     clamping: bool = False  # set a component to the bound that it crossed
-    redrawing: bool = False  # draw a component anew from the prior
+    replacement: Replacement | None = None  # of a component at or beyond a bound
     penalty: float = 0.0  # weight of Σ relu(distance outside the bounds)² in the objective
     # from Lipton & Tripathi 2017; None for other rules
     paper_shares: tuple[float, ...] | None = None  # Table 1: of 1,000 trials, for each epsilon
@@ -29,12 +35,17 @@ class ClippingRule:
     @property
     def keeps_bounds(self) -> bool:
         """Whether a z outside the bounds has not converged."""
-        return self.clamping or self.redrawing
+        return self.clamping or self.replacing
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a component at or beyond a bound is replaced."""
+        return self.replacement is not None
 
     @property
     def kinds(self) -> tuple[bool, bool, bool]:
         """Which of the ACTION_KINDS the rule has."""
-        return self.clamping, self.redrawing, self.penalty > 0
+        return self.clamping, self.replacing, self.penalty > 0
 
 
 RULES = {  # by name, in the order of the tables
@@ -65,16 +76,32 @@ RULES = {  # by name, in the order of the tables
             dashes="dashdot",
             marker="^",
             marker_size=4,
-            redrawing=True,
+            replacement="draw",
             paper_shares=(1.0, 1.0, 1.0, 1.0),
             paper_distance=4.94e-5,
+        ),
+        ClippingRule(
+            "zero",
+            colour="#E69F00",
+            dashes="dashed",
+            marker="v",
+            marker_size=3.5,
+            replacement="centre",
+        ),
+        ClippingRule(
+            "reflect",
+            colour="#56B4E9",
+            dashes="dotted",
+            marker="P",
+            marker_size=3,
+            replacement="mirror",
         ),
         ClippingRule(
             "wall",
             colour="#CC79A7",
             dashes="dotted",
             marker="D",
-            marker_size=3,
+            marker_size=2.5,
             penalty=100.0,
         ),
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
+    from ganinv_cli.network.generator import Generator
+
 # Here because TensorFlow and NumPy read them once, when they are imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest describes the hardware
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
@@ -35,6 +37,16 @@ def keep_tracebacks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Errors of reading a generator become sentences only in tests with the mark `refusals`."""
     if not request.node.get_closest_marker("refusals"):
         monkeypatch.setattr("ganinv_cli.formats.boundary.list_reading_errors", tuple)
+
+
+@pytest.fixture(scope="session")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    """Of 6 unknowns and random weights: every start finds z."""
+    import builders
+
+    from ganinv_cli.network.make_generator import make_generator
+
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist may be absent

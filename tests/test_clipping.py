@@ -5,22 +5,11 @@ from known_results import make_group, make_results
 
 from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.report import recover
-from ganinv_cli.statistics import EPSILONS
-
-
-def test_a_rule_is_stored_under_its_own_name():
-    assert all(name == rule.name for name, rule in RULES.items())
 
 
 def test_rules_are_told_apart_in_figures():
     looks = {(rule.colour, rule.dashes, rule.marker, rule.marker_size) for rule in RULES.values()}
     assert len(looks) == len(RULES)
-
-
-def test_the_papers_shares_are_one_for_each_epsilon():
-    assert {len(rule.paper_shares) for rule in RULES.values() if rule.paper_shares} == {
-        len(EPSILONS)
-    }
 
 
 def test_a_fifth_rule_needs_nothing_but_its_entry(monkeypatch):

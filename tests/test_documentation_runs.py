@@ -25,7 +25,6 @@ from ganinv_cli.settings.shipped import list_shipped
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RUN_PAGES = ("README.md", "docs/guide.md", "CONTRIBUTING.md")
 ALL_PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "checkpoints/README.md"] + [
     str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md"))
 ]
@@ -34,12 +33,7 @@ NOT_RUN = {  # beginning of a line -> why it is not run here
     "make ": "runs the tests, or experiments for hours",
     ".venv/bin/python -m pytest": "runs the tests",
     ".venv/bin/uv ": "asks the package index",
-    'eval "$(_GANINV_COMPLETE': "changes the shell that reads it; tested in tests/cli",
-    "_GANINV_COMPLETE": "changes the shell that reads it; tested in tests/cli",
     "ganinv train ": "trains for an hour; tested in tests/training",
-    "ganinv recover --trials 100000 ": "a hundred thousand trials",
-    "ganinv recover --trials 1000000 --engine ray": "needs a cluster; tested in tests/engine/ray",
-    "ganinv recover --trials 1000000 --shard": "a million trials; tested in tests/store/merge",
 }
 QUICK = {"recover": 2, "noise-sweep": 2, "consistency": 2, "invert": 1}  # trials of experiments
 CONFIG_COMMANDS = {"consistency": "consistency", "noise": "noise-sweep", "invert": "invert"}
@@ -62,7 +56,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", RUN_PAGES)
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "CONTRIBUTING.md", pytest.param("docs/guide.md", marks=pytest.mark.nightly)],
+)
 def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> None:
     names: dict[str, object] = {}
     for language, block in list_blocks(page):
@@ -75,7 +72,7 @@ def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> Non
                 exec(compile(block, page, "exec"), names)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", list_shipped("config"))
 def test_a_shipped_config_runs(name: str, folder: Path) -> None:
     command = next((CONFIG_COMMANDS[key] for key in CONFIG_COMMANDS if key in name), "recover")
@@ -83,17 +80,6 @@ def test_a_shipped_config_runs(name: str, folder: Path) -> None:
     images = {"consistency": ("--image", image), "invert": (image,)}.get(command, ())
     quick = ("--trials", 1, "--budget", BUDGET, "--out", f"config-{name}.h5")
     run_ganinv(folder, command, *images, "--config", name, *quick)
-
-
-def test_what_is_not_run_is_on_a_page() -> None:
-    lines = [
-        line
-        for page in RUN_PAGES
-        for language, block in list_blocks(page)
-        if language == "console"
-        for line in list_commands(block)
-    ]
-    assert {reason for line in lines if (reason := find_reason(line))} == set(NOT_RUN)
 
 
 @pytest.mark.parametrize("page", ALL_PAGES)

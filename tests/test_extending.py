@@ -21,9 +21,17 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of COMMANDS": "}\n\n\nclass _Commands",
     "the import of a format": "from ganinv_cli.formats.boundary",
     "an entry of FORMATS": "    tensorflow.FORMAT,",
-    "columns": "\n\ndef make_sections",
-    "an entry of make_sections": '        make_table("Cost per trial", table1, costs),\n',
 }
+
+PROGRAM = """
+import json, sys
+from click.testing import CliRunner
+from ganinv_cli.cli import main
+for command in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(main, [*command, "--format", "json"])
+    assert result.exit_code == 0, result.output
+    print(json.dumps(json.loads(result.stdout)["tables"]))
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -50,53 +58,46 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run(folder: Path, *arguments: object, config: str = "") -> dict:
-    """Run an experiment of the copy on the small checkpoint; the tables of its report."""
-    (folder / "config.toml").write_text(config, encoding="utf-8")
-    command = [sys.executable, "-m", "ganinv_cli", *map(str, arguments)]
-    options = ["--config", "config.toml", "--overwrite", "--quiet", "--format", "json"]
-    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["tables"]
-
-
-def test_the_page_has_an_example_of_each_thing():
-    titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert titles == [
-        "A solver",
-        "A clipping rule",
-        "A format",
-        "An experiment",
-        "A section of a report",
-    ]
-    assert len(BLOCKS) == 14
-
-
-def test_a_solver_a_rule_and_a_section_are_used(copy):
-    tables = run(
-        copy,
-        *("recover", "--checkpoint", "small", "--trials", 4, "--budget", 3000),
-        *("--solver", "momentum", "--clip", "none,soft-wall"),
-        config="[momentum]\nlearning_rate = 1e-3\n",
-    )
-    assert [row["technique"] for row in tables["table1"]] == ["none", "soft-wall"]
-    assert all(row["recovered"]["1e-3"] > 0 for row in tables["table1"])
-    assert "Restarts" in (copy / "recover" / "table1.txt").read_text(encoding="utf-8")
-
-
-def test_a_format_is_read(copy):
+@pytest.fixture(scope="module")
+def tables(copy):
+    """The tables of three experiments of the copy, which run in one process."""
+    (copy / "momentum.toml").write_text("[momentum]\nlearning_rate = 1e-3\n", "utf-8")
     random = np.random.default_rng(0)
     sizes = [(4, 32), (32, 48)]
     layers = [[random.normal(0, 0.5, size).tolist(), [0.0] * size[1]] for size in sizes]
     model = {"image": [4, 4, 3], "layers": layers}
     (copy / "mine.matrices").write_text(json.dumps(model), encoding="utf-8")
-    table = run(copy, "recover", "--checkpoint", "mine.matrices", "--trials", 4)["table1"]
-    assert all(row["recovered"]["1e-4"] == 4 for row in table)
+    small = ("--checkpoint", "small", "--trials", "4")
+    momentum = ("--config", "momentum.toml", "--solver", "momentum", "--budget", "3000")
+    commands = [
+        ("recover", *small, *momentum, "--clip", "none,soft-wall"),
+        ("recover", "--checkpoint", "mine.matrices", "--trials", "4", "--out", "mine.h5"),
+        ("half-seen", *small, "--clip", "none"),
+    ]
+    command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_an_experiment_is_a_command_with_a_report(copy):
-    arguments = ("half-seen", "--checkpoint", "small", "--clip", "none", "--trials", 4)
-    (row,) = run(copy, *arguments)["half_seen"]
+def test_the_page_has_an_example_of_each_thing():
+    titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+    assert titles == ["A solver", "A clipping rule", "A format", "An experiment"]
+    assert len(BLOCKS) == 12
+
+
+def test_a_solver_and_a_rule_are_used(tables):
+    rows = tables[0]["table1"]
+    assert [row["technique"] for row in rows] == ["none", "soft-wall"]
+    assert all(row["recovered"]["1e-3"] > 0 for row in rows)
+
+
+def test_a_format_is_read(tables):
+    assert all(row["recovered"]["1e-4"] == 4 for row in tables[1]["table1"])
+
+
+def test_an_experiment_is_a_command_with_a_report(copy, tables):
+    (row,) = tables[2]["half_seen"]
     assert (row["technique"], row["trials"]) == ("none", 4)
     assert row["z_error"] < 1e-3  # half of the pixels are 8 times as many as components of z
     assert "Error of z from half" in (copy / "half-seen" / "report.html").read_text()

@@ -25,21 +25,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_process_left_is_overwritten(tmp_path):
-    path = tmp_path / "a.txt"
-    (tmp_path / ".a.txt.tmp").write_text("half of something long")
-    files.replace_file(path, b"new", durable=True)
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_link_stays_and_its_file_is_replaced(tmp_path):
-    target, link = tmp_path / "target", tmp_path / "link"
-    link.symlink_to(target)
-    files.replace_file(link, b"new")
-    assert link.is_symlink() and target.read_bytes() == b"new"
-
-
 @pytest.mark.parametrize(
     ("code", "kind"),
     [(errno.ENOSPC, GaninvError), (errno.EACCES, UsageError), (errno.EROFS, UsageError)],

@@ -10,11 +10,9 @@ from ganinv_cli.prior import Normal, Uniform, make_normal, parse_prior
 
 PRIORS = [
     Uniform(),
-    Uniform(-2, 5),
     Uniform(-1.2345678, 1 / 3),
     make_normal(100),
     Normal(0.5, 0.9),
-    Normal(3, 0.999),
 ]
 
 
@@ -66,7 +64,7 @@ def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
     assert parse_prior(text, latent=100) == prior
 
 
-@pytest.mark.parametrize("latent", [1, 2, 64, 100, 128, 512, 1 << 14])
+@pytest.mark.parametrize("latent", [1, 100, 1 << 14])
 def test_a_normal_keeps_99_percent_of_whole_vectors_however_long(latent: int) -> None:
     prior = parse_prior("normal", latent)
     assert prior == make_normal(latent) == parse_prior(str(prior), latent=3)
@@ -85,15 +83,7 @@ def test_the_longest_z_is_drawn_within_its_bounds() -> None:
     "text",
     [
         *("", "gamma", "uniform:1", "uniform:1,-1", "uniform:0,inf", "uniform:0,nan", "normal:a"),
-        *(
-            "normal:0",
-            "normal:-1",
-            "normal:1,1e-4",
-            "normal:1,0.99999999",
-            "normal:1,1",
-            "normal:1,0",
-            "normal:1,2,3",
-        ),
+        *("normal:0", "normal:1,1e-4", "normal:1,0.99999999", "normal:1,1", "normal:1,2,3"),
     ],
 )
 def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:

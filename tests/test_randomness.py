@@ -46,10 +46,6 @@ def test_another_name_draws_others(other):
     assert not np.isin(_draw(**named), _draw([0])).any()
 
 
-def test_a_longer_draw_begins_like_a_shorter_one():
-    assert (_draw([4], size=100)[:, :7] == _draw([4])).all()
-
-
 def test_draws_are_uniform_and_never_at_an_end():
     draws = _draw(range(2000), size=100)
     assert draws.min() > 0

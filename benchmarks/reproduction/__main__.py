@@ -6,6 +6,7 @@
 
 With `--run` the results of each experiment go to build/reproduction, and a copy of each finished
 one to docs/results, in place of the kept one; `--only TEXT` runs those with TEXT in their name.
+`docs/results/runs.toml` lists them.
 """
 
 import shlex
@@ -15,10 +16,9 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.report.output.number_format import format_duration
-
-from .manifest import Measurement, Run, read_facts, read_manifest, read_measurements
-from .pages import list_generated, write_all
+from benchmarks.reproduction.manifest import Entry, read_facts, read_manifest
+from benchmarks.reproduction.pages import list_generated, write_all
+from ganinv_cli.number_format import format_duration
 
 DOCS = Path("docs")
 RESULTS = DOCS / "results"
@@ -38,64 +38,34 @@ def main(run: bool, only: str, lists: bool) -> None:
     if not RESULTS.is_dir():
         raise click.ClickException("docs/results is not here; run this from the project's root")
     if lists:
-        click.echo("\n".join(f"docs/{path}" for path in list_generated(DOCS)))
+        click.echo("\n".join(f"docs/{path}" for path in list_generated()))
         return
+    entries = read_manifest(RESULTS)
     if run:
-        run_experiments(only)
-    missing = [each.file for each in read_manifest(RESULTS) if not (RESULTS / each.file).exists()]
+        run_experiments([entry for entry in entries if only in entry.file and not entry.commit])
+    missing = [each.file for each in entries if not (RESULTS / each.file).exists()]
     if missing:
         raise click.ClickException(
-            f"{RESULTS} lacks {', '.join(missing)}; `git checkout {RESULTS}` brings kept results "
-            "back, and `make reproduce RUN=1` runs them again"
+            f"{', '.join(missing)} are missing; `git checkout docs` brings kept results back, and "
+            "`make reproduce RUN=1` runs them again"
         )
     write_all(DOCS, DOCS)
     subprocess.run([sys.executable, str(DOCS / "generate.py")], check=True)
 
 
-def run_experiments(only: str) -> None:
-    """Run the unfinished experiments of the manifest with `only` in their file's name."""
-    runs = [each for each in read_manifest(RESULTS) if only in each.file]
-    measurements = [each for each in read_measurements(RESULTS) if only in each.file]
-    if not runs and not measurements:
-        raise click.ClickException(f"{RESULTS}/runs.toml lists no file with {only!r} in its name")
-    announce(runs, measurements)
+def run_experiments(entries: list[Entry]) -> None:
+    """Say how long each experiment took, run it, or the rest of it, and keep its results."""
+    kept = [entry for entry in entries if (RESULTS / entry.file).exists()]
+    for entry in kept:
+        took = format_duration(read_facts(RESULTS / entry.file).seconds)
+        needs = f"; needs {entry.needs}" if entry.needs else ""
+        click.echo(f"{entry.file:38} took {took}{needs}", err=True)
     BUILD.mkdir(parents=True, exist_ok=True)
-    for run in runs:
-        run_experiment(run)
-    for measurement in measurements:
-        done = BUILD / f"{Path(measurement.file).stem}.done"
-        if not done.exists():
-            click.echo(f"{measurement.file}: {measurement.command}", err=True)
-            _run_python(measurement.command)
-            done.touch()
-
-
-def announce(runs: list[Run], measurements: list[Measurement]) -> None:
-    """Print how long each run took when its kept results were made."""
-    kept = {run.file: RESULTS / run.file for run in runs}
-    seconds = {name: read_facts(path).seconds for name, path in kept.items() if path.exists()}
-    for run in runs:
-        _announce(run, f"took {format_duration(seconds.get(run.file)) or 'a time not known'}")
-    for measurement in measurements:
-        _announce(measurement, "minutes; verdicts and scaling an hour or two each")
-    total = format_duration(sum(seconds.values()))
-    click.echo(f"the runs took {total} together, each on one or two cores", err=True)
-
-
-def _announce(each: Run | Measurement, took: str) -> None:
-    needs = f"; needs {each.needs}" if each.needs else ""
-    click.echo(f"{each.file:38} {took}{needs}", err=True)
-
-
-def run_experiment(run: Run) -> None:
-    """Run one experiment, or the rest of it, and copy its results into docs/results."""
-    click.echo(f"{run.file}: {run.command}", err=True)
-    made, kept = BUILD / run.file, RESULTS / run.file
-    _run_python(run.command, "--out", str(made))
-    if made.suffix == ".npz":
-        kept.write_bytes(made.read_bytes())
-        return
-    _run_python("python -m benchmarks.reproduction.keep", str(made), str(kept), *run.keep)
+    for entry in entries:
+        click.echo(f"{entry.file}: {entry.command}", err=True)
+        made, place = str(BUILD / entry.file), str(RESULTS / entry.file)
+        _run_python(entry.command, "--out", made)
+        _run_python("python -m benchmarks.reproduction.keep", made, place, *entry.keep)
 
 
 def _run_python(command: str, *more: str) -> None:

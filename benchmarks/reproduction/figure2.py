@@ -1,37 +1,33 @@
 """The paper's Figure 2 by the paper's method, beside L-BFGS on the same trials.
 
-    python -m benchmarks.reproduction.figure2 docs/results --out docs/reproduction
-
-Reads the four runs of `ganinv noise-sweep` in RUNS: gradient descent and L-BFGS on `faces16`, with
-or without clipping of noisy pixels, all from the same z, starts and noise. Writes figure2.md
-(errors, comparison of the rules, slopes), figure2.json and figure2.png. Needs no TensorFlow.
+Four runs of `ganinv noise-sweep` on `faces16`, with or without clipping of noisy pixels, all from
+the same z, starts and noise. The numbers are the rows of `ganinv report --format json`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.noise_sweep.claims import (
-    ComparisonRow,
-    compare_rules,
-    find_same_rules,
-    fit_slopes,
-)
-from ganinv_cli.report.noise_sweep.numbers import Cell, SweepRow, make_rows, read_cells
-from ganinv_cli.report.output.number_format import format_interval, format_scientific
+from ganinv_cli.number_format import format_interval, format_scientific
+from ganinv_cli.report import summarize
 from ganinv_cli.statistics import compare_errors
-from ganinv_cli.store import read_results
-
-from .write import make_command, write_sections
+from ganinv_cli.store import Results, read_results
 
 AUTHORS_STOP = 0.005  # mean error of z at which the authors' noise run stops
 GUESS = 1 / 3  # error of z = 0 for any image: the variance of a component under the prior
 COUNTED = "first_start"
 DODGE = 1.06  # factor between the variances of neighbouring rules
+RUNS = {
+    ("descent", "not clipped"): "figure2-descent.h5",
+    ("descent", "clipped"): "figure2-descent-clipped.h5",
+    ("L-BFGS", "not clipped"): "figure2-lbfgs.h5",
+    ("L-BFGS", "clipped"): "figure2-lbfgs-clipped.h5",
+}
+Rows = list[dict[str, str]]
 
 
 class Sweep(NamedTuple):
@@ -39,9 +35,8 @@ class Sweep(NamedTuple):
 
     method: str
     pixels: str
-    cells: list[Cell]
-    rows: list[SweepRow]
-    tests: list[ComparisonRow]  # of the first starts, of each pair of rules at each variance
+    results: Results
+    tables: dict[str, list[dict[str, Any]]]  # of `ganinv report --format json`
 
     @property
     def title(self) -> str:
@@ -49,148 +44,45 @@ class Sweep(NamedTuple):
         return f"{self.method}, pixels {self.pixels}"
 
 
-RUNS = {
-    ("descent", "not clipped"): "figure2-descent.h5",
-    ("descent", "clipped"): "figure2-descent-clipped.h5",
-    ("L-BFGS", "not clipped"): "figure2-lbfgs.h5",
-    ("L-BFGS", "clipped"): "figure2-lbfgs-clipped.h5",
-}
-
-
-def write_tables(folder: Path, out: Path) -> None:
-    """Write figure2.md, figure2.json and figure2.png."""
-    sweeps = read_sweeps(folder)
-    write_sections(
-        {
-            "Standard and stochastic clipping compared": [
-                row for sweep in sweeps for row in make_comparisons(sweep, "standard", "stochastic")
-            ],
-            "No clipping and stochastic clipping compared": [
-                row for sweep in sweeps for row in make_comparisons(sweep, "none", "stochastic")
-            ],
-            "Mean error of z": [row for sweep in sweeps for row in make_errors(sweep)],
-            "Slope of log error against log variance": [
-                row for sweep in sweeps for row in make_slopes(sweep)
-            ],
-            "Descent and L-BFGS on the same trials": list(compare_methods(sweeps)),
-        },
-        out / "figure2.md",
-    )
-    draw_sweeps(sweeps).savefig(out / "figure2.png", dpi=150, metadata={"Software": None})
-
-
 def read_sweeps(folder: Path) -> list[Sweep]:
-    """Return the runs that the folder holds."""
-    sweeps = []
-    for (method, pixels), name in RUNS.items():
-        if (folder / name).exists():
-            results = read_results(folder / name)
-            cells = read_cells(results)
-            tests = compare_rules(cells, find_same_rules(cells))
-            # Tests of first starts are listed only if restarts changed something.
-            first = [test for test in tests if test.counted == COUNTED] or tests
-            sweeps.append(Sweep(method, pixels, cells, make_rows(results, cells), first))
-    return sweeps
+    """Return the four runs."""
+    files = {of: read_results(folder / name) for of, name in RUNS.items()}
+    return [Sweep(*of, each, summarize(each, "").tables) for of, each in files.items()]
 
 
-def make_comparisons(sweep: Sweep, first: str, second: str) -> list[dict[str, str]]:
-    """Return Wilcoxon's test of two rules at each variance, paired by trial.
+def make_sections(sweeps: list[Sweep]) -> dict[str, Rows]:
+    """Return the tables by their titles."""
 
-    p is corrected by Holm's method for all pairs of rules at all variances of the run.
-    """
-    acted = {(row.variance, row.technique): row.acted_first_start for row in sweep.rows}
-    return [
-        {
-            "method, pixels": sweep.title,
-            "variance": f"{test.variance:g}",
-            "trials": f"{test.trials}",
-            "acted": ", ".join(f"{acted[test.variance, rule]}" for rule in (first, second)),
-            f"{first} nearer": f"{test.first_nearer}",
-            f"{second} nearer": f"{test.second_nearer}",
-            "median difference": f"{format_scientific(test.median_difference)} "
-            f"{format_interval(test.interval)}",
-            "p (Holm)": f"{test.p_holm:.2g}",
-        }
-        for test in sweep.tests
-        if (test.first, test.second) == (first, second)
-    ]
+    def join(list_rows: Any, *more: str) -> Rows:
+        return [row for sweep in sweeps for row in list_rows(sweep, *more)]
 
-
-def make_errors(sweep: Sweep) -> list[dict[str, str]]:
-    """Return the mean error of z of each rule at each variance, with its interval."""
-    variances = dict.fromkeys(row.variance for row in sweep.rows)
-    return [
-        {
-            "method, pixels": sweep.title,
-            "variance": f"{variance:g}",
-            **{
-                row.technique: f"{format_scientific(row.errors(COUNTED).mean)} "
-                f"{format_interval(row.errors(COUNTED).mean_interval)}"
-                for row in sweep.rows
-                if row.variance == variance
-            },
-            "bound": format_scientific(
-                next(row.cramer_rao for row in sweep.rows if row.variance == variance)
-            ),
-        }
-        for variance in variances
-    ]
-
-
-def make_slopes(sweep: Sweep) -> list[dict[str, str]]:
-    """Return the slope of the mean error for each rule, over all and over small variances."""
-    found = {
-        (row.technique, row.over): f"{row.slope:.3f} {format_interval(row.interval)}"
-        for row in fit_slopes(sweep.cells)
-        if row.statistic == "mean" and row.counted == COUNTED
+    return {
+        "Standard and stochastic clipping compared": join(_list_tests, "standard"),
+        "No clipping and stochastic clipping compared": join(_list_tests, "none"),
+        "Mean error of z": join(_list_errors),
+        "Slope of log error against log variance": join(_list_slopes),
+        "Descent and L-BFGS on the same trials": list(_compare_methods(sweeps)),
     }
-    return [
-        {
-            "method, pixels": sweep.title,
-            "clipping": rule,
-            "all variances": found[rule, "all"],
-            "to .01": found[rule, "small"],
-        }
-        for rule in dict.fromkeys(rule for rule, _ in found)
-    ]
-
-
-def compare_methods(sweeps: list[Sweep]) -> Iterator[dict[str, str]]:
-    """Yield the comparison of the errors of descent and L-BFGS, for each rule and variance."""
-    for pixels in dict.fromkeys(sweep.pixels for sweep in sweeps):
-        pair = {sweep.method: sweep.cells for sweep in sweeps if sweep.pixels == pixels}
-        for descent in pair.get("descent", []):
-            for other in pair.get("L-BFGS", []):
-                if (descent.variance, descent.rule) != (other.variance, other.rule):
-                    continue
-                left, right = descent.errors(COUNTED), other.errors(COUNTED)
-                found = compare_errors(left, right)
-                yield {
-                    "pixels": pixels,
-                    "variance": f"{descent.variance:g}",
-                    "clipping": descent.rule,
-                    "descent, mean": format_scientific(float(left.mean())),
-                    "L-BFGS, mean": format_scientific(float(right.mean())),
-                    "L-BFGS nearer": f"{int((right < left).sum())} of {len(left)}",
-                    "p": f"{found.p:.2g}",
-                }
 
 
 def draw_sweeps(sweeps: list[Sweep]) -> Figure:
-    """Draw the mean error against the variance: a panel for each run, a curve for each rule."""
+    """Draw the mean error against the variance: a panel for each run, a curve for each rule.
+
+    Descent is above L-BFGS, for each kind of pixels.
+    """
     figure = Figure(figsize=(8.4, 7.2), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True, sharey=True, squeeze=False)
-    for axes, sweep in zip(panels.T.ravel(), _order_panels(sweeps), strict=False):
+    for axes, sweep in zip(panels.ravel(), sweeps, strict=True):
         axes.set(title=sweep.title, xscale="log", yscale="log")
         axes.axhline(AUTHORS_STOP, color="0.4", linestyle="--", linewidth=1)
         axes.axhline(GUESS, color="0.4", linestyle="-.", linewidth=1)
-        for place, rule in enumerate(dict.fromkeys(row.technique for row in sweep.rows)):
-            rows = [row for row in sweep.rows if row.technique == rule]
-            variances = np.array([row.variance for row in rows])
-            means = np.array([row.errors(COUNTED).mean for row in rows], float)
-            ends = np.array([row.errors(COUNTED).mean_interval for row in rows], float).T
+        all_rows = sweep.tables["noise_sweep"]
+        for place, rule in enumerate(dict.fromkeys(row["technique"] for row in all_rows)):
+            rows = [row for row in all_rows if row["technique"] == rule]
+            means = np.array([row[COUNTED]["mean"] for row in rows])
+            ends = np.array([row[COUNTED]["mean_interval"] for row in rows]).T
             axes.errorbar(
-                variances * DODGE ** (place - 1),
+                np.array([row["variance"] for row in rows]) * DODGE ** (place - 1),
                 means,
                 yerr=np.abs(ends - means),
                 color=RULES[rule].colour,
@@ -199,8 +91,8 @@ def draw_sweeps(sweeps: list[Sweep]) -> Figure:
                 linewidth=1.2,
                 label=rule,
             )
-        bounds = {row.variance: row.cramer_rao for row in sweep.rows}
-        axes.plot(list(bounds), np.array(list(bounds.values()), float), ":", color="0.5")
+        bounds = {row["variance"]: row["cramer_rao"] for row in all_rows}
+        axes.plot(list(bounds), list(bounds.values()), ":", color="0.5")
         axes.grid(color="0.92")
     for axes in panels[:, 0]:
         axes.set_ylabel("‖z − z_true‖² / 100, mean")
@@ -214,14 +106,78 @@ def draw_sweeps(sweeps: list[Sweep]) -> Figure:
     return figure
 
 
-def _order_panels(sweeps: list[Sweep]) -> list[Sweep]:
-    """Return the sweeps as they fill the columns: descent above L-BFGS, for each kind of pixels."""
-    return sorted(
-        sweeps, key=lambda sweep: (sweep.pixels != "not clipped", sweep.method != "descent")
-    )
+def _list_tests(sweep: Sweep, first: str) -> Iterator[dict[str, str]]:
+    """Yield Wilcoxon's test of a rule and stochastic clipping at each variance, paired by trial.
+
+    p is corrected by Holm's method for all pairs of rules at all variances of the run.
+    """
+    rows = sweep.tables["noise_sweep"]
+    acted = {(row["variance"], row["technique"]): row["acted_first_start"] for row in rows}
+    tests = sweep.tables["comparisons"]
+    # Tests of first starts are listed only if restarts changed something.
+    counted = [test for test in tests if test["counted"] == COUNTED] or tests
+    for test in counted:
+        if (test["first"], test["second"]) == (first, "stochastic"):
+            both = (f"{acted[test['variance'], rule]}" for rule in (first, "stochastic"))
+            yield {
+                "method, pixels": sweep.title,
+                "variance": f"{test['variance']:g}",
+                "trials": f"{test['trials']}",
+                "acted": ", ".join(both),
+                f"{first} nearer": f"{test['first_nearer']}",
+                "stochastic nearer": f"{test['second_nearer']}",
+                "median difference": f"{format_scientific(test['median_difference'])} "
+                f"{format_interval(test['interval'])}",
+                "p (Holm)": f"{test['p_holm']:.2g}",
+            }
 
 
-main = make_command(write_tables)
+def _list_errors(sweep: Sweep) -> Iterator[dict[str, str]]:
+    """Yield the mean error of z of each rule at each variance, with its interval."""
+    rows = sweep.tables["noise_sweep"]
+    for variance, bound in {row["variance"]: row["cramer_rao"] for row in rows}.items():
+        means = {
+            row["technique"]: f"{format_scientific(row[COUNTED]['mean'])} "
+            f"{format_interval(row[COUNTED]['mean_interval'])}"
+            for row in rows
+            if row["variance"] == variance
+        }
+        head = {"method, pixels": sweep.title, "variance": f"{variance:g}"}
+        yield head | means | {"bound": format_scientific(bound)}
 
-if __name__ == "__main__":
-    main()
+
+def _list_slopes(sweep: Sweep) -> Iterator[dict[str, str]]:
+    """Yield the slope of the mean error for each rule, over all and over small variances."""
+    found = {
+        (row["technique"], row["over"]): f"{row['slope']:.3f} {format_interval(row['interval'])}"
+        for row in sweep.tables["slopes"]
+        if row["statistic"] == "mean" and row["counted"] == COUNTED
+    }
+    for rule in dict.fromkeys(rule for rule, _ in found):
+        head = {"method, pixels": sweep.title, "clipping": rule}
+        yield head | {"all variances": found[rule, "all"], "to .01": found[rule, "small"]}
+
+
+def _compare_methods(sweeps: list[Sweep]) -> Iterator[dict[str, str]]:
+    """Yield the comparison of the errors of descent and L-BFGS, for each rule and variance."""
+    by_kind = {(sweep.method, sweep.pixels): sweep for sweep in sweeps}
+    for pixels in dict.fromkeys(sweep.pixels for sweep in sweeps):
+        for row in by_kind["descent", pixels].tables["noise_sweep"]:
+            variance, rule = row["variance"], row["technique"]
+            left, right = (
+                np.asarray(
+                    by_kind[method, pixels].results.groups[f"variance={variance:g}/{rule}"][
+                        "first/z_error"
+                    ]
+                )
+                for method in ("descent", "L-BFGS")
+            )
+            yield {
+                "pixels": pixels,
+                "variance": f"{variance:g}",
+                "clipping": rule,
+                "descent, mean": format_scientific(float(left.mean())),
+                "L-BFGS, mean": format_scientific(float(right.mean())),
+                "L-BFGS nearer": f"{int((right < left).sum())} of {len(left)}",
+                "p": f"{compare_errors(left, right).p:.2g}",
+            }

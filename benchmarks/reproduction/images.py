@@ -9,17 +9,15 @@ training portrait, which is not in the repository. Writes into pictures/: the fi
 docs/invert.md.
 """
 
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
 import click
 import numpy as np
-from matplotlib import cbook
 from PIL import Image
 
+from benchmarks.downloads import download_member
 from ganinv_cli import formats
 from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
 from ganinv_cli.images import to_pixels
@@ -31,8 +29,9 @@ SEED, TRIAL = 1, np.array([0])
 NOISE = 0.01  # variance, of pixels in [-1, 1]
 GENERATORS = {"faces32": 32, "portraits64": 64}
 CAT = "scikit-image==0.26.0", "skimage/data/chelsea.png"
-FACE = SquareCrop(0.72, (0.5, 0.40))  # as in training
+PORTRAIT = "matplotlib==3.11.2", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
 HOPPER = 0, 44, 512, 556  # the largest square in the middle of the portrait, 512 × 600 pixels
+FACE = SquareCrop(0.72, (0.5, 0.40))  # as in training
 TRAINING = "A000055.jpg"  # the first that was not held out
 
 
@@ -44,50 +43,26 @@ def main(out: Path, portraits: Path | None) -> None:
     table2, pictures = out / "table2", out / "pictures"
     for folder in (table2, pictures):
         folder.mkdir(parents=True, exist_ok=True)
-    make_table2_images(table2)
-    make_inverted_pictures(table2, pictures)
-    if portraits:
-        training = Image.fromarray(read_training_portrait(portraits, 32))
-        training.save(table2 / "training-32.png", optimize=True)
-
-
-def make_table2_images(out: Path) -> None:
-    """Write generated images, the cat and the portrait."""
     for name, size in GENERATORS.items():
         generator = make_generator(formats.read(find("checkpoint", name)))
         image = generator.render(draw_true_z(generator, SEED, TRIAL), 1)
-        noise = draw_noise(generator, SEED, TRIAL)
-        save(image, out / f"generated-{size}.png")
-        save(add_noise(image, noise, np.array([NOISE]), True), out / f"noisy-{size}.png")
-    (out / "chelsea.png").write_bytes(download_member(*CAT, out))
-    portrait = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    (out / "grace_hopper.jpg").write_bytes(Path(str(portrait)).read_bytes())
-
-
-def make_inverted_pictures(table2: Path, out: Path) -> None:
-    """Write a generated picture as PNG and JPEG, a black one, a portrait, and uniform noise."""
+        noisy = add_noise(image, draw_noise(generator, SEED, TRIAL), np.array([NOISE]), True)
+        Image.fromarray(to_pixels(image)[0]).save(table2 / f"generated-{size}.png")
+        Image.fromarray(to_pixels(noisy)[0]).save(table2 / f"noisy-{size}.png")
+    (table2 / "chelsea.png").write_bytes(download_member(*CAT, out))
+    (table2 / "grace_hopper.jpg").write_bytes(download_member(*PORTRAIT, out))
     with Image.open(table2 / "generated-64.png") as generated:
-        generated.save(out / "generated.png")
-        generated.save(out / "generated-75.jpg", quality=75)
-    Image.new("RGB", (64, 64)).save(out / "black.png")
+        generated.save(pictures / "generated.png")
+        generated.save(pictures / "generated-75.jpg", quality=75)
+    Image.new("RGB", (64, 64)).save(pictures / "black.png")
     with Image.open(table2 / "grace_hopper.jpg") as portrait:
-        portrait.crop(HOPPER).resize((64, 64), Image.Resampling.LANCZOS).save(out / "hopper.png")
+        hopper = portrait.crop(HOPPER).resize((64, 64), Image.Resampling.LANCZOS)
+        hopper.save(pictures / "hopper.png")
     noise = np.random.default_rng(SEED).integers(256, size=(64, 64, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(out / "uniform-noise.png")
-
-
-def download_member(requirement: str, member: str, folder: Path) -> bytes:
-    """Return a file of a package's wheel, which pip downloads into `folder`."""
-    options = ("--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder))
-    subprocess.run([sys.executable, "-m", "pip", "download", *options, requirement], check=True)
-    name = requirement.partition("==")[0].replace("-", "_")
-    with zipfile.ZipFile(next(folder.glob(f"{name}-*.whl"))) as wheel:
-        return wheel.read(member)
-
-
-def save(images: np.ndarray, path: Path) -> None:
-    """Write the first of images (n, height, width, channels) in [-1, 1] as a PNG of 8 bits."""
-    Image.fromarray(to_pixels(images)[0]).save(path)
+    Image.fromarray(noise).save(pictures / "uniform-noise.png")
+    if portraits:
+        training = read_training_portrait(portraits, 32)
+        Image.fromarray(training).save(table2 / "training-32.png", optimize=True)
 
 
 def read_training_portrait(archive: Path, size: int) -> np.ndarray:

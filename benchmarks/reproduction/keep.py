@@ -19,17 +19,20 @@ import click
 import h5py
 import numpy as np
 
+from ganinv_cli.formats import read
 from ganinv_cli.jacobian import measure_at
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.statistics import EPSILONS, is_recovered, mcnemar
 from ganinv_cli.statistics.descent_theory import predict
 from ganinv_cli.store import Results, hdf5, read_results
 
-from .generator import read_generator
-
 KEPT_TRIALS = 8
 SMALL = 1000  # bytes of a column, above which it is compressed
+PACKED = {"compression": "gzip", "shuffle": True, "fletcher32": True}
 THINNED = ("z_start", "first/z_found", "curve_loss", "curve_error", "z_snapshots")
 
 
@@ -51,26 +54,25 @@ def main(
         raise click.ClickException(f"{source} was made by a changed tree; run it from a commit")
     config = results.attributes["config"]
     if results.attributes["command"] == "recover" and config["solver"] == "gd" and not whole:
-        if config["snapshots"]:
-            write_beside(destination, "snapshots", count_snapshots(results))
+        beside = {"snapshots": count_snapshots(results)} if config["snapshots"] else {}
         if config["batch_norm"] == "frozen":
-            write_beside(destination, "theory", describe_theory(results))
-    copy_thinned(
-        source,
-        destination,
-        thinned={*THINNED, *thin.split(",")} - set(whole.split(",")),
-        dropped=set(results.figures) - set(figures.split(",")) if figures is not None else set(),
-        has_target=not no_target,
-    )
+            beside["theory"] = describe_theory(results)
+        for name, values in beside.items():
+            text = json.dumps(values, indent=1) + "\n"
+            destination.with_suffix(f".{name}.json").write_text(text, "utf-8")
+    thinned = {*THINNED, *thin.split(",")} - set(whole.split(","))
+    dropped = set(results.figures) - set(figures.split(",")) if figures is not None else set[str]()
+    copy_thinned(source, destination, thinned, dropped, blackened={"target"} if no_target else {})
     click.echo(f"{destination}: {destination.stat().st_size:,} bytes")
 
 
 def copy_thinned(
-    source: Path, destination: Path, *, thinned: set[str], dropped: set[str], has_target: bool
+    source: Path, destination: Path, thinned: set[str], dropped: set[str], blackened: Any
 ) -> None:
     """Copy groups, columns and attributes of a results file, compressed.
 
-    Columns in `thinned` keep their first trials; groups in `dropped` are left out.
+    Columns in `thinned` keep their first trials, those in `blackened` become 0; groups in `dropped`
+    are left out.
     """
     links: dict[int, h5py.Dataset] = {}  # columns that share an array still share it in the copy
 
@@ -88,27 +90,18 @@ def copy_thinned(
                 values = item[()]
                 if name in thinned or f"{place}/{name}" in thinned:
                     values[KEPT_TRIALS:] = np.nan
-                if name == "target" and not has_target:
+                if name in blackened:
                     values[:] = 0
-                is_large = values.nbytes > SMALL and bool(values.shape)
-                packed = (
-                    {"compression": "gzip", "shuffle": True, "fletcher32": True} if is_large else {}
-                )
+                packed = PACKED if values.nbytes > SMALL and values.shape else {}
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)
                 links[address].attrs.pop("chunks_crc32", None)  # of other chunks, by ganinv 1.0.0
 
     with h5py.File(source, locking=False) as old, h5py.File(destination, "w", libver="v110") as new:
         copy_group(old, new, "")
-        new.attrs["figures"] = json.dumps(
-            [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
-        )
+        names = [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
+        new.attrs["figures"] = json.dumps(names)
         hdf5.write_attributes_sum(new)
-
-
-def write_beside(path: Path, name: str, values: dict[str, Any]) -> None:
-    """Write values as JSON beside a kept file."""
-    path.with_suffix(f".{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
 
 
 def count_snapshots(results: Results) -> dict[str, Any]:
@@ -120,26 +113,23 @@ def count_snapshots(results: Results) -> dict[str, Any]:
     errors = {
         rule: np.mean((np.asarray(results.groups[rule]["z_snapshots"]) - z) ** 2, axis=-1)
         for rule in results.attributes["config"]["clip"]
+    }  # (trials, snapshots)
+    shares = {
+        rule: {name: is_recovered(error, e).mean(0).tolist() for name, e in EPSILONS.items()}
+        for rule, error in errors.items()
     }
-    return {
-        "gradients": np.asarray(results.constants["snapshot_gradients"]).tolist(),
-        **{
-            rule: {name: is_recovered(error, e).mean(0).tolist() for name, e in EPSILONS.items()}
-            for rule, error in errors.items()
-        },
-        "pairs": {
-            f"{first}, {second}": {
-                name: [
-                    mcnemar(
-                        errors[first][:, place] < each, errors[second][:, place] < each
-                    )._asdict()
-                    for place in range(errors[first].shape[1])
-                ]
-                for name, each in EPSILONS.items()
-            }
-            for first, second in combinations(errors, 2)
-        },
+    pairs = {
+        f"{first}, {second}": {
+            name: [
+                mcnemar(one < epsilon, other < epsilon)._asdict()
+                for one, other in zip(errors[first].T, errors[second].T, strict=True)
+            ]
+            for name, epsilon in EPSILONS.items()
+        }
+        for first, second in combinations(errors, 2)
     }
+    gradients = np.asarray(results.constants["snapshot_gradients"]).tolist()
+    return {"gradients": gradients, **shares, "pairs": pairs}
 
 
 def describe_theory(results: Results) -> dict[str, Any]:
@@ -149,7 +139,8 @@ def describe_theory(results: Results) -> dict[str, Any]:
     `snapshots`, the shares below each ε at each snapshot.
     """
     config = results.attributes["config"]
-    generator = read_generator(config)
+    checkpoint = find("checkpoint", config["checkpoint"])
+    generator = make_generator(read(checkpoint, Conventions(prior=config["prior"])))
     rule = results.groups[config["clip"][0]]
     z, starts = np.asarray(results.groups[""]["z_true"]), np.asarray(rule["z_start"])
     solver = make_solver("gd", config["gd"])

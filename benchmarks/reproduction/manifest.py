@@ -1,7 +1,6 @@
 """The kept results: the question of each, its command, and its duration.
 
-`docs/results/runs.toml` lists them. The seed, the time and the revision are in the files. It also
-lists measurements, which have their JSON in other folders of docs/.
+`docs/results/runs.toml` lists them. The seed, the time and the revision are in the files.
 """
 
 import hashlib
@@ -9,77 +8,73 @@ import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.number_format import format_duration
 from ganinv_cli.store import read_results
 
-MANIFEST = "runs.toml"
-HASHES = "SHA256SUMS"
 
-
-@dataclass(frozen=True)
-class Run:
-    """An entry of the manifest."""
-
-    file: str  # in docs/results
-    answers: str
-    command: str  # without the output file
-    keep: tuple[str, ...] = ()  # options of keep.py
-    needs: str = ""  # inputs that are not in the repository; empty: none
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A measurement that writes a JSON file of docs/ itself."""
-
-    file: str  # in docs/
-    answers: str
-    command: str
-    needs: str = ""
-
-
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """Facts about a run, from its kept file."""
 
     seed: int
     seconds: float  # from start to end
     revision: str
-    size: int  # bytes
-    sha256: str
 
 
-def read_manifest(results: Path) -> list[Run]:
-    """Return the runs in the order of the manifest."""
-    entries = tomllib.loads((results / MANIFEST).read_text("utf-8"))["run"]
-    return [Run(**{**entry, "keep": tuple(entry.get("keep", ()))}) for entry in entries]
+@dataclass(frozen=True)
+class Entry:
+    """A kept results file."""
+
+    file: str  # in docs/results
+    answers: str
+    command: str  # without the output file
+    keep: tuple[str, ...] = ()  # options of keep.py
+    needs: str = ""  # inputs that are not in the repository
+    commit: str = ""  # that has the program, if this one does not
 
 
-def read_measurements(results: Path) -> list[Measurement]:
-    """Return the measurements in the order of the manifest."""
-    entries = tomllib.loads((results / MANIFEST).read_text("utf-8"))["measurement"]
-    return [Measurement(**entry) for entry in entries]
+def read_manifest(results: Path) -> list[Entry]:
+    """Return the entries in the order of the manifest."""
+    entries = tomllib.loads((results / "runs.toml").read_text("utf-8"))["run"]
+    return [Entry(**{**entry, "keep": tuple(entry.get("keep", ()))}) for entry in entries]
 
 
 def read_facts(path: Path) -> Facts:
     """Return the facts of a kept file."""
-    content = path.read_bytes()
-    found: dict[str, Any]
     if path.suffix == ".npz":
         with np.load(path) as saved:
-            found = {
-                "seed": int(saved["seed"]),
-                "seconds": float(saved["seconds"]),
-                "revision": str(saved["git"]),
+            return Facts(int(saved["seed"]), float(saved["seconds"]), str(saved["git"]))
+    attributes = read_results(path).attributes
+    begin, end = (datetime.fromisoformat(attributes[name]) for name in ("started", "finished"))
+    return Facts(int(attributes["seed"]), (end - begin).total_seconds(), attributes["git"])
+
+
+def make_rows(results: Path) -> list[dict[str, str]]:
+    """Return the table of kept results."""
+    rows = []
+    for entry in read_manifest(results):
+        facts = read_facts(results / entry.file)
+        commit = f" (commit {entry.commit})" if entry.commit else ""
+        rows.append(
+            {
+                "file": f"`{entry.file}`",
+                "answers": entry.answers,
+                "command": f"`{entry.command}`{commit}",
+                "seed": f"{facts.seed}",
+                "took": str(format_duration(facts.seconds)),
+                "revision": facts.revision,
+                "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
             }
-    else:
-        attributes = read_results(path).attributes
-        begin, end = (datetime.fromisoformat(attributes[name]) for name in ("started", "finished"))
-        found = {
-            "seed": int(attributes["seed"]),
-            "seconds": (end - begin).total_seconds(),
-            "revision": attributes["git"],
-        }
-    return Facts(**found, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        )
+    return rows
+
+
+def list_hashes(results: Path) -> str:
+    """Return the lines of SHA256SUMS."""
+    names = [entry.file for entry in read_manifest(results)]
+    return "".join(
+        f"{hashlib.sha256((results / name).read_bytes()).hexdigest()}  {name}\n" for name in names
+    )

@@ -1,145 +1,108 @@
 """Make every table and figure of docs/ that comes from stored results.
 
-`PARTS` has a function for each part. Each reads docs/ and writes into a folder of the same form, so
-that a test can compare new files with the committed ones.
+Each function reads docs/ and writes into a folder of the same form, so that a test can compare new
+files with the committed ones.
 """
 
-import importlib
-import re
+import contextlib
+import io
+import json
 import shutil
-import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import click
+from matplotlib.figure import Figure
 
-from ganinv_cli.report import summarize
-from ganinv_cli.report.output.folder import write_report
-from ganinv_cli.report.output.number_format import format_duration
-from ganinv_cli.store import read_results
+from benchmarks import records, verdicts
+from benchmarks.reproduction import figure2, manifest, redraws, runs, table1, table2
+from benchmarks.speed import goals, peers, roofline
+from ganinv_cli.cli import main
 
-from . import claims, figure2, redraws, table1, table2
-from .manifest import HASHES, read_facts, read_manifest
-from .write import write_sections
-
-# Results file, folder in docs/, and the parts of the report that are shown there.
-REPORTS = {
-    "recover.h5": ("recover", ("table1.*", "convergence.png", "figure1-stochastic.png")),
-    "noise-sweep.h5": ("noise-sweep", ("noise-sweep.*", "figure2a.png", "figure2b-*0.1.png")),
-    "consistency.h5": ("consistency", ("table2.*", "image=0000.png")),
-    "invert.h5": ("invert", ("invert.*", "reconstructions.png")),
-    "gan-face-normal-preconditioned.h5": ("gan-faces/normal", ("table1.*", "figure1-*.png")),
-    "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.*", "figure1-*.png")),
+# Results file, folder in docs/, and the tables and figures of the report that are shown there.
+REPORTS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "recover.h5": ("recover", "table1", ("convergence", "figure1-stochastic")),
+    "noise-sweep.h5": ("noise-sweep", "noise-sweep", ("figure2a", "figure2b-variance=0.1")),
+    "consistency.h5": ("consistency", "table2", ("image=0000",)),
+    "invert.h5": ("invert", "invert", ("reconstructions",)),
+    "gan-face-normal-preconditioned.h5": ("gan-faces/normal", "table1", ()),
+    "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", "table1", ()),
 }
-LEFT_OUT = (".tex", ".pdf", ".svg")  # formats that docs/ does not show
-
-# Files whose numbers are rounded: their last digits differ between processors.
-ROUNDED, DIGITS = (".json", ".csv"), 10
-_LONG_NUMBER = re.compile(rf"\d+\.\d{{{DIGITS},}}(e[+-]?\d+)?")
-
-# JSON file in docs/, and the module in benchmarks/ that makes its page.
-MEASUREMENTS = {
-    "invert/verdicts.json": "verdicts",
-    "scaling/gpu.json": "gpu",
-    "scaling/million.json": "million",
-    "scaling/workers.json": "scaling",
-    "solvers/peers.json": "peers",
-    "solvers/roofline.json": "roofline",
-    "solvers/theory.json": "theory",
+TABLES = ("table1", "table2", "figure2", "redraws", "runs")  # in docs/reproduction
+FIGURES = ("predicted", "table2", "figure2")
+MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/ -> its page
+    "invert/verdicts": verdicts.format_page,
+    "scaling/gpu": records.format_page,
+    "scaling/million": records.format_page,
+    "scaling/workers": records.format_page,
+    "solvers/peers": peers.format_page,
+    "solvers/roofline": roofline.format_page,
 }
 
-Part = Callable[[Path, Path], None]  # of docs/, and of the folder to write into
+
+def list_generated() -> list[Path]:
+    """Return the files of docs/ that `write_all` writes, relative to it."""
+    reports = [
+        Path(folder, name)
+        for folder, table, figures in REPORTS.values()
+        for name in (*_name_tables(table), *(f"{figure}.png" for figure in figures))
+    ]
+    made = [f"reproduction/{name}.md" for name in TABLES]
+    made += [f"reproduction/{name}.png" for name in FIGURES]
+    made += [*(f"{name}.md" for name in MEASUREMENTS), "solvers/goals.md", "results/SHA256SUMS"]
+    return sorted([*reports, *map(Path, made)])
+
+
+def write_all(docs: Path, out: Path) -> None:
+    """Write every generated file."""
+    for path in list_generated():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+    write_reports(docs, out)
+    write_tables(docs / "results", docs / "reproduction", out / "reproduction")
+    for name, format_page in MEASUREMENTS.items():
+        page = format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
+        (out / f"{name}.md").write_text(page, "utf-8")
+    page = goals.make_page(docs / "results", docs / "solvers")
+    (out / "solvers" / "goals.md").write_text(page, "utf-8")
+    (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 
 
 def write_reports(docs: Path, out: Path) -> None:
     """Write the output of `ganinv report` for results files, as far as docs/ shows it."""
-    for name, (folder, patterns) in REPORTS.items():
-        results = read_results(docs / "results" / name)
+    for name, (folder, table, figures) in REPORTS.items():
         with tempfile.TemporaryDirectory() as whole:
-            write_report(summarize(results, name), results, Path(whole))
-            (out / folder).mkdir(parents=True, exist_ok=True)
-            for path in (path for pattern in patterns for path in Path(whole).glob(pattern)):
-                if path.suffix in ROUNDED:
-                    rounded = _LONG_NUMBER.sub(_round_number, path.read_text("utf-8"))
-                    (out / folder / path.name).write_text(rounded, "utf-8")
-                elif path.suffix not in LEFT_OUT:
-                    shutil.copy(path, out / folder)
+            with contextlib.chdir(docs / "results"), contextlib.redirect_stdout(io.StringIO()):
+                main(["report", name, "--out", whole], standalone_mode=False)
+            for file in _name_tables(table):
+                shutil.copy(Path(whole, file), out / folder)
+            for figure in figures:
+                shutil.copy(Path(whole, f"{figure}.png"), out / folder)
 
 
-def _round_number(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.{DIGITS}g}"
+def write_tables(results: Path, stored: Path, out: Path) -> None:
+    """Write the tables and figures of docs/reproduction; `stored` has ends.json."""
+    recoveries = list(runs.read_runs(results))
+    ends = json.loads((stored / "ends.json").read_text("utf-8"))
+    cells, sweeps = table2.measure_cells(results), figure2.read_sweeps(results)
+    _write_sections(table1.make_sections(recoveries), out / "table1.md")
+    _write_sections(table2.make_sections(cells), out / "table2.md")
+    _write_sections(figure2.make_sections(sweeps), out / "figure2.md")
+    _write_sections(redraws.make_sections(recoveries, ends), out / "redraws.md")
+    _write_sections({"Kept results": manifest.make_rows(results)}, out / "runs.md")
+    _save(table1.draw_prediction(recoveries), out / "predicted.png")
+    _save(table2.draw_cells(cells), out / "table2.png")
+    _save(figure2.draw_sweeps(sweeps), out / "figure2.png")
 
 
-def write_tables(docs: Path, out: Path) -> None:
-    """Write the tables and figures of docs/reproduction."""
-    results, folder = docs / "results", out / "reproduction"
-    for module in (table1, table2, figure2, claims):
-        module.write_tables(results, folder)
-    redraws.write_tables(results, folder, docs / "reproduction" / "ends.json")
+def _name_tables(table: str) -> list[str]:
+    return [f"{table}.md", f"{table}.txt"] if table == "invert" else [f"{table}.md"]
 
 
-def write_results_page(docs: Path, out: Path) -> None:
-    """Write the table of the kept results, and their hashes."""
-    results = docs / "results"
-    runs = read_manifest(results)
-    facts = {run.file: read_facts(results / run.file) for run in runs}
-    rows = [
-        {
-            "file": f"`{run.file}`",
-            "answers": run.answers,
-            "command": f"`{run.command}`",
-            "seed": f"{facts[run.file].seed}",
-            "took": str(format_duration(facts[run.file].seconds)),
-            "revision": facts[run.file].revision,
-            "kB": f"{facts[run.file].size / 1000:,.0f}",
-        }
-        for run in runs
-    ]
-    write_sections({"Kept results": rows}, out / "reproduction" / "runs.md")
-    sums = "".join(f"{facts[run.file].sha256}  {run.file}\n" for run in runs)
-    (out / "results").mkdir(parents=True, exist_ok=True)
-    (out / "results" / HASHES).write_text(sums, "utf-8")
+def _write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Path) -> None:
+    """Write titled tables as Markdown."""
+    page = "\n".join(records.format_section(title, rows) for title, rows in sections.items())
+    path.write_text(page, "utf-8")
 
 
-def write_measurements(docs: Path, out: Path) -> None:
-    """Write the pages of the other benchmarks' JSON files, each by its own module."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))  # where the modules import one another
-    for name, module in MEASUREMENTS.items():
-        write_page = importlib.import_module(module).write_page
-        write_page(_copy_source(docs, out, name))
-    importlib.import_module("goals").write_page(docs / "results", out / "solvers")
-
-
-def _copy_source(docs: Path, out: Path, name: str) -> Path:
-    """Return a JSON file of docs/ in the folder to write into, copied if that is another."""
-    copied = out / name
-    if copied.resolve() != (docs / name).resolve():
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(docs / name, copied)
-    return copied
-
-
-PARTS: dict[str, Part] = {
-    "reports": write_reports,
-    "tables": write_tables,
-    "measurements": write_measurements,
-    "results": write_results_page,
-}
-
-
-def write_all(docs: Path, out: Path) -> None:
-    """Write every part, and print how long each took."""
-    for name, write in PARTS.items():
-        begin = time.monotonic()
-        write(docs, out)
-        click.echo(f"{name}: {time.monotonic() - begin:.0f} s", err=True)
-
-
-def list_generated(docs: Path) -> list[Path]:
-    """Return the files of docs/ that `write_all` writes, relative to it."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_all(docs, Path(folder))
-        made = (path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file())
-        return sorted(path for path in made if str(path) not in MEASUREMENTS)
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=150, metadata={"Software": None})

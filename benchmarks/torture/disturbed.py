@@ -1,180 +1,134 @@
-"""Disturb a command, run it again, and judge what it made."""
+"""Kill a command, or fill its disk; run it again, and judge what it made."""
 
 import shutil
 import subprocess
-from contextlib import ExitStack
+import zipfile
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
-from .compare import RowBytes, find_differences, find_lost, list_names, read_rows
-from .disturbances import Case, Plan, Undisturbed
-from .faults import Judged, judge_outcome, list_files, shorten
-from .runner import Disturbance, Launch, Outcome, Server
-from .workloads import Workload
+import numpy as np
 
-_FOLDERS = ("work", "tmp", "cache")
-_NONE = Disturbance()
-_UNWRITTEN = ("cache/ganinv/norms/.", "cache/ganinv/preconditioner/.")
+from benchmarks.torture.faults import Judged, judge_outcome, list_files, shorten
+from benchmarks.torture.process import run_command
+from benchmarks.torture.subjects import Workload, write_inputs
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import read_results
+
+KILL, FULL_DISK = "kill -9", "full disk"
+RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its columns
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
-_RESUMED_COST = 1.4  # most processor time of a killed descent and the next run, to one descent's
+_TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show seconds and dates
+_TIMED = ("seconds", "first/seconds", "polished/seconds")  # columns that no second run repeats
+_UNUSED = (  # what a killed command may leave: temporary files
+    *("tmp/", "work/.ganinv-tmp-", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/."),
+)
 
 
-class DisturbedBench:
-    """Runs the cases of one worker; the undisturbed runs are shared among workers."""
-
-    def __init__(self, folder: Path, originals: Path) -> None:
-        self.folder, self.originals = folder, originals
-        folder.mkdir(parents=True, exist_ok=True)
-        self.server = Server()
-
-    def close(self) -> None:
-        """End the worker's process."""
-        self.server.close()
-
-    def run_undisturbed(self, workload: Workload) -> None:
-        """Run a command as the others are compared with it; keep what it makes."""
-        place = self.originals / workload.name
-        if (place / "after").exists():
-            return
-        shutil.rmtree(place, ignore_errors=True)
-        for name in _FOLDERS:
-            (place / "before" / name).mkdir(parents=True)
-        workload.build(place / "before" / "work")
-        shutil.copytree(place / "before", place / "unfinished")
-        outcome = self._run(workload.arguments, place / "unfinished")
-        if outcome.status or outcome.ended:
-            raise RuntimeError(f"{workload.name}: {shorten(outcome)}")
-        (place / "costs").write_text(f"{outcome.operations} {outcome.seconds}")
-        (place / "unfinished").rename(place / "after")
-
-    def judge(self, case: Case) -> Judged:
-        """Run a case and return its faults, with what was committed before the disturbance."""
-        workload, original = case.workload, self.originals / case.workload.name
-        plan = case.draw_plan(_read_undisturbed(original))
-        place = self._copy_original(workload)
-        with ExitStack() as stack:
-            if plan.free_bytes:
-                stack.enter_context(SmallDisk(place))
-                shutil.copytree(original / "before", place, dirs_exist_ok=True)
-                used = sum(path.stat().st_blocks * 512 for path in place.rglob("*"))
-                resize_disk(place, used + plan.free_bytes)
-            return self._disturb(case, plan, place)
-
-    def _disturb(self, case: Case, plan: Plan, place: Path) -> Judged:
-        workload, after = case.workload, self.originals / case.workload.name / "after"
-        results = place / "work" / workload.results
-        faults: set[str] = set()
-        says: list[str] = []
-        committed: RowBytes = {}
-        for number, disturbance in enumerate(plan.disturbances):
-            arguments = (*workload.arguments, *(workload.again if number else ()))
-            outcome = self._run(arguments, place, disturbance)
-            faults |= _judge_disturbed(outcome, plan)
-            says.append(shorten(outcome))
-            if workload.results:
-                committed |= read_rows(results)
-                _tear_log(results, plan.torn)
-        if plan.free_bytes:
-            left = [name for name in list_files(place) if name.endswith(".tmp") or _is_unused(name)]
-            faults |= {"left"} if left else set()
-            resize_disk(place, _LARGE_DISK)
-        if plan.runs_again:
-            outcome = self._run((*workload.arguments, *workload.again), place)
-            faults |= judge_outcome(outcome) or ({"status"} if outcome.status else set())
-            says.append(f"again {shorten(outcome)}")
-        lost = find_lost(committed, workload.results, place / "work", after / "work")
-        new = list_names(place).keys() - list_names(after)
-        left = sorted(name for name in new if not (_is_unused(name) and plan.is_kill))
-        faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
-        checks = [f"{len(committed)} rows were committed", f"lost: {lost[:5] or 'none'}"]
-        checks += [f"files left: {left[:5]}"] if left else []
-        return Judged(
-            *(case.name, case.phase, workload.arguments, plan.describe()),
-            *(tuple(sorted(faults)), outcome.status, "; ".join(checks + says)),
-        )
-
-    def judge_descent(self, workload: Workload, share: float, seed: int) -> Judged:
-        """Kill a long descent after a share of its time; the next run must not start again."""
-        original = self.originals / workload.name
-        usual = _read_undisturbed(original)
-        place = self._copy_original(workload)
-        killed = self._run(workload.arguments, place, Disturbance(9, seconds=share * usual.seconds))
-        outcome = self._run(workload.arguments, place)
-        faults = judge_outcome(outcome) | ({"status"} if killed.status != -9 else set())
-        unlike = find_differences(
-            *(at / "work" / workload.results for at in (place, original / "after"))
-        )
-        is_resumed = killed.seconds + outcome.seconds < _RESUMED_COST * usual.seconds
-        faults |= {"rows"} if unlike or not is_resumed else set()
-        says = [line for line in outcome.error.splitlines() if line.startswith("resuming")]
-        seconds = [f"{each.seconds:.1f} s" for each in (usual, killed, outcome)]
-        return Judged(
-            *(f"descent-{seed}-{share:.2f}", "kill -9 of a descent", workload.arguments),
-            *(f"SIGKILL after {share:.2f} of its time", tuple(sorted(faults)), outcome.status),
-            "undisturbed {}, killed after {}, the next run {}; ".format(*seconds)
-            + "; ".join([f"differs: {unlike or 'nothing'}", *says, shorten(outcome)]),
-        )
-
-    def _copy_original(self, workload: Workload) -> Path:
-        place = self.folder / "case"
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(self.originals / workload.name / "before", place)
-        return place
-
-    def _run(
-        self, arguments: tuple[str, ...], place: Path, disturbance: Disturbance = _NONE
-    ) -> Outcome:
-        return self.server.run(Launch(arguments, place, self.folder / "streams", disturbance))
+def run_undisturbed(workload: Workload, place: Path) -> None:
+    """Run a command as the others are compared with it: place/before and place/after."""
+    if (place / "after").exists():
+        return
+    shutil.rmtree(place, ignore_errors=True)
+    for name in ("work", "tmp", "cache"):
+        (place / "before" / name).mkdir(parents=True)
+    write_inputs(place / "before" / "work")
+    shutil.copytree(place / "before", place / "unfinished")
+    outcome = run_command(workload.arguments, place / "unfinished")
+    if outcome.status or outcome.ended:
+        raise RuntimeError(f"{workload.name}: {shorten(outcome)}")
+    (place / "operations").write_text(f"{outcome.operations}")
+    (place / "unfinished").rename(place / "after")
 
 
-class SmallDisk:
-    """A context with a file system in memory on a folder, which is soon full."""
+def judge_killed(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
+    """Kill a command up to three times as the case's name determines, and run it to its end."""
+    random, place = Random(name), folder / "case"
+    shutil.copytree(original / "before", place)
+    operations = int((original / "operations").read_text())
+    kills = [random.randint(1, operations) for _ in range(random.choice((1, 1, 2, 3)))]
+    torn = random.choice((0.0, random.random()))
+    committed, faults, results = RowBytes(), set[str](), place / "work" / workload.results
+    for number, kill in enumerate(kills):
+        again = workload.again if number else ()
+        outcome = run_command((*workload.arguments, *again), place, kill)
+        faults |= judge_outcome(outcome, (0, -9))
+        if workload.results:
+            committed |= _read_rows(results)
+            _tear_log(results, torn)
+    what = f"killed before operations {kills}" + (", a torn block" if torn else "")
+    killed = Judged(name, KILL, workload.arguments, what, tuple(faults), 0, shorten(outcome))
+    return _run_again(workload, killed, committed, place, original)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def __enter__(self) -> None:
-        _run_mount("mount", "-t", "tmpfs", "-o", f"size={_LARGE_DISK}", "tmpfs", str(self.folder))
+def judge_full_disk(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
+    """Run a command on a disk that is soon full, and again with space."""
+    random, place = Random(name), folder / "case"
+    place.mkdir()
+    size = sum(path.stat().st_size for path in (original / "after").rglob("*") if path.is_file())
+    free = max(1, int(random.random() * random.choice((1, 2)) * size))
+    mount_disk(place)
+    try:
+        shutil.copytree(original / "before", place, dirs_exist_ok=True)
+        _resize_disk(place, free)
+        outcome = run_command(workload.arguments, place)
+        faults = judge_outcome(outcome, (0, 1))
+        faults |= {"left"} if any((place / "tmp").iterdir()) else set()
+        committed = _read_rows(place / "work" / workload.results) if workload.results else {}
+        _resize_disk(place, _LARGE_DISK)
+        what, says = f"{free:,} bytes are free", shorten(outcome)
+        failed = Judged(name, FULL_DISK, workload.arguments, what, tuple(faults), 0, says)
+        return _run_again(workload, failed, committed, place, original)
+    finally:
+        _run("umount", "--lazy", str(place))
 
-    def __exit__(self, *_: object) -> None:
-        _run_mount("umount", "--lazy", str(self.folder))
+
+JUDGES = {KILL: judge_killed, FULL_DISK: judge_full_disk}
 
 
-def resize_disk(folder: Path, size: int) -> None:
-    """Change the size of a small disk, in bytes."""
-    _run_mount("mount", "-o", f"remount,size={size}", str(folder))
+def _run_again(
+    workload: Workload, before: Judged, committed: RowBytes, place: Path, original: Path
+) -> Judged:
+    """Run a disturbed command to its end, and compare what it made with an undisturbed run."""
+    outcome = run_command((*workload.arguments, *workload.again), place)
+    after = original / "after"
+    lost = _find_lost(committed, workload.results, place / "work", after / "work")
+    new = {name for name in list_files(place) - list_files(after) if not name.endswith(".lock")}
+    left = sorted(name for name in new if before.kind != KILL or not name.startswith(_UNUSED))
+    faults = {*before.faults, *judge_outcome(outcome, (0,))}
+    faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
+    says = (
+        f"{len(committed)} rows were committed; lost: {lost[:5] or 'none'}; files left: "
+        f"{left[:5] or 'none'}; {before.says}; again {shorten(outcome)}"
+    )
+    return replace(before, faults=tuple(sorted(faults)), status=outcome.status, says=says)
+
+
+def mount_disk(folder: Path) -> None:
+    """Mount a small file system in memory on a folder; OSError if that is not allowed."""
+    _run("mount", "-t", "tmpfs", "-o", f"size={_LARGE_DISK}", "tmpfs", str(folder))
 
 
 def can_mount(folder: Path) -> bool:
     """Return whether this user may mount file systems."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with SmallDisk(folder):
-            return True
+        mount_disk(folder)
     except OSError:
         return False
+    _run("umount", str(folder))
+    return True
 
 
-def _run_mount(*command: str) -> None:
+def _resize_disk(place: Path, free: int) -> None:
+    used = sum(path.stat().st_blocks * 512 for path in place.rglob("*"))
+    _run("mount", "-o", f"remount,size={used + free}", str(place))
+
+
+def _run(*command: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise OSError(run.returncode, run.stderr.strip())
-
-
-def _read_undisturbed(original: Path) -> Undisturbed:
-    operations, seconds = (original / "costs").read_text().split()
-    files = [path for path in (original / "after").rglob("*") if path.is_file()]
-    return Undisturbed(int(operations), float(seconds), sum(path.stat().st_size for path in files))
-
-
-def _judge_disturbed(outcome: Outcome, plan: Plan) -> set[str]:
-    """Return the faults of a disturbed call."""
-    if outcome.ended:
-        return {outcome.ended}
-    if outcome.traceback or "Traceback (most recent call last)" in outcome.error:
-        return {"traceback"}
-    if outcome.status not in plan.allowed:
-        return {"status"}
-    return judge_outcome(outcome) if outcome.status in (1, 2) else set()
 
 
 def _tear_log(results: Path, share: float) -> None:
@@ -182,10 +136,58 @@ def _tear_log(results: Path, share: float) -> None:
     log = Path(f"{results}.log")
     if share and log.exists():
         content = log.read_bytes()
-        with log.open("ab") as file:
-            file.write(content[: int(share * len(content))])
+        log.write_bytes(content + content[: int(share * len(content))])
 
 
-def _is_unused(name: str) -> bool:
-    """Whether a file is in a temporary folder, or a measurement that was not wholly written."""
-    return name.startswith("tmp/") or "/.ganinv-tmp-" in name or name.startswith(_UNWRITTEN)
+def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Path) -> list[str]:
+    """Return rows and files that are missing, changed, or computed again although committed."""
+    lost = []
+    if results:
+        rows, expected = _read_rows(folder / results), _read_rows(undisturbed / results)
+        lost += [f"{key} was computed again" for key in _compare(rows, committed)]
+        for row in (*rows.values(), *expected.values()):
+            for column in _TIMED:
+                row.pop(column, None)
+        lost += [f"{key} differs" for key in _compare(rows, expected)]
+    found, wanted = (_read_files(each, bool(results)) for each in (folder, undisturbed))
+    return lost + [name for name, content in wanted.items() if found.get(name) != content]
+
+
+def _read_rows(path: Path) -> RowBytes:
+    """Return the committed rows of a results file; none if it has none."""
+    try:
+        groups = read_results(path).groups
+    except ResultsError:
+        return {}
+    rows: RowBytes = {}
+    for name, group in groups.items():
+        columns = {column: np.asarray(values) for column, values in group.items()}
+        for row, trial in enumerate(columns.get("trial", ())):
+            rows[name, int(trial)] = {
+                column: values[row].tobytes()
+                for column, values in columns.items()
+                if values.ndim and len(values) == len(columns["trial"])
+            }
+    return rows
+
+
+def _compare(rows: RowBytes, expected: RowBytes) -> list[tuple[str, int]]:
+    return [key for key, row in expected.items() if rows.get(key) != row]
+
+
+def _read_files(folder: Path, has_times: bool) -> dict[str, bytes]:
+    """Return the files of a folder, without the content of those that show dates or times."""
+    return {
+        name: _read_file(folder / name, has_times)
+        for name in list_files(folder)
+        if not name.endswith(".lock")
+    }
+
+
+def _read_file(path: Path, has_times: bool) -> bytes:
+    if path.suffix == ".h5" or (has_times and path.suffix in _TABLES):
+        return b""
+    if path.suffix == ".keras":  # has a date beside the weights
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("model.weights.h5")
+    return path.read_bytes()

@@ -1,27 +1,19 @@
 """What is a fault: everything but a result, or one sentence and an exit status of 1 or 2."""
 
 import os
+import platform
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fnmatch import fnmatch
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from .runner import Outcome
+from tabulate import tabulate
 
-FAULTS = {  # fault -> its column of the table
-    "traceback": "tracebacks",
-    "status": "wrong exit",
-    "sentence": "no sentence",
-    "hang": "hangs",
-    "memory": "memory",
-    "crash": "crashes",
-    "rows": "wrong rows",
-    "code": "code run",
-    "read": "other files read",
-    "left": "left files",
-    "control": "control characters",
-}
+from benchmarks.records import Record, describe_command
+from benchmarks.torture.process import Outcome
+from ganinv_cli.experiments.provenance import read_git_revision
+
 _USAGE = re.compile(r"Usage: .*?(?=^Error: )", re.DOTALL | re.MULTILINE)
 _LOG = re.compile(r"^([IWEF]\d{4} |\d{4}-\d\d-\d\d .*\] |.*Warning: |  warn)", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -37,19 +29,19 @@ class Judged:
     what: str  # the mutation or the disturbance
     faults: tuple[str, ...]
     status: int
-    says: str  # the end of the traceback or of stderr, and what was checked
+    says: str  # the end of stderr, and what was checked
 
 
-def judge_outcome(outcome: Outcome) -> set[str]:
+def judge_outcome(outcome: Outcome, allowed: Collection[int] = (0, 1, 2)) -> set[str]:
     """Return the faults that the streams and the exit status show."""
     if outcome.ended:
         return {outcome.ended}
-    if outcome.traceback or "Traceback (most recent call last)" in outcome.error:
+    if "Traceback (most recent call last)" in outcome.error:
         return {"traceback"}
     faults = set()
-    if outcome.status not in (0, 1, 2):
+    if outcome.status not in allowed:
         faults.add("status")
-    elif not _has_one_sentence(outcome):
+    elif outcome.status in (0, 1, 2) and not _has_one_sentence(outcome):
         faults.add("sentence")
     if _CONTROL.search(outcome.out + outcome.error):
         faults.add("control")
@@ -69,26 +61,31 @@ def _has_one_sentence(outcome: Outcome) -> bool:
 
 def list_files(folder: Path) -> set[str]:
     """Return the names of all files below a folder."""
-    return {
-        os.path.relpath(os.path.join(place, name), folder)  # noqa: PTH118
-        for place, _, names in os.walk(folder)
-        for name in names
-    }
-
-
-def find_left_behind(
-    before: Iterable[str], folder: Path, outputs: Iterable[str], status: int
-) -> set[str]:
-    """Return the new files in a folder that match no pattern of `outputs`.
-
-    A command that failed may have kept results (`.h5`, `.log`, `.lock`), and nothing else.
-    """
-    new = list_files(folder) - set(before)
-    kept = [each for each in outputs if status == 0 or each.endswith((".lock", ".log", ".h5"))]
-    return {name for name in new if not any(fnmatch(name, each) for each in kept)}
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
 def shorten(outcome: Outcome) -> str:
     """Return how a command ended, in short: its exit status, and the end of what it said."""
-    said = (outcome.traceback or outcome.error).strip().splitlines()[-3:]
-    return " / ".join([f"exit {outcome.status}", *said])[:400]
+    return " / ".join([f"exit {outcome.status}", *outcome.error.strip().splitlines()[-3:]])[:400]
+
+
+def summarize_cases(cases: Sequence[Judged], seconds: float) -> dict[str, Any]:
+    """Return the table, its origin, and the cases with faults, as JSON has them."""
+    about = (
+        f"`{describe_command()}`, {seconds / 60:.0f} minutes, {os.cpu_count()} cores of "
+        f"{platform.machine()}, revision {read_git_revision() or 'unknown'}"
+    )
+    rows = []
+    for kind in dict.fromkeys(case.kind for case in cases):
+        some = [case for case in cases if case.kind == kind]
+        ended = sum(case.status == 0 for case in some)
+        faults = sum(bool(case.faults) for case in some)
+        rows.append({"": kind, "cases": len(some), "exit 0": ended, "faults": faults})
+    failed = [asdict(case) for case in cases if case.faults]
+    return {"title": "Torture", "about": about, "rows": rows, "faults": failed}
+
+
+def format_page(record: Record) -> str:
+    """Return the table as Markdown."""
+    table = tabulate(record["rows"], "keys", "pipe", intfmt=",")
+    return f"### {record['title']}\n\n{table}\n\n* Run: {record['about']}.\n"

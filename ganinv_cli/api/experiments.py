@@ -42,8 +42,8 @@ def recover(
         progress: whether to show progress on stderr, or what shows it (`ganinv_cli.progress`).
         settings: any setting of a config file (docs/cli.md), among them
             trials: latent vectors to recover, 1 to 2³¹; default 1000.
-            rule: clipping rules: "none", "standard", "stochastic" or "wall", or several of them;
-                default the first three.
+            rule: clipping rules: "none", "standard", "stochastic", "zero", "reflect" or "wall", or
+                several of them; default the first three.
             solver: "lbfgs" (the default) or "gd", the paper's gradient descent; a table of its
                 settings, e.g. gd={"learning_rate": "stable"}.
             seed: seed for all random numbers, 0 to 2³² - 1; default 0.

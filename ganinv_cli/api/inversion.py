@@ -85,9 +85,9 @@ def make_inversion(run: RunResults) -> Inversion:
 
     Raises ResultsError if there is none, or an image has not had all its starts.
     """
+    from ganinv_cli.analysis.certificate import make_certificates
+    from ganinv_cli.analysis.image_results import read_images
     from ganinv_cli.images import to_floats
-    from ganinv_cli.report.invert.numbers import make_rows
-    from ganinv_cli.report.shared.image_results import best_psnr, read_images
 
     rule = representative_rule(run.config["clip"])
     images = [
@@ -96,27 +96,33 @@ def make_inversion(run: RunResults) -> Inversion:
     targets = [image.target for image in images if image.target is not None]
     if not targets or len(images) < len(run.store.selection or ()):
         raise ResultsError(f"{run.name}: an image has not had all its starts; let its run go on")
-    rows = [next(row for row in make_rows(each) if row.technique == rule) for each in images]
+    rows = [
+        next(row for row in make_certificates(each) if row["technique"] == rule) for each in images
+    ]
     starts = [image.recoveries[rule] for image in images]
     best = [each.best_row for each in starts]
     outcomes = [
         each.group["polished/outcome" if each.polished[row] else "outcome"][row]
         for each, row in zip(starts, best, strict=True)
     ]
-    labels = [row.label for row in rows]
+    labels = [row.get("label") for row in rows]
+    explanations = [row["explanation"] for row in rows]
     return Inversion(
-        names=[row.image for row in rows],
+        names=[row["image"] for row in rows],
         z=np.stack([each.z[row] for each, row in zip(starts, best, strict=True)]),
         labels=None if None in labels else np.array(labels, np.int64),
         image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
-        psnr=np.array([best_psnr(*pair) for pair in zip(images, starts, strict=True)]),
+        psnr=np.array([row["psnr"] for row in rows]),
         outcome=[Outcome(int(outcome)).name for outcome in outcomes],
-        verdict=[row.verdict for row in rows],
-        explanation=[f"{row.explanation[:1].upper()}{row.explanation[1:]}." for row in rows],
+        verdict=[row["verdict"] for row in rows],
+        explanation=[f"{text[:1].upper()}{text[1:]}." for text in explanations],
         agreement=np.array(
-            [row.agreement.same / (row.starts_under_label or row.starts) for row in rows]
+            [
+                row["agreement"]["same"] / row.get("starts_under_label", row["starts"])
+                for row in rows
+            ]
         ),
-        inside=np.array([row.outside == 0 for row in rows]),
+        inside=np.array([row["outside"] == 0 for row in rows]),
         images=to_floats(np.stack([i.certificates[rule]["reconstruction"][0] for i in images])),
         targets=to_floats(np.stack(targets)),
         run=run,

@@ -61,7 +61,7 @@ class RunResults:
         Raises:
             UsageError: there is no such style.
         """
-        from ganinv_cli.report.output.render import render, render_brief
+        from ganinv_cli.report.render import render, render_brief
 
         if style not in STYLES:
             raise UsageError(f"style = {style!r}: it is one of {', '.join(STYLES)}")
@@ -99,7 +99,7 @@ class RunResults:
 
         Raises GaninvError if it cannot be written.
         """
-        from ganinv_cli.report.output.folder import write_report
+        from ganinv_cli.report.folder import write_report
 
         write_report(self._report, self.store, Path(folder))
 

@@ -219,7 +219,7 @@ def run_and_publish(
             images[run.file] = done.images
             unread |= dict.fromkeys(done.unread)
             if run.npz:
-                from ganinv_cli.report.invert.latents import save_latents
+                from ganinv_cli.analysis.latents import save_latents
 
                 save_latents(run.file, run.npz, done.images)
     publish.publish(
@@ -269,8 +269,8 @@ def _check_npz(npz: Path, file: Path) -> None:
 
     An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
     """
+    from ganinv_cli.analysis.latents import holds_saved_latents
     from ganinv_cli.files import check_output_file, has_content
-    from ganinv_cli.report.invert.latents import holds_saved_latents
 
     check_output_file(npz, (".npz",), True, "--npz")
     if npz.resolve() == file.resolve():

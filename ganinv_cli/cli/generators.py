@@ -103,7 +103,7 @@ def inspect(
     from ganinv_cli import files
     from ganinv_cli.engine.loaded_generator import read_generator
     from ganinv_cli.inspection.facts import describe_checkpoint
-    from ganinv_cli.report.inspect.tables import format_facts
+    from ganinv_cli.inspection.text import format_facts
 
     draws = bool(sheet or spectrum or check)
     _refuse_ignored(
@@ -159,7 +159,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
         summarize_descent,
         summarize_spectrum,
     )
-    from ganinv_cli.report.inspect.figures import encode_spectrum
+    from ganinv_cli.inspection.spectrum_figure import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
     files.write_output_file(

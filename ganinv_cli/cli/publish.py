@@ -59,7 +59,7 @@ def publish(
     """
     from ganinv_cli.report import render, render_brief, summarize
     from ganinv_cli.report.attribution import compares_generators, summarize_attribution
-    from ganinv_cli.report.output.folder import write_report, write_reports
+    from ganinv_cli.report.folder import write_report, write_reports
     from ganinv_cli.store import read_results, select_images
 
     results = [read_results(file) for file in folders]
@@ -102,7 +102,7 @@ def publish(
 
 def open_page(folder: Path) -> None:
     """Show the page of a folder in the browser; print where it is if there is no browser."""
-    from ganinv_cli.report.output.folder import PAGE
+    from ganinv_cli.report.folder import PAGE
 
     page = folder / PAGE
     names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")

@@ -263,7 +263,7 @@ def read_generator(
 
 def _check_norms(checkpoint: "Checkpoint") -> "Checkpoint":
     """Return the checkpoint with the check of its norms, which is kept."""
-    from ganinv_cli.network.norms.cached_check import load_check, measure_check
+    from ganinv_cli.formats.cached_check import load_check, measure_check
 
     check = load_check(checkpoint)
     return replace(checkpoint, norm_check=measure_check(checkpoint) if check is None else check)

@@ -261,7 +261,7 @@ def _predict_descent(
     solver: GradientDescent, budget: float, generator: Generator, reporter: Reporter
 ) -> None:
     """Show the prediction of linear theory for known z, if the trials are not coupled."""
-    from ganinv_cli.report.inspect.descent import describe_prediction
+    from ganinv_cli.inspection.descent import describe_prediction
 
     spectrum = find_spectrum(generator) if generator.batch_norm == "frozen" else None
     if spectrum and spectrum.is_usable:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.analysis.latents import select_best
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import read_results
 
 IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image

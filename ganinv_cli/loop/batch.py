@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.clipping import RULES
+from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import Limits, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
@@ -28,7 +28,8 @@ class Starts(NamedTuple):
     trials: tf.Tensor  # (batch,) int64
     starts: tf.Tensor  # (batch,) int64
     clamping: tf.Tensor  # (batch,) bool
-    redrawing: tf.Tensor  # (batch,) bool
+    replacing: tf.Tensor  # (batch,) bool
+    replacement: tf.Tensor  # (batch,) int64, the index in REPLACEMENTS
     penalty: tf.Tensor  # (batch,)
     residual: tf.Tensor  # (batch,)
     budget: tf.Tensor  # (batch,), gradients
@@ -168,7 +169,8 @@ class Batch:
             starts.trials,
             starts.starts,
             starts.clamping,
-            starts.redrawing,
+            starts.replacing,
+            starts.replacement,
         )
 
         def step(
@@ -203,7 +205,10 @@ def _stack_starts(trials: Sequence[Trial]) -> Starts:
         trials=np.array([trial.job.trial for trial in trials], np.int64),
         starts=np.array([len(trial.start_results) for trial in trials], np.int64),
         clamping=np.array([rule.clamping for rule in rules]),
-        redrawing=np.array([rule.redrawing for rule in rules]),
+        replacing=np.array([rule.replacing for rule in rules]),
+        replacement=np.array(
+            [REPLACEMENTS.index(rule.replacement or "draw") for rule in rules], np.int64
+        ),
         penalty=np.array([rule.penalty for rule in rules], np.float32),
         residual=np.array([target.residual for target in targets], np.float32),
         budget=np.array(budgets, np.float32),

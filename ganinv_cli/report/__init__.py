@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.report.output.render import render, render_brief
-from ganinv_cli.report.report import Answer, DrawnFigure, Report, Section, find_report_module
+from ganinv_cli.report.render import render, render_brief
+from ganinv_cli.report.report import Answer, DrawnFigure, Report, find_report_module
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-__all__ = ["Answer", "DrawnFigure", "Report", "Section", "render", "render_brief", "summarize"]
+__all__ = ["Answer", "DrawnFigure", "Report", "render", "render_brief", "summarize"]
 
 
 def summarize(results: "Results", name: str) -> Report:

@@ -1,64 +1,29 @@
 """What a report holds, and how the report of a command is found by the command's name."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report.rows import Json
+from ganinv_cli.report.table import Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.figure import Figure
 
-    from ganinv_cli.report.shared.failures import Reasons
-    from ganinv_cli.report.shared.run import Pixels
+    from ganinv_cli.analysis.groups import Pixels
     from ganinv_cli.store import Results
-
-RowT = TypeVar("RowT")
-Columns = Mapping[str, Callable[[RowT], str | int]]  # what a row has in a column, by its heading
-
-
-class Section(NamedTuple):
-    """A table of formatted cells; the first column holds words, the others hold numbers.
-
-    A cell or a heading may have several lines. A format either stacks or joins them.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    short_rows: list[tuple[str, ...]] | None = None  # with short names: for a terminal and the page
 
 
 class Answer(NamedTuple):
     """The end of a command on a terminal: the answer to its question, and a short table."""
 
     sentence: str  # with its full stop
-    table: Section | None  # cells have one line each; None if there is nothing to count
+    table: Table | None  # cells have one line each; None if there is nothing to count
     warnings: list[str]  # a short sentence each
-
-
-def make_table(title: str, rows: Iterable[RowT], columns: Columns[RowT]) -> Section:
-    """Return a table with a row of cells for each row; thousands of a count get a comma."""
-    cells = ([cell(row) for cell in columns.values()] for row in rows)
-    return Section(
-        title,
-        tuple(columns),
-        [tuple(x if isinstance(x, str) else f"{x:,}" for x in row) for row in cells],
-    )
-
-
-def holds_words(cells: Iterable[str]) -> bool:
-    """Return whether the cells of a column are words, which are aligned on the left."""
-    every = set(cells)
-    return every != {"-"} and not any(re.match(r"-?[\d.\[]", cell) for cell in every)
 
 
 @dataclass(frozen=True)
@@ -67,11 +32,11 @@ class Report:
 
     name: str  # of the results, for the reader
     answer: Answer
-    tables: dict[str, list[Json]]  # "tables" of the JSON; the command's main table comes first
-    sections: list[Section]  # for text, Markdown, LaTeX and HTML
-    notes: list[str]  # on missing trials, on the run, and on how to read the tables
-    run: Json  # provenance and totals, as `shared.run.describe_run` returns them
-    csv: list[Json]  # flat rows, one line each
+    tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
+    sections: list[Table]  # for text, Markdown, LaTeX and HTML
+    notes: list[str]  # on missing trials, on the run, and on what was found
+    run: Row  # provenance and totals, as `run.describe_run` returns them
+    csv: list[Row]  # flat rows, one line each
 
 
 class DrawnFigure(NamedTuple):
@@ -82,7 +47,7 @@ class DrawnFigure(NamedTuple):
     caption: str
 
 
-def _list_rules(settings: "Mapping[str, Any]") -> list[str]:
+def _list_rules(settings: Mapping[str, Any]) -> list[str]:
     return list(settings.get("clip", ()))
 
 
@@ -91,23 +56,20 @@ class ReportModule:
     """All that the report of one command consists of.
 
     The package `report/noise_sweep/` reports the results of `ganinv noise-sweep`. It holds one
-    value of this class, named `REPORT`, and no other place names the package.
+    value of this class, named `REPORT`, and no other place names the package. If it has a module
+    `figures`, the function `draw` in it makes the figures.
     """
 
-    package: str  # its dotted name; it may have a module `figures`
+    package: str  # its dotted name
     table: str  # stem of the files that hold its tables
     # Return the report of results under a name for the reader. Raises ResultsError, with the name
     # in its message, if there is nothing to count.
     summarize: "Callable[[Results, str], Report]"
-    # Return, by group, why each trial failed, (trials,). Groups that are left out use the
-    # outcomes that their solver reported.
-    classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = lambda _: {}
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
     iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = lambda _: iter(())
     # Return the groups of trials that a finished run has, from its settings: one per rule.
     list_trial_groups: "Callable[[Mapping[str, Any]], list[str]]" = _list_rules
     max_page_figures: int | None = None  # figures that the page shows; None: all
-    none_failed: str = "None failed: all {trials:,} trials converged."  # shown if no trial failed
 
     def draw(self, results: "Results") -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""
@@ -135,7 +97,7 @@ def find_report_module(results: "Results", name: str) -> ReportModule:
     return module
 
 
-def list_trial_groups(command: str, settings: "Mapping[str, Any]") -> list[str]:
+def list_trial_groups(command: str, settings: Mapping[str, Any]) -> list[str]:
     """Return the groups of trials that a finished run of a command has, from its settings."""
     module = _import_report_module(command)
     return module.list_trial_groups(settings) if module else _list_rules(settings)
@@ -143,8 +105,8 @@ def list_trial_groups(command: str, settings: "Mapping[str, Any]") -> list[str]:
 
 def _import_report_module(command: str) -> ReportModule | None:
     word = command.replace("-", "_")
-    package = f"{__package__}.{word}"
+    name = f"{__package__}.{word}"
     # A file may name any command, also a module of this package without a REPORT.
-    found = import_module(package) if word.isidentifier() and find_spec(package) else None
+    found = import_module(name) if word.isidentifier() and find_spec(name) else None
     module = vars(found).get("REPORT") if found else None
     return module if isinstance(module, ReportModule) else None

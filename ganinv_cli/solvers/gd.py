@@ -114,12 +114,12 @@ class GradientDescent(Solver):
         evaluation = problem.evaluate(z)
         learning_rate = self._compute_learning_rate(problem, state.gradients)
         updated = z - learning_rate[:, None] * evaluation.gradient
-        redrawn = clipping.find_redrawable(updated)
+        redrawn = clipping.find_replaceable(updated)
         return _State(
             z=z,
             image_loss=evaluation.image_loss,
             bound=evaluation.bound,
-            next_z=clipping.redraw(clipping.clip_to_bounds(updated), state.redraws),
+            next_z=clipping.replace(clipping.clip_to_bounds(updated), state.redraws),
             gradients=state.gradients + 1,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
             actions=state.actions + clipping.find_actions(updated),

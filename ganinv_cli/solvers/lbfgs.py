@@ -121,7 +121,7 @@ class LBFGS(Solver):
     def step(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         clipping = clipping._replace(
             clamping=clipping.clamping | state.clamped,
-            redrawing=clipping.redrawing & ~state.clamped,
+            replacing=clipping.replacing & ~state.clamped,
         )
         state = state._replace(low_precision=state.low_precision & problem.low_precision_allowed)
         accepted = self._accept_candidate(
@@ -174,7 +174,7 @@ class LBFGS(Solver):
         candidate = state.z + length[:, None] * direction
         beyond = clipping.find_clampable(candidate)
         clamps = beyond | (is_new & bent)
-        slow = self._find_slow(problem, state, clipping.find_redrawable(state.z))
+        slow = self._find_slow(problem, state, clipping.find_replaceable(state.z))
         # a row does not stall because of rounding in bfloat16
         to_full_precision = state.low_precision & ((state.objective < self.fine) | exhausted | slow)
         return state._replace(
@@ -214,16 +214,16 @@ class LBFGS(Solver):
         right = solved & (excess <= state.bound)
         at_bound = clipping.find_at_bound(state.z)
         solved_outside = solved & (excess > 0)
-        outside = clipping.redrawing & ((state.stalled & at_bound) | solved_outside)
+        outside = clipping.replacing & ((state.stalled & at_bound) | solved_outside)
         # in rows of other rules: the components that stochastic clipping would redraw
         slow = self._find_slow(problem, state, at_bound) & ~state.jumped
         redrawable = ((state.stalled | slow) & at_bound) | solved_outside
         redrawn = outside & ~right & (state.redraws < self.redraws) & (unsure | ~explained)
         clamped = outside & (explained | solved) & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
-        jump = tf.where(redrawn[:, None], clipping.redraw(state.z, state.redraws), inside)
+        jump = tf.where(redrawn[:, None], clipping.replace(state.z, state.redraws), inside)
         jumped = redrawn | clamped
-        acted = tf.where(clipping.redrawing, jumped, redrawable & ~state.clamped)
+        acted = tf.where(clipping.replacing, jumped, redrawable & ~state.clamped)
         never = tf.zeros_like(acted)
         return state._replace(
             candidate=tf.where(jumped[:, None], jump, state.candidate),

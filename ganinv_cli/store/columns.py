@@ -108,13 +108,11 @@ z_snapshots | float32 | snapshots, latent | z | optional | z at snapshot_gradien
 """),
 }
 
-FIRST = {
-    **{f"first/{name}": column for name, column in _START_RESULT.items()},
-    **_read_table("""
+FIRST_ALONE = _read_table("""
 first/at_bound | int32 | - | components | optional | components of z at or beyond a bound of the
     prior
-"""),
-}
+""")
+FIRST = {f"first/{name}": column for name, column in _START_RESULT.items()} | FIRST_ALONE
 
 POLISHED = _read_table("""
 polished/z_found | float64 | latent | z | optional | z_found after polishing
@@ -178,7 +176,7 @@ def update_tables(text: str) -> str:
     block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
     tables = {
         "root": _render_columns(ROOT, "trials"),
-        "rule": _render_columns(RULE | FIRST | POLISHED, "trials"),
+        "rule": _render_columns(RULE | FIRST_ALONE | POLISHED, "trials"),
         "image": _render_columns(IMAGE, "1"),
         "certificate": _render_columns(CERTIFICATE, "1"),
         "constants": _render_columns(CONSTANTS, ""),

@@ -12,7 +12,6 @@ from conditional import make_conditional_checkpoint
 import ganinv_cli as ganinv
 from ganinv_cli.engine.loaded_generator import LoadedGenerator
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 LATENT = 6
 
 IMPORT = """

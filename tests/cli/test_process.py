@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 START = """
 import os, sys
@@ -31,35 +33,22 @@ def run_in_shell(folder, redirection, *arguments, **environment):
     )
 
 
-def test_a_run_needs_no_streams(tmp_path):
-    given = ("recover", "--checkpoint", "faces16", "--trials", 2, "--clip", "none", "--budget", 9)
-    assert run_in_shell(tmp_path, "<&- >&- 2>&-", *given).returncode == 0
-    assert (tmp_path / "recover" / "report.html").exists()
-
-
 def test_the_folder_is_filled_before_anything_is_printed(tmp_path):
+    """Also with Jupyter's backend of Matplotlib, which is not used."""
     shutil.copy(RESULTS, tmp_path / "run.h5")
-    run = run_in_shell(tmp_path, ">/dev/full", "report", "run.h5")
+    run = run_in_shell(tmp_path, "<&- >/dev/full", "report", "run.h5", MPLBACKEND="other")
     assert run.returncode == 1 and "Traceback" not in run.stderr
     assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
-    run = run_in_shell(tmp_path, "", "train", "missing.zip", "--out", "out")
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.splitlines()[-1] == (
-        "Error: missing.zip does not exist; name a folder or a zip archive"
-    )
     run = run_in_shell(tmp_path, "", "inspect", "\x1b[31m\u202e.pt")
-    assert run.returncode == 2
+    assert (run.returncode, run.stdout) == (2, "")
     assert r"\x1b[31m\u202e" in run.stderr and "\x1b" not in run.stderr
+    assert len(run.stderr.splitlines()) == 1
 
 
-def test_jupyters_backend_of_matplotlib_is_not_used(tmp_path):
-    shutil.copy(RESULTS, tmp_path / "run.h5")
-    assert run_in_shell(tmp_path, "", "report", "run.h5", MPLBACKEND="other").returncode == 0
-
-
+@pytest.mark.slow
 def test_tensorflow_starts_without_keras():
     run = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -17,12 +17,12 @@ CLIP = ["none", "stochastic"]
 NAMES = [f"recover-{number}-of-4.h5" for number in range(1, 5)]
 
 
-def write_results(path, trials, **changes):
+def write_results(path, trials):
     """Write the results of some trials, as `ganinv recover` keeps them."""
     trials = np.array(trials)
     config = {"trials": TOTAL, "clip": CLIP, "solver": "lbfgs"}
     identity = {"clip": CLIP, "solver": "lbfgs"}
-    with open_run(path, make_provenance(config=config, identity=identity, **changes)) as run:
+    with open_run(path, make_provenance(config=config, identity=identity)) as run:
         run.commit(
             {
                 "": {"trial": trials, "z_true": np.zeros((len(trials), 4), np.float32)},
@@ -53,20 +53,12 @@ def test_merge_prints_the_tables_of_all_parts_and_fills_the_folder(folder):
     assert run_ganinv(folder, "merge", "other.h5", *NAMES, "-q").stderr == ""
 
 
-def test_missing_trials_another_run_and_an_existing_file_are_refused(folder):
+def test_missing_trials_are_refused_unless_partial(folder):
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], code=1)
     assert run.stdout == "" and not (folder / "recover.h5").exists()
     assert run.stderr.startswith("Error: recover.h5 is not written, because trials are missing")
-    write_results(folder / "other.h5", [0], seed=8)
-    (folder / "mine.h5").write_text("mine")
-    for arguments, words in (
-        (("recover.h5", *NAMES, "other.h5"), "other.h5 is of another run"),
-        (("mine.h5", *NAMES), "mine.h5 is not an HDF5 file"),
-        (("recover", *NAMES), "a name such as"),
-    ):
-        assert words in run_ganinv(folder, "merge", *arguments, code=2).stderr
+    assert "a name such as" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
-    assert "recover.h5: 18 trials of 2 rules from 3 files" in run.stderr
     assert "Trials are missing: 18 of 24 trials" in run.stdout
 
 

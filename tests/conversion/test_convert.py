@@ -16,9 +16,6 @@ from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.prior import Uniform, make_normal
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.fixture
 def folder(tmp_path):
@@ -63,24 +60,6 @@ def test_one_label_of_a_conditional_generator_is_a_generator(tmp_path):
     write_generator(conditional.make_conditional_checkpoint(), tmp_path / "all.keras")
     run_ganinv(tmp_path, "convert", "all.keras", "one.keras", "--label", 2)
     assert read(tmp_path / "one.keras").network.labels == 0
-
-
-def test_a_destination_that_cannot_be_is_one_sentence(folder):
-    for to, words in (
-        ("g.h5", "must end in .keras"),
-        ("missing/g.keras", "does not exist"),
-    ):
-        result = run_ganinv(folder, "convert", "nothing", to, code=2)
-        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
-        assert words in result.stderr
-
-
-def test_its_own_file_goes_before_what_the_folder_says_of_all(folder):
-    (folder / "generator.toml").write_text('prior = "normal:2"\nrange = "sigmoid"\n')
-    run_ganinv(folder, "convert", "first", "n.keras")
-    assert (folder / "n.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
-    assert read(folder / "n.keras").prior == Uniform()
-    assert (folder / "generator.toml").read_text() == 'prior = "normal:2"\nrange = "sigmoid"\n'
 
 
 def test_what_contradicts_is_refused_and_stays(folder):

@@ -22,11 +22,6 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
 
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return make_generator(make_checkpoint(tmp_path_factory.mktemp("small")))
-
-
 @pytest.fixture
 def encoder(generator: Generator) -> Encoder:
     """With random weights."""
@@ -55,10 +50,7 @@ def test_an_image_does_not_see_its_neighbours(encoder: Encoder) -> None:
     np.testing.assert_allclose(together[1:2], alone, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("given", "computed"),
-    [("float32", "float32"), ("float64", "float64"), ("bfloat16", "float32")],
-)
+@pytest.mark.parametrize(("given", "computed"), [("float64", "float64"), ("bfloat16", "float32")])
 def test_it_computes_in_float32_or_better_in_a_graph_too(
     encoder: Encoder, given: str, computed: str
 ) -> None:
@@ -68,7 +60,7 @@ def test_it_computes_in_float32_or_better_in_a_graph_too(
     np.testing.assert_allclose(in_graph, encoder(images), atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(16, 16, 1), (64, 64, 3), (128, 128, 3), (256, 256, 1)], ids=str)
+@pytest.mark.parametrize("shape", [(16, 16, 1), (128, 128, 3)], ids=str)
 def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, int, int]) -> None:
     grey = tf.fill([2, *shape], 0.5)
     seen = extract_features(grey)
@@ -90,23 +82,15 @@ def test_another_generator_or_prior_is_refused(encoder: Encoder, tmp_path: Path)
         assert words in said
 
 
-def test_a_missing_file_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not exist; create it with `ganinv train-enc"):
-        Encoder.load(tmp_path / "encoder.npz")
-
-
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
-    "cut at the end": lambda content: content[:-20],
     "other bits": lambda content: content[:9000] + bytes([content[9000] ^ 255]) + content[9001:],
     "too large": lambda content: content[:-20] + bytes(MAX_BYTES),
 }
 OTHER_ARRAYS: dict[str, np.ndarray | None] = {
     "json": None,
-    "json ": np.array("[]"),
     "weights": np.array([{"code": 1}], object),
-    "weights ": np.full((768, 6), np.nan, np.float32),
-    "weights  ": np.ones((767, 6), np.float32),
+    "weights ": np.ones((767, 6), np.float32),
 }
 
 

@@ -1,7 +1,6 @@
 """Fitting an encoder is better than guessing, and is exact."""
 
 import dataclasses
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from builders import make_checkpoint
 
 from ganinv_cli.encoder import fit
 from ganinv_cli.encoder.model import Encoder, extract_features
-from ganinv_cli.errors import CheckpointError, UsageError
+from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
@@ -19,23 +18,12 @@ from ganinv_cli.prior import Uniform
 SMALL = fit.EncoderSettings(images=3000, batch_size=700, seed=3)
 
 
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return make_generator(make_checkpoint(tmp_path_factory.mktemp("small")))
-
-
-@pytest.fixture(scope="module")
-def finished(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of five batches without interruption."""
-    path = tmp_path_factory.mktemp("finished") / "encoder.npz"
+def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "encoder.npz"
     seen = list(fit.fit_encoder(generator, SMALL, path))
     assert [at.images for at in seen] == [700, 1400, 2100, 2800, 3000, 3000]
     assert [at.encoder is None for at in seen] == [True] * 5 + [False]
-    return path
-
-
-def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, finished: Path) -> None:
-    encoder = Encoder.load(finished, generator)
+    encoder = Encoder.load(path, generator)
     z = np.random.default_rng(0).uniform(-1, 1, (500, generator.latent)).astype(np.float32)
     error = np.mean((encoder(generator(tf.constant(z))).numpy() - z) ** 2)
     quality = encoder.about["quality"]
@@ -77,19 +65,6 @@ def test_it_is_the_ridge_regression_of_z_on_the_values(
     expected = np.linalg.solve(squares, v.T @ z)
     solved = np.vstack([encoder.weights, encoder.bias])
     np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)  # weights in float16
-
-
-def test_an_encoder_is_replaced_only_if_it_may_be(
-    generator: Generator, finished: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "encoder.npz"
-    shutil.copy(finished, path)
-    other = dataclasses.replace(SMALL, seed=4)
-    with pytest.raises(UsageError, match=r"encoder\.npz exists; .*--overwrite"):
-        next(fit.fit_encoder(generator, other, path))
-    end = list(fit.fit_encoder(generator, other, path, overwrite=True))[-1]
-    assert end.encoder is not None
-    assert end.encoder.about["run"]["seed"] == 4
 
 
 def test_images_that_are_not_finite_are_refused(generator: Generator, tmp_path: Path) -> None:

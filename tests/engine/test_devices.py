@@ -31,7 +31,7 @@ for name, device in (("one", "cpu:1"), ("three", "cpu")):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_three_devices_find_what_one_finds(tmp_path):
     builders.make_hard_checkpoint(tmp_path)
     subprocess.run([sys.executable, "-c", THREE_DEVICES], cwd=tmp_path, timeout=300, check=True)

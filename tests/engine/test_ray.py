@@ -3,19 +3,23 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import builders
-import clusters
 import numpy as np
+import psutil
 import pytest
 
 from ganinv_cli.engine.engine import GeneratorSpec
@@ -29,10 +33,15 @@ from ganinv_cli.progress import SILENT
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.store import Results, read_results
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="processes")]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes")
 
 TRIALS = 60
 SOON = 30.0  # seconds
+START = (
+    *("ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1", "--num-cpus=2"),
+    *("--num-gpus=0", "--include-dashboard=false", "--disable-usage-stats"),
+    "--object-store-memory=150000000",
+)
 
 # A run on a cluster of its own, which commits all it sees; on stderr where Ray's processes listen.
 RUN_LOCALLY = """
@@ -86,11 +95,60 @@ def alone(settings, tmp_path_factory) -> Results:
     return _run(settings, tmp_path_factory.mktemp("alone"))
 
 
+class Cluster(NamedTuple):
+    """Where a cluster answers, and its first process."""
+
+    address: str
+    client: str
+    process: psutil.Process
+
+    def list_workers(self) -> dict[psutil.Process, str]:
+        """The processes of workers, with what each says it does."""
+        found = {}
+        for each in self.process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has ended
+                found[each] = "".join(each.cmdline()[:1])
+        return {each: name for each, name in found.items() if name.startswith("ray::RayWorker")}
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[clusters.LocalCluster]:
-    """A cluster of one node with two CPUs."""
-    with clusters.start_cluster(2) as started:
-        yield started
+def cluster() -> Iterator[Cluster]:
+    """One node with two CPUs, without a token."""
+    folder = tempfile.mkdtemp(prefix="gt-", dir="/tmp")  # short, for the names of sockets
+    environment = {"RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": folder}
+    port, client = _find_free_port(), _find_free_port()
+    command = [Path(sys.executable).with_name(START[0]), *START[1:], f"--port={port}"]
+    command += [f"--ray-client-server-port={client}"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = {"env": os.environ | environment, "start_new_session": True, **quiet}
+    with subprocess.Popen(command, **started) as node:  # type: ignore[call-overload]
+        try:
+            for each in (port, client):
+                _wait_until(lambda each=each: _accepts_connections(each), 40)
+            addresses = f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
+            yield Cluster(*addresses, psutil.Process(node.pid))
+        finally:
+            os.killpg(node.pid, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _find_free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _accepts_connections(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def _wait_until(holds: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
 
 
 def _run(settings: dict[str, object], folder: Path, **others: object) -> Results:
@@ -113,6 +171,7 @@ def _check_same(results: Results, alone: Results) -> None:
         np.testing.assert_allclose(*both, atol=1e-3)
 
 
+@pytest.mark.nightly
 def test_a_client_of_two_workers_finds_what_one_device_finds(settings, alone, cluster, tmp_path):
     results = _run(settings, tmp_path, engine="ray", address=cluster.client)
     _check_same(results, alone)
@@ -122,8 +181,8 @@ def test_a_client_of_two_workers_finds_what_one_device_finds(settings, alone, cl
 @pytest.mark.nightly
 def test_the_jobs_of_a_killed_worker_run_again(settings, alone, cluster, tmp_path):
     def kill_worker() -> None:
-        clusters.wait_until(lambda: _computes(cluster.pid), 120)
-        os.kill(clusters.list_workers(cluster.pid)[0], signal.SIGKILL)
+        _wait_until(lambda: "ray::RayWorker.work" in cluster.list_workers().values(), 120)
+        next(iter(cluster.list_workers())).kill()
 
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(kill_worker)
@@ -145,11 +204,6 @@ def test_workers_that_die_again_and_again_end_the_run(checkpoint, cluster):
         results = engine.run(Deadly(), [Job(0)], threading.Event())
         with pytest.raises(GaninvError, match="6 workers in a row ended"):
             list(results)
-
-
-def _computes(pid: int) -> bool:
-    """Return whether a worker below a process runs jobs."""
-    return "ray::RayWorker.work" in clusters.list_descendants(pid).values()
 
 
 @pytest.mark.nightly
@@ -202,27 +256,21 @@ def _read_until_commits(process: subprocess.Popen[str], count: int) -> list[str]
     return committed
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:{free}", "ray://127.0.0.1:{free}", "head"])
-def test_an_address_where_no_cluster_answers_is_refused(address, tmp_path):
-    address = address.format(free=clusters.find_free_port())
-    spec = GeneratorSpec(builders.make_checkpoint(tmp_path / "small"))
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_where_no_cluster_answers_is_refused(scheme, tmp_path):
+    address = f"{scheme}127.0.0.1:{_find_free_port()}"
     start = time.monotonic()
-    with (
-        mock.patch.dict(os.environ),
-        pytest.raises(UsageError, match=f"--address {address}: no Ray cluster answers") as caught,
-        open_cluster(RecoverConfig(engine="ray", address=address), spec, print),
-    ):
-        pass
+    words = f"--address {address}: no Ray cluster answers"
+    config = RecoverConfig(engine="ray", address=address)
+    with mock.patch.dict(os.environ), pytest.raises(UsageError, match=words) as caught:
+        open_cluster(config, GeneratorSpec(builders.make_checkpoint(tmp_path)), print).__enter__()
     assert time.monotonic() - start < SOON
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_ray_is_asked_for(tmp_path):
-    spec = GeneratorSpec(builders.make_checkpoint(tmp_path / "small"))
-    with (
-        mock.patch.dict(os.environ),
-        mock.patch.dict(sys.modules, {"ray": None}),
-        pytest.raises(UsageError, match=r"pip install 'ganinv\[ray\]'"),
-        open_cluster(RecoverConfig(engine="ray"), spec, print),
-    ):
-        pass
+    spec = GeneratorSpec(builders.make_checkpoint(tmp_path))
+    missing = mock.patch.dict(sys.modules, {"ray": None})
+    with mock.patch.dict(os.environ), missing, pytest.raises(UsageError) as caught:
+        open_cluster(RecoverConfig(engine="ray"), spec, print).__enter__()
+    assert "pip install 'ganinv[ray]'" in str(caught.value)

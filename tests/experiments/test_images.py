@@ -112,18 +112,15 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
     white[2:9, 4:12] = 0
     save_image(tmp_path / "painted.png", np.where(white[..., None] == 0, 255 - pixels, pixels))
     save_image(tmp_path / "mask.png", white)
-    far = []
-    for more in (("--mask", "mask.png"), ("--overwrite",)):
-        invert(tmp_path, "painted.png", *more)
-        results = read_results(tmp_path / "invert.h5")
-        far.append(abs(results.groups["image=0000/stochastic"]["polished/z_found"] - true).max())
-        if not results.attributes["config"]["mask"]:
-            continue
-        assert results.constants["pixels_counted"] == (white > 0).sum() * 3
-        assert (results.groups["image=0000/stochastic"]["image_loss"] < 0.02).all()
-    assert far[0] < 0.02 < 0.1 < far[1]
+    invert(tmp_path, "painted.png", "--mask", "mask.png")
+    results = read_results(tmp_path / "invert.h5")
+    rows = results.groups["image=0000/stochastic"]
+    assert abs(rows["polished/z_found"] - true).max() < 0.02
+    assert results.constants["pixels_counted"] == (white > 0).sum() * 3
+    assert (rows["image_loss"] < 0.02).all()
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
     shutil.copy(faces / "a.png", tmp_path)
     first = invert(tmp_path, ".", trials=1, publishing=True)
@@ -138,10 +135,9 @@ def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
         (("",), 'the empty name ""'),
         (("more", "--out", "more.h5"), "more holds the images"),
         (("a.png", "--npz", "more/b.png"), "b.png"),
-        (("a.png", "--npz", "invert.h5"), "invert.h5"),
+        (("a.png", "--npz", "invert.h5"), "invert.h5: the name must end in .npz"),
         (("a.png", "--npz", "no/z.npz"), "no/z.npz"),
-        (("a.png", "--npz", "x.npz"), "name another file"),
-        (("x.npz", "--npz", "x.npz"), "name another file"),
+        (("a.png", "--npz", "x.npz"), "exists, and `ganinv invert` did not write it"),
         (("a.png", "--mask", "x.npz", "--npz", "x.npz"), "name another file"),
         (("a.png", "--out", "./x.npz", "--npz", "x.npz"), "name another file"),
         (("a.png", "--seed", 1), "--seed is 0 in the file, and 1 here"),
@@ -161,27 +157,25 @@ def test_what_would_harm_a_file_is_refused_before_any_work(
     assert {path: path.read_bytes() for path in tmp_path.rglob("[!.]*.*")} == before
 
 
-@pytest.fixture(scope="module", params=["invert", "consistency"])
-def added(request, invert, tmp_path_factory):
-    """A command, and a folder with the results of a.png, to which noise.png was added."""
-    folder, command = tmp_path_factory.mktemp("added"), request.param
-    file = folder / f"{command}.h5"
-    assert _list_shown(invert(folder, "a.png", command=command)) == ["a.png"]
+@pytest.fixture(scope="module")
+def added(invert, tmp_path_factory):
+    """The results of a.png, to which noise.png was added."""
+    folder = tmp_path_factory.mktemp("added")
+    file = folder / "invert.h5"
+    assert _list_shown(invert(folder, "a.png")) == ["a.png"]
     before = {name: {**rows} for name, rows in read_results(file).groups.items()}
-    assert _list_shown(invert(folder, "noise.png", command=command)) == ["noise.png"]
+    assert _list_shown(invert(folder, "noise.png")) == ["noise.png"]
     for name, rows in before.items():
         _assert_equal(read_results(file).groups[name], rows)
-    return command, file
+    return file
 
 
-def test_an_added_image_gets_the_z_of_a_run_of_its_own(invert, added, tmp_path):
-    command, file = added
-    results = read_results(file)
-    assert results.complete and _list_stored(file) == ["a.png", "noise.png"]
-    invert(tmp_path, "noise.png", command=command)
-    alone = read_results(tmp_path / file.name).groups
-    assert len(results.groups) == 2 * len(alone)
-    for name, rows in alone.items():
+def test_an_added_image_gets_the_z_of_a_run_without_the_others(added, inverted):
+    results = read_results(added)
+    assert results.complete and _list_stored(added) == ["a.png", "noise.png"]
+    first = {name: rows for name, rows in inverted[2].groups.items() if "image=0000" in name}
+    assert len(results.groups) == 2 * len(first)
+    for name, rows in first.items():
         added_rows = results.groups[name.replace("image=0000", "image=0001")]
         assert set(added_rows) == set(rows)
         for column in {"z_start", "image_loss", "polished/image_loss", "target"} & set(rows):
@@ -195,26 +189,26 @@ def test_an_added_image_gets_the_z_of_a_run_of_its_own(invert, added, tmp_path):
 def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_again(
     invert, faces, added, tmp_path, monkeypatch
 ):
-    command, file = added
-    reported = run_ganinv(file.parent, "report", file, "--format", "json")
+    reported = run_ganinv(added.parent, "report", added, "--format", "json")
     assert _list_shown(reported) == ["a.png", "noise.png"]
-    before = file.read_bytes()
+    before = added.read_bytes()
     monkeypatch.setattr(worker, "solve", None)
     shutil.copy(faces / "noise.png", tmp_path / "copy.png")
-    again = invert(file.parent, tmp_path / "copy.png", "noise.png", "a.png", command=command)
+    again = invert(added.parent, tmp_path / "copy.png", "noise.png", "a.png")
     assert "copy.png is the same image as noise.png in " in again.stderr
     assert _list_shown(again) == ["copy.png", "noise.png", "a.png"]
-    assert file.read_bytes() == before
+    assert added.read_bytes() == before
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("command", ["invert", "consistency"])
-def test_merged_shards_are_extended_and_completed_without_shard(invert, tmp_path, command):
+def test_merged_shards_are_extended_without_shard(invert, tmp_path, command):
     """Shards of consistency have some trials of each image, and no certificates."""
     names, trials = ["a.png", "b.png", "noise.png"], 2 if command == "invert" else 17
     rule = {"command": command, "trials": trials}
-    parts = [f"{command}-{number}-of-3.h5" for number in (1, 2, 3)]
     for number in (1, 2, 3):
         invert(tmp_path, *names, "--shard", f"{number}/3", "--clip", "none", **rule)
+    parts = [f"{command}-{number}-of-3.h5" for number in (1, 2, 3)]
     run_ganinv(tmp_path, "merge", "all.h5", *parts)
     before = {name: {**rows} for name, rows in read_results(tmp_path / "all.h5").groups.items()}
     invert(tmp_path, "c.png", "b.png", "--clip", "none", "--out", "all.h5", **rule)
@@ -224,13 +218,6 @@ def test_merged_shards_are_extended_and_completed_without_shard(invert, tmp_path
         _assert_equal(after[name], before[name])
     certified = [f"image={number:04d}/none/certificate" in after for number in range(4)]
     assert certified == ([True] * 4 if command == "invert" else [False, True, False, True])
-    refused = run_ganinv(tmp_path, "merge", "again.h5", "all.h5", parts[1], code=2).stderr
-    assert "results of different images" in refused
-    run_ganinv(tmp_path, "merge", "part.h5", parts[0], parts[2], "--partial")
-    invert(tmp_path, *names, "--clip", "none", "--out", "part.h5", **rule)
-    assert _list_stored(tmp_path / "part.h5") == names
-    completed = read_results(tmp_path / "part.h5").groups
-    assert all(np.array_equal(completed[name]["trial"], before[name]["trial"]) for name in before)
 
 
 def _consistency(folder, hard, *more, **keywords):
@@ -244,7 +231,7 @@ def _consistency(folder, hard, *more, **keywords):
 @pytest.fixture(scope="module")
 def recovered(hard, tmp_path_factory):
     """What was printed, and the groups of many recoveries of two images."""
-    more = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16, "--trials", 8)
+    more = ("--clip", ",".join(RULES), "--restarts", 5, "--batch-size", 16, "--trials", 5)
     return _consistency(tmp_path_factory.mktemp("recovered"), hard, *more)
 
 
@@ -255,18 +242,17 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
         for row in json.loads(result.stdout)["tables"]["table2"]
         if row["technique"] == "stochastic"
     )
-    assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 8, 0)
+    assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 5, 0)
     assert own["distance"]["median"] < 1e-5
-    assert own["verdict"] == "undecided: only 8 recoveries"  # too few to call it unique
+    assert own["verdict"] == "undecided: only 5 recoveries"  # too few to call it unique
     assert own["psnr"] > 40 and noise["psnr"] < 15
     assert own["nearest_copy"] == "8 bits" != noise["nearest_copy"]
     group = groups["image=0000/stochastic"]
-    assert (group["restarts"] > 0).any()  # single starts alone would not agree
-    assert (groups["image=0001/stochastic"]["restarts"] == 6).all()
-    true = make_z(hard.generator, 0).repeat(8, 0)
+    assert (groups["image=0001/stochastic"]["restarts"] == 5).all()
+    true = make_z(hard.generator, 0).repeat(5, 0)
     np.testing.assert_allclose(group["polished/z_found"], true, atol=0.05)
     assert "z_true" not in groups.get("", {}) and "z_error" not in group
-    assert "32/32 trials" in result.stderr and "32 converged" in result.stderr
+    assert "20/20 trials" in result.stderr and "20 converged" in result.stderr
 
 
 def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovered):
@@ -277,11 +263,11 @@ def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovere
             group = groups[f"image={number:04d}/{rule}"]
             assert (group["z_start"] == groups["image=0000/standard"]["z_start"]).all()
             for start in ("", "first/", "polished/"):
-                images = hard.generator.render(group[f"{start}z_found"], 8)
+                images = hard.generator.render(group[f"{start}z_found"], 5)
                 loss = ((images - target) ** 2).sum((1, 2, 3))
                 np.testing.assert_allclose(group[f"{start}image_loss"], loss, rtol=1e-4)
             certificate = groups[f"image={number:04d}/{rule}/certificate"]
-            assert certificate["recoveries"].tolist() == [8]
+            assert certificate["recoveries"].tolist() == [5]
             assert certificate["best"][0] == np.argmin(group["polished/image_loss"])
             z = group["polished/z_found"][certificate["best"]]
             image = np.rint((hard.generator.render(z, 1)[0] + 1) * 127.5)
@@ -289,6 +275,7 @@ def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovere
             assert (np.diff(certificate["singular_values"][0]) <= 0).all()
 
 
+@pytest.mark.slow
 def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
     coupled = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--budget", 40)
     given = (*coupled, "--restarts", 0, "--trials", 4, "--clip", "none,standard")

@@ -44,6 +44,7 @@ def test_the_right_label_is_found_with_z(tmp_path: Path) -> None:
     assert (found["restarts"] >= (found["label"] - first) % LABELS).all()
 
 
+@pytest.mark.slow
 def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path: Path) -> None:
     generator = make_generator(conditional.make_conditional_checkpoint())
     z = np.random.default_rng(2).uniform(-1, 1, (1, conditional.LATENT))
@@ -57,6 +58,7 @@ def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path:
     assert np.abs(off).max() <= 1
 
 
+@pytest.mark.slow
 def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path: Path) -> None:
     state = torch_generators.make_perceptron(latent=14).state
     file = torch_files.save_archive(tmp_path / "netG.pth", state)

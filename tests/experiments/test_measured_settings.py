@@ -9,6 +9,7 @@ from ganinv_cli.store import read_results
 THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
 
 
+@pytest.mark.slow
 def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
     run = ("recover", "--checkpoint", easy.folder, "--trials", 1, "--budget", 9)
     run += ("--restarts", 0, "--clip", "none", "--overwrite")
@@ -19,21 +20,16 @@ def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
     assert THEORY not in stderr and LIMIT not in stderr
 
 
-@pytest.mark.parametrize(
-    ("limit", "most", "metric"),
-    [("MAX_LATENT", 6, 40), ("MAX_LATENT", 5, 0), ("MAX_VALUES", 6 * 16 * 16 * 3 - 1, 0)],
-)
 def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
-    easy, tmp_path, monkeypatch, limit, most, metric
+    easy, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(preconditioner, limit, most)
+    monkeypatch.setattr(preconditioner, "MAX_VALUES", 6 * 16 * 16 * 3 - 1)
     given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60, "-v")
     result = run_ganinv(tmp_path, "recover", *given)
-    off = metric == 0
-    assert ("[lbfgs] metric = 40 is 0 here" in result.stderr) == off
+    assert "[lbfgs] metric = 40 is 0 here" in result.stderr
     said = " ".join(result.stdout.split())
-    assert ("There was no preconditioner ([lbfgs] metric = 0)" in said) == off
+    assert "There was no preconditioner ([lbfgs] metric = 0)" in said
     results = read_results(tmp_path / "recover.h5")
-    assert results.attributes["config"]["lbfgs"]["metric"] == metric
-    assert results.constants["shared_gradients"] == metric * (6 + 1) / 2
+    assert results.attributes["config"]["lbfgs"]["metric"] == 0
+    assert results.constants["shared_gradients"] == 0
     run_ganinv(tmp_path, "recover", *given)  # the same command prints the results again

@@ -16,22 +16,22 @@ from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 VARIANCES = (0.0, 0.01, 1.0)
-# the same on every processor, and what rounding lets this generator reach
+# the same on every processor, and what rounding lets the generator reach
 SETTINGS = ("--trials", 6, "--precision", "float32", "--tolerance", "1e-7", "--batch-size", 16)
 
 
-def _sweep(folder, hard, *more, variances=VARIANCES, **keywords):
+def _sweep(folder, easy, *more, variances=VARIANCES, **keywords):
     listed = ",".join(map(str, variances))
-    given = ("--checkpoint", hard.folder, *SETTINGS, "--variances", listed, *more)
+    given = ("--checkpoint", easy.folder, *SETTINGS, "--variances", listed, *more)
     return run_ganinv(folder, "noise-sweep", *given, **keywords)
 
 
 @pytest.fixture(scope="module")
-def swept(hard, tmp_path_factory):
-    """A folder, what was printed, and the results."""
+def swept(easy, tmp_path_factory):
+    """What was printed, and the results."""
     folder = tmp_path_factory.mktemp("swept")
-    result = _sweep(folder, hard, "--format", "json", publishing=True)
-    return folder, result, read_results(folder / "noise-sweep.h5")
+    result = _sweep(folder, easy, "--format", "json")
+    return result, read_results(folder / "noise-sweep.h5")
 
 
 def _match_losses(results, generator, clip):
@@ -39,45 +39,47 @@ def _match_losses(results, generator, clip):
     root = results.groups[""]
     clean = generator.render(root["z_true"], len(root["trial"]))
     unit = draw_noise(generator, 0, root["trial"])
-    for variance in VARIANCES:
+    for name, group in results.groups.items():
+        if not name:
+            continue
+        variance = float(name.removeprefix("variance=").partition("/")[0])
         sought = add_noise(clean, unit, np.full(len(clean), variance), clip)
-        for rule in RULES:
-            group = results.groups[f"variance={variance:g}/{rule}"]
-            for start in ("", "first/"):
-                images = generator.render(group[f"{start}z_found"], len(clean))
-                loss = ((images - sought) ** 2).sum((1, 2, 3))
-                yield np.allclose(group[f"{start}image_loss"], loss, rtol=1e-4, atol=1e-7)
+        for start in ("", "first/"):
+            images = generator.render(group[f"{start}z_found"], len(clean))
+            loss = ((images - sought) ** 2).sum((1, 2, 3))
+            yield np.allclose(group[f"{start}image_loss"], loss, rtol=1e-4, atol=1e-7)
 
 
-def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(hard, swept):
-    results = swept[2]
-    assert all(_match_losses(results, hard.generator, clip=False))
-    assert not all(_match_losses(results, hard.generator, clip=True))
+def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(easy, swept):
+    results = swept[1]
+    assert all(_match_losses(results, easy.generator, clip=False))
+    assert not all(_match_losses(results, easy.generator, clip=True))
     starts = [group["z_start"] for name, group in results.groups.items() if name]
     assert len(starts) == len(VARIANCES) * len(RULES)
     assert all((start == starts[0]).all() for start in starts)
-    assert (results.groups[""]["z_true"] == draw_true_z(hard.generator, 0, np.arange(6))).all()
+    assert (results.groups[""]["z_true"] == draw_true_z(easy.generator, 0, np.arange(6))).all()
 
 
 @pytest.mark.slow
-def test_noisy_pixels_are_clipped_on_demand(hard, tmp_path):
-    result = _sweep(tmp_path, hard, "--clip-pixels", "--batch-size", 5, "-v")
+def test_noisy_pixels_are_clipped_on_demand(easy, tmp_path):
+    few = ("--trials", 2, "--clip", "none", "--restarts", 0)
+    result = _sweep(tmp_path, easy, "--clip-pixels", *few, "-v", variances=(1.0,))
     clipped = read_results(tmp_path / "noise-sweep.h5")
-    assert all(_match_losses(clipped, hard.generator, clip=True))
+    assert all(_match_losses(clipped, easy.generator, clip=True))
     assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("clip", [True, False])
-def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(hard, clip):
+def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(easy, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial) for trial in range(3)]
-    for target in make_plan(config, hard.generator).prepare_targets(hard.generator)(jobs):
+    for target in make_plan(config, easy.generator).prepare_targets(easy.generator)(jobs):
         assert (target.sufficient_loss > 0) == (not clip)
         assert target.residual > target.sufficient_loss
 
 
-def test_the_bound_is_that_of_the_jacobian_at_the_true_z(hard, swept):
-    generator, root = hard.generator, swept[2].groups[""]
+def test_the_bound_is_that_of_the_jacobian_at_the_true_z(easy, swept):
+    generator, root = easy.generator, swept[1].groups[""]
     for z_true, bound in zip(root["z_true"], root["cramer_rao"], strict=True):
         z = tf.constant(z_true[None], tf.float64)
         with tf.GradientTape() as tape:
@@ -89,7 +91,7 @@ def test_the_bound_is_that_of_the_jacobian_at_the_true_z(hard, swept):
 
 
 def test_errors_grow_with_the_variance_in_the_table_and_the_figures(swept):
-    folder, result, results = swept
+    result, results = swept
     assert re.search(r"54/54 trials.*, 54 converged", result.stderr)
     assert "recovered" not in result.stderr  # noise hides z
     table = json.loads(result.stdout)["tables"]["noise_sweep"]
@@ -97,16 +99,13 @@ def test_errors_grow_with_the_variance_in_the_table_and_the_figures(swept):
     for row in table:
         group = results.groups[f"variance={row['variance']:g}/{row['technique']}"]
         assert row["trials"] == 6
-        assert (group["z_error"] <= 1e-8).all() == (row["variance"] == 0)
+        assert (group["z_error"] <= 1e-7).all() == (row["variance"] == 0)
     for rule in RULES:
         small, large = (
             np.median(results.groups[f"variance={variance:g}/{rule}"]["z_error"])
             for variance in VARIANCES[1:]
         )
         assert 10 * small < large
-    figures = {f"figure2b-variance={variance:g}" for variance in VARIANCES}
-    written = {path.name for path in (folder / "noise-sweep").iterdir()}
-    assert {"figure2a.png", "report.html", *(f"{name}.png" for name in figures)} <= written
-    assert results.figures.keys() == figures
+    assert results.figures.keys() == {f"figure2b-variance={each:g}" for each in VARIANCES}
     clean, noisy, recovered = results.figures["figure2b-variance=0.01"].pictures.astype(int)
     assert abs(recovered - clean).mean() < abs(noisy - clean).mean()

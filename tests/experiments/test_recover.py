@@ -16,16 +16,16 @@ SETTINGS = ("--trials", 12, "--precision", "float32", "--tolerance", "1e-7")
 PAPERS_CODE = ("--solver", "gd", "--budget", 40, "--tolerance", 0, "--restarts", 0)
 
 
-def _recover(folder, hard, *more, code=0):
+def _recover(folder, hard, *more, publishing=False):
     given = ("recover", "--checkpoint", hard.folder, *more, "--format", "json")
-    return run_ganinv(folder, *given, code=code, publishing=True)
+    return run_ganinv(folder, *given, publishing=publishing)
 
 
 @pytest.fixture(scope="module")
 def finished(hard, tmp_path_factory):
     """A folder, what was printed, and the results."""
     folder = tmp_path_factory.mktemp("finished")
-    result = _recover(folder, hard, *SETTINGS)
+    result = _recover(folder, hard, *SETTINGS, publishing=True)
     return folder, result, read_results(folder / "recover.h5")
 
 
@@ -92,6 +92,7 @@ def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):
     assert far[3] < 0.5 < far[0]
 
 
+@pytest.mark.slow
 def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tmp_path):
     """Some trials do not converge, because their budget is too small."""
     given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
@@ -129,6 +130,7 @@ def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, t
     assert results.attributes["precision"] == "float32"  # plain descent needs all digits
 
 
+@pytest.mark.slow
 def test_shards_merged_are_the_run(finished, hard, tmp_path):
     """They have batches of their own: blocks of 8 trials are dealt in turn."""
     whole = finished[2]
@@ -157,7 +159,6 @@ def test_shards_merged_are_the_run(finished, hard, tmp_path):
     ("command", "what"),
     [
         (("recover", "--trials", 8), "the 8 trials, which are dealt 8 at a time"),
-        (("noise-sweep", "--trials", 8), "the 8 trials, which are dealt 8 at a time"),
         (("invert", "a.png", "--trials", 3), "the 1 images"),
     ],
 )

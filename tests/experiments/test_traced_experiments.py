@@ -9,14 +9,6 @@ import pytest
 from called import run_ganinv
 
 from ganinv_cli import formats
-from ganinv_cli.network.checkpoint import Checkpoint
-
-COUPLED = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--restarts", 0)
-
-
-@pytest.fixture(scope="module")
-def traced(easy: SimpleNamespace) -> Checkpoint:
-    return builders.trace_layers(builders.read(easy.folder))
 
 
 @pytest.mark.parametrize(
@@ -25,14 +17,13 @@ def traced(easy: SimpleNamespace) -> Checkpoint:
         (("recover", "--precision", "mixed"), "precision = mixed: here was read as TensorFlow"),
         (("recover", "--polish", "float64"), "polish = float64: here was read as TensorFlow"),
         (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in bfloat16; leave"),
-        (("recover", *COUPLED), "here has no layers of batch norm"),
-        (("recover", "--label", 3), "here has no labels"),
         (("train-encoder", "--precision", "bfloat16"), "could be computed in bfloat16; leave"),
     ],
 )
 def test_what_needs_layers_is_refused_in_a_sentence(
-    tmp_path: Path, traced: Checkpoint, arguments: tuple[object, ...], sentence: str
+    tmp_path: Path, easy: SimpleNamespace, arguments: tuple[object, ...], sentence: str
 ) -> None:
+    traced = builders.trace_layers(builders.read(easy.folder))
     with (
         mock.patch.object(formats, "read", return_value=traced),
         mock.patch.object(formats, "find_format"),

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images import Crop, TargetImage, load_image, make_target_image, to_floats
+from ganinv_cli.images import Crop, TargetImage, load_image, make_target_image
 
 SHAPE = (8, 8, 3)
 
@@ -18,13 +18,6 @@ def _make(image: np.ndarray | Image.Image, shape: tuple[int, int, int] = SHAPE) 
 
 def _draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_floats_are_rounded_to_8_bits(dtype: type) -> None:
-    pixels = _draw(*SHAPE)
-    target = _make(to_floats(pixels).astype(dtype))
-    assert np.abs(target.pixels.astype(int) - pixels).max() <= (dtype is np.float16)
 
 
 @pytest.mark.parametrize("form", ["L", "RGBA"])
@@ -82,9 +75,7 @@ def test_the_hash_is_of_the_content() -> None:
     [
         (np.zeros((8, 8), np.int64), "x holds int64; give uint8 from 0 to 255, or floats from -1"),
         (np.zeros(8, np.uint8), r"x has shape \(8,\); an image has shape \(height, width\)"),
-        (np.zeros((8, 8, 2), np.uint8), "with 1, 3 or 4 channels"),
         (np.full((8, 8), 255.0), "x holds floats from 255 to 255; scale them to -1 to 1, or conv"),
-        (Image.new("F", (8, 8)), "x has pixels of mode F"),
         (np.ma.masked_less(np.ones((8, 8)), 0), "x is a masked array; give its data"),
     ],
 )

@@ -28,8 +28,13 @@ def simple():
     return make_simple(Uniform())
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-@pytest.mark.parametrize("residual", [0.0, float("inf")])
+@pytest.mark.parametrize(
+    ("name", "residual"),
+    [
+        *((name, 0.0) for name in SOLVERS),
+        pytest.param("lbfgs", float("inf"), marks=pytest.mark.slow),
+    ],
+)
 def test_copies_equal_separate_runs(simple, name, residual):
     """Half of the true z are well inside, the others near a bound, at it, or beyond."""
     settings = {

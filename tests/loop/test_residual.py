@@ -1,12 +1,9 @@
 """Where the right z leaves a residual, a start ends by comparison and never by zero."""
 
-import builders
 import numpy as np
 import pytest
 from small import clean_targets, jobs_of, make_limits, noisy_targets, solve_jobs
 
-from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics import expected_residual
@@ -15,11 +12,6 @@ UNKNOWN = float("inf")
 RULES = ("none", "standard", "stochastic")
 JOBS = jobs_of(RULES, 4)
 ONCE = make_limits(restarts=0)
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +24,9 @@ def _residual(generator, variance):
     return expected_residual(variance, pixels, generator.latent)
 
 
-@pytest.mark.parametrize("variance", [0.01, 1.0])
-def test_a_row_that_stops_falling_below_the_residual_has_converged(generator, lbfgs, variance):
-    residual = _residual(generator, variance)
-    supply = noisy_targets(generator, variance, residual)
+def test_a_row_that_stops_falling_below_the_residual_has_converged(generator, lbfgs):
+    residual = _residual(generator, 1.0)
+    supply = noisy_targets(generator, 1.0, residual)
     done = solve_jobs(generator, lbfgs, JOBS, end=ONCE, batch_size=12, supply=supply)
     for trial in done.values():
         assert trial.outcome is Outcome.converged
@@ -79,51 +70,8 @@ def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, l
         assert tight[key].best.image_loss <= loose[key].best.image_loss
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
-    """However far noise draws the z of the least loss outside."""
-    residual = _residual(generator, 20.0) if known else UNKNOWN
-    supply = noisy_targets(generator, 20.0, residual)
-    jobs = jobs_of(("none", "stochastic"), 6)
-    done = solve_jobs(generator, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
-    assert {trial.outcome for trial in done.values()} == {Outcome.converged}
-    reach = {rule: [] for rule in ("none", "stochastic")}
-    for key, trial in done.items():
-        reach[key.rule].append(abs(trial.best.z).max())
-    assert sum(far > 1 for far in reach["none"]) >= 3
-    assert max(reach["stochastic"]) <= 1
-    assert sum(far == 1 for far in reach["stochastic"]) >= 2  # held, where the least loss is out
-
-
-@pytest.mark.slow
-def test_starts_go_on_until_two_agree(hard):
-    lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20})
-    jobs = jobs_of(["none"], 8)
-    supply = noisy_targets(hard, 1e-3, _residual(hard, 1e-3))
-    done = solve_jobs(
-        hard, lbfgs, jobs, end=make_limits(restarts=40, budget=1e5), batch_size=8, supply=supply
-    )
-    assert max(len(trial.start_results) for trial in done.values()) > 2  # some start has failed
-    for trial in done.values():
-        least = trial.best.image_loss
-        agreeing = [
-            end.outcome is Outcome.converged and end.image_loss <= least * (1 + AGREEMENT_TOLERANCE)
-            for end in trial.start_results
-        ]
-        assert sum(agreeing) == 2
-        assert agreeing[-1] or trial.start_results[-1] is trial.best
-
-
-def test_where_nobody_knows_the_residual_every_restart_is_made(generator, lbfgs):
-    supply = noisy_targets(generator, 0.01, UNKNOWN)
-    jobs = jobs_of(["none"], 2)
-    done = solve_jobs(generator, lbfgs, jobs, end=make_limits(restarts=3), supply=supply)
-    assert {len(trial.start_results) for trial in done.values()} == {4}
-
-
-@pytest.mark.parametrize("name", ["gd", "lbfgs"])
-def test_pixels_that_do_not_count_change_nothing(generator, name):
-    solver = make_solver(name, {"learning_rate": 1e-3} if name == "gd" else {"memory": 10})
+def test_pixels_that_do_not_count_change_nothing(generator):
+    solver = make_solver("gd", {"learning_rate": 1e-3})
     counted = np.ones((*generator.image_shape[:2], 1), np.float32)
     counted[4:11, 2:9] = 0
 

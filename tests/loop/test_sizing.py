@@ -47,6 +47,7 @@ def limit_memory(monkeypatch, name, most, after=0):
     return sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["advance", "insert_starts"])
 def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
     hard, lbfgs, done, monkeypatch, name
@@ -65,18 +66,13 @@ def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
         np.testing.assert_allclose(found[job].curve_loss[early], trial.curve_loss[early], rtol=0.05)
 
 
-@pytest.fixture
-def hasty(monkeypatch):
-    """A measured batch begins with 4 rows and doubles at once."""
-    for name, value in (("FIRST_ROWS", 4), ("MIN_INCREMENTS", 1), ("MIN_SECONDS", 0.0)):
+@pytest.mark.slow
+def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(hard, lbfgs, done, monkeypatch):
+    """A measured batch begins with 4 rows here, and doubles at once."""
+    hasty = {"FIRST_ROWS": 4, "MIN_INCREMENTS": 1, "MIN_SECONDS": 0.0, "MIN_BUILD_MULTIPLE": 0.0}
+    for name, value in hasty.items():
         monkeypatch.setattr(sizing, name, value)
-    monkeypatch.setattr(sizing, "MIN_BUILD_MULTIPLE", 0.0)
     monkeypatch.setattr("ganinv_cli.loop.solve.FIRST_ROWS", 4)
-
-
-def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(
-    hard, lbfgs, done, monkeypatch, hasty
-):
     tried = limit_memory(monkeypatch, "make_empty", most=4)
     looks = []
     found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
@@ -132,6 +128,7 @@ def test_an_increment_grows_until_it_takes_its_time():
     assert control.choose_steps(FAR) == 5  # a trial is short
 
 
+@pytest.mark.slow
 def test_no_result_depends_on_the_length_of_increments(hard, monkeypatch):
     limits, jobs = make_limits(tolerance=0.3, budget=403, restarts=1), JOBS[:6]
     monkeypatch.setattr(sizing, "INCREMENT_SECONDS", 0.0)

@@ -81,8 +81,8 @@ def test_a_batch_goes_on_bit_for_bit(generator, solver, tmp_path):
     assert sum(look.gradients for look in looks) == spent - 6 * solver.steps_per_increment
 
 
-@pytest.mark.parametrize("stop_after", [1, 7, 15])
-def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path, stop_after):
+@pytest.mark.slow
+def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path):
     generator = make_simple(Uniform())
     solver = make_solver("gd", {"learning_rate": 0.1})
     jobs = [Job(trial, rules=("none", "standard", "stochastic")) for trial in range(12)]
@@ -91,7 +91,7 @@ def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path, stop_af
         "supply": targets_at(generator, 0.5, 1.5),
         "batch_size": 5,
     }
-    finished, saved = stop(tmp_path / "s", generator, solver, jobs, stop_after, **settings)
+    finished, saved = stop(tmp_path / "s", generator, solver, jobs, 7, **settings)
     assert saved.jobs
     resumed = go_on(finished, saved, generator, solver, jobs, **settings)
     assert_same(resumed, solve_jobs(generator, solver, jobs, **settings), atol=1e-5)
@@ -121,6 +121,7 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_pa
     assert saved.jobs == []  # one without the others is another batch
 
 
+@pytest.mark.slow
 def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
     jobs = [Job(trial, rules=("none", "standard", "wall")) for trial in range(3)]
     _, saved = stop(tmp_path / "s", generator, GD, jobs, 2, **WHOLE_RUN)
@@ -131,15 +132,6 @@ def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
     assert done.keys() == list_keys([Job(1, rules=("none", "wall")), jobs[2]])
     whole = solve_jobs(generator, GD, jobs, **WHOLE_RUN)
     assert_same(done, {key: whole[key] for key in done}, atol=1e-5)
-
-
-def test_a_measured_batch_begins_with_the_size_that_was_saved(generator, tmp_path):
-    _, saved = stop(tmp_path / "s", generator, GD, JOBS, 2, end=TO_THE_END, batch_size=3)
-    assert saved.rows == 3
-    looks = []
-    settings = {"end": TO_THE_END, "batch_size": 0, "looks": looks}
-    solve_jobs(generator, GD, jobs_of(["none"], 20)[3:], snapshot=saved, **settings)
-    assert looks[0].rows == 3
 
 
 def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_path):

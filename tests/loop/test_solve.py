@@ -3,10 +3,11 @@
 import builders
 import numpy as np
 import pytest
-from small import MARKS, jobs_of, make_limits, measure_z_error, solve_jobs
+from small import MARKS, clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
 
-from ganinv_cli.jobs import Job
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.batch import Batch
+from ganinv_cli.loop.solve import solve
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
@@ -29,6 +30,7 @@ def test_every_job_is_done_once_at_any_batch_size(hard, lbfgs, done):
             np.testing.assert_allclose(others[key].best.z, trial.best.z, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch):
     sizes = []
     real = Batch.advance
@@ -52,6 +54,7 @@ def test_failed_starts_are_restarted_from_another_z(done):
         assert measure_z_error(trial) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_budget_covers_all_starts(hard):
     hasty = make_solver("lbfgs", {"memory": 20, "patience": 2, "progress": 0.99})
     done = solve_jobs(hard, hasty, JOBS[:6], end=make_limits(budget=50), batch_size=3)
@@ -78,3 +81,18 @@ def test_coupled_rows_run_to_the_end_together(tmp_path):
     assert {trial.gradients for trial in done.values()} == {30}
     together = [{trial.rule for trial in look.finished} for look in looks if look.finished]
     assert together == [{"none"}, {"stochastic"}]
+
+
+@pytest.mark.slow
+def test_the_loop_waits_for_jobs_that_come_in_portions(hard, lbfgs):
+    queue, limits = JobQueue(), make_limits()
+    queue.add([Job(0), Job(1)], expected=3)
+    looks = solve(hard, lbfgs, queue, clean_targets(hard), limits, MARKS, seed=0, batch_size=4)
+    found, idle = [], 0
+    for look in looks:
+        found += [trial.job.trial for trial in look.finished]
+        if look.rows == 0:
+            idle += 1
+            queue.add([Job(trial) for trial in (2, 3, 4)] if idle == 2 else [], 2 - idle)
+    assert sorted(found) == [0, 1, 2, 3, 4]
+    assert idle >= 2

@@ -8,7 +8,7 @@ from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.folding import fix_label, fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
-from ganinv_cli.network.layers import Layer, Reshape, same_conv_transpose
+from ganinv_cli.network.layers import Reshape
 
 LATENT = 5
 RANDOM = np.random.default_rng(1)
@@ -30,12 +30,6 @@ def _one_place(crop: kinds.Sides) -> Network:
     return chain(LATENT, (Reshape((1, 1, LATENT)), layer, _norm(2)))
 
 
-def _grow(outputs: int) -> list[Layer]:
-    kernel = RANDOM.normal(size=(3, 3, outputs, 2))
-    convolution = same_conv_transpose(kernel, RANDOM.normal(size=outputs), 1)
-    return [_dense(8), Reshape((2, 2, 2)), convolution]
-
-
 SHARED = (Node(_dense(3), (Z,)), Node(_norm(3), (0,)), Node(kinds.Add(), (0, 1)))
 SHARED_VIEW = (
     Node(_dense(12), (Z,)),
@@ -48,16 +42,10 @@ SHARED_VIEW = (
 NETWORKS = {
     "a norm of a matrix": (chain(LATENT, (_dense(3), _norm(3))), "Dense"),
     "by channel": (chain(LATENT, (_dense(12), Reshape((2, 2, 3)), _norm(3))), "Dense Reshape"),
-    "two norms": (chain(LATENT, (_dense(3), _norm(3), _norm(3))), "Dense"),
     "an activation": (chain(LATENT, (_dense(3), RELU, _norm(3))), "Dense Activation Affine"),
     "of z": (chain(LATENT, (_norm(LATENT), _dense(3))), "Affine Dense"),
     "read by others": (Network(LATENT, SHARED), "Dense Affine Add"),
     "a view that others read": (Network(LATENT, SHARED_VIEW), "Dense Reshape Affine Reshape Add"),
-    "more channels than the convolution": (
-        chain(LATENT, [*_grow(1), Reshape((4,)), _norm(4)]),
-        "Dense Reshape ConvTranspose Reshape Affine",
-    ),
-    "one place": (_one_place(((0, 0), (0, 0))), "Dense Reshape"),
     "one place, cut": (_one_place(((1, 0), (0, 1))), "Dense Reshape"),
     "one place, padded": (_one_place(((-1, 0), (0, -2))), "Dense Reshape"),
 }

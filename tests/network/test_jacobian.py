@@ -1,18 +1,10 @@
 """J is the derivative of the generator, for the pixels that count."""
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.network import jacobian as module
 from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
-from ganinv_cli.network.make_generator import make_generator
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +46,6 @@ def test_columns_are_those_of_the_backward_pass(generator, z, jacobian, precisio
     expected = jacobian.reshape(-1, generator.latent).T
     assert found.dtype == (np.float64 if precision == "float64" else np.float32)
     np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
-
-
-def test_columns_that_are_computed_in_blocks_are_the_same(generator, z, jacobian, monkeypatch):
-    monkeypatch.setattr(module, "MAX_LAYER_VALUES", 4 * generator.network.largest_layer)
-    found = compute_jacobian(generator, z, precision="float64")
-    np.testing.assert_allclose(found, jacobian.reshape(-1, generator.latent).T, atol=1e-12)
 
 
 def test_an_image_with_fewer_values_than_z_has_singular_values_of_0(generator, z):

@@ -17,11 +17,6 @@ LATENT = 6
 
 
 @pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
-
-
-@pytest.fixture(scope="module")
 def polisher(generator):
     return MinimumTest().compile_for(generator)
 

@@ -13,47 +13,28 @@ from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.store import open_run, read_results
 
 
-@pytest.fixture
-def generator(tmp_path):
-    return make_generator(builders.make_checkpoint(tmp_path))
+@pytest.mark.parametrize(("trials", "shown"), [([0, 1, 3, 4], [0, 3]), ([1], []), (None, [])])
+def test_a_trial_that_a_variance_lacks_is_in_no_picture(tmp_path, trials, shown):
+    generator = make_generator(builders.make_checkpoint(tmp_path))
+    z = np.random.default_rng(0).uniform(-1, 1, (5, generator.latent)).astype(np.float32)
 
+    def make_group(numbers):
+        converged = np.full(len(numbers), Outcome.converged, np.uint8)
+        columns = {"trial": np.array(numbers), "z_found": z[numbers], "outcome": converged}
+        return add_missing_columns(columns, generator.latent)
 
-def _z(generator, trials):
-    """Another one for each trial."""
-    draws = [np.random.default_rng(trial).uniform(-1, 1, generator.latent) for trial in trials]
-    return np.array(draws, np.float32)
-
-
-def _pictures(folder, generator, trials):
-    """`trials`: those of each group."""
-    groups = {
-        name: add_missing_columns(
-            {"trial": np.array(numbers), "z_found": _z(generator, numbers)}
-            | {"outcome": np.full(len(numbers), Outcome.converged, np.uint8)},
-            generator.latent,
-        )
-        for name, numbers in trials.items()
-    }
-    known = np.arange(5)
-    groups[""] = {"trial": known, "z_true": _z(generator, known)}
-    with open_run(folder / "a.h5", make_provenance(command="noise-sweep")) as run:
+    groups = {"": {"trial": np.arange(5), "z_true": z}}
+    groups["variance=0.1/none"] = make_group([0, 2, 3])
+    if trials:
+        groups["variance=1/none"] = make_group(trials)
+    with open_run(tmp_path / "a.h5", make_provenance(command="noise-sweep")) as run:
         run.commit(groups)
     config = NoiseSweepConfig(variances=(0.1, 1.0), clip=("none",), trials=4)
-    results = read_results(folder / "a.h5")
-    return make_plan(config, generator).make_figures(results, generator)
-
-
-def test_a_trial_that_a_variance_lacks_is_in_no_picture(generator, tmp_path):
-    trials = {"variance=0.1/none": [0, 2, 3, 4], "variance=1/none": [0, 1, 3, 4]}
-    figures = _pictures(tmp_path, generator, trials)
-    assert len(figures) == 2
-    expected = to_pixels(generator.render(_z(generator, [0, 3]), 8))
+    results = read_results(tmp_path / "a.h5")
+    figures = make_plan(config, generator).make_figures(results, generator)
+    assert len(figures) == (2 if shown else 0)
     for figure in figures.values():
-        assert figure.trials == (0, 3)
+        assert figure.trials == tuple(shown)
         clean, _, recovered = figure.pictures
+        expected = to_pixels(generator.render(z[shown], 8))
         assert np.array_equal(clean, expected) and np.array_equal(recovered, expected)
-
-
-@pytest.mark.parametrize("trials", [{"variance=1/none": [1]}, {}])
-def test_without_such_a_trial_there_is_no_picture(generator, tmp_path, trials):
-    assert not _pictures(tmp_path, generator, {"variance=0.1/none": [0, 2]} | trials)

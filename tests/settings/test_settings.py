@@ -118,12 +118,9 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
     [
         ("trials = true", "should be a whole number, e.g. 1000"),
         ("budget = inf", "budget = Infinity should be a number, e.g. 5000.0"),
-        ("batch_size = -1", "give at least 1, or 0 for auto"),
         ("clip = [3]", "an item of clip = 3 should be text in quotes"),
         ("clip = []", 'clip is empty: give one or more, e.g. ["none"]'),
         ("clip = ['none', 'none']", "clip has a rule twice"),
-        (f"snapshots = {[1] * 1001}", "snapshots has 1,001 items: give at most 1,000"),
-        (f"note = '{'x' * 4001}'", "note has 4,001 characters: give at most 4,000"),
         ("tolerance = 0", "give a number above 0, or the solver gd"),
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
@@ -201,17 +198,6 @@ def test_an_option_without_effect_is_refused_and_ignored_in_a_file(
         load(kind, None, {"solver": solver, option: value})
     config = read_file(tmp_path, kind, f"solver = {solver!r}\n{option} = {value!r}")
     assert getattr(config, option) == value
-
-
-def test_an_option_with_an_effect_is_accepted():
-    for kind, options in (
-        (InvertConfig, {"stationary": 1e-5, "loss": "plain", "precision": "float32"}),
-        (RecoverConfig, {"loss": "preconditioned", "precision": "mixed"}),
-        (RecoverConfig, {"solver": "gd", "loss": "plain", "precision": "float32"}),
-        (NoiseSweepConfig, {"variances": (0.0, 0.1), "loss": "preconditioned"}),
-    ):
-        config = load(kind, None, options)
-        assert {name: getattr(config, name) for name in options} == options
 
 
 def test_auto_is_a_number_and_a_setting_is_named_as_a_user_types_it():

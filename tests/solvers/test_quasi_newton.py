@@ -15,7 +15,8 @@ HISTORY_ROWS = 3
 
 def _clip(clamps):
     numbers = tf.zeros(ROWS, tf.int64)
-    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), tf.fill([ROWS], False))
+    never = tf.fill([ROWS], False)
+    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), never, numbers)
 
 
 @pytest.fixture
@@ -25,17 +26,20 @@ def metric():
     return tf.constant((turned * np.geomspace(0.2, 6, LATENT)) @ turned.transpose(0, 2, 1))
 
 
+def _remember(rows: int, moves: np.ndarray, memory: int):
+    """Pairs of quadratics with their own Hessian for each row, float64; and the Hessians."""
+    roots = np.random.default_rng(1).normal(size=(rows, LATENT, LATENT))
+    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
+    kept = quasi_newton.empty_history(tf.zeros([rows, LATENT], tf.float64), memory)
+    for move in moves:
+        change = np.einsum("rij,rj->ri", hessians, move)
+        kept = quasi_newton.append_pair(kept, tf.fill([rows], True), move, change)
+    return kept, hessians
+
+
 @pytest.fixture
 def pairs():
-    """Of a quadratic with its own Hessian for each row."""
-    random = np.random.default_rng(1)
-    roots = random.normal(size=(ROWS, LATENT, LATENT))
-    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
-    kept = quasi_newton.empty_history(tf.zeros([ROWS, LATENT], tf.float64), 4)
-    for move in random.normal(size=(3, ROWS, LATENT)):
-        change = np.einsum("rij,rj->ri", hessians, move)
-        kept = quasi_newton.append_pair(kept, tf.fill([ROWS], True), move, change)
-    return kept
+    return _remember(ROWS, np.random.default_rng(3).normal(size=(3, ROWS, LATENT)), 4)[0]
 
 
 def _started():
@@ -84,19 +88,6 @@ def test_a_large_z_is_projected_instead(metric, pairs, monkeypatch):
     assert (step == np.where(blocked, 0, newton)).all()
 
 
-def _remembered(pairs: int, memory: int):
-    """Pairs of random quadratics, one Hessian per row, float64."""
-    random = np.random.default_rng(0)
-    roots = random.normal(size=(HISTORY_ROWS, LATENT, LATENT))
-    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
-    kept = quasi_newton.empty_history(tf.zeros([HISTORY_ROWS, LATENT], tf.float64), memory)
-    moves = random.normal(size=(pairs, HISTORY_ROWS, LATENT))
-    for move in moves:
-        change = np.einsum("rij,rj->ri", hessians, move)
-        kept = quasi_newton.append_pair(kept, tf.fill([HISTORY_ROWS], True), move, change)
-    return kept, hessians, moves, random.normal(size=(HISTORY_ROWS, LATENT))
-
-
 def _two_loops(moves, changes, scale, metric, q):
     """Nocedal & Wright 2006, algorithm 7.4, for one row, literally."""
     shares = []
@@ -117,7 +108,10 @@ def _times(kept, gradient, metric):
 @pytest.mark.parametrize("memory", [4, 10])
 def test_it_is_the_two_loop_recursion(memory):
     metrics = np.stack([np.diag(np.arange(1.0, LATENT + 1) ** row) for row in range(HISTORY_ROWS)])
-    kept, hessians, moves, gradient = _remembered(4, memory)
+    random = np.random.default_rng(0)
+    moves = random.normal(size=(4, HISTORY_ROWS, LATENT))
+    gradient = random.normal(size=(HISTORY_ROWS, LATENT))
+    kept, hessians = _remember(HISTORY_ROWS, moves, memory)
     product = _times(kept, gradient, metrics)
     for row, metric in enumerate(metrics):
         s = moves[:, row]

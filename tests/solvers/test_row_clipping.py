@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.clipping import RULES
+from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.prior import Uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
@@ -18,8 +18,15 @@ def _clip(*rules, trials=None):
         tf.constant(trials or range(len(rules)), tf.int64),
         tf.zeros(len(rules), tf.int64),
         tf.constant([rule.clamping for rule in chosen]),
-        tf.constant([rule.redrawing for rule in chosen]),
+        tf.constant([rule.replacing for rule in chosen]),
+        tf.constant([REPLACEMENTS.index(rule.replacement or "draw") for rule in chosen], tf.int64),
     )
+
+
+def test_a_component_at_a_bound_is_redrawn_and_one_beyond_is_changed_by_every_kind():
+    z = tf.constant([[0.5, -0.5], [0.5, 1.0], [-1.5, 0.5], [np.nan, 0.5]])
+    counts = _clip(*["none"] * 4).find_actions(z).numpy()
+    assert counts.tolist() == [[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 1]]
 
 
 def test_standard_clipping_sets_to_the_bound_that_was_crossed():
@@ -27,19 +34,30 @@ def test_standard_clipping_sets_to_the_bound_that_was_crossed():
 
 
 def test_stochastic_clipping_redraws_what_is_at_or_beyond_a_bound_and_nothing_else():
-    drawn = _clip("stochastic").redraw(Z, tf.zeros(1, tf.int64)).numpy()[0]
+    drawn = _clip("stochastic").replace(Z, tf.zeros(1, tf.int64)).numpy()[0]
     assert drawn[0] == 0.5
     assert (abs(drawn[1:]) < 1).all()
     assert len(set(drawn.tolist())) == 5  # each its own draw
 
 
+def test_a_component_outside_is_set_to_the_centre_or_mirrored_at_the_bound():
+    for prior, centre, mirrored in (
+        (Uniform(), 0, [0.5, 0.5, 0, 1, -1]),
+        (Uniform(0, 1), 0.5, [0.5, 0.5, 1, 1, 1]),
+    ):
+        count = tf.zeros(1, tf.int64)
+        zero, reflect = (_clip(rule)._replace(prior=prior) for rule in ("zero", "reflect"))
+        assert zero.replace(Z, count).numpy().tolist() == [[0.5, *[centre] * 4]]
+        assert reflect.replace(Z, count).numpy().tolist() == [mirrored]
+
+
 def test_rows_of_one_batch_follow_their_own_rules():
     z = tf.repeat(Z, 3, axis=0)
     clip = _clip("none", "standard", "stochastic")
-    acted = clip.redraw(clip.clip_to_bounds(z), tf.zeros(3, tf.int64)).numpy()
+    acted = clip.replace(clip.clip_to_bounds(z), tf.zeros(3, tf.int64)).numpy()
     assert (acted[0] == Z.numpy()[0]).all()
     assert acted[1].tolist() == [0.5, 1, -1, 1, -1]
-    alone = _clip("stochastic", trials=[2]).redraw(Z, tf.zeros(1, tf.int64)).numpy()
+    alone = _clip("stochastic", trials=[2]).replace(Z, tf.zeros(1, tf.int64)).numpy()
     assert np.array_equal(acted[2], alone[0])
 
 

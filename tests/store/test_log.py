@@ -15,11 +15,6 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import log, open_run, read_results
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
-
-
 def _commit(path, *batches):
     """Commit the batches; return the bytes of the log after each."""
     contents = []
@@ -92,13 +87,3 @@ def test_a_log_of_another_run_beside_the_file_is_refused(path, tmp_path):
     (tmp_path / "other.h5.log").rename(log.name_log(path))
     with pytest.raises(ResultsError, match=r"is of another run than .*--seed.* move it away"):
         read_results(path)
-
-
-def test_an_unfinished_run_of_the_first_version_is_explained(path):
-    parts = path.with_name("recover.h5.parts")
-    parts.mkdir()
-    (parts / "part-00000001.h5").write_bytes(b"")
-    with pytest.raises(ResultsError, match=r"finish it with ganinv 1.0.0, or remove the folder"):
-        read_results(path)
-    with pytest.raises(ResultsError, match=r"1\.0\.0"), open_run(path, make_provenance()):
-        pass

@@ -68,17 +68,6 @@ def test_the_same_merge_again_writes_nothing(out, tmp_path):
     assert not log.name_log(out).exists()
 
 
-def test_the_first_file_with_a_trial_counts_and_the_others_are_said(out, tmp_path):
-    paths = [write_results_file(tmp_path / "a.h5", range(8))]
-    paths.append(tmp_path / "b.h5")
-    with open_run(paths[1], make_provenance()) as run:
-        rows = make_rows([0, 1, 8, 9])
-        run.commit({g: c | {"trial": np.array([6, 7, 8, 9])} for g, c in rows.items()}, CONSTANTS)
-        run.finish()
-    assert merge(out, paths).notes == ["4 trials are in several files; the first file counts"]
-    assert_holds(read_results(out), range(10))
-
-
 def test_attributes_and_figures_are_of_all_files(out, tmp_path):
     def draw(*trials):
         shape = (1, len(trials), 2, 2, 3)
@@ -126,8 +115,6 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     assert f"c.h5 is of another run than {first}: it differs in --seed" in _refuse(
         out, [first, other]
     )
-    other = write_results_file(tmp_path / "images.h5", range(5, 10), config={"images": 2})
-    assert "of different images" in _refuse(out, [first, other])
     about = {"command": "invert", "config": {"images": 2}}
     other = write_results_file(tmp_path / "invert.h5", range(5, 10), **about)
     assert "it differs in the command" in _refuse(out, [first, other])
@@ -135,11 +122,6 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     with open_run(other, make_provenance(), overwrite=True) as run:
         run.commit(make_rows([9]), CONSTANTS | {"curve_gradients": np.zeros(4)})
     assert "curve_gradients is not what it was" in _refuse(out, [first, other])
-    narrow = make_rows([9], ("none",))
-    narrow["none"]["z_found"] = narrow["none"]["z_found"].astype(np.float64)
-    with open_run(other, make_provenance(), overwrite=True) as run:
-        run.commit(narrow, CONSTANTS)
-    assert f"is of another run than {first}: none/z_found" in _refuse(out, [first, other])
     again = tmp_path / ".." / tmp_path.name / "a.h5"
     assert "is the file to write as well" in _refuse(first, [again], overwrite=True)
     assert "no.h5: there is no such file" in _refuse(out, [first, tmp_path / "no.h5"])
@@ -189,11 +171,3 @@ def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
     assert CERTIFICATE not in read_results(out).groups
     merge(out, [half, whole], overwrite=True)  # half of the rows that count are another file's
     assert CERTIFICATE not in read_results(out).groups
-
-
-def test_an_image_that_could_not_be_read_lacks_nothing(out, tmp_path):
-    failed = _write_image(tmp_path / "a.h5", [], error=b"no image")
-    with pytest.raises(ResultsError, match="none of the files holds a trial"):
-        merge(out, [failed])
-    lacking = _write_image(tmp_path / "b.h5", [0, 1, 2], error=b"no image")
-    assert not [note for note in merge(out, [lacking]).notes if "missing" in note]

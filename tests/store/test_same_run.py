@@ -7,11 +7,6 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import open_run, read_results
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "recover.h5"
-
-
 def _refuse(path, **changes):
     """Return what differs, as the refusal says."""
     with pytest.raises(ResultsError) as refusal, open_run(path, make_provenance(**changes)):

@@ -1,52 +1,21 @@
-"""Names and shapes of the 46 tensors, all float32, in Amos' published DCGAN.model-60502."""
+"""Names and shapes of the 48 tensors, all float32, in Amos' published DCGAN.model-60502."""
 
 SHAPES: dict[str, tuple[int, ...]] = {
-    "discriminator/d_bn1/beta": (128,),
-    "discriminator/d_bn1/gamma": (128,),
-    "discriminator/d_bn1/moving_mean": (128,),
-    "discriminator/d_bn1/moving_variance": (128,),
-    "discriminator/d_bn2/beta": (256,),
-    "discriminator/d_bn2/gamma": (256,),
-    "discriminator/d_bn2/moving_mean": (256,),
-    "discriminator/d_bn2/moving_variance": (256,),
-    "discriminator/d_bn3/beta": (512,),
-    "discriminator/d_bn3/gamma": (512,),
-    "discriminator/d_bn3/moving_mean": (512,),
-    "discriminator/d_bn3/moving_variance": (512,),
     "discriminator/d_h0_conv/biases": (64,),
     "discriminator/d_h0_conv/w": (5, 5, 3, 64),
-    "discriminator/d_h1_conv/biases": (128,),
-    "discriminator/d_h1_conv/w": (5, 5, 64, 128),
-    "discriminator/d_h2_conv/biases": (256,),
-    "discriminator/d_h2_conv/w": (5, 5, 128, 256),
-    "discriminator/d_h3_conv/biases": (512,),
-    "discriminator/d_h3_conv/w": (5, 5, 256, 512),
     "discriminator/d_h3_lin/Matrix": (8192, 1),
     "discriminator/d_h3_lin/bias": (1,),
-    "generator/g_bn0/beta": (512,),
-    "generator/g_bn0/gamma": (512,),
-    "generator/g_bn0/moving_mean": (512,),
-    "generator/g_bn0/moving_variance": (512,),
-    "generator/g_bn1/beta": (256,),
-    "generator/g_bn1/gamma": (256,),
-    "generator/g_bn1/moving_mean": (256,),
-    "generator/g_bn1/moving_variance": (256,),
-    "generator/g_bn2/beta": (128,),
-    "generator/g_bn2/gamma": (128,),
-    "generator/g_bn2/moving_mean": (128,),
-    "generator/g_bn2/moving_variance": (128,),
-    "generator/g_bn3/beta": (64,),
-    "generator/g_bn3/gamma": (64,),
-    "generator/g_bn3/moving_mean": (64,),
-    "generator/g_bn3/moving_variance": (64,),
     "generator/g_h0_lin/Matrix": (100, 8192),
     "generator/g_h0_lin/bias": (8192,),
-    "generator/g_h1/biases": (256,),
-    "generator/g_h1/w": (5, 5, 256, 512),
-    "generator/g_h2/biases": (128,),
-    "generator/g_h2/w": (5, 5, 128, 256),
-    "generator/g_h3/biases": (64,),
-    "generator/g_h3/w": (5, 5, 64, 128),
-    "generator/g_h4/biases": (3,),
-    "generator/g_h4/w": (5, 5, 3, 64),
 }
+for _number, _width in enumerate((128, 256, 512), 1):
+    SHAPES[f"discriminator/d_h{_number}_conv/biases"] = (_width,)
+    SHAPES[f"discriminator/d_h{_number}_conv/w"] = (5, 5, _width // 2, _width)
+for _number, (_inputs, _width) in enumerate(((512, 256), (256, 128), (128, 64), (64, 3)), 1):
+    SHAPES[f"generator/g_h{_number}/biases"] = (_width,)
+    SHAPES[f"generator/g_h{_number}/w"] = (5, 5, _width, _inputs)
+for _leaf in ("beta", "gamma", "moving_mean", "moving_variance"):
+    for _number, _width in enumerate((128, 256, 512), 1):
+        SHAPES[f"discriminator/d_bn{_number}/{_leaf}"] = (_width,)
+    for _number, _width in enumerate((512, 256, 128, 64)):
+        SHAPES[f"generator/g_bn{_number}/{_leaf}"] = (_width,)

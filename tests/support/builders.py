@@ -24,24 +24,18 @@ from ganinv_cli.settings.conventions import Conventions
 
 Arrays = dict[str, np.ndarray]
 
+
+def _name_averages(folder: str, mean: str = "mean", variance: str = "variance") -> tuple[str, str]:
+    names = (f"{folder}/{what}/ExponentialMovingAverage" for what in (mean, variance))
+    return next(names), next(names)
+
+
 # How the two statistics of norm N are called: (mean, variance), N stands for the number.
 STATISTICS = {
-    "A": tuple(
-        f"g_bnN_1/g_bnN_1/moments/moments_1/{what}/ExponentialMovingAverage"
-        for what in ("mean", "variance")
-    ),
-    "A Squeeze": tuple(
-        f"g_bnN_1/g_bnN_1/moments/{what}/ExponentialMovingAverage"
-        for what in ("Squeeze", "Squeeze_1")
-    ),
-    "A nested": tuple(
-        f"g_bnN/g_bnN_2/moments/{what}/ExponentialMovingAverage"
-        for what in ("Squeeze", "Squeeze_1")
-    ),
-    "A normalize": tuple(
-        f"g_bnN_1/g_bnN_1/moments/normalize/{what}/ExponentialMovingAverage"
-        for what in ("mean", "variance")
-    ),
+    "A": _name_averages("g_bnN_1/g_bnN_1/moments/moments_1"),
+    "A Squeeze": _name_averages("g_bnN_1/g_bnN_1/moments", "Squeeze", "Squeeze_1"),
+    "A nested": _name_averages("g_bnN/g_bnN_2/moments", "Squeeze", "Squeeze_1"),
+    "A normalize": _name_averages("g_bnN_1/g_bnN_1/moments/normalize"),
     "B": ("g_bnN/moving_mean", "g_bnN/moving_variance"),
     "C": ("generator/g_bnN/moving_mean", "generator/g_bnN/moving_variance"),
 }

@@ -27,7 +27,7 @@ main()
 
 def run_ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
     """Run a command and check its exit status; tables and figures are made on demand."""
-    unwritten = mock.patch("ganinv_cli.report.output.folder.write_report", return_value="")
+    unwritten = mock.patch("ganinv_cli.report.folder.write_report", return_value="")
     with contextlib.chdir(folder), contextlib.nullcontext() if publishing else unwritten:
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output + repr(result.exception)

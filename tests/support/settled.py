@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.graph import LABEL, Layer, Network, Z, chain
@@ -15,12 +16,10 @@ from ganinv_cli.network.layers import (
     Reshape,
     same_conv_transpose,
 )
-from ganinv_cli.network.norms.cached_check import measure_check
 from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
 
 LATENT = 8
-ROWS = 4096
 LEAKY = Activation("leaky_relu", 0.2)
 
 
@@ -47,10 +46,12 @@ def make_norm(random: np.random.Generator, channels: int) -> BatchNorm:
     return BatchNorm(gamma.astype(np.float32), beta.astype(np.float32), zeros, ones, 1e-5)
 
 
-def settle_norms(network: Network, prior: str = "normal", seed: int = 5) -> Network:
-    """The same network with the statistics of what it makes of a prior."""
-    z = draw_prior(parse_prior(prior, network.latent), seed, network.latent)
-    labels = tf.constant(np.arange(ROWS) % max(1, network.labels))
+def settle_norms(
+    network: Network, prior: str = "normal", seed: int = 5, rows: int = 4096
+) -> Network:
+    """The same network with the statistics of what it makes of so many z of a prior."""
+    z = draw_prior(parse_prior(prior, network.latent), seed, rows, network.latent)
+    labels = tf.constant(np.arange(rows) % max(1, network.labels))
     values = {Z: tf.constant(z), LABEL: tf.one_hot(labels, network.labels)}
     nodes = []
     for number, node in enumerate(network.nodes):
@@ -65,13 +66,13 @@ def settle_norms(network: Network, prior: str = "normal", seed: int = 5) -> Netw
     return replace(network, nodes=tuple(nodes))
 
 
-def draw_prior(prior: Prior, seed: int, latent: int) -> np.ndarray:
-    """z (ROWS, latent) of a prior that is not truncated."""
+def draw_prior(prior: Prior, seed: int, *shape: int) -> np.ndarray:
+    """z of a prior that is not truncated."""
     random = np.random.default_rng(seed)
     if isinstance(prior, Uniform):
-        return random.uniform(prior.low, prior.high, (ROWS, latent)).astype(np.float32)
+        return random.uniform(prior.low, prior.high, shape).astype(np.float32)
     assert isinstance(prior, Normal)
-    return random.normal(0, prior.sigma, (ROWS, latent)).astype(np.float32)
+    return random.normal(0, prior.sigma, shape).astype(np.float32)
 
 
 def replace_layer(network: Network, old: Layer, new: Layer) -> Network:

@@ -8,6 +8,7 @@ import builders
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
@@ -23,7 +24,6 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.preconditioner import Preconditioner
 from ganinv_cli.prior import Prior
-from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers.solver import Solver
 
@@ -35,14 +35,6 @@ SETTINGS = {
 }  # of each solver, for `make_simple`
 INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
 OUTSIDE = 1.5
-
-
-def make_truths(generator: Generator, trials: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The latent vectors of some trials, as `ganinv recover` draws them."""
-    zeros = tf.zeros(len(trials), tf.int64)
-    numbers = tf.constant(trials, tf.int64)
-    share = uniform(seed, numbers, Purpose.truth, zeros, generator.latent)
-    return generator.prior.quantile(share).numpy()
 
 
 def make_limits(**changed: float) -> Limits:
@@ -57,7 +49,7 @@ def clean_targets(generator: Generator, spoil: tuple[int, ...] = ()) -> MakeTarg
 
     def make_targets(jobs: Sequence[Job]) -> list[Target]:
         trials = np.array([job.trial for job in jobs])
-        z = make_truths(generator, trials)
+        z = draw_true_z(generator, 0, trials)
         images = generator.render(z, len(z))
         images[np.isin(trials, spoil)] = np.nan
         return [Target(*each) for each in zip(images, z, strict=True)]
@@ -65,9 +57,7 @@ def clean_targets(generator: Generator, spoil: tuple[int, ...] = ()) -> MakeTarg
     return make_targets
 
 
-def noisy_targets(
-    generator: Generator, variance: float, residual: float, enough: float = 0.0
-) -> MakeTargets:
+def noisy_targets(generator: Generator, variance: float, residual: float) -> MakeTargets:
     """The image of each trial's own z with its own Gaussian noise."""
 
     def make_targets(jobs: Sequence[Job]) -> list[Target]:
@@ -75,7 +65,7 @@ def noisy_targets(
         for job, clean in zip(jobs, clean_targets(generator)(jobs), strict=True):
             noise = np.random.default_rng(job.trial).normal(size=generator.image_shape)
             image = (clean.image + variance**0.5 * noise).astype(np.float32)
-            targets.append(Target(image, clean.z_true, residual, enough))
+            targets.append(Target(image, clean.z_true, residual))
         return targets
 
     return make_targets

@@ -6,15 +6,15 @@ import h5py
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
-from ganinv_cli.store import Provenance, columns, hdf5, log, open_run
+from ganinv_cli.store import Provenance, columns, hdf5, open_run
 from ganinv_cli.store.merge import merge_files
 
 LATENT = 3
-PIXELS = (4, 4, 3)  # height, width, channels
 CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])
 SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
 CONSTANTS = {"curve_gradients": CURVE_GRADIENTS, "snapshot_gradients": SNAPSHOT_GRADIENTS}
-IMAGE_GROUPS = ("image=0003", "image=0003/certificate")
+AXES = {"latent": LATENT, "height": 4, "width": 4, "channels": 3, "copies": 2}
+AXES |= {"points": len(CURVE_GRADIENTS), "snapshots": len(SNAPSHOT_GRADIENTS)}
 SHARDS = ([0, 1, 4, 5], [2, 3, 6, 7], [8, 9])  # of range(10)
 
 
@@ -37,74 +37,23 @@ def make_provenance(**changes):
 
 
 def make_row(group, trial):
-    """Return trial `trial` of a group, the same for every call."""
+    """Return trial `trial` of a group, the same for every call: a random value in each column."""
     draw = np.random.default_rng([trial, *group.encode()])
-    if not group:
-        truth = draw.normal(size=LATENT).astype(np.float32)
-        label = np.int32(draw.integers(9))
-        return {"z_true": truth, "label": label, "cramer_rao": draw.uniform()}
-    if group in IMAGE_GROUPS:
-        return (
-            _make_certificate_row(draw)
-            if group.endswith("/certificate")
-            else _make_image_row(draw, trial)
-        )
-    ends = {
-        "z_found": draw.normal(size=LATENT).astype(np.float32),
-        "label": np.int32(draw.integers(9)),
-        "z_error": draw.normal(),
-        "error_bound": draw.uniform(),
-        "image_loss": np.float32(draw.normal()),
-        "outcome": np.uint8(draw.integers(1, 6)),
-        "gradients": draw.integers(1, 999) / 2,
-        "redraws": np.int32(draw.integers(9)),
-        "acted": np.uint8(draw.integers(2)),
-        "actions": np.int32(draw.integers(9)),
-        "seconds": draw.uniform(),
-    }
-    return {
-        "z_start": draw.normal(size=LATENT).astype(np.float32),
-        **ends,
-        "z_error_least": draw.normal(),
-        "restarts": np.int32(draw.integers(9)),
-        "shared": np.uint8(draw.integers(2)),
-        "curve_loss": np.array([3, 2, 1, np.nan], np.float32),
-        "curve_error": np.array([6, 5, 4, np.nan], np.float32),
-        "z_snapshots": draw.normal(size=(2, LATENT)).astype(np.float32),
-        **{f"first/{name}": value for name, value in ends.items()},
-        "first/at_bound": np.int32(draw.integers(LATENT)),
-        "polished/z_found": draw.normal(size=LATENT),
-        "polished/z_error": draw.uniform(),
-        "polished/image_loss": draw.uniform(),
-        "polished/gradient_norm": draw.uniform(),
-        "polished/steepness": draw.uniform(),
-        "polished/gradients": draw.uniform(),
-        "polished/seconds": draw.uniform(),
-        "polished/outcome": np.uint8(draw.integers(0, 6)),
-    }
-
-
-def _make_image_row(draw, trial):
-    return {
-        "name": np.array(f"Märchen {trial}.png".encode(), "S255"),
-        "sha256": np.array(b"%064x" % trial, "S64"),
-        "said": np.array(b"transparent: on grey", "S255"),
-        "error": np.array(b"", "S255"),
-        "target": draw.integers(256, size=PIXELS, dtype=np.uint8),
-        "copy_quality": np.array([0, 75], np.int32),
-        "copy_loss": draw.uniform(size=2),
-    }
-
-
-def _make_certificate_row(draw):
-    return {
-        "recoveries": np.int32(draw.integers(1, 99)),
-        "best": np.int32(draw.integers(99)),
-        "distant": np.int32(draw.integers(99)),
-        "reconstruction": draw.integers(256, size=PIXELS, dtype=np.uint8),
-        "distant_reconstruction": draw.integers(256, size=PIXELS, dtype=np.uint8),
-        "singular_values": draw.uniform(size=LATENT),
-    }
+    row = {}
+    for name, column in columns.get_group_kind(group).columns.items():
+        shape = tuple(AXES[axis] for axis in column.shape)
+        kind = np.dtype("float32" if column.dtype == "float" else column.dtype)
+        if kind.kind == "S":
+            text = "" if name == columns.ERROR else f"Märchen {trial}.png"
+            row[name] = np.array(text.encode(), kind)
+        elif kind.kind == "f":
+            row[name] = draw.normal(size=shape).astype(kind)
+        else:
+            row[name] = draw.integers(1, 6, shape).astype(kind)
+    if "curve_loss" in row:
+        row["curve_loss"][-1] = row["curve_error"][-1] = np.nan
+    row.pop(columns.TRIAL)
+    return row
 
 
 def make_rows(trials, groups=("", "none", "stochastic")):
@@ -159,12 +108,6 @@ def write_results_file(path, trials, finished=True, figures=None, **changes):
         if finished:
             run.finish(figures)
     return path
-
-
-def count_commits(path):
-    """Return how many commits a run that goes on has made."""
-    file = log.name_log(path)
-    return file.read_bytes().count(log.MARK) if file.exists() else 0
 
 
 def write_shards(folder):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.errors import ConfigError, GaninvError, ResultsError
+from ganinv_cli.errors import ConfigError, GaninvError
 from ganinv_cli.formats import read
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.training.settings import TrainingSettings
@@ -58,9 +58,7 @@ def test_kept_checkpoints_stay_and_can_be_read(images: np.ndarray, tmp_path: Pat
     assert not (tmp_path / "DCGAN.model-1.index").exists()
 
 
-@pytest.mark.parametrize(
-    "change", [{"seed": 4}, {"augment": ()}, {"learning_rate": 1e-3}, {"images_sha256": 0}], ids=str
-)
+@pytest.mark.parametrize("change", [{"seed": 4}, {"augment": ()}, {"images_sha256": 0}], ids=str)
 def test_another_run_in_the_same_folder_is_refused(
     images: np.ndarray, finished: Path, change: dict[str, object]
 ) -> None:
@@ -71,35 +69,23 @@ def test_another_run_in_the_same_folder_is_refused(
         next(train(others, settings, finished))
 
 
-@pytest.mark.parametrize("interrupted", [False, True], ids=["closed", "interrupted"])
 def test_what_was_trained_since_the_last_save_is_not_lost(
-    images: np.ndarray, tmp_path: Path, interrupted: bool
+    images: np.ndarray, tmp_path: Path
 ) -> None:
     settings = dataclasses.replace(SMALL, steps=4)
     list(train(images, settings, tmp_path / "whole"))
     run = train(images, settings, tmp_path / "stopped")
     assert [next(run).saved for _ in range(3)] == [None, None, None]
-    if interrupted:
-        with pytest.raises(KeyboardInterrupt):
-            run.throw(KeyboardInterrupt())
-    else:
-        run.close()
-
+    with pytest.raises(KeyboardInterrupt):
+        run.throw(KeyboardInterrupt())
     assert Path(read(tmp_path / "stopped").path).name == "DCGAN.model-3"
     assert [progress.step for progress in train(images, settings, tmp_path / "stopped")] == [4]
     assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
 
 
-def test_two_processes_do_not_train_in_one_folder(images: np.ndarray, tmp_path: Path) -> None:
-    run = train(images, SMALL, tmp_path)
-    next(run)
-    with pytest.raises(ResultsError, match="is being written by another process"):
-        next(train(images, SMALL, tmp_path))
-    run.close()
-    assert [progress.step for progress in train(images, SMALL, tmp_path)] == [2]
-
-
-@pytest.mark.parametrize("name", ["checkpoint", "training.json"])
+@pytest.mark.parametrize(
+    "name", ["training.json", pytest.param("checkpoint", marks=pytest.mark.slow)]
+)
 def test_a_full_disk_is_explained_and_the_run_goes_on_later(
     images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -124,7 +110,6 @@ def test_a_full_disk_is_explained_and_the_run_goes_on_later(
     ("place", "words"),
     [
         ("file", "is a file; name a folder"),
-        ("file/below", "cannot be written (Not a directory)"),
         ("/proc/ganinv", "cannot be written"),
         ("faces[1]", "has one of"),
     ],
@@ -139,7 +124,7 @@ def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("content", ["", "7", "\0"])
+@pytest.mark.parametrize("content", ["", "7"])
 def test_a_damaged_description_is_explained(
     images: np.ndarray, tmp_path: Path, content: str
 ) -> None:
@@ -149,8 +134,9 @@ def test_a_damaged_description_is_explained(
     assert (tmp_path / "training.json").read_text() == content
 
 
-@pytest.mark.parametrize("name", ["ckpt-1.index", "ckpt-1.data-00000-of-00001", "checkpoint"])
-@pytest.mark.parametrize("left", [0, 20])
+@pytest.mark.parametrize(
+    ("name", "left"), [("ckpt-1.index", 20), ("ckpt-1.data-00000-of-00001", 20), ("checkpoint", 0)]
+)
 def test_a_run_whose_state_is_damaged_does_not_begin_anew(
     images: np.ndarray, finished: Path, tmp_path: Path, name: str, left: int
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganinv_cli.errors import ConfigError, ImageError
+from ganinv_cli.errors import ImageError
 from ganinv_cli.images import files
 from ganinv_cli.training.images import SquareCrop, load_images
 
@@ -42,29 +42,14 @@ WRITERS = (_folder, _zip)
 
 
 @pytest.mark.parametrize(
-    "crop",
-    [
-        SquareCrop(),
-        SquareCrop(0.72, (0.5, 0.4)),
-        SquareCrop(0.5, (0, 1)),
-        SquareCrop(1, (1, 0)),
-        SquareCrop(0.01, (1, 1)),
-    ],
+    "crop", [SquareCrop(), SquareCrop(0.72, (0.5, 0.4)), SquareCrop(0.5, (0, 1))]
 )
-@pytest.mark.parametrize("size", [(335, 410), (410, 335), (64, 64), (1, 7)])
+@pytest.mark.parametrize("size", [(335, 410), (410, 335), (1, 7)])
 def test_a_crop_is_a_square_inside_the_picture(crop: SquareCrop, size: tuple[int, int]) -> None:
     left, top, right, bottom = crop.compute_box(*size)
     assert right - left == pytest.approx(bottom - top) == pytest.approx(crop.side * min(size))
     assert left >= 0 and top >= 0
     assert right <= size[0] + 1e-9 and bottom <= size[1] + 1e-9
-
-
-@pytest.mark.parametrize(
-    "crop", [(0.0, (0.5, 0.5)), (1.1, (0.5, 0.5)), (1.0, (0.5, 1.5)), (1.0, (float("nan"), 0.5))]
-)
-def test_a_crop_that_is_no_share_is_refused(crop: tuple[float, tuple[float, float]]) -> None:
-    with pytest.raises(ConfigError, match="a crop's"):
-        SquareCrop(*crop)
 
 
 @pytest.mark.parametrize("writer", WRITERS)

@@ -7,11 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganinv_cli import statistics
+from ganinv_cli.analysis.groups import Pixels
+from ganinv_cli.analysis.image_results import ImageResults, finite_psnr, read_images
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.analysis.uniqueness import decide_uniqueness
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.consistency.notes import MAX_FIGURES
-from ganinv_cli.report.consistency.verdict import decide_uniqueness
-from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
-from ganinv_cli.report.output.plots import (
+from ganinv_cli.number_format import format_concise, format_number, format_scientific
+from ganinv_cli.report.consistency import MAX_FIGURES
+from ganinv_cli.report.images import shorten_name
+from ganinv_cli.report.plots import (
     GAP,
     GREY,
     PICTURE_SIDE,
@@ -22,10 +26,6 @@ from ganinv_cli.report.output.plots import (
     write_text,
 )
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr, read_images
-from ganinv_cli.report.shared.image_tables import shorten_name
-from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
-from ganinv_cli.report.shared.run import Pixels
 from ganinv_cli.settings.names import image_group
 from ganinv_cli.statistics import Floats
 

@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.invert.numbers import find_verdict
-from ganinv_cli.report.invert.pictures import (
-    MAX_SHOWN,
-    Pair,
-    choose_amplification,
-    draw_difference,
-    iterate_pairs,
-)
-from ganinv_cli.report.output.number_format import format_number
-from ganinv_cli.report.output.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
+from ganinv_cli.analysis.certificate import choose_amplification, find_verdict
+from ganinv_cli.analysis.image_results import ImageKey, find_rules, finite_psnr, read_images
+from ganinv_cli.number_format import format_number
+from ganinv_cli.report.images import name_images
+from ganinv_cli.report.invert.pictures import MAX_SHOWN, Pair, draw_difference, iterate_pairs
+from ganinv_cli.report.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.shared.image_results import find_rules, finite_psnr, read_images
-from ganinv_cli.report.shared.image_tables import ImageKey, ImageRow, name_images
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -30,7 +24,7 @@ LEFT, EDGE, HEAD, BETWEEN = 104, 12, 54, 12  # pixels: names of rows, right, ove
 def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Return figures by stem, `reconstructions`, `reconstructions-2`, … of the first images."""
     shown = list(islice(iterate_pairs(read_images(results)), MAX_SHOWN))
-    rows = [ImageRow(image=image.name, number=image.number) for image in read_images(results)]
+    rows = [{"image": image.name, "number": image.number} for image in read_images(results)]
     max_length = 20 - max((len(describe_label(pair)) for pair in shown), default=0)
     whole, shortened = name_images(rows), name_images(rows, max_length)
     several = len(find_rules(results)) > 1
@@ -84,18 +78,21 @@ def describe_label(pair: Pair) -> str:
     return "" if label is None else f", label {label}"
 
 
+def _describe_pair(pair: Pair, has_several_rules: bool) -> str:
+    nearness = describe_nearness(pair, has_several_rules)  # may be empty
+    said = [find_verdict(pair.image, pair.rule), *([nearness] if nearness else [])]
+    return ", ".join(said) + describe_label(pair)
+
+
 def _draw_figure(
     pairs: list[Pair],
     has_several_rules: bool,
     full_names: Mapping[ImageKey, str],
     short_names: Mapping[ImageKey, str],
 ) -> DrawnFigure:
-    times = choose_amplification(pairs)
+    times = choose_amplification([pair.difference for pair in pairs])
     said = "; ".join(
-        f"{full_names[pair.image.key]} "
-        f"{find_verdict(pair.image, pair.rule)}, {describe_nearness(pair, has_several_rules)}"
-        f"{describe_label(pair)}"
-        for pair in pairs
+        f"{full_names[pair.image.key]} {_describe_pair(pair, has_several_rules)}" for pair in pairs
     )
     over = (
         " Over each: the label that z was found under." if any(map(describe_label, pairs)) else ""

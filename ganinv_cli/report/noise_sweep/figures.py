@@ -10,40 +10,31 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from ganinv_cli.clipping import RULES, ClippingRule
-from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE
-from ganinv_cli.report.noise_sweep.numbers import SweepRow, make_rows, read_cells
-from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
-from ganinv_cli.report.output.number_format import format_scientific
-from ganinv_cli.report.output.plots import GREY, draw_montage, make_figure
+from ganinv_cli.number_format import format_scientific
+from ganinv_cli.report.noise_sweep.rows import SMALL_VARIANCE, make_rows, read_cells
+from ganinv_cli.report.plots import GREY, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.table import Row
 from ganinv_cli.settings.names import representative_rule
 
 if TYPE_CHECKING:
     from ganinv_cli import store
     from ganinv_cli.store import Results
 
-STEMS = {"first_start": "figure2a-first-start", "with_restarts": "figure2a"}
 OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Return Figure 2a if two variances above 0 have trials, and Figure 2b for each variance.
-
-    Figure 2a of first starts is included only if it differs.
-    """
+    """Return Figure 2a if two variances above 0 have trials, and Figure 2b for each variance."""
     sweep = make_rows(results, read_cells(results))
     config = results.attributes.get("config", {})
     pixels = f"pixels {'clipped to [−1, 1]' if config.get('clip_pixels') else 'not clipped'}"
-    shown = [row for row in sweep if row.variance > 0]
+    shown = [row for row in sweep if row["variance"] > 0]
     drawn: dict[str, DrawnFigure] = {}
-    if len({row.variance for row in shown}) > 1:
-        limits = _find_limits(shown)
-        drawn = {
-            STEMS[counted]: _make_figure2a(shown, counted, pixels, limits)
-            for counted in reversed(COUNTING_TITLES)
-            if any(row.errors(counted).median for row in shown) and _is_different(shown, counted)
-        }
+    has_medians = any(row["with_restarts"]["median"] for row in shown)
+    if has_medians and len({row["variance"] for row in shown}) > 1:
+        drawn["figure2a"] = _make_figure2a(shown, pixels)
     return drawn | {
         name: _make_figure2b(name, stored, _find_shown_rule(config), pixels, sweep)
         for name, stored in sorted(results.figures.items())
@@ -51,31 +42,29 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     }
 
 
-def draw_figure2a(
-    sweep: list[SweepRow], counting: str, pixels: str, limits: tuple[float, float]
-) -> Figure:
+def draw_figure2a(sweep: list[Row], pixels: str) -> Figure:
     """Draw median and band, mean, Cramér-Rao bound and a guide of slope 1 on log-log axes.
 
     If the bound is known, lower axes show the ratio of the error to the bound.
     """
-    has_bound = any(row.errors(counting).ratio for row in sweep)
+    has_bound = any(row["with_restarts"]["ratio"] for row in sweep)
     figure = make_figure(7.2, 7.2 if has_bound else 5.2)
     grid = figure.add_gridspec(2 if has_bound else 1, 1, height_ratios=[5, 3][: 1 + has_bound])
     axes = figure.add_subplot(grid[0], xscale="log", yscale="log")
-    for technique in dict.fromkeys(row.technique for row in sweep):
-        _draw_lines(axes, [row for row in sweep if row.technique == technique], counting)
-    bounds = {row.variance: row.cramer_rao for row in sweep if row.cramer_rao}
+    for technique in dict.fromkeys(row["technique"] for row in sweep):
+        _draw_lines(axes, [row for row in sweep if row["technique"] == technique])
+    bounds = {row["variance"]: row["cramer_rao"] for row in sweep if row["cramer_rao"]}
     if bounds:
         axes.plot(
             list(bounds), list(bounds.values()), color="black", linewidth=1.2,
             label="Cramér-Rao bound",
         )  # fmt: skip
-    _draw_guide(axes, sweep, counting)
-    axes.set_ylim(limits)
+    _draw_guide(axes, sweep)
+    axes.set_ylim(_find_limits(sweep))
     axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
-    axes.set_title(_make_title(counting, pixels), fontsize=10, loc="left")
+    axes.set_title(_make_title(pixels), fontsize=10, loc="left")
     if has_bound:
-        _draw_ratios(figure.add_subplot(grid[1], sharex=axes), sweep, counting)
+        _draw_ratios(figure.add_subplot(grid[1], sharex=axes), sweep)
         axes.tick_params(labelbottom=False)
     figure.axes[-1].xaxis.set_major_formatter("{x:g}")
     figure.axes[-1].set_xlabel("variance of the noise (pixels in [−1, 1])")
@@ -86,16 +75,17 @@ def draw_figure2a(
     return figure
 
 
-def _draw_lines(axes: Axes, rows: list[SweepRow], counting: str) -> None:
-    technique = rows[0].technique
+def _draw_lines(axes: Axes, rows: list[Row]) -> None:
+    technique = rows[0]["technique"]
     rule = RULES[technique]
-    x = [row.variance for row in rows]
+    x = [row["variance"] for row in rows]
     low, high = (
-        _make_column([row.errors(counting).median_interval[end] for row in rows]) for end in (0, 1)
+        _make_column([row["with_restarts"]["median_interval"][end] for row in rows])
+        for end in (0, 1)
     )
     axes.fill_between(x, low, high, color=rule.colour, alpha=0.15, linewidth=0)
-    median = _make_column([row.errors(counting).median for row in rows])
-    mean = _make_column([row.errors(counting).mean for row in rows])
+    median = _make_column([row["with_restarts"]["median"] for row in rows])
+    mean = _make_column([row["with_restarts"]["mean"] for row in rows])
     axes.plot(
         x, median, color=rule.colour, linestyle=rule.dashes, linewidth=1.6,
         label=f"{technique}, median", **_make_marker_style(rule),
@@ -115,18 +105,20 @@ def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
     }
 
 
-def _draw_ratios(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
+def _draw_ratios(axes: Axes, sweep: list[Row]) -> None:
     """Draw the mean error over the mean bound, the rules side by side."""
     axes.set_yscale("log")
     axes.axhline(1, color="black", linewidth=1.2)
-    techniques = list(dict.fromkeys(row.technique for row in sweep))
+    techniques = list(dict.fromkeys(row["technique"] for row in sweep))
     for index, technique in enumerate(techniques):
-        rows = [row for row in sweep if row.technique == technique and row.errors(counting).ratio]
+        rows = [
+            row for row in sweep if row["technique"] == technique and row["with_restarts"]["ratio"]
+        ]
         rule = RULES[technique]
         offset = OFFSET_FACTOR ** (index - (len(techniques) - 1) / 2)
-        x = np.array([row.variance for row in rows]) * offset
-        y = _make_column([row.errors(counting).ratio for row in rows])
-        ends = [row.errors(counting).ratio_interval for row in rows]
+        x = np.array([row["variance"] for row in rows]) * offset
+        y = _make_column([row["with_restarts"]["ratio"] for row in rows])
+        ends = [row["with_restarts"]["ratio_interval"] for row in rows]
         low, high = (_make_column([end[which] for end in ends]) for which in (0, 1))
         axes.vlines(x, low, high, color=rule.colour, linewidth=1.2)
         axes.plot(
@@ -143,23 +135,23 @@ def _draw_ratios(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
     axes.set_ylabel("error / bound")
 
 
-def _draw_guide(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
+def _draw_guide(axes: Axes, sweep: list[Row]) -> None:
     """Draw a line of slope 1 below the least median at the least variance, off the other lines."""
-    least = min(row.variance for row in sweep)
-    starts = [row.errors(counting).median for row in sweep if row.variance == least]
+    least = min(row["variance"] for row in sweep)
+    starts = [row["with_restarts"]["median"] for row in sweep if row["variance"] == least]
     start = min((at for at in starts if at), default=None)
     if start is None:
         return
-    x = np.array([least, max(row.variance for row in sweep)])
+    x = np.array([least, max(row["variance"] for row in sweep)])
     axes.plot(x, start / 3 * x / least, color=GREY, linestyle=(0, (1, 3)), label="slope 1")
 
 
-def _find_limits(sweep: list[SweepRow]) -> tuple[float, float]:
-    """Return the limits of y, which both figures share so that they can be compared."""
-    middles = [row.errors(counted) for row in sweep for counted in COUNTING_TITLES]
-    values = [value for middle in middles for value in (middle.median, middle.mean)]
-    values += [row.cramer_rao for row in sweep]
-    known = [value for value in values if value]
+def _find_limits(sweep: list[Row]) -> tuple[float, float]:
+    """Return the limits of y, which leave out the ends of intervals."""
+    middles = [row[counted] for row in sweep for counted in ("first_start", "with_restarts")]
+    values = [value for middle in middles for value in (middle["median"], middle["mean"])]
+    values += [row["cramer_rao"] for row in sweep]
+    known = [value for value in values if value and value > 0]
     return min(known, default=1e-6) / 5, max(known, default=1) * 3
 
 
@@ -168,15 +160,8 @@ def _make_column(values: list[float | None]) -> NDArray[np.floating]:
     return np.array([value if value else np.nan for value in values], np.float64)
 
 
-def _make_title(counting: str, pixels: str) -> str:
-    return f"Figure 2a. {COUNTING_TITLES[counting]}; noisy {pixels}"
-
-
-def _is_different(sweep: list[SweepRow], counting: str) -> bool:
-    """Return whether this figure differs from the one with restarts, or is that one."""
-    return counting == "with_restarts" or any(
-        row.errors(counting) != row.with_restarts for row in sweep
-    )
+def _make_title(pixels: str) -> str:
+    return f"Figure 2a. With restarts; noisy {pixels}"
 
 
 def _find_shown_rule(config: Mapping[str, Any]) -> str | None:
@@ -185,39 +170,37 @@ def _find_shown_rule(config: Mapping[str, Any]) -> str | None:
     return representative_rule(clip) if clip else None
 
 
-def _make_figure2a(
-    sweep: list[SweepRow], counting: str, pixels: str, limits: tuple[float, float]
-) -> DrawnFigure:
+def _make_figure2a(sweep: list[Row], pixels: str) -> DrawnFigure:
     said = []
-    for technique in dict.fromkeys(row.technique for row in sweep):
-        ends = [row for row in sweep if row.technique == technique]
+    for technique in dict.fromkeys(row["technique"] for row in sweep):
+        ends = [row for row in sweep if row["technique"] == technique]
         ends = [ends[0], ends[-1]]
         values = " and ".join(
-            f"{format_scientific(row.errors(counting).median)} at variance {row.variance:g}"
+            f"{format_scientific(row['with_restarts']['median'])} at variance {row['variance']:g}"
             for row in ends
         )
         said.append(f"with {technique} {values}")
     alt = (
-        f"The median error of z is {'; '.join(said)}. {_describe_ratios(sweep, counting)}Lines of "
+        f"The median error of z is {'; '.join(said)}. {_describe_ratios(sweep)}Lines of "
         "the "
         "error against the variance, both axes logarithmic, with the Cramér-Rao bound and slope 1."
     )
     caption = (
-        f"{_make_title(counting, pixels)}. Thick: median over the trials, with the band of its "
+        f"{_make_title(pixels)}. Thick: median over the trials, with the band of its "
         "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
         "dotted: growth in proportion to the noise. Below: the mean error of the converged trials "
         "over the mean of their bounds, with the 95 % interval, shifted a little so that "
         "they do not overlap."
     )
-    return DrawnFigure(draw_figure2a(sweep, counting, pixels, limits), alt, caption)
+    return DrawnFigure(draw_figure2a(sweep, pixels), alt, caption)
 
 
-def _describe_ratios(sweep: list[SweepRow], counting: str) -> str:
+def _describe_ratios(sweep: list[Row]) -> str:
     """Return a sentence on the ratios to the bound under small noise, empty if unknown."""
     ratios = [
-        (row.errors(counting).ratio, row.technique)
+        (row["with_restarts"]["ratio"], row["technique"])
         for row in sweep
-        if row.variance <= SMALL_VARIANCE and row.errors(counting).ratio
+        if row["variance"] <= SMALL_VARIANCE and row["with_restarts"]["ratio"]
     ]
     if not ratios:
         return ""
@@ -229,7 +212,7 @@ def _describe_ratios(sweep: list[SweepRow], counting: str) -> str:
 
 
 def _make_figure2b(
-    name: str, stored: "store.Figure", rule: str | None, pixels: str, sweep: list[SweepRow]
+    name: str, stored: "store.Figure", rule: str | None, pixels: str, sweep: list[Row]
 ) -> DrawnFigure:
     variance = float(name.partition("=")[2])
     levels = GREY_LEVELS * variance**0.5
@@ -250,12 +233,13 @@ def _make_figure2b(
     )
 
 
-def _describe_error(variance: float, rule: str | None, sweep: list[SweepRow]) -> str:
+def _describe_error(variance: float, rule: str | None, sweep: list[Row]) -> str:
     """Return a sentence on the rule's median error at a variance, if it is known."""
     for row in sweep:
-        if (row.variance, row.technique) == (variance, rule):
+        if (row["variance"], row["technique"]) == (variance, rule):
+            median = format_scientific(row["with_restarts"]["median"])
             return (
                 f"Under noise of variance {variance:g}, with {rule}, z is found to a median error "
-                f"of {format_scientific(row.with_restarts.median)} over {row.trials:,} trials. "
+                f"of {median} over {row['trials']:,} trials. "
             )
     return f"Under noise of variance {variance:g}. "

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ganinv_cli.analysis.groups import Group
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.output.plots import GREY, draw_montage, make_figure
+from ganinv_cli.report.plots import GREY, draw_montage, make_figure
 from ganinv_cli.report.recover.curves import Curves, ErrorQuantiles, compute_error_quantiles
-from ganinv_cli.report.recover.numbers import select_groups
+from ganinv_cli.report.recover.rows import select_groups
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
 from ganinv_cli.store.rows import get_row_shape, take_rows
 

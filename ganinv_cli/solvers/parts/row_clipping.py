@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ganinv_cli.clipping import REPLACEMENTS
 from ganinv_cli.prior import Prior
 from ganinv_cli.randomness import Purpose, uniform
 
@@ -16,11 +17,12 @@ class RowClipping(NamedTuple):
     trials: tf.Tensor  # (batch,) int64
     starts: tf.Tensor  # (batch,) int64, the number of each trial's current start
     clamping: tf.Tensor  # (batch,) bool
-    redrawing: tf.Tensor  # (batch,) bool
+    replacing: tf.Tensor  # (batch,) bool
+    replacement: tf.Tensor  # (batch,) int64, the index in REPLACEMENTS; of replacing rows
 
     def clip_to_bounds(self, z: tf.Tensor) -> tf.Tensor:
         """Return z (batch, latent); in clamping rows each component is set inside the bounds."""
-        clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
+        clamped = self._clamp(z)
         return tf.where(self.clamping[:, None], clamped, z)
 
     def find_blocked(self, z: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
@@ -36,9 +38,9 @@ class RowClipping(NamedTuple):
         """Return which rows (batch,) have a component at or beyond a bound."""
         return tf.reduce_any(self.prior.is_outside(z), -1)
 
-    def find_redrawable(self, z: tf.Tensor) -> tf.Tensor:
-        """Return which rows (batch,) redraw and have a component at or beyond a bound."""
-        return self.redrawing & self.find_at_bound(z)
+    def find_replaceable(self, z: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) replace and have a component at or beyond a bound."""
+        return self.replacing & self.find_at_bound(z)
 
     def find_beyond(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) have a component beyond a bound. At a bound is inside."""
@@ -46,7 +48,7 @@ class RowClipping(NamedTuple):
 
     def find_clampable(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) clamping may change: those beyond a bound or with NaN."""
-        clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
+        clamped = self._clamp(z)
         return tf.reduce_any(clamped != z, -1)
 
     def find_outside(self, z: tf.Tensor) -> tf.Tensor:
@@ -54,7 +56,7 @@ class RowClipping(NamedTuple):
 
         Such a row has not converged.
         """
-        return (self.clamping | self.redrawing) & self.find_beyond(z)
+        return (self.clamping | self.replacing) & self.find_beyond(z)
 
     def find_actions(self, z: tf.Tensor) -> tf.Tensor:
         """Return which kinds of rule change z (batch, latent), or would change it in other rows.
@@ -66,22 +68,38 @@ class RowClipping(NamedTuple):
 
     def measure_excess(self, z: tf.Tensor) -> tf.Tensor:
         """Return the mean squared distance (batch,) of the components of z to the bounds."""
-        clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
+        clamped = self._clamp(z)
         return tf.reduce_mean((z - clamped) ** 2, -1)
 
-    def redraw(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        """Return z; in redrawing rows, each component outside is drawn anew from the prior.
+    def replace(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """Return z; in replacing rows, each component at or beyond a bound is replaced.
 
-        `count` (batch,) int64 is the number of redraws so far in each row's current start.
+        It is drawn anew from the prior, set to the prior's centre, or mirrored at the bound,
+        z' = 2 · bound − z. `count` (batch,) int64 is the number of replacements so far in each
+        row's current start.
         """
-        outside = self.redrawing[:, None] & self.prior.is_outside(z)
+        outside = self.replacing[:, None] & self.prior.is_outside(z)
 
-        def draw() -> tf.Tensor:
+        def replace() -> tf.Tensor:
             purpose, latent = Purpose.redraw, z.shape[1]
             share = uniform(self.seed, self.trials, purpose, count, latent, self.starts)
-            return tf.where(outside, tf.cast(self.prior.quantile(share), z.dtype), z)
+            clamped = self._clamp(z)
+            kinds = {
+                "draw": tf.cast(self.prior.quantile(share), z.dtype),
+                "centre": tf.fill(
+                    tf.shape(z), tf.cast((self.prior.low + self.prior.high) / 2, z.dtype)
+                ),
+                "mirror": self._clamp(2 * clamped - z),
+            }
+            replaced = kinds["draw"]
+            for index, name in enumerate(REPLACEMENTS):
+                replaced = tf.where((self.replacement == index)[:, None], kinds[name], replaced)
+            return tf.where(outside, replaced, z)
 
-        return tf.cond(tf.reduce_any(outside), draw, lambda: z)  # most steps need no number
+        return tf.cond(tf.reduce_any(outside), replace, lambda: z)  # most steps need no number
+
+    def _clamp(self, z: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(z, self.prior.low, self.prior.high)
 
 
 def stack_actions(clamps: tf.Tensor, redraws: tf.Tensor, penalties: tf.Tensor) -> tf.Tensor:

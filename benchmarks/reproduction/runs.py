@@ -1,0 +1,91 @@
+"""The kept runs of `recover`, with the generator and method of each."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganinv_cli.statistics import EPSILONS, is_recovered
+from ganinv_cli.store import Results, read_results
+
+TEXT_UPDATES = 100_000  # as in the paper's text
+
+
+class Run(NamedTuple):
+    """One run: a generator, a method, and a way of counting."""
+
+    name: str  # of its file
+    results: Results
+    counts_ever: bool  # whether a trial counts if it was ever below ε; else by its last z
+    theory: dict[str, Any] | None  # NAME.theory.json of `keep.py`
+    snapshots: dict[str, Any] | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run's settings."""
+        config: dict[str, Any] = self.results.attributes["config"]
+        return config
+
+    @property
+    def is_descent(self) -> bool:
+        """Whether the method is the paper's: gradient descent."""
+        return bool(self.config["solver"] == "gd")
+
+    @property
+    def rules(self) -> list[str]:
+        """The clipping rules that were run."""
+        return list(self.config["clip"])
+
+    @property
+    def title(self) -> str:
+        """The generator, the method, and what differs from the paper's text."""
+        config, path = self.config, Path(self.config["checkpoint"])
+        if not self.is_descent:
+            loss = f"L-BFGS, {config['loss']} loss"
+            if not path.suffix:
+                return f"{path.name}, {loss}"
+            prior = config["prior"].partition(":")[0]  # our choice for another project's generator
+            return f"{path.parent.name.replace('_', '-')}, {prior} z, {loss}"
+        updates = round(config["budget"]) - 1
+        parts = [f"{path.name}, rate {config['gd']['rate']:g}"]
+        parts += [f"{updates:,} updates"] if updates != TEXT_UPDATES else []
+        parts += ["batch statistics"] if config["batch_norm"] == "batch" else []
+        return ", ".join([*parts, "ever"] if self.counts_ever else parts)
+
+    def count_trials(self, rule: str) -> int:
+        """Return the number of trials under a rule."""
+        return len(self.results.groups[rule]["trial"])
+
+    def read(self, rule: str, column: str) -> np.ndarray:
+        """Return a column of a rule's trials."""
+        return np.asarray(self.results.groups[rule][column])
+
+    def find_successes(self, rule: str, epsilon: str) -> np.ndarray:
+        """Return which first starts recovered z, bool (trials,)."""
+        column = "z_error_least" if self.counts_ever else "first/z_error"
+        return is_recovered(self.read(rule, column), EPSILONS[epsilon])
+
+
+def read_runs(folder: Path) -> Iterator[Run]:
+    """Yield the runs of `recover` in a folder, by the names of their files.
+
+    A run that counts trials that were ever below ε is yielded again, counted at the end. Runs with
+    other questions are left out: one z alone, an encoder, refinement.
+    """
+    for path in sorted(folder.glob("*.h5")):
+        results = read_results(path)
+        config = results.attributes["config"]
+        if results.attributes["command"] != "recover" or path.name.startswith("table2-"):
+            continue
+        if config["start"] == "random" and config["polish"] == "none":
+            beside = [_read_beside(path, name) for name in ("theory", "snapshots")]
+            if config["success"] == "ever":
+                yield Run(path.stem, results, True, *beside)
+            yield Run(path.stem, results, False, *beside)
+
+
+def _read_beside(path: Path, name: str) -> dict[str, Any] | None:
+    beside = path.with_suffix(f".{name}.json")
+    return json.loads(beside.read_text("utf-8")) if beside.exists() else None

@@ -1,1 +1,0 @@
-"""The measurements of roofline.py, and its table."""

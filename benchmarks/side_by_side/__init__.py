@@ -1,1 +1,0 @@
-"""The methods that `benchmarks/peers.py` compares, each with its authors' settings."""

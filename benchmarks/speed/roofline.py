@@ -1,0 +1,170 @@
+"""Compare the speed of gradients with the machine's limit, and the solver with bare gradients.
+
+The matrix product is the fastest of several large ones, in multiply-adds. The bare loop computes
+loss and gradient of one batch repeatedly; a gradient counts as twice the multiply-adds of a forward
+pass. The solver is `solve` from its second increment on, under the stochastic rule, with trials for
+every row. Descent is the same for `gd`, on smaller generators. Measurements that are compared
+alternate in short slices. A share is the median over these turns.
+
+    python -m benchmarks.speed.roofline --out docs/solvers/roofline.json    # 3 minutes on two cores
+    python -m benchmarks.speed.roofline --turns 2                           # 1 minute
+"""
+
+import itertools
+import statistics
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import tensorflow as tf
+
+from benchmarks.records import Record, describe_command, format_section, publish
+from benchmarks.speed.bare_loop import Call, make_bare_loop, measure_in_turns
+from ganinv_cli import formats
+from ganinv_cli.engine.devices import find_devices
+from ganinv_cli.experiments.plan import NO_RECORD_POINTS
+from ganinv_cli.experiments.recover import prepare_known_targets
+from ganinv_cli.jobs import Job, JobQueue
+from ganinv_cli.loop.solve import solve
+from ganinv_cli.loop.trial import Limits
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.preconditioner import measure_preconditioner
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import make_solver
+
+SIDES = (1024, 2048, 3072)  # of the matrices
+BATCHES = (32, 64, 128)
+DESCENTS = itertools.product(("faces32", "faces16"), (64, 256))  # checkpoint, batch
+LIMITS = {  # as by default, and as in the preset paper-text
+    "lbfgs": Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
+    "gd": Limits(0.0, 100_001, 0),
+}
+SECONDS = 0.4  # per slice
+SOLVER_SECONDS = 3.0  # per slice of a solver, whose increments take seconds
+
+
+@click.command()
+@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
+@click.option("--turns", default=8, show_default=True)
+@click.option("--out", default="build/roofline.json", type=click.Path(path_type=Path))
+def main(checkpoint: str, turns: int, out: Path) -> None:
+    """Print a Markdown table of gradients per second and shares, and write it as JSON."""
+    device = find_devices("auto")[0]
+    with device.scope():
+        generator = make_generator(formats.read(find("checkpoint", checkpoint)))
+        rows = [*_measure_loops(generator, turns), *_measure_solvers(generator, turns)]
+    record = {
+        "hardware": device.description,
+        "command": describe_command(),
+        "checkpoint_sha256": generator.sha256,
+        "rows": rows,
+    }
+    publish(record, format_page, out)
+
+
+def make_row(
+    rates: Mapping[str, list[float]], what: str, of: str, work: int, batch: int | None = None
+) -> dict[str, Any]:
+    """Return the speed of a measurement, and its share of another.
+
+    A gradient takes `work` multiply-adds.
+    """
+    rate = statistics.median(rates[what])
+    shares = [a / b for a, b in zip(rates[what], rates[of], strict=True)]
+    return {
+        "what": what,
+        "batch": batch,
+        "rate": rate,
+        "multiply_adds": rate * work,
+        "of": of,
+        "share": statistics.median(shares),
+        "least": min(shares),
+        "most": max(shares),
+    }
+
+
+def format_page(record: Record) -> str:
+    """Return the results as Markdown, a row for each measurement."""
+    rows = [_format_row(row) for row in record["rows"]]
+    return (
+        f"{format_section('Gradients per second, and shares of what is possible', rows)}\n* Run: "
+        f"{record['hardware']}, checkpoint {record['checkpoint_sha256'][:12]}; "
+        f"`{record['command']}`.\n"
+    )
+
+
+def _format_row(row: Mapping[str, Any]) -> dict[str, str]:
+    is_peak = row["of"] == row["what"]
+    return {
+        "": row["what"],
+        "batch": f"{row['batch'] or ''}",
+        "gradients/s": f"{row['rate']:,.0f}",
+        "G multiply-adds/s": f"{row['multiply_adds'] / 1e9:.0f}",
+        "share": "" if is_peak else f"{row['share']:.3f}",
+        "in the turns": "" if is_peak else f"{row['least']:.3f} to {row['most']:.3f}",
+        "of": "" if is_peak else row["of"],
+    }
+
+
+def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the matrix product, and of the bare loop at each batch size."""
+    work, peak, loop = 2 * generator.multiply_adds, "matrix product, float32", "bare loop, float32"
+    products = {f"product {side}": _make_product(side, work) for side in SIDES}
+    loops = {str(size): make_bare_loop(generator, size) for size in BATCHES}
+    rates = measure_in_turns(products | loops, turns, SECONDS)
+    rates[peak] = max((rates[name] for name in products), key=statistics.median)
+    yield make_row(rates, peak, peak, work)
+    for size in BATCHES:
+        yield make_row({**rates, loop: rates[str(size)]}, loop, peak, work, size)
+
+
+def _measure_solvers(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of L-BFGS, and of descent on smaller generators, beside their bare loops."""
+    points = make_solver("lbfgs", {}).preconditioner_points
+    levelled = measure_preconditioner(generator, points)
+    loop = make_bare_loop(generator, 64, preconditioner=levelled)
+    names = "solver, float32", "bare loop, float32, of its loss"
+    cases = [(generator, "lbfgs", 64, names, loop)]
+    for checkpoint, size in DESCENTS:
+        small = make_generator(formats.read(find("checkpoint", checkpoint)))
+        shape = "×".join(map(str, small.image_shape))
+        loop = make_bare_loop(small, size, steps=50)
+        cases.append((small, "gd", size, (f"descent, {shape}", f"bare loop, {shape}"), loop))
+    for used, solver, size, (inside, outside), loop in cases:
+        calls = {inside: _make_solver_call(used, solver, size), outside: loop}
+        rates = measure_in_turns(calls, turns, SOLVER_SECONDS)
+        yield make_row(rates, inside, outside, 2 * used.multiply_adds, size)
+
+
+def _make_solver_call(generator: Generator, solver: str, size: int) -> Call:
+    """Return a call that runs the next increment of a solver with trials for every row."""
+    looks = solve(
+        generator,
+        make_solver(solver, {}),
+        JobQueue([Job(trial, rules=("stochastic",)) for trial in range(100_000)]),
+        prepare_known_targets(generator, RecoverConfig.seed, size),
+        LIMITS[solver],
+        NO_RECORD_POINTS,
+        seed=RecoverConfig.seed,
+        batch_size=size,
+    )
+    return lambda: float(next(look.gradients for look in looks if look.rows))
+
+
+def _make_product(side: int, work: int) -> Call:
+    """Return a call of a matrix product; `work` multiply-adds count as a gradient."""
+    a = tf.random.stateless_normal([side, side], [0, 0])
+    product: Any = tf.function(lambda a: tf.matmul(a, a)[0, 0])
+
+    def call() -> float:
+        product(a).numpy()
+        return side**3 / work
+
+    return call
+
+
+if __name__ == "__main__":
+    main()

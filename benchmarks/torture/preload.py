@@ -1,0 +1,25 @@
+"""Import what commands import, and let them commit and save often, as short runs otherwise do not.
+
+The fork server of `process.py` imports this.
+"""
+
+from importlib import import_module
+
+INTERVALS = {  # seconds
+    ("experiments.run", "COMMIT_SECONDS"): 0.0,
+    ("experiments.worker", "RESULT_SECONDS"): 0.0,
+    ("loop.sizing", "INCREMENT_SECONDS"): 0.0,
+    ("loop.snapshot", "SAVE_SECONDS"): 0.1,
+}
+
+for name in (
+    "matplotlib.backends.backend_agg",
+    "tensorflow",
+    "ganinv_cli.api",
+    "ganinv_cli.report",
+):
+    import_module(name)
+for (part, name), seconds in INTERVALS.items():
+    module = import_module(f"ganinv_cli.{part}")
+    assert hasattr(module, name), name
+    setattr(module, name, seconds)

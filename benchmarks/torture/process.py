@@ -1,0 +1,107 @@
+"""Run a command in a process of its own, which can be killed before any operation on a file.
+
+A fork server imports TensorFlow once, so that a command starts in milliseconds.
+"""
+
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+WALL_SECONDS = 300.0  # of a command on a busy machine
+LIMITS = {  # seconds of the processor, and bytes
+    resource.RLIMIT_CPU: 90,
+    resource.RLIMIT_DATA: 8 << 30,
+    resource.RLIMIT_CORE: 0,
+}
+MAX_MEGABYTES = 1500.0  # beyond what the process has at first
+OPERATIONS = {
+    *("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "fcntl.flock"),
+}
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+ENVIRONMENT = {
+    **{"COLUMNS": "100", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_DETERMINISTIC_OPS": "1"},
+    **{"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str = ""
+    error: str = ""  # what is on stderr
+    ended: str = ""  # "hang", "memory" or "crash", if it did not end itself
+    operations: int = 0  # on files; 0 if the process was killed
+
+
+def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Outcome:
+    """Run ganinv in the folder place/work, with the folders tmp and cache beside it.
+
+    It is killed before the file operation with the number `kill_at`, counted from 1.
+    """
+    streams = place.with_name(f"{place.name}-streams")
+    streams.mkdir(exist_ok=True)
+    for name in ("out", "error", "cost"):
+        (streams / name).write_bytes(b"")
+    os.environ |= ENVIRONMENT
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.torture.preload"])
+    process = context.Process(target=_run, args=(arguments, place, streams, kill_at))
+    process.start()
+    process.join(WALL_SECONDS)
+    ended = "hang" if process.is_alive() else ""
+    process.kill()
+    process.join()
+    status = process.exitcode or 0
+    operations, memory = map(int, (streams / "cost").read_text().split() or (0, 0))
+    if memory > MAX_MEGABYTES:
+        ended = "memory"
+    elif status < 0 and not ended and not (kill_at and status == -signal.SIGKILL):
+        ended = "hang" if status == -signal.SIGXCPU else "crash"
+    out, error = ((streams / name).read_text(errors="replace") for name in ("out", "error"))
+    return Outcome(status, out, error, ended, operations)
+
+
+def _run(arguments: tuple[str, ...], place: Path, streams: Path, kill_at: int) -> None:
+    """Run a command as the console script would, in this process."""
+    os.chdir(place / "work")
+    os.environ |= {"TMPDIR": str(place / "tmp"), "XDG_CACHE_HOME": str(place / "cache")}
+    for limit, value in LIMITS.items():
+        resource.setrlimit(limit, (value, value))
+    for number, name in ((1, "out"), (2, "error")):
+        file = os.open(streams / name, os.O_WRONLY)
+        os.dup2(file, number)
+        os.close(file)
+    memory, count = _read_megabytes(), 0
+
+    def count_operation(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count
+        if event in OPERATIONS or (event == "open" and _is_writing(*arguments)):
+            count += 1
+            if count == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.argv = ["ganinv", *arguments]
+    from ganinv_cli.cli import main
+
+    sys.addaudithook(count_operation)
+    try:
+        main(prog_name="ganinv")
+    finally:
+        (streams / "cost").write_text(f"{count} {_read_megabytes() - memory}")
+
+
+def _is_writing(name: object, mode: object, flags: object) -> bool:
+    """Whether a file is opened by its name to be written."""
+    return not isinstance(name, int) and isinstance(flags, int) and bool(flags & WRITES)
+
+
+def _read_megabytes() -> int:
+    """Return the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -1,1 +1,0 @@
-"""The pictures of verdicts.py, and its tables."""

@@ -1,0 +1,139 @@
+"""The certificate of an inverted image: errors, agreement of starts, conditioning, verdict."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.analysis.groups import Pixels
+from ganinv_cli.analysis.image_results import ImageResults, best_psnr
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.analysis.verdict import (
+    REACHED_SHARE,
+    Evidence,
+    Verdict,
+    decide,
+    explain,
+    gather_evidence,
+)
+from ganinv_cli.images.copies import describe_copy
+from ganinv_cli.statistics import Floats
+
+AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
+
+Certificate = dict[str, Any]  # the keys of `invert` in the JSON
+
+
+def make_certificates(image: ImageResults) -> list[Certificate]:
+    """Return a certificate for each rule that has recoveries of an image."""
+    return [_make_certificate(image, rule) for rule in image.recoveries]
+
+
+def find_verdict(image: ImageResults, rule: str) -> Verdict:
+    """Return the verdict on an image under a rule that has recoveries of it."""
+    return _judge(image, rule, _measure_conditioning(image, rule))[0]
+
+
+def choose_amplification(differences: list[np.ndarray]) -> int:
+    """Return the largest amplification that shows 99 % of the differences in full.
+
+    Differences are arrays of grey levels, of any shape.
+    """
+    large = float(np.quantile(np.concatenate([np.abs(each).ravel() for each in differences]), 0.99))
+    return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
+
+
+def subtract_pictures(reconstruction: Pixels, original: Pixels) -> np.ndarray:
+    """Return the reconstruction minus the original, in grey levels."""
+    return np.asarray(reconstruction.astype(np.int64) - original)
+
+
+class _Conditioning(NamedTuple):
+    """How well J, the generator's Jacobian at the best z, is conditioned; None: not known."""
+
+    singular_values: Floats | None = None
+    condition: float | None = None
+    rank: int | None = None
+    amplification: int | None = None  # of the difference
+
+
+def _make_certificate(image: ImageResults, rule: str) -> Certificate:
+    """Return the certificate under a rule; most numbers are of the best z."""
+    recoveries = image.recoveries[rule]
+    best, group = recoveries.best_row, recoveries.group
+    loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
+    conditioning = _measure_conditioning(image, rule)
+    verdict, evidence = _judge(image, rule, conditioning)
+    labels = {} if label is None else {"label": label, "starts_under_label": evidence.starts}
+    return {
+        "image": image.name,
+        "number": image.number,  # of the image in the run, from 0
+        "technique": rule,
+        "starts": len(recoveries.loss),
+        **labels,  # the label of the best z, and the starts that ended under it
+        "best_trial": int(group["trial"][best]),
+        "image_loss": loss,
+        "rmse": statistics.rmse(loss, pixels) if pixels else None,  # in grey levels of 255
+        "psnr": best_psnr(image, recoveries),  # in dB
+        "verdict": verdict,
+        "explanation": explain(
+            verdict, evidence, recoveries.prior, image.masked, [*image.copy_losses][-1]
+        ),
+        # of the generator's own pictures, that loses as much: "JPEG 90", or "none"
+        "nearest_copy": image.describe_nearest_copy(loss),
+        "told": evidence.determines_z,  # whether the pixels that count do, as far as is known
+        "rounding_loss": recoveries.rounding_loss,  # below it a reconstruction is exact
+        "rounding_rmse": statistics.rmse(recoveries.rounding_loss, pixels) if pixels else None,
+        "copy_rmse": {  # the largest of each kind of copy, in grey levels
+            describe_copy(quality): statistics.rmse(most, pixels)
+            for quality, most in image.copy_losses.items()
+            if pixels
+        },
+        "agreement": {  # of starts; with labels, of those under the best one's label
+            "share": REACHED_SHARE,  # of the least loss, within which it is reached
+            # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
+            "tolerance": max(SAME_Z_TOLERANCE, evidence.z_error / evidence.latent),
+            "reached": evidence.reached,
+            "same": evidence.same,
+        },
+        "condition": conditioning.condition,  # of J: its largest singular value over its least
+        "rank": conditioning.rank,
+        "difference_amplified": conditioning.amplification,  # factor in its picture
+        "latent": recoveries.z.shape[1],
+        "outside": evidence.outside,  # components of z beyond a bound of the prior
+        "at_bound": int(recoveries.at_bound_count[best]),  # at or beyond a bound
+        "z_error": evidence.z_error,  # distance ‖·‖ that what is left of the image explains
+        "z_norm": float(np.linalg.norm(recoveries.z[best])),
+        "z_norm_range": evidence.norm_range,  # of draws from the prior, all but one in a million
+        "converged": bool(recoveries.stationary[best]),
+        "z": "polished" if recoveries.polished[best] else "as found",
+        "gradients": float(np.sum(group["gradients"] + image.gradients_shared)),  # of all starts
+        "gradients_shared": image.gradients_shared,
+        "seconds": float(np.sum(group["seconds"])),
+        "said": image.handling,  # how the file was changed, in words
+        "z_found": recoveries.z[best].tolist(),
+    }
+
+
+def _judge(image: ImageResults, rule: str, conditioning: _Conditioning) -> tuple[Verdict, Evidence]:
+    recoveries = image.recoveries[rule]
+    evidence = gather_evidence(image, rule, conditioning.singular_values, conditioning.rank)
+    finite = np.isfinite(recoveries.loss[recoveries.best_row])
+    return decide(evidence) if image.pixel_count and finite else "failed", evidence
+
+
+def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
+    certificate = image.find_certificate(rule)
+    if certificate is None or image.target is None:
+        return _Conditioning()
+    difference = subtract_pictures(certificate["reconstruction"][0], image.target)
+    amplification = choose_amplification([difference])
+    values = certificate["singular_values"][0].astype(np.float64)
+    if not image.pixel_count or not np.isfinite(values).all():
+        return _Conditioning(amplification=amplification)
+    return _Conditioning(
+        values,
+        float(statistics.condition_number(values)),
+        int(statistics.rank(values, image.pixel_count)),
+        amplification,
+    )

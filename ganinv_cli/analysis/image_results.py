@@ -1,0 +1,188 @@
+"""Read the image files of a run, and the recoveries of each by clipping rule."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganinv_cli import statistics
+from ganinv_cli.analysis.groups import Group, share_gradients
+from ganinv_cli.analysis.prior import read_prior
+from ganinv_cli.analysis.recoveries import Recoveries
+from ganinv_cli.clipping import RULES
+from ganinv_cli.images.copies import ROUNDED, describe_copy
+from ganinv_cli.prior import Prior
+from ganinv_cli.settings.names import image_group, image_number, is_image_group
+from ganinv_cli.store import NamedImage
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+ImageKey = tuple[int, str]  # number and name; an image of two names has two
+
+
+@dataclass(frozen=True)
+class ImageResults:
+    """One image file of a run, and its recoveries by clipping rule."""
+
+    number: int
+    columns: Group  # one row
+    recoveries: dict[str, Recoveries]  # in the rules' order; only rules that have recoveries
+    certificates: dict[str, Group]  # one row each, the newest; of rules that have finished
+    pixel_count: int | None  # pixels times channels that the image loss sums over
+    masked: bool  # whether a mask excludes some pixels
+    prior: Prior  # of z
+    gradients_shared: float  # each recovery's share of what the run spent once
+    name_in_command: str = ""  # if the results are those of a command
+
+    @property
+    def name(self) -> str:
+        """Name of the file, in the command or as stored; "image 7" if neither is known."""
+        return self.name_in_command or self._read_text("name") or f"image {self.number}"
+
+    @property
+    def key(self) -> ImageKey:
+        return self.number, self.name
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's bytes; empty if it is not stored."""
+        return self._read_text("sha256")
+
+    @property
+    def handling(self) -> str:
+        """Changes made to the file to make it an input, in words; empty for none worth a note."""
+        return self._read_text("said")
+
+    @property
+    def error(self) -> str:
+        """Why the file could not be read; empty if it was read."""
+        return self._read_text("error")
+
+    @cached_property
+    def copy_losses(self) -> dict[int, float]:
+        """Largest image loss of copies of the generator's own pictures, by their JPEG quality.
+
+        From the nearest to the farthest; ROUNDED alone if the file has no measurement.
+        """
+        if "copy_loss" not in self.columns or not np.isfinite(self.columns["copy_loss"][0]).all():
+            return {ROUNDED: self.rounding_loss}
+        qualities, losses = self.columns["copy_quality"][0], self.columns["copy_loss"][0]
+        return dict(
+            zip(qualities.tolist(), np.maximum(losses, self.rounding_loss).tolist(), strict=True)
+        )
+
+    def find_nearest_copy(self, loss: float) -> int | None:
+        """Return the JPEG quality of the nearest copies that lose as much; None: none of them."""
+        return next((quality for quality, most in self.copy_losses.items() if loss <= most), None)
+
+    def describe_nearest_copy(self, loss: float) -> str | None:
+        """Return the nearest copies that lose as much, "none", or None if that is not known."""
+        quality = self.find_nearest_copy(loss)
+        if quality is not None:
+            return describe_copy(quality)
+        return "none" if len(self.copy_losses) > 1 and np.isfinite(loss) else None
+
+    @property
+    def rounding_loss(self) -> float:
+        """Image loss that rounding to 8 bits leaves at most; 0 if the pixels are not known."""
+        return 0.0 if self.pixel_count is None else statistics.rounding_residual(self.pixel_count)
+
+    def find_certificate(self, rule: str) -> Group | None:
+        """Return the certificate of a rule, if it is of the current best z."""
+        certificate, recoveries = self.certificates.get(rule), self.recoveries[rule]
+        if certificate is None:
+            return None
+        is_current = certificate["best"][0] == recoveries.group["trial"][recoveries.best_row]
+        return certificate if is_current else None
+
+    @cached_property
+    def target(self) -> NDArray[np.uint8] | None:
+        """The target image at the generator's size (height, width, channels)."""
+        return self.columns["target"][0] if "target" in self.columns and not self.error else None
+
+    def _read_text(self, column: str) -> str:
+        if column not in self.columns:
+            return ""
+        value = self.columns[column][0]
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def read_images(results: "Results") -> Iterator[ImageResults]:
+    """Yield the images in the order they were given, one at a time: all z may not fit in memory.
+
+    An image that was given under two names comes twice.
+    """
+    stored = {
+        image_number(name): NamedImage(image_number(name), "")
+        for name, group in sorted(results.groups.items())
+        if is_image_group(name) and len(group["trial"])
+    }
+    shown = stored.values() if results.selection is None else results.selection
+    return (_read_image(results, image) for image in shown if image.number in stored)
+
+
+def find_rules(results: "Results") -> set[str]:
+    """Return the clipping rules that have recoveries of an image."""
+    rules = (
+        (name.rpartition("/")[2], group)
+        for name, group in results.groups.items()
+        if name.startswith("image=")
+    )
+    return {rule for rule, group in rules if rule in RULES and len(group["trial"])}
+
+
+def iterate_recoveries(
+    images: Iterable[ImageResults],
+) -> Iterator[tuple[ImageResults, str, Recoveries]]:
+    """Yield (image, rule, recoveries) for each rule that has recoveries of an image."""
+    return (
+        (image, technique, recoveries)
+        for image in images
+        for technique, recoveries in image.recoveries.items()
+    )
+
+
+def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:
+    """Return the PSNR of the best recovery in dB; None if it is infinite or not known."""
+    psnr = best_psnr(image, recoveries)
+    return psnr if np.isfinite(psnr) else None
+
+
+def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
+    """Return the PSNR of the best recovery in dB; infinite if its loss is 0, NaN if not known."""
+    least = float(recoveries.loss[recoveries.best_row])
+    return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
+
+
+def _read_image(results: "Results", image: NamedImage) -> ImageResults:
+    groups, name = results.groups, image_group(image.number)
+    rules: dict[str, Recoveries] = {}
+    certificates: dict[str, Group] = {}
+    pixel_count = _count_pixels(results, groups[name])
+    rounding = 0.0 if pixel_count is None else statistics.rounding_residual(pixel_count)
+    prior = read_prior(results.attributes.get("config", {}))
+    for rule in RULES:
+        group = groups.get(f"{name}/{rule}")
+        if group is not None and len(group["trial"]):
+            rules[rule] = Recoveries(group, rounding, prior)
+            certificate = groups.get(f"{name}/{rule}/certificate")
+            if certificate is not None and len(certificate["trial"]):
+                # An extended run also has an earlier certificate, of fewer recoveries.
+                certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
+    masked = "pixels_counted" in results.constants
+    return ImageResults(
+        *(image.number, groups[name], rules, certificates, pixel_count, masked, prior),
+        gradients_shared=share_gradients(results),
+        name_in_command=image.name,
+    )
+
+
+def _count_pixels(results: "Results", image: Group) -> int | None:
+    """Return the pixels times channels that the loss sums over: those of the mask, or all."""
+    if "pixels_counted" in results.constants:
+        return int(results.constants["pixels_counted"])
+    return int(image["target"][0].size) if "target" in image else None

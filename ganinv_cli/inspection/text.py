@@ -1,0 +1,218 @@
+"""Format the facts that `ganinv inspect` prints."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ganinv_cli.inspection.conventions import (
+    describe_conventions,
+    describe_next_step,
+    describe_source,
+    describe_verdict,
+)
+from ganinv_cli.inspection.descent import format_descent
+from ganinv_cli.inspection.text_table import (
+    find_common_start,
+    make_table,
+    render_table,
+    shorten,
+    wrap_text,
+)
+from ganinv_cli.report.render import replace_control_characters
+
+MAX_NAMES = 6  # of ignored variables
+KINDS_WITHOUT_SETTINGS = ("Reshape", "Transpose")  # their output shape is enough
+
+Facts = Mapping[str, Any]
+
+
+def format_facts(facts: Facts, verbose: bool = False) -> str:
+    """Return the facts as text that ends in a newline; `verbose` lists every ignored name."""
+    lines = [
+        wrap_text(f"{name:<14} {said}", 15) for name, said in _describe_generator(facts, verbose)
+    ]
+    table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
+    parts = ["\n".join(lines), table]
+    if facts["norms"]:
+        parts.append(_make_norm_table(facts["norms"]))
+    if "spectrum" in facts:
+        parts.append("\n".join(map(wrap_text, describe_spectrum(facts["spectrum"]))))
+        if facts["spectrum"]["descent"]:
+            parts.append(format_descent(facts["spectrum"]["descent"]))
+    if "checks" in facts:
+        parts.append("\n".join(wrap_text(describe_check(each), 7) for each in facts["checks"]))
+    return replace_control_characters("\n\n".join(parts)) + "\n"
+
+
+def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]]:
+    image, prior, norms = facts["image"], facts["prior"], facts["batch_norm"]["layers"]
+    colour = "grey" if image["channels"] == 1 else "colour"
+    yield "verdict", describe_verdict(facts)
+    yield "next step", describe_next_step(facts)
+    for clause in facts["notes"]:
+        yield "note", clause
+    for file in facts["told"]:
+        yield "told", f"by {file}"
+    yield "file", facts["path"]
+    yield "format", f"{facts['format']}, layout {facts['layout']}"
+    yield "latent vector", f"{facts['latent']:,} components"
+    ends = f"from {prior['low']:.4g} to {prior['high']:.4g}"
+    yield "prior", f"{prior['name']}, {ends}{describe_source(facts, 'prior')}"
+    if facts["labels"]:
+        yield "labels", f"{facts['labels']:,}, from 0"
+    yield "pictures", f"{image['height']} x {image['width']} pixels, {colour}"
+    yield "range", _describe_range(facts["range"]) + describe_source(facts, "range")
+    yield from describe_conventions(facts)
+    if facts["layers"]:
+        yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
+    else:
+        yield "operations", f"{sum(facts['operations'].values()):,}, computed in float32"
+        yield "largest output", f"{facts['largest_layer']:,} values for a picture"
+    yield "parameters", f"{facts['parameters']:,}"
+    yield "multiply-adds", f"{facts['multiply_adds']:,} for a picture"
+    what = "layers" if facts["layers"] else "operations"
+    yield "hash", f"sha256 of {what} and weights, {facts['sha256']}"
+    if facts["ignored"]:
+        yield "ignored", _join_ignored(facts["ignored"], verbose)
+
+
+def _describe_range(facts: Facts) -> str:
+    ends = f"from {facts['black']:g} to {facts['white']:g}"
+    said = f"{facts['function']}, {ends}" if facts["function"] else ends
+    return said + (", mapped to -1 to 1" if facts["mapped"] else "")
+
+
+def _join_ignored(names: list[str], verbose: bool) -> str:
+    shown = names if verbose else names[:MAX_NAMES]
+    more = len(names) - len(shown)
+    said = f"{len(names):,}: {', '.join(shown)}"
+    return f"{said} and {more:,} more (-v names them)" if more else said
+
+
+def _make_layer_table(layers: list[Facts]) -> str:
+    """Return the table of layers; inputs are left out for a plain chain of layers."""
+    chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
+    start = find_common_start([layer["name"] for layer in layers if layer["name"]])
+    columns = ("#", *["layer"] * named, "kind", "makes", "weights", *["takes"] * (not chained))
+    table = make_table(columns, numbers=("#", "makes", "weights"), wrapped=("kind", "takes"))
+    for layer in layers:
+        takes = " ".join(map(str, layer["inputs"])) or "nothing"
+        table.add_row(
+            str(layer["number"]),
+            *[shorten(layer["name"].removeprefix(start))] * named,
+            describe_layer(layer),
+            " x ".join(map(str, layer["shape"])) or "1",
+            f"{layer['parameters']:,}" if layer["parameters"] else "",
+            *["" if _is_chained(layer) else takes] * (not chained),
+        )
+    return render_table(table) + (f"\n\nNames of layers begin with {start}" if start else "")
+
+
+def _make_norm_table(norms: list[Facts]) -> str:
+    """Return the table of batch norms: how far stored statistics are from what is measured."""
+    numbers = ("variance", "mean")
+    table = make_table(("norm", *numbers, "statistics"), numbers)
+    for norm in norms:
+        table.add_row(
+            shorten(norm["name"], 40),
+            *("-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers),
+            "fit" if norm["fits"] else "do not fit",
+        )
+    return render_table(table)
+
+
+def _list_operations(facts: Facts) -> str:
+    """Return how many operations of each kind there are, most first, in lines of some width."""
+    counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
+    return wrap_text(", ".join(counts)).replace("~", " ")
+
+
+def _is_chained(layer: Facts) -> bool:
+    before = layer["number"] - 1
+    return bool(layer["inputs"] == [before or "z"])
+
+
+def describe_layer(layer: Facts) -> str:
+    """Return a layer's kind and the settings that matter."""
+    name, settings = str(layer["kind"]), layer["settings"]
+    if name == "Activation":
+        slope = f" {settings['slope']:g}" if "slope" in settings else ""
+        return f"{settings['name']}{slope}"
+    if name in KINDS_WITHOUT_SETTINGS:
+        return name
+    return ", ".join([name, *_describe_settings(settings)])
+
+
+def _describe_settings(settings: Facts) -> Iterator[str]:
+    if "kernel" in settings:
+        yield "{} x {}".format(*settings["kernel"])
+    if settings.get("stride", [1, 1]) != [1, 1]:
+        yield f"stride {_format_sides(settings['stride'])}"
+    if "crop" in settings and not settings["same"]:
+        yield f"crop {_format_sides(settings['crop'])}"
+    for name in ("padding", "sides"):
+        if name in settings and settings[name] != [[0, 0], [0, 0]]:
+            yield f"{name} {_format_sides(settings[name])}"
+    for name in ("factor", "groups", "method", "mode", "epsilon"):
+        if name in settings:
+            value = settings[name]
+            yield f"{name} {_format_sides(value) if isinstance(value, list) else value}"
+
+
+def _format_sides(value: list[Any]) -> str:
+    """Return one number if all are equal, else all of them."""
+    flat = [x for each in value for x in (each if isinstance(each, list) else [each])]
+    return str(flat[0]) if len(set(flat)) == 1 else " ".join(map(str, flat))
+
+
+def describe_spectrum(facts: Facts) -> list[str]:
+    """Return what the singular values of J mean for inversion, a sentence each."""
+    points, rank, weak = facts["points"], facts["rank"], facts["weak"]
+    lines = []
+    if facts["not_finite"]:
+        lines.append(f"J is not finite at {facts['not_finite']} of {points} random z.")
+    if facts["condition"]["median"] is None:
+        return [*lines, "J is 0 or not finite at all of them: no z can be told from its image."]
+    median, worst = facts["condition"]["median"], facts["condition"]["worst"]
+    lines.append(
+        f"J = dG/dz at {points} random z: condition {median:,.4g} (median), {worst:,.4g} (worst); "
+        f"rank {_format_span(rank['least'], rank['most'])} of {rank['of']}; singular values below "
+        f"{weak['below']:g} of the largest: {weak['median']:g} (median), {weak['most']} (most)."
+    )
+    lines.append(
+        f"Along the weakest direction, z moves the image {median:,.4g} times less than along the "
+        f"strongest; plain descent on the squared error meets the square of that, "
+        f"{_format_large(median**2)}."
+    )
+    if facts["precision"] == "float32":
+        lines.append(
+            f"J is computed in float32: singular values below {facts['tolerance']:.2g} of the "
+            "largest count as 0."
+        )
+    if facts["flat_points"]:
+        lines.append(
+            f"At {facts['flat_points']} of {points}, some directions of z do not move the image at "
+            "all: there the image does not determine z, and the condition is of the others."
+        )
+    return lines
+
+
+def _format_large(value: float) -> str:
+    return f"{value:,.0f}" if value < 1e7 else f"{value:.2g}"
+
+
+def _format_span(least: int, most: int) -> str:
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def describe_check(facts: Facts) -> str:
+    """Return one line on a check."""
+    number, claim = facts["found"], facts["claim"]
+    difference = "not finite" if number is None else f"largest difference {number:.2g}"
+    if facts["passed"] is None:
+        return (
+            f"? {claim}: not checked: {facts['why']}"
+            if number is None
+            else f"- {claim}: {difference}"
+        )
+    said = facts["why"] or f"{difference}, at most {facts['limit']:.2g} is allowed"
+    return f"{'ok' if facts['passed'] else 'FAILED'} {claim}: {said}"

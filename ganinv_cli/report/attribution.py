@@ -1,0 +1,298 @@
+"""Which of several generators made an image, from the results of `ganinv invert` on each.
+
+Albright & McCloskey, Source Generator Attribution via Inversion (2019): a generator matches its own
+images to the last grey level, and other images hardly ever.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganinv_cli.analysis.certificate import make_certificates
+from ganinv_cli.analysis.image_results import ImageResults, read_images
+from ganinv_cli.analysis.verdict import MATCH_QUALITY, Verdict
+from ganinv_cli.images.copies import ROUNDED, describe_copy
+from ganinv_cli.number_format import format_number
+from ganinv_cli.report.images import (
+    describe_unread,
+    make_image_table,
+    make_unread_rows,
+    make_unread_tables,
+    name_images,
+    shorten_name,
+)
+from ganinv_cli.report.report import Answer, Report
+from ganinv_cli.report.run import capitalize
+from ganinv_cli.report.table import Column, Row, Table, flatten, to_plain
+from ganinv_cli.settings.names import name_generators
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+NAME = "attribution"  # of the table, and stem of its files
+NONE_OF_THEM = "none of them"
+MADE: Verdict = "made"
+AMBIGUOUS: Verdict = "ambiguous"
+MAX_NAME = 20  # characters of a generator's name in the table
+
+
+@dataclass(frozen=True)
+class ComparedGenerator:
+    """One of the generators, and the results that invert images on it."""
+
+    name: str  # distinct
+    file: str
+    results: "Results"
+
+
+def compares_generators(results: Sequence["Results"]) -> bool:
+    """Return whether these are results of `ganinv invert` for one image on several generators."""
+    if any(each.attributes.get("command") != "invert" for each in results):
+        return False
+    hashes = {each.attributes.get("checkpoint_sha256") for each in results}
+    if len(hashes) < len(results) or len(results) < 2:
+        return False
+    images = [{image.sha256 for image in read_images(each)} - {""} for each in results]
+    return any(first & second for i, first in enumerate(images) for second in images[:i])
+
+
+def summarize_attribution(results: Sequence["Results"], files: Sequence[str]) -> Report:
+    """Return the report that compares the generators of results of `ganinv invert`.
+
+    `files` are the names of the results files, for the reader.
+    """
+    checkpoints = [str(each.attributes.get("config", {}).get("checkpoint", "")) for each in results]
+    named = zip(name_generators(checkpoints), files, results, strict=True)
+    generators = [ComparedGenerator(*each) for each in named]
+    rows = _make_rows(generators)
+    unread = [row for image in read_images(results[0]) for row in make_unread_rows(image)]
+    evidence = [
+        {**{key: row[key] for key in ("image", "number", "sha256", "answer")}, "evidence": each}
+        for row in rows
+        for each in row["generators"]
+    ]
+    csv = (
+        {key: row[key] for key in ("image", "sha256", "answer")} | row["evidence"]
+        for row in evidence
+    )
+    return Report(
+        NAME,
+        _make_answer(rows, unread, generators),
+        {"attribution": rows, "unread": unread},
+        _make_tables(rows, evidence, unread),
+        _make_notes(rows, generators),
+        _describe_generators(generators),
+        [flatten(row) for row in csv],
+    )
+
+
+def _describe_generators(generators: Sequence[ComparedGenerator]) -> Row:
+    """Return the provenance of a comparison: each generator's file, hash and state."""
+    return {
+        "complete": all(each.results.complete for each in generators),
+        "generators": {
+            each.name: {
+                "file": each.file,
+                "checkpoint": each.results.attributes.get("config", {}).get("checkpoint"),
+                "checkpoint_sha256": each.results.attributes.get("checkpoint_sha256"),
+                "complete": each.results.complete,
+            }
+            for each in generators
+        },
+    }
+
+
+def _make_rows(generators: Sequence[ComparedGenerator]) -> list[Row]:
+    """Return a row for each image that was inverted on at least two of the generators."""
+    images: dict[tuple[str, int], list[tuple[ImageResults, Row]]] = {}
+    for generator in generators:
+        for key, image in _iterate_images(generator.results):
+            if evidence := _make_evidence(generator.name, image):
+                images.setdefault(key, []).append((image, evidence))
+    compared = [found for found in images.values() if len(found) > 1]
+    return [
+        to_plain(_make_row(number, found[0][0], [evidence for _, evidence in found]))
+        for number, found in enumerate(compared)
+    ]
+
+
+def _iterate_images(results: "Results") -> Iterator[tuple[tuple[str, int], ImageResults]]:
+    """Yield each image with its key: its hash, and how many images before it have the same."""
+    counts: Counter[str] = Counter()
+    for image in read_images(results):
+        yield (image.sha256, counts[image.sha256]), image
+        counts[image.sha256] += 1
+
+
+def _make_evidence(checkpoint: str, image: ImageResults) -> Row | None:
+    """Return how well a generator matches an image, under the clipping rule that did best.
+
+    None if no start has ended yet.
+    """
+    certificates = [to_plain(each) for each in make_certificates(image)]
+    if not certificates:
+        return None
+    best = min(certificates, key=lambda each: (each["verdict"] != MADE, _get_rmse(each)))
+    copied = (
+        "technique", "verdict", "explanation", "psnr", "rmse", "image_loss", "nearest_copy",
+        "starts", "outside", "z_norm", "z_norm_range",
+    )  # fmt: skip
+    return {
+        "checkpoint": checkpoint,  # name of the generator, which no other of them has
+        **{key: best[key] for key in copied},
+        "agree": best["agreement"]["same"],  # starts that found the best z
+        # up to which this generator matches an image; None: not measured
+        "made_rmse": best["copy_rmse"].get(describe_copy(MATCH_QUALITY)),
+    }
+
+
+def _make_row(number: int, image: ImageResults, evidence: Sequence[Row]) -> Row:
+    """Return which generator made one image."""
+    made_by = _find_makers(evidence)
+    uncertain = " or ".join(_find_generators(evidence, AMBIGUOUS))
+    return {
+        "image": image.name,
+        "number": number,
+        "sha256": image.sha256,
+        "answer": " or ".join(made_by) or (f"perhaps {uncertain}" if uncertain else NONE_OF_THEM),
+        "made_by": made_by,  # the generators in the answer, without the uncertain
+        # the generator with the least RMSE, which need not have made the image
+        "nearest": min(evidence, key=_get_rmse)["checkpoint"],
+        "generators": evidence,
+    }
+
+
+def _find_makers(evidence: Sequence[Row]) -> list[str]:
+    """Return the generators whose verdict is made.
+
+    If nothing but rounding is left on some of them, these alone: on the others, more is left than
+    the file of the image lost.
+    """
+    exact = [each for each in evidence if each["nearest_copy"] == describe_copy(ROUNDED)]
+    return _find_generators(exact, MADE) or _find_generators(evidence, MADE)
+
+
+def _find_generators(evidence: Sequence[Row], verdict: Verdict) -> list[str]:
+    return [each["checkpoint"] for each in evidence if each["verdict"] == verdict]
+
+
+def _get_rmse(row: Row) -> float:
+    return np.inf if row["rmse"] is None else float(row["rmse"])
+
+
+EVIDENCE = (
+    Column("verdict", "evidence.verdict"),
+    Column("RMSE", "evidence.rmse", help="RMSE: in grey levels of 255."),
+    Column(
+        "matched\nup to",
+        "evidence.made_rmse",
+        help=f"Matched up to: the RMSE of JPEG {MATCH_QUALITY} copies of the generator's own "
+        "pictures.",
+    ),
+    Column("PSNR\n(dB)", "evidence.psnr"),
+    Column("nearest copy", show=lambda row: row["evidence"]["nearest_copy"] or "-"),
+    Column(
+        "one z",
+        show=lambda row: f"{row['evidence']['agree']:,} of {row['evidence']['starts']:,}",
+    ),
+    Column("outside", "evidence.outside"),
+)
+
+
+def _make_tables(rows: list[Row], evidence: list[Row], unread: list[Row]) -> list[Table]:
+    """Return the tables: the answer for each image, each generator's evidence, unread files."""
+    if not rows:
+        return make_unread_tables(unread)
+    made_by = Column("made by", "answer")
+    return [
+        make_image_table("Which generator made it", "image", rows, [made_by], max_length=24),
+        make_image_table(
+            "The evidence for each generator",
+            "image",
+            evidence,
+            EVIDENCE,
+            name_row=lambda row, name: f"{name},\n{row['evidence']['checkpoint']}",
+            max_length=20,
+        ),
+        *make_unread_tables(unread),
+    ]
+
+
+def _make_notes(rows: Sequence[Row], generators: Sequence[ComparedGenerator]) -> list[str]:
+    """Return notes on the generators, on runs in progress, and on the answer."""
+    lines = [f"{each.name}: {_describe_generator(each)}." for each in generators]
+    lines += [
+        f"{each.name}: its run is not complete; give the same command again to go on."
+        for each in generators
+        if not each.results.complete
+    ]
+    if not rows:
+        return [*lines, "No image has been inverted on two of the generators yet."]
+    lines.append(
+        f"Made by: the generators with the verdict {MADE}; only those that leave nothing but "
+        "rounding, if there are any. If no generator has it: perhaps those with the verdict "
+        f"{AMBIGUOUS}, which match the image by several z, otherwise {NONE_OF_THEM}. A small RMSE "
+        "is evidence, not an answer: a generator can come near to pictures that another one made "
+        "(docs/invert.md)."
+    )
+    return lines
+
+
+def _describe_generator(generator: ComparedGenerator) -> str:
+    attributes = generator.results.attributes
+    checkpoint = attributes.get("config", {}).get("checkpoint", "")
+    known = [f"checkpoint {checkpoint}"] if checkpoint else []
+    sha256 = attributes.get("checkpoint_sha256")
+    known += [f"sha256 {sha256[:12]}"] if sha256 else []
+    return ", ".join([*known, f"results {generator.file}"])
+
+
+def _make_answer(
+    rows: list[Row], unread: Sequence[Row], generators: Sequence[ComparedGenerator]
+) -> Answer:
+    """Return which generator made the image, or how many images each of them made."""
+    warnings = [
+        f"{each.name}: trials are missing; the same command goes on."
+        for each in generators
+        if not each.results.complete
+    ]
+    if not rows:
+        said = describe_unread(unread) if unread else "no image is inverted on two generators yet"
+        return Answer(f"{capitalize(said)}.", None, warnings)
+    lost = f"; {describe_unread(unread)}" if unread else ""
+    said = _describe_image(rows[0]) if len(rows) == 1 else _describe_images(rows)
+    columns = [
+        Column("made by", "answer", lambda answer: shorten_name(answer, MAX_NAME)),
+        Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
+        Column("its RMSE\n(of 255)", show=lambda row: format_number(_find_nearest(row)["rmse"])),
+    ]
+    return Answer(
+        f"{said}{lost}.",
+        make_image_table("Which generator made each image", "image", rows, columns, max_length=24),
+        warnings,
+    )
+
+
+def _describe_image(row: Row) -> str:
+    (name,) = name_images([row], max_length=40).values()
+    if row["answer"] != NONE_OF_THEM:
+        answer = row["answer"] if row["made_by"] else capitalize(row["answer"])
+        return f"{answer} made {name}"
+    return (
+        f"None of the {len(row['generators'])} generators made {name}; {row['nearest']} comes "
+        f"nearest, with an RMSE of {format_number(_find_nearest(row)['rmse'])} of 255"
+    )
+
+
+def _describe_images(rows: Sequence[Row]) -> str:
+    counts = Counter(row["answer"] for row in rows)
+    answers = sorted(counts, key=lambda answer: (answer == NONE_OF_THEM, -counts[answer]))
+    said = ", ".join(f"{answer} made {counts[answer]:,}" for answer in answers)
+    return f"Of {len(rows):,} images, {said}"
+
+
+def _find_nearest(row: Row) -> Row:
+    return next(each for each in row["generators"] if each["checkpoint"] == row["nearest"])

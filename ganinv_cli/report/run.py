@@ -1,0 +1,196 @@
+"""What the reports of all commands say of a run, and phrases that several of them use."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from ganinv_cli.analysis.prior import describe_prior, read_prior
+from ganinv_cli.number_format import format_duration
+from ganinv_cli.report.table import Row, finite_or_none
+from ganinv_cli.store.rows import Group, get_row_shape
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+Number = TypeVar("Number", int, float)
+
+PRECISION_NAMES = {"float32": "float32", "mixed": "bfloat16 then float32"}
+MAX_LISTED_GROUPS = 4  # with more groups, trials are not counted for each group
+
+
+def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
+    """Return provenance and totals; a group of `group_names` that is not stored has 0 trials."""
+    attributes = dict(results.attributes)
+    config = attributes.pop("config", {})
+    for key in ("identity", "groups", "figures"):
+        attributes.pop(key, None)
+    started, finished = attributes.get("started"), attributes.get("finished")
+    wall = None
+    if started and finished:
+        wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
+    groups = {name: group for name, group in results.groups.items() if "seconds" in group}
+    trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
+    seconds = (_sum_seconds(group) for group in groups.values())
+    return attributes | {
+        "config": config,
+        "complete": results.complete,
+        "trials": trials,
+        "incomplete": _list_incomplete(results, trials, config.get("trials")),
+        "latent": _find_latent(groups),
+        "wall_seconds": wall,  # from the first start to the end, pauses included
+        "solving_seconds": finite_or_none(sum(seconds)),
+    }
+
+
+def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int | None) -> list[str]:
+    """Return the groups that lack trials; an image with a certificate of all has all of its own."""
+    return [
+        name
+        for name, count in trials.items()
+        if count < (asked or 0) and count != _count_certified(results, name)
+    ]
+
+
+def _count_certified(results: "Results", group: str) -> int | None:
+    certificate = results.groups.get(f"{group}/certificate")
+    return None if certificate is None else int(certificate["recoveries"][-1])
+
+
+def _sum_seconds(group: Group) -> float:
+    """Return the seconds of a group's trials; copies of other trials took none."""
+    seconds = group["seconds"]
+    return float(np.sum(seconds[group["shared"] == 0] if "shared" in group else seconds))
+
+
+def _find_latent(groups: Mapping[str, Group]) -> int | None:
+    """Return the number of components of z, None if no trial has ended."""
+    for group in groups.values():
+        if len(group["trial"]) and "z_found" in group:
+            return get_row_shape(group, "z_found")[0]
+    return None
+
+
+def make_run_notes(run: Row) -> list[str]:
+    """Return sentences on missing trials, on the settings and on the prior."""
+    return [
+        *_describe_missing(run),
+        *_describe_doubt(run),
+        _describe_settings(run),
+        *_describe_plain_loss(run["config"]),
+        *describe_prior(read_prior(run["config"]), run["latent"]),
+    ]
+
+
+def _describe_missing(run: Row) -> list[str]:
+    """Return a sentence if a run is in progress, or has stopped without all its trials."""
+    done, asked = run["trials"], run["config"].get("trials")
+    least = min(done.values(), default=0)
+    if run["complete"] and not run["incomplete"]:
+        return []
+    counts = [f"{name} {count:,}" for name, count in done.items()]
+    if len(done) > MAX_LISTED_GROUPS:
+        counts = [f"fewest {least:,}", f"most {max(done.values()):,}"]
+    if len(set(done.values())) <= 1:
+        counts = [f"{least:,}"]
+    total = f" of {asked:,}" if asked is not None else ""
+    start = "Trials are missing" if run["complete"] else "Run in progress"
+    return [f"{start}: {', '.join(counts)}{total} trials so far."]
+
+
+def _describe_doubt(run: Row) -> list[str]:
+    """Return a sentence if the generator is not confirmed to be the one that was trained."""
+    doubt = (run.get("generator") or {}).get("doubt")
+    return [f"The generator is not confirmed: {doubt}."] if doubt else []
+
+
+def _describe_settings(run: Row) -> str:
+    """Return a sentence on the settings; those that the file does not have are left out."""
+    config = run["config"]
+    parts = {
+        "checkpoint": _describe_checkpoint(run),
+        "label": None if config.get("label", -1) == -1 else config["label"],
+        "solver": _describe_solver(config),
+        "seed": run.get("seed"),
+        "trials": config.get("trials"),
+        "batch norm": config.get("batch_norm"),
+        "device": run.get("device"),
+        "gradients": PRECISION_NAMES.get(run.get("precision", "")),
+        "wall clock": format_duration(run["wall_seconds"]),
+        "time in solvers": format_duration(run["solving_seconds"]),
+    }
+    phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
+    return f"Run: {', '.join(phrases)}."
+
+
+def _describe_plain_loss(config: Row) -> list[str]:
+    """Return a sentence if `lbfgs` had no preconditioner."""
+    if config.get("solver") != "lbfgs" or (config.get("lbfgs") or {}).get("metric") != 0:
+        return []
+    return [
+        "There was no preconditioner ([lbfgs] metric = 0), by choice or because J = dG/dz is too "
+        "large (docs/solvers.md). So trials take more gradients, and they converge by the image "
+        "loss, without a bound on the error of z."
+    ]
+
+
+def _describe_solver(config: Row) -> str | None:
+    """Return the solver's name, of gradient descent with its rate."""
+    name: str | None = config.get("solver")
+    settings = config.get("gd") or {}
+    if name != "gd" or "rate" not in settings:
+        return name
+    halving = settings.get("halve_every")
+    halved = f", halved every {halving:,} updates" if halving else ""
+    return f"gd (rate {settings['rate']:g}{halved})"
+
+
+def _describe_checkpoint(run: Row) -> str:
+    name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
+    known = [Path(str(name)).name] if name else []
+    return " ".join([*known, f"(sha256 {sha256[:12]})"] if sha256 else known)
+
+
+def describe_rule(rule: str) -> str:
+    """Return "without clipping" or "with standard clipping"."""
+    return "without clipping" if rule == "none" else f"with {rule} clipping"
+
+
+def describe_count(count: int, total: int) -> str:
+    """Return "both", "all 50", "none of 50" or "12 of 50"."""
+    if 1 < total == count:
+        return "both" if total == 2 else f"all {total:,}"
+    return f"{count:,} of {total:,}" if count else f"none of {total:,}"
+
+
+def describe_span(values: Sequence[Number], format_end: Callable[[Number], str]) -> str:
+    """Return the range of numbers as "67" or "66 to 67"."""
+    ends = dict.fromkeys(format_end(value) for value in (min(values), max(values)))
+    return " to ".join(ends)
+
+
+def capitalize(text: str) -> str:
+    """Return a text with a capital at its start and the other letters as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def make_warnings(run: Row) -> list[str]:
+    """Return a short sentence each on missing trials and on a generator that is not confirmed.
+
+    `run` is as `describe_run` returns it.
+    """
+    doubt = (run.get("generator") or {}).get("doubt")
+    unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
+    return [*_summarize_missing(run), *unconfirmed]
+
+
+def _summarize_missing(run: Row) -> list[str]:
+    counts, asked = [*run["trials"].values()] or [0], run["config"].get("trials")
+    if run["complete"] and (asked is None or min(counts) >= asked):
+        return []
+    done = describe_span(counts, "{:,}".format)
+    total = f" of {asked:,}" if asked is not None else ""
+    state = "Trials are missing" if run["complete"] else "Run in progress"
+    return [f"{state}: {done}{total} trials are done."]

@@ -1,1 +1,0 @@
-"""Parts that the reports of several commands share."""

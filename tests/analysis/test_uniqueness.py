@@ -1,0 +1,121 @@
+"""Whether z is unique, and to how many minima recoveries with known answers converged."""
+
+import re
+
+import numpy as np
+import pytest
+from reports.known_sweep import LATENT, make_recoveries
+
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
+from ganinv_cli.analysis.uniqueness import decide_uniqueness
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.prior import parse_prior
+
+ROUNDING = 5e-3  # image loss
+ALL_APART = {"minima": (1,) * 32, "losses": tuple(500 + np.arange(32.0))}
+RIVAL = "99 at the most frequent; 100 reached the least image loss, at 2 different minima"
+CASES = [
+    ({"minima": (1,)}, "undecided: only 1 recovery"),
+    ({"minima": (9,)}, "undecided: only 9 recoveries"),
+    ({"minima": (1,) * 9}, "undecided: only 9 recoveries"),
+    ({"minima": (20,), "stalled": range(20)}, "undecided: none of 20 recoveries converged"),
+    ({"minima": (20,), "stalled": range(1, 20)}, "undecided: 1 of 20 recoveries converged"),
+    ({"minima": (94,), "unconverged": 6}, "undecided: only 94 of 100 … converged; they are one z"),
+    # a rival of the same loss, which did not converge
+    ({"minima": (99, 1), "stalled": [99]}, "undecided: 99 of … z, but 1 elsewhere reached the"),
+    # at most 1 - .025^(1/100) of starts end elsewhere
+    ({"minima": (100,)}, "unique: all 100 recoveries are one z (at most 3.6 % of starts end"),
+    ({"minima": (95, 5), "losses": (0, 6.0)}, "unique at … 95 of 100 … 5 elsewhere at a larger"),
+    ({"minima": (95,), "unconverged": 5}, "unique at … (at most 11 % … 5 elsewhere at a larger"),
+    (
+        {"minima": (98,), "unconverged": 2, "stalled": [97]},
+        "unique at … 97 of 100 … 2 elsewhere at a larger loss, 1 there but not converged",
+    ),
+    ({"minima": (94, 6), "losses": (1.0, 6.0)}, "not unique: … 94 reached the … loss, all one z"),
+    ({"minima": (99, 1), "losses": (50.0, 50.01)}, f"not unique: … {RIVAL}"),
+    ({"minima": (99, 1), "losses": (1e-9, 4e-3)}, f"not unique: … {RIVAL}"),  # but rounding
+    (
+        {"minima": (97, 3), "losses": (50.0, 40.0)},  # the rare minimum is the best
+        "not unique: … 97 at the most frequent; 3 reached the least image loss, all one z",
+    ),
+    (
+        {"minima": (10, 10, 5), "losses": (50.0, 60.0, 40.0), "stalled": range(20, 25)},
+        "not unique: 25 recoveries, 20 converged, 2 … none that converged reached the least",
+    ),
+    (ALL_APART, "not unique: 32 recoveries, 32 different minima; 1 reached the least image loss"),
+    (ALL_APART | {"unconverged": 3}, "not unique: 35 recoveries, 32 converged, 32 different"),
+]
+
+
+def make(*labels, stalled=(), polished=True, **given):
+    """Recoveries; those `stalled` did not converge."""
+    columns = make_recoveries(polished=polished, **given)
+    columns["polished/outcome" if polished else "outcome"][list(stalled)] = Outcome.stalled
+    if labels:
+        columns["label"] = np.array(labels)
+    return Recoveries(columns, ROUNDING)
+
+
+@pytest.mark.parametrize(("given", "words"), CASES)
+def test_the_verdict_follows_from_minima_and_losses(given, words):
+    for polished in (True, False):
+        found = decide_uniqueness(make(polished=polished, **given))
+        pattern = re.escape(words).replace("…", ".*")
+        assert re.match(pattern, found.sentence)
+        assert words.startswith(found.word)
+
+
+def test_with_labels_the_verdict_is_on_the_label_of_the_least_loss():
+    losers = make(*[1] * 12, *[0] * 20, minima=(12, 15, 5), losses=(4.0, 9.0, 8.0))
+    found = decide_uniqueness(losers).sentence
+    assert found.startswith("under label 1, unique: all 12 recoveries are one z (")
+    assert found.endswith("; 20 ended under other labels, at larger losses")
+    rivals = make(*[1] * 12, *[0] * 3, minima=(15,))  # under label 0 the z make another image
+    found = decide_uniqueness(rivals).sentence
+    assert found.startswith("not unique: 3 under other labels reached the least image loss too; ")
+
+
+def test_a_recovery_without_a_number_is_no_minimum_and_in_no_distance():
+    found = make(minima=(99,), unconverged=1)
+    for column in ("polished/z_found", "polished/image_loss"):
+        found.group[column][99] = np.nan
+    assert found.measure_distances(found.has_finite_z).max() < 1e-6
+    assert (found.best_row, found.count_minima(), found.largest_count) == (0, 1, 99)
+    assert decide_uniqueness(found).sentence.endswith("; 1 without a number")
+
+
+def test_a_refined_z_is_compared_and_one_that_is_not_refined_has_not_converged():
+    found = make(minima=(4,))
+    found.group["z_found"][:2] += 0.1
+    found.group["outcome"][:] = Outcome.stalled
+    found.group["polished/outcome"][3] = 0
+    found.group["polished/z_found"][3] = found.group["polished/image_loss"][3] = np.nan
+    assert (found.z_source, found.count_minima(), found.largest_count) == ("polished 3 of 4", 1, 3)
+    assert found.solver_converged.tolist() == [False] * 4
+    assert found.stationary.tolist() == [True, True, True, False]
+    assert found.loss[3] == found.group["image_loss"][3]  # the solver's own
+    assert found.measure_found_distances().max() > 1e-3
+
+
+def test_minima_are_linked_by_steps_below_the_tolerance_and_under_one_label():
+    columns = make_recoveries(minima=(4,), polished=False, wobble=0)
+    steps = np.array([0.99, 0.99, 1.01]) * SAME_Z_TOLERANCE * LATENT
+    columns["z_found"][1:, 0] += np.cumsum(steps)
+    found = Recoveries(columns, ROUNDING)
+    assert found.minimum_numbers.tolist() == [0, 0, 0, 1]
+    assert found.away_from_largest.tolist() == [False, False, False, True]
+    labelled = Recoveries(columns | {"label": np.array([0, 1, 0, 0])}, ROUNDING)
+    assert labelled.minimum_numbers.tolist() == [0, 1, 2, 3]
+    assert len(labelled.measure_distances(labelled.stationary)) == 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["normal:1,0.99", "normal:1,0.9", "uniform:-0.1,0.3"])
+def test_what_is_clamped_to_a_bound_is_at_it_and_not_outside(name, dtype):
+    """In float32 a bound is rounded, and the rounded value may be on either side."""
+    prior = parse_prior(name, LATENT)
+    columns = make_recoveries(minima=(1,))
+    columns["polished/z_found"][:] = (prior.low + prior.high) / 2
+    columns["polished/z_found"][0, :2] = np.array([prior.low, prior.high], dtype)
+    found = Recoveries(columns, ROUNDING, prior)
+    assert (found.outside_count, found.at_bound_count) == (0, 2)

@@ -1,0 +1,122 @@
+"""Pages of measured numbers come from the stored files; the measurements compare like with like."""
+
+import json
+from pathlib import Path
+
+import builders
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import records
+from benchmarks.reproduction.pages import MEASUREMENTS
+from benchmarks.speed import goals, gpu, peers, roofline, scaling
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def make_result(**changed):
+    given = {
+        **{"title": "one", "updates": 0, "of": 0, "trials": 2, "recovered": 2},
+        **{"gradients": 200.0, "seconds": 4.0, "startup": 1.0, "pace": (100.0, 100.0)},
+        **{"z_errors": [0.0, 0.0], "image_losses": [8e-8, 1e-9]},
+    }
+    return peers.Result(**given | changed)
+
+
+def format_peers(**results):
+    about = {"device": "CPU", "revision": "1a", "versions": {}, "checkpoint_sha256": "abc"}
+    methods = [(name, vars(result)) for name, result in results.items()]
+    return peers.format_page({"about": about, "methods": methods})
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_page_is_what_its_stored_file_says(name):
+    stored = json.loads((DOCS / f"{name}.json").read_text("utf-8"))
+    assert MEASUREMENTS[name](stored) == (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def test_the_goals_are_those_of_the_kept_results():
+    page = goals.make_page(DOCS / "results", DOCS / "solvers")
+    assert page == (DOCS / "solvers" / "goals.md").read_text("utf-8")
+
+
+def test_a_record_is_written_with_its_page(tmp_path):
+    rows = [{"what": "loop", "rate": 1234.5}, {"what": "other", "rate": None}]
+    record = {"title": "Speed", "about": "here", "rows": rows}
+    records.publish(record, records.format_page, tmp_path / "new" / "a.json")
+    assert json.loads((tmp_path / "new" / "a.json").read_text()) == record
+    page = (tmp_path / "new" / "a.md").read_text()
+    assert "1,234.5" in page and "not measured" in page and "* Run: here." in page
+
+
+def test_trials_recovered_per_second_are_compared_at_equal_pace():
+    mine = [make_result(seconds=1.0)]
+    slowed = make_result(seconds=8.0, pace=(40.0, 60.0))
+    assert peers.format_speedup(mine, slowed) == "8"
+    assert peers.format_speedup(mine, slowed, at_equal_pace=True) == "4"
+
+
+def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number():
+    short = {"title": "short", "recovered": 0, "seconds": 8.0, "updates": 50, "of": 1000}
+    page = format_peers(ganinv=make_result(seconds=1.0), other=make_result(**short))
+    assert "none recovered (> 16)" in page
+    assert "short, 50 of 1,000 updates" in page
+    assert "faster by 20." in page  # 2 a second; 1,000 gradients take 10 seconds
+
+
+def test_a_busy_machine_is_told():
+    busy = make_result(title="busy", pace=(50.0, 60.0))
+    page = format_peers(ganinv=make_result(), other=make_result(), busy=busy)
+    assert "busy: other work slowed the machine" in page
+
+
+def test_a_peer_stops_where_the_last_of_our_recovered_trials_did():
+    ours = make_result(z_errors=[0.0, 1.0], image_losses=[8e-8, 3.0])
+    assert peers.find_stop({"ganinv": ours}) == 8e-8
+
+
+def test_each_method_recovers_the_same_z(tmp_path):
+    builders.make_checkpoint(tmp_path)
+    results = peers.run_methods(str(tmp_path), 3000, 4, 2)
+    assert [*results][:2] == ["ganinv", "paper-code"] and [*results][-1] == "ganinv again"
+    ours, paper = results["ganinv"], results["paper-code"]
+    assert (ours.recovered, ours.trials, paper.trials) == (4, 4, 2)
+    assert ours.gradients > 1 and paper.gradients > 100 and paper.of == 80_000
+    explained = [
+        e for e, loss in zip(paper.z_errors, paper.image_losses, strict=True) if loss < 1e-7
+    ]
+    assert all(error < 1e-4 for error in explained)
+
+
+def test_a_share_is_the_median_of_those_of_the_turns():
+    rates = {"loop": [1.0, 40.0, 4.0], "peak": [2.0, 40.0, 16.0]}
+    row = roofline.make_row(rates, "loop", "peak", 10)
+    assert (row["rate"], row["multiply_adds"]) == (4.0, 40.0)
+    assert (row["least"], row["share"], row["most"]) == (0.25, 0.5, 1.0)
+
+
+def test_two_workers_are_compared_with_twice_one():
+    one, two = (scaling.Setup("worker", number, (), 8) for number in (1, 2))
+    turns = [scaling.Measurement(100.0, 1.0)], [scaling.Measurement(180.0, 1.5)]
+    assert scaling.make_row(one, turns[0], turns[0])["trials/s, whole run"] == 1.0
+    row = scaling.make_row(two, turns[1], turns[0])
+    assert row["gradients/s, solving: parallel efficiency"] == 0.9
+    assert row["trials/s, whole run: parallel efficiency"] == 0.75
+
+
+@pytest.mark.slow
+def test_a_gpu_gets_a_row_for_every_measurement(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "SECONDS", 1e-3)
+    builders.make_hard_checkpoint(tmp_path / "hard")
+    given = ["--checkpoint", str(tmp_path / "hard"), "--device", "cpu", "--trials", "4"]
+    out = tmp_path / "gpu.json"
+    result = CliRunner().invoke(gpu.main, [*given, "--batches", "2,4", "--no-xla", "--out", out])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(out.read_text())["rows"]
+    assert len(rows) == 6 and all(row["gradients per second"] > 0 for row in rows)
+
+
+def test_without_a_gpu_it_says_so():
+    result = CliRunner().invoke(gpu.main, [])
+    assert result.exit_code == 1
+    assert "TensorFlow sees no GPU here" in result.output

@@ -1,0 +1,106 @@
+"""Torture notices each fault; a share of it that takes a minute; the cases that failed once."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.torture.disturbed import (
+    FULL_DISK,
+    JUDGES,
+    KILL,
+    can_mount,
+    run_undisturbed,
+)
+from benchmarks.torture.faults import Judged, format_page, judge_outcome, summarize_cases
+from benchmarks.torture.mutated import find_left, judge_files, judge_mutated
+from benchmarks.torture.process import Outcome, run_command
+from benchmarks.torture.subjects import WORKLOADS, Command, list_subjects, write_originals
+
+ROOT = Path(__file__).parents[2]
+KEPT = sorted((ROOT / "tests" / "data" / "torture").glob("*/case.json"))
+SENTENCE = Outcome(2, "", "Error: g: no such file; name another\n")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "faults"),
+    [
+        (SENTENCE, set()),
+        (Outcome(0, "table", ""), set()),
+        (replace(SENTENCE, error="Traceback (most recent call last)"), {"traceback"}),
+        (replace(SENTENCE, status=3), {"status"}),
+        (replace(SENTENCE, error="oh\n"), {"sentence"}),
+        (replace(SENTENCE, error=SENTENCE.error * 2), {"sentence"}),
+        (replace(SENTENCE, error="Error: \x1b[31m\n"), {"control"}),
+        (replace(SENTENCE, ended="hang"), {"hang"}),
+    ],
+)
+def test_an_outcome_has_its_faults(outcome, faults):
+    assert judge_outcome(outcome) == faults
+
+
+def test_files_that_are_left_are_noticed():
+    new = {"work/work.h5", "work/.work.h5.tmp", "work/a.png", "tmp/x"}
+    command = Command((), ("work.h5", "*.png"))
+    assert find_left(new, command, 0) == {"work/.work.h5.tmp", "tmp/x"}
+    assert find_left(new, command, 1) == {"work/.work.h5.tmp", "work/a.png", "tmp/x"}
+
+
+@pytest.mark.slow
+def test_a_process_is_killed_when_it_should_be(tmp_path):
+    for name in ("work", "tmp", "cache"):
+        (tmp_path / "place" / name).mkdir(parents=True)
+    usual = run_command(("cache", "show"), tmp_path / "place")
+    sample = ("sample", "portraits64", "--out", "s.png")
+    assert run_command(sample, tmp_path / "place", kill_at=1).status == -9
+    assert (usual.status, usual.ended) == (0, "") and usual.out
+
+
+def test_the_table_counts_the_faults():
+    failed = Judged("x-1-0", "images", (), "x.png: cut off", ("hang",), -9, "")
+    record = summarize_cases([failed, replace(failed, faults=(), status=0)], 60.0)
+    row = next(line for line in format_page(record).splitlines() if line.startswith("| images"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["images", "2", "1", "1"]
+
+
+def test_the_page_in_docs_is_what_its_stored_file_says():
+    stored = ROOT / "docs" / "reliability" / "torture.json"
+    page = format_page(json.loads(stored.read_text("utf-8")))
+    assert page == stored.with_suffix(".md").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
+def test_a_case_that_failed_once_does_not_fail_again(path, tmp_path):
+    about = json.loads(path.read_text())
+    command = Command(tuple(about["arguments"]), tuple(about["outputs"]))
+    assert judge_files(path.parent, command, tmp_path)[0] == set()
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras, which writes the files
+def test_mutated_files_end_in_a_result_or_a_sentence(tmp_path):
+    originals, judged = tmp_path / "originals", []
+    originals.mkdir()
+    write_originals(originals)
+    for subject in list_subjects():
+        for name in (f"{subject.name}-11-{number}" for number in range(3)):
+            (tmp_path / name).mkdir()
+            judged.append(judge_mutated(subject, name, originals, tmp_path / name))
+    assert not [case for case in judged if case.faults]
+    assert 0.1 < sum(case.status == 0 for case in judged) / len(judged) < 0.9
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["recover", "convert", "train-encoder", "sample"])
+@pytest.mark.parametrize("phase", [KILL, FULL_DISK])
+def test_a_disturbed_command_goes_on_and_makes_the_same(name, phase, tmp_path):
+    if phase == FULL_DISK and not can_mount(tmp_path / "mounted"):
+        pytest.skip("this user may not mount file systems")
+    (workload,) = (each for each in WORKLOADS if each.name == name)
+    run_undisturbed(workload, tmp_path / "undisturbed")
+    undisturbed = tmp_path / "undisturbed"
+    judged = JUDGES[phase](workload, f"{phase}-{name}-11", undisturbed, tmp_path)
+    assert not judged.faults, judged

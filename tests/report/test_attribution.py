@@ -1,0 +1,56 @@
+"""Which generator made an image; golden/attribution* has the whole reports."""
+
+import pytest
+from reports.known_sweep import EXACT, FAR, invert_on, make_image_groups, make_image_results
+
+from ganinv_cli.report.attribution import compares_generators, summarize_attribution
+from ganinv_cli.settings.names import name_generators
+
+SEVERAL_Z = make_image_groups(minima=(5, 5), losses=(EXACT,))
+TWO_RULES = make_image_groups(technique="none", losses=(FAR,)) | make_image_groups(losses=(EXACT,))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answer"),
+    [
+        (SEVERAL_Z, EXACT, "b"),  # which is no longer uncertain
+        (TWO_RULES, FAR, "a"),  # by the rule that did best
+        (EXACT, 1.0, "a"),  # a copy of the picture that a made: b loses more than rounding
+        (1.0, 1.5, "a or b"),
+    ],
+)
+def test_the_answer_names_the_generators_that_may_have_made_the_image(first, second, answer):
+    results = [invert_on("a", x=first), invert_on("b", x=second)]
+    (row,) = summarize_attribution(results, "ab").tables["attribution"]
+    assert row["answer"] == answer
+
+
+def test_only_results_of_invert_for_one_image_on_several_generators_are_compared():
+    a, b = invert_on("a", x=EXACT), invert_on("b", x=FAR)
+    assert compares_generators([a, b])
+    assert not compares_generators([a])
+    assert not compares_generators([a, a])  # one generator
+    assert not compares_generators([a, invert_on("b", y=FAR)])  # no image in common
+    assert not compares_generators([a, make_image_results(x=make_image_groups())])
+
+
+def test_an_image_that_was_given_twice_is_compared_twice():
+    results = [invert_on(name, x=EXACT, y=FAR) for name in "ab"]
+    for each in results:
+        each.groups["image=0001"]["sha256"] = each.groups["image=0000"]["sha256"]
+    rows = summarize_attribution(results, "ab").tables["attribution"]
+    assert [row["answer"] for row in rows] == ["a or b", "none of them"]
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "names"),
+    [
+        (["cats/weights.pt", "dogs/weights.pt"], ["cats-weights", "dogs-weights"]),
+        (["a/x/w.pt", "b/x/w.pt", "v.pt"], ["a-x-w", "b-x-w", "v"]),
+        (["Model.pt", "model.pt"], ["1-Model", "2-model"]),  # one file where case is ignored
+        (["DCGAN.model-10", "old/DCGAN.model-9"], ["DCGAN.model-10", "DCGAN.model-9"]),
+        (["../$(x)/né.h5", "."], ["n", "generator"]),
+    ],
+)
+def test_generators_have_distinct_names_that_any_system_takes_for_a_file(checkpoints, names):
+    assert name_generators(checkpoints) == names

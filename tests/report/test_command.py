@@ -1,0 +1,118 @@
+"""What `ganinv report` prints, writes and refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from known_results import make_results
+from stored import make_provenance
+
+from ganinv_cli.cli import main
+from ganinv_cli.settings.names import STYLES
+from ganinv_cli.store import Figure, open_run
+
+CANNOT = "cannot be written there"
+LOADED = """
+import atexit, sys
+from ganinv_cli.cli import main
+heavy = ('tensorflow', 'numpy', 'scipy', 'matplotlib', 'h5py')
+atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def save(tmp_path, monkeypatch):
+    """Save a file of 50 trials in the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def save(name="recover.h5", finish=True):
+        given = make_results()
+        with open_run(Path(name), make_provenance(config=given.attributes["config"])) as run:
+            run.commit(given.groups, given.constants)
+            if finish:
+                pictures = np.zeros((1, 2, 16, 16, 1), np.uint8)
+                run.finish({"figure1-stochastic": Figure(pictures, ("start",), (0, 1))})
+        return name
+
+    return save
+
+
+def run(*arguments, code=0, error=""):
+    """Run a command; an error is one line, and a misuse prints nothing else."""
+    result = CliRunner().invoke(main, arguments, env={"COLUMNS": "80"})  # a file's width
+    assert result.exit_code == code, result.output
+    if code:
+        assert result.stderr.startswith("Error: ") and error in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert code == 1 or result.stdout == ""
+    return result
+
+
+def test_a_report_is_printed_and_written_beside_the_file(save, tmp_path):
+    result = run("report", save(), "--format", "markdown")
+    folder = tmp_path / "recover"
+    tables = {f"table1.{ending}" for ending in STYLES.values()}
+    stems = ("figure1-stochastic", "convergence")
+    figures = {f"{stem}.{ending}" for stem in stems for ending in ("png", "pdf", "svg")}
+    assert {file.name for file in folder.iterdir()} == tables | figures | {"report.html"}
+    assert (folder / "table1.md").read_text() == result.stdout
+    assert "table1.md" in result.stderr and "table1.md" not in result.stdout
+
+
+@pytest.mark.usefixtures("without_encoding")
+def test_several_files_are_told_apart_and_have_one_page_in_out(save, tmp_path):
+    files = [save("a.h5"), save("b.h5", finish=False)]
+    result = run("report", *files, "--format", "json")
+    reports = [(each["file"], each["run"]["complete"]) for each in json.loads(result.stdout)]
+    assert reports == [("a.h5", True), ("b.h5", False)]
+    assert "--out DIR also writes one page" in result.stderr
+    assert "--out DIR" not in run("report", *files, "--out", "deep/both").stderr
+    assert (tmp_path / "deep" / "both" / "b" / "table1.txt").exists()
+    for place, count in (("deep/both", 2), ("deep/both/a", 1), ("a", 1)):
+        assert (tmp_path / place / "report.html").read_text().count("<article") == count
+
+
+@pytest.mark.usefixtures("without_encoding")
+def test_tables_are_printed_if_the_folder_cannot_be_written(save, tmp_path):
+    (tmp_path / "recover" / "report.html").mkdir(parents=True)
+    builders.make_checkpoint(tmp_path / "generator")
+    options = ["--trials", "1", "--clip", "none", "--budget", "1", "--format", "json", "-q"]
+    result = run("recover", "--checkpoint", "generator", *options, code=1, error=CANNOT)
+    assert json.loads(result.stdout)["tables"]["table1"][0]["trials"] == 1
+    again = run("report", "recover.h5", "--format", "json", code=1, error=CANNOT)
+    assert again.stdout == result.stdout
+    run("report", save("report.html.h5"), "recover.h5", "--out", "all", code=1, error=CANNOT)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not HDF5 at all" * 100])
+def test_a_file_of_no_results_is_refused_and_nothing_is_written(save, tmp_path, content):
+    if content is not None:
+        (tmp_path / "wrong.h5").write_bytes(content)
+    run("report", save(), "wrong.h5", code=2, error="wrong.h5")
+    assert not (tmp_path / "recover").exists()
+
+
+def test_files_that_would_fill_one_folder_or_none_are_refused(save, tmp_path):
+    path = save(finish=False)
+    run("report", path, path, code=2, error="recover")
+    run("report", path, "--out", path, code=2, error="--out")
+    for name in ("results", ".h5", "...h5"):  # no ending, or nothing else
+        run("report", save(name), code=2, error="such as recover.h5")
+    assert not [each for each in tmp_path.iterdir() if each.is_dir()]
+    assert CliRunner().invoke(main, ["report"]).exit_code == 2
+
+
+def test_report_needs_no_tensorflow_and_a_refusal_of_a_name_nothing_heavy(save):
+    def list_loaded(*arguments):
+        command = [sys.executable, "-c", LOADED, *arguments]
+        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[-1]
+
+    loaded = list_loaded("report", save())
+    assert "numpy" in loaded and "tensorflow" not in loaded
+    assert list_loaded("recover", "--checkpoint", "none", "--out", "results") == "[]"

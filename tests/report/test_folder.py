@@ -1,0 +1,70 @@
+"""The folder of a report: each file whole or not at all, and the same each time."""
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from PIL import Image
+from reports.known_sweep import make_image_groups, make_image_results, make_picture
+
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.report import invert, summarize
+from ganinv_cli.report.folder import PAGE, write_report
+from ganinv_cli.report.invert.pictures import make_file_stem
+
+pytestmark = pytest.mark.usefixtures("without_encoding")
+
+
+def write(folder, results=None):
+    results = results or make_results()
+    return write_report(summarize(results, folder.name), results, folder)
+
+
+def read(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_report_written_twice_is_the_same_and_a_failed_write_leaves_it(tmp_path, monkeypatch):
+    write(tmp_path)
+    before = read(tmp_path)
+    write(tmp_path)
+    assert read(tmp_path) == before
+
+    full_disk = Mock(side_effect=OSError(28, "No space left on device"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full_disk)
+        with pytest.raises(GaninvError, match="No space left on device"):
+            write(tmp_path, make_results({"none": make_group(np.arange(3), 0)}))
+    assert read(tmp_path) == before
+    with pytest.raises(GaninvError, match="cannot be written there"):
+        write(tmp_path / PAGE / "out")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels):
+    groups = make_image_groups() | make_image_groups(technique="none")
+    for rule in ("none", "stochastic"):
+        certificate = groups[f"{rule}/certificate"]
+        certificate["reconstruction"] = certificate["reconstruction"][..., :channels]
+    results = make_image_results("invert", **{"a b.png": groups, "unread": "no image", "later": {}})
+    results.groups["image=0000"]["target"] = make_picture(16)[None, :, :, :channels]
+    line = write(tmp_path, results)
+    assert f"report.html and 5 pictures in images/ into {tmp_path}/" in line
+    names = [
+        *("original", "none-reconstruction", "none-difference"),
+        *("stochastic-reconstruction", "stochastic-difference"),
+    ]
+    found = dict(invert.REPORT.iterate_pictures(results))
+    assert list(found) == [f"images/0000-a_b-{name}.png" for name in names]
+    assert np.median(found["images/0000-a_b-none-difference.png"][..., 0]) == 128 + 64
+    for name, brighter in zip(names[:2], (0, 8), strict=True):
+        with Image.open(tmp_path / "images" / f"0000-a_b-{name}.png") as image:
+            expected = make_picture(16, brighter)[:, :, :channels].squeeze()
+            assert np.array_equal(np.asarray(image), expected)
+
+
+def test_the_name_of_an_image_leads_to_no_other_folder():
+    names = ("../../etc/x.png", "a/b.png", "né $(x).jpeg", "n" * 200 + ".png")
+    assert [make_file_stem(name) for name in names] == ["x", "b", "n____x_", "n" * 60]

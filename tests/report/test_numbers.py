@@ -1,0 +1,111 @@
+"""Numbers that whole reports do not show: odd trials, older and edited files, costs per run."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from reports.known_sweep import (
+    add_actions,
+    make_image_groups,
+    make_image_results,
+    make_noise_sweep,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import render, render_brief, summarize
+from ganinv_cli.report.noise_sweep.rows import holm
+from ganinv_cli.report.report import find_report_module
+from ganinv_cli.settings.names import STYLES
+
+
+def make_images(command):
+    groups = make_image_groups(minima=(11, 1)) | make_image_groups(technique="none", minima=(12,))
+    return make_image_results(command, one=groups, other=groups)
+
+
+COMMANDS = {
+    "recover": make_results,
+    "noise-sweep": lambda: make_noise_sweep(trials=8),
+    "consistency": lambda: make_images("consistency"),
+    "invert": lambda: make_images("invert"),
+}
+
+
+def tabulate(results, table):
+    return summarize(results, "x").tables[table]
+
+
+def find_row(results, variance=0.1, rule="none"):
+    rows = tabulate(results, "noise_sweep")
+    return next(row for row in rows if (row["variance"], row["technique"]) == (variance, rule))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
+    random = np.random.default_rng(seed)
+    results = COMMANDS[command]()
+    for group in results.groups.values():
+        for name, values in group.items():
+            if values.dtype.kind == "f" and random.random() < 0.5:
+                odd = random.choice([np.nan, np.inf, -np.inf, 1e300, -1.0, 0.0], values.shape)
+                with np.errstate(over="ignore"):
+                    chosen = random.random(values.shape) < random.choice([0.1, 1])
+                    group[name] = np.where(chosen, odd, values).astype(values.dtype)
+    results.constants["shared_gradients"] = np.array(random.choice([np.nan, 0.0]))
+    report = summarize(results, "x")
+    texts = {style: render([report], style) for style in STYLES}
+    json.loads(texts["json"], parse_constant=pytest.fail)
+    assert render_brief(report, "x/")
+    find_report_module(results, "x").draw(results)
+
+
+def test_columns_that_older_files_lack_are_not_needed():
+    groups = {"none": make_group(np.arange(9), 2)}
+    for column in ("first/at_bound", "curve_error", "curve_loss", "z_error_least"):
+        del groups["none"][column]
+    results = replace(make_results(groups), constants={})
+    (row,) = tabulate(results, "table1")
+    assert (row["at_bound"], row["acted"], row["bound"]) == (None, None, None)
+    assert not find_report_module(results, "x").draw(results)
+    sweep = make_noise_sweep(trials=4, figures=False)
+    del sweep.groups[""]["cramer_rao"]
+    assert find_row(sweep)["with_restarts"]["ratio"] is None
+    (drawn,) = find_report_module(sweep, "x").draw(sweep).values()
+    assert len(drawn.figure.axes) == 1  # without ratios
+    results.attributes["config"]["success"] = "ever"
+    with pytest.raises(ResultsError, match="x: success 'ever' needs the column z_error_least"):
+        summarize(results, "x")
+
+
+def test_rules_did_the_same_if_neither_acted_or_if_all_z_are_identical():
+    groups = {name: make_group(np.arange(10), 2) for name in ("none", "stochastic")}
+    groups["wall"] = make_group(np.arange(4, 20), 2)
+    groups["wall"]["z_found"][:6] += 1e-6
+    tables = summarize(make_results(groups), "x").tables
+    same = [(row["first"], row["second"], row["trials"]) for row in tables["same"]]
+    assert same == [("none", "stochastic", 10)] * 2
+    assert len(tables["mcnemar"]) == 4  # each of them against wall
+    for group in groups.values():
+        add_actions(group, np.zeros(len(group["trial"])))
+    assert not tabulate(make_results(groups), "mcnemar")
+    apart = {"none": make_group(np.arange(3), 0), "wall": make_group(np.arange(4, 9), 0)}
+    assert not tabulate(make_results(apart), "same")
+
+
+def test_holm_steps_down():
+    # Worked by hand: 4 × .005; then 3 × .01, 2 × .03, and the last no less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert (holm([0.5, 0.6]), holm([])) == ([1, 1], [])
+
+
+@pytest.mark.parametrize("command", ["render", "rEcover", "a.b", "", "../recover", *COMMANDS])
+def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command):
+    results = replace(make_results(), groups={})
+    results.attributes["command"] = command
+    unknown = f"{command!r}, which this ganinv does not"  # render is a module of ours
+    words = "is saved yet; let its run go on" if command in COMMANDS else unknown
+    with pytest.raises(ResultsError, match=rf"new\.h5: .* {words}"):
+        summarize(results, "new.h5")

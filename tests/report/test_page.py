@@ -1,0 +1,100 @@
+"""The content of report.html as a file; test_page_browser.py tests it in a browser."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from reports.html_page import Page
+from reports.known_sweep import make_image_groups, make_image_results
+
+from ganinv_cli.report import consistency, summarize
+from ganinv_cli.report.attribution import summarize_attribution
+from ganinv_cli.report.folder import PAGE, write_report, write_reports
+from ganinv_cli.report.table import list_help
+from ganinv_cli.store import Figure
+
+pytestmark = pytest.mark.usefixtures("without_encoding")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write the page of results of `recover` with a picture, and read it."""
+
+    def write(results=None, name="recover.h5", panel="start"):
+        picture = Figure(np.zeros((1, 2, 16, 16, 1), np.uint8), (panel,), (0, 1))
+        results = replace(results or make_results(), figures={"figure1-none": picture})
+        write_report(summarize(results, name), results, tmp_path)
+        return Page((tmp_path / PAGE).read_text())
+
+    return write
+
+
+def test_everything_is_on_the_page_the_answer_first_then_figures_then_tables(write):
+    results = make_results(complete=False, nested={"inner_setting": [1, 2.5]})
+    conventions = [{"layer": f"layer {number}", "value": "2"} for number in range(3)]
+    results.attributes["generator"] = {"confirmed": True, "conventions": conventions}
+    page = write(results)
+    report = summarize(results, "recover.h5")
+    captions = page.list_texts("caption")
+    assert captions[: len(report.sections)] == [table.title for table in report.sections]
+    cells, keys = page.list_texts("td"), page.list_texts("th")
+    for table in report.sections:
+        for row in table.make_cells(short=True):
+            assert {cell.replace("\n", "") for cell in row} <= {*cells, *keys}
+    paragraphs = " ".join(page.list_texts("p"))
+    assert all(text in paragraphs for text in [report.answer.sentence, *list_help(report.sections)])
+    (body,) = page.list_texts("body")
+    assert all(note in body for note in report.notes)
+    assert "in progress" in page.list_texts("strong")
+    assert {"seed", "checkpoint sha256", "inner setting"} <= set(keys)
+    assert {"ab" * 32, "1, 2.5", "layer 0", "layer 2"} <= set(cells)
+    assert all(attrs["alt"] for attrs, _ in page.find_all("img"))
+    assert len(page.find_all("img")) == len(page.find_all("figcaption")) == 2
+    order = [name for name, _, _ in page.elements if name in ("figure", "table")]
+    assert order == sorted(order)
+    assert body.index(report.answer.sentence) < body.index(captions[0])
+
+
+@pytest.mark.parametrize("hostile", ["<script>a()</script>", '"><img src=x onerror=a>', "{{ 7 }}"])
+def test_nothing_from_a_file_is_markup_and_the_page_asks_for_nothing(write, tmp_path, hostile):
+    groups = {"none": make_group(np.arange(3), 1)}
+    results = make_results(groups, solver=hostile, checkpoint=hostile)
+    results.attributes.update({"device": hostile, hostile: hostile})
+    results.attributes["config"][hostile] = [hostile, {hostile: hostile}]
+    page = write(results, f"{hostile.replace('/', '')}\udcff.h5", hostile)
+    assert not page.find_all("script")
+    asked = [a[key] for _, a, _ in page.elements for key in ("src", "href") if key in a]
+    assert asked and all(address.startswith(("data:", "#")) for address in asked)
+    text = (tmp_path / PAGE).read_text()
+    assert not re.search(r"url\(|@import", text)
+    assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in text
+    assert hostile in page.list_texts("td")
+    assert "?.h5" in page.list_texts("title")[0]  # a name that is no text
+
+
+def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
+    results = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]
+    reports = [summarize(each, name) for each, name in zip(results, "ab", strict=True)]
+    write_reports(reports, results, tmp_path, ["a", "b"], summarize_attribution(results, "ab"))
+    page = Page((tmp_path / PAGE).read_text())
+    assert len(page.find_all("article")) == 3
+    ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    links = {attrs["href"].removeprefix("#") for attrs, _ in page.find_all("a")}
+    labels = {a["aria-labelledby"] for _, a, _ in page.elements if "aria-labelledby" in a}
+    assert {"comparison", "result-1", "result-2"} <= links
+    assert links | labels <= set(ids)
+    assert len([*tmp_path.glob("attribution.*")]) == 5
+
+
+def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
+    fewer = replace(consistency.REPORT, max_page_figures=2)
+    monkeypatch.setattr(consistency, "REPORT", fewer)
+    results = make_image_results(**{name: make_image_groups(minima=(2,)) for name in "abc"})
+    write_report(summarize(results, "co.h5"), results, tmp_path)
+    page = Page((tmp_path / PAGE).read_text())
+    assert len(page.find_all("img")) == 2
+    assert "1 more, image=0002.png and on, is a file beside the tables." in page.list_texts("p")
+    assert (tmp_path / "image=0002.png").exists()

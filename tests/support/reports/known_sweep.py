@@ -1,0 +1,192 @@
+"""Results of `noise-sweep`, `consistency` and `invert` with known answers."""
+
+from dataclasses import replace
+
+import numpy as np
+from known_results import combine_groups, make_rule_group
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.store import Figure
+
+VARIANCES = (0.001, 0.01, 0.1)
+LATENT = 100
+INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
+SIDE = 16
+COPY_RMSE = {95: 5, 90: 7, 75: 10, 50: 15, 25: 20, 10: 25}  # JPEG quality -> grey levels
+EXACT, FAR = 1e-9, 50.0  # image losses
+POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
+
+
+def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
+    """z_error is factor · variance · INFORMATION · (.5 to 1.5 by trial, median 1), for each rule.
+
+    So every slope is 1, and every ratio to the Cramér-Rao bound is the rule's factor.
+    """
+    factors = factors or {"none": 2.0, "stochastic": 1.0}
+    number = np.arange(trials)
+    spread = np.linspace(0.5, 1.5, trials)
+    groups = {
+        "": {
+            "trial": number,
+            "z_true": np.zeros((trials, LATENT), np.float32),
+            "cramer_rao": np.full(trials, INFORMATION),
+        }
+    }
+    for variance in config.get("variances", VARIANCES):
+        for name, factor in factors.items():
+            error = factor * variance * INFORMATION * spread
+            z = np.sqrt(error)[:, None] * np.ones(LATENT)
+            groups[f"variance={variance:g}/{name}"] = make_rule_group(
+                z, 100 * variance, z_error=error
+            )
+    shown = {f"figure2b-variance={v:g}": _make_figure(v) for v in (0.01, 0.1)} if figures else {}
+    asked = {"variances": list(VARIANCES), "clip": list(factors), "trials": trials}
+    settings = asked | {"clip_pixels": False} | config
+    return combine_groups("noise-sweep", groups, settings, complete, shown)
+
+
+def make_image_results(command="consistency", complete=True, constants=None, **given):
+    """`given` names each image's groups: `portrait=image(...)`; a string: why it was not read."""
+    groups = {}
+    for number, (name, of) in enumerate(given.items()):
+        place = f"image={number:04d}"
+        error, of = (of, {}) if isinstance(of, str) else ("", of)
+        groups[place] = {
+            "trial": np.array([0]),
+            "name": np.array([name.encode()], "S255"),
+            "sha256": np.array([b"ab" * 32], "S64"),
+            "said": np.array([b"cropped to a square"], "S255"),
+            "error": np.array([error.encode()], "S255"),
+            "target": make_picture(SIDE)[None],
+            "copy_quality": np.array([[0, *COPY_RMSE]], np.int32),
+            "copy_loss": np.array([[0.0, *map(_find_loss, COPY_RMSE.values())]]),
+        }
+        groups |= {f"{place}/{name}": columns for name, columns in of.items()}
+    config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
+    return combine_groups(command, groups, config, complete, constants=constants)
+
+
+def make_image_groups(seed=0, technique="stochastic", **given):
+    """The groups of one image and rule, its certificate among them; see `recoveries`."""
+    columns = make_recoveries(seed, **given)
+    best = int(np.argmin(columns["image_loss"]))
+    certificate = {
+        "trial": np.array([0]),
+        "recoveries": np.array([len(columns["trial"])], np.int32),
+        "best": np.array([best], np.int32),
+        "reconstruction": make_picture(SIDE, 8)[None],
+        "distant": np.array([len(columns["trial"]) - 1], np.int32),
+        "distant_reconstruction": make_picture(SIDE, 40)[None],
+        "singular_values": np.geomspace(20, 0.2, LATENT)[None],
+    }
+    return {technique: columns, f"{technique}/certificate": certificate}
+
+
+def make_recoveries(
+    seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=True, wobble=1e-6
+):
+    """`minima[i]` recoveries at the i-th of some far points, image loss losses[i] or the only one.
+
+    Within a minimum z varies by about `wobble` per component. The last `unconverged` are at random
+    points.
+    """
+    random = np.random.default_rng(seed)
+    centres = random.uniform(-0.9, 0.9, (len(minima), LATENT))
+    z = centres.repeat(minima, axis=0)
+    z += wobble * random.standard_normal(z.shape)
+    z = np.concatenate([z, random.uniform(-0.9, 0.9, (unconverged, LATENT))])
+    each = np.broadcast_to(losses, len(minima))
+    loss = np.concatenate([np.repeat(each, minima), np.full(unconverged, 3 * max(losses))])
+    lost = np.arange(len(z)) >= len(z) - unconverged
+    outcome = np.where(lost, Outcome.stalled, Outcome.converged).astype(np.uint8)
+    columns = make_rule_group(z, loss, outcome=outcome)
+    if polished:
+        columns |= {
+            "polished/z_found": z,
+            "polished/image_loss": loss,
+            "polished/gradient_norm": np.full(len(z), 1e-3),
+            "polished/steepness": np.where(lost, 0.5, 0.05),
+            "polished/outcome": outcome,
+        }
+    return columns
+
+
+def add_labels(groups, *labels, rule="stochastic"):
+    """The same of a conditional generator: recoveries found under these labels, one each."""
+    under = np.array(labels, np.int32)
+    return groups | {rule: groups[rule] | {"label": under, "first/label": under}}
+
+
+def add_actions(group, actions):
+    """The group with this many actions of its rule in each trial; a tenth in its first start."""
+    for prefix, counts in (("", actions), ("first/", actions // 10)):
+        group[f"{prefix}actions"] = counts.astype(np.int32)
+        group[f"{prefix}acted"] = (counts > 0).astype(np.uint8)
+    return group
+
+
+def add_refinement(group, exact, refined=None):
+    """The group of `recover` with refined z: these many are exact, of those that were refined."""
+    number = np.arange(len(group["trial"]))
+    done = number < (len(number) if refined is None else refined)
+    return group | {
+        "polished/z_error": np.where(done, np.where(number < exact, 1e-26, 1e-15), np.nan),
+        "polished/gradients": np.where(done, 60.0, np.nan),
+        "polished/seconds": np.where(done, 0.125, np.nan),
+        "polished/outcome": np.where(done, Outcome.converged, 0).astype(np.uint8),
+    }
+
+
+def add_true_labels(results, right, first):
+    """The results of a conditional generator; these many trials found the right label."""
+    root = results.groups[""]
+    root["label"] = np.arange(len(root["trial"]), dtype=np.int32) % 3
+    for name, group in results.groups.items():
+        if name:
+            true, number = root["label"][group["trial"]], np.arange(len(group["trial"]))
+            group["label"] = np.where(number < right, true, true + 1)
+            group["first/label"] = np.where(number < first, true, true + 1)
+    return results
+
+
+def add_earlier_certificate(groups, rule="stochastic", count=3):
+    """The same with an earlier certificate too, of the first `count` recoveries."""
+    last = groups[f"{rule}/certificate"]
+    earlier = {name: np.zeros_like(values) for name, values in last.items()}
+    earlier["recoveries"][0] = count
+    both = {name: np.concatenate([earlier[name], last[name]]) for name in last}
+    return groups | {f"{rule}/certificate": both | {"trial": np.arange(2)}}
+
+
+def make_picture(side, brighter=0):
+    """(side, side, 3) uint8: a ramp."""
+    ramp = np.add.outer(np.arange(side), np.arange(side)) * 100 // side + brighter
+    return np.stack([ramp, ramp // 2, 200 - ramp // 2], axis=-1).astype(np.uint8)
+
+
+def _find_loss(grey_levels):
+    return SIDE * SIDE * 3 * (grey_levels / 127.5) ** 2
+
+
+def _make_figure(variance):
+    panels = ("clean", "noisy", "recovered")
+    pictures = np.stack([np.stack([make_picture(SIDE, 20 * i)] * 5) for i in range(3)])
+    noise = np.random.default_rng(0).normal(0, 127.5 * variance**0.5, pictures[1].shape)
+    pictures[1] = np.clip(pictures[1] + noise, 0, 255).astype(np.uint8)
+    return Figure(pictures, panels, tuple(range(5)))
+
+
+def invert_on(checkpoint, complete=True, **images):
+    """Results on a generator; `images` names each file's loss, or its groups, or why it failed."""
+    given = {
+        name: make_image_groups(losses=(of,)) if isinstance(of, float) else of
+        for name, of in images.items()
+    }
+    results = make_image_results("invert", complete=complete, **given)
+    config = results.attributes["config"] | {"checkpoint": checkpoint}
+    sha256 = f"{sum(map(ord, checkpoint)):064x}"
+    for number, name in enumerate(images):
+        results.groups[f"image={number:04d}"]["sha256"] = np.array([f"{name:f>64}".encode()])
+    return replace(
+        results, attributes=results.attributes | {"config": config, "checkpoint_sha256": sha256}
+    )
