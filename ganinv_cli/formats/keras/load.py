@@ -129,7 +129,7 @@ def _read_text(group: h5py.Group, name: str) -> str:
 
 
 def _check_hdf5(path: Path) -> None:
-    """Raise UnreadableError or ValueError if HDF5 would read another file, or more than weights."""
+    """Raise UnreadableError or ValueError if HDF5 would read another file, or no weights."""
     paths: list[bytes] = []
     with path.open("rb") as file:
         check_heaps(file)
@@ -138,8 +138,12 @@ def _check_hdf5(path: Path) -> None:
         names = [path.decode() for path in paths]
         check_links(root, names)
         for node in map(root.get, names):
-            if isinstance(node, h5py.Dataset) and node.size > MAX_WEIGHTS:
+            if not isinstance(node, h5py.Dataset):
+                continue
+            if node.size > MAX_WEIGHTS:
                 raise UnreadableError(f"{node.name} is larger than {MAX_WEIGHTS:,} values")
+            if node.dtype.kind == "c":
+                raise UnreadableError(f"{node.name} holds complex numbers{SAVE_AGAIN}")
 
 
 def _rename_groups(group: h5py.Group) -> None:

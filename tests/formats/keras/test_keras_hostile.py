@@ -158,6 +158,7 @@ KERNELS: dict[str, tuple[Callable[[h5py.Group], Any], str]] = {
         lambda g: g.create_dataset("0", (1 << 40, 16), "f4", chunks=(1 << 10, 16)),
         "is larger than 100,000,000 values",
     ),
+    "complex": (lambda g: g.create_dataset("0", (4, 16), "c8"), "holds complex numbers"),
     "another shape": (lambda g: g.create_dataset("0", (4, 15), "f4"), "cannot be loaded"),
 }
 

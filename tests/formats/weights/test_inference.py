@@ -14,7 +14,7 @@ from torch_files import save_archive
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import measure_check
-from ganinv_cli.formats.weights.inference import infer
+from ganinv_cli.formats.weights.inference import infer, search
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention, summarize_inferred
 from ganinv_cli.network.graph import Network
@@ -72,10 +72,11 @@ def test_a_given_value_wins_even_if_the_statistics_contradict_it(tmp_path: Path)
     assert check.status == "contradicted" and check.doubt
 
 
-def make_untrained(variance: float) -> dict[str, np.ndarray]:
+def make_untrained(
+    variance: float, channels: tuple[int, ...] = (64, 64, 32, 3)
+) -> dict[str, np.ndarray]:
     """A generator as PyTorch's DCGAN example initialises it; its norms store mean 0."""
     random = np.random.default_rng(0)
-    channels = (64, 64, 32, 3)
     state: dict[str, np.ndarray] = {}
     for number, (inputs, outputs) in enumerate(itertools.pairwise(channels)):
         kernel = random.normal(0, 0.02, (inputs, outputs, 4, 4))
@@ -128,6 +129,26 @@ def test_an_inference_is_kept_for_the_same_content(
     assert replace(read(generator.path), network=first.network) == first
     with pytest.raises(AssertionError, match="inferred again"):
         read(generator.path, Conventions(prior="normal"))
+
+
+def test_several_layers_before_the_first_norm_start_a_bounded_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = make_untrained(0.5, channels=(16, 16, 16, 16, 3))
+    norms = [name for name in state if name.startswith(("main.1.", "main.4."))]
+    for name in norms:
+        del state[name]
+
+    class SearchStartsError(Exception):
+        pass
+
+    def stop(segment: search.Segment, hypotheses: list[search.Hypothesis], effort: object) -> None:
+        raise SearchStartsError(len(hypotheses))
+
+    monkeypatch.setattr(search.Segment, "score", stop)
+    with pytest.raises(SearchStartsError) as caught:
+        read(save_archive(tmp_path / "g.pt", state))
+    assert caught.value.args[0] <= search.MAX_PRIOR_STARTS
 
 
 def make_settled(folder: Path, activations: list[str]) -> Path:

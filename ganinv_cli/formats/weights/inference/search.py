@@ -40,6 +40,7 @@ BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
 MAX_STARTS = 400  # combinations of activations, orders and geometries, for each prior
 MAX_GEOMETRIES = 200
+MAX_PRIOR_STARTS = 1200  # starts with all priors; if there are more, only the first priors
 MAX_DESCENTS = 12  # geometries that are improved by themselves
 MAX_PAIRS, MAX_PAIR_ROUNDS = 400, 3  # pairs of changes in a round, and rounds
 GEOMETRY = ("upsampling", "strides", "epsilon")
@@ -279,7 +280,7 @@ class Segment:
             yield f"normal:{fitted:.2g}"
 
     def _list_starts(self) -> list[Hypothesis]:
-        """Return all geometries, all activations or one for all places, and round priors."""
+        """Return all geometries, all activations or one for all places, and common priors."""
         names = (*GEOMETRY, "norm", *["padding"] * self.is_single)
         geometries = self._expand(self.usual.steps, names)[:MAX_GEOMETRIES]
         places = [self._list_open(steps, ("activation",)) for steps in geometries]
@@ -292,7 +293,8 @@ class Segment:
             for values in groups
             for start in self._expand(steps, ("activation",), values)
         ]
-        priors = ROUND_PRIORS if self._is_prior_open else (self.usual.prior,)
+        count = max(1, MAX_PRIOR_STARTS // len(starts))
+        priors = ROUND_PRIORS[:count] if self._is_prior_open else (self.usual.prior,)
         return [Hypothesis(steps, prior) for steps in starts for prior in priors]
 
     def _expand(
