@@ -249,6 +249,7 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
     assert own["nearest_copy"] == "8 bits" != noise["nearest_copy"]
     group = groups["image=0000/stochastic"]
     assert (groups["image=0001/stochastic"]["restarts"] == 5).all()
+    assert (group["restarts"] < 5).all()  # a start that leaves only rounding is enough
     true = make_z(hard.generator, 0).repeat(5, 0)
     np.testing.assert_allclose(group["polished/z_found"], true, atol=0.05)
     assert "z_true" not in groups.get("", {}) and "z_error" not in group

@@ -5,9 +5,14 @@ import json
 import numpy as np
 import pytest
 from called import make_image, run_ganinv, save_image
+from small import MARKS, make_limits
 
+from ganinv_cli.experiments.rows import make_rule_rows
+from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import rounding_loss
+from ganinv_cli.loop.trial import StartResult, Target, Trial
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.prior import Uniform
 from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
@@ -72,6 +77,20 @@ def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(fini
             assert np.array_equal(group[name][copied], groups["none"][name][copied])
     assert not groups["none"]["shared"].any()
     assert 0 < groups["stochastic"]["shared"].sum() < 12
+
+
+def test_a_trial_costs_what_all_of_its_starts_cost():
+    target = Target(np.zeros((2, 2, 3)), np.zeros(3))
+    trial = Trial(Job(0), "stochastic", (), target, make_limits(), MARKS)
+    best = StartResult(np.zeros(3), 1.0, 1.0, Outcome.stalled, 20.0, 0, 2.0)
+    worse = best._replace(image_loss=9.0, gradients=30.0, redraws=3, seconds=4.0, actions=5)
+    trial.start_results += [best, worse, worse]
+    row = make_rule_rows([trial], lambda case, rule: rule, Uniform(), has_bounds=False)[
+        "stochastic"
+    ]
+    costs = {"gradients": 80, "redraws": 6, "actions": 10, "seconds": 10, "acted": True}
+    assert {name: row[name].item() for name in costs} == costs
+    assert {row[f"first/{name}"].item() for name in ("redraws", "actions", "acted")} == {0}
 
 
 def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch_generators as known
@@ -28,6 +29,15 @@ def test_it_is_the_generator_of_the_pytorch_file(
     expected = read(save_archive(tmp_path / "g.pt", network.state))
     found = read(write_safetensors(tmp_path / "g.safetensors", network.state))
     assert (found.format, found.sha256) == ("safetensors", expected.sha256)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
+def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
+    state = {name: array.astype(dtype) for name, array in known.make_dcgan().state.items()}
+    as_float32 = {name: array.astype(np.float32) for name, array in state.items()}
+    found = read(write_safetensors(tmp_path / "other.safetensors", state))
+    expected = read(write_safetensors(tmp_path / "float32.safetensors", as_float32))
+    assert found.sha256 == expected.sha256
 
 
 def test_the_generator_stands_beside_its_opponent(tmp_path: Path) -> None:

@@ -3,7 +3,16 @@
 import builders
 import numpy as np
 import pytest
-from small import Key, clean_targets, jobs_of, make_limits, make_simple, solve_jobs, targets_at
+from small import (
+    Key,
+    clean_targets,
+    jobs_of,
+    make_limits,
+    make_simple,
+    noisy_targets,
+    solve_jobs,
+    targets_at,
+)
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop import sizing
@@ -79,6 +88,16 @@ def test_a_batch_goes_on_bit_for_bit(generator, solver, tmp_path):
     assert_same(resumed, solve_jobs(generator, solver, JOBS, **settings))
     spent = sum(trial.gradients for trial in resumed.values())
     assert sum(look.gradients for look in looks) == spent - 6 * solver.steps_per_increment
+
+
+def test_what_earlier_starts_came_to_is_kept(generator, tmp_path):
+    supply = noisy_targets(generator, 0.01, residual=1e-9)  # which no start can leave
+    settings = {"end": make_limits(restarts=2), "batch_size": 3, "supply": supply}
+    jobs = jobs_of(["none"], 3)
+    whole = solve_jobs(generator, LBFGS, jobs, **settings)
+    assert {len(trial.start_results) for trial in whole.values()} == {3}
+    finished, saved = stop(tmp_path / "s", generator, LBFGS, jobs, 6, **settings)
+    assert_same(go_on(finished, saved, generator, LBFGS, jobs, **settings), whole)
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def test_failed_starts_are_restarted_from_another_z(done):
 
 @pytest.mark.slow
 def test_a_budget_covers_all_starts(hard):
-    hasty = make_solver("lbfgs", {"memory": 20, "patience": 2, "progress": 0.99})
+    hasty = make_solver("lbfgs", {"memory": 20, "patience": 8, "progress": 0.99})
     done = solve_jobs(hard, hasty, JOBS[:6], end=make_limits(budget=50), batch_size=3)
     assert max(trial.gradients for trial in done.values()) == 50
 

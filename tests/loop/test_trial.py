@@ -50,6 +50,12 @@ def test_two_starts_that_agree_settle_it_where_the_residual_is_known(residual, s
     assert not _trial(residual, 1.0, ("converged", 4)).is_solved
 
 
+def test_starts_under_different_labels_do_not_agree():
+    trial = _trial(5.0, 1.0, ("converged", 4), ("converged", 4))
+    trial.start_results[1] = trial.start_results[1]._replace(label=1)
+    assert not trial.is_solved
+
+
 @pytest.mark.parametrize("residual", [0.0, 5.0, INF])
 def test_a_loss_that_is_no_number_settles_nothing(residual):
     assert not _trial(residual, 1.0, ("non_finite", NAN), ("non_finite", NAN)).is_solved

@@ -36,6 +36,7 @@ def test_every_digit_is_found(generator, last_digits):
         assert polished.outcome is Outcome.converged
         assert np.mean((polished.z - z) ** 2) < EXACT_EPSILON
         assert 3.5 + 0.5 * FLOAT64_COST < polished.gradients < 3.5 + 0.5 * FLOAT64_COST * 6
+        assert last_digits(z, image, "none").gradients == 3.5 + 0.5 * FLOAT64_COST
 
 
 def test_a_rule_with_bounds_keeps_z_inside(generator, last_digits):

@@ -123,6 +123,7 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("clip = ['none', 'none']", "clip has a rule twice"),
         ("tolerance = 0", "give a number above 0, or the solver gd"),
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
+        ("shard = '0/4'", "shard = '0/4': give the number"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
         ("succes = 'ever'", 'has a setting "succes"; did you mean success? known are prior, '),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),

@@ -68,7 +68,8 @@ def test_depth_widths_and_sizes_come_from_the_file(
 
 def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None:
     arrays = rename_arrays(make_weights(), "A")
-    average = STATISTICS["A"][0].replace("N", "0")
+    arrays = {f"tower/{n}" if "moments" in n else n: array for n, array in arrays.items()}
+    average = f"tower/{STATISTICS['A'][0].replace('N', '0')}"
     one = np.ones(1, np.float32)
     others: Arrays = {
         "beta1_power": one,
@@ -83,6 +84,8 @@ def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None
         f"{average}/local_step": one,
         average.replace("_1/", "_2/"): np.ones(8, np.float32),
         average.replace("_1/", "_2/").replace("mean", "variance"): np.ones(8, np.float32),
+        average.replace("tower", "sampler"): np.ones(8, np.float32),
+        average.replace("tower", "sampler").replace("mean", "variance"): np.ones(8, np.float32),
         "sampler/g_h0_lin/Matrix": one,
         "sampler/g_h1/w": one,
     }
