@@ -22,7 +22,9 @@ def _begins(pattern: bytes) -> Callable[[FileFacts], bool]:
 def _is_other_pickle(facts: FileFacts) -> bool:
     """Return whether it is a pickle that torch.save did not write."""
     head = facts.first_bytes
-    is_pickle = re.match(rb"\x80[\2-\5]", head) or (head and facts.path.suffix == ".pkl")
+    # a safetensors file may begin so too: with the length of its header, a JSON object
+    begins = re.match(rb"\x80[\2-\5](?!.{6}\{)", head, re.DOTALL)
+    is_pickle = begins or (head and facts.path.suffix == ".pkl")
     return bool(is_pickle) and MAGIC_BYTES not in head[:64] and not facts.is_zip
 
 

@@ -40,6 +40,16 @@ def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
     assert found.sha256 == expected.sha256
 
 
+def test_a_header_may_be_as_long_as_a_pickle_begins(tmp_path: Path) -> None:
+    path = write_safetensors(tmp_path / "g.safetensors", known.make_perceptron().state)
+    content, length = path.read_bytes(), 0x0480
+    end = 8 + int.from_bytes(content[:8], "little")
+    longer = tmp_path / "longer.safetensors"
+    header = content[8:end].ljust(length)
+    longer.write_bytes(length.to_bytes(8, "little") + header + content[end:])
+    assert read(longer).sha256 == read(path).sha256
+
+
 def test_the_generator_stands_beside_its_opponent(tmp_path: Path) -> None:
     parts = {"generator": known.make_dcgan().state, "discriminator": known.make_discriminator()}
     both = {f"{part}.{name}": state[name] for part, state in parts.items() for name in state}
