@@ -1,4 +1,7 @@
-"""The experiments run on a generator of every format, and recover every z."""
+"""The experiments run on a generator of every format, and recover every z.
+
+Other tests of experiments have a TensorFlow checkpoint, so none is here.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -11,7 +14,6 @@ import pytest
 import tensorflow as tf
 import torch_files
 import torch_generators
-from builders import make_weights, rename_arrays, save_checkpoint
 from called import run_ganinv
 from safetensors_files import write_safetensors as write_safetensors
 
@@ -28,11 +30,6 @@ FORMATS: dict[str, Make] = {}
 def made(make: Make) -> Make:
     FORMATS[make.__name__] = make
     return make
-
-
-@made
-def layout_c(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return save_checkpoint(folder, rename_arrays(make_weights(), "C")), ()
 
 
 @made
@@ -83,13 +80,11 @@ def _keras() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 
 
-OFTEN = ("layout_c", "saved_model")  # layers and a traced graph; the others run at night
+def _mark(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.slow if name == "saved_model" else pytest.mark.nightly
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.nightly) for name in FORMATS],
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_mark(name)) for name in FORMATS])
 def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
     (tmp_path / "made").mkdir()
     path, told = FORMATS[name](tmp_path / "made")
@@ -97,17 +92,13 @@ def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
     run_ganinv(tmp_path, "recover", *common, "--trials", 4)
     assert (read_results(tmp_path / "recover.h5").groups["stochastic"]["z_error"] < 1e-4).all()
     run_ganinv(tmp_path, "noise-sweep", *common, "--trials", 2, "--variances", "0.0001")
-    assert (
-        len(read_results(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]["trial"])
-        == 2
-    )
+    noisy = read_results(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]
+    assert len(noisy["trial"]) == 2
     run_ganinv(tmp_path, "sample", path, "--out", "pictures/", "--count", 1, *told)
     picture = tmp_path / "pictures" / "000000.png"
     few = ("--trials", 2, "--budget", 60)
     run_ganinv(tmp_path, "invert", picture, *common, *few)
     run_ganinv(tmp_path, "consistency", "--image", picture, *common, *few)
     for command in ("invert", "consistency"):
-        loss = read_results(tmp_path / f"{command}.h5").groups["image=0000/stochastic"][
-            "image_loss"
-        ]
-        assert np.isfinite(loss).all()
+        results = read_results(tmp_path / f"{command}.h5")
+        assert np.isfinite(results.groups["image=0000/stochastic"]["image_loss"]).all()

@@ -87,6 +87,7 @@ def test_generate_may_be_anything_that_can_be_called(definition: str, tmp_path: 
     np.testing.assert_allclose(_draw(_read(tmp_path, START + definition)), _expected(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path: Path) -> None:
     layers = "import keras\n@keras.saving.register_keras_serializable()\nclass Half(keras.Layer):\n"
     _write(tmp_path, f"{layers}    def call(self, x): return x / 2", "half_layer.py")

@@ -250,7 +250,7 @@ def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(
     assert Path("ran").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("write", [save_archive, save_stream, write_safetensors])
 def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path: Path, write: Any) -> None:
     path = write(tmp_path / "whole", known.make_dcgan(widths=(4, 2)).state)

@@ -168,6 +168,7 @@ def _run(name: str, z: tf.Tensor) -> list[tf.Tensor]:
     return [tf.reshape(tf.cast(x, tf.float32), [-1]) for x in outputs if x.dtype.is_floating]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", GROUPS, ids="-".join)
 def test_j_times_v_is_that_of_finite_differences(names: Sequence[str]) -> None:
     draw = _draw(names)

@@ -16,7 +16,7 @@ from ganinv_cli.errors import CheckpointError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-OFTEN = ("dcgan_16", "residual")  # the others are slow
+OFTEN = ("dcgan_16", "residual")  # the others run at night
 NO_GROUPS = pytest.mark.xfail(
     raises=CheckpointError,
     strict=False,
@@ -25,8 +25,8 @@ NO_GROUPS = pytest.mark.xfail(
 
 
 def _mark(name: str) -> list[pytest.MarkDecorator]:
-    slow = [] if name in OFTEN else [pytest.mark.slow]
-    return [*slow, NO_GROUPS] if name == "convolutions" else slow
+    nightly = [] if name in OFTEN else [pytest.mark.nightly]
+    return [*nightly, NO_GROUPS] if name == "convolutions" else nightly
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=_mark(name)) for name in km.MODELS])

@@ -38,6 +38,14 @@ def discriminator() -> keras.Model:
     return keras.Sequential([layers.Input((28, 28, 1)), *stack])
 
 
+def plain() -> keras.Model:
+    """Without norms, so nothing is inferred."""
+    up = partial(layers.Conv2DTranspose, kernel_size=5, strides=2, padding="same")
+    first = [layers.Input((5,)), layers.Dense(4 * 4 * 6), layers.LeakyReLU()]
+    stack = [layers.Reshape((4, 4, 6)), up(4), layers.LeakyReLU(), up(3, activation="tanh")]
+    return _lively(keras.Sequential([*first, *stack]))
+
+
 class Subclassed(keras.Model):
     """Layers as attributes, with a colour picture and no numbers to go by."""
 
@@ -72,7 +80,7 @@ def enlarging() -> keras.Model:
     return _lively(keras.Sequential(stack))
 
 
-@pytest.mark.parametrize("build", [tutorial, subclassed, enlarging])
+@pytest.mark.parametrize("build", [subclassed, pytest.param(enlarging, marks=pytest.mark.slow)])
 def test_the_pictures_are_those_of_keras(tmp_path: Path, build: Callable[[], keras.Model]) -> None:
     model = build()
     prefix = tf.train.Checkpoint(generator=model, discriminator=discriminator()).save(
@@ -107,7 +115,7 @@ def test_a_training_checkpoint_as_in_the_tutorial(tmp_path: Path) -> None:
 
 
 def test_a_model_alone_and_one_deeper_down(tmp_path: Path) -> None:
-    model = tutorial()
+    model = plain()
     for number, checkpoint in enumerate(
         (
             tf.train.Checkpoint(model),
@@ -118,7 +126,7 @@ def test_a_model_alone_and_one_deeper_down(tmp_path: Path) -> None:
 
 
 def test_of_two_generators_the_average_is_taken(tmp_path: Path) -> None:
-    model, average = tutorial(), tutorial()
+    model, average = plain(), plain()
     average.layers[0].kernel.assign(average.layers[0].kernel * 2)
     prefix = tf.train.Checkpoint(g=model, g_ema=average).save(str(tmp_path / "ckpt"))
     found = read(prefix)
@@ -127,11 +135,11 @@ def test_of_two_generators_the_average_is_taken(tmp_path: Path) -> None:
 
 
 def test_conventions_go_before_what_is_usual(tmp_path: Path) -> None:
-    prefix = tf.train.Checkpoint(generator=tutorial()).save(str(tmp_path / "ckpt"))
-    found = read(prefix, Conventions(strides=(2, 2, 2), activation="relu"))
-    assert make_generator(found).image_shape == (56, 56, 1)
-    with pytest.raises(CheckpointError, match=r"strides 2,2 does not fit; give 3"):
-        read(prefix, Conventions(strides=(2, 2)))
+    prefix = tf.train.Checkpoint(generator=plain()).save(str(tmp_path / "ckpt"))
+    found = read(prefix, Conventions(strides=(2, 4), activation="relu"))
+    assert make_generator(found).image_shape == (32, 32, 3)
+    with pytest.raises(CheckpointError, match=r"strides 2,2,2 does not fit; give 2"):
+        read(prefix, Conventions(strides=(2, 2, 2)))
 
 
 def test_a_label_is_refused_by_its_layer(tmp_path: Path) -> None:
@@ -144,19 +152,20 @@ def test_a_label_is_refused_by_its_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.refusals
-def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("places", [10, pytest.param(300, marks=pytest.mark.nightly)])
+def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(
+    tmp_path: Path, places: int
+) -> None:
     reader = tf.train.load_checkpoint(
-        tf.train.Checkpoint(generator=tutorial(), d=discriminator()).write(str(tmp_path / "ckpt"))
+        tf.train.Checkpoint(generator=plain(), d=discriminator()).write(str(tmp_path / "ckpt"))
     )
     arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     graph, random = arrays["_CHECKPOINTABLE_OBJECT_GRAPH"], np.random.default_rng(0)
-    wrong = [b"", b"\xff\x00 no graph", graph[: len(graph) // 2]]
-    for place in random.integers(0, len(graph), 60).tolist():
-        wrong.append(graph[:place] + random.bytes(1) + graph[place + 1 :])
-    refusals = 0
-    for changed in wrong:
-        refusals += not _read(tmp_path / "changed", arrays, changed)
-    assert refusals > 3
+    for wrong in (b"", b"\xff\x00 no graph", graph[: len(graph) // 2]):
+        assert not _read(tmp_path / "changed", arrays, wrong)
+    for place in random.integers(0, len(graph), places).tolist():
+        changed = graph[:place] + random.bytes(1) + graph[place + 1 :]
+        _read(tmp_path / "changed", arrays, changed)
 
 
 @pytest.mark.refusals

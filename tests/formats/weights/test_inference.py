@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_generators import make_residual_state, write_random_generator
+from random_generators import RandomGenerator, make_residual_state, write_random_generator
 from safetensors_files import write_safetensors
 from settled import settle_norms
 from torch_files import save_archive
@@ -49,10 +49,14 @@ def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: in
     assert inferred.get(("prior", ""), generator.prior) == generator.prior
 
 
-def test_an_inferred_prior_is_used_and_no_longer_assumed(tmp_path: Path) -> None:
-    generator = write_random_generator(GREY, tmp_path)
-    checkpoint = read(generator.path)
-    assert generator.prior == "uniform:0,1"
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory: pytest.TempPathFactory) -> RandomGenerator:
+    """A small generator, whose prior is uniform from 0 to 1."""
+    return write_random_generator(GREY, tmp_path_factory.mktemp("grey"))
+
+
+def test_an_inferred_prior_is_used_and_no_longer_assumed(grey: RandomGenerator) -> None:
+    checkpoint = read(grey.path)
     assert checkpoint.prior == Uniform(0, 1)
     row = find_row(checkpoint, "prior")
     assert row.source == "inferred" and row.discrepancy is not None and row.runner_up
@@ -61,9 +65,8 @@ def test_an_inferred_prior_is_used_and_no_longer_assumed(tmp_path: Path) -> None
     assert summarize_inferred(checkpoint.conventions).startswith("prior uniform:0,1; ")
 
 
-def test_a_given_value_wins_even_if_the_statistics_contradict_it(tmp_path: Path) -> None:
-    generator = write_random_generator(GREY, tmp_path)
-    checkpoint = read(generator.path, Conventions(prior="normal", epsilon=(1e-5,)))
+def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey: RandomGenerator) -> None:
+    checkpoint = read(grey.path, Conventions(prior="normal", epsilon=(1e-5,)))
     row = find_row(checkpoint, "prior")
     assert (row.value, row.source) == ("normal", "given")
     assert checkpoint.prior != Uniform(0, 1)
@@ -106,6 +109,7 @@ def test_a_prior_without_round_numbers_is_fitted(tmp_path: Path) -> None:
     assert row.discrepancy is not None and row.discrepancy < 0.05 and row.runner_up
 
 
+@pytest.mark.slow
 def test_statistics_that_fit_no_chain_are_refused(tmp_path: Path) -> None:
     path = save_archive(tmp_path / "g.pt", make_residual_state(0))
     words = r"statistics of block1\.norm1 fit no chain .* it has branches.* ONNX"
@@ -114,20 +118,18 @@ def test_statistics_that_fit_no_chain_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_inference_is_kept_for_the_same_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    grey: RandomGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
-    generator = write_random_generator(GREY, tmp_path)
-    first = read(generator.path)
+    first = read(grey.path)
 
     def refuse(design: object) -> None:
         raise AssertionError("inferred again")
 
     monkeypatch.setattr(infer, "infer_conventions", refuse)
-    assert replace(read(generator.path), network=first.network) == first
+    assert replace(read(grey.path), network=first.network) == first
     with pytest.raises(AssertionError, match="inferred again"):
-        read(generator.path, Conventions(prior="normal"))
+        read(grey.path, Conventions(prior="normal:2"))
 
 
 def make_settled(folder: Path, activations: list[str]) -> Path:
