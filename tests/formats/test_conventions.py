@@ -1,6 +1,5 @@
 """Conventions in a file beside a generator are used, and reported."""
 
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,20 +40,11 @@ def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: 
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["generator.keras", "folder"])
-def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name == "folder":
-        path.mkdir()
-        (path / "saved_model.pb").touch()
-    else:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", "{}")
-    told = Conventions(strides=(2,), activation="relu")
-    with pytest.raises(
-        ConfigError, match="describes its own layers: leave out --activation and --strides"
-    ):
-        read(path, told)
+def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").touch()
+    words = "describes its own layers: leave out --activation and --strides"
+    with pytest.raises(ConfigError, match=words):
+        read(tmp_path, Conventions(strides=(2,), activation="relu"))
 
 
 def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path: Path) -> None:
@@ -67,8 +57,3 @@ def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path: Path) -> Non
     assert read_conventions(tmp_path / "y.pt", Conventions())[0].prior == "normal:2"
     given = Conventions(strides=(2,), prior="normal", labels=0)
     assert read_conventions(tmp_path / "x.pt", given) == (given, ())
-
-
-@pytest.mark.parametrize("path", [".", "/"])
-def test_a_folder_without_a_name_has_no_file_of_its_own(path: str) -> None:
-    assert read_conventions(Path(path), Conventions()) == (Conventions(), ())

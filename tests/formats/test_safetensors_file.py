@@ -17,10 +17,9 @@ from ganinv_cli.formats import read
     [
         known.make_dcgan(widths=(8, 7, 6, 5)),
         known.make_wgan(),
-        known.make_upsampling(),
         known.make_perceptron(),
     ],
-    ids=["numbers beyond 9", "blocks by name", "blocks by name and number", "matrices"],
+    ids=["numbers beyond 9", "blocks by name", "matrices"],
 )
 def test_it_is_the_generator_of_the_pytorch_file(
     tmp_path: Path, network: known.KnownGenerator

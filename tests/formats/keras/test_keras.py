@@ -39,18 +39,14 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_
 
 def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
     model = km.build_model("dcgan_16")
+    layers = {layer.name for layer in model.layers}
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
         checkpoint = formats.read(km.save_model(tmp_path, model, name))
         assert told in checkpoint.ignored
+        assert {node.name for node in checkpoint.network.nodes} == layers
         km.assert_pictures(checkpoint, km.render_images(model))
-
-
-def test_layers_are_called_in_the_network_what_they_are_called_in_the_file(tmp_path: Path) -> None:
-    model = km.build_model("dcgan_16")
-    names = {node.name for node in formats.read(km.save_model(tmp_path, model)).network.nodes}
-    assert names == {layer.name for layer in model.layers}
 
 
 def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
@@ -125,9 +121,8 @@ def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path
     km.assert_pictures(formats.read(km.save_model(tmp_path, model)), expected)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
-def test_a_model_of_another_precision_is_read_in_float32(policy: str, tmp_path: Path) -> None:
-    chain = [kl.Dense(16, dtype=policy), kl.Reshape((4, 4, 1), name="end")]
+def test_a_model_of_another_precision_is_read_in_float32(tmp_path: Path) -> None:
+    chain = [kl.Dense(16, dtype="float64"), kl.Reshape((4, 4, 1), name="end")]
     model = km.randomize_weights(keras.Sequential([keras.Input((km.LATENT,)), *chain]))
     weights = formats.read(km.save_model(tmp_path, model)).network.nodes[0].layer.weights
     assert weights.dtype == np.float32
@@ -156,22 +151,6 @@ def embedded_times_z() -> keras.Model:
     return keras.Model([y, z], _ending(kl.Multiply()([z, kl.Flatten()(table)])))
 
 
-def scalar_label_in_a_model_within() -> keras.Model:
-    y = keras.Input((), dtype="int64")
-    table = keras.Model(y, kl.Embedding(km.LABELS, 3)(y))
-    z, label = keras.Input((km.LATENT,)), keras.Input((), dtype="int64")
-    return keras.Model([z, label], _ending(kl.Concatenate()([table(label), z])))
-
-
-def a_map_of_the_label() -> keras.Model:
-    """As one more channel of the first map."""
-    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
-    table = kl.Reshape((7, 7, 1))(kl.Dense(49)(kl.Embedding(km.LABELS, 3)(y)))
-    x = kl.Reshape((7, 7, 4))(kl.LeakyReLU()(kl.Dense(196)(z)))
-    x = kl.Concatenate()([x, table])
-    return keras.Model([z, y], kl.Conv2DTranspose(1, 4, 2, padding="same", activation="tanh")(x))
-
-
 def one_hot() -> keras.Model:
     z, y = keras.Input((km.LATENT,)), keras.Input((km.LABELS,), name="class_label")
     return keras.Model([z, y], _ending(kl.Concatenate(axis=1)([y, z])))
@@ -188,8 +167,6 @@ def encoded() -> keras.Model:
     [
         (embedded_and_concatenated, LABEL[:, None]),
         (embedded_times_z, LABEL[:, None]),
-        (scalar_label_in_a_model_within, LABEL),
-        (a_map_of_the_label, LABEL[:, None]),
         (one_hot, HOT),
         (encoded, LABEL[:, None]),
     ],

@@ -94,9 +94,6 @@ def test_conventions_go_before_what_is_known(tmp_path: Path) -> None:
     ("name", "shape", "words"),
     [
         ("g_h1_lin/Matrix", (12, 294), "0 values of a label"),
-        ("g_h1_lin/Matrix", (22, 288), "generator/g_h1_lin [22, 288] Dense cannot take 22"),
-        ("g_h2/w", (5, 5, 4, 7), "generator/g_h2 [5, 5, 4, 7] expects"),
-        ("g_h3/w", (5, 5, 2, 14), "g_h3 [5, 5, 2, 14] ConvTranspose cannot take"),
     ],
 )
 def test_shapes_that_do_not_fit_are_named(

@@ -34,12 +34,10 @@ ORIGINALS = tuple(f"parametrizations.weight.original{each}" for each in (0, 1))
         (known.make_dcgan(), Conventions()),
         (known.make_wgan(), Conventions()),
         (known.make_upsampling((1e-5, 0.8, 0.8)), replace(LEAKY, epsilon=(1e-5, 0.8, 0.8))),
-        (known.make_upsampling((0.1, 0.1, 0.1)), replace(LEAKY, epsilon=(0.1,))),
         (known.make_unpadded(), Conventions(strides=(2, 1, 2, 2), padding=(0, 0, 0, 0))),
-        (known.make_perceptron(1), Conventions()),
         (known.make_perceptron(3), Conventions()),
     ],
-    ids=["dcgan", "wgan", "epsilons", "one epsilon", "no padding", "grey matrices", "matrices"],
+    ids=["dcgan", "wgan", "epsilons", "no padding", "matrices"],
 )
 def test_the_pictures_are_pytorchs(
     tmp_path: Path, network: known.KnownGenerator, conventions: Conventions
@@ -81,25 +79,20 @@ def test_the_output_padding_of_kernels_of_three_is_at_the_end(tmp_path: Path) ->
         },
     ],
 )
-@pytest.mark.parametrize("write", WRITERS)
 def test_the_generator_is_found_wherever_it_stands(
-    tmp_path: Path, write: Callable[..., Path], wrap: Callable[..., Any]
+    tmp_path: Path, wrap: Callable[..., Any]
 ) -> None:
     network = known.make_dcgan()
-    found = read(write(tmp_path / "gan.tar", wrap(network.state, known.make_discriminator())))
+    found = read(
+        save_archive(tmp_path / "gan.tar", wrap(network.state, known.make_discriminator()))
+    )
     assert found.sha256 == _hash_plain(tmp_path, network.state)
-
-
-def test_what_is_not_the_generators_is_listed(tmp_path: Path) -> None:
-    content = {"netG": known.make_dcgan().state, "netD": {"a.weight": np.ones((2, 3), np.float32)}}
-    found = read(save_archive(tmp_path / "gan.pt", content))
-    assert (found.format, found.layout) == ("PyTorch", "netG")
-    assert found.ignored == ("netD.a.weight",)
 
 
 def test_of_two_generators_the_average_is_taken_and_none_is_guessed(tmp_path: Path) -> None:
     one, two = known.make_dcgan().state, known.make_dcgan(seed=1).state
     found = read(save_archive(tmp_path / "gan.pt", {"G": one, "G_ema": two}))
+    assert (found.format, found.layout) == ("PyTorch", "G_ema")
     assert found.sha256 == _hash_plain(tmp_path, two)
     assert "G_ema, the average, of 2 generators" in found.assumed
     with pytest.raises(CheckpointError, match=r"holds 2 generators \(one, two\).*save one"):
@@ -143,7 +136,7 @@ def test_tensors_share_storages_and_have_strides(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
 def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
     state = {n: a.astype(dtype) if a.ndim else a for n, a in known.make_dcgan().state.items()}
     as_float32 = {n: a.astype(np.float32) if a.ndim else a for n, a in state.items()}
@@ -191,30 +184,38 @@ def test_other_ways_to_name_a_function_make_stubs(evil: bytes) -> None:
     assert isinstance(Unpickler(io.BytesIO(evil)).load(), Stub)
 
 
-@pytest.mark.parametrize("names", [("weight_orig", "weight_u", "weight_v"), PARAMETRIZED], ids=str)
-def test_spectral_norm_is_worked_out(tmp_path: Path, names: tuple[str, ...]) -> None:
-    kernel = known.make_dcgan().state["main.3.weight"]
+def _split_spectrally(kernel: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Three times the kernel divided by its norm, and its singular vectors."""
     matrix = np.moveaxis(kernel, 1, 0).reshape(kernel.shape[1], -1).astype(np.float64)
     left, sigmas, right = np.linalg.svd(matrix, full_matrices=False)
-    parts = (kernel * 3, left[:, 0].astype(np.float32), right[0].astype(np.float32))
-    _check_parts(tmp_path, dict(zip(names, parts, strict=True)), kernel / np.float32(sigmas[0]))
+    unit = kernel / np.float32(sigmas[0])
+    return unit, kernel * 3, left[:, 0].astype(np.float32), right[0].astype(np.float32)
 
 
-@pytest.mark.parametrize("names", [("weight_g", "weight_v"), ORIGINALS], ids=str)
-def test_weight_norm_is_worked_out(tmp_path: Path, names: tuple[str, ...]) -> None:
-    kernel = known.make_dcgan().state["main.3.weight"]
-    length = np.sqrt((kernel**2).sum((1, 2, 3), keepdims=True))
-    _check_parts(tmp_path, dict(zip(names, (length, kernel * 2), strict=True)), kernel)
+def _split_by_length(kernel: np.ndarray) -> tuple[np.ndarray, ...]:
+    return kernel, np.sqrt((kernel**2).sum((1, 2, 3), keepdims=True)), kernel * 2
 
 
-def _check_parts(folder: Path, parts: known.Arrays, kernel: np.ndarray) -> None:
-    """Check that a DCGAN whose third layer has these parts is that with this kernel."""
-    state, split = known.make_dcgan().state, {}
+@pytest.mark.parametrize(
+    ("split", "names"),
+    [
+        (_split_spectrally, ("weight_orig", "weight_u", "weight_v")),
+        (_split_spectrally, PARAMETRIZED),
+        (_split_by_length, ("weight_g", "weight_v")),
+        (_split_by_length, ORIGINALS),
+    ],
+)
+def test_spectral_and_weight_norms_are_worked_out(
+    tmp_path: Path, split: Callable[[np.ndarray], tuple[np.ndarray, ...]], names: tuple[str, ...]
+) -> None:
+    state = known.make_dcgan().state
+    kernel, *parts = split(state["main.3.weight"])
+    split_state: known.Arrays = {}
     for name, array in state.items():
-        named = {f"main.3.{leaf}": each for leaf, each in parts.items()}
-        split |= named if name == "main.3.weight" else {name: array}
-    found = read(save_archive(folder / "split.pt", split))
-    expected = read(save_archive(folder / "plain.pt", state | {"main.3.weight": kernel}))
+        named = {f"main.3.{leaf}": part for leaf, part in zip(names, parts, strict=True)}
+        split_state |= named if name == "main.3.weight" else {name: array}
+    found = read(save_archive(tmp_path / "split.pt", split_state))
+    expected = read(save_archive(tmp_path / "plain.pt", state | {"main.3.weight": kernel}))
     z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
     np.testing.assert_allclose(make_generator(found)(z), make_generator(expected)(z), atol=1e-5)
 
