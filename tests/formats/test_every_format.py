@@ -15,7 +15,7 @@ import tensorflow as tf
 import torch_files
 import torch_generators
 from called import run_ganinv
-from safetensors_files import write_safetensors as write_safetensors
+from safetensors_files import write_safetensors
 
 from ganinv_cli.store import read_results
 
@@ -23,65 +23,53 @@ from ganinv_cli.store import read_results
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning", "ignore:You are saving your model"
 )
-Make = Callable[[Path], tuple[Path, tuple[object, ...]]]
-FORMATS: dict[str, Make] = {}
+Made = tuple[Path, tuple[str, ...]]  # and the options for it
+DYNAMO = Path(__file__).parents[1] / "data" / "onnx" / "dcgan-dynamo-free-20.onnx"
 
 
-def made(make: Make) -> Make:
-    FORMATS[make.__name__] = make
-    return make
-
-
-@made
-def tensorflow_2_objects(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    path = tf.train.Checkpoint(generator=_keras()).save(str(folder / "ckpt"))
-    return Path(path), ("--activation", "leaky_relu:0.2")
-
-
-@made
-def onnx(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    exported = Path(__file__).parents[1] / "data" / "onnx" / "dcgan-dynamo-free-20.onnx"
-    return Path(shutil.copy(exported, folder)), ()
-
-
-@made
-def keras_3(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return keras_models.save_model(folder, _keras()), ()
-
-
-@made
-def saved_model(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    _keras().export(folder / "exported", verbose=False)
-    return folder / "exported", ("--prior", "uniform")
-
-
-@made
-def torch_zip(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    state = torch_generators.make_dcgan().state
-    return torch_files.save_archive(folder / "netG.pth", {"epoch": 3, "netG_state_dict": state}), ()
-
-
-@made
-def safetensors(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
-
-
-@made
-def python_file(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    path = keras_models.save_model(folder, _keras())
-    text = (
-        f"import keras\nLATENT = 6\nPRIOR = 'uniform'\ngenerate = keras.saving.load_model('{path}')"
-    )
-    (folder / "generator.py").write_text(text)
-    return folder / "generator.py", ("--trust",)
-
-
-def _keras() -> keras.Model:
+def _build() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 
 
+def _tensorflow_2(folder: Path) -> Made:
+    path = tf.train.Checkpoint(generator=_build()).save(str(folder / "ckpt"))
+    return Path(path), ("--activation", "leaky_relu:0.2")
+
+
+def _saved_model(folder: Path) -> Made:
+    _build().export(folder / "exported", verbose=False)
+    return folder / "exported", ("--prior", "uniform")
+
+
+def _torch(folder: Path) -> Made:
+    content = {"epoch": 3, "netG_state_dict": torch_generators.make_dcgan().state}
+    return torch_files.save_archive(folder / "netG.pth", content), ()
+
+
+def _safetensors(folder: Path) -> Made:
+    return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
+
+
+def _python_file(folder: Path) -> Made:
+    path = keras_models.save_model(folder, _build())
+    start = "import keras\nLATENT = 6\nPRIOR = 'uniform'\n"
+    (folder / "g.py").write_text(f"{start}generate = keras.saving.load_model('{path}')")
+    return folder / "g.py", ("--trust",)
+
+
+FORMATS: dict[str, Callable[[Path], Made]] = {
+    "TensorFlow 2": _tensorflow_2,
+    "ONNX": lambda folder: (Path(shutil.copy(DYNAMO, folder)), ()),
+    "Keras": lambda folder: (keras_models.save_model(folder, _build()), ()),
+    "SavedModel": _saved_model,
+    "PyTorch": _torch,
+    "safetensors": _safetensors,
+    "Python": _python_file,
+}
+
+
 def _mark(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.slow if name == "saved_model" else pytest.mark.nightly
+    return pytest.mark.slow if name == "SavedModel" else pytest.mark.nightly
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=_mark(name)) for name in FORMATS])

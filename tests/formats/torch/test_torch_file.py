@@ -48,21 +48,6 @@ def test_the_pictures_are_pytorchs(
     _check_pictures(first, network)
 
 
-def test_the_output_padding_of_kernels_of_three_is_at_the_end(tmp_path: Path) -> None:
-    random = np.random.default_rng(5)
-    state = {
-        "fc.weight": random.normal(0, 1, (4 * 9, 3)).astype(np.float32),
-        "up.weight": random.normal(0, 1, (4, 1, 3, 3)).astype(np.float32),
-    }
-
-    def forward(z: np.ndarray) -> np.ndarray:
-        x = torch.relu(torch.linear(z, state["fc.weight"])).reshape(-1, 4, 3, 3)
-        return np.tanh(torch.conv_transpose(x, state["up.weight"], 2, 1, 1))
-
-    found = read(save_archive(tmp_path / "g.pt", state))
-    _check_pictures(found, known.KnownGenerator(state, forward, 3))
-
-
 @pytest.mark.parametrize(
     "wrap",
     [

@@ -37,28 +37,18 @@ def test_a_generator_with_statistics_of_its_own_run_is_confirmed(prior: str) -> 
     assert check(labelled).is_confirmed  # labels are drawn alike
 
 
-@pytest.mark.parametrize(
-    ("trained", "taken", "scale", "option"),
-    [
-        ("uniform", "normal", "0.577", "--prior uniform:-1,1"),
-        ("normal", "uniform", "1.73", "--prior normal"),
-    ],
-)
-def test_another_prior_is_found_with_its_scale(
-    trained: str, taken: str, scale: str, option: str
-) -> None:
-    result = check(settle_norms(make_network(), trained), taken)
+def test_another_prior_is_found_with_its_scale() -> None:
+    result = check(settle_norms(make_network(), "normal"), "uniform")
     assert result.status == "contradicted"
     found = float(result.doubt.split("z of ")[1].split()[0])
-    assert found == pytest.approx(float(scale), rel=0.03)
-    assert result.doubt.endswith(f"e.g. {option}")
+    assert found == pytest.approx(1.73, rel=0.03)
+    assert result.doubt.endswith("e.g. --prior normal")
     assert not result.rows[0].discrepancy.fits
 
 
 @pytest.mark.parametrize(
     ("place", "wrong", "fits"),
     [
-        (0, Activation("leaky_relu", 0.4), [True, False]),
         (0, Activation("tanh"), [True, False]),
         (1, Activation("relu"), [True, True]),  # behind the last norm, nothing is seen
     ],
