@@ -32,7 +32,7 @@ def _affine(scale: float, shift: float) -> Affine:
 
 
 def _pictures(found: UnfinishedGenerator, **told: str) -> np.ndarray:
-    checkpoint = complete_generator(found, Conventions(**told))  # type: ignore[arg-type]
+    checkpoint = complete_generator(found, Conventions(**told))
     z = np.random.default_rng(1).normal(0, 3, size=(50, 5)).astype(np.float32)
     pictures: np.ndarray = make_generator(checkpoint)(z).numpy()
     return pictures
@@ -49,15 +49,13 @@ def _pictures(found: UnfinishedGenerator, **told: str) -> np.ndarray:
         ([Activation("tanh"), _affine(127.5, 127.5)], "0,255"),
     ],
 )
-def test_pictures_are_from_minus_one_to_one_whatever_the_file_ends_in(
-    layers: list[Layer], told: str
-) -> None:
+def test_pictures_are_from_minus_one_to_one_whatever_the_file_ends_in(layers, told):
     pictures = _pictures(_found(*layers), range=told)
     assert pictures.min() == pytest.approx(-1, abs=0.02)
     assert pictures.max() == pytest.approx(1, abs=0.02)
 
 
-def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said() -> None:
+def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said():
     plain = complete_generator(_found(), Conventions())
     assert any("pixels from -1 to 1" in clause and "--range" in clause for clause in plain.assumed)
     told = complete_generator(_found(), Conventions(range="0,255"))
@@ -69,12 +67,12 @@ def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said() -> Non
 
 
 @pytest.mark.parametrize("text", ["relu", "1,0", "0", "0,inf"])
-def test_a_range_that_is_none_is_refused(text: str) -> None:
+def test_a_range_that_is_none_is_refused(text):
     with pytest.raises(ConfigError, match="is not a range of pixels: give tanh, sigmoid, or the"):
         complete_generator(_found(), Conventions(range=text))
 
 
-def test_a_prior_is_the_users_then_the_formats_then_normal() -> None:
+def test_a_prior_is_the_users_then_the_formats_then_normal():
     stated, silent = _found(prior="uniform"), _found()
     for found, option, prior in (
         (stated, "", Uniform()),
@@ -88,7 +86,7 @@ def test_a_prior_is_the_users_then_the_formats_then_normal() -> None:
 
 def _nan() -> UnfinishedGenerator:
     generator = _found()
-    generator.network.nodes[0].layer.weights[0, 0] = np.nan  # type: ignore[union-attr]
+    generator.network.nodes[0].layer.weights[0, 0] = np.nan
     return generator
 
 
@@ -108,12 +106,12 @@ def _huge() -> UnfinishedGenerator:
         (_huge(), "makes 200000000 values for one picture, but at most 67,108,864 were expected"),
     ],
 )
-def test_what_makes_no_pictures_is_refused(generator: UnfinishedGenerator, words: str) -> None:
+def test_what_makes_no_pictures_is_refused(generator, words):
     with pytest.raises(UnreadableError, match=words):
         complete_generator(generator, Conventions())
 
 
-def test_a_range_within_what_a_file_ends_in_is_the_users() -> None:
+def test_a_range_within_what_a_file_ends_in_is_the_users():
     halved = _pictures(_found(Activation("tanh"), _affine(0.5, 0)), range="-0.5,0.5")
     assert np.abs(halved).max() == pytest.approx(1, abs=0.02)
     with pytest.raises(UnreadableError, match="which --range 0,255 contradicts"):

@@ -1,7 +1,5 @@
 """Conventions in a file beside a generator are used, and reported."""
 
-from pathlib import Path
-
 import pytest
 from builders import make_weights, rename_arrays, save_checkpoint
 
@@ -12,7 +10,7 @@ from ganinv_cli.prior import Normal, Uniform
 from ganinv_cli.settings.conventions import Conventions
 
 
-def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
+def test_what_stands_beside_a_checkpoint_is_read(tmp_path):
     prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
     (tmp_path / "generator.toml").write_text('prior = "normal:2,0.9"\nrange = "tanh"\n')
     checkpoint = read(tmp_path)
@@ -32,7 +30,7 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
         ('prior = "gamma"', "'gamma' is not a prior of z"),
     ],
 )
-def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_what_stands_there_wrongly_is_refused(tmp_path, text, words):
     prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
     (tmp_path / "generator.toml").write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -40,14 +38,14 @@ def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: 
     assert words in str(caught.value)
 
 
-def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path) -> None:
+def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path):
     (tmp_path / "saved_model.pb").touch()
     words = "describes its own layers: leave out --activation and --strides"
     with pytest.raises(ConfigError, match=words):
         read(tmp_path, Conventions(strides=(2,), activation="relu"))
 
 
-def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path: Path) -> None:
+def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path):
     (tmp_path / "generator.toml").write_text('strides = [1, 2]\nprior = "normal:2"\nlabels = 8\n')
     alone = tmp_path / "x.pt.toml"
     alone.write_text('prior = "uniform"\n')

@@ -41,7 +41,7 @@ def _z(network: Network, seed: int, rows: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_folding_changes_no_picture(seed: int) -> None:
+def test_folding_changes_no_picture(seed):
     network = random_networks.make_network(seed)
     labels = tf.constant([0, 1, 2]) if network.labels else None
     z = _z(network, seed, 3)
@@ -61,7 +61,7 @@ def test_folding_changes_no_picture(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS[::4])
-def test_moves_are_carried_by_the_derivative(seed: int) -> None:
+def test_moves_are_carried_by_the_derivative(seed):
     network = random_networks.make_network(seed)
     labels = tf.constant([1]) if network.labels else None
     generator, z = _generator(network), tf.constant(_z(network, seed, 1))

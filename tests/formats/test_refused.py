@@ -221,9 +221,7 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_in_a_sentence(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, name: str
-) -> None:
+def test_it_is_refused_in_a_sentence(tmp_path, tmp_path_factory, name):
     build, words = REFUSED[name]
     path = build(tmp_path_factory.mktemp("file"))
     result = run_ganinv(tmp_path, "inspect", path, code=2)
@@ -233,9 +231,7 @@ def test_it_is_refused_in_a_sentence(
     assert not list(tmp_path.iterdir())  # as the commands in pickles write there
 
 
-def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     state = known.make_dcgan().state
     plain = save_archive(tmp_path / "plain.pt", state)
@@ -252,7 +248,7 @@ def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("write", [save_archive, save_stream, write_safetensors])
-def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path: Path, write: Any) -> None:
+def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path, write):
     path = write(tmp_path / "whole", known.make_dcgan(widths=(4, 2)).state)
     whole, sha256 = path.read_bytes(), read(path).sha256
     random = np.random.default_rng(0)
@@ -273,7 +269,7 @@ def _read_or_refuse(path: Path) -> str:
         return ""
 
 
-def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(tmp_path: Path) -> None:
+def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(tmp_path):
     (tmp_path / "netG.pth").touch()
     for name, words in (
         ("netG.pt", "did you mean netG.pth?"),
@@ -283,6 +279,6 @@ def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(tmp_path: Pa
         assert words in run_ganinv(tmp_path, "inspect", name, code=2).stderr
 
 
-def test_the_lines_that_a_sentence_refers_to_are_in_the_help() -> None:
-    help_text = main.get_command(None, "inspect").help  # type: ignore[arg-type]
+def test_the_lines_that_a_sentence_refers_to_are_in_the_help():
+    help_text = main.get_command(None, "inspect").help
     assert help_text and ONNX in help_text

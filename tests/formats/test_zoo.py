@@ -23,14 +23,14 @@ COLOURS = ("amber", "blue", "brown", "gray", "grayscale", "green", "hazel", "red
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(tmp_path_factory):
     """Those of the faces."""
     package = "gan-face-generate==1.1.1"
     return _downloaded(tmp_path_factory.mktemp("faces"), package, "gan_face_generate/weights.tar")
 
 
 @pytest.fixture(scope="module")
-def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def eyes(tmp_path_factory):
     """Their weights, of 100 components of z and a label."""
     member = "omniart_eye_generator/generator_model_state.pth"
     return _downloaded(tmp_path_factory.mktemp("eyes"), "omniart-eye-generator==0.1", member)
@@ -49,7 +49,7 @@ def _downloaded(folder: Path, package: str, member: str) -> Path:
         return Path(archive.extract(member, folder))
 
 
-def test_it_loads_and_its_sheet_shows_faces(tmp_path: Path, weights: Path) -> None:
+def test_it_loads_and_its_sheet_shows_faces(tmp_path, weights):
     run_ganinv(tmp_path, "sample", weights, "--out", "sheet.png", "--count", "64")
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = np.asarray(sheet, np.float64)
@@ -64,7 +64,7 @@ def test_it_loads_and_its_sheet_shows_faces(tmp_path: Path, weights: Path) -> No
     assert aside < 0.5 * np.abs(faces - faces[::-1]).mean()
 
 
-def test_every_z_is_recovered(tmp_path: Path, weights: Path) -> None:
+def test_every_z_is_recovered(tmp_path, weights):
     run_ganinv(
         tmp_path, "recover", "--checkpoint", weights, "--trials", "4", "--clip", "stochastic"
     )
@@ -74,7 +74,7 @@ def test_every_z_is_recovered(tmp_path: Path, weights: Path) -> None:
     assert 2.576 < np.abs(results.groups[""]["z_true"]).max() < 3.891
 
 
-def test_the_labels_behind_z_are_the_colours_of_eyes(eyes: Path) -> None:
+def test_the_labels_behind_z_are_the_colours_of_eyes(eyes):
     generator = ganinv.load(eyes, labels=8)
     z = generator.draw_z(16)
     eye = {c: generator(z, labels=np.full(16, label)) for label, c in enumerate(COLOURS)}

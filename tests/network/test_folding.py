@@ -65,7 +65,7 @@ def _render(network: Network, z: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_folding_changes_no_picture(name: str) -> None:
+def test_folding_changes_no_picture(name):
     network, left = NETWORKS[name]
     z = RANDOM.normal(size=(7, LATENT))
     before = _render(network, z)
@@ -76,14 +76,14 @@ def test_folding_changes_no_picture(name: str) -> None:
     np.testing.assert_array_equal(_render(network, z), before)  # the given layers are as before
 
 
-def test_folded_weights_keep_their_precision() -> None:
+def test_folded_weights_keep_their_precision():
     dense = kinds.Dense(np.ones((2, 3), np.float32), np.zeros(3, np.float32))
     ((folded, _, _),) = fold_layers(chain(2, (dense, _norm(3)))).nodes
     assert isinstance(folded, kinds.Dense)
     assert folded.weights.dtype == folded.bias.dtype == np.float32
 
 
-def test_a_fixed_label_is_a_constant() -> None:
+def test_a_fixed_label_is_a_constant():
     nodes = (
         Node(kinds.Concat(), (Z, LABEL)),
         Node(kinds.Dense(np.ones((7, 3)), np.zeros(3)), (0,)),

@@ -5,7 +5,7 @@ import pytest
 
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
-from ganinv_cli.network.layers import Activation, Dense, Layer, Reshape, same_conv_transpose
+from ganinv_cli.network.layers import Activation, Dense, Reshape, same_conv_transpose
 from ganinv_cli.network.shapes import ShapeError
 
 
@@ -18,7 +18,7 @@ def _transpose(inputs: int, outputs: int) -> kinds.ConvTranspose:
     return same_conv_transpose(kernel, np.zeros(outputs, np.float32), 2)
 
 
-def test_it_knows_what_each_layer_makes() -> None:
+def test_it_knows_what_each_layer_makes():
     layers = (_dense(6, 32), Reshape((4, 4, 2)), Activation("relu"), _transpose(2, 3))
     network = chain(6, layers)
     assert network.shapes == ((32,), (4, 4, 2), (4, 4, 2), (8, 8, 3))
@@ -42,7 +42,7 @@ def test_it_knows_what_each_layer_makes() -> None:
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_a_layer_that_does_not_fit_is_named(wrong: Layer) -> None:
+def test_a_layer_that_does_not_fit_is_named(wrong):
     image, flat = Node(Reshape((4, 4, 2)), (0,)), Node(Reshape((8, 4)), (0,))
     inputs = {kinds.Concat: (1, 2), kinds.Add: (1, 2), kinds.Upsample: (2,)}.get(type(wrong), (1,))
     nodes = (Node(_dense(6, 32), (Z,)), image, flat, Node(wrong, inputs, "g_h2"))
@@ -50,7 +50,7 @@ def test_a_layer_that_does_not_fit_is_named(wrong: Layer) -> None:
         _ = Network(6, nodes).shapes
 
 
-def test_the_hash_is_of_all_that_decides_a_picture() -> None:
+def test_the_hash_is_of_all_that_decides_a_picture():
     def network(value: float = 1.0, slope: float | None = None, stride: int = 2) -> Network:
         kernel, bias = np.ones((5, 5, 3, 2), np.float32), np.zeros(3, np.float32)
         return chain(
@@ -72,7 +72,7 @@ def test_the_hash_is_of_all_that_decides_a_picture() -> None:
     assert Network(6, network().nodes, labels=3).sha256 != network().sha256
 
 
-def test_what_nobody_needs_can_be_left_out() -> None:
+def test_what_nobody_needs_can_be_left_out():
     nodes = (
         Node(_dense(6, 4), (Z,), "a"),
         Node(_dense(2, 4), (LABEL,), "unused"),

@@ -1,6 +1,5 @@
 """A generator of Keras 2 or 3 makes its pictures, for each layout of the file and each label."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -18,7 +17,7 @@ FILES = [*((name, "generator.keras") for name in km.MODELS), ("nested", "generat
 
 
 @pytest.mark.parametrize(("name", "file"), FILES)
-def test_a_model_makes_kerass_own_pictures(name: str, file: str, tmp_path: Path) -> None:
+def test_a_model_makes_kerass_own_pictures(name, file, tmp_path):
     model = km.build_model(name)
     checkpoint = formats.read(km.save_model(tmp_path, model, file))
     assert checkpoint.format == f"Keras 3 ({Path(file).suffix})"
@@ -28,7 +27,7 @@ def test_a_model_makes_kerass_own_pictures(name: str, file: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("beside", ["g.json", "model.json"])
-def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_path: Path) -> None:
+def test_weights_alone_take_their_layers_from_json_beside_them(beside, tmp_path):
     model = km.build_model("nested")
     path = km.save_model(tmp_path, model, "g.weights.h5")
     (tmp_path / beside).write_text(model.to_json())
@@ -37,7 +36,7 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
+def test_what_is_not_the_generators_is_ignored_and_told(tmp_path):
     model = km.build_model("dcgan_16")
     layers = {layer.name for layer in model.layers}
     model.compile("adam", "mse")
@@ -49,9 +48,7 @@ def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
         km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
-    tmp_path: Path,
-) -> None:
+def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(tmp_path):
     z = keras.Input((km.LATENT,))
     x = kl.BatchNormalization(name="norm")(kl.Dense(16)(z), training=True)
     checkpoint = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
@@ -69,7 +66,7 @@ def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
         ("frozen.h5", "Keras 2 (.h5)"),
     ],
 )
-def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name: str, told: str) -> None:
+def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name, told):
     folder = Path(__file__).parent / "keras2"
     with np.load(folder / "pictures.npz") as pictures:
         z, label, expected = pictures["z"], pictures["label"], pictures[name.split(".")[0]]
@@ -102,7 +99,7 @@ def _generator(order: str) -> keras.Model:
     return keras.Model(z, x)
 
 
-def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> None:
+def test_channels_first_makes_the_pictures_of_channels_last(tmp_path):
     last = km.randomize_weights(_generator("channels_last"))
     expected = km.render_images(last)
     first = _generator("channels_first")
@@ -113,7 +110,7 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> N
     km.assert_pictures(checkpoint, expected)
 
 
-def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path) -> None:
+def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path):
     model = keras.Sequential(
         [keras.Input((km.LATENT,)), kl.Dense(25, activation="tanh"), kl.Reshape((1, 5, 5))]
     )
@@ -121,7 +118,7 @@ def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path
     km.assert_pictures(formats.read(km.save_model(tmp_path, model)), expected)
 
 
-def test_a_model_of_another_precision_is_read_in_float32(tmp_path: Path) -> None:
+def test_a_model_of_another_precision_is_read_in_float32(tmp_path):
     chain = [kl.Dense(16, dtype="float64"), kl.Reshape((4, 4, 1), name="end")]
     model = km.randomize_weights(keras.Sequential([keras.Input((km.LATENT,)), *chain]))
     weights = formats.read(km.save_model(tmp_path, model)).network.nodes[0].layer.weights
@@ -172,9 +169,7 @@ def encoded() -> keras.Model:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_label_makes_kerass_own_pictures(
-    build: Callable[[], keras.Model], label: np.ndarray, tmp_path: Path
-) -> None:
+def test_a_label_makes_kerass_own_pictures(build, label, tmp_path):
     keras.utils.clear_session()
     model = km.randomize_weights(build())
     given = [label, km.Z] if build is embedded_times_z else [km.Z, label]
@@ -186,9 +181,7 @@ def test_a_label_makes_kerass_own_pictures(
     np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
 
 
-def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(
-    tmp_path: Path,
-) -> None:
+def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(tmp_path):
     a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
     path = km.save_model(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
     checkpoint = formats.read(path)

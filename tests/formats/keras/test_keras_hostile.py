@@ -101,7 +101,7 @@ ATTACKS: dict[str, Callable[[Path], kf.Config]] = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_a_config_cannot_run_anything(name: str, tmp_path: Path) -> None:
+def test_a_config_cannot_run_anything(name, tmp_path):
     marker = tmp_path / "marker"
     attack = ATTACKS[name](marker)
     is_model = attack["class_name"] in ("Functional", "G")
@@ -114,7 +114,7 @@ def test_a_config_cannot_run_anything(name: str, tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_settings_of_training_are_not_read(tmp_path: Path) -> None:
+def test_settings_of_training_are_not_read(tmp_path):
     dense = kf.layer_config("Dense", "d", units=16, kernel_regularizer=_lambda(tmp_path / "m"))
     config = kf.sequential_config(dense, kf.layer_config("Reshape", "r", target_shape=[4, 4, 1]))
     config["compile_config"] = {"optimizer": _lambda(tmp_path / "m")}
@@ -162,12 +162,12 @@ KERNELS: dict[str, tuple[Callable[[h5py.Group], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_weights_are_looked_at_before_they_are_read(name: str, tmp_path: Path) -> None:
+def test_weights_are_looked_at_before_they_are_read(name, tmp_path):
     make_kernel, says = KERNELS[name]
     assert_refused(_write_dense(tmp_path / "g.keras", make_kernel), says)
 
 
-def test_a_group_in_another_file_is_not_opened(tmp_path: Path) -> None:
+def test_a_group_in_another_file_is_not_opened(tmp_path):
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     with h5py.File(path, "r+") as file:
         del file["model_weights"]
@@ -217,19 +217,19 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_generator_is_refused_in_a_sentence(name: str, tmp_path: Path) -> None:
+def test_what_is_no_generator_is_refused_in_a_sentence(name, tmp_path):
     make, says = REFUSED[name]
     assert_refused(make(tmp_path), says)
 
 
-def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
     packed = {"compression": zipfile.ZIP_DEFLATED}
     path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(), bytes(1 << 26), **packed)
     assert path.stat().st_size < 1 << 17
     assert_refused(path, "model.weights.h5 in it has ", "which no model does")
 
 
-def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path: Path) -> None:
+def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path):
     """A collection of texts whose free space has size 0; the library would loop forever."""
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     content = bytearray(path.read_bytes())
@@ -244,9 +244,7 @@ def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_p
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", ["g.keras", "g.h5"])
-def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(name, tmp_path):
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), name)
     content, random = path.read_bytes(), np.random.default_rng(0)
     for kept in (0.1, 0.5, 0.9, 0.999):

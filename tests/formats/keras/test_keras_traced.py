@@ -40,7 +40,7 @@ def _add_one() -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 @pytest.mark.parametrize("name", ["g.keras", "g.weights.h5"])
-def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
+def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name, tmp_path):
     model = _build_with_code(_add_one())
     (tmp_path / "g.json").write_text(model.to_json())
     checkpoint = _read_trusted(km.save_model(tmp_path, model, name))
@@ -48,7 +48,7 @@ def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: P
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path: Path) -> None:
+def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path):
     path = km.save_model(tmp_path, _build_with_code(lambda x: tf.nn.relu(x)))
     with pytest.raises(CheckpointError, match=r"NameError: .*'tf'.*export"):
         _read_trusted(path)
@@ -60,7 +60,7 @@ class _Doubling(kl.Layer):
         return 2.0 * x
 
 
-def test_a_class_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+def test_a_class_that_is_not_there_says_what_to_do(tmp_path):
     chain = [keras.Input((LATENT,)), _Doubling(), kl.Dense(48), kl.Reshape((4, 4, 3))]
     path = km.save_model(tmp_path, keras.Sequential(chain))
     with pytest.raises(CheckpointError, match="--trust"):  # although the class is there
@@ -74,7 +74,7 @@ def test_a_class_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         _read_trusted(path)
 
 
-def test_mixed_precision_is_checked_in_float32(tmp_path: Path) -> None:
+def test_mixed_precision_is_checked_in_float32(tmp_path):
     chain = [kl.Dense(48, dtype="mixed_float16"), kl.Lambda(lambda x: x), kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential([keras.Input((LATENT,)), *chain]))
     path = km.save_model(tmp_path, model)
@@ -96,7 +96,7 @@ def _build_attention() -> keras.Model:
     return km.randomize_weights(model)
 
 
-def test_layers_that_only_keras_knows_need_no_trust(tmp_path: Path) -> None:
+def test_layers_that_only_keras_knows_need_no_trust(tmp_path):
     model = _build_attention()
     checkpoint = formats.read(km.save_model(tmp_path, model))
     assert (checkpoint.format, checkpoint.layout) == ("Keras 3 (.keras)", "traced")
@@ -111,7 +111,7 @@ def test_layers_that_only_keras_knows_need_no_trust(tmp_path: Path) -> None:
     ],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_layer_is_translated_or_traced(layer: keras.Layer, tmp_path: Path) -> None:
+def test_a_layer_is_translated_or_traced(layer, tmp_path):
     chain = [keras.Input((LATENT,)), kl.Dense(48), layer, kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential(chain))
     checkpoint = formats.read(km.save_model(tmp_path, model))
@@ -119,9 +119,7 @@ def test_a_layer_is_translated_or_traced(layer: keras.Layer, tmp_path: Path) -> 
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_a_wrong_translation_is_noticed_and_the_model_traced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_translation_is_noticed_and_the_model_traced(tmp_path, monkeypatch):
     skip = {kl.BatchNormalization: lambda builder, layer, inputs: inputs[0]}
     monkeypatch.setattr(translate, "TRANSLATORS", translate.TRANSLATORS | skip)
     model = km.build_model("dcgan_16")
@@ -130,7 +128,7 @@ def test_a_wrong_translation_is_noticed_and_the_model_traced(
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_labels_and_inputs_by_name_are_those_of_the_model(tmp_path: Path) -> None:
+def test_labels_and_inputs_by_name_are_those_of_the_model(tmp_path):
     z, label = keras.Input((LATENT,), name="z"), keras.Input((1,), name="label")
     beside = kl.Softmax()(kl.Flatten()(kl.Embedding(5, 3)(label)))
     x = kl.Reshape((4, 4, 3))(kl.Dense(48)(kl.Concatenate()([z, beside])))

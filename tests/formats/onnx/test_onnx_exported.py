@@ -24,7 +24,7 @@ def mark(paths: list[Path], *often: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", mark(EXPORTED, *OFTEN))
-def test_pictures_are_those_of_onnx_runtime(path: Path) -> None:
+def test_pictures_are_those_of_onnx_runtime(path):
     assert_agrees(path)
 
 
@@ -32,7 +32,7 @@ NEWEST = [path for path in EXPORTED if path.stem.endswith("dynamo-free-25")]
 
 
 @pytest.mark.parametrize("path", mark(NEWEST, "style-dynamo-free-25"))
-def test_derivatives_are_differences(path: Path) -> None:
+def test_derivatives_are_differences(path):
     generator = make_generator(formats.read(path))
     z, v = draw_latents(2, generator.latent)[:, None]
     labels = tf.ones([1], tf.int32) if generator.labels else None
@@ -51,13 +51,13 @@ def test_derivatives_are_differences(path: Path) -> None:
     np.testing.assert_allclose(tf.reduce_sum(gradient * v), tf.reduce_sum(moved**2), rtol=1e-4)
 
 
-def test_a_graph_for_one_row_is_run_for_all_rows_at_once() -> None:
+def test_a_graph_for_one_row_is_run_for_all_rows_at_once():
     one = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-one"))
     free = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-free"))
     assert formats.read(one).network.operations == formats.read(free).network.operations
 
 
-def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path: Path) -> None:
+def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path):
     import onnx
 
     first = formats.read(EXPORTED[0])

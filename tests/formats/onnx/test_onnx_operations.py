@@ -1,6 +1,5 @@
 """Every operation and variant computes what `onnx.reference` does, and so does its J·v."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -195,9 +194,7 @@ def build(opset: int, cases: list[Case]) -> Any:
 
 
 @pytest.mark.parametrize(("opset", "cases"), GRAPHS)
-def test_operations_are_those_of_onnxs_reference(
-    opset: int, cases: list[Case], tmp_path: Path
-) -> None:
+def test_operations_are_those_of_onnxs_reference(opset, cases, tmp_path):
     model = build(opset, cases)
     z, step, v = draw_latents(4), np.float32(1e-3), draw_latents(5)[4:]
     flat = [f"flat{number}" for number in range(len(cases))]
@@ -220,7 +217,7 @@ def test_operations_are_those_of_onnxs_reference(
         assert wrong.mean() < 0.1 or case.operation in STEPS, case
 
 
-def test_every_operation_has_a_case() -> None:
+def test_every_operation_has_a_case():
     elsewhere = {"CastLike", "Constant", "ConstantOfShape", "GreaterOrEqual"}
     elsewhere |= {"LessOrEqual", "Not", "And", "Or", "Range", "Shape", "Size"}
     tested = {case.operation for cases in CASES.values() for case in cases}

@@ -30,7 +30,7 @@ def _mark(name: str) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=_mark(name)) for name in km.MODELS])
-def test_what_keras_exports_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
+def test_what_keras_exports_makes_kerass_own_pictures(name, tmp_path):
     model = km.build_model(name)
     model.export(str(tmp_path / "exported"), verbose=False)
     expected = km.render_images(model, Z)
@@ -40,7 +40,7 @@ def test_what_keras_exports_makes_kerass_own_pictures(name: str, tmp_path: Path)
     assert (checkpoint.format, checkpoint.layout) == ("TensorFlow SavedModel", "serving_default")
 
 
-def test_a_module_makes_its_own_pictures(tmp_path: Path) -> None:
+def test_a_module_makes_its_own_pictures(tmp_path):
     module = PlainModule()
     tf.saved_model.save(module, str(tmp_path))
     assert_same_pictures(tmp_path / "saved_model.pb", module(Z).numpy())
@@ -48,7 +48,7 @@ def test_a_module_makes_its_own_pictures(tmp_path: Path) -> None:
     assert checkpoint.ignored == ("step/.ATTRIBUTES/VARIABLE_VALUE",)
 
 
-def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> None:
+def test_channels_first_makes_the_pictures_of_channels_last(tmp_path):
     """Of a graph that a CPU cannot run."""
     matrix, kernel = make_variable(LATENT, 128), make_variable(4, 4, 6, 8)
     bias, last = make_variable(6), make_variable(3, 3, 6, 3)
@@ -82,7 +82,7 @@ def _conditional(label: keras.KerasTensor, beside: keras.KerasTensor) -> keras.M
     return km.randomize_weights(keras.Model([z, label], x))
 
 
-def test_an_integer_label_makes_the_pictures_of_its_class(tmp_path: Path) -> None:
+def test_an_integer_label_makes_the_pictures_of_its_class(tmp_path):
     label = keras.Input((1,), dtype="int32")
     model = _conditional(label, kl.Flatten()(kl.Embedding(km.LABELS, 4)(label)))
     model.export(str(tmp_path / "m"), verbose=False)
@@ -91,7 +91,7 @@ def test_an_integer_label_makes_the_pictures_of_its_class(tmp_path: Path) -> Non
     assert checkpoint.network.labels == km.LABELS
 
 
-def test_a_one_hot_label_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_one_hot_label_is_told_by_its_name(tmp_path):
     label = keras.Input((km.LABELS,), name="class_label")
     model = _conditional(label, label)
     model.export(str(tmp_path / "m"), verbose=False)
@@ -138,9 +138,7 @@ def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("resource", "batch"), [(False, None), (True, 3)])
-def test_a_saved_model_of_tensorflow_1_and_its_frozen_graph(
-    resource: bool, batch: int | None, tmp_path: Path
-) -> None:
+def test_a_saved_model_of_tensorflow_1_and_its_frozen_graph(resource, batch, tmp_path):
     expected = _carpedm20(tmp_path / "m", resource, batch)
     saved = assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
     assert (saved.layout, saved.ignored) == ("generate", ("discriminator",))
@@ -149,7 +147,7 @@ def test_a_saved_model_of_tensorflow_1_and_its_frozen_graph(
 
 
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float64])
-def test_a_graph_of_another_precision(dtype: tf.DType, tmp_path: Path) -> None:
+def test_a_graph_of_another_precision(dtype, tmp_path):
     matrix = tf.Variable(tf.cast(make_variable(LATENT, 48), dtype))
 
     @tf.function(input_signature=[tf.TensorSpec((None, LATENT), dtype)])
@@ -163,7 +161,7 @@ def test_a_graph_of_another_precision(dtype: tf.DType, tmp_path: Path) -> None:
     assert_same_pictures(tmp_path, expected)
 
 
-def test_inspect_says_that_tensorflow_runs_it(tmp_path: Path) -> None:
+def test_inspect_says_that_tensorflow_runs_it(tmp_path):
     matrix = make_variable(LATENT, 48)
 
     @tf.function(input_signature=[tf.TensorSpec((16, LATENT), tf.float32)])

@@ -67,7 +67,7 @@ GRAPHS: dict[str, tuple[Callable[[tf.Tensor, str], tf.Tensor], str]] = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_a_graph_is_refused_and_not_run(name: str, tmp_path: Path) -> None:
+def test_a_graph_is_refused_and_not_run(name, tmp_path):
     build, words = GRAPHS[name]
     marker = tmp_path / "marker"
     if build is _read:
@@ -78,18 +78,18 @@ def test_a_graph_is_refused_and_not_run(name: str, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Path:
+def plain(tmp_path):
     tf.saved_model.save(PlainModule(), str(tmp_path / "m"))
     return tmp_path / "m"
 
 
-def test_variables_that_are_missing(plain: Path) -> None:
+def test_variables_that_are_missing(plain):
     for file in (plain / "variables").iterdir():
         file.unlink()
     assert_refused(plain, "variables/variables.index", "copy the whole SavedModel again")
 
 
-def test_a_variable_that_is_missing(plain: Path) -> None:
+def test_a_variable_that_is_missing(plain):
     def renamed(model: SavedModel) -> None:
         for node in model.meta_graphs[0].object_graph_def.nodes:
             for child in node.children:
@@ -98,27 +98,27 @@ def test_a_variable_that_is_missing(plain: Path) -> None:
     assert_refused(edit_saved_model(plain, renamed), "needs the variable", "not in")
 
 
-def test_two_outputs_are_named(tmp_path: Path) -> None:
+def test_two_outputs_are_named(tmp_path):
     matrix = make_variable(LATENT, 48)
-    save_module(tmp_path, lambda z: {"picture": z @ matrix, "mask": z}, matrix)  # type: ignore[arg-type]
+    save_module(tmp_path, lambda z: {"picture": z @ matrix, "mask": z}, matrix)
     assert_refused(tmp_path, "2 outputs (mask, picture)", "expected one, the picture")
 
 
-def test_several_signatures_of_which_none_is_for_serving(tmp_path: Path) -> None:
+def test_several_signatures_of_which_none_is_for_serving(tmp_path):
     module = PlainModule()
     function = module.__call__.get_concrete_function()
     tf.saved_model.save(module, str(tmp_path), signatures={"one": function, "two": function})
     assert_refused(tmp_path, "signatures one, two", "serving_default")
 
 
-def test_no_signature(tmp_path: Path) -> None:
+def test_no_signature(tmp_path):
     module = tf.Module()
     module.matrix = make_variable(2, 2)
     tf.saved_model.save(module, str(tmp_path))
     assert_refused(tmp_path, "no signature", "signatures=function")
 
 
-def test_a_constant_of_one_value_and_a_huge_shape(tmp_path: Path) -> None:
+def test_a_constant_of_one_value_and_a_huge_shape(tmp_path):
     def huge(found: GraphDef) -> None:
         for node in found.node:
             if node.op == "Const" and node.attr["value"].tensor.tensor_shape.dim:
@@ -138,9 +138,7 @@ def _transpose_convolution(z: tf.Tensor) -> tf.Tensor:
 
 
 @pytest.mark.parametrize("strides", [[1, 2, 1], [], [1, 0, 2, 1]])
-def test_strides_for_which_tensorflow_would_end_the_process(
-    strides: list[int], tmp_path: Path
-) -> None:
+def test_strides_for_which_tensorflow_would_end_the_process(strides, tmp_path):
     def change(graph: GraphDef) -> None:
         (node,) = (each for each in graph.node if each.op == "Conv2DBackpropInput")
         node.attr["strides"].list.i[:] = strides
@@ -150,7 +148,7 @@ def test_strides_for_which_tensorflow_would_end_the_process(
 
 
 @pytest.mark.parametrize("operation", ["Split", "Unpack"])
-def test_more_outputs_than_the_memory_holds(operation: str, tmp_path: Path) -> None:
+def test_more_outputs_than_the_memory_holds(operation, tmp_path):
     def build(z: tf.Tensor) -> tf.Tensor:
         first, *_ = tf.split(tf.stack(tf.unstack(draw_small_picture(z), axis=3), 3), 3, axis=3)
         return first

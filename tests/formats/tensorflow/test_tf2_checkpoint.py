@@ -67,7 +67,7 @@ def subclassed() -> keras.Model:
     return _lively(model)
 
 
-def test_the_pictures_of_a_model_of_its_own_class_are_those_of_keras(tmp_path: Path) -> None:
+def test_the_pictures_of_a_model_of_its_own_class_are_those_of_keras(tmp_path):
     model = subclassed()
     prefix = tf.train.Checkpoint(generator=model, discriminator=discriminator()).save(
         str(tmp_path / "ckpt")
@@ -75,7 +75,7 @@ def test_the_pictures_of_a_model_of_its_own_class_are_those_of_keras(tmp_path: P
     _makes(read(prefix), model)
 
 
-def test_a_training_checkpoint_as_in_the_tutorial(tmp_path: Path) -> None:
+def test_a_training_checkpoint_as_in_the_tutorial(tmp_path):
     model, opponent = tutorial(), discriminator()
     optimizers = [keras.optimizers.Adam(1e-4) for _ in range(2)]
     for optimizer, each in zip(optimizers, (model, opponent), strict=True):
@@ -100,7 +100,7 @@ def test_a_training_checkpoint_as_in_the_tutorial(tmp_path: Path) -> None:
     _makes(found, model)
 
 
-def test_a_model_alone_and_one_deeper_down(tmp_path: Path) -> None:
+def test_a_model_alone_and_one_deeper_down(tmp_path):
     model = plain()
     below = tf.train.Checkpoint(generator=model, d=discriminator())
     for name, checkpoint in (
@@ -110,7 +110,7 @@ def test_a_model_alone_and_one_deeper_down(tmp_path: Path) -> None:
         _makes(read(checkpoint.write(str(tmp_path / name))), model)
 
 
-def test_of_two_generators_the_average_is_taken(tmp_path: Path) -> None:
+def test_of_two_generators_the_average_is_taken(tmp_path):
     model, average = plain(), plain()
     average.layers[0].kernel.assign(average.layers[0].kernel * 2)
     prefix = tf.train.Checkpoint(g=model, g_ema=average).save(str(tmp_path / "ckpt"))
@@ -119,7 +119,7 @@ def test_of_two_generators_the_average_is_taken(tmp_path: Path) -> None:
     _makes(found, average)
 
 
-def test_conventions_go_before_what_is_usual(tmp_path: Path) -> None:
+def test_conventions_go_before_what_is_usual(tmp_path):
     prefix = tf.train.Checkpoint(generator=plain()).save(str(tmp_path / "ckpt"))
     found = read(prefix, Conventions(strides=(2, 4), activation="relu"))
     assert make_generator(found).image_shape == (32, 32, 3)
@@ -127,7 +127,7 @@ def test_conventions_go_before_what_is_usual(tmp_path: Path) -> None:
         read(prefix, Conventions(strides=(2, 2, 2)))
 
 
-def test_a_label_is_refused_by_its_layer(tmp_path: Path) -> None:
+def test_a_label_is_refused_by_its_layer(tmp_path):
     z, label = layers.Input((5,)), layers.Input((), dtype="int32")
     joined = layers.Concatenate()([z, layers.Embedding(10, 3)(label)])
     model = keras.Model([z, label], layers.Dense(64)(layers.Dense(8)(joined)))
@@ -138,9 +138,7 @@ def test_a_label_is_refused_by_its_layer(tmp_path: Path) -> None:
 
 @pytest.mark.refusals
 @pytest.mark.parametrize("places", [10, pytest.param(300, marks=pytest.mark.nightly)])
-def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(
-    tmp_path: Path, places: int
-) -> None:
+def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(tmp_path, places):
     reader = tf.train.load_checkpoint(
         tf.train.Checkpoint(generator=plain(), d=discriminator()).write(str(tmp_path / "ckpt"))
     )
@@ -154,7 +152,7 @@ def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(
 
 
 @pytest.mark.refusals
-def test_objects_within_one_another_for_ever_are_refused(tmp_path: Path) -> None:
+def test_objects_within_one_another_for_ever_are_refused(tmp_path):
     graph = TrackableObjectGraph()
     for number in range(15_000):
         node = graph.nodes.add()

@@ -19,9 +19,7 @@ from ganinv_cli.network.make_generator import make_generator
 
 @pytest.mark.parametrize("layout", STATISTICS)
 @pytest.mark.parametrize("version", ["V1", "V2"])
-def test_every_layout_and_version_holds_the_same_generator(
-    tmp_path: Path, layout: str, version: str
-) -> None:
+def test_every_layout_and_version_holds_the_same_generator(tmp_path, layout, version):
     arrays = make_weights()
     write = write_v1 if version == "V1" else _save
     write(tmp_path / "DCGAN.model-7", rename_arrays(arrays, layout))
@@ -33,7 +31,7 @@ def test_every_layout_and_version_holds_the_same_generator(
     assert found.ignored == ()
 
 
-def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
+def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path):
     random = np.random.default_rng(0)
     arrays = {
         name: random.uniform(0, 0.05, shape).astype(np.float32)
@@ -57,16 +55,14 @@ def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_depth_widths_and_sizes_come_from_the_file(
-    tmp_path: Path, shape: dict[str, object], image: tuple[int, int, int]
-) -> None:
-    found = read(save_checkpoint(tmp_path, rename_arrays(make_weights(**shape), "C")))  # type: ignore[arg-type]
+def test_depth_widths_and_sizes_come_from_the_file(tmp_path, shape, image):
+    found = read(save_checkpoint(tmp_path, rename_arrays(make_weights(**shape), "C")))
     generator = make_generator(found)
     assert generator.image_shape == image
     assert generator.latent == shape.get("latent", 6)
 
 
-def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None:
+def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path):
     arrays = rename_arrays(make_weights(), "A")
     average = STATISTICS["A"][0].replace("N", "0")
     one = np.ones(1, np.float32)
@@ -93,7 +89,7 @@ def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None
     assert found.sha256 == _plain(tmp_path / "plain", make_weights()).sha256
 
 
-def test_any_prefix_will_do_and_a_layer_may_have_no_norm(tmp_path: Path) -> None:
+def test_any_prefix_will_do_and_a_layer_may_have_no_norm(tmp_path):
     arrays = {n: array for n, array in make_weights().items() if not n.startswith("g_bn1/")}
     plain = _plain(tmp_path / "plain", arrays).sha256
     for prefix in ("model/", "dcgan/generator/", "sampler/"):
@@ -103,7 +99,7 @@ def test_any_prefix_will_do_and_a_layer_may_have_no_norm(tmp_path: Path) -> None
         assert sum(isinstance(node.layer, BatchNorm) for node in found.network.nodes) == 1
 
 
-def test_other_floats_become_float32(tmp_path: Path) -> None:
+def test_other_floats_become_float32(tmp_path):
     arrays = {name: array.astype(ml_dtypes.bfloat16) for name, array in make_weights().items()}
     as_float32 = {name: array.astype(np.float32) for name, array in arrays.items()}
     found = read(save_checkpoint(tmp_path / "other", rename_arrays(arrays, "C")))
@@ -112,7 +108,7 @@ def test_other_floats_become_float32(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", ["V1", "V2"])
 @pytest.mark.parametrize("name", [".", "DCGAN.model-7", "DCGAN.model-7.meta", "checkpoint"])
-def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str, version: str) -> None:
+def test_any_of_its_paths_names_the_checkpoint(tmp_path, name, version):
     write = write_v1 if version == "V1" else _save
     write(tmp_path / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
     (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
@@ -121,7 +117,7 @@ def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str, versio
     assert (found.path, found.format) == (str(tmp_path / "DCGAN.model-7"), f"TensorFlow {version}")
 
 
-def test_a_state_file_names_another_folder_or_the_one_it_was_moved_to(tmp_path: Path) -> None:
+def test_a_state_file_names_another_folder_or_the_one_it_was_moved_to(tmp_path):
     save_checkpoint(tmp_path / "é" / 'a"b', rename_arrays(make_weights(), "C"))
     named = str(tmp_path) + '/\\303\\251/a\\"b/DCGAN.model-7'
     for text in (named, '\\303\\251/a\\"b/DCGAN.model-7'):
@@ -132,7 +128,7 @@ def test_a_state_file_names_another_folder_or_the_one_it_was_moved_to(tmp_path: 
     assert read(moved).path == str(moved / "DCGAN.model-7")
 
 
-def test_the_state_file_says_which_of_several_or_else_the_highest_step(tmp_path: Path) -> None:
+def test_the_state_file_says_which_of_several_or_else_the_highest_step(tmp_path):
     for step in (100, 9):  # the state file names the last one written
         arrays = rename_arrays(make_weights(seed=step), "C")
         save_checkpoint(tmp_path, arrays, f"DCGAN.model-{step}")
@@ -142,7 +138,7 @@ def test_the_state_file_says_which_of_several_or_else_the_highest_step(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["DCGAN.model-7", 'a"b', r"a\n", "é", 'a\\"'])
-def test_the_state_file_of_a_written_checkpoint_names_it(tmp_path: Path, name: str) -> None:
+def test_the_state_file_of_a_written_checkpoint_names_it(tmp_path, name):
     write_checkpoint(tmp_path / name, {"x": np.zeros(3, np.float32)})
     assert find_checkpoint(tmp_path).prefix == tmp_path / name
     state = tf.train.get_checkpoint_state(str(tmp_path))

@@ -117,12 +117,12 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_cannot_be_read_is_a_sentence(tmp_path: Path, name: str) -> None:
+def test_what_cannot_be_read_is_a_sentence(tmp_path, name):
     build, words = REFUSALS[name]
     assert_refused(build(tmp_path), *words)
 
 
-def test_a_tensor_has_at_most_so_many_values(tmp_path: Path) -> None:
+def test_a_tensor_has_at_most_so_many_values(tmp_path):
     """A part of a tensor can be saved alone, with the shape of the whole."""
     shape = "200000 1000 0,1:-"
     tf.raw_ops.SaveV2(
@@ -135,7 +135,7 @@ def test_a_tensor_has_at_most_so_many_values(tmp_path: Path) -> None:
         CheckpointTensors(tmp_path / "m").read_array("a")
 
 
-def test_every_missing_tensor_is_named(tmp_path: Path) -> None:
+def test_every_missing_tensor_is_named(tmp_path):
     arrays = rename_arrays(make_weights(), "A")
     for number, missing in enumerate(sorted(arrays)):
         rest = {name: array for name, array in arrays.items() if name != missing}

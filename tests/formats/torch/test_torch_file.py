@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +38,7 @@ ORIGINALS = tuple(f"parametrizations.weight.original{each}" for each in (0, 1))
     ],
     ids=["dcgan", "wgan", "epsilons", "no padding", "matrices"],
 )
-def test_the_pictures_are_pytorchs(
-    tmp_path: Path, network: known.KnownGenerator, conventions: Conventions
-) -> None:
+def test_the_pictures_are_pytorchs(tmp_path, network, conventions):
     paths = [write(tmp_path / write.__name__, network.state) for write in WRITERS]
     first, second = (read(path, conventions) for path in paths)
     assert first.sha256 == second.sha256
@@ -64,9 +61,7 @@ def test_the_pictures_are_pytorchs(
         },
     ],
 )
-def test_the_generator_is_found_wherever_it_stands(
-    tmp_path: Path, wrap: Callable[..., Any]
-) -> None:
+def test_the_generator_is_found_wherever_it_stands(tmp_path, wrap):
     network = known.make_dcgan()
     found = read(
         save_archive(tmp_path / "gan.tar", wrap(network.state, known.make_discriminator()))
@@ -74,7 +69,7 @@ def test_the_generator_is_found_wherever_it_stands(
     assert found.sha256 == _hash_plain(tmp_path, network.state)
 
 
-def test_of_two_generators_the_average_is_taken_and_none_is_guessed(tmp_path: Path) -> None:
+def test_of_two_generators_the_average_is_taken_and_none_is_guessed(tmp_path):
     one, two = known.make_dcgan().state, known.make_dcgan(seed=1).state
     found = read(save_archive(tmp_path / "gan.pt", {"G": one, "G_ema": two}))
     assert (found.format, found.layout) == ("PyTorch", "G_ema")
@@ -84,7 +79,7 @@ def test_of_two_generators_the_average_is_taken_and_none_is_guessed(tmp_path: Pa
         read(save_archive(tmp_path / "two.pt", {"one": one, "two": two}))
 
 
-def test_a_whole_module_is_read_as_its_state_dict(tmp_path: Path) -> None:
+def test_a_whole_module_is_read_as_its_state_dict(tmp_path):
     state = known.make_dcgan().state
     layers: dict[str, dict[str, Any]] = {}
     for name, array in state.items():
@@ -102,7 +97,7 @@ def test_a_whole_module_is_read_as_its_state_dict(tmp_path: Path) -> None:
     assert found.sha256 == _hash_plain(tmp_path, state)
 
 
-def test_tensors_share_storages_and_have_strides(tmp_path: Path) -> None:
+def test_tensors_share_storages_and_have_strides(tmp_path):
     network = known.make_dcgan()
     whole = np.concatenate([np.ravel(a) for a in network.state.values()]).astype(np.float32)
     content: dict[str, Tensor] = {}
@@ -122,7 +117,7 @@ def test_tensors_share_storages_and_have_strides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
-def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
+def test_other_floats_become_float32(tmp_path, dtype):
     state = {n: a.astype(dtype) if a.ndim else a for n, a in known.make_dcgan().state.items()}
     as_float32 = {n: a.astype(np.float32) if a.ndim else a for n, a in state.items()}
     for write in WRITERS:
@@ -130,7 +125,7 @@ def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("saved", [{"order": "big"}, {"compress": True}], ids=str)
-def test_other_archives(tmp_path: Path, saved: dict[str, Any]) -> None:
+def test_other_archives(tmp_path, saved):
     state = known.make_dcgan().state
     found = read(save_archive(tmp_path / "g.pt", state, **saved))
     assert found.sha256 == _hash_plain(tmp_path, state)
@@ -147,7 +142,7 @@ class _Runs:
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
-def test_a_pickle_calls_nothing_that_it_names(tmp_path: Path, protocol: int) -> None:
+def test_a_pickle_calls_nothing_that_it_names(tmp_path, protocol):
     evil = pickle.dumps([_Runs(tmp_path / "ran")], protocol)
     (stub,) = Unpickler(io.BytesIO(evil)).load()
     assert (type(stub).__name__, stub, stub.state) == ("system", {1: 2}, {"a": 1})
@@ -165,7 +160,7 @@ def test_a_pickle_calls_nothing_that_it_names(tmp_path: Path, protocol: int) -> 
         b"\x80\x02cos\nsystem\n)R)R.",  # the call of a result
     ],
 )
-def test_other_ways_to_name_a_function_make_stubs(evil: bytes) -> None:
+def test_other_ways_to_name_a_function_make_stubs(evil):
     assert isinstance(Unpickler(io.BytesIO(evil)).load(), Stub)
 
 
@@ -190,9 +185,7 @@ def _split_by_length(kernel: np.ndarray) -> tuple[np.ndarray, ...]:
         (_split_by_length, ORIGINALS),
     ],
 )
-def test_spectral_and_weight_norms_are_worked_out(
-    tmp_path: Path, split: Callable[[np.ndarray], tuple[np.ndarray, ...]], names: tuple[str, ...]
-) -> None:
+def test_spectral_and_weight_norms_are_worked_out(tmp_path, split, names):
     state = known.make_dcgan().state
     kernel, *parts = split(state["main.3.weight"])
     split_state: known.Arrays = {}

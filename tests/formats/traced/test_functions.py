@@ -69,7 +69,7 @@ def _trace_smooth(name: str) -> tuple[TracedGenerator, tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", SMOOTH)
-def test_pictures_are_those_of_the_function(name: str) -> None:
+def test_pictures_are_those_of_the_function(name):
     generator, labels = _trace_smooth(name)
     expected = SMOOTH[name](tf.constant(Z), *labels).numpy()
     if name == "first":
@@ -80,7 +80,7 @@ def test_pictures_are_those_of_the_function(name: str) -> None:
 
 
 @pytest.mark.parametrize("batch", [3, 8])
-def test_a_fixed_batch_takes_any_number_of_rows(batch: int) -> None:
+def test_a_fixed_batch_takes_any_number_of_rows(batch):
     network = _trace(
         lambda z: _draw(tf.ensure_shape(z, (batch, LATENT))),
         FunctionInput("z", tf.float32, (batch, LATENT)),
@@ -90,7 +90,7 @@ def test_a_fixed_batch_takes_any_number_of_rows(batch: int) -> None:
     np.testing.assert_allclose(generator(tf.constant(z)), _draw(tf.constant(z)), atol=1e-6)
 
 
-def test_one_hot_labels_and_training_are_known_by_their_names() -> None:
+def test_one_hot_labels_and_training_are_known_by_their_names():
     def draw(training: tf.Tensor, z: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
         return tf.cond(training, lambda: z[:, 0], lambda: _draw(z + one_hot @ TABLE))
 
@@ -106,7 +106,7 @@ def test_one_hot_labels_and_training_are_known_by_their_names() -> None:
     np.testing.assert_allclose(made, _draw_label(tf.constant(Z), tf.constant(LABELS)), atol=1e-6)
 
 
-def test_labels_in_a_column_of_floats_are_numbers() -> None:
+def test_labels_in_a_column_of_floats_are_numbers():
     generator = _make_generator(
         _trace(
             lambda z, label: _draw_label(z, tf.cast(label[:, 0], tf.int32)),
@@ -117,7 +117,7 @@ def test_labels_in_a_column_of_floats_are_numbers() -> None:
     assert generator.labels == 3
 
 
-def test_the_number_of_labels_may_be_given() -> None:
+def test_the_number_of_labels_may_be_given():
     def draw(z: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
         return _draw(z + tf.sin(tf.cast(label, tf.float32))[:, None])
 
@@ -156,7 +156,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_generator_is_refused(name: str) -> None:
+def test_what_is_no_generator_is_refused(name):
     function, words = REFUSED[name]
     with pytest.raises(UnreadableError, match=words):
         _trace(function)
@@ -175,13 +175,13 @@ INPUTS: dict[str, tuple[tuple[FunctionInput, ...], str]] = {
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_inputs_that_are_no_generators_are_refused(name: str) -> None:
+def test_inputs_that_are_no_generators_are_refused(name):
     inputs, words = INPUTS[name]
     with pytest.raises(UnreadableError, match=words):
         _trace(lambda z, *_: _draw(z), *inputs)
 
 
-def test_a_generator_that_normalizes_z_says_that_its_length_is_lost() -> None:
+def test_a_generator_that_normalizes_z_says_that_its_length_is_lost():
     def draw_direction(z: tf.Tensor) -> tf.Tensor:
         return _draw(z / tf.norm(z, axis=1, keepdims=True))
 

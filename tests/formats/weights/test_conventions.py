@@ -1,6 +1,5 @@
 """Conventions missing in a file of weights alone are given, or assumed and reported."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch_generators as known
 import torch_reference as torch
 from torch_files import save_archive
-from weights_alone import DCGAN, Shapes, design, list_assumed
+from weights_alone import DCGAN, design, list_assumed
 
 from ganinv_cli.formats import read
 from ganinv_cli.formats.interface import UnreadableError
@@ -17,7 +16,7 @@ from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 
 
-def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
+def test_what_the_file_does_not_say_is_said(tmp_path):
     path = save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     assert read(path).assumed == (
         "strides 1,2,2,2 (--strides)",
@@ -33,7 +32,7 @@ def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
     assert read(path, told).sha256 == read(path).sha256
 
 
-def test_a_label_is_one_hot_behind_z(tmp_path: Path) -> None:
+def test_a_label_is_one_hot_behind_z(tmp_path):
     network, labels = known.make_dcgan(), 3
     path = save_archive(tmp_path / "g.pt", network.state)
     generator = make_generator(read(path, Conventions(labels=labels)))
@@ -65,7 +64,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("told", "words"), REFUSALS, ids=lambda each: str(each)[:30])
-def test_a_convention_that_cannot_be_is_a_sentence(told: dict[str, Any], words: str) -> None:
+def test_a_convention_that_cannot_be_is_a_sentence(told, words):
     with pytest.raises(UnreadableError, match=words) as caught:
         design(DCGAN, Conventions(**told))
     assert len(str(caught.value)) < 350
@@ -76,7 +75,5 @@ def test_a_convention_that_cannot_be_is_a_sentence(told: dict[str, Any], words: 
     [(DCGAN, False), ({"fc.weight": (4 * 16, 10), "up.weight": (4, 3, 4, 4)}, True)],
     ids=["by number", "by name alone"],
 )
-def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(
-    shapes: Shapes, said: bool
-) -> None:
+def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(shapes, said):
     assert ("its layers follow one another" in list_assumed(shapes)) == said

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_generators import RandomGenerator, make_residual_state, write_random_generator
+from random_generators import make_residual_state, write_random_generator
 from safetensors_files import write_safetensors
 from settled import settle_norms
 from torch_files import save_archive
@@ -35,7 +35,7 @@ def find_row(checkpoint: Checkpoint, name: str) -> Convention:
 @pytest.mark.parametrize(
     "seed", [pytest.param(n, marks=[pytest.mark.nightly] * (n not in (3, 4))) for n in SEEDS]
 )
-def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: int) -> None:
+def test_what_is_inferred_of_a_random_generator_is_true(tmp_path, seed):
     generator = write_random_generator(seed, tmp_path)
     checkpoint = read(generator.path)
     inferred = {
@@ -50,12 +50,12 @@ def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: in
 
 
 @pytest.fixture(scope="module")
-def grey(tmp_path_factory: pytest.TempPathFactory) -> RandomGenerator:
+def grey(tmp_path_factory):
     """A small generator, whose prior is uniform from 0 to 1."""
     return write_random_generator(GREY, tmp_path_factory.mktemp("grey"))
 
 
-def test_an_inferred_prior_is_used_and_no_longer_assumed(grey: RandomGenerator) -> None:
+def test_an_inferred_prior_is_used_and_no_longer_assumed(grey):
     checkpoint = read(grey.path)
     assert checkpoint.prior == Uniform(0, 1)
     row = find_row(checkpoint, "prior")
@@ -65,7 +65,7 @@ def test_an_inferred_prior_is_used_and_no_longer_assumed(grey: RandomGenerator) 
     assert summarize_inferred(checkpoint.conventions).startswith("prior uniform:0,1; ")
 
 
-def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey: RandomGenerator) -> None:
+def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey):
     checkpoint = read(grey.path, Conventions(prior="normal", epsilon=(1e-5,)))
     row = find_row(checkpoint, "prior")
     assert (row.value, row.source) == ("normal", "given")
@@ -90,7 +90,7 @@ def make_untrained(variance: float) -> dict[str, np.ndarray]:
     return state
 
 
-def test_statistics_that_were_never_updated_tell_nothing(tmp_path: Path) -> None:
+def test_statistics_that_were_never_updated_tell_nothing(tmp_path):
     path = write_safetensors(tmp_path / "g.safetensors", make_untrained(1))
     checkpoint = read(path)
     assert checkpoint.prior == parse_prior("normal:1", 64)
@@ -100,7 +100,7 @@ def test_statistics_that_were_never_updated_tell_nothing(tmp_path: Path) -> None
     assert values == USUAL
 
 
-def test_a_prior_without_round_numbers_is_fitted(tmp_path: Path) -> None:
+def test_a_prior_without_round_numbers_is_fitted(tmp_path):
     state = make_untrained(0.999)
     for leaf in ("weight", "bias", "running_mean", "running_var"):
         del state[f"main.4.{leaf}"]
@@ -110,16 +110,14 @@ def test_a_prior_without_round_numbers_is_fitted(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_statistics_that_fit_no_chain_are_refused(tmp_path: Path) -> None:
+def test_statistics_that_fit_no_chain_are_refused(tmp_path):
     path = save_archive(tmp_path / "g.pt", make_residual_state(0))
     words = r"statistics of block1\.norm1 fit no chain .* it has branches.* ONNX"
     with pytest.raises(CheckpointError, match=words):
         read(path)
 
 
-def test_an_inference_is_kept_for_the_same_content(
-    grey: RandomGenerator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_inference_is_kept_for_the_same_content(grey, monkeypatch):
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
     first = read(grey.path)
 
@@ -145,9 +143,7 @@ def make_settled(folder: Path, activations: list[str]) -> Path:
     return save_archive(folder / "settled.pt", state)
 
 
-def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(
-    tmp_path: Path,
-) -> None:
+def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(tmp_path):
     checkpoint = read(make_settled(tmp_path, ["leaky_relu:0.2"] * 2))
     rows = {(row.name, row.layer): (row.value, row.source) for row in checkpoint.conventions}
     assert rows["strides", "main.3"] == ("2", "confirmed")

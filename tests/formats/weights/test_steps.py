@@ -22,7 +22,7 @@ Change = Mapping[str, tuple[int, ...] | None]
         (1, 2, (0, -1)),  # output_padding 1
     ],
 )
-def test_the_sides_grow_just_stride_times(kernel: int, stride: int, crop: tuple[int, int]) -> None:
+def test_the_sides_grow_just_stride_times(kernel, stride, crop):
     shapes = {"fc.weight": (4 * 16, 10), "up.weight": (4, 3, kernel, kernel)}
     network = build_network(shapes, Conventions(strides=(stride,)))
     (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
@@ -39,7 +39,7 @@ def test_the_sides_grow_just_stride_times(kernel: int, stride: int, crop: tuple[
         ((4, 4, 4, 4), "1,1,2,2"),
     ],
 )
-def test_a_map_of_7_becomes_an_image_of_28(kernels: tuple[int, ...], strides: str) -> None:
+def test_a_map_of_7_becomes_an_image_of_28(kernels, strides):
     widths = (8, *range(7, 8 - len(kernels), -1), 1)
     shapes = {"fc.weight": (7 * 7 * 8, 10)} | {
         f"up{n}.weight": (widths[n], widths[n + 1], size, size) for n, size in enumerate(kernels)
@@ -48,7 +48,7 @@ def test_a_map_of_7_becomes_an_image_of_28(kernels: tuple[int, ...], strides: st
     assert build_network(shapes).shapes[-1] == (28, 28, 1)
 
 
-def test_strides_of_plain_convolutions_enlarge_the_map_before_them() -> None:
+def test_strides_of_plain_convolutions_enlarge_the_map_before_them():
     shapes = {"fc.weight": (8 * 16, 10), "a.weight": (4, 8, 3, 3), "b.weight": (3, 4, 5, 5)}
     network = build_network(shapes, Conventions(strides=(2, 4)))
     kinds = [type(node.layer) for node in network.nodes]
@@ -56,13 +56,13 @@ def test_strides_of_plain_convolutions_enlarge_the_map_before_them() -> None:
     assert network.shapes[-1] == (32, 32, 3)
 
 
-def test_between_neighbours_by_number_stands_no_activation() -> None:
+def test_between_neighbours_by_number_stands_no_activation():
     shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (4, 4, 3, 3), "m.3.weight": (4, 3, 4, 4)}
     names = [n.layer.name for n in build_network(shapes).nodes if isinstance(n.layer, Activation)]
     assert names == ["relu", "tanh"]
 
 
-def test_a_slope_that_was_learnt_is_the_activation() -> None:
+def test_a_slope_that_was_learnt_is_the_activation():
     shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (1,), "m.2.weight": (4, 3, 4, 4)}
     acts = [n.layer for n in build_network(shapes).nodes if isinstance(n.layer, Activation)]
     assert [each.name for each in acts] == ["leaky_relu", "tanh"]
@@ -88,12 +88,12 @@ REFUSALS: list[tuple[Change, str]] = [  # changes of a DCGAN
 
 
 @pytest.mark.parametrize(("change", "words"), REFUSALS, ids=lambda each: str(each)[:30])
-def test_what_does_not_fit_is_named(change: Change, words: str) -> None:
+def test_what_does_not_fit_is_named(change, words):
     shapes = {name: shape for name, shape in (DCGAN | dict(change)).items() if shape is not None}
     with pytest.raises(UnreadableError, match=words):
         design(shapes)
 
 
-def test_maps_that_make_no_image_are_refused() -> None:
+def test_maps_that_make_no_image_are_refused():
     with pytest.raises(UnreadableError, match="with strides of 1; give 1 others"):
         design({"fc.weight": (64, 10), "a.weight": (3, 4, 3, 3)})
