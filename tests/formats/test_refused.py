@@ -18,10 +18,7 @@ from PIL import Image
 from safetensors_files import write_safetensors
 from torch_files import (
     MAGIC,
-    Module,
-    Parameter,
     Tensor,
-    pickle_content,
     save_archive,
     save_stream,
     write_archive,
@@ -134,11 +131,6 @@ def _cut(write: Callable[..., Path], name: str) -> Build:
     return build
 
 
-def _without_numbers(folder: Path) -> Path:
-    data, storages = pickle_content(known.make_dcgan().state)
-    return write_archive(folder / "g.pt", data, **{f"_{key}": b"" for key in storages})
-
-
 def _without_shard(folder: Path) -> Path:
     prefix = save_checkpoint(folder, rename_arrays(make_weights(), "C"))
     prefix.with_name(f"{prefix.name}.data-00000-of-00001").unlink()
@@ -181,7 +173,6 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
         _changed(main__0__weight=_view((5, 8, 4, 4), (4, 4, 4, 4), np.ones(7, np.float32))),
         "cannot be read as PyTorch (a tensor lies outside its storage)",
     ),
-    "storages without content": (_without_numbers, "a tensor lies outside its storage"),
     "view of 400 million": (
         _changed(main__0__weight=_view((20_000, 20_000), (0, 0), np.ones(1, np.float32))),
         "g.pt",
@@ -202,17 +193,6 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
     "StyleGAN's weights": (_state(mapping__fc0=(8, 8)), f"StyleGAN|{ONNX}"),
     "diffusion's weights": (_state(time_embedding__linear_1=(8, 4)), "diffusion|GAN"),
     "discriminator": (_state(a=(8, 3, 4, 4), b=(16, 8, 4, 4), c=(1, 16, 4, 4)), DISCRIMINATOR),
-    "module of a discriminator": (
-        lambda folder: save_archive(
-            folder / "netD.pt",
-            Module(parameters={k: Parameter(v) for k, v in known.make_discriminator().items()}),
-        ),
-        DISCRIMINATOR,
-    ),
-    "layers that do not chain": (
-        _state(main__0=(6, 8, 4, 4), main__3=(5, 3, 4, 4)),
-        "main.3 [5, 3, 4, 4] expects 5",
-    ),
     "numbers that are not finite": (
         _changed(main__3__weight=np.full((8, 6, 4, 4), np.nan, np.float32)),
         "variances below 0; the training diverged",

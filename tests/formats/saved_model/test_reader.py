@@ -91,14 +91,6 @@ def test_an_integer_label_makes_the_pictures_of_its_class(tmp_path):
     assert checkpoint.network.labels == km.LABELS
 
 
-def test_a_one_hot_label_is_told_by_its_name(tmp_path):
-    label = keras.Input((km.LABELS,), name="class_label")
-    model = _conditional(label, label)
-    model.export(str(tmp_path / "m"), verbose=False)
-    expected = np.asarray(model([Z, np.eye(km.LABELS, dtype=np.float32)[LABELS]], training=False))
-    assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
-
-
 def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
     """As programs of TensorFlow 1 save it; returns its own pictures of Z and LABELS."""
     v1 = tf.compat.v1

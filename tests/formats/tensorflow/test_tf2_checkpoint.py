@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import keras
+import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +13,6 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
@@ -20,14 +20,14 @@ from ganinv_cli.settings.conventions import Conventions
 def tutorial() -> keras.Model:
     """That of TensorFlow's DCGAN tutorial, with fewer channels."""
     up = partial(layers.Conv2DTranspose, kernel_size=5, padding="same", use_bias=False)
-    first = [layers.Input((5,)), layers.Dense(7 * 7 * 8, use_bias=False)]
+    first = [layers.Input((km.LATENT,)), layers.Dense(7 * 7 * 8, use_bias=False)]
     stack = [
         *(*first, layers.BatchNormalization(), layers.LeakyReLU(), layers.Reshape((7, 7, 8))),
         *(up(6, strides=1), layers.BatchNormalization(), layers.LeakyReLU()),
         *(up(4, strides=2), layers.BatchNormalization(), layers.LeakyReLU()),
         up(1, strides=2, activation="tanh"),
     ]
-    return _lively(keras.Sequential(stack))
+    return km.randomize_weights(keras.Sequential(stack))
 
 
 def discriminator() -> keras.Model:
@@ -40,9 +40,9 @@ def discriminator() -> keras.Model:
 def plain() -> keras.Model:
     """Without norms, so nothing is inferred."""
     up = partial(layers.Conv2DTranspose, kernel_size=5, strides=2, padding="same")
-    first = [layers.Input((5,)), layers.Dense(4 * 4 * 6), layers.LeakyReLU()]
+    first = [layers.Input((km.LATENT,)), layers.Dense(4 * 4 * 6), layers.LeakyReLU()]
     stack = [layers.Reshape((4, 4, 6)), up(4), layers.LeakyReLU(), up(3, activation="tanh")]
-    return _lively(keras.Sequential([*first, *stack]))
+    return km.randomize_weights(keras.Sequential([*first, *stack]))
 
 
 class Subclassed(keras.Model):
@@ -63,8 +63,8 @@ class Subclassed(keras.Model):
 def subclassed() -> keras.Model:
     """One that has been called."""
     model = Subclassed()
-    model(tf.zeros((1, 5)))
-    return _lively(model)
+    model(tf.zeros((1, km.LATENT)))
+    return km.randomize_weights(model)
 
 
 def test_the_pictures_of_a_model_of_its_own_class_are_those_of_keras(tmp_path):
@@ -72,7 +72,7 @@ def test_the_pictures_of_a_model_of_its_own_class_are_those_of_keras(tmp_path):
     prefix = tf.train.Checkpoint(generator=model, discriminator=discriminator()).save(
         str(tmp_path / "ckpt")
     )
-    _makes(read(prefix), model)
+    km.assert_pictures(read(prefix), km.render_images(model))
 
 
 def test_a_training_checkpoint_as_in_the_tutorial(tmp_path):
@@ -97,7 +97,7 @@ def test_a_training_checkpoint_as_in_the_tutorial(tmp_path):
         "range tanh (--range)",
         "epsilon 0.001 (--epsilon)",
     )
-    _makes(found, model)
+    km.assert_pictures(found, km.render_images(model))
 
 
 def test_a_model_alone_and_one_deeper_down(tmp_path):
@@ -107,7 +107,7 @@ def test_a_model_alone_and_one_deeper_down(tmp_path):
         ("alone", tf.train.Checkpoint(model)),
         ("below", tf.train.Checkpoint(gan=below)),
     ):
-        _makes(read(checkpoint.write(str(tmp_path / name))), model)
+        km.assert_pictures(read(checkpoint.write(str(tmp_path / name))), km.render_images(model))
 
 
 def test_of_two_generators_the_average_is_taken(tmp_path):
@@ -116,7 +116,7 @@ def test_of_two_generators_the_average_is_taken(tmp_path):
     prefix = tf.train.Checkpoint(g=model, g_ema=average).save(str(tmp_path / "ckpt"))
     found = read(prefix)
     assert found.layout == "g_ema"
-    _makes(found, average)
+    km.assert_pictures(found, km.render_images(average))
 
 
 def test_conventions_go_before_what_is_usual(tmp_path):
@@ -176,25 +176,3 @@ def _read(prefix: Path, arrays: dict[str, np.ndarray], graph: bytes) -> bool:
         assert "\n" not in str(error)
         return False
     return True
-
-
-def _lively(model: keras.Model) -> keras.Model:
-    """With weights and statistics at which all layers matter."""
-    random = np.random.default_rng(0)
-    for variable in model.variables:
-        name, shape = variable.path.rpartition("/")[2], tuple(variable.shape)
-        inputs = np.prod(shape[:-1]) if len(shape) == 2 else np.prod(shape) / 8
-        values = {
-            "kernel": random.normal(0, 1.5 / np.sqrt(max(inputs, 1)), shape),
-            "moving_variance": random.uniform(0.3, 2, shape),
-            "gamma": random.uniform(0.5, 1.5, shape),
-        }
-        variable.assign(values.get(name, random.normal(0, 0.2, shape)))
-    return model
-
-
-def _makes(found: Checkpoint, model: keras.Model) -> None:
-    z = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
-    expected = np.asarray(model(z, training=False))
-    assert expected.std() > 0.1
-    np.testing.assert_allclose(np.asarray(make_generator(found)(z)), expected, atol=2e-5)

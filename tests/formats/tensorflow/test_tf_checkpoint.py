@@ -70,17 +70,11 @@ def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path):
         "beta1_power": one,
         "global_step": np.array(60502, np.int64),
         "d_h0_conv/w": np.ones((5, 5, 3, 8), np.float32),
-        "d_bn1_1/d_bn1_1/moments/Squeeze/ExponentialMovingAverage": one,
         "g_h0_lin/Matrix/Adam": one,
-        "g_h0_lin/Matrix/ExponentialMovingAverage": one,
         "g_bn0/gamma/Adam_1": one,
-        "g_h1/w/Adam": one,
         f"{average}/biased": one,
-        f"{average}/local_step": one,
         average.replace("_1/", "_2/"): np.ones(8, np.float32),
-        average.replace("_1/", "_2/").replace("mean", "variance"): np.ones(8, np.float32),
         "sampler/g_h0_lin/Matrix": one,
-        "sampler/g_h1/w": one,
     }
 
     found = read(save_checkpoint(tmp_path, arrays | others))
