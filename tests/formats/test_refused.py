@@ -16,13 +16,7 @@ from builders import make_weights, rename_arrays, save_checkpoint
 from called import run_ganinv
 from PIL import Image
 from safetensors_files import write_safetensors
-from torch_files import (
-    MAGIC,
-    Tensor,
-    save_archive,
-    save_stream,
-    write_archive,
-)
+from torch_files import MAGIC, Tensor, save_archive, save_stream, write_archive
 
 from ganinv_cli.cli import main
 from ganinv_cli.errors import CheckpointError
