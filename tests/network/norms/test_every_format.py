@@ -24,15 +24,11 @@ RELU = Activation("relu")
 NORMS = 2
 
 
-def write_keras(folder: Path, prior: str) -> Path:
-    """Two norms with statistics from the generator and a prior, as written by `convert`."""
+def write_keras_export(folder: Path, prior: str) -> Path:
+    """Two norms with statistics from the generator and a prior."""
     network = settle_norms(make_network(RELU, RELU), prior)
     write_generator(make_checkpoint(network, prior), folder / "generator.keras")
-    return folder / "generator.keras"
-
-
-def write_keras_export(folder: Path, prior: str) -> Path:
-    model = keras.models.load_model(write_keras(folder, prior))
+    model = keras.models.load_model(folder / "generator.keras")
     model.export(folder / "exported", verbose=False)
     return folder / "exported"
 
