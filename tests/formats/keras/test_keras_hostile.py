@@ -199,6 +199,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         "weights without the layers",
     ),
     "no model": (_write_config([1, 2]), "describes no model"),
+    "unknown length": (
+        _save(keras.Input((None,)), kl.Dropout(0.5)),
+        "but a latent vector of 1 to 16,384 values was expected",
+    ),
     "two outputs": (_save_twins, "has 2 outputs; expected one, the picture"),
     "deep": (_write_config("[" * 100_000), ""),
     "weights without bounds": (

@@ -67,8 +67,21 @@ def subclassed() -> keras.Model:
     return km.randomize_weights(model)
 
 
-def test_the_pictures_of_a_model_of_its_own_class_are_those_of_keras(tmp_path):
-    model = subclassed()
+def enlarging() -> keras.Model:
+    """UpSampling2D before convolutions that are not transposed, without norms."""
+    same = partial(layers.Conv2D, padding="same")
+    first = [layers.Input((km.LATENT,)), layers.Dense(4 * 4 * 6), layers.LeakyReLU()]
+    stack = [
+        *(*first, layers.Reshape((4, 4, 6)), layers.UpSampling2D(), same(4, 3)),
+        *(layers.LeakyReLU(), layers.UpSampling2D(), same(4, 4)),
+        *(layers.LeakyReLU(), same(3, 3, activation="tanh")),
+    ]
+    return km.randomize_weights(keras.Sequential(stack))
+
+
+@pytest.mark.parametrize("build", [subclassed, enlarging])
+def test_the_pictures_are_those_of_keras(tmp_path, build):
+    model = build()
     prefix = tf.train.Checkpoint(generator=model, discriminator=discriminator()).save(
         str(tmp_path / "ckpt")
     )
