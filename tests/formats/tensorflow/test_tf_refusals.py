@@ -60,6 +60,11 @@ def spoil(folder: Path) -> None:
     (folder / DATA).write_bytes(content)
 
 
+def write_meta(folder: Path) -> Path:
+    (folder / "DCGAN.model-7.meta").write_bytes(b"graph")
+    return folder
+
+
 def write_unlike(folder: Path) -> Path:
     for name in ("DCGAN.model-9", "faces-3"):
         save_checkpoint(folder, make_weights(), name)
@@ -104,6 +109,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         damage(lambda folder: (folder / "DCGAN.model-7.index").unlink(), DATA),
         ("DCGAN.model-7.index is missing in",),
     ),
+    "meta alone": (write_meta, ("DCGAN.model-7.index is missing in",)),
     "garbled state": (
         write_state(b"\xff\x00garbage"),
         ("names no checkpoint that is there", "DCGAN.model-7"),
