@@ -1,4 +1,7 @@
-"""The experiments run on a generator of every format, and recover every z."""
+"""The experiments run on a generator of every format, and recover every z.
+
+Other tests of experiments have a TensorFlow checkpoint, so none is here.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -11,9 +14,8 @@ import pytest
 import tensorflow as tf
 import torch_files
 import torch_generators
-from builders import make_weights, rename_arrays, save_checkpoint
 from called import run_ganinv
-from safetensors_files import write_safetensors as write_safetensors
+from safetensors_files import write_safetensors
 
 from ganinv_cli.store import read_results
 
@@ -21,93 +23,70 @@ from ganinv_cli.store import read_results
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning", "ignore:You are saving your model"
 )
-Make = Callable[[Path], tuple[Path, tuple[object, ...]]]
-FORMATS: dict[str, Make] = {}
+Made = tuple[Path, tuple[str, ...]]  # and the options for it
+DYNAMO = Path(__file__).parents[1] / "data" / "onnx" / "dcgan-dynamo-free-20.onnx"
 
 
-def made(make: Make) -> Make:
-    FORMATS[make.__name__] = make
-    return make
-
-
-@made
-def layout_c(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return save_checkpoint(folder, rename_arrays(make_weights(), "C")), ()
-
-
-@made
-def tensorflow_2_objects(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    path = tf.train.Checkpoint(generator=_keras()).save(str(folder / "ckpt"))
-    return Path(path), ("--activation", "leaky_relu:0.2")
-
-
-@made
-def onnx(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    exported = Path(__file__).parents[1] / "data" / "onnx" / "dcgan-dynamo-free-20.onnx"
-    return Path(shutil.copy(exported, folder)), ()
-
-
-@made
-def keras_3(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return keras_models.save_model(folder, _keras()), ()
-
-
-@made
-def saved_model(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    _keras().export(folder / "exported", verbose=False)
-    return folder / "exported", ("--prior", "uniform")
-
-
-@made
-def torch_zip(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    state = torch_generators.make_dcgan().state
-    return torch_files.save_archive(folder / "netG.pth", {"epoch": 3, "netG_state_dict": state}), ()
-
-
-@made
-def safetensors(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
-
-
-@made
-def python_file(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    path = keras_models.save_model(folder, _keras())
-    text = (
-        f"import keras\nLATENT = 6\nPRIOR = 'uniform'\ngenerate = keras.saving.load_model('{path}')"
-    )
-    (folder / "generator.py").write_text(text)
-    return folder / "generator.py", ("--trust",)
-
-
-def _keras() -> keras.Model:
+def _build() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 
 
-OFTEN = ("layout_c", "saved_model")  # layers and a traced graph; the others run at night
+def _tensorflow_2(folder: Path) -> Made:
+    path = tf.train.Checkpoint(generator=_build()).save(str(folder / "ckpt"))
+    return Path(path), ("--activation", "leaky_relu:0.2")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.nightly) for name in FORMATS],
-)
-def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
+def _saved_model(folder: Path) -> Made:
+    _build().export(folder / "exported", verbose=False)
+    return folder / "exported", ("--prior", "uniform")
+
+
+def _torch(folder: Path) -> Made:
+    content = {"epoch": 3, "netG_state_dict": torch_generators.make_dcgan().state}
+    return torch_files.save_archive(folder / "netG.pth", content), ()
+
+
+def _safetensors(folder: Path) -> Made:
+    return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
+
+
+def _python_file(folder: Path) -> Made:
+    path = keras_models.save_model(folder, _build())
+    start = "import keras\nLATENT = 6\nPRIOR = 'uniform'\n"
+    (folder / "g.py").write_text(f"{start}generate = keras.saving.load_model('{path}')")
+    return folder / "g.py", ("--trust",)
+
+
+FORMATS: dict[str, Callable[[Path], Made]] = {
+    "TensorFlow 2": _tensorflow_2,
+    "ONNX": lambda folder: (Path(shutil.copy(DYNAMO, folder)), ()),
+    "Keras": lambda folder: (keras_models.save_model(folder, _build()), ()),
+    "SavedModel": _saved_model,
+    "PyTorch": _torch,
+    "safetensors": _safetensors,
+    "Python": _python_file,
+}
+
+
+def _mark(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.slow if name == "SavedModel" else pytest.mark.nightly
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_mark(name)) for name in FORMATS])
+def test_every_experiment_runs(tmp_path, name):
     (tmp_path / "made").mkdir()
     path, told = FORMATS[name](tmp_path / "made")
     common = ("--checkpoint", path, "--clip", "stochastic", "--batch-size", 8, "--quiet", *told)
     run_ganinv(tmp_path, "recover", *common, "--trials", 4)
     assert (read_results(tmp_path / "recover.h5").groups["stochastic"]["z_error"] < 1e-4).all()
     run_ganinv(tmp_path, "noise-sweep", *common, "--trials", 2, "--variances", "0.0001")
-    assert (
-        len(read_results(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]["trial"])
-        == 2
-    )
+    noisy = read_results(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]
+    assert len(noisy["trial"]) == 2
     run_ganinv(tmp_path, "sample", path, "--out", "pictures/", "--count", 1, *told)
     picture = tmp_path / "pictures" / "000000.png"
     few = ("--trials", 2, "--budget", 60)
     run_ganinv(tmp_path, "invert", picture, *common, *few)
     run_ganinv(tmp_path, "consistency", "--image", picture, *common, *few)
     for command in ("invert", "consistency"):
-        loss = read_results(tmp_path / f"{command}.h5").groups["image=0000/stochastic"][
-            "image_loss"
-        ]
-        assert np.isfinite(loss).all()
+        results = read_results(tmp_path / f"{command}.h5")
+        assert np.isfinite(results.groups["image=0000/stochastic"]["image_loss"]).all()

@@ -53,7 +53,7 @@ def _expected() -> np.ndarray:
     return pictures
 
 
-def test_the_example_of_the_manual_is_a_conditional_generator(tmp_path: Path) -> None:
+def test_the_example_of_the_manual_is_a_conditional_generator(tmp_path):
     text = DOCUMENT.read_text().partition("## Python files")[2]
     checkpoint = _read(tmp_path, re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
     network = checkpoint.network
@@ -62,7 +62,7 @@ def test_the_example_of_the_manual_is_a_conditional_generator(tmp_path: Path) ->
     assert (checkpoint.format, checkpoint.layout, checkpoint.assumed) == ("Python", "traced", ())
 
 
-def test_without_trust_the_file_is_not_run(tmp_path: Path) -> None:
+def test_without_trust_the_file_is_not_run(tmp_path):
     path = _write(tmp_path, f"open({str(tmp_path / 'marker')!r}, 'w')")
     said = run_ganinv(tmp_path, "inspect", path, code=2).output
     assert "is a Python file, which must be run to get its generator; --trust runs it" in said
@@ -83,11 +83,12 @@ def test_without_trust_the_file_is_not_run(tmp_path: Path) -> None:
     ],
     ids=["function", "tf.function", "callable", "channels first", "keras"],
 )
-def test_generate_may_be_anything_that_can_be_called(definition: str, tmp_path: Path) -> None:
+def test_generate_may_be_anything_that_can_be_called(definition, tmp_path):
     np.testing.assert_allclose(_draw(_read(tmp_path, START + definition)), _expected(), atol=1e-6)
 
 
-def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path):
     layers = "import keras\n@keras.saving.register_keras_serializable()\nclass Half(keras.Layer):\n"
     _write(tmp_path, f"{layers}    def call(self, x): return x / 2", "half_layer.py")
     chain = "[keras.Input((6,)), keras.layers.Dense(48), Half(), keras.layers.Reshape((4, 4, 3))]"
@@ -100,9 +101,7 @@ def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path: Path) -> None
     assert checkpoint.network.image_shape == (4, 4, 3)
 
 
-def test_modules_beside_the_file_are_imported_and_forgotten(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path, capsys):
     path = list(sys.path)
     for number, folder in enumerate((tmp_path / "a", tmp_path / "b"), 1):
         folder.mkdir()
@@ -114,7 +113,7 @@ def test_modules_beside_the_file_are_imported_and_forgotten(
     assert capsys.readouterr() == ("", "loading\n" * 2)  # stdout is for results
 
 
-def test_conventions_hold_for_it(tmp_path: Path) -> None:
+def test_conventions_hold_for_it(tmp_path):
     path = _write(tmp_path, f"{PLAIN}\nPRIOR = 'uniform:-2,2'")
     assert str(formats.read(path, TRUSTED).prior) == "uniform:-2,2"
     prior = Conventions(trust=True, prior="normal")
@@ -130,31 +129,23 @@ WRONG = {
         r"\(E: text\); correct the file \(-v shows the line",
     ),
     "no function": ("LATENT = 3", "does not define both generate and LATENT; define"),
-    "wrong length": (PLAIN.replace("= 6", "= 'six'"), r"has a wrong LATENT or LABELS \(ValueError"),
     "arguments": (f"{PLAIN}\nLABELS = 2", r"generate that fails \(.*TypeError: .*2 were given"),
     "in the function": (
         f"{START}\ndef generate(z):\n    return z.real_part",
         r"fails \(AttributeError: .*real_part",
     ),
-    "no pictures": (f"{START}\ndef generate(z): return z", "pictures .* were expected"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_mistake_is_one_sentence(name: str, tmp_path: Path) -> None:
+def test_a_mistake_is_one_sentence(name, tmp_path):
     text, words = WRONG[name]
     with pytest.raises((CheckpointError, ConfigError), match=words) as caught:
         _read(tmp_path, text)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 700
 
 
-def test_verbose_shows_the_line_of_a_mistake(tmp_path: Path) -> None:
-    path = _write(tmp_path, f"{START}\ndef generate(z):\n    return z.real_part")
-    said = run_ganinv(tmp_path, "inspect", path, "--trust", "-v", code=2).stderr
-    assert 'generator.py", line 7, in generate' in said and said.splitlines()[-1].startswith("Err")
-
-
-def test_a_worker_needs_neither_the_file_nor_its_modules(tmp_path: Path) -> None:
+def test_a_worker_needs_neither_the_file_nor_its_modules(tmp_path):
     spec = pickle.dumps(GeneratorSpec(_read(tmp_path, PLAIN)))
     (tmp_path / "generator.py").unlink()
     pictures = pickle.loads(spec).build()(tf.constant(Z))

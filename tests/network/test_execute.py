@@ -56,8 +56,8 @@ def _id(layer: object) -> str:
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
 @pytest.mark.parametrize(("precision", "near"), [(tf.float32, 1e-5), (tf.bfloat16, 0.1)])
 def test_it_makes_its_shape_and_less_precise_numbers_nearly_the_same(
-    layer: Layer, shapes: tuple[tuple[int, ...], ...], precision: tf.DType, near: float
-) -> None:
+    layer, shapes, precision, near
+):
     given = _inputs(shapes)
     exact = build_layer(layer, tf.float64).apply(*given).numpy()
     assert exact.shape == (ROWS if shapes else 1, *infer_shape(layer, shapes))
@@ -67,9 +67,7 @@ def test_it_makes_its_shape_and_less_precise_numbers_nearly_the_same(
 
 
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
-def test_moves_are_carried_by_the_jacobian(
-    layer: Layer, shapes: tuple[tuple[int, ...], ...]
-) -> None:
+def test_moves_are_carried_by_the_jacobian(layer, shapes):
     layer_built, step = build_layer(layer, tf.float64), 1e-6
     here = [tf.constant(x) for x in _inputs(shapes, rows=1)]
     moves = [tf.constant(_normal(2, *shape)) for shape in shapes]
@@ -84,7 +82,7 @@ def test_moves_are_carried_by_the_jacobian(
     np.testing.assert_allclose(carried, (ends[0] - ends[1]) / (2 * step), atol=1e-6)
 
 
-def test_what_is_not_moved_does_not_move() -> None:
+def test_what_is_not_moved_does_not_move():
     add = build_layer(kinds.Add(), tf.float64)
     here = [tf.constant(x) for x in _inputs(((4,), (4,)), rows=1)]
     move = tf.constant(_normal(2, 4))
@@ -93,7 +91,7 @@ def test_what_is_not_moved_does_not_move() -> None:
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_an_activation_is_the_function_of_that_name_in_keras(name: str) -> None:
+def test_an_activation_is_the_function_of_that_name_in_keras(name):
     x = tf.constant([-7.0, -1.5, -0.2, 0.0, 0.3, 1.0, 6.5], tf.float64)
     found = build_layer(Activation(name, _slope(name)), tf.float64).apply(x)
     of_keras = getattr(keras.activations, {"exp": "exponential"}.get(name, name))
@@ -106,43 +104,30 @@ def _transposed(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
     """By its definition: each pixel adds its kernel to the output."""
     rows, height, width, _ = x.shape
     (down, across), (tall, wide, outputs, _) = layer.stride, layer.weights.shape
-    whole = np.zeros((rows, (height - 1) * down + tall, (width - 1) * across + wide, outputs))
-    for up in range(height):
-        for left in range(width):
-            patch = np.einsum("hwoi,ni->nhwo", layer.weights, x[:, up, left])
-            top, start = up * down, left * across
-            whole[:, top : top + tall, start : start + wide] += patch
-    grown = [(max(-before, 0), max(-after, 0)) for before, after in layer.crop]
-    whole = np.pad(whole, [(0, 0), *grown, (0, 0)])
-    top, left = (max(before, 0) for before, _ in layer.crop)
-    whole = whole[:, top:, left:]
-    shape = infer_shape(layer, [x.shape[1:]])
-    return whole[:, : shape[0], : shape[1]] + layer.bias
+    (top, bottom), (left, right) = layer.crop
+    sides = (height - 1) * down + tall, (width - 1) * across + wide
+    whole = np.zeros((rows, *(side + 9 for side in sides), outputs))  # with room for crops below 0
+    for row, column in np.ndindex(height, width):
+        patch = np.einsum("hwoi,ni->nhwo", layer.weights, x[:, row, column])
+        start, end = 4 + row * down, 4 + column * across
+        whole[:, start : start + tall, end : end + wide] += patch
+    cut = whole[:, 4 + top : 4 + sides[0] - bottom, 4 + left : 4 + sides[1] - right]
+    return cut + layer.bias
 
 
 @pytest.mark.parametrize("outputs", [2, 9])
 @pytest.mark.parametrize(
     ("kernel", "stride", "crop"),
     [
-        ((4, 4), (2, 2), ((1, 1), (1, 1))),
         ((5, 5), (2, 2), ((2, 1), (2, 1))),
-        ((5, 5), (2, 2), ((1, 2), (1, 2))),
-        ((3, 3), (2, 2), ((1, 0), (1, 0))),
         ((3, 3), (1, 1), ((1, 1), (1, 1))),
-        ((4, 4), (1, 1), ((0, 0), (0, 0))),
         ((4, 3), (2, 3), ((0, 1), (1, 0))),
         ((2, 2), (3, 3), ((0, -1), (0, -1))),
-        ((2, 2), (3, 3), ((0, 0), (0, 0))),
         ((7, 4), (3, 2), ((2, 2), (-1, 3))),
     ],
     ids=str,
 )
-def test_a_transposed_convolution_of_any_kernel_stride_and_crop(
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    crop: kinds.Sides,
-    outputs: int,
-) -> None:
+def test_a_transposed_convolution_of_any_kernel_stride_and_crop(kernel, stride, crop, outputs):
     random = np.random.default_rng(3)
     weights, bias = random.normal(size=(*kernel, outputs, 3)), random.normal(size=outputs)
     layer = kinds.ConvTranspose(weights, bias, stride, crop)
@@ -152,15 +137,15 @@ def test_a_transposed_convolution_of_any_kernel_stride_and_crop(
 
 
 @pytest.mark.parametrize("method", ["nearest", "bilinear"])
-def test_pictures_grow_as_tensorflow_makes_them_grow(method: str) -> None:
+def test_pictures_grow_as_tensorflow_makes_them_grow(method):
     x = np.random.default_rng(4).normal(size=(2, 3, 4, 2)).astype(np.float32)
-    layer = kinds.Upsample((3, 2), method)  # type: ignore[arg-type]
+    layer = kinds.Upsample((3, 2), method)
     expected = tf.image.resize(x, (9, 8), method)
     found = build_layer(layer, tf.float32).apply(tf.constant(x))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_row_is_normalised_by_its_own_groups() -> None:
+def test_a_row_is_normalised_by_its_own_groups():
     x = np.random.default_rng(5).normal(2, 3, size=(2, 4, 5, 6))
     gamma, beta = _normal(6), _normal(6)
     found: ExecutableLayer = build_layer(kinds.GroupNorm(gamma, beta, 3, 1e-3), tf.float64)

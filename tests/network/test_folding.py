@@ -1,14 +1,18 @@
-"""Folding changes no picture, and leaves few layers."""
+"""Folding changes no picture and leaves few layers; of random graphs, J is the derivative."""
 
 import numpy as np
 import pytest
+import random_networks
 import tensorflow as tf
 
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.execute import build_layer
+from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.folding import fix_label, fold_layers
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
-from ganinv_cli.network.layers import Reshape
+from ganinv_cli.network.layers import Affine, BatchNorm, Reshape
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.prior import Uniform
 
 LATENT = 5
 RANDOM = np.random.default_rng(1)
@@ -51,39 +55,70 @@ NETWORKS = {
 }
 
 
-def _render(network: Network, z: np.ndarray) -> np.ndarray:
-    """The picture by the definition of each layer, a norm by its moving statistics."""
-    values = {Z: tf.constant(z)}
-    for number, (layer, inputs, _) in enumerate(network.nodes):
-        if isinstance(layer, kinds.BatchNorm):
-            spread = np.sqrt(layer.variance + layer.epsilon)
-            values[number] = (values[inputs[0]] - layer.mean) / spread * layer.gamma + layer.beta
-        else:
-            built = build_layer(layer, tf.float64)
-            values[number] = built.apply(*(values[each] for each in inputs))
-    return values[len(network.nodes) - 1].numpy()
+RANDOM_NETWORKS = [
+    pytest.param(random_networks.make_network(seed), id=str(seed)) for seed in range(60)
+]
+KNOWN = [pytest.param(network, id=name) for name, (network, _) in NETWORKS.items()]
+
+
+def _generator(network: Network, folded: bool = True, label: int | None = None) -> Generator:
+    checkpoint = Checkpoint(network, Uniform(), "", "", "")
+    return make_generator(checkpoint, "frozen" if folded else "batch", label)
+
+
+def _affine(norm: BatchNorm) -> Affine:
+    scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
+    return Affine(scale, norm.beta - norm.mean * scale)
+
+
+def _plain(network: Network) -> Network:
+    """With each norm by itself, so that there is nothing to fold."""
+    nodes = [
+        node._replace(layer=_affine(node.layer)) if isinstance(node.layer, BatchNorm) else node
+        for node in network.nodes
+    ]
+    return Network(network.latent, tuple(nodes), network.labels)
+
+
+def _draw(network: Network, seed: int, rows: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(rows, network.latent))
+
+
+@pytest.mark.parametrize("network", [*KNOWN, *RANDOM_NETWORKS])
+def test_folding_changes_no_picture(network):
+    labels = tf.constant([0, 1, 2]) if network.labels else None
+    z = _draw(network, 0, 3)
+    run = _generator(network)
+    folded = run(z, labels=labels)
+    plain = _generator(_plain(network), folded=False)(z, labels=labels).numpy()
+    largest = np.abs(plain).max() + 1
+    np.testing.assert_allclose(folded, plain, atol=1e-5 * largest)
+    single = run(z.astype(np.float32), labels=labels)
+    np.testing.assert_allclose(single, plain, atol=1e-3 * largest)
+    mixed = run(z.astype(np.float32), tf.bfloat16, labels=labels)
+    assert mixed.dtype == tf.float32
+    np.testing.assert_allclose(mixed, plain, atol=0.3 * largest)
+    if network.labels:
+        fixed = _generator(network, label=1)(z)
+        given = run(z, labels=tf.fill([3], 1)).numpy()
+        np.testing.assert_allclose(fixed, given, atol=1e-6 * largest)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_folding_changes_no_picture(name: str) -> None:
+def test_norms_are_folded_into_the_layers_before_them(name):
     network, left = NETWORKS[name]
-    z = RANDOM.normal(size=(7, LATENT))
-    before = _render(network, z)
-    folded = fold_layers(network)
-    np.testing.assert_allclose(_render(folded, z), before, rtol=1e-11, atol=1e-11)
-    kept = " ".join(type(node.layer).__name__ for node in folded.nodes)
+    kept = " ".join(type(node.layer).__name__ for node in fold_layers(network).nodes)
     assert kept == left
-    np.testing.assert_array_equal(_render(network, z), before)  # the given layers are as before
 
 
-def test_folded_weights_keep_their_precision() -> None:
+def test_folded_weights_keep_their_precision():
     dense = kinds.Dense(np.ones((2, 3), np.float32), np.zeros(3, np.float32))
     ((folded, _, _),) = fold_layers(chain(2, (dense, _norm(3)))).nodes
     assert isinstance(folded, kinds.Dense)
     assert folded.weights.dtype == folded.bias.dtype == np.float32
 
 
-def test_a_fixed_label_is_a_constant() -> None:
+def test_a_fixed_label_is_a_constant():
     nodes = (
         Node(kinds.Concat(), (Z, LABEL)),
         Node(kinds.Dense(np.ones((7, 3)), np.zeros(3)), (0,)),
@@ -93,3 +128,17 @@ def test_a_fixed_label_is_a_constant() -> None:
     assert isinstance(fixed.nodes[0].layer, kinds.Constant)
     assert fixed.nodes[0].layer.value.tolist() == [0, 1]
     assert [node.inputs for node in fixed.nodes] == [(), (Z, 0), (1,)]
+
+
+@pytest.mark.parametrize("network", RANDOM_NETWORKS[::4])
+def test_moves_are_carried_by_the_derivative(network):
+    labels = tf.constant([1]) if network.labels else None
+    generator, z = _generator(network), tf.constant(_draw(network, 0, 1))
+    moves = _draw(network, 1, 4)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(z)
+        picture = generator(z, labels=labels)
+    jacobian = tape.jacobian(picture, z, experimental_use_pfor=False)[0][..., 0, :]
+    expected = np.tensordot(moves, jacobian, [[1], [len(jacobian.shape) - 1]])
+    found = generator.jvp(z, tf.constant(moves), labels)
+    np.testing.assert_allclose(found, expected, atol=1e-6 * (np.abs(expected).max() + 1))

@@ -1,40 +1,31 @@
 """A generator gives the pictures its checkpoint defines, each row by itself."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import reference
 import tensorflow as tf
-from builders import (
-    make_checkpoint,
-    make_weights,
-)
+from builders import make_checkpoint, make_weights
 
 from ganinv_cli.network import convolutions
-from ganinv_cli.network.generator import BatchNormMode
 from ganinv_cli.network.make_generator import make_generator
 
 SHAPES = [
     {"widths": (8, 4)},
     {"widths": (6, 5, 4), "channels": 1, "kernel": (3, 3)},
     {"widths": (6, 4), "kernel": (4, 4), "side": 5},
-    {"widths": (6, 4), "kernel": (2, 5)},
     {"widths": (6,), "kernel": (1, 1)},
 ]
 
 
 @pytest.fixture
-def z() -> np.ndarray:
+def z():
     return np.random.default_rng(1).uniform(-1, 1, (5, 6)).astype(np.float32)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("mode", ["frozen", "batch"])
-def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(
-    tmp_path: Path, z: np.ndarray, shape: dict[str, object], mode: BatchNormMode
-) -> None:
-    arrays = make_weights(**shape)  # type: ignore[arg-type]
+def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(tmp_path, z, shape, mode):
+    arrays = make_weights(**shape)
     expected = reference.render_images(arrays, z, training=mode == "batch")
     assert 0.1 < np.abs(expected).mean() < 0.9  # neither flat nor cut off
     generator = make_generator(make_checkpoint(tmp_path, **shape), mode)
@@ -45,7 +36,7 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(
     np.testing.assert_allclose(exact, expected, atol=tolerance)
 
 
-def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> None:
+def test_a_row_does_not_see_its_neighbours(tmp_path, z):
     generator = make_generator(make_checkpoint(tmp_path))
     together = generator(z).numpy()
     for row in range(len(z)):
@@ -55,9 +46,7 @@ def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> Non
     np.testing.assert_array_equal(generator(swapped)[0], together[0])  # the same batch shape
 
 
-def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(
-    tmp_path: Path, z: np.ndarray
-) -> None:
+def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(tmp_path, z):
     generator = make_generator(make_checkpoint(tmp_path))
     expected = reference.render_images(make_weights(), z)
     inside, throughout = generator(z, tf.bfloat16), generator(tf.cast(z, tf.bfloat16))
@@ -67,9 +56,7 @@ def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_pictures_are_rendered_alike_in_blocks(
-    tmp_path: Path, z: np.ndarray, precision: str
-) -> None:
+def test_pictures_are_rendered_alike_in_blocks(tmp_path, z, precision):
     generator = make_generator(make_checkpoint(tmp_path))
     rounding = {"float32": 1e-6, "float64": 1e-14}[precision]
     for block in (2, 5, 9):
@@ -79,23 +66,9 @@ def test_pictures_are_rendered_alike_in_blocks(
 
 
 @pytest.mark.parametrize("blocks", [(3, 100), (100, 2), (3, 2)], ids=str)
-def test_pictures_do_not_depend_on_how_channels_are_cut(
-    tmp_path: Path, z: np.ndarray, monkeypatch: pytest.MonkeyPatch, blocks: tuple[int, int]
-) -> None:
+def test_pictures_do_not_depend_on_how_channels_are_cut(tmp_path, z, monkeypatch, blocks):
     shape = {"widths": (5, 10, 8)}  # no multiples of the blocks, and wide enough to be cut
     monkeypatch.setattr(convolutions, "BLOCK_SIZES", {tf.float32: blocks})
-    found = make_generator(make_checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
-    expected = reference.render_images(make_weights(**shape), z)  # type: ignore[arg-type]
+    found = make_generator(make_checkpoint(tmp_path, **shape))(z)
+    expected = reference.render_images(make_weights(**shape), z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np.ndarray) -> None:
-    generator = make_generator(make_checkpoint(tmp_path))
-    at = tf.constant(z[:1].astype(np.float64))
-    with tf.GradientTape() as tape:
-        tape.watch(at)
-        images = generator(at)
-    expected = tf.einsum("hwcl,nl->nhwc", tape.jacobian(images, at)[0, :, :, :, 0], z)
-    np.testing.assert_allclose(generator.jvp(at, z.astype(np.float64)), expected, atol=1e-12)
-    near = tf.cast(generator.jvp(at, tf.cast(z, tf.bfloat16)), tf.float64)
-    assert 1e-5 < np.linalg.norm(near - expected) / np.linalg.norm(expected) < 2e-2

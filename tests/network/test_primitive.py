@@ -168,8 +168,9 @@ def _run(name: str, z: tf.Tensor) -> list[tf.Tensor]:
     return [tf.reshape(tf.cast(x, tf.float32), [-1]) for x in outputs if x.dtype.is_floating]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", GROUPS, ids="-".join)
-def test_j_times_v_is_that_of_finite_differences(names: Sequence[str]) -> None:
+def test_j_times_v_is_that_of_finite_differences(names):
     draw = _draw(names)
     network = trace_network(draw, LATENT)
     generator = TracedGenerator(network, Normal(1, 0.99))
@@ -186,11 +187,11 @@ def test_j_times_v_is_that_of_finite_differences(names: Sequence[str]) -> None:
     np.testing.assert_allclose(tf.reduce_sum(gradient * v), tf.reduce_sum(moved**2), rtol=1e-3)
 
 
-def test_every_operation_is_tested() -> None:
+def test_every_operation_is_tested():
     assert IDENTITIES | CASES.keys() | {*CONSTANT.split()} == PURE
 
 
-def test_an_operation_exists_and_keeps_no_state() -> None:
+def test_an_operation_exists_and_keeps_no_state():
     definitions = {name: op_def_registry.get(name) for name in PURE}
     assert all(definitions.values())
     stateful = {name for name, each in definitions.items() if each.is_stateful}

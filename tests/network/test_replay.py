@@ -1,7 +1,6 @@
 """A graph is data: only pure operations that its output depends on are run."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ def _branch(taken: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
 
 
 @pytest.fixture(params=["If", "Switch and Merge"])
-def control_flow(request: pytest.FixtureRequest) -> Any:
+def control_flow(request):
     """Both kinds of branches that TensorFlow writes."""
     was_enabled = v1.control_flow_v2_enabled()
     (v1.enable_control_flow_v2 if request.param == "If" else v1.disable_control_flow_v2)()
@@ -41,7 +40,7 @@ def control_flow(request: pytest.FixtureRequest) -> Any:
     (v1.enable_control_flow_v2 if was_enabled else v1.disable_control_flow_v2)()
 
 
-def test_of_a_constant_branch_the_side_that_is_taken_is_run(control_flow: str) -> None:
+def test_of_a_constant_branch_the_side_that_is_taken_is_run(control_flow):
     def draw(z: tf.Tensor) -> tf.Tensor:
         training = v1.placeholder_with_default(False, (), "training")
         return _branch(tf.logical_not(training), z)
@@ -52,13 +51,13 @@ def test_of_a_constant_branch_the_side_that_is_taken_is_run(control_flow: str) -
     np.testing.assert_array_equal(_replay(graph), Z * 2)
 
 
-def test_a_branch_that_depends_on_z_is_refused(control_flow: str) -> None:
+def test_a_branch_that_depends_on_z_is_refused(control_flow):
     graph = _build(lambda z: _branch(tf.reduce_sum(z) > 0, z))
     with pytest.raises(GraphError, match="branch whose condition is not constant"):
         _replay(graph)
 
 
-def test_a_loop_is_refused(control_flow: str) -> None:
+def test_a_loop_is_refused(control_flow):
     graph = _build(
         lambda z: tf.while_loop(lambda x: tf.reduce_sum(x) < 9, lambda x: (x * 2,), (z,))[0]
     )
@@ -66,7 +65,7 @@ def test_a_loop_is_refused(control_flow: str) -> None:
         _replay(graph)
 
 
-def test_a_function_is_called_with_its_own_names() -> None:
+def test_a_function_is_called_with_its_own_names():
     @tf.function(autograph=False)
     def split(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.split(x, [1, 2], 1)[1], x + 1
@@ -78,7 +77,7 @@ def test_a_function_is_called_with_its_own_names() -> None:
     np.testing.assert_array_equal(_replay(_build(draw)), [[-2, 3, 2, -1, 4, -1, 4]])
 
 
-def test_nodes_that_lead_back_to_themselves_are_refused() -> None:
+def test_nodes_that_lead_back_to_themselves_are_refused():
     graph = _build(lambda z: tf.sin(tf.cos(z)))
     (cos,) = [node for node in graph.node if node.op == "Cos"]
     cos.input[0] = "out"
@@ -86,7 +85,7 @@ def test_nodes_that_lead_back_to_themselves_are_refused() -> None:
         _replay(graph)
 
 
-def test_what_the_output_does_not_need_is_not_looked_at(tmp_path: Path) -> None:
+def test_what_the_output_does_not_need_is_not_looked_at(tmp_path):
     def draw(z: tf.Tensor) -> tf.Tensor:
         write = tf.raw_ops.WriteFile(filename=str(tmp_path / "written"), contents="x")
         with tf.control_dependencies([write]):
@@ -112,13 +111,13 @@ REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_pure_is_refused(name: str) -> None:
+def test_what_is_not_pure_is_refused(name):
     function, words = REFUSED[name]
     with pytest.raises(GraphError, match=words):
         _replay(_build(function))
 
 
-def test_inputs_that_do_not_fit_are_refused_with_the_name_of_the_operation() -> None:
+def test_inputs_that_do_not_fit_are_refused_with_the_name_of_the_operation():
     graph = _build(lambda z: tf.add(z, tf.constant([1.0, 2.0, 3.0]), name="sum"))
     (other,) = [node for node in graph.node if node.op == "Const"]
     other.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([1.0, 2.0]))

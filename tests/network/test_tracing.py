@@ -37,7 +37,7 @@ def _trace(function: Callable[[tf.Tensor], tf.Tensor]) -> TracedNetwork:
         (lambda z: tf.tanh(_draw(z)), 0),
     ],
 )
-def test_multiply_adds_are_counted(function: Callable[[tf.Tensor], tf.Tensor], adds: int) -> None:
+def test_multiply_adds_are_counted(function, adds):
     network = _trace(function)
     assert network.multiply_adds == 6 * 48 + adds
     assert network.image_shape[2] in (3, 5)
@@ -57,14 +57,14 @@ RANGES = {
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_the_range_is_found_where_a_bounded_function_ends(name: str) -> None:
+def test_the_range_is_found_where_a_bounded_function_ends(name):
     function, expected, bounding = RANGES[name]
     network = _trace(function)
     assert network.output_range == expected
     assert network.output_function == bounding
 
 
-def test_names_do_not_change_the_hash_and_all_else_does() -> None:
+def test_names_do_not_change_the_hash_and_all_else_does():
     def draw_named(z: tf.Tensor) -> tf.Tensor:
         with tf.name_scope("generator"):
             return tf.tanh(_draw(z), name="pictures")
@@ -90,7 +90,7 @@ def test_names_do_not_change_the_hash_and_all_else_does() -> None:
     assert len({first.sha256, *others}) == 6
 
 
-def test_labels_are_part_of_the_hash() -> None:
+def test_labels_are_part_of_the_hash():
     checkpoint = builders.trace_layers(conditional.make_conditional_checkpoint())
     hashes = {make_generator(checkpoint, label=label).sha256 for label in range(3)}
     assert len({checkpoint.sha256, *hashes}) == 4
@@ -104,12 +104,12 @@ LABELS: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], int]] = {
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_labels_are_counted_by_what_they_are_looked_up_in(name: str) -> None:
+def test_labels_are_counted_by_what_they_are_looked_up_in(name):
     function, count = LABELS[name]
     assert count_labels(lambda z, label: _draw(z + function(label)), 6) == count
 
 
-def test_sizes_that_depend_on_values_are_refused() -> None:
+def test_sizes_that_depend_on_values_are_refused():
     def draw(z: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.tile(z @ MATRIX, [1, tf.cast(z[0, 0], tf.int32)]), (2, 4, 4, 3))
 

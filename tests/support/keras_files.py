@@ -43,10 +43,6 @@ def functional_config(layers: list[tuple[Config, Any]], output: str) -> Config:
     return {"class_name": "Functional", "config": config}
 
 
-def inbound_nodes(*names: str) -> list[Any]:
-    return [[[name, 0, 0, {}] for name in names]]
-
-
 def tensor(name: str) -> Config:
     """The output of a layer, as an argument of another in Keras 3."""
     history = {"shape": [None, 4], "dtype": "float32", "keras_history": [name, 0, 0]}

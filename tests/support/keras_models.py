@@ -91,11 +91,6 @@ def dcgan_16() -> keras.Model:
 
 
 @register_model
-def dcgan_64_grey() -> keras.Model:
-    return build_dcgan(4, (8, 6, 5, 4), channels=1, kernel=4)
-
-
-@register_model
 def valid_and_odd() -> keras.Model:
     """No padding, a kernel smaller than its stride, sides that differ, output_padding."""
     return _build_chain(

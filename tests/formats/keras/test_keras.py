@@ -1,6 +1,5 @@
 """A generator of Keras 2 or 3 makes its pictures, for each layout of the file and each label."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -14,15 +13,11 @@ from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-KINDS = [  # the second is slow: another container of the same layers
-    "generator.keras",
-    pytest.param("generator.h5", marks=pytest.mark.slow),
-]
+FILES = [*((name, "generator.keras") for name in km.MODELS), ("nested", "generator.h5")]
 
 
-@pytest.mark.parametrize("name", km.MODELS)
-@pytest.mark.parametrize("file", KINDS)
-def test_a_model_makes_kerass_own_pictures(name: str, file: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "file"), FILES)
+def test_a_model_makes_kerass_own_pictures(name, file, tmp_path):
     model = km.build_model(name)
     checkpoint = formats.read(km.save_model(tmp_path, model, file))
     assert checkpoint.format == f"Keras 3 ({Path(file).suffix})"
@@ -31,8 +26,8 @@ def test_a_model_makes_kerass_own_pictures(name: str, file: str, tmp_path: Path)
     km.assert_pictures(checkpoint, expected * 2 - 1 if name == "upsampled" else expected)
 
 
-@pytest.mark.parametrize("beside", ["g.json", "config.json", "model.json"])
-def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", ["g.json", "model.json"])
+def test_weights_alone_take_their_layers_from_json_beside_them(beside, tmp_path):
     model = km.build_model("nested")
     path = km.save_model(tmp_path, model, "g.weights.h5")
     (tmp_path / beside).write_text(model.to_json())
@@ -41,25 +36,19 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
+def test_what_is_not_the_generators_is_ignored_and_told(tmp_path):
     model = km.build_model("dcgan_16")
+    layers = {layer.name for layer in model.layers}
     model.compile("adam", "mse")
-    model.fit(km.Z, km.render_images(model), epochs=1, verbose=0)
+    model.optimizer.build(model.trainable_variables)
     for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
         checkpoint = formats.read(km.save_model(tmp_path, model, name))
         assert told in checkpoint.ignored
+        assert {node.name for node in checkpoint.network.nodes} == layers
         km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_layers_are_called_in_the_network_what_they_are_called_in_the_file(tmp_path: Path) -> None:
-    model = km.build_model("dcgan_16")
-    names = {node.name for node in formats.read(km.save_model(tmp_path, model)).network.nodes}
-    assert names == {layer.name for layer in model.layers}
-
-
-def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
-    tmp_path: Path,
-) -> None:
+def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(tmp_path):
     z = keras.Input((km.LATENT,))
     x = kl.BatchNormalization(name="norm")(kl.Dense(16)(z), training=True)
     checkpoint = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
@@ -77,7 +66,7 @@ def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
         ("frozen.h5", "Keras 2 (.h5)"),
     ],
 )
-def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name: str, told: str) -> None:
+def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name, told):
     folder = Path(__file__).parent / "keras2"
     with np.load(folder / "pictures.npz") as pictures:
         z, label, expected = pictures["z"], pictures["label"], pictures[name.split(".")[0]]
@@ -110,7 +99,7 @@ def _generator(order: str) -> keras.Model:
     return keras.Model(z, x)
 
 
-def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> None:
+def test_channels_first_makes_the_pictures_of_channels_last(tmp_path):
     last = km.randomize_weights(_generator("channels_last"))
     expected = km.render_images(last)
     first = _generator("channels_first")
@@ -121,7 +110,7 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> N
     km.assert_pictures(checkpoint, expected)
 
 
-def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path) -> None:
+def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path):
     model = keras.Sequential(
         [keras.Input((km.LATENT,)), kl.Dense(25, activation="tanh"), kl.Reshape((1, 5, 5))]
     )
@@ -129,9 +118,8 @@ def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path
     km.assert_pictures(formats.read(km.save_model(tmp_path, model)), expected)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
-def test_a_model_of_another_precision_is_read_in_float32(policy: str, tmp_path: Path) -> None:
-    chain = [kl.Dense(16, dtype=policy), kl.Reshape((4, 4, 1), name="end")]
+def test_a_model_of_another_precision_is_read_in_float32(tmp_path):
+    chain = [kl.Dense(16, dtype="float64"), kl.Reshape((4, 4, 1), name="end")]
     model = km.randomize_weights(keras.Sequential([keras.Input((km.LATENT,)), *chain]))
     weights = formats.read(km.save_model(tmp_path, model)).network.nodes[0].layer.weights
     assert weights.dtype == np.float32
@@ -160,22 +148,6 @@ def embedded_times_z() -> keras.Model:
     return keras.Model([y, z], _ending(kl.Multiply()([z, kl.Flatten()(table)])))
 
 
-def scalar_label_in_a_model_within() -> keras.Model:
-    y = keras.Input((), dtype="int64")
-    table = keras.Model(y, kl.Embedding(km.LABELS, 3)(y))
-    z, label = keras.Input((km.LATENT,)), keras.Input((), dtype="int64")
-    return keras.Model([z, label], _ending(kl.Concatenate()([table(label), z])))
-
-
-def a_map_of_the_label() -> keras.Model:
-    """As one more channel of the first map."""
-    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
-    table = kl.Reshape((7, 7, 1))(kl.Dense(49)(kl.Embedding(km.LABELS, 3)(y)))
-    x = kl.Reshape((7, 7, 4))(kl.LeakyReLU()(kl.Dense(196)(z)))
-    x = kl.Concatenate()([x, table])
-    return keras.Model([z, y], kl.Conv2DTranspose(1, 4, 2, padding="same", activation="tanh")(x))
-
-
 def one_hot() -> keras.Model:
     z, y = keras.Input((km.LATENT,)), keras.Input((km.LABELS,), name="class_label")
     return keras.Model([z, y], _ending(kl.Concatenate(axis=1)([y, z])))
@@ -192,16 +164,12 @@ def encoded() -> keras.Model:
     [
         (embedded_and_concatenated, LABEL[:, None]),
         (embedded_times_z, LABEL[:, None]),
-        (scalar_label_in_a_model_within, LABEL),
-        (a_map_of_the_label, LABEL[:, None]),
         (one_hot, HOT),
         (encoded, LABEL[:, None]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_label_makes_kerass_own_pictures(
-    build: Callable[[], keras.Model], label: np.ndarray, tmp_path: Path
-) -> None:
+def test_a_label_makes_kerass_own_pictures(build, label, tmp_path):
     keras.utils.clear_session()
     model = km.randomize_weights(build())
     given = [label, km.Z] if build is embedded_times_z else [km.Z, label]
@@ -213,9 +181,7 @@ def test_a_label_makes_kerass_own_pictures(
     np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
 
 
-def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(
-    tmp_path: Path,
-) -> None:
+def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(tmp_path):
     a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
     path = km.save_model(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
     checkpoint = formats.read(path)

@@ -1,7 +1,6 @@
 """No file can run code, open another file or exceed the limits; others get a sentence."""
 
 import base64
-import json
 import marshal
 import os
 import zipfile
@@ -102,7 +101,7 @@ ATTACKS: dict[str, Callable[[Path], kf.Config]] = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_a_config_cannot_run_anything(name: str, tmp_path: Path) -> None:
+def test_a_config_cannot_run_anything(name, tmp_path):
     marker = tmp_path / "marker"
     attack = ATTACKS[name](marker)
     is_model = attack["class_name"] in ("Functional", "G")
@@ -115,7 +114,7 @@ def test_a_config_cannot_run_anything(name: str, tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_settings_of_training_are_not_read(tmp_path: Path) -> None:
+def test_settings_of_training_are_not_read(tmp_path):
     dense = kf.layer_config("Dense", "d", units=16, kernel_regularizer=_lambda(tmp_path / "m"))
     config = kf.sequential_config(dense, kf.layer_config("Reshape", "r", target_shape=[4, 4, 1]))
     config["compile_config"] = {"optimizer": _lambda(tmp_path / "m")}
@@ -164,12 +163,12 @@ KERNELS: dict[str, tuple[Callable[[h5py.Group], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_weights_are_looked_at_before_they_are_read(name: str, tmp_path: Path) -> None:
+def test_weights_are_looked_at_before_they_are_read(name, tmp_path):
     make_kernel, says = KERNELS[name]
     assert_refused(_write_dense(tmp_path / "g.keras", make_kernel), says)
 
 
-def test_a_group_in_another_file_is_not_opened(tmp_path: Path) -> None:
+def test_a_group_in_another_file_is_not_opened(tmp_path):
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     with h5py.File(path, "r+") as file:
         del file["model_weights"]
@@ -177,26 +176,10 @@ def test_a_group_in_another_file_is_not_opened(tmp_path: Path) -> None:
     assert_refused(path, "model_weights is a link that leads elsewhere")
 
 
-def _save_branches(*sizes: int, ends: int = 1) -> Callable[[Path], Path]:
-    """A model with an input of each size, and the same picture several times."""
-
-    def make(folder: Path) -> Path:
-        inputs = [keras.Input((size,), name=f"input{n}") for n, size in enumerate(sizes)]
-        x = kl.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
-        pictures = [kl.Reshape((4, 4, 1))(kl.Dense(16)(x)) for _ in range(ends)]
-        return km.save_model(folder, keras.Model(inputs, pictures))
-
-    return make
-
-
-def _save_other_shapes(folder: Path) -> Path:
-    """Weights of three channels with the config of one."""
-    model = km.build_model("dcgan_16")
-    config, path = json.loads(model.to_json()), km.save_model(folder, model, "g.h5")
-    config["config"]["layers"][-1]["config"]["filters"] = 1
-    with h5py.File(path, "r+") as file:
-        file.attrs["model_config"] = json.dumps(config)
-    return path
+def _save_twins(folder: Path) -> Path:
+    z = keras.Input((4,))
+    pictures = [kl.Reshape((4, 4, 1))(kl.Dense(16)(z)) for _ in range(2)]
+    return km.save_model(folder, keras.Model(z, pictures))
 
 
 def _save(*chain: Any) -> Callable[[Path], Path]:
@@ -212,18 +195,16 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         _save(keras.Input((28, 28, 1)), kl.Flatten(), kl.Dense(1)),
         "is a discriminator or an encoder: it takes images and makes none",
     ),
-    "three inputs": (_save_branches(4, 4, 4), "has the inputs input0 (batch, 4), input1"),
-    "two outputs": (_save_branches(4, ends=2), "has 2 outputs; expected one, the picture"),
-    "unknown length": (
-        _save(keras.Input((None,)), kl.Dropout(0.5)),
-        "but a latent vector of 1 to 16,384 values was expected",
-    ),
     "weights alone": (
         lambda folder: km.save_model(folder, km.build_model("dcgan_16"), "g.weights.h5"),
         "weights without the layers",
     ),
-    "other shapes": (_save_other_shapes, "Shape mismatch"),
     "no model": (_write_config([1, 2]), "describes no model"),
+    "unknown length": (
+        _save(keras.Input((None,)), kl.Dropout(0.5)),
+        "but a latent vector of 1 to 16,384 values was expected",
+    ),
+    "two outputs": (_save_twins, "has 2 outputs; expected one, the picture"),
     "deep": (_write_config("[" * 100_000), ""),
     "weights without bounds": (
         _write_config(
@@ -241,19 +222,19 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_generator_is_refused_in_a_sentence(name: str, tmp_path: Path) -> None:
+def test_what_is_no_generator_is_refused_in_a_sentence(name, tmp_path):
     make, says = REFUSED[name]
     assert_refused(make(tmp_path), says)
 
 
-def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
     packed = {"compression": zipfile.ZIP_DEFLATED}
     path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(), bytes(1 << 26), **packed)
     assert path.stat().st_size < 1 << 17
     assert_refused(path, "model.weights.h5 in it has ", "which no model does")
 
 
-def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path: Path) -> None:
+def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path):
     """A collection of texts whose free space has size 0; the library would loop forever."""
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     content = bytearray(path.read_bytes())
@@ -266,11 +247,9 @@ def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_p
     assert_refused(path, "heap of its texts is damaged")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["g.keras", "g.h5"])
-def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(name, tmp_path):
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), name)
     content, random = path.read_bytes(), np.random.default_rng(0)
     for kept in (0.1, 0.5, 0.9, 0.999):

@@ -18,7 +18,6 @@ from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats.keras import translate
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.store import read_results
 
 pytestmark = [
     pytest.mark.refusals,
@@ -40,8 +39,8 @@ def _add_one() -> Callable[[tf.Tensor], tf.Tensor]:
     return eval("lambda x: __import__('tensorflow').math.cumsum(x, 1) + 1")
 
 
-@pytest.mark.parametrize("name", ["g.keras", "g.h5", "g.weights.h5"])
-def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["g.keras", "g.weights.h5"])
+def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name, tmp_path):
     model = _build_with_code(_add_one())
     (tmp_path / "g.json").write_text(model.to_json())
     checkpoint = _read_trusted(km.save_model(tmp_path, model, name))
@@ -49,7 +48,7 @@ def test_a_trusted_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: P
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path: Path) -> None:
+def test_a_function_that_needs_what_the_file_does_not_hold(tmp_path):
     path = km.save_model(tmp_path, _build_with_code(lambda x: tf.nn.relu(x)))
     with pytest.raises(CheckpointError, match=r"NameError: .*'tf'.*export"):
         _read_trusted(path)
@@ -61,7 +60,7 @@ class _Doubling(kl.Layer):
         return 2.0 * x
 
 
-def test_a_class_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+def test_a_class_that_is_not_there_says_what_to_do(tmp_path):
     chain = [keras.Input((LATENT,)), _Doubling(), kl.Dense(48), kl.Reshape((4, 4, 3))]
     path = km.save_model(tmp_path, keras.Sequential(chain))
     with pytest.raises(CheckpointError, match="--trust"):  # although the class is there
@@ -75,7 +74,7 @@ def test_a_class_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         _read_trusted(path)
 
 
-def test_mixed_precision_is_checked_in_float32(tmp_path: Path) -> None:
+def test_mixed_precision_is_checked_in_float32(tmp_path):
     chain = [kl.Dense(48, dtype="mixed_float16"), kl.Lambda(lambda x: x), kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential([keras.Input((LATENT,)), *chain]))
     path = km.save_model(tmp_path, model)
@@ -97,7 +96,7 @@ def _build_attention() -> keras.Model:
     return km.randomize_weights(model)
 
 
-def test_layers_that_only_keras_knows_need_no_trust(tmp_path: Path) -> None:
+def test_layers_that_only_keras_knows_need_no_trust(tmp_path):
     model = _build_attention()
     checkpoint = formats.read(km.save_model(tmp_path, model))
     assert (checkpoint.format, checkpoint.layout) == ("Keras 3 (.keras)", "traced")
@@ -107,23 +106,20 @@ def test_layers_that_only_keras_knows_need_no_trust(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "layer",
     [
-        *(kl.Softmax(), kl.Dense(48, activation="softmax"), kl.ReLU(max_value=2)),
+        *(kl.Dense(48, activation="softmax", name="odd"), kl.ReLU(max_value=2)),
         *(kl.RMSNormalization(), kl.LeakyReLU(), kl.Activation("mish")),
     ],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_layer_is_translated_or_traced(layer: keras.Layer, tmp_path: Path) -> None:
+def test_a_layer_is_translated_or_traced(layer, tmp_path):
     chain = [keras.Input((LATENT,)), kl.Dense(48), layer, kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential(chain))
-    for name in ("g.keras", "g.h5"):
-        checkpoint = formats.read(km.save_model(tmp_path, model, name))
-        assert (checkpoint.layout == "traced") == (not isinstance(layer, kl.LeakyReLU))
-        km.assert_pictures(checkpoint, km.render_images(model))
+    checkpoint = formats.read(km.save_model(tmp_path, model))
+    assert (checkpoint.layout == "traced") == (not isinstance(layer, kl.LeakyReLU))
+    km.assert_pictures(checkpoint, km.render_images(model))
 
 
-def test_a_wrong_translation_is_noticed_and_the_model_traced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_translation_is_noticed_and_the_model_traced(tmp_path, monkeypatch):
     skip = {kl.BatchNormalization: lambda builder, layer, inputs: inputs[0]}
     monkeypatch.setattr(translate, "TRANSLATORS", translate.TRANSLATORS | skip)
     model = km.build_model("dcgan_16")
@@ -132,16 +128,7 @@ def test_a_wrong_translation_is_noticed_and_the_model_traced(
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
-@pytest.mark.slow
-def test_a_model_with_attention_is_recovered(tmp_path: Path) -> None:
-    km.save_model(tmp_path, _build_attention(), "g.keras")
-    command = ("recover", "--checkpoint", "g.keras", "--trials", 4, "--quiet")
-    run_ganinv(tmp_path, *command, "--clip", "stochastic")
-    errors = read_results(tmp_path / "recover.h5").groups["stochastic"]["z_error"]
-    assert len(errors) == 4 and (errors < 1e-4).all()
-
-
-def test_labels_and_inputs_by_name_are_those_of_the_model(tmp_path: Path) -> None:
+def test_labels_and_inputs_by_name_are_those_of_the_model(tmp_path):
     z, label = keras.Input((LATENT,), name="z"), keras.Input((1,), name="label")
     beside = kl.Softmax()(kl.Flatten()(kl.Embedding(5, 3)(label)))
     x = kl.Reshape((4, 4, 3))(kl.Dense(48)(kl.Concatenate()([z, beside])))

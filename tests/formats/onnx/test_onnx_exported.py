@@ -1,6 +1,7 @@
 """Generators as PyTorch and Keras export them make ONNX Runtime's pictures, row by row."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,17 +11,28 @@ from exported.onnx_models import EXPORTED, assert_agrees, draw_latents
 from ganinv_cli import formats
 from ganinv_cli.network.make_generator import make_generator
 
-KINDS = sorted({path.name.split("-")[0] for path in EXPORTED if "-dynamo-" in path.name})
-LAST = [max(p for p in EXPORTED if p.name.startswith(f"{kind}-dynamo-free")) for kind in KINDS]
+OFTEN = ("dynamo-free-25", "script-one-13", "export-free")  # the others run at night
 
 
-@pytest.mark.parametrize("path", EXPORTED, ids=lambda path: path.stem)
-def test_pictures_are_those_of_onnx_runtime(path: Path) -> None:
+def mark(paths: list[Path], *often: str) -> list[Any]:
+    """Paths as parameters, of which some run often."""
+    nightly = pytest.mark.nightly
+    return [
+        pytest.param(path, marks=() if path.stem.endswith(often) else nightly, id=path.stem)
+        for path in paths
+    ]
+
+
+@pytest.mark.parametrize("path", mark(EXPORTED, *OFTEN))
+def test_pictures_are_those_of_onnx_runtime(path):
     assert_agrees(path)
 
 
-@pytest.mark.parametrize("path", LAST, ids=lambda path: path.stem)
-def test_derivatives_are_differences(path: Path) -> None:
+NEWEST = [path for path in EXPORTED if path.stem.endswith("dynamo-free-25")]
+
+
+@pytest.mark.parametrize("path", mark(NEWEST, "style-dynamo-free-25"))
+def test_derivatives_are_differences(path):
     generator = make_generator(formats.read(path))
     z, v = draw_latents(2, generator.latent)[:, None]
     labels = tf.ones([1], tf.int32) if generator.labels else None
@@ -39,13 +51,13 @@ def test_derivatives_are_differences(path: Path) -> None:
     np.testing.assert_allclose(tf.reduce_sum(gradient * v), tf.reduce_sum(moved**2), rtol=1e-4)
 
 
-def test_a_graph_for_one_row_is_run_for_all_rows_at_once() -> None:
+def test_a_graph_for_one_row_is_run_for_all_rows_at_once():
     one = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-one"))
     free = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-free"))
     assert formats.read(one).network.operations == formats.read(free).network.operations
 
 
-def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path: Path) -> None:
+def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path):
     import onnx
 
     first = formats.read(EXPORTED[0])

@@ -7,17 +7,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from exported.onnx_models import (
-    EXPORTED,
-    assert_agrees,
-    build_model,
-    make_array,
-    write_model,
-)
+from builders import assert_refused
+from exported.onnx_models import EXPORTED, assert_agrees, build_model, make_array, write_model
 from onnx import TensorProto, helper
-
-from ganinv_cli import formats
-from ganinv_cli.errors import CheckpointError
 
 pytestmark = pytest.mark.refusals
 
@@ -86,16 +78,9 @@ BAD: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_graph_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_bad_graph_is_refused(name, tmp_path):
     (nodes, weights), words = BAD[name]
     assert_refused(write_model(tmp_path / "bad.onnx", build_model(nodes, weights)), words)
-
-
-def assert_refused(path: Path, words: str) -> None:
-    with pytest.raises(CheckpointError) as caught:
-        formats.read(path)
-    assert words in str(caught.value)
-    assert len(str(caught.value)) < 1300 and "\n" not in str(caught.value)
 
 
 def edit(change: Callable[[Any], None]) -> Any:
@@ -104,28 +89,31 @@ def edit(change: Callable[[Any], None]) -> Any:
     return model
 
 
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        (lambda m: m.graph.output.add(name="v", type=m.graph.output[0].type), "cannot be read as"),
-        (
-            lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING),
-            "no numbers",
-        ),
-        (lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"), "cannot be read as ONNX"),
-        (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8), "no tensor of"),
-        (lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"), "with the shape (None"),
-    ],
-)
-def test_a_changed_file_is_refused(
-    change: Callable[[Any], None], words: str, tmp_path: Path
-) -> None:
+CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
+    "two outputs": (
+        lambda m: m.graph.output.add(name="v", type=m.graph.output[0].type),
+        "cannot be read as",
+    ),
+    "texts": (
+        lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING),
+        "no numbers",
+    ),
+    "cut": (lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"), "be read as ONNX"),
+    "z of texts": (
+        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8),
+        "no tensor of",
+    ),
+    "z without shape": (
+        lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"),
+        "with the shape (None",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_file_is_refused(name, tmp_path):
+    change, words = CHANGES[name]
     assert_refused(write_model(tmp_path / "bad.onnx", edit(change)), words)
-
-
-def test_what_is_no_file_of_onnx_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.onnx").write_text("this is no model")
-    assert_refused(tmp_path / "text.onnx", "cannot be read as ONNX")
 
 
 def put_beside(folder: Path, location: str, **entries: str) -> Path:
@@ -142,7 +130,7 @@ def put_beside(folder: Path, location: str, **entries: str) -> Path:
     return write_model(folder / "beside.onnx", edit(change))
 
 
-def test_weights_in_a_file_beside_it_are_read(tmp_path: Path) -> None:
+def test_weights_in_a_file_beside_it_are_read(tmp_path):
     assert_agrees(put_beside(tmp_path, "weights.bin", offset="8"))
 
 
@@ -157,31 +145,35 @@ def test_weights_in_a_file_beside_it_are_read(tmp_path: Path) -> None:
         ("weights.bin", {"offset": "8", "length": "99999999999999"}),
     ],
 )
-def test_other_files_are_not_read(location: str, entries: dict[str, str], tmp_path: Path) -> None:
+def test_other_files_are_not_read(location, entries, tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "link").symlink_to("/etc/passwd")
     (tmp_path / "weights.bin").write_bytes(bytes(1 << 20))
     assert_refused(put_beside(tmp_path / "m", location, **entries), "cannot be read as ONNX")
 
 
-def make_function(name: str, calls: str) -> Any:
-    nodes = [node(calls, ["a"], ["b"], domain="own"), node(calls, ["b"], ["c"], domain="own")]
-    return helper.make_function("own", name, ["a"], ["c"], nodes, [helper.make_opsetid("", 20)])
+def make_function(name: str, *nodes: Any) -> Any:
+    imports = [helper.make_opsetid("", 20), helper.make_opsetid("own", 1)]
+    return helper.make_function("own", name, ["a"], ["b"], nodes, imports)
 
 
-def test_functions_are_followed(tmp_path: Path) -> None:
-    inner = helper.make_function(
-        *("own", "f", ["a"], ["b"]),
-        [node("Tanh", ["a"], ["b"])],
-        [helper.make_opsetid("", 20)],
-    )
+def test_functions_are_followed(tmp_path):
+    inner = make_function("f", node("Tanh", ["a"], ["b"]))
     model = build_model(*start([node("f", ["x"], ["picture"], domain="own")]), functions=[inner])
     checkpoint = assert_agrees(write_model(tmp_path / "f.onnx", model))
     assert checkpoint.network.output_range == (-1, 1)
 
 
-def test_functions_that_call_themselves_are_refused(tmp_path: Path) -> None:
-    functions = [make_function(f"f{n}", f"f{(n + 1) % 3}") for n in range(3)]
+def test_functions_that_call_themselves_are_refused(tmp_path):
+    functions = [
+        make_function(
+            f"f{n}",
+            *(
+                node(f"f{(n + 1) % 3}", [taken], [made], domain="own")
+                for taken, made in (("a", "c"), ("c", "b"))
+            ),
+        )
+        for n in range(3)
+    ]
     nodes = start([node("f0", ["x"], ["picture"], domain="own")])
-    path = write_model(tmp_path / "deep.onnx", build_model(*nodes, functions=functions))
-    assert_refused(path, "")
+    assert_refused(write_model(tmp_path / "deep.onnx", build_model(*nodes, functions=functions)))

@@ -26,18 +26,6 @@ def save(change: Callable[[Arrays], object]) -> Callable[[Path], Path]:
     return write
 
 
-def set_shape(name: str, *shape: int) -> Callable[[Path], Path]:
-    return save(lambda arrays: arrays.update({name: np.zeros(shape, np.float32)}))
-
-
-def set_value(name: str, value: float, dtype: type = np.float32) -> Callable[[Path], Path]:
-    def change(arrays: Arrays) -> None:
-        arrays[name] = arrays[name].astype(dtype)
-        arrays[name].flat[1] = value
-
-    return save(change)
-
-
 def drop_statistics(arrays: Arrays) -> None:
     for name in [name for name in arrays if "moving" in name]:
         del arrays[name]
@@ -62,29 +50,19 @@ def damage(change: Callable[[Path], object], given: str = ".") -> Callable[[Path
     return write
 
 
-def remove(name: str, given: str = ".") -> Callable[[Path], Path]:
-    return damage(lambda folder: (folder / name).unlink(), given)
-
-
 def write_state(content: bytes) -> Callable[[Path], Path]:
     return damage(lambda folder: (folder / "checkpoint").write_bytes(content))
 
 
-def spoil(name: str) -> Callable[[Path], Path]:
-    def change(folder: Path) -> None:
-        content = bytearray((folder / name).read_bytes())
-        content[len(content) // 2] ^= 255
-        (folder / name).write_bytes(content)
-
-    return damage(change)
+def spoil(folder: Path) -> None:
+    content = bytearray((folder / DATA).read_bytes())
+    content[len(content) // 2] ^= 255
+    (folder / DATA).write_bytes(content)
 
 
-def write_file(name: str, given: str = ".") -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
-        (folder / name).write_bytes(bytes(range(256)))
-        return folder / given
-
-    return write
+def write_meta(folder: Path) -> Path:
+    (folder / "DCGAN.model-7.meta").write_bytes(b"graph")
+    return folder
 
 
 def write_unlike(folder: Path) -> Path:
@@ -99,54 +77,58 @@ def write_below(folder: Path) -> Path:
     return folder
 
 
-REFUSALS: list[tuple[Callable[[Path], Path], tuple[str, ...]]] = [
-    (write_other, ("holds no DCGAN generator", "conv0/kernel", "and 3 more", "g_h0_lin/Matrix")),
-    (save(add_twin), ("2 generators", "g_h0_lin/Matrix, two/g_h0_lin/Matrix")),
-    (save(drop_statistics), ("g_bn0 has gamma and beta but no statistics", "moving_mean")),
-    (
-        set_shape("g_h0_lin/Matrix", 6, 127),
-        ("g_h0_lin [6, 127] Dense cannot take 6",),
+REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
+    "other": (
+        write_other,
+        ("holds no DCGAN generator", "conv0/kernel", "and 3 more", "g_h0_lin/Matrix"),
     ),
-    (
+    "two": (save(add_twin), ("2 generators", "g_h0_lin/Matrix, two/g_h0_lin/Matrix")),
+    "statistics": (
+        save(drop_statistics),
+        ("g_bn0 has gamma and beta but no statistics", "moving_mean"),
+    ),
+    "outputs": (
         save(lambda a: a.update({k: v[..., :96] for k, v in a.items() if "h0_lin" in k})),
         ("g_h0_lin [6, 96] expects a square map of 8 channels, found 96",),
     ),
-    (set_shape("g_h2/w", 5, 5, 3, 9), ("g_h2 [5, 5, 3, 9] expects 9", "found 8 x 8 x 4")),
-    (set_shape("g_bn1/gamma", 8), ("g_h1 [5, 5, 4, 8] BatchNorm cannot take 8 x 8 x 4",)),
-    (set_shape("g_h1/w", 5, 3, 4), ("cannot be read as a TensorFlow checkpoint",)),
-    (save(lambda a: a.update(make_weights(channels=2))), ("makes 16 x 16 x 2", "(grey) or 3")),
-    (set_value("g_h1/w", np.nan), ("g_h1 holds values that are not finite", "earlier")),
-    (set_value("g_bn1/moving_variance", -0.5), ("variances below 0; the training",)),
-    (set_value("g_h1/w", 1, np.int8), ("g_h1/w holds int8", "not quantised")),
-    (lambda folder: folder / "no" / "m-1", ("no/m-1 does not exist", "name a folder")),
-    (lambda folder: folder, ("is a folder without a generator", "NAME.index and NAME.data-")),
-    (write_unlike, ("2 checkpoints (DCGAN.model-9, faces-3)", "name one")),
-    (write_below, ("give the folder inside it that does:", "celebA_64")),
-    (remove(DATA), (f"{DATA}; No such file",)),
-    (remove("DCGAN.model-7.index", DATA), ("DCGAN.model-7.index is missing in",)),
-    (write_file("DCGAN.model-7.meta"), ("DCGAN.model-7.index is missing in",)),
-    (write_file("garbage", "garbage"), ("is in no format that ganinv reads", "no garbage.index")),
-    (
+    "shape": (
+        save(lambda arrays: arrays.update({"g_h2/w": np.zeros((5, 5, 3, 9), np.float32)})),
+        ("g_h2 [5, 5, 3, 9] expects 9", "found 8 x 8 x 4"),
+    ),
+    "axes": (
+        save(lambda arrays: arrays.update({"g_h1/w": np.zeros((5, 3, 4), np.float32)})),
+        ("cannot be read as a TensorFlow checkpoint",),
+    ),
+    "no folder": (
+        lambda folder: folder / "no" / "m-1",
+        ("no/m-1 does not exist", "name a folder"),
+    ),
+    "several": (write_unlike, ("2 checkpoints (DCGAN.model-9, faces-3)", "name one")),
+    "below": (write_below, ("give the folder inside it that does:", "celebA_64")),
+    "no index": (
+        damage(lambda folder: (folder / "DCGAN.model-7.index").unlink(), DATA),
+        ("DCGAN.model-7.index is missing in",),
+    ),
+    "meta alone": (write_meta, ("DCGAN.model-7.index is missing in",)),
+    "garbled state": (
         write_state(b"\xff\x00garbage"),
         ("names no checkpoint that is there", "DCGAN.model-7"),
     ),
-    (
+    "state of another": (
         write_state(b'model_checkpoint_path: "/gone/DCGAN.model-9"'),
         ("found '/gone/DCGAN.model-9'", "name one", "DCGAN.model-7"),
     ),
-    (spoil(DATA), ("cannot be read as", "copy it again")),
-    (spoil("DCGAN.model-7.index"), ("cannot be read as", "copy it again")),
-]
+    "spoilt": (damage(spoil), ("cannot be read as", "copy it again")),
+}
 
 
-@pytest.mark.parametrize(("build", "words"), REFUSALS, ids=range(len(REFUSALS)))
-def test_what_cannot_be_read_is_a_sentence(
-    tmp_path: Path, build: Callable[[Path], Path], words: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_cannot_be_read_is_a_sentence(tmp_path, name):
+    build, words = REFUSALS[name]
     assert_refused(build(tmp_path), *words)
 
 
-def test_a_tensor_has_at_most_so_many_values(tmp_path: Path) -> None:
+def test_a_tensor_has_at_most_so_many_values(tmp_path):
     """A part of a tensor can be saved alone, with the shape of the whole."""
     shape = "200000 1000 0,1:-"
     tf.raw_ops.SaveV2(
@@ -159,9 +141,8 @@ def test_a_tensor_has_at_most_so_many_values(tmp_path: Path) -> None:
         CheckpointTensors(tmp_path / "m").read_array("a")
 
 
-@pytest.mark.parametrize("layout", ["A", "C"])
-def test_every_missing_tensor_is_named(tmp_path: Path, layout: str) -> None:
-    arrays = rename_arrays(make_weights(), layout)
+def test_every_missing_tensor_is_named(tmp_path):
+    arrays = rename_arrays(make_weights(), "A")
     for number, missing in enumerate(sorted(arrays)):
         rest = {name: array for name, array in arrays.items() if name != missing}
         about = missing if "Average" not in missing else missing.partition("_1/")[0]

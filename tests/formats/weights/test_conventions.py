@@ -1,26 +1,68 @@
-"""Conventions missing in a file of weights alone are given, or assumed and reported."""
+"""Layers and conventions of weights alone: from their shapes, given, or assumed and reported."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import torch_generators as known
 import torch_reference as torch
-from builders import make_weights, save_checkpoint
 from torch_files import save_archive
-from weights_alone import DCGAN, Shapes, design, list_assumed
 
 from ganinv_cli.formats import read
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.weights.step import parse_activation
-from ganinv_cli.network.layers import Activation, BatchNorm
+from ganinv_cli.formats.weights.build import apply_given, build
+from ganinv_cli.formats.weights.finish import (
+    build_network,
+    describe_assumptions,
+    list_conventions,
+)
+from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
+from ganinv_cli.formats.weights.step import Design
+from ganinv_cli.formats.weights.vet import list_steps
+from ganinv_cli.formats.weights.weight import Weight
+from ganinv_cli.network.graph import Network
+from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 
+Shapes = Mapping[str, tuple[int, ...]]
 
-def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
+NORM = ("weight", "bias", "running_mean", "running_var")
+DCGAN = {
+    "main.0.weight": (100, 64, 4, 4),
+    **{f"main.1.{leaf}": (64,) for leaf in NORM},
+    "main.3.weight": (64, 32, 4, 4),
+    **{f"main.4.{leaf}": (32,) for leaf in NORM},
+    "main.6.weight": (32, 3, 4, 4),
+}
+
+
+def design(shapes: Shapes, conventions: Conventions | None = None) -> Design:
+    """The generator of a file that holds such tensors, all of which are ones."""
+    weights = {
+        name: Weight(shape, lambda shape=shape: np.ones(shape, np.float32))
+        for name, shape in shapes.items()
+    }
+    steps = list_steps(make_weighted_layers(weights, PYTORCH), PYTORCH)
+    made = apply_given(Design(steps, PYTORCH, conventions or Conventions()))
+    build(made)
+    return made
+
+
+def list_assumed(shapes: Shapes) -> tuple[str, ...]:
+    """What is assumed of it before any statistics are read."""
+    made = design(shapes)
+    return describe_assumptions(made, list_conventions(made, {}))
+
+
+def make_network(shapes: Shapes, conventions: Conventions | None = None) -> Network:
+    """Its network."""
+    return build_network(design(shapes, conventions))
+
+
+def test_what_the_file_does_not_say_is_said(tmp_path):
     path = save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     assert read(path).assumed == (
         "strides 1,2,2,2 (--strides)",
@@ -30,26 +72,14 @@ def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
         "epsilon 1e-05 (--epsilon)",
         f"z from the prior {make_normal(known.make_dcgan().latent)} (--prior)",
     )
-    told = Conventions(
-        prior="normal",
-        range="tanh",
-        activation="relu",
-        strides=(1, 2, 2, 2),
-        padding=(0, 1, 1, 1),
-        epsilon=(1e-5,),
-    )
+    layers = {"strides": (1, 2, 2, 2), "padding": (0, 1, 1, 1), "epsilon": (1e-5,)}
+    told = Conventions(prior="normal", range="tanh", activation="relu", **layers)
     assert read(path, told).assumed == ()
     assert read(path, told).sha256 == read(path).sha256
 
 
-@pytest.mark.parametrize(
-    ("network", "labels"),
-    [(known.make_perceptron(latent=110), 10), (known.make_dcgan(), 3)],
-    ids=["matrices", "dcgan"],
-)
-def test_a_label_is_one_hot_behind_z(
-    tmp_path: Path, network: known.KnownGenerator, labels: int
-) -> None:
+def test_a_label_is_one_hot_behind_z(tmp_path):
+    network, labels = known.make_dcgan(), 3
     path = save_archive(tmp_path / "g.pt", network.state)
     generator = make_generator(read(path, Conventions(labels=labels)))
     size = network.latent - labels
@@ -63,19 +93,87 @@ def test_a_label_is_one_hot_behind_z(
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("shapes", "said"),
+    [(DCGAN, False), ({"fc.weight": (4 * 16, 10), "up.weight": (4, 3, 4, 4)}, True)],
+    ids=["by number", "by name alone"],
+)
+def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(shapes, said):
+    assert ("its layers follow one another" in list_assumed(shapes)) == said
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "crop"),
     [
-        ("relu", Activation("relu")),
-        ("leaky_relu:0.2", Activation("leaky_relu", 0.2)),
-        ("elu", Activation("elu", 1.0)),
-        (" tanh ", Activation("tanh")),
+        (4, 2, (1, 1)),  # padding 1
+        (5, 2, (2, 1)),  # padding 2, output_padding 1
+        (3, 2, (1, 0)),  # padding 1, output_padding 1
+        (2, 2, (0, 0)),
+        (1, 2, (0, -1)),  # output_padding 1
     ],
 )
-def test_activations_are_read(text: str, expected: Activation) -> None:
-    assert parse_activation(text) == expected
+def test_the_sides_grow_just_stride_times(kernel, stride, crop):
+    shapes = {"fc.weight": (4 * 16, 10), "up.weight": (4, 3, kernel, kernel)}
+    network = make_network(shapes, Conventions(strides=(stride,)))
+    (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
+    assert (layer.stride, layer.crop) == ((stride, stride), (crop, crop))
+    assert network.shapes[-1] == (4 * stride, 4 * stride, 3)
 
 
-REFUSALS: list[tuple[dict[str, Any], str]] = [
+@pytest.mark.parametrize(
+    ("kernels", "strides"),
+    [
+        ((5, 5, 5), "1,2,2"),  # as in TensorFlow's tutorial
+        ((3, 3, 3), "2,2,1"),  # as in Keras' examples
+        ((4, 4), "2,2"),
+        ((4, 4, 4, 4), "1,1,2,2"),
+    ],
+)
+def test_a_map_of_7_becomes_an_image_of_28(kernels, strides):
+    widths = (8, *range(7, 8 - len(kernels), -1), 1)
+    shapes = {"fc.weight": (7 * 7 * 8, 10)} | {
+        f"up{n}.weight": (widths[n], widths[n + 1], size, size) for n, size in enumerate(kernels)
+    }
+    assert f"strides {strides} (" in list_assumed(shapes)[0]
+    assert make_network(shapes).shapes[-1] == (28, 28, 1)
+
+
+def test_strides_of_plain_convolutions_enlarge_the_map_before_them():
+    shapes = {"fc.weight": (8 * 16, 10), "a.weight": (4, 8, 3, 3), "b.weight": (3, 4, 5, 5)}
+    network = make_network(shapes, Conventions(strides=(2, 4)))
+    kinds = [type(node.layer) for node in network.nodes]
+    assert kinds.count(Upsample) == kinds.count(Conv) == 2
+    assert network.shapes[-1] == (32, 32, 3)
+
+
+def test_between_neighbours_by_number_stands_no_activation():
+    shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (4, 4, 3, 3), "m.3.weight": (4, 3, 4, 4)}
+    names = [n.layer.name for n in make_network(shapes).nodes if isinstance(n.layer, Activation)]
+    assert names == ["relu", "tanh"]
+
+
+def test_a_slope_that_was_learnt_is_the_activation():
+    shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (1,), "m.2.weight": (4, 3, 4, 4)}
+    acts = [n.layer for n in make_network(shapes).nodes if isinstance(n.layer, Activation)]
+    assert [each.name for each in acts] == ["leaky_relu", "tanh"]
+
+
+SHAPED: list[tuple[dict[str, tuple[int, ...] | None], str]] = [  # changes of a DCGAN
+    ({"main.3.weight": (60, 32, 4, 4)}, r"main\.3 .*expects 60 or 32 channels, found 4 x 4 x 64"),
+    ({"main.4.running_mean": (31,)}, r"main\.3 .*BatchNorm cannot take 8 x 8 x 32"),
+    ({"main.3.bias": (31,)}, r"main\.3 .*ConvTranspose cannot take 4 x 4 x 64"),
+    ({"main.1.running_var": None}, r"main\.1 .*norm behind one with its running mean"),
+    ({"main.6.weight": (32, 2, 4, 4)}, r"main\.6 .*makes 16 x 16 x 2; expected a square image"),
+    ({"main.2.scale": ()}, r"main\.2\.scale \[\] is not part"),
+    ({"main.3.weight": (64, 0, 4, 4)}, r"main\.3 .*is no dense layer"),
+    ({f"main.{n}.{e}": (3,) for n in (7, 8) for e in NORM}, r"main\.8 .* is no dense layer"),
+    ({"short.weight": (12, 64, 1, 1)}, r"short .*expects 64 or 12 channels, .*branches.* ONNX"),
+    ({"attn.weight": (8, 8)}, r"attn \[8, 8\] belongs to a branch.* export the generator to ONNX"),
+    ({"main.skip.weight": (64, 64, 1, 1)}, r"main\.skip .*branch.* ONNX"),
+    ({"label_emb.weight": (10, 10)}, r"label_emb \[10, 10\] belongs to .* takes a label"),
+]
+
+
+GIVEN: list[tuple[dict[str, Any], str]] = [
     ({"strides": (2,)}, r"--strides 2 does not fit; give 3, one for each of main\.0, main\.3"),
     ({"strides": (1, 0, 2)}, r"main\.3 .*cannot take 4 x 4 x 64; .*--strides and --padding"),
     ({"strides": (1, 1024, 1024)}, r"main\.3 .*makes 4096 x 4096 x 32 values"),
@@ -92,45 +190,18 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "words"), REFUSALS, ids=lambda each: str(each)[:30])
-def test_a_convention_that_cannot_be_is_a_sentence(told: dict[str, Any], words: str) -> None:
-    with pytest.raises(UnreadableError, match=words) as caught:
-        design(DCGAN, Conventions(**told))
-    assert len(str(caught.value)) < 350
-
-
 @pytest.mark.parametrize(
-    ("shapes", "said"),
-    [
-        (DCGAN, False),
-        ({"fc.weight": (4 * 16, 10), "up.weight": (4, 3, 4, 4)}, True),  # by name alone
-        (
-            {
-                "m.0.weight": (5, 4, 4, 4),
-                "m.2.weight": (4, 4, 3, 3),
-                "m.4.weight": (4, 4, 3, 3),
-                "m.6.weight": (4, 3, 4, 4),
-            },
-            True,
-        ),
-        (
-            {"m.0.weight": (5, 4, 4, 4), "m.2.weight": (4, 4, 3, 3), "m.4.weight": (4, 3, 4, 4)},
-            False,
-        ),
-    ],
+    ("change", "told", "words"),
+    [*((change, {}, words) for change, words in SHAPED), *(({}, *row) for row in GIVEN)],
+    ids=lambda each: str(each)[:30],
 )
-def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(
-    shapes: Shapes, said: bool
-) -> None:
-    assert ("its layers follow one another" in list_assumed(shapes)) == said
+def test_what_does_not_fit_is_named(change, told, words):
+    shapes = {name: shape for name, shape in (DCGAN | change).items() if shape is not None}
+    with pytest.raises(UnreadableError, match=words) as caught:
+        design(shapes, Conventions(**told))
+    assert len(str(caught.value)) < 700
 
 
-def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path) -> None:
-    path = save_checkpoint(tmp_path, make_weights())
-    plain, count = read(path).network, 2
-    norms = [node.layer for node in plain.nodes if isinstance(node.layer, BatchNorm)]
-    given = tuple(0.1 * (number + 1) for number in range(len(norms)))
-    network = read(path, Conventions(epsilon=given, labels=count)).network
-    told = [node.layer.epsilon for node in network.nodes if isinstance(node.layer, BatchNorm)]
-    assert (tuple(told), norms[0].epsilon) == (given, 1e-5)
-    assert (network.latent, network.labels) == (plain.latent - count, count)
+def test_maps_that_make_no_image_are_refused():
+    with pytest.raises(UnreadableError, match="with strides of 1; give 1 others"):
+        design({"fc.weight": (64, 10), "a.weight": (3, 4, 3, 3)})

@@ -35,7 +35,7 @@ def find_row(checkpoint: Checkpoint, name: str) -> Convention:
 @pytest.mark.parametrize(
     "seed", [pytest.param(n, marks=[pytest.mark.nightly] * (n not in (3, 4))) for n in SEEDS]
 )
-def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: int) -> None:
+def test_what_is_inferred_of_a_random_generator_is_true(tmp_path, seed):
     generator = write_random_generator(seed, tmp_path)
     checkpoint = read(generator.path)
     inferred = {
@@ -49,10 +49,14 @@ def test_what_is_inferred_of_a_random_generator_is_true(tmp_path: Path, seed: in
     assert inferred.get(("prior", ""), generator.prior) == generator.prior
 
 
-def test_an_inferred_prior_is_used_and_no_longer_assumed(tmp_path: Path) -> None:
-    generator = write_random_generator(GREY, tmp_path)
-    checkpoint = read(generator.path)
-    assert generator.prior == "uniform:0,1"
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory):
+    """A small generator, whose prior is uniform from 0 to 1."""
+    return write_random_generator(GREY, tmp_path_factory.mktemp("grey"))
+
+
+def test_an_inferred_prior_is_used_and_no_longer_assumed(grey):
+    checkpoint = read(grey.path)
     assert checkpoint.prior == Uniform(0, 1)
     row = find_row(checkpoint, "prior")
     assert row.source == "inferred" and row.discrepancy is not None and row.runner_up
@@ -61,9 +65,8 @@ def test_an_inferred_prior_is_used_and_no_longer_assumed(tmp_path: Path) -> None
     assert summarize_inferred(checkpoint.conventions).startswith("prior uniform:0,1; ")
 
 
-def test_a_given_value_wins_even_if_the_statistics_contradict_it(tmp_path: Path) -> None:
-    generator = write_random_generator(GREY, tmp_path)
-    checkpoint = read(generator.path, Conventions(prior="normal", epsilon=(1e-5,)))
+def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey):
+    checkpoint = read(grey.path, Conventions(prior="normal", epsilon=(1e-5,)))
     row = find_row(checkpoint, "prior")
     assert (row.value, row.source) == ("normal", "given")
     assert checkpoint.prior != Uniform(0, 1)
@@ -88,7 +91,7 @@ def make_untrained(
     return state
 
 
-def test_statistics_that_were_never_updated_tell_nothing(tmp_path: Path) -> None:
+def test_statistics_that_were_never_updated_tell_nothing(tmp_path):
     path = write_safetensors(tmp_path / "g.safetensors", make_untrained(1))
     checkpoint = read(path)
     assert checkpoint.prior == parse_prior("normal:1", 64)
@@ -98,7 +101,7 @@ def test_statistics_that_were_never_updated_tell_nothing(tmp_path: Path) -> None
     assert values == USUAL
 
 
-def test_a_prior_without_round_numbers_is_fitted(tmp_path: Path) -> None:
+def test_a_prior_without_round_numbers_is_fitted(tmp_path):
     state = make_untrained(0.999)
     for leaf in ("weight", "bias", "running_mean", "running_var"):
         del state[f"main.4.{leaf}"]
@@ -107,28 +110,25 @@ def test_a_prior_without_round_numbers_is_fitted(tmp_path: Path) -> None:
     assert row.discrepancy is not None and row.discrepancy < 0.05 and row.runner_up
 
 
-def test_statistics_that_fit_no_chain_are_refused(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_statistics_that_fit_no_chain_are_refused(tmp_path):
     path = save_archive(tmp_path / "g.pt", make_residual_state(0))
     words = r"statistics of block1\.norm1 fit no chain .* it has branches.* ONNX"
     with pytest.raises(CheckpointError, match=words):
         read(path)
 
 
-def test_an_inference_is_kept_for_the_same_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_an_inference_is_kept_for_the_same_content(grey, monkeypatch):
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
-    generator = write_random_generator(GREY, tmp_path)
-    first = read(generator.path)
+    first = read(grey.path)
 
     def refuse(design: object) -> None:
         raise AssertionError("inferred again")
 
     monkeypatch.setattr(infer, "infer_conventions", refuse)
-    assert replace(read(generator.path), network=first.network) == first
+    assert replace(read(grey.path), network=first.network) == first
     with pytest.raises(AssertionError, match="inferred again"):
-        read(generator.path, Conventions(prior="normal"))
+        read(grey.path, Conventions(prior="normal:2"))
 
 
 def test_several_layers_before_the_first_norm_start_a_bounded_search(
@@ -164,9 +164,7 @@ def make_settled(folder: Path, activations: list[str]) -> Path:
     return save_archive(folder / "settled.pt", state)
 
 
-def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(
-    tmp_path: Path,
-) -> None:
+def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(tmp_path):
     checkpoint = read(make_settled(tmp_path, ["leaky_relu:0.2"] * 2))
     rows = {(row.name, row.layer): (row.value, row.source) for row in checkpoint.conventions}
     assert rows["strides", "main.3"] == ("2", "confirmed")

@@ -1,6 +1,5 @@
 """The norms of every format are compared, and errors are detected in every format."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -25,15 +24,11 @@ RELU = Activation("relu")
 NORMS = 2
 
 
-def write_keras(folder: Path, prior: str) -> Path:
-    """Two norms with statistics from the generator and a prior, as written by `convert`."""
+def write_keras_export(folder: Path, prior: str) -> Path:
+    """Two norms with statistics from the generator and a prior."""
     network = settle_norms(make_network(RELU, RELU), prior)
     write_generator(make_checkpoint(network, prior), folder / "generator.keras")
-    return folder / "generator.keras"
-
-
-def write_keras_export(folder: Path, prior: str) -> Path:
-    model = keras.models.load_model(write_keras(folder, prior))
+    model = keras.models.load_model(folder / "generator.keras")
     model.export(folder / "exported", verbose=False)
     return folder / "exported"
 
@@ -95,9 +90,7 @@ def check_file(path: Path, prior: str) -> NormCheck:
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_files_norms_are_confirmed_and_another_prior_is_found(
-    tmp_path: Path, write: Callable[[Path, str], Path]
-) -> None:
+def test_a_files_norms_are_confirmed_and_another_prior_is_found(tmp_path, write):
     path = write(tmp_path, "uniform")
     result = check_file(path, "uniform")
     assert (result.status, len(result.rows)) == ("confirmed", NORMS)
@@ -107,7 +100,7 @@ def test_a_files_norms_are_confirmed_and_another_prior_is_found(
     assert "e.g. --prior uniform:-1,1" in other.doubt
 
 
-def test_what_normalizes_otherwise_is_no_visible_norm(tmp_path: Path) -> None:
+def test_what_normalizes_otherwise_is_no_visible_norm(tmp_path):
     """An instance norm has no statistics, and a scale and shift are no norm."""
     scale, shift = tf.Variable(tf.ones(8)), tf.Variable(tf.zeros(8))
     matrix = saved_models.make_variable(saved_models.LATENT, 128)
