@@ -1,36 +1,35 @@
 """Statistics of recovery: pure functions on arrays."""
 
 from ganinv_cli.statistics.averages import (
+    Band,
     Booleans,
     Floats,
     Integers,
+    bootstrap,
     carry_forward,
     mean,
     median,
 )
-from ganinv_cli.statistics.bootstrap import Band, bootstrap
 from ganinv_cli.statistics.conditioning import condition_number, cramer_rao, rank
 from ganinv_cli.statistics.distances import (
     assign_clusters,
     expected_distance,
+    find_norm_range,
     is_lowest,
     pairwise_distances,
 )
 from ganinv_cli.statistics.image_error import psnr, rmse
 from ganinv_cli.statistics.noise import expected_residual, fit_slope, rounding_residual
-from ganinv_cli.statistics.norm_range import find_norm_range
-from ganinv_cli.statistics.paired import (
-    compare_errors,
-    match_trials,
-    mcnemar,
-)
 from ganinv_cli.statistics.recovery import (
     EPSILONS,
     EXACT_EPSILON,
     SMALLEST_EPSILON,
     clopper_pearson,
+    compare_errors,
     is_elsewhere,
     is_recovered,
+    match_trials,
+    mcnemar,
 )
 
 __all__ = [

@@ -1,10 +1,13 @@
-"""Agreement of the recoveries of one image: their distances, and clusters of equal minima.
+"""Agreement of the recoveries of one image: distances, clusters, and the lengths of draws.
 
 The distance is the paper's: ‖zᵢ − zⱼ‖₂ / latent, not squared. It is not defined between z of
 different labels of a conditional generator.
 """
 
+from functools import lru_cache
+
 import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.integrate import quad
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
@@ -14,6 +17,8 @@ from scipy.special import erf
 from ganinv_cli.prior import Normal, Prior, Uniform
 from ganinv_cli.statistics.averages import Booleans, Floats, Integers
 
+OUTSIDE_SHARE = 1e-6  # share of draws with ‖z‖ outside its range, half of them on either side
+_BINS = 2**16  # of Σ zᵢ², at least 64 for each component
 _PAPER_PRIOR = Uniform()
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [−1, 1]
 
@@ -70,6 +75,23 @@ def is_lowest(losses: Floats, rtol: float = 1e-3, atol: float = 0.0) -> Booleans
     return np.asarray(finite & (losses <= max((1 + rtol) * least, atol)))
 
 
+@lru_cache(maxsize=64)
+def find_norm_range(prior: Prior, latent: int) -> tuple[float, float]:
+    """Return the ends of the range that holds ‖z‖ of all but OUTSIDE_SHARE of the draws.
+
+    The distribution of one zᵢ², in bins, is convolved with itself by a fast Fourier transform. This
+    gives the distribution of Σ zᵢ². Unlike the χ distribution, it respects the bounds of the prior.
+    """
+    bins = max(64, _BINS // latent)
+    width = max(prior.low**2, prior.high**2) / (bins - 1)  # of a bin, whose number is its middle
+    roots = np.sqrt(width * (np.arange(bins) + 0.5))
+    shares = np.diff(prior.share_below(roots) - prior.share_below(-roots), prepend=0.0)
+    cumulative = np.cumsum(_convolve(shares, latent))
+    low = int(np.searchsorted(cumulative, OUTSIDE_SHARE / 2))
+    high = int(np.searchsorted(cumulative, 1 - OUTSIDE_SHARE / 2))
+    return float(np.sqrt(low * width)), float(np.sqrt(high * width))
+
+
 def _integrand(a: float, latent: int, prior: Prior) -> float:
     """Return (1 − g(a)^latent) / a²."""
     less = _normal_g_minus_1(a, prior) if isinstance(prior, Normal) else _uniform_g_minus_1(a)
@@ -99,3 +121,9 @@ def _normal_g_minus_1(a: float, prior: Normal) -> float:
         density /= np.sqrt(np.pi) * erf(h / np.sqrt(2)) ** 2
         total += (high - low) / 2 * float(_WEIGHTS @ (density * np.expm1(-((a * d) ** 2))))
     return total
+
+
+def _convolve(probabilities: Floats, times: int) -> Floats:
+    """Return the distribution of the sum of `times` independent draws of a bin's number."""
+    length = next_fast_len(times * (len(probabilities) - 1) + 1, real=True)
+    return np.asarray(np.maximum(irfft(rfft(probabilities, length) ** times, length), 0.0))

@@ -6,8 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaincinv
 
-from ganinv_cli.statistics.averages import Booleans, Floats, median
-from ganinv_cli.statistics.bootstrap import RESAMPLES, Statistic, bootstrap
+from ganinv_cli.statistics.averages import (
+    RESAMPLES,
+    Booleans,
+    Floats,
+    Statistic,
+    bootstrap,
+    median,
+)
 
 
 class Slope(NamedTuple):
