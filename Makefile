@@ -67,10 +67,10 @@ torture: $(READY) ## kills, full disks, mutated files (an hour; ARGS='--files 0'
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## the tests that take seconds, on at most 4 cores (5 minutes on 2)
+test: $(READY) ## the tests that take seconds, on at most 4 cores (3 minutes on 2)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly"
 
-test-all: $(READY) ## the slow tests as well, as CI runs them (8 minutes on 2 cores)
+test-all: $(READY) ## the slow tests as well, as CI runs them (5 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
 
 test-nightly: $(READY) ## random networks, kills, a Ray cluster, generators from PyPI (15 minutes)
