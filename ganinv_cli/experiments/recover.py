@@ -63,6 +63,8 @@ class RecoverPlan(Plan):
         snapshots = take_trials(group, "z_snapshots", trials)
         panels = {"start": take_trials(group, "z_start", trials)}
         for place, gradients in enumerate(results.constants["snapshot_gradients"]):
+            if gradients > self.config.budget:
+                continue  # no trial came so far
             intermediate = snapshots[:, place]
             has_ended = np.isnan(intermediate).any(-1, keepdims=True)  # before this point
             panels[f"{gradients:,.0f} gradients"] = np.where(has_ended, z_found, intermediate)

@@ -51,7 +51,8 @@ def describe_device(kind: str, number: int) -> str:
     import tensorflow as tf  # here: settings load without TensorFlow
 
     if kind == "cpu":
-        return f"CPU {_read_processor_name()}, {count_cores()} cores"
+        cores = count_cores()
+        return f"CPU {_read_processor_name()}, {cores} core{'' if cores == 1 else 's'}"
     gpus = tf.config.list_physical_devices("GPU")
     gpu = gpus[min(number, len(gpus) - 1)]  # a GPU may be several logical devices
     details = tf.config.experimental.get_device_details(gpu)

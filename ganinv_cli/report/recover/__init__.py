@@ -162,14 +162,16 @@ def _make_shares_table(table1: list[Row], counting: str) -> Table:
 
     is_first = counting == "first_start"
     acted = Column("acted", "acted_first_start" if is_first else "acted", help=ACTED.help)
+    trials = {row["trials"] for row in table1}
     columns = [
         CLIPPING,
-        TRIALS,
+        *([TRIALS] if len(trials) > 1 else []),  # else in the title: the table fits 80 columns
         *([acted] if any(row["acted"] is not None for row in table1) else []),
         *(Column(name, show=count_below(name), help=INTERVAL_HELP) for name in EPSILONS),
     ]
-    title = f"The paper's Table 1, {COUNTING_TITLES[counting]}"
-    return Table(f"{title}: trials with mean squared z error below", table1, columns)
+    count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
+    title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
+    return Table(title, table1, columns)
 
 
 def _make_outcomes_table(table1: list[Row]) -> Table:
