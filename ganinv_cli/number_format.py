@@ -50,7 +50,7 @@ def format_concise(value: float) -> str:
 
 
 def format_interval(
-    interval: Interval | Sequence[float | None],
+    interval: Sequence[float | None],
     format_end: Callable[[float], str] = format_scientific,
 ) -> str:
     """Return an interval as [1.20e-5, 1.30e-5], empty if there is none."""
@@ -58,9 +58,7 @@ def format_interval(
     return "" if low is None or high is None else f"[{format_end(low)}, {format_end(high)}]"
 
 
-def format_count(
-    count: int, trials: int, interval: Interval | Sequence[float | None] = (None, None)
-) -> str:
+def format_count(count: int, trials: int, interval: Sequence[float | None] = (None, None)) -> str:
     """Return a count of trials and its share, as 20 (1.00), above the interval of the share."""
     share = f"{count:,} ({format_share(count / trials)})"
     return f"{share}\n{format_interval(interval, format_share)}".rstrip("\n")

@@ -9,6 +9,7 @@ from scipy.stats import mannwhitneyu
 from benchmarks.records import format_exact_interval
 from benchmarks.reproduction.runs import Run
 from ganinv_cli.number_format import format_number, format_share
+from ganinv_cli.report.table import mean_or_none
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered, mcnemar
 
 BUDGETS = (100, 200, 400, 1000, 5000)  # gradients per trial
@@ -29,11 +30,6 @@ def make_sections(runs: Sequence[Run], ends: Sequence[dict[str, Any]]) -> dict[s
         "Descent: one start with redraws, or several shorter ones": list(_list_restarts(both)),
         "Where failed first starts lead inside the bounds": [_make_end(row) for row in ends],
     }
-
-
-def mean_or_none(values: np.ndarray) -> float | None:
-    """Return the mean of some values; None if there are none."""
-    return float(np.mean(values)) if len(values) else None
 
 
 def _list_failures(runs: Sequence[Run]) -> Iterator[dict[str, str]]:

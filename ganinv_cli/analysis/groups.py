@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 Pixels = NDArray[np.uint8]  # (height, width, channels)
-Reasons = NDArray[np.uint8]  # (trials,), an Outcome each
 
-__all__ = ["Group", "Pixels", "Reasons", "join_root_column", "share_gradients"]
+__all__ = ["Group", "Pixels", "join_root_column", "share_gradients"]
 
 
 def share_gradients(results: "Results") -> float:

@@ -1,6 +1,6 @@
 """Read the image files of a run, and the recoveries of each by clipping rule."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -133,17 +133,6 @@ def find_rules(results: "Results") -> set[str]:
         if name.startswith("image=")
     )
     return {rule for rule, group in rules if rule in RULES and len(group["trial"])}
-
-
-def iterate_recoveries(
-    images: Iterable[ImageResults],
-) -> Iterator[tuple[ImageResults, str, Recoveries]]:
-    """Yield (image, rule, recoveries) for each rule that has recoveries of an image."""
-    return (
-        (image, technique, recoveries)
-        for image in images
-        for technique, recoveries in image.recoveries.items()
-    )
 
 
 def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:

@@ -63,7 +63,8 @@ class LBFGS(Solver):
     at most `redraws` times per start. The history is kept, but the redraw adds no pair to it. If z
     is outside the bounds, the row has not converged, even if z makes the image; it is redrawn too,
     unless the excess is within the possible error of z. If z leaves the bounds again (noise, or an
-    image outside the generator's range), the row is then kept inside as with standard.
+    image outside the generator's range), the row is then kept inside as with standard. Zero and
+    reflect are as stochastic, with another value in place of the draw.
     docs/solvers.md describes the alternatives that were tried.
     """
 

@@ -84,10 +84,10 @@ error_bound | float64 | - | z² | optional | estimated bound on z_error: the los
 image_loss | float | - | pixel² | - | squared error summed over the image's pixels
 outcome | uint8 | - | - | - | how the trial ended (see Outcomes); 0: not run
 gradients | float64 | - | gradients | - | gradients spent; a forward pass counts .5
-redraws | int32 | - | times | - | times that the rule drew components of z anew
+redraws | int32 | - | times | - | times that the rule replaced components of z
 acted | uint8 | - | - | optional | 1: the rule changed z; 0: it did not
 actions | int32 | - | updates | optional | updates in which the rule changed a component of z:
-    clamped or held at a bound, or drawn anew; with `wall`, after which z was outside the bounds
+    clamped or held at a bound, or replaced; with `wall`, after which z was outside the bounds
 seconds | float64 | - | s | - | share of the batches' wall time
 """)  # known at the end of the first start and at the end of the trial
 

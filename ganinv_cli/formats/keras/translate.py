@@ -236,7 +236,7 @@ def _makes_same_pictures(
     A model with channels first is not compared: TensorFlow has such convolutions on some CPUs only,
     and Keras 3 adds their biases along the columns if there are as many columns as channels.
     """
-    if "channels_first" in [getattr(e, "data_format", "") for e in model._flatten_layers()]:
+    if "channels_first" in [getattr(each, "data_format", "") for each in model._flatten_layers()]:
         return True
     z = np.random.default_rng(0).normal(size=(2, network.latent)).astype(np.float32)
     labels = np.arange(2) % max(network.labels, 1)

@@ -63,15 +63,10 @@ REPORT = ReportModule(__name__, "noise-sweep", summarize, list_trial_groups=list
 
 
 def _stack_interval(
-    key: str, show: Callable[[Any], str] = format_scientific
+    key: str, interval_key: str, show: Callable[[Any], str] = format_scientific
 ) -> Callable[[Row], str]:
     """Return the function that shows a value above its interval, if there is one."""
-
-    def stack(row: Row) -> str:
-        interval = row[f"{key}_interval" if f"{key}_interval" in row else "interval"]
-        return f"{show(row[key])}\n{format_interval(interval, show)}".rstrip("\n")
-
-    return stack
+    return lambda row: f"{show(row[key])}\n{format_interval(row[interval_key], show)}".rstrip("\n")
 
 
 ROW_NAME = Column("variance,\nclipping", show=lambda row: f"{row['variance']:g} {row['technique']}")
@@ -114,7 +109,7 @@ COMPARISONS = (
     TRIALS,
     Column(
         "difference",
-        show=_stack_interval("median_difference"),
+        show=_stack_interval("median_difference", "interval"),
         help="Difference: median over the trials of the first rule's error minus the second's.",
     ),
     Column("first\nnearer", show=lambda row: format_share(row["first_nearer"] / row["trials"])),
@@ -152,7 +147,7 @@ def _make_tables(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) ->
 
 def _make_errors_table(sweep: list[Row]) -> Table:
     def show(name: str) -> Callable[[Row], str]:
-        stack = _stack_interval(name)
+        stack = _stack_interval(name, f"{name}_interval")
         return lambda row: stack(row["with_restarts"])
 
     columns = [
@@ -189,7 +184,7 @@ def _make_slopes_table(slopes: list[Row]) -> Table:
     def show(row: Row | None) -> str:
         if row is None or row["slope"] is None:
             return "-"
-        return _stack_interval("slope", "{:.3f}".format)(row)
+        return _stack_interval("slope", "interval", "{:.3f}".format)(row)
 
     return Table(
         "Slope of log z error against log variance; 1 is growth in proportion to the noise",

@@ -83,17 +83,14 @@ class RowClipping(NamedTuple):
         def replace() -> tf.Tensor:
             purpose, latent = Purpose.redraw, z.shape[1]
             share = uniform(self.seed, self.trials, purpose, count, latent, self.starts)
-            clamped = self._clamp(z)
-            kinds = {
-                "draw": tf.cast(self.prior.quantile(share), z.dtype),
-                "centre": tf.fill(
-                    tf.shape(z), tf.cast((self.prior.low + self.prior.high) / 2, z.dtype)
-                ),
-                "mirror": self._clamp(2 * clamped - z),
-            }
-            replaced = kinds["draw"]
-            for index, name in enumerate(REPLACEMENTS):
-                replaced = tf.where((self.replacement == index)[:, None], kinds[name], replaced)
+            drawn = tf.cast(self.prior.quantile(share), z.dtype)
+            centre = tf.cast((self.prior.low + self.prior.high) / 2, z.dtype)
+            mirrored = self._clamp(2 * self._clamp(z) - z)
+            is_centre, is_mirror = (
+                (self.replacement == REPLACEMENTS.index(kind))[:, None]
+                for kind in ("centre", "mirror")
+            )
+            replaced = tf.where(is_centre, centre, tf.where(is_mirror, mirrored, drawn))
             return tf.where(outside, replaced, z)
 
         return tf.cond(tf.reduce_any(outside), replace, lambda: z)  # most steps need no number
