@@ -9,8 +9,9 @@ because no generator is linear (Cohen et al. 2021, *Gradient Descent on Neural N
 Occurs at the Edge of Stability*). If halving brings the rate below the limit, descent may still
 reach it.
 
-Near z_true the error agrees with theory. From starts drawn from the prior, descent is slower,
-because J differs there. So theory gives the best that can be reached (docs/solvers.md).
+Near z_true the error agrees with theory. From starts drawn from the prior it does not, because
+the slow directions of J turn while z moves: most trials are slower than predicted, some are faster
+(docs/solvers.md). So theory predicts the rate of the last phase alone.
 
 Functions take eigenvalues float64 (points, latent) of JᵀJ / values, in any order; a point that is
 NaN counts as not recovered.

@@ -17,6 +17,7 @@ from ganinv_cli.report.recover.rows import (
     COLUMN_PREFIXES,
     collect_p_values,
     compare_rules,
+    extrapolate_rules,
     find_same_rules,
     make_refinement_row,
     make_row,
@@ -42,6 +43,7 @@ from ganinv_cli.report.run import (
 )
 from ganinv_cli.report.table import Column, Row, Table, flatten, to_plain
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
+from ganinv_cli.statistics.descent_extrapolation import POINTS
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -75,12 +77,19 @@ def summarize(results: "Results", name: str) -> Report:
     ]
     same = find_same_rules(groups)
     mcnemar = compare_rules(groups, errors, same)
+    extrapolated = [to_plain(row) for row in extrapolate_rules(results, groups)]
     run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
         _make_answer(run, table1, polished),
-        {"table1": table1, "mcnemar": mcnemar, "same": same, "polished": polished},
-        _make_tables(table1, mcnemar, polished),
+        {
+            "table1": table1,
+            "mcnemar": mcnemar,
+            "same": same,
+            "polished": polished,
+            **({"extrapolated": extrapolated} if extrapolated else {}),
+        },
+        _make_tables(table1, mcnemar, polished, extrapolated),
         _make_notes(run, table1, same),
         run,
         [
@@ -130,7 +139,9 @@ TESTS = (
 )
 
 
-def _make_tables(table1: list[Row], mcnemar: list[Row], polished: list[Row]) -> list[Table]:
+def _make_tables(
+    table1: list[Row], mcnemar: list[Row], polished: list[Row], extrapolated: list[Row]
+) -> list[Table]:
     """Return the tables, Table 1 first; a table without rows is left out."""
     knows_actions = any(row["actions"] is not None for row in table1)
     actions = ACTIONS if knows_actions else Column("redraws\nmean", "redraws")
@@ -145,6 +156,7 @@ def _make_tables(table1: list[Row], mcnemar: list[Row], polished: list[Row]) -> 
             mcnemar,
             TESTS,
         ),
+        _make_extrapolation_table(extrapolated),
     ]
     return [table for table in tables if table.rows]
 
@@ -172,6 +184,29 @@ def _make_shares_table(table1: list[Row], counting: str) -> Table:
     count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
     title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
     return Table(title, table1, columns)
+
+
+def _make_extrapolation_table(extrapolated: list[Row]) -> Table:
+    def show_share(epsilon: str) -> Callable[[Row], str]:
+        def show(row: Row) -> str:
+            predicted = format_share(row["predicted"][epsilon])
+            measured = row["measured"]
+            return f"{predicted}\nis {format_share(measured[epsilon])}" if measured else predicted
+
+        return show
+
+    updates = f"{extrapolated[0]['updates']:,}" if extrapolated else ""
+    first, second = (f"{each:,}" for each in POINTS)
+    falling = Column(
+        "still\nfalling",
+        "falling",
+        help=f"Still falling: trials whose error after {second} updates is below that after "
+        f"{first}. The shares are those of the errors that these two predict after {updates} "
+        "updates, on a straight line in the logarithm; is: as measured.",
+    )
+    shares = (Column(name, show=show_share(name)) for name in EPSILONS)
+    title = f"Extrapolated to {updates} updates: share of trials with a mean squared z error below"
+    return Table(title, extrapolated, [CLIPPING, TRIALS, falling, *shares])
 
 
 def _make_outcomes_table(table1: list[Row]) -> Table:

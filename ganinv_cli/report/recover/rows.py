@@ -14,10 +14,13 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rules import count_outcomes, count_same_trials, summarize_costs
 from ganinv_cli.report.table import Row, mean_or_none
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
+from ganinv_cli.statistics.descent_extrapolation import POINTS, extrapolate_errors
+from ganinv_cli.statistics.descent_theory import Schedule
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
+PAPER_UPDATES = 100_000
 # The ways of counting: after the first start of a trial, and after its restarts.
 COLUMN_PREFIXES = {"first_start": "first/", "recovered": ""}  # each with its columns' prefix
 
@@ -111,6 +114,47 @@ def make_refinement_row(rule: str, group: Group) -> Row:
         "gradients": mean_or_none(group["polished/gradients"][refined]),
         "seconds": mean_or_none(group["polished/seconds"][refined]),
     }
+
+
+def extrapolate_rules(results: "Results", groups: Mapping[str, Group]) -> list[Row]:
+    """Return each rule's shares below ε as its errors after POINTS predict them, and as measured.
+
+    There are none unless the method is gradient descent without restarts, and the errors of all
+    trials after POINTS are known. A run that ends there predicts the paper's number of updates.
+    """
+    config = results.attributes.get("config", {})
+    if config.get("solver") != "gd" or config.get("restarts"):
+        return []
+    places = np.searchsorted(results.constants["curve_gradients"], POINTS)
+    updates = int(config.get("budget", 0)) - 1
+    if places[-1] == len(results.constants["curve_gradients"]) or updates < POINTS[-1]:
+        return []
+    is_measured = updates > POINTS[-1]
+    schedule = Schedule(1.0, updates if is_measured else PAPER_UPDATES, config["gd"]["halve_every"])
+    rows = []
+    for rule, group in groups.items():
+        first, second = group["curve_error"][:, places].astype(np.float64).T
+        if not (np.isfinite(first) & np.isfinite(second)).all():
+            return []
+        found = extrapolate_errors(first, second, schedule)
+        shares = {name: statistics.is_recovered(found, each) for name, each in EPSILONS.items()}
+        ends = group["z_error"]
+        rows.append(
+            {
+                "technique": rule,
+                "trials": len(found),
+                "updates": schedule.updates,
+                "falling": int(np.sum(second < first)),  # trials whose error still falls
+                "predicted": {name: float(each.mean()) for name, each in shares.items()},
+                "measured": {
+                    name: float(statistics.is_recovered(ends, each).mean())
+                    for name, each in EPSILONS.items()
+                }
+                if is_measured
+                else None,
+            }
+        )
+    return rows
 
 
 def find_same_rules(groups: Mapping[str, Group]) -> list[Row]:

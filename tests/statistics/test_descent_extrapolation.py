@@ -1,0 +1,13 @@
+"""Errors at the end of descent, from two on the way."""
+
+import numpy as np
+
+from ganinv_cli.statistics.descent_extrapolation import extrapolate_errors
+from ganinv_cli.statistics.descent_theory import Schedule
+
+
+def test_an_error_that_falls_by_a_steady_factor_is_predicted_and_one_that_rises_stays():
+    """By .1 for 10,000 updates at the first rate: 3 + 5 / 2 of them follow, after the halving."""
+    schedule = Schedule(1.0, 100_000, 50_000)
+    found = extrapolate_errors(np.array([0.1, 0.1, 0.0]), np.array([0.01, 0.2, 0.0]), schedule)
+    np.testing.assert_allclose(found, [0.01 * 0.1**5.5, 0.2, 0.0])
