@@ -14,7 +14,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu million zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,26 +26,18 @@ reproduce: $(READY) ## every table and figure of docs/ again, from docs/results 
 	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build $(if $(PORTRAITS),--portraits $(PORTRAITS)))
 	@$(BIN)/python -m benchmarks.reproduction $(if $(RUN),--run) $(if $(ONLY),--only $(ONLY))
 
-bench: $(READY) ## what recovery costs, beside its goals and other methods (build/bench, 30 minutes)
+bench: $(READY) ## what recovery costs, and its speed beside other methods (build/bench, 30 minutes)
 	@mkdir -p build/bench
 	@$(BIN)/python -m benchmarks.speed.roofline --out build/bench/roofline.json
 	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
-	@$(BIN)/ganinv recover --overwrite --seed 1 --clip stochastic --trials 300 --start encoder \
-	    --out build/bench/encoder.h5
-	@$(BIN)/ganinv recover --overwrite --seed 1 --clip stochastic --trials 300 --polish float64 \
-	    --out build/bench/float64.h5
 	@$(BIN)/python -m benchmarks.speed.peers --out build/bench/peers.json
-	@$(BIN)/python -m benchmarks.speed.goals build/bench build/bench
-	@echo 'These numbers are in build/bench/goals.md. The tables of docs/solvers.md are made from the' \
-	    'files in docs/results and docs/solvers: make reproduce.'
 
 bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (some minutes)
 	@$(BIN)/python -m pip install --quiet 'tensorflow[and-cuda]'
 	@$(BIN)/python -m benchmarks.speed.gpu --out docs/scaling/gpu.json
 	@$(BIN)/python docs/generate.py
 
-scaling: $(READY) ## two workers beside one, and a million trials, into docs/scaling (an hour)
-	@$(BIN)/python -m benchmarks.speed.scaling --out docs/scaling/workers.json
+million: $(READY) ## a million trials of a tiny generator, into docs/scaling (10 minutes)
 	@$(BIN)/python -m benchmarks.speed.million --out docs/scaling/million.json
 	@$(BIN)/python docs/generate.py
 

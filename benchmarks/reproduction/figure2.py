@@ -4,7 +4,7 @@ Four runs of `ganinv noise-sweep` on `faces16`, with or without clipping of nois
 the same z, starts and noise. The numbers are the rows of `ganinv report --format json`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,54 +14,50 @@ from matplotlib.figure import Figure
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.report import summarize
-from ganinv_cli.statistics import compare_errors
-from ganinv_cli.store import Results, read_results
+from ganinv_cli.store import read_results
 
 AUTHORS_STOP = 0.005  # mean error of z at which the authors' noise run stops
 GUESS = 1 / 3  # error of z = 0 for any image: the variance of a component under the prior
 COUNTED = "first_start"
 DODGE = 1.06  # factor between the variances of neighbouring rules
 RUNS = {
-    ("descent", "not clipped"): "figure2-descent.h5",
-    ("descent", "clipped"): "figure2-descent-clipped.h5",
-    ("L-BFGS", "not clipped"): "figure2-lbfgs.h5",
-    ("L-BFGS", "clipped"): "figure2-lbfgs-clipped.h5",
+    "descent, pixels not clipped": "figure2-descent.h5",
+    "descent, pixels clipped": "figure2-descent-clipped.h5",
+    "L-BFGS, pixels not clipped": "figure2-lbfgs.h5",
+    "L-BFGS, pixels clipped": "figure2-lbfgs-clipped.h5",
 }
 Rows = list[dict[str, str]]
 
 
 class Sweep(NamedTuple):
-    """One run: a method, and what was done to the noisy pixels."""
+    """One run."""
 
-    method: str
-    pixels: str
-    results: Results
+    title: str  # the method, and what was done to the noisy pixels
     tables: dict[str, list[dict[str, Any]]]  # of `ganinv report --format json`
-
-    @property
-    def title(self) -> str:
-        """The method and the pixels."""
-        return f"{self.method}, pixels {self.pixels}"
 
 
 def read_sweeps(folder: Path) -> list[Sweep]:
     """Return the four runs."""
-    files = {of: read_results(folder / name) for of, name in RUNS.items()}
-    return [Sweep(*of, each, summarize(each, "").tables) for of, each in files.items()]
+    return [
+        Sweep(title, summarize(read_results(folder / file), "").tables)
+        for title, file in RUNS.items()
+    ]
 
 
 def make_sections(sweeps: list[Sweep]) -> dict[str, Rows]:
     """Return the tables by their titles."""
 
-    def join(list_rows: Any, *more: str) -> Rows:
-        return [row for sweep in sweeps for row in list_rows(sweep, *more)]
+    def join(list_rows: Callable[..., Iterator[dict[str, str]]], *more: str) -> Rows:
+        head = "method, pixels"
+        return [
+            {head: each.title} | row for each in sweeps for row in list_rows(each.tables, *more)
+        ]
 
     return {
         "Standard and stochastic clipping compared": join(_list_tests, "standard"),
         "No clipping and stochastic clipping compared": join(_list_tests, "none"),
         "Mean error of z": join(_list_errors),
         "Slope of log error against log variance": join(_list_slopes),
-        "Descent and L-BFGS on the same trials": list(_compare_methods(sweeps)),
     }
 
 
@@ -106,78 +102,57 @@ def draw_sweeps(sweeps: list[Sweep]) -> Figure:
     return figure
 
 
-def _list_tests(sweep: Sweep, first: str) -> Iterator[dict[str, str]]:
+def _list_tests(tables: Any, first: str) -> Iterator[dict[str, str]]:
     """Yield Wilcoxon's test of a rule and stochastic clipping at each variance, paired by trial.
 
     p is corrected by Holm's method for all pairs of rules at all variances of the run.
     """
-    rows = sweep.tables["noise_sweep"]
-    acted = {(row["variance"], row["technique"]): row["acted_first_start"] for row in rows}
-    tests = sweep.tables["comparisons"]
+    acted = {
+        (row["variance"], row["technique"]): row["acted_first_start"]
+        for row in tables["noise_sweep"]
+    }
+    tests = tables["comparisons"]
     # Tests of first starts are listed only if restarts changed something.
-    counted = [test for test in tests if test["counted"] == COUNTED] or tests
-    for test in counted:
+    for test in [test for test in tests if test["counted"] == COUNTED] or tests:
         if (test["first"], test["second"]) == (first, "stochastic"):
             both = (f"{acted[test['variance'], rule]}" for rule in (first, "stochastic"))
             yield {
-                "method, pixels": sweep.title,
                 "variance": f"{test['variance']:g}",
                 "trials": f"{test['trials']}",
                 "acted": ", ".join(both),
                 f"{first} nearer": f"{test['first_nearer']}",
                 "stochastic nearer": f"{test['second_nearer']}",
-                "median difference": f"{format_scientific(test['median_difference'])} "
-                f"{format_interval(test['interval'])}",
+                "median difference": _format_mean(test, "median_difference", "interval"),
                 "p (Holm)": f"{test['p_holm']:.2g}",
             }
 
 
-def _list_errors(sweep: Sweep) -> Iterator[dict[str, str]]:
+def _list_errors(tables: Any) -> Iterator[dict[str, str]]:
     """Yield the mean error of z of each rule at each variance, with its interval."""
-    rows = sweep.tables["noise_sweep"]
+    rows = tables["noise_sweep"]
     for variance, bound in {row["variance"]: row["cramer_rao"] for row in rows}.items():
         means = {
-            row["technique"]: f"{format_scientific(row[COUNTED]['mean'])} "
-            f"{format_interval(row[COUNTED]['mean_interval'])}"
+            row["technique"]: _format_mean(row[COUNTED], "mean", "mean_interval")
             for row in rows
             if row["variance"] == variance
         }
-        head = {"method, pixels": sweep.title, "variance": f"{variance:g}"}
-        yield head | means | {"bound": format_scientific(bound)}
+        yield {"variance": f"{variance:g}"} | means | {"bound": format_scientific(bound)}
 
 
-def _list_slopes(sweep: Sweep) -> Iterator[dict[str, str]]:
+def _list_slopes(tables: Any) -> Iterator[dict[str, str]]:
     """Yield the slope of the mean error for each rule, over all and over small variances."""
     found = {
         (row["technique"], row["over"]): f"{row['slope']:.3f} {format_interval(row['interval'])}"
-        for row in sweep.tables["slopes"]
+        for row in tables["slopes"]
         if row["statistic"] == "mean" and row["counted"] == COUNTED
     }
     for rule in dict.fromkeys(rule for rule, _ in found):
-        head = {"method, pixels": sweep.title, "clipping": rule}
-        yield head | {"all variances": found[rule, "all"], "to .01": found[rule, "small"]}
+        yield {
+            "clipping": rule,
+            "all variances": found[rule, "all"],
+            "to .01": found[rule, "small"],
+        }
 
 
-def _compare_methods(sweeps: list[Sweep]) -> Iterator[dict[str, str]]:
-    """Yield the comparison of the errors of descent and L-BFGS, for each rule and variance."""
-    by_kind = {(sweep.method, sweep.pixels): sweep for sweep in sweeps}
-    for pixels in dict.fromkeys(sweep.pixels for sweep in sweeps):
-        for row in by_kind["descent", pixels].tables["noise_sweep"]:
-            variance, rule = row["variance"], row["technique"]
-            left, right = (
-                np.asarray(
-                    by_kind[method, pixels].results.groups[f"variance={variance:g}/{rule}"][
-                        "first/z_error"
-                    ]
-                )
-                for method in ("descent", "L-BFGS")
-            )
-            yield {
-                "pixels": pixels,
-                "variance": f"{variance:g}",
-                "clipping": rule,
-                "descent, mean": format_scientific(float(left.mean())),
-                "L-BFGS, mean": format_scientific(float(right.mean())),
-                "L-BFGS nearer": f"{int((right < left).sum())} of {len(left)}",
-                "p": f"{compare_errors(left, right).p:.2g}",
-            }
+def _format_mean(row: dict[str, Any], value: str, interval: str) -> str:
+    return f"{format_scientific(row[value])} {format_interval(row[interval])}"

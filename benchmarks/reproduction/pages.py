@@ -15,8 +15,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks import records, verdicts
-from benchmarks.reproduction import figure2, manifest, redraws, runs, table1, table2
-from benchmarks.speed import goals, peers, roofline
+from benchmarks.reproduction import figure2, manifest, runs, table1, table2
+from benchmarks.speed import peers
 from ganinv_cli.cli import main
 
 # Results file, folder in docs/, and the tables and figures of the report that are shown there.
@@ -28,15 +28,16 @@ REPORTS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "gan-face-normal-preconditioned.h5": ("gan-faces/normal", "table1", ()),
     "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", "table1", ()),
 }
-TABLES = ("table1", "table2", "figure2", "redraws", "runs")  # in docs/reproduction
+TABLES = ("table1", "table2", "figure2", "runs")  # in docs/reproduction
 FIGURES = ("predicted", "table2", "figure2")
+_RECORDS = (
+    *("reliability/torture", "reproduction/ends", "scaling/gpu", "scaling/million"),
+    *("scaling/workers", "solvers/roofline"),
+)
 MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/ -> its page
+    **dict.fromkeys(_RECORDS, records.format_page),
     "invert/verdicts": verdicts.format_page,
-    "scaling/gpu": records.format_page,
-    "scaling/million": records.format_page,
-    "scaling/workers": records.format_page,
     "solvers/peers": peers.format_page,
-    "solvers/roofline": roofline.format_page,
 }
 
 
@@ -49,7 +50,7 @@ def list_generated() -> list[Path]:
     ]
     made = [f"reproduction/{name}.md" for name in TABLES]
     made += [f"reproduction/{name}.png" for name in FIGURES]
-    made += [*(f"{name}.md" for name in MEASUREMENTS), "solvers/goals.md", "results/SHA256SUMS"]
+    made += [*(f"{name}.md" for name in MEASUREMENTS), "results/SHA256SUMS"]
     return sorted([*reports, *map(Path, made)])
 
 
@@ -58,12 +59,10 @@ def write_all(docs: Path, out: Path) -> None:
     for path in list_generated():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
     write_reports(docs, out)
-    write_tables(docs / "results", docs / "reproduction", out / "reproduction")
+    write_tables(docs / "results", out / "reproduction")
     for name, format_page in MEASUREMENTS.items():
         page = format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
         (out / f"{name}.md").write_text(page, "utf-8")
-    page = goals.make_page(docs / "results", docs / "solvers")
-    (out / "solvers" / "goals.md").write_text(page, "utf-8")
     (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 
 
@@ -79,15 +78,13 @@ def write_reports(docs: Path, out: Path) -> None:
                 shutil.copy(Path(whole, f"{figure}.png"), out / folder)
 
 
-def write_tables(results: Path, stored: Path, out: Path) -> None:
-    """Write the tables and figures of docs/reproduction; `stored` has ends.json."""
+def write_tables(results: Path, out: Path) -> None:
+    """Write the tables and figures of docs/reproduction."""
     recoveries = list(runs.read_runs(results))
-    ends = json.loads((stored / "ends.json").read_text("utf-8"))
     cells, sweeps = table2.measure_cells(results), figure2.read_sweeps(results)
     _write_sections(table1.make_sections(recoveries), out / "table1.md")
     _write_sections(table2.make_sections(cells), out / "table2.md")
     _write_sections(figure2.make_sections(sweeps), out / "figure2.md")
-    _write_sections(redraws.make_sections(recoveries, ends), out / "redraws.md")
     _write_sections({"Kept results": manifest.make_rows(results)}, out / "runs.md")
     _save(table1.draw_prediction(recoveries), out / "predicted.png")
     _save(table2.draw_cells(cells), out / "table2.png")

@@ -2,9 +2,10 @@
 
 The base cell is gradient descent at the stable rate on `faces32`, with frozen statistics, 64 rows
 of one held-out portrait, stochastic clipping and 20,000 updates. Every other cell changes one
-factor.
+factor. table2.toml lists the cells.
 """
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -40,23 +41,12 @@ class Cell(NamedTuple):
 class Data(NamedTuple):
     """The recoveries of a cell."""
 
+    values: int  # of an image: height · width · channels
     z: np.ndarray  # (recoveries, latent) as the method left them
     loss: np.ndarray  # (recoveries,) image loss there
     converged: np.ndarray  # (recoveries,) bool, by the method's own test
-    values: int  # of an image: height · width · channels
     refined: np.ndarray | None = None  # (recoveries, latent) after refinement; None: not refined
     is_minimum: np.ndarray | None = None  # (recoveries,) bool, by the test for a minimum
-
-    def select(self, rows: np.ndarray) -> "Data":
-        """Return some of the recoveries."""
-        return Data(
-            self.z[rows],
-            self.loss[rows],
-            self.converged[rows],
-            self.values,
-            None if self.refined is None else self.refined[rows],
-            None if self.is_minimum is None else self.is_minimum[rows],
-        )
 
 
 class Measures(NamedTuple):
@@ -67,83 +57,16 @@ class Measures(NamedTuple):
     row: dict[str, str]  # of the table
 
 
-PORTRAIT, MANY, IMAGES, LBFGS = (
-    f"table2-{name}.h5" for name in ("portrait", "rows", "images", "lbfgs")
-)
-EXACT, EXACT16 = "table2-exact.h5", "table2-exact-faces16.h5"
-PAPER_RULES = ("none", "standard", "stochastic")
-NOISY, ROUNDED = "generated, noise of variance .01", "generated, rounded to 8 bits"
-PORTRAITS = [f"held-out portrait {name}" for name in ("E000215", "L000557", "R000614")]
-COUPLED = [
-    (f"of the batch, {rows} rows", name) for rows, name in ((16, "-16"), (64, ""), (256, "-256"))
-]
-LARGE = "faces16, statistics of the batch, 1,024 rows"
-BASE = Cell("base", "descent, frozen statistics, 64 rows, a held-out portrait", PORTRAIT)
-CELLS = (
-    BASE,
-    Cell("method", "L-BFGS", LBFGS),
-    *(Cell("statistics", words, f"table2-coupled{name}.h5") for words, name in COUPLED),
-    *(
-        Cell("statistics", f"{words}, minimised jointly", f"table2-joint-{rows}.npz")
-        for (words, _), rows in zip(COUPLED, (16, 64, 256), strict=True)
-    ),
-    Cell("rows", "16", PORTRAIT, rows=16),
-    Cell("rows", "256", MANY),
-    Cell("generator", "faces16", "table2-faces16.h5"),
-    Cell("generator", LARGE, "table2-coupled-faces16.h5"),
-    Cell("generator", f"{LARGE}, minimised jointly", "table2-joint-faces16.npz"),
-    Cell("generator", "an early stage (200 steps)", "table2-early.h5"),
-    Cell("clipping", "none", PORTRAIT, "image=0000/none"),
-    Cell("clipping", "standard", PORTRAIT, "image=0000/standard"),
-    Cell(*("image", "generated, not rounded", EXACT, "stochastic"), snapshot=20_000, in_range=True),
-    Cell("image", ROUNDED, IMAGES, in_range=True),
-    Cell("image", NOISY, IMAGES, "image=0001/stochastic"),
-    Cell("image", "a training portrait", "table2-training.h5"),
-    *(
-        Cell("image", value, IMAGES, f"image={number:04}/stochastic")
-        for number, value in enumerate((*PORTRAITS, "a cat"), 2)
-    ),
-    Cell("starts", "best of 4", MANY, best_of=4),
-    Cell("starts", "best of 16", MANY, best_of=16),
-    Cell("updates", "5,000", "table2-short.h5"),
-    Cell("updates", "80,000", "table2-long.h5"),
-)
-SHIPPED = "portraits64, L-BFGS"
-PORTRAITS64 = (
-    Cell(SHIPPED, "an unseen portrait", "consistency.h5"),
-    Cell(*(SHIPPED, "generated, 8 bits", "consistency.h5", "image=0001/stochastic"), in_range=True),
-)
-IMAGES_LBFGS = tuple(
-    Cell("L-BFGS", value, LBFGS, f"image={number:04}/stochastic", in_range=value == ROUNDED)
-    for number, value in enumerate(
-        ("held-out portrait A000370", ROUNDED, NOISY, *PORTRAITS, "a cat")
-    )
-)
-RULES_IN_RANGE = tuple(
-    Cell(
-        *(f"{generator}, {updates:,} updates", rule, file, rule),
-        snapshot=None if updates == ends[-1] else updates,
-        in_range=True,
-    )
-    for generator, file, ends in (
-        ("faces32", EXACT, (5_000, 20_000, 80_000)),
-        ("faces16", EXACT16, (5_000, 20_000, 100_000)),
-    )
-    for updates in ends
-    for rule in PAPER_RULES
-)
-RULES_UNSEEN = tuple(
-    Cell(f"held-out portrait, {method}", rule, file, f"image=0000/{rule}")
-    for method, file in (("descent", PORTRAIT), (SHIPPED, "consistency.h5"))
-    for rule in PAPER_RULES
-)
-TABLES = {
-    "Table 2, one factor at a time": CELLS,
-    "Table 2 on portraits64": PORTRAITS64,
-    "Images by L-BFGS": IMAGES_LBFGS,
-    "Rules on an image in the generator's range": RULES_IN_RANGE,
-    "Rules on an unseen image": RULES_UNSEEN,
-}
+def read_tables() -> dict[str, list[Cell]]:
+    """Return the cells of each table by its title."""
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return {title: [Cell(**cell) for cell in cells] for title, cells in tables.items()}
+
+
+TABLES = read_tables()
+# In the figure: every cell of two tables, and of two more the last cells of images in the range.
+DRAWN = "Table 2, one factor at a time", "Table 2 on portraits64"
+DRAWN_IN_RANGE = "Rules on an image in the generator's range", "Images by L-BFGS"
 
 
 def measure_cells(folder: Path) -> dict[Cell, Measures]:
@@ -162,26 +85,31 @@ def read_cell(folder: Path, cell: Cell) -> Data:
     path = folder / cell.file
     if path.suffix == ".npz":  # a coupled batch, minimised jointly
         with np.load(path) as saved:
-            values = VALUES[str(saved["checkpoint"])]
             converged = np.full(len(saved["z"]), str(saved["message"]).startswith("CONVERGENCE"))
-            return Data(saved["z"].astype(np.float64), saved["image_loss"], converged, values)
+            z = saved["z"].astype(np.float64)
+            return Data(VALUES[str(saved["checkpoint"])], z, saved["image_loss"], converged)
     results = read_results(path)
     group = results.groups[cell.group]
     values = VALUES[Path(results.attributes["config"]["checkpoint"]).name.removesuffix("-early")]
-    z, loss = (np.asarray(group[name], np.float64) for name in ("z_found", "image_loss"))
-    data = Data(z, loss, np.asarray(group["outcome"]) == Outcome.converged, values)
     if cell.snapshot is not None:
         place = results.constants["snapshot_gradients"].tolist().index(cell.snapshot)
         z = np.asarray(group["z_snapshots"], np.float64)[:, place]
         loss = np.asarray(group["curve_loss"], np.float64)[:, place]
-        data = Data(z, loss, np.zeros(len(z), bool), values)
-    elif "polished/z_found" in group:
-        refined = np.asarray(group["polished/z_found"], np.float64)
-        is_minimum = np.asarray(group["polished/outcome"]) == Outcome.converged
-        data = data._replace(refined=refined, is_minimum=is_minimum)
-    starts = np.arange(len(data.z))[: cell.rows]
+        return Data(values, z, loss, np.zeros(len(z), bool))
+    loss = np.asarray(group["image_loss"], np.float64)
+    starts = np.arange(len(loss))[: cell.rows]
     groups = starts[: len(starts) // cell.best_of * cell.best_of].reshape(-1, cell.best_of)
-    return data.select(groups[np.arange(len(groups)), data.loss[groups].argmin(axis=1)])
+    best = groups[np.arange(len(groups)), loss[groups].argmin(axis=1)]
+
+    def read(name: str) -> np.ndarray:
+        column: np.ndarray = np.asarray(group[name], np.float64)[best]
+        return column
+
+    data = Data(values, read("z_found"), loss[best], read("outcome") == Outcome.converged)
+    if "polished/z_found" not in group:
+        return data
+    is_minimum = read("polished/outcome") == Outcome.converged
+    return data._replace(refined=read("polished/z_found"), is_minimum=is_minimum)
 
 
 def measure(cell: Cell, data: Data) -> Measures:
@@ -212,8 +140,9 @@ def measure(cell: Cell, data: Data) -> Measures:
 
 def draw_cells(measured: Mapping[Cell, Measures]) -> Figure:
     """Draw the mean distance of each cell, as found and refined, on a logarithmic axis."""
-    longest = [cell for cell in RULES_IN_RANGE if cell.snapshot is None]
-    cells = [*CELLS, *PORTRAITS64, *longest, *(c for c in IMAGES_LBFGS if c.in_range)]
+    others = [cell for title in DRAWN_IN_RANGE for cell in TABLES[title]]
+    ends = [cell for cell in others if cell.in_range and cell.snapshot is None]
+    cells = [*(cell for title in DRAWN for cell in TABLES[title]), *ends]
     figure = Figure(figsize=(8.4, 0.27 * len(cells) + 1.3), layout="constrained")
     axes = figure.add_subplot(
         xlabel="mean distance between recoveries, E‖zᵢ − zⱼ‖ / 100", xscale="log"

@@ -1,1 +1,1 @@
-"""The speed of ganinv: beside its limits, its goals and other methods, and on more devices."""
+"""The speed of ganinv: beside its limits and another method, on GPUs, and with many trials."""

@@ -1,23 +1,19 @@
-"""Compare the speed of recovery with the authors' method and with a library's optimiser.
+"""Compare the speed of recovery with the authors' method.
 
-All methods use the same gradient, generator, images and machine, in one run. They solve trials 0 to
-n − 1 of `ganinv recover`, and stop by the image loss alone. A trial of another method is done at
-the largest image loss at which one of our trials ended, so no method has more to do than ours. A
-trial is recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left
-out for all methods; our preconditioner is counted as its gradients at the machine's pace. ganinv
-runs first and last. A bare loop before and after each method shows whether the speed of the machine
-was constant.
+Both use the same gradient, generator, images and machine, in one run. They solve trials 0 to n − 1
+of `ganinv recover`, and stop by the image loss alone. A trial of the authors' method is done at the
+largest image loss at which one of our trials ended, so it has no more to do than ours. A trial is
+recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our
+preconditioner is counted as its gradients at the machine's pace. ganinv runs first and last. A bare
+loop before and after each run shows whether the speed of the machine was constant.
 
     python -m benchmarks.speed.peers             # about 10 minutes on two cores
     python -m benchmarks.speed.peers --quick     # about 4: few trials, so that ratios are rough
-
-TensorFlow Probability is optional: pip install tensorflow-probability tf-keras.
 """
 
-import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,21 +26,19 @@ from tabulate import tabulate
 import ganinv_cli as ganinv
 from benchmarks import records
 from benchmarks.speed.bare_loop import make_bare_loop, measure_rate
-from benchmarks.speed.library import Found, run_lbfgs
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
 
 RULE = "stochastic"
-RECOVERY_TOLERANCE = 1e-4  # mean squared error of z
 PACE_SECONDS = 3.0  # of the bare loop, before and after each method
 PACE_TOLERANCE = 0.1  # relative change of the pace above which a comparison is not valid
 AUTHORS_UPDATES = 80_000
 OURS = ("ganinv", "ganinv again")
-TFP_PACKAGES = ("tensorflow_probability", "tf_keras")
 HEADER = (
     *("method", "trials", "recovered", "gradients per trial", "seconds per trial"),
     *("recovered per second", "ganinv is faster by", "at equal pace", "pace", "start-up, s"),
@@ -102,58 +96,40 @@ def main(checkpoint: str, out: Path, updates: int, quick: bool) -> None:
 def run_methods(
     checkpoint: str, updates: int, our_trials: int, their_trials: int
 ) -> dict[str, Result]:
-    """Return the result of each method; ours runs first and decides where the others stop."""
+    """Return the result of each method; ours runs first and decides where the other one stops."""
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     loop = make_bare_loop(generator, RecoverConfig().initial_batch_size)
     loop()
     results: dict[str, Result] = {}
 
-    def run(name: str, title: str, method: Callable[[], Found], updates: int = 0) -> Found:
-        before = measure_rate(loop, PACE_SECONDS)
-        found = method()
-        pace = before, measure_rate(loop, PACE_SECONDS)
-        errors = ((found.z.astype(np.float64) - z_true[: len(found.z)]) ** 2).mean(axis=-1)
+    def run(name: str, title: str, trials: int, updates: int = 0, **settings: Any) -> None:
+        before, began = measure_rate(loop, PACE_SECONDS), time.monotonic()
+        recovery = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
+        spent = time.monotonic() - began
+        columns, (row,) = recovery.columns(RULE), recovery.tables["table1"]
+        solving, own = float(columns["seconds"].sum()), row["gradients"] - row["gradients_shared"]
         results[name] = Result(
-            title,
-            updates,
-            AUTHORS_UPDATES if updates else 0,
-            len(errors),
-            int((errors < RECOVERY_TOLERANCE).sum()),
-            found.gradients,
-            found.seconds,
-            found.startup,
-            pace,
-            errors.tolist(),
-            found.image_loss.tolist(),
+            title=title,
+            updates=updates,
+            of=AUTHORS_UPDATES if updates else 0,
+            trials=trials,
+            recovered=row["recovered"][SMALLEST_EPSILON],
+            gradients=row["gradients"],
+            # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
+            seconds=solving * row["gradients"] / own,
+            startup=spent - solving,
+            pace=(before, measure_rate(loop, PACE_SECONDS)),
+            z_errors=columns["z_error"].tolist(),
+            image_losses=columns["image_loss"].tolist(),
         )
-        click.echo(f"{name}: {results[name].recovered} of {len(errors)}", err=True)
-        return found
+        click.echo(f"{name}: {results[name].recovered} of {trials}", err=True)
 
-    drawn = ganinv.recover(checkpoint, trials=our_trials, rule=RULE, solver="gd", budget=2)
-    z_true, starts = drawn.columns("")["z_true"], drawn.columns(RULE)["z_start"]
-    run("ganinv", "**ganinv**, its default", lambda: _recover(checkpoint, our_trials))
-    stop = find_stop(results)
+    run("ganinv", "**ganinv**, its default", our_trials)
     title = "ReverseGAN (Lipton & Tripathi): descent, rate 1, redraws, float64 z"
-    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": stop}
-    run("paper-code", title, lambda: _recover(checkpoint, their_trials, **paper), updates)
-    if all(map(importlib.util.find_spec, TFP_PACKAGES)):
-        title = f"TensorFlow Probability {version('tensorflow-probability')} L-BFGS, memory 50"
-        some = z_true[:their_trials], starts[:their_trials]
-        run("tfp-lbfgs-50", title, lambda: run_lbfgs(generator, *some, stop))
-    run("ganinv again", "**ganinv**, again at the end", lambda: _recover(checkpoint, our_trials))
+    paper = {"solver": "gd", "gd": {"rate": 1.0}, "tolerance": find_stop(results)}
+    run("paper-code", title, their_trials, updates, budget=updates + 1, **paper)
+    run("ganinv again", "**ganinv**, again at the end", our_trials)
     return results
-
-
-def _recover(checkpoint: str, trials: int, **settings: Any) -> Found:
-    """Run `ganinv recover`; the measurement of the preconditioner, maybe kept, counts in full."""
-    began = time.monotonic()
-    run = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
-    columns, (row,) = run.columns(RULE), run.tables["table1"]
-    own = row["gradients"] - row["gradients_shared"]
-    solving = float(columns["seconds"].sum())
-    startup = time.monotonic() - began - solving
-    seconds = solving * row["gradients"] / own
-    return Found(columns["z_found"], columns["image_loss"], row["gradients"], seconds, startup)
 
 
 def read_results(record: records.Record) -> dict[str, Result]:
@@ -169,8 +145,9 @@ def find_stop(results: Results) -> float:
 
     Every other method may stop there, because no counted trial of ours stopped earlier.
     """
-    ends = zip(results["ganinv"].image_losses, results["ganinv"].z_errors, strict=True)
-    return max((loss for loss, error in ends if error < RECOVERY_TOLERANCE), default=0.0)
+    ours = results["ganinv"]
+    recovered = is_recovered(np.array(ours.z_errors), EPSILONS[SMALLEST_EPSILON])
+    return float(np.array(ours.image_losses)[recovered].max(initial=0.0))
 
 
 def format_speedup(ours: Sequence[Result], other: Result, at_equal_pace: bool = False) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import tensorflow as tf
 
-from benchmarks.records import Record, describe_command, format_section, publish
+from benchmarks.records import describe_command, format_page, publish
 from benchmarks.speed.bare_loop import Call, make_bare_loop, measure_in_turns
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
@@ -56,60 +56,33 @@ def main(checkpoint: str, turns: int, out: Path) -> None:
     with device.scope():
         generator = make_generator(formats.read(find("checkpoint", checkpoint)))
         rows = [*_measure_loops(generator, turns), *_measure_solvers(generator, turns)]
-    record = {
-        "hardware": device.description,
-        "command": describe_command(),
-        "checkpoint_sha256": generator.sha256,
-        "rows": rows,
-    }
-    publish(record, format_page, out)
+    title = "Gradients per second, and shares of what is possible"
+    about = f"{device.description}, checkpoint {generator.sha256[:12]}; `{describe_command()}`"
+    publish({"title": title, "about": about, "rows": rows}, format_page, out)
 
 
 def make_row(
-    rates: Mapping[str, list[float]], what: str, of: str, work: int, batch: int | None = None
-) -> dict[str, Any]:
-    """Return the speed of a measurement, and its share of another.
+    rates: Mapping[str, list[float]], what: str, of: str, work: int, batch: int | str = ""
+) -> dict[str, str]:
+    """Return the speed of a measurement, and its share of another, or of itself: none.
 
     A gradient takes `work` multiply-adds.
     """
     rate = statistics.median(rates[what])
     shares = [a / b for a, b in zip(rates[what], rates[of], strict=True)]
+    is_share = of != what
     return {
-        "what": what,
-        "batch": batch,
-        "rate": rate,
-        "multiply_adds": rate * work,
-        "of": of,
-        "share": statistics.median(shares),
-        "least": min(shares),
-        "most": max(shares),
+        "": what,
+        "batch": f"{batch}",
+        "gradients/s": f"{rate:,.0f}",
+        "G multiply-adds/s": f"{rate * work / 1e9:.0f}",
+        "share": f"{statistics.median(shares):.3f}" if is_share else "",
+        "in the turns": f"{min(shares):.3f} to {max(shares):.3f}" if is_share else "",
+        "of": of if is_share else "",
     }
 
 
-def format_page(record: Record) -> str:
-    """Return the results as Markdown, a row for each measurement."""
-    rows = [_format_row(row) for row in record["rows"]]
-    return (
-        f"{format_section('Gradients per second, and shares of what is possible', rows)}\n* Run: "
-        f"{record['hardware']}, checkpoint {record['checkpoint_sha256'][:12]}; "
-        f"`{record['command']}`.\n"
-    )
-
-
-def _format_row(row: Mapping[str, Any]) -> dict[str, str]:
-    is_peak = row["of"] == row["what"]
-    return {
-        "": row["what"],
-        "batch": f"{row['batch'] or ''}",
-        "gradients/s": f"{row['rate']:,.0f}",
-        "G multiply-adds/s": f"{row['multiply_adds'] / 1e9:.0f}",
-        "share": "" if is_peak else f"{row['share']:.3f}",
-        "in the turns": "" if is_peak else f"{row['least']:.3f} to {row['most']:.3f}",
-        "of": "" if is_peak else row["of"],
-    }
-
-
-def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:
+def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, str]]:
     """Yield the rows of the matrix product, and of the bare loop at each batch size."""
     work, peak, loop = 2 * generator.multiply_adds, "matrix product, float32", "bare loop, float32"
     products = {f"product {side}": _make_product(side, work) for side in SIDES}
@@ -121,7 +94,7 @@ def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, Any]]
         yield make_row({**rates, loop: rates[str(size)]}, loop, peak, work, size)
 
 
-def _measure_solvers(generator: Generator, turns: int) -> Iterator[dict[str, Any]]:
+def _measure_solvers(generator: Generator, turns: int) -> Iterator[dict[str, str]]:
     """Yield the rows of L-BFGS, and of descent on smaller generators, beside their bare loops."""
     points = make_solver("lbfgs", {}).preconditioner_points
     levelled = measure_preconditioner(generator, points)

@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from benchmarks.records import publish
+from benchmarks.records import format_page, publish
 from benchmarks.torture import disturbed
-from benchmarks.torture.faults import Judged, format_page, summarize_cases
+from benchmarks.torture.faults import Judged, summarize_cases
 from benchmarks.torture.mutated import judge_mutated
 from benchmarks.torture.mutations import edit_hdf5
 from benchmarks.torture.subjects import WORKLOADS, list_subjects, write_originals

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
-from benchmarks.records import Record, describe_command
+from benchmarks.records import describe_command
 from benchmarks.torture.process import Outcome
 from ganinv_cli.experiments.provenance import read_git_revision
 
@@ -83,9 +81,3 @@ def summarize_cases(cases: Sequence[Judged], seconds: float) -> dict[str, Any]:
         rows.append({"": kind, "cases": len(some), "exit 0": ended, "faults": faults})
     failed = [asdict(case) for case in cases if case.faults]
     return {"title": "Torture", "about": about, "rows": rows, "faults": failed}
-
-
-def format_page(record: Record) -> str:
-    """Return the table as Markdown."""
-    table = tabulate(record["rows"], "keys", "pipe", intfmt=",")
-    return f"### {record['title']}\n\n{table}\n\n* Run: {record['about']}.\n"
