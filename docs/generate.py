@@ -13,7 +13,6 @@ from pathlib import Path
 
 from api_page import describe_api
 from cli_page import WIDTH, describe_commands
-from levels import draw_levels
 
 from ganinv_cli.report import render_brief, summarize
 from ganinv_cli.store import read_results
@@ -81,7 +80,6 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
 # From what a page says to what it should say.
 PAGES: dict[str, Callable[[str], str]] = {
     "api.md": describe_api,
-    "architecture.svg": draw_levels,
     "cli.md": describe_commands,
     "results-format.md": update_tables,
     "guide.md": fill_blocks,

@@ -3,6 +3,7 @@
 import ast
 import functools
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -20,20 +21,14 @@ SOURCES = [
     for path in sorted(folder.rglob("*.py"))
 ]
 
-# A part imports from its own row and the rows above it. docs/architecture.svg shows them.
-LAYOUT = (
-    {"clipping", "errors", "files", "jobs", "number_format", "outcome", "randomness", "streams"},
-    {"cache", "images", "prior", "progress", "settings"},
-    {"network", "statistics", "store"},
-    {"analysis", "encoder", "formats", "ground_truth", "jacobian", "preconditioner", "report"},
-    {"engine", "inspection", "problem", "training"},
-    {"conversion", "refine", "solvers"},
-    {"loop"},
-    {"experiments"},
-    {"api"},
-    {"cli", "__main__", "__init__"},
-)
-LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
+# A part imports from its own level and from lower ones.
+LEVELS = {
+    part: int(level)
+    for level, parts in re.findall(
+        r"^\| (\d+) \| (.+) \|$", (ROOT / "docs" / "architecture.md").read_text("utf-8"), re.M
+    )
+    for part in re.findall(r"`(\w+)", parts)
+}
 PLACES = {
     "click": ("cli",),
     "h5py": ("store", "formats/keras"),
