@@ -31,9 +31,10 @@ def write_page(path: Path, format_page: Callable[[Record], str]) -> None:
 
 
 def format_page(record: Record) -> str:
-    """Return the page of a record that has a title, a table of rows, and a line on its origin."""
+    """Return the page of a record: its title, rows and notes, and a line on its origin."""
     rows = [{name: _format_value(value) for name, value in row.items()} for row in record["rows"]]
-    return format_section(record["title"], rows) + f"\n* Run: {record['about']}.\n"
+    lines = [*record.get("notes", ()), f"* Run: {record['about']}."]
+    return "\n".join([format_section(record["title"], rows), *(f"{line}\n" for line in lines)])
 
 
 def format_section(title: str, rows: Sequence[Mapping[str, object]]) -> str:

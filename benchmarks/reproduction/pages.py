@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 
 from benchmarks import records, verdicts
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2
-from benchmarks.speed import peers
 from ganinv_cli.cli import main
 
 # Results file, folder in docs/, and the tables and figures of the report that are shown there.
@@ -32,12 +31,11 @@ TABLES = ("table1", "table2", "figure2", "runs")  # in docs/reproduction
 FIGURES = ("predicted", "table2", "figure2")
 _RECORDS = (
     *("reliability/torture", "reproduction/ends", "scaling/gpu", "scaling/million"),
-    *("scaling/workers", "solvers/roofline"),
+    *("scaling/workers", "solvers/peers", "solvers/roofline"),
 )
 MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/ -> its page
     **dict.fromkeys(_RECORDS, records.format_page),
     "invert/verdicts": verdicts.format_page,
-    "solvers/peers": peers.format_page,
 }
 
 
