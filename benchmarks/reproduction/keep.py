@@ -95,7 +95,6 @@ def copy_thinned(
                 packed = PACKED if values.nbytes > SMALL and values.shape else {}
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)
-                links[address].attrs.pop("chunks_crc32", None)  # of other chunks, by ganinv 1.0.0
 
     with h5py.File(source, locking=False) as old, h5py.File(destination, "w", libver="v110") as new:
         copy_group(old, new, "")

@@ -18,17 +18,17 @@ from benchmarks import records, verdicts
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2
 from ganinv_cli.cli import main
 
-# Results file, folder in docs/, and the tables and figures of the report that are shown there.
-REPORTS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
-    "recover.h5": ("recover", "table1", ("convergence", "figure1-stochastic")),
-    "noise-sweep.h5": ("noise-sweep", "noise-sweep", ("figure2a", "figure2b-variance=0.1")),
-    "consistency.h5": ("consistency", "table2", ("image=0000",)),
-    "invert.h5": ("invert", "invert", ("reconstructions",)),
-    "gan-face-normal-preconditioned.h5": ("gan-faces/normal", "table1", ()),
-    "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", "table1", ()),
+FIGURE2B = "figure2b-variance=0.1.png"
+REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in docs/, and its files
+    "recover.h5": ("recover", ("table1.md", "convergence.png", "figure1-stochastic.png")),
+    "noise-sweep.h5": ("noise-sweep", ("noise-sweep.md", "figure2a.png", FIGURE2B)),
+    "consistency.h5": ("consistency", ("table2.md", "image=0000.png")),
+    "invert.h5": ("invert", ("invert.md", "invert.txt", "reconstructions.png")),
+    "gan-face-normal-preconditioned.h5": ("gan-faces/normal", ("table1.md",)),
+    "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.md",)),
 }
-TABLES = ("table1", "table2", "figure2", "runs")  # in docs/reproduction
-FIGURES = ("predicted", "table2", "figure2")
+TABLES = "table1.md", "table2.md", "figure2.md", "runs.md"  # in docs/reproduction
+FIGURES = "predicted.png", "table2.png", "figure2.png"
 _RECORDS = (
     *("reliability/torture", "reproduction/ends", "scaling/gpu", "scaling/million"),
     *("scaling/workers", "solvers/peers", "solvers/roofline"),
@@ -41,13 +41,8 @@ MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/
 
 def list_generated() -> list[Path]:
     """Return the files of docs/ that `write_all` writes, relative to it."""
-    reports = [
-        Path(folder, name)
-        for folder, table, figures in REPORTS.values()
-        for name in (*_name_tables(table), *(f"{figure}.png" for figure in figures))
-    ]
-    made = [f"reproduction/{name}.md" for name in TABLES]
-    made += [f"reproduction/{name}.png" for name in FIGURES]
+    reports = [Path(folder, name) for folder, names in REPORTS.values() for name in names]
+    made = [f"reproduction/{name}" for name in (*TABLES, *FIGURES)]
     made += [*(f"{name}.md" for name in MEASUREMENTS), "results/SHA256SUMS"]
     return sorted([*reports, *map(Path, made)])
 
@@ -66,14 +61,12 @@ def write_all(docs: Path, out: Path) -> None:
 
 def write_reports(docs: Path, out: Path) -> None:
     """Write the output of `ganinv report` for results files, as far as docs/ shows it."""
-    for name, (folder, table, figures) in REPORTS.items():
+    for results, (folder, names) in REPORTS.items():
         with tempfile.TemporaryDirectory() as whole:
             with contextlib.chdir(docs / "results"), contextlib.redirect_stdout(io.StringIO()):
-                main(["report", name, "--out", whole], standalone_mode=False)
-            for file in _name_tables(table):
-                shutil.copy(Path(whole, file), out / folder)
-            for figure in figures:
-                shutil.copy(Path(whole, f"{figure}.png"), out / folder)
+                main(["report", results, "--out", whole], standalone_mode=False)
+            for name in names:
+                shutil.copy(Path(whole, name), out / folder)
 
 
 def write_tables(results: Path, out: Path) -> None:
@@ -87,10 +80,6 @@ def write_tables(results: Path, out: Path) -> None:
     _save(table1.draw_prediction(recoveries), out / "predicted.png")
     _save(table2.draw_cells(cells), out / "table2.png")
     _save(figure2.draw_sweeps(sweeps), out / "figure2.png")
-
-
-def _name_tables(table: str) -> list[str]:
-    return [f"{table}.md", f"{table}.txt"] if table == "invert" else [f"{table}.md"]
 
 
 def _write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Path) -> None:

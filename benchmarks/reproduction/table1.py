@@ -4,25 +4,16 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import mannwhitneyu
 
-from benchmarks.records import format_counted_share, format_exact_interval
+from benchmarks.records import format_counted_share
 from benchmarks.reproduction.runs import Run
 from ganinv_cli.clipping import RULES
-from ganinv_cli.number_format import format_number, format_share
-from ganinv_cli.statistics import (
-    EPSILONS,
-    SMALLEST_EPSILON,
-    clopper_pearson,
-    is_recovered,
-    mcnemar,
-)
+from ganinv_cli.number_format import format_share
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson, mcnemar
 
 TESTED = ("1e-4", "1e-3", "1e-2")
-BUDGETS = (100, 200, 400, 1000, 5000)  # gradients per trial
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SIZES = dict(zip(EPSILONS, (4, 6, 8, 10), strict=True))  # of points
 DODGE = 0.009  # between the rules
@@ -40,10 +31,6 @@ def make_sections(runs: Sequence[Run]) -> dict[str, Rows]:
         "On the way, after 20,000 updates": list(_list_snapshots(descents)),
         "First starts of L-BFGS": list(_list_shares(others)),
         "McNemar's exact test of first starts": list(_list_tests(runs)),
-        "Do redraws cost trials?": list(_list_redraws(runs)),
-        f"Recovered below {SMALLEST_EPSILON} within a number of gradients": list(
-            _list_budgets(others)
-        ),
     }
 
 
@@ -177,52 +164,6 @@ def _list_snapshots(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
                 words = f"{first:,}, {second:,}, {tests[epsilon][-1]['p']:.2g}"
                 row[f"{pair}: only each, p"] = words if first + second else "-"
             yield row
-
-
-def _list_redraws(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
-    """Yield the number of updates with a redraw, in failed and in recovered first starts."""
-    for run in (each for each in runs if not each.counts_ever):
-        actions = run.read("stochastic", "first/actions")
-        failed = ~run.find_successes("stochastic", "1e-3")
-        if failed.any() and not failed.all():
-            test = mannwhitneyu(actions[failed], actions[~failed])
-            yield {
-                "generator, method": run.title,
-                "failed at 1e-3": f"{failed.sum():,} of {len(failed):,}",
-                "updates that redrew, median": format_number(float(np.median(actions[failed]))),
-                "of recovered ones": format_number(float(np.median(actions[~failed]))),
-                "p (Mann and Whitney)": f"{test.pvalue:.2g}",
-            }
-
-
-def _list_budgets(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
-    """Yield success of two rules within a number of gradients per trial, restarts included.
-
-    Under both rules, a start that stalls is replaced by a new one; the stochastic rule redraws
-    components first. Runs without redraws are left out.
-    """
-    for run in (each for each in runs if each.read("stochastic", "actions").any()):
-        for budget in BUDGETS:
-            within = [
-                is_recovered(run.read(rule, "z_error"), EPSILONS[SMALLEST_EPSILON])
-                & (run.read(rule, "gradients") <= budget)
-                for rule in ("none", "stochastic")
-            ]
-            trials = run.count_trials("none")
-            counts = [
-                f"{count:,} of {trials:,} {format_exact_interval(count, trials)}"
-                for count in (int(found.sum()) for found in within)
-            ]
-            test = mcnemar(*within)
-            yield {
-                "generator, method": run.title,
-                "gradients": f"{budget:,}",
-                "restarts alone": counts[0],
-                "redraws, then restarts": counts[1],
-                "only restarts": f"{test.only_first:,}",
-                "only redraws": f"{test.only_second:,}",
-                "p": f"{test.p:.2g}" if test.only_first + test.only_second else "-",
-            }
 
 
 def _make_handle(marker: str, colour: str, label: str, size: float = 6) -> Line2D:

@@ -3,14 +3,13 @@
 The matrix product is the fastest of several large ones, in multiply-adds. The bare loop computes
 loss and gradient of one batch repeatedly; a gradient counts as twice the multiply-adds of a forward
 pass. The solver is `solve` from its second increment on, under the stochastic rule, with trials for
-every row. Descent is the same for `gd`, on smaller generators. Measurements that are compared
-alternate in short slices. A share is the median over these turns.
+every row. Measurements that are compared alternate in short slices. A share is the median over
+these turns.
 
     python -m benchmarks.speed.roofline --out docs/solvers/roofline.json    # 3 minutes on two cores
     python -m benchmarks.speed.roofline --turns 2                           # 1 minute
 """
 
-import itertools
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,13 +36,8 @@ from ganinv_cli.solvers import make_solver
 
 SIDES = (1024, 2048, 3072)  # of the matrices
 BATCHES = (32, 64, 128)
-DESCENTS = itertools.product(("faces32", "faces16"), (64, 256))  # checkpoint, batch
-LIMITS = {  # as by default, and as in the preset paper-text
-    "lbfgs": Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
-    "gd": Limits(0.0, 100_001, 0),
-}
 SECONDS = 0.4  # per slice
-SOLVER_SECONDS = 3.0  # per slice of a solver, whose increments take seconds
+SOLVER_SECONDS = 3.0  # per slice of the solver, whose increments take seconds
 
 
 @click.command()
@@ -55,7 +49,7 @@ def main(checkpoint: str, turns: int, out: Path) -> None:
     device = find_devices("auto")[0]
     with device.scope():
         generator = make_generator(formats.read(find("checkpoint", checkpoint)))
-        rows = [*_measure_loops(generator, turns), *_measure_solvers(generator, turns)]
+        rows = [*_measure_loops(generator, turns), _measure_solver(generator, turns)]
     title = "Gradients per second, and shares of what is possible"
     about = f"{device.description}, checkpoint {generator.sha256[:12]}; `{describe_command()}`"
     publish({"title": title, "about": about, "rows": rows}, format_page, out)
@@ -94,37 +88,27 @@ def _measure_loops(generator: Generator, turns: int) -> Iterator[dict[str, str]]
         yield make_row({**rates, loop: rates[str(size)]}, loop, peak, work, size)
 
 
-def _measure_solvers(generator: Generator, turns: int) -> Iterator[dict[str, str]]:
-    """Yield the rows of L-BFGS, and of descent on smaller generators, beside their bare loops."""
-    points = make_solver("lbfgs", {}).preconditioner_points
-    levelled = measure_preconditioner(generator, points)
-    loop = make_bare_loop(generator, 64, preconditioner=levelled)
-    names = "solver, float32", "bare loop, float32, of its loss"
-    cases = [(generator, "lbfgs", 64, names, loop)]
-    for checkpoint, size in DESCENTS:
-        small = make_generator(formats.read(find("checkpoint", checkpoint)))
-        shape = "×".join(map(str, small.image_shape))
-        loop = make_bare_loop(small, size, steps=50)
-        cases.append((small, "gd", size, (f"descent, {shape}", f"bare loop, {shape}"), loop))
-    for used, solver, size, (inside, outside), loop in cases:
-        calls = {inside: _make_solver_call(used, solver, size), outside: loop}
-        rates = measure_in_turns(calls, turns, SOLVER_SECONDS)
-        yield make_row(rates, inside, outside, 2 * used.multiply_adds, size)
-
-
-def _make_solver_call(generator: Generator, solver: str, size: int) -> Call:
-    """Return a call that runs the next increment of a solver with trials for every row."""
-    looks = solve(
+def _measure_solver(generator: Generator, turns: int) -> dict[str, str]:
+    """Return the row of L-BFGS beside a bare loop of its loss."""
+    solver, size = make_solver("lbfgs", {}), 64
+    increments = solve(
         generator,
-        make_solver(solver, {}),
+        solver,
         JobQueue([Job(trial, rules=("stochastic",)) for trial in range(100_000)]),
         prepare_known_targets(generator, RecoverConfig.seed, size),
-        LIMITS[solver],
+        Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         NO_RECORD_POINTS,
         seed=RecoverConfig.seed,
         batch_size=size,
     )
-    return lambda: float(next(look.gradients for look in looks if look.rows))
+    preconditioner = measure_preconditioner(generator, solver.preconditioner_points)
+    inside, outside = "solver, float32", "bare loop, float32, of its loss"
+    calls: dict[str, Call] = {
+        inside: lambda: float(next(each.gradients for each in increments if each.rows)),
+        outside: make_bare_loop(generator, size, preconditioner=preconditioner),
+    }
+    rates = measure_in_turns(calls, turns, SOLVER_SECONDS)
+    return make_row(rates, inside, outside, 2 * generator.multiply_adds, size)
 
 
 def _make_product(side: int, work: int) -> Call:

@@ -47,7 +47,6 @@ def judge_killed(workload: Workload, name: str, original: Path, folder: Path) ->
     shutil.copytree(original / "before", place)
     operations = int((original / "operations").read_text())
     kills = [random.randint(1, operations) for _ in range(random.choice((1, 1, 2, 3)))]
-    torn = random.choice((0.0, random.random()))
     committed, faults, results = RowBytes(), set[str](), place / "work" / workload.results
     for number, kill in enumerate(kills):
         again = workload.again if number else ()
@@ -55,9 +54,8 @@ def judge_killed(workload: Workload, name: str, original: Path, folder: Path) ->
         faults |= judge_outcome(outcome, (0, -9))
         if workload.results:
             committed |= _read_rows(results)
-            _tear_log(results, torn)
-    what = f"killed before operations {kills}" + (", a torn block" if torn else "")
-    killed = Judged(name, KILL, workload.arguments, what, tuple(faults), 0, shorten(outcome))
+    what, says = f"killed before operations {kills}", shorten(outcome)
+    killed = Judged(name, KILL, workload.arguments, what, tuple(faults), 0, says)
     return _run_again(workload, killed, committed, place, original)
 
 
@@ -129,14 +127,6 @@ def _run(*command: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise OSError(run.returncode, run.stderr.strip())
-
-
-def _tear_log(results: Path, share: float) -> None:
-    """Append the beginning of a log to it, as a write that a power cut ended."""
-    log = Path(f"{results}.log")
-    if share and log.exists():
-        content = log.read_bytes()
-        log.write_bytes(content + content[: int(share * len(content))])
 
 
 def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Path) -> list[str]:
