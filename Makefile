@@ -23,7 +23,7 @@ recover: $(INSTALLED) ## Table 1 on the shipped checkpoint (TRIALS=50, two minut
 	@$(BIN)/ganinv recover --trials $(TRIALS)
 
 reproduce: $(READY) ## every table and figure of docs/ again, from docs/results (RUN=1 runs the experiments)
-	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build $(if $(PORTRAITS),--portraits $(PORTRAITS)))
+	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build)
 	@$(BIN)/python -m benchmarks.reproduction $(if $(RUN),--run) $(if $(ONLY),--only $(ONLY))
 
 bench: $(READY) ## what recovery costs, and its speed beside other methods (build/bench, 30 minutes)

@@ -17,17 +17,12 @@ Record = Mapping[str, Any]  # what a benchmark measured, as its JSON file has it
 
 def publish(record: Record, format_page: Callable[[Record], str], out: Path | None = None) -> None:
     """Print the page of a record; with `out`, write the JSON there and the page beside it."""
-    click.echo(format_page(record), nl=False)
+    page = format_page(record)
+    click.echo(page, nl=False)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        write_page(out, format_page)
-
-
-def write_page(path: Path, format_page: Callable[[Record], str]) -> None:
-    """Write the page of a JSON file beside it, as Markdown."""
-    page = format_page(json.loads(path.read_text("utf-8")))
-    path.with_suffix(".md").write_text(page, "utf-8")
+        out.with_suffix(".md").write_text(page, "utf-8")
 
 
 def format_page(record: Record) -> str:

@@ -1,17 +1,13 @@
 """Make the images for the experiments on images, except the committed portraits.
 
-    python -m benchmarks.reproduction.images build --portraits portraits.zip
+    python -m benchmarks.reproduction.images build
 
 Writes into table2/: images of the first z of seed 1 with 8 bits, with and without noise; a
 photograph of a cat (scikit-image, CC0); and a portrait that is in no training set (Matplotlib,
-public domain). With `--portraits`, the archive of the training images, it also writes the first
-training portrait, which is not in the repository. Writes into pictures/: the five pictures of
-docs/invert.md. Writes mixtures.npy: t·G(z) + (1 − t)·portrait for each t of SHARES and portrait
-of docs/portraits, with 8 bits.
+public domain). Writes into pictures/: the five pictures of docs/invert.md. Writes mixtures.npy:
+t·G(z) + (1 − t)·portrait for each t of SHARES and portrait of docs/portraits, with 8 bits.
 """
 
-import tempfile
-import zipfile
 from pathlib import Path
 
 import click
@@ -24,7 +20,6 @@ from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.training.images import SquareCrop, load_images
 
 SEED, TRIAL = 1, np.array([0])
 NOISE = 0.01  # variance, of pixels in [-1, 1]
@@ -32,15 +27,12 @@ GENERATORS = {"faces32": 32, "portraits64": 64}
 CAT = "scikit-image==0.26.0", "skimage/data/chelsea.png"
 PORTRAIT = "matplotlib==3.11.2", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
 HOPPER = 0, 44, 512, 556  # the largest square in the middle of the portrait, 512 × 600 pixels
-FACE = SquareCrop(0.72, (0.5, 0.40))  # as in training
 SHARES = (1, 0.98, 0.9, 0.75, 0.5, 0)  # t
-TRAINING = "A000055.jpg"  # the first that was not held out
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--portraits", type=click.Path(path_type=Path, exists=True), help="portraits.zip")
-def main(out: Path, portraits: Path | None) -> None:
+def main(out: Path) -> None:
     """Write the images into two folders in OUT; existing ones are overwritten."""
     table2, pictures = out / "table2", out / "pictures"
     for folder in (table2, pictures):
@@ -63,9 +55,6 @@ def main(out: Path, portraits: Path | None) -> None:
     noise = np.random.default_rng(SEED).integers(256, size=(64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(pictures / "uniform-noise.png")
     np.save(out / "mixtures.npy", mix_pictures(Path("docs/portraits/64")))
-    if portraits:
-        training = read_training_portrait(portraits, 32)
-        Image.fromarray(training).save(table2 / "training-32.png", optimize=True)
 
 
 def mix_pictures(folder: Path) -> np.ndarray:
@@ -82,15 +71,6 @@ def mix_pictures(folder: Path) -> np.ndarray:
             portrait = np.asarray(file.convert("RGB"), np.float64) / 127.5 - 1
         mixed += [t * picture + (1 - t) * portrait for t in SHARES]
     return to_pixels(np.array(mixed))
-
-
-def read_training_portrait(archive: Path, size: int) -> np.ndarray:
-    """Return the training portrait, cropped as in training: uint8 (size, size, 3)."""
-    with zipfile.ZipFile(archive) as portraits, tempfile.TemporaryDirectory() as folder:
-        member = next(name for name in portraits.namelist() if name.endswith(TRAINING))
-        Path(folder, TRAINING).write_bytes(portraits.read(member))
-        image: np.ndarray = load_images(Path(folder), size, 3, FACE)[0]
-        return image
 
 
 if __name__ == "__main__":

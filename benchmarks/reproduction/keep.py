@@ -4,10 +4,10 @@
 
 Starts, ends of first starts, curves and snapshots are kept for the first eight trials and set to
 NaN for the others, unless `--whole` names them. All other columns are copied bit for bit.
-`--figures` names the stored pictures to keep; `--no-target` leaves out the image of a person. For a
-run of gradient descent two more files are written: NAME.snapshots.json, the shares of all trials
-below each ε at the snapshots, if there are snapshots; and, with frozen statistics,
-NAME.theory.json, the predictions of linear theory for its trials.
+`--figures` names the stored pictures to keep. For a run of gradient descent two more files are
+written: NAME.snapshots.json, the shares of all trials below each ε at the snapshots, if there are
+snapshots; and, with frozen statistics, NAME.theory.json, the predictions of linear theory for its
+trials.
 """
 
 import json
@@ -42,10 +42,7 @@ THINNED = ("z_start", "first/z_found", "curve_loss", "curve_error", "z_snapshots
 @click.option("--whole", default="", help=f"Of {', '.join(THINNED)}: columns kept for all trials.")
 @click.option("--thin", default="", help="Other columns that are kept only for the first trials.")
 @click.option("--figures", help="Names of the stored pictures to keep, with commas [default: all].")
-@click.option("--no-target", is_flag=True, help="Paint the images of an image run black.")
-def main(
-    source: Path, destination: Path, whole: str, thin: str, figures: str | None, no_target: bool
-) -> None:
+def main(source: Path, destination: Path, whole: str, thin: str, figures: str | None) -> None:
     """Write the copy, and the files beside it."""
     results = read_results(source)
     if not results.complete:
@@ -62,17 +59,14 @@ def main(
             destination.with_suffix(f".{name}.json").write_text(text, "utf-8")
     thinned = {*THINNED, *thin.split(",")} - set(whole.split(","))
     dropped = set(results.figures) - set(figures.split(",")) if figures is not None else set[str]()
-    copy_thinned(source, destination, thinned, dropped, blackened={"target"} if no_target else {})
+    copy_thinned(source, destination, thinned, dropped)
     click.echo(f"{destination}: {destination.stat().st_size:,} bytes")
 
 
-def copy_thinned(
-    source: Path, destination: Path, thinned: set[str], dropped: set[str], blackened: Any
-) -> None:
+def copy_thinned(source: Path, destination: Path, thinned: set[str], dropped: set[str]) -> None:
     """Copy groups, columns and attributes of a results file, compressed.
 
-    Columns in `thinned` keep their first trials, those in `blackened` become 0; groups in `dropped`
-    are left out.
+    Columns in `thinned` keep their first trials; groups in `dropped` are left out.
     """
     links: dict[int, h5py.Dataset] = {}  # columns that share an array still share it in the copy
 
@@ -90,8 +84,6 @@ def copy_thinned(
                 values = item[()]
                 if name in thinned or f"{place}/{name}" in thinned:
                     values[KEPT_TRIALS:] = np.nan
-                if name in blackened:
-                    values[:] = 0
                 packed = PACKED if values.nbytes > SMALL and values.shape else {}
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)

@@ -37,12 +37,7 @@ Row = dict[str, object]
 @click.option("--xla/--no-xla", default=True, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(
-    checkpoint: str,
-    device: str,
-    trials: int,
-    batches: tuple[int, ...],
-    xla: bool,
-    out: Path | None,
+    checkpoint: str, device: str, trials: int, batches: tuple[int, ...], xla: bool, out: Path | None
 ) -> None:
     """Print a row for each measurement."""
     try:

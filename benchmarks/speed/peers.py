@@ -4,8 +4,8 @@ Both use the same gradient, generator, images and machine, in one run. They solv
 of `ganinv recover`, and stop by the image loss alone. A trial of the authors' method is done at the
 largest image loss at which one of our trials ended, so it has no more to do than ours. A trial is
 recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our
-preconditioner is counted as its gradients at the machine's pace. ganinv runs first and last. A bare
-loop before and after each run shows whether the speed of the machine was constant.
+preconditioner is counted as its gradients at the machine's pace. A bare loop before and after each
+run shows whether the speed of the machine was constant.
 
     python -m benchmarks.speed.peers             # about 10 minutes on two cores
     python -m benchmarks.speed.peers --quick     # about 4: few trials, so that ratios are rough
@@ -13,7 +13,6 @@ loop before and after each run shows whether the speed of the machine was consta
 
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -72,8 +71,8 @@ def main(checkpoint: str, out: Path, updates: int, quick: bool) -> None:
 
 def run_methods(
     checkpoint: str, updates: int, our_trials: int, their_trials: int
-) -> tuple[Result, Result, Result]:
-    """Return our result, the authors', which stops where the first did, and ours again."""
+) -> tuple[Result, Result]:
+    """Return our result, and the authors', whose trials are done where the last of ours was."""
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     loop = make_bare_loop(generator, RecoverConfig().initial_batch_size)
     loop()
@@ -97,17 +96,15 @@ def run_methods(
             stop=float(columns["image_loss"][recovered].max(initial=0.0)),
         )
 
-    first = run("**ganinv**, its default", our_trials)
+    ours = run("**ganinv**, its default", our_trials)
     title = f"ReverseGAN (Lipton & Tripathi): descent, rate 1, {updates:,} of 80,000 updates"
-    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": first.stop}
-    authors = run(title, their_trials, **paper)
-    return first, authors, run("**ganinv**, again at the end", our_trials)
+    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": ours.stop}
+    return ours, run(title, their_trials, **paper)
 
 
-def make_tables(first: Result, authors: Result, again: Result, updates: int) -> dict[str, Any]:
-    """Return the title, the rows and the notes; both our runs are compared with the authors'."""
-    ours, runs = (first, again), (first, authors, again)
-    pace = statistics.median(each.pace for each in runs)
+def make_tables(ours: Result, authors: Result, updates: int) -> dict[str, Any]:
+    """Return the title, the rows and the notes."""
+    pace = statistics.median((ours.pace, authors.pace))
     rows = [
         {
             "method": each.title,
@@ -116,18 +113,18 @@ def make_tables(first: Result, authors: Result, again: Result, updates: int) -> 
             "gradients per trial": f"{each.gradients:,.0f}",
             "seconds per trial": f"{each.seconds / each.trials:.3g}",
             "recovered per second": f"{each.recovered / each.seconds:.3g}",
-            "ganinv is faster by": "" if each in ours else format_speedup(ours, each),
-            "at equal pace": "" if each in ours else format_speedup(ours, each, at_equal_pace=True),
+            "ganinv is faster by": "" if each is ours else format_speedup(ours, each),
+            "at equal pace": "" if each is ours else format_speedup(ours, each, True),
             "pace": f"{each.pace / pace:.2f}",
             "start-up, s": f"{each.startup:.1f}",
         }
-        for each in runs
+        for each in (ours, authors)
     ]
-    rate = sum(each.recovered for each in ours) / sum(each.measure_time(True) for each in ours)
+    rate = ours.recovered / ours.measure_time(at_equal_pace=True)
     notes = [
         f"Pace 1 is {pace:.0f} gradients per second of a bare loop over a full batch, measured "
         "before and after each method.",
-        f"A trial of another method is done at an image loss of {first.stop:.2g}, the largest "
+        f"A trial of another method is done at an image loss of {ours.stop:.2g}, the largest "
         "final loss of our recovered trials.",
         f"The authors' descent ran {updates:,} of {AUTHORS_UPDATES:,} updates. If all of them "
         "recovered every trial, at the pace of a full batch, ganinv would still be faster by "
@@ -136,14 +133,13 @@ def make_tables(first: Result, authors: Result, again: Result, updates: int) -> 
     return {"title": "Beside other methods", "rows": rows, "notes": notes}
 
 
-def format_speedup(ours: Sequence[Result], other: Result, at_equal_pace: bool = False) -> str:
+def format_speedup(ours: Result, other: Result, at_equal_pace: bool = False) -> str:
     """Return our trials recovered per second over theirs; a bound if they recovered none.
 
-    All our runs count together. `at_equal_pace` measures time by the bare loop around each run
-    instead of the clock, so that other load on the machine has no effect.
+    `at_equal_pace` measures time by the bare loop around each run instead of the clock, so that
+    other load on the machine has no effect.
     """
-    time = sum(each.measure_time(at_equal_pace) for each in ours)
-    rate = sum(each.recovered for each in ours) / time
+    rate = ours.recovered / ours.measure_time(at_equal_pace)
     ratio = rate * other.measure_time(at_equal_pace) / max(other.recovered, 1)
     return f"{ratio:.3g}" if other.recovered else f"none recovered (> {ratio:.3g})"
 

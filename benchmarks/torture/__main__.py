@@ -37,13 +37,7 @@ Case = Callable[[Path], Judged]  # works in a folder
 @click.option("--workers", default=2, show_default=True, help="Number of processes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the table here, for docs/.")
 def main(
-    kills: int,
-    disks: int,
-    files: int,
-    seed: int,
-    only: str,
-    workers: int,
-    out: Path | None,
+    kills: int, disks: int, files: int, seed: int, only: str, workers: int, out: Path | None
 ) -> None:
     """Print each case with a fault or a disturbance, and a table of faults, which should be 0."""
     began = time.monotonic()

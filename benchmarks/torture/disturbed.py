@@ -47,13 +47,12 @@ def judge_killed(workload: Workload, name: str, original: Path, folder: Path) ->
     shutil.copytree(original / "before", place)
     operations = int((original / "operations").read_text())
     kills = [random.randint(1, operations) for _ in range(random.choice((1, 1, 2, 3)))]
-    committed, faults, results = RowBytes(), set[str](), place / "work" / workload.results
+    committed, faults = RowBytes(), set[str]()
     for number, kill in enumerate(kills):
         again = workload.again if number else ()
         outcome = run_command((*workload.arguments, *again), place, kill)
         faults |= judge_outcome(outcome, (0, -9))
-        if workload.results:
-            committed |= _read_rows(results)
+        committed |= _read_rows(place / "work" / workload.results)
     what, says = f"killed before operations {kills}", shorten(outcome)
     killed = Judged(name, KILL, workload.arguments, what, tuple(faults), 0, says)
     return _run_again(workload, killed, committed, place, original)
@@ -72,7 +71,7 @@ def judge_full_disk(workload: Workload, name: str, original: Path, folder: Path)
         outcome = run_command(workload.arguments, place)
         faults = judge_outcome(outcome, (0, 1))
         faults |= {"left"} if any((place / "tmp").iterdir()) else set()
-        committed = _read_rows(place / "work" / workload.results) if workload.results else {}
+        committed = _read_rows(place / "work" / workload.results)
         _resize_disk(place, _LARGE_DISK)
         what, says = f"{free:,} bytes are free", shorten(outcome)
         failed = Judged(name, FULL_DISK, workload.arguments, what, tuple(faults), 0, says)
@@ -131,20 +130,18 @@ def _run(*command: str) -> None:
 
 def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Path) -> list[str]:
     """Return rows and files that are missing, changed, or computed again although committed."""
-    lost = []
-    if results:
-        rows, expected = _read_rows(folder / results), _read_rows(undisturbed / results)
-        lost += [f"{key} was computed again" for key in _compare(rows, committed)]
-        for row in (*rows.values(), *expected.values()):
-            for column in _TIMED:
-                row.pop(column, None)
-        lost += [f"{key} differs" for key in _compare(rows, expected)]
-    found, wanted = (_read_files(each, bool(results)) for each in (folder, undisturbed))
-    return lost + [name for name, content in wanted.items() if found.get(name) != content]
+    rows, expected = _read_rows(folder / results), _read_rows(undisturbed / results)
+    lost = [f"{key} was computed again" for key in _compare(rows, committed)]
+    for row in (*rows.values(), *expected.values()):
+        for column in _TIMED:
+            row.pop(column, None)
+    lost += [f"{key} differs" for key in _compare(rows, expected)]
+    files, wanted = (_read_files(each, bool(results)) for each in (folder, undisturbed))
+    return lost + [name for name, content in wanted.items() if files.get(name) != content]
 
 
 def _read_rows(path: Path) -> RowBytes:
-    """Return the committed rows of a results file; none if it has none."""
+    """Return the committed rows of a results file; none if it has none, or is none."""
     try:
         groups = read_results(path).groups
     except ResultsError:
@@ -167,17 +164,14 @@ def _compare(rows: RowBytes, expected: RowBytes) -> list[tuple[str, int]]:
 
 def _read_files(folder: Path, has_times: bool) -> dict[str, bytes]:
     """Return the files of a folder, without the content of those that show dates or times."""
-    return {
-        name: _read_file(folder / name, has_times)
-        for name in list_files(folder)
-        if not name.endswith(".lock")
-    }
-
-
-def _read_file(path: Path, has_times: bool) -> bytes:
-    if path.suffix == ".h5" or (has_times and path.suffix in _TABLES):
-        return b""
-    if path.suffix == ".keras":  # has a date beside the weights
-        with zipfile.ZipFile(path) as archive:
-            return archive.read("model.weights.h5")
-    return path.read_bytes()
+    files = {}
+    for name in list_files(folder):
+        path = folder / name
+        if path.suffix == ".h5" or (has_times and path.suffix in _TABLES):
+            files[name] = b""
+        elif path.suffix == ".keras":  # has a date beside the weights
+            with zipfile.ZipFile(path) as archive:
+                files[name] = archive.read("model.weights.h5")
+        elif path.suffix != ".lock":
+            files[name] = path.read_bytes()
+    return files

@@ -73,26 +73,16 @@ def list_subjects() -> list[Subject]:
         ("safetensors files", "g.safetensors", "g.safetensors", None),
         ("ONNX models", "g.onnx", "g.onnx", None),
     )
-    inputs = (  # kind, file, arguments of a command that writes r.h5, edit
-        ("encoders", "encoder.npz", ("recover", "--trials", "1", "--start", "encoder"), True),
-        *(
-            ("images", f"x.{ending}", ("invert", f"x.{ending}", "--starts", "1"), ending == "npz")
-            for ending in ("png", "jpg", "npz")
-        ),
-    )
-    outputs = ("r.h5", ".r.h5.lock", "r/*", "r/*/*")
     return [
         *(_make_results(name, options) for name, options in _EXPERIMENTS.items()),
         *(
             Subject(path, kind, target, _list_reading_commands(path), edit)
             for kind, path, target, edit in generators
         ),
+        _make_input("encoders", "encoder.npz", "recover", "--trials", "1", "--start", "encoder"),
         *(
-            Subject(
-                *(file, kind, file, (Command((*arguments, "--out", "r.h5", *_G), outputs),)),
-                edit_archive if is_archive else None,
-            )
-            for kind, file, arguments, is_archive in inputs
+            _make_input("images", name, "invert", name, "--starts", "1")
+            for name in ("x.png", "x.jpg", "x.npz")
         ),
     ]
 
@@ -144,6 +134,13 @@ def _make_results(name: str, options: tuple[str, ...]) -> Subject:
         Command((name, *options, *_G), (f".{file}.lock", f"{file}*", *tables)),
     )
     return Subject(name, "results files", file, commands, edit_hdf5)
+
+
+def _make_input(kind: str, file: str, *arguments: str) -> Subject:
+    """Return the subject of a file that an experiment reads beside the generator."""
+    outputs = ("r.h5", ".r.h5.lock", "r/*", "r/*/*")
+    edit = edit_archive if file.endswith(".npz") else None
+    return Subject(file, kind, file, (Command((*arguments, "--out", "r.h5", *_G), outputs),), edit)
 
 
 def _list_reading_commands(path: str) -> tuple[Command, ...]:
