@@ -38,13 +38,9 @@ def format_section(title: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def format_counted_share(count: int, trials: int) -> str:
-    """Return a share of trials with its exact 95 % interval."""
-    return f"{format_share(count / trials)} {format_exact_interval(count, trials)}"
-
-
-def format_exact_interval(count: int, trials: int) -> str:
-    """Return the exact 95 % interval of a share of trials (Clopper and Pearson)."""
-    return format_interval(clopper_pearson(count, trials), format_share)
+    """Return a share of trials with its exact 95 % interval (Clopper and Pearson)."""
+    interval = format_interval(clopper_pearson(count, trials), format_share)
+    return f"{format_share(count / trials)} {interval}"
 
 
 def describe_command() -> str:

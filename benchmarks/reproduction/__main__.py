@@ -16,9 +16,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.reproduction.manifest import Entry, read_facts, read_manifest
+from benchmarks.reproduction.manifest import Entry, read_manifest
 from benchmarks.reproduction.pages import list_generated, write_all
-from ganinv_cli.number_format import format_duration
 
 DOCS = Path("docs")
 RESULTS = DOCS / "results"
@@ -54,15 +53,11 @@ def main(run: bool, only: str, lists: bool) -> None:
 
 
 def run_experiments(entries: list[Entry]) -> None:
-    """Say how long each experiment took, run it, or the rest of it, and keep its results."""
-    kept = [entry for entry in entries if (RESULTS / entry.file).exists()]
-    for entry in kept:
-        took = format_duration(read_facts(RESULTS / entry.file).seconds)
-        needs = f"; needs {entry.needs}" if entry.needs else ""
-        click.echo(f"{entry.file:38} took {took}{needs}", err=True)
+    """Run each experiment, or the rest of it, and keep its results."""
     BUILD.mkdir(parents=True, exist_ok=True)
     for entry in entries:
-        click.echo(f"{entry.file}: {entry.command}", err=True)
+        needs = f", which needs {entry.needs}" if entry.needs else ""
+        click.echo(f"{entry.file}: {entry.command}{needs}", err=True)
         made, place = str(BUILD / entry.file), str(RESULTS / entry.file)
         _run_python(entry.command, "--out", made)
         _run_python("python -m benchmarks.reproduction.keep", made, place, *entry.keep)

@@ -16,27 +16,14 @@ TEXT_UPDATES = 100_000  # as in the paper's text
 class Run(NamedTuple):
     """One run: a generator, a method, and a way of counting."""
 
-    name: str  # of its file
     results: Results
+    config: dict[str, Any]  # its settings
+    rules: list[str]  # the clipping rules that were run
+    trials: int  # under each rule
+    is_descent: bool  # whether the method is the paper's: gradient descent
     counts_ever: bool  # whether a trial counts if it was ever below ε; else by its last z
-    theory: dict[str, Any] | None  # NAME.theory.json of `keep.py`
+    theory: dict[str, Any] | None  # NAME.theory.json of `keep.py`, for gradient descent
     snapshots: dict[str, Any] | None
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The run's settings."""
-        config: dict[str, Any] = self.results.attributes["config"]
-        return config
-
-    @property
-    def is_descent(self) -> bool:
-        """Whether the method is the paper's: gradient descent."""
-        return bool(self.config["solver"] == "gd")
-
-    @property
-    def rules(self) -> list[str]:
-        """The clipping rules that were run."""
-        return list(self.config["clip"])
 
     @property
     def title(self) -> str:
@@ -53,10 +40,6 @@ class Run(NamedTuple):
         parts += [f"{updates:,} updates"] if updates != TEXT_UPDATES else []
         parts += ["batch statistics"] if config["batch_norm"] == "batch" else []
         return ", ".join([*parts, "ever"] if self.counts_ever else parts)
-
-    def count_trials(self, rule: str) -> int:
-        """Return the number of trials under a rule."""
-        return len(self.results.groups[rule]["trial"])
 
     def read(self, rule: str, column: str) -> np.ndarray:
         """Return a column of a rule's trials."""
@@ -80,10 +63,10 @@ def read_runs(folder: Path) -> Iterator[Run]:
         if results.attributes["command"] != "recover" or path.name.startswith("table2-"):
             continue
         if config["start"] == "random" and config["polish"] == "none":
-            beside = [_read_beside(path, name) for name in ("theory", "snapshots")]
-            if config["success"] == "ever":
-                yield Run(path.stem, results, True, *beside)
-            yield Run(path.stem, results, False, *beside)
+            trials, is_descent = len(results.groups[""]["trial"]), config["solver"] == "gd"
+            for counts_ever in (True, False) if config["success"] == "ever" else (False,):
+                beside = [_read_beside(path, name) for name in ("theory", "snapshots")]
+                yield Run(results, config, config["clip"], trials, is_descent, counts_ever, *beside)
 
 
 def _read_beside(path: Path, name: str) -> dict[str, Any] | None:

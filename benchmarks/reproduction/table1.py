@@ -53,8 +53,7 @@ def draw_prediction(runs: Sequence[Run]) -> Figure:
         for rule in run.rules:
             shift = DODGE * (list(RULES).index(rule) - 1)
             for epsilon, predicted, measured, fill in _locate_points(run, rule):
-                trials = run.count_trials(rule)
-                low, high = clopper_pearson(round(measured * trials), trials)
+                low, high = clopper_pearson(round(measured * run.trials), run.trials)
                 axes.errorbar(
                     predicted + shift,
                     measured,
@@ -86,7 +85,7 @@ def _list_shares(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
     """Yield success of each run under each rule, with theory beside it."""
     for run in runs:
         for rule in run.rules:
-            trials = run.count_trials(rule)
+            trials = run.trials
             counts = {name: int(run.find_successes(rule, name).sum()) for name in EPSILONS}
             row = {"generator, method": run.title, "clipping": rule, "trials": f"{trials:,}"}
             row |= {name: format_counted_share(count, trials) for name, count in counts.items()}
@@ -118,7 +117,7 @@ def _compare(rule: str, successes: int, trials: int) -> str:
 
 def _compare_with_paper(runs: Sequence[Run], paper: Rows) -> Iterator[dict[str, str]]:
     """Yield the rows of the run with the most trials beside the paper's, for the README."""
-    run = max(runs, key=lambda each: each.count_trials(each.rules[0]))
+    run = max(runs, key=lambda each: each.trials)
     theirs = {row["clipping"]: row[SMALLEST_EPSILON].partition(" ")[0] for row in paper}
     for row in _list_shares([run]):
         yield {
@@ -157,8 +156,8 @@ def _list_snapshots(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
         for epsilon in EPSILONS if shares else ():
             row = {"generator, method": run.title, "below": epsilon}
             for rule in run.rules:
-                trials = run.count_trials(rule)
-                row[rule] = format_counted_share(round(shares[rule][epsilon][-1] * trials), trials)
+                count = round(shares[rule][epsilon][-1] * run.trials)
+                row[rule] = format_counted_share(count, run.trials)
             for pair, tests in shares["pairs"].items():
                 first, second = tests[epsilon][-1]["only_first"], tests[epsilon][-1]["only_second"]
                 words = f"{first:,}, {second:,}, {tests[epsilon][-1]['p']:.2g}"

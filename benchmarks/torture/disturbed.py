@@ -102,7 +102,7 @@ def _run_again(
 
 
 def mount_disk(folder: Path) -> None:
-    """Mount a small file system in memory on a folder; OSError if that is not allowed."""
+    """Mount a small file system in memory on a folder; CalledProcessError if not allowed."""
     _run("mount", "-t", "tmpfs", "-o", f"size={_LARGE_DISK}", "tmpfs", str(folder))
 
 
@@ -111,7 +111,7 @@ def can_mount(folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         mount_disk(folder)
-    except OSError:
+    except subprocess.CalledProcessError:
         return False
     _run("umount", str(folder))
     return True
@@ -123,9 +123,7 @@ def _resize_disk(place: Path, free: int) -> None:
 
 
 def _run(*command: str) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise OSError(run.returncode, run.stderr.strip())
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Path) -> list[str]:
