@@ -6,7 +6,7 @@ the same z, starts and noise. The numbers are the rows of `ganinv report --forma
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,30 +27,25 @@ RUNS = {
     "L-BFGS, pixels clipped": "figure2-lbfgs-clipped.h5",
 }
 Rows = list[dict[str, str]]
+# A run's title, the method and what was done to the noisy pixels -> `ganinv report --format json`
+Sweeps = dict[str, dict[str, list[dict[str, Any]]]]
 
 
-class Sweep(NamedTuple):
-    """One run."""
-
-    title: str  # the method, and what was done to the noisy pixels
-    tables: dict[str, list[dict[str, Any]]]  # of `ganinv report --format json`
-
-
-def read_sweeps(folder: Path) -> list[Sweep]:
-    """Return the four runs."""
-    return [
-        Sweep(title, summarize(read_results(folder / file), "").tables)
-        for title, file in RUNS.items()
-    ]
+def read_sweeps(folder: Path) -> Sweeps:
+    """Return the tables of the four runs."""
+    return {
+        title: summarize(read_results(folder / file), "").tables for title, file in RUNS.items()
+    }
 
 
-def make_sections(sweeps: list[Sweep]) -> dict[str, Rows]:
+def make_sections(sweeps: Sweeps) -> dict[str, Rows]:
     """Return the tables by their titles."""
 
     def join(list_rows: Callable[..., Iterator[dict[str, str]]], *more: str) -> Rows:
-        head = "method, pixels"
         return [
-            {head: each.title} | row for each in sweeps for row in list_rows(each.tables, *more)
+            {"method, pixels": title} | row
+            for title, tables in sweeps.items()
+            for row in list_rows(tables, *more)
         ]
 
     return {
@@ -61,18 +56,18 @@ def make_sections(sweeps: list[Sweep]) -> dict[str, Rows]:
     }
 
 
-def draw_sweeps(sweeps: list[Sweep]) -> Figure:
+def draw_sweeps(sweeps: Sweeps) -> Figure:
     """Draw the mean error against the variance: a panel for each run, a curve for each rule.
 
     Descent is above L-BFGS, for each kind of pixels.
     """
     figure = Figure(figsize=(8.4, 7.2), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True, sharey=True, squeeze=False)
-    for axes, sweep in zip(panels.ravel(), sweeps, strict=True):
-        axes.set(title=sweep.title, xscale="log", yscale="log")
+    for axes, (title, tables) in zip(panels.ravel(), sweeps.items(), strict=True):
+        axes.set(title=title, xscale="log", yscale="log")
         axes.axhline(AUTHORS_STOP, color="0.4", linestyle="--", linewidth=1)
         axes.axhline(GUESS, color="0.4", linestyle="-.", linewidth=1)
-        all_rows = sweep.tables["noise_sweep"]
+        all_rows = tables["noise_sweep"]
         for place, rule in enumerate(dict.fromkeys(row["technique"] for row in all_rows)):
             rows = [row for row in all_rows if row["technique"] == rule]
             means = np.array([row[COUNTED]["mean"] for row in rows])
@@ -115,11 +110,11 @@ def _list_tests(tables: Any, first: str) -> Iterator[dict[str, str]]:
     # Tests of first starts are listed only if restarts changed something.
     for test in [test for test in tests if test["counted"] == COUNTED] or tests:
         if (test["first"], test["second"]) == (first, "stochastic"):
-            both = (f"{acted[test['variance'], rule]}" for rule in (first, "stochastic"))
+            variance = test["variance"]
             yield {
-                "variance": f"{test['variance']:g}",
+                "variance": f"{variance:g}",
                 "trials": f"{test['trials']}",
-                "acted": ", ".join(both),
+                "acted": f"{acted[variance, first]}, {acted[variance, 'stochastic']}",
                 f"{first} nearer": f"{test['first_nearer']}",
                 "stochastic nearer": f"{test['second_nearer']}",
                 "median difference": _format_mean(test, "median_difference", "interval"),

@@ -35,8 +35,8 @@ SHARES = (1, 0.98, 0.9, 0.75, 0.5, 0)  # t
 def main(out: Path) -> None:
     """Write the images into two folders in OUT; existing ones are overwritten."""
     table2, pictures = out / "table2", out / "pictures"
-    for folder in (table2, pictures):
-        folder.mkdir(parents=True, exist_ok=True)
+    table2.mkdir(parents=True, exist_ok=True)
+    pictures.mkdir(exist_ok=True)
     for name, size in GENERATORS.items():
         generator = make_generator(formats.read(find("checkpoint", name)))
         image = generator.render(draw_true_z(generator, SEED, TRIAL), 1)

@@ -124,10 +124,9 @@ def count_snapshots(results: Results) -> dict[str, Any]:
 
 
 def describe_theory(results: Results) -> dict[str, Any]:
-    """Return the predictions of theory at the z and starts of the trials, and the condition of JᵀJ.
+    """Return the predictions of theory at the z and starts of the trials.
 
-    The keys are the fields of `Prediction`; `condition`, the median over the trials; and
-    `snapshots`, the shares below each ε at each snapshot.
+    The keys are the fields of `Prediction`, and `snapshots`, the shares below each ε at each.
     """
     config = results.attributes["config"]
     checkpoint = find("checkpoint", config["checkpoint"])
@@ -138,10 +137,8 @@ def describe_theory(results: Results) -> dict[str, Any]:
     assert isinstance(solver, GradientDescent)
     schedule = solver.make_schedule(config["budget"], generator.count_values())
     spectrum = measure_at(generator, z, starts[:, None])
-    condition = spectrum.eigenvalues[:, -1] / spectrum.eigenvalues[:, 0]
     earlier = [schedule._replace(updates=int(updates)) for updates in config["snapshots"]]
     return {
-        "condition": float(np.median(condition)),
         "snapshots": [predict(*spectrum, each).most for each in earlier],
         **predict(*spectrum, schedule)._asdict(),
     }

@@ -3,10 +3,11 @@
 `docs/results/runs.toml` lists them. The seed, the time and the revision are in the files.
 """
 
-import hashlib
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,29 +53,22 @@ def read_facts(path: Path) -> Facts:
     return Facts(int(attributes["seed"]), (end - begin).total_seconds(), attributes["git"])
 
 
-def make_rows(results: Path) -> list[dict[str, str]]:
-    """Return the table of kept results."""
-    rows = []
+def list_rows(results: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of the table of kept results."""
     for entry in read_manifest(results):
         facts = read_facts(results / entry.file)
-        commit = f" (commit {entry.commit})" if entry.commit else ""
-        rows.append(
-            {
-                "file": f"`{entry.file}`",
-                "answers": entry.answers,
-                "command": f"`{entry.command}`{commit}",
-                "seed": f"{facts.seed}",
-                "took": str(format_duration(facts.seconds)),
-                "revision": facts.revision,
-                "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
-            }
-        )
-    return rows
+        yield {
+            "file": f"`{entry.file}`",
+            "answers": entry.answers,
+            "command": f"`{entry.command}`" + (f" (commit {entry.commit})" if entry.commit else ""),
+            "seed": f"{facts.seed}",
+            "took": str(format_duration(facts.seconds)),
+            "revision": facts.revision,
+            "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
+        }
 
 
 def list_hashes(results: Path) -> str:
     """Return the lines of SHA256SUMS."""
-    names = [entry.file for entry in read_manifest(results)]
-    return "".join(
-        f"{hashlib.sha256((results / name).read_bytes()).hexdigest()}  {name}\n" for name in names
-    )
+    contents = {entry.file: (results / entry.file).read_bytes() for entry in read_manifest(results)}
+    return "".join(f"{sha256(content).hexdigest()}  {name}\n" for name, content in contents.items())

@@ -57,13 +57,8 @@ class Measures(NamedTuple):
     row: dict[str, str]  # of the table
 
 
-def read_tables() -> dict[str, list[Cell]]:
-    """Return the cells of each table by its title."""
-    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    return {title: [Cell(**cell) for cell in cells] for title, cells in tables.items()}
-
-
-TABLES = read_tables()
+_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+TABLES = {title: [Cell(**cell) for cell in cells] for title, cells in _LISTED.items()}
 # In the figure: every cell of two tables, and of two more the last cells of images in the range.
 DRAWN = "Table 2, one factor at a time", "Table 2 on portraits64"
 DRAWN_IN_RANGE = "Rules on an image in the generator's range", "Images by L-BFGS"

@@ -7,7 +7,6 @@ a GPU; its numbers mean nothing.
 """
 
 import itertools
-import statistics
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 import ganinv_cli as ganinv
 from benchmarks.records import format_page, publish
-from benchmarks.speed.bare_loop import make_bare_loop, measure_in_turns
+from benchmarks.speed.bare_loop import make_bare_loop, measure_rate
 from ganinv_cli import formats
 from ganinv_cli.cli.options import CommaList
 from ganinv_cli.engine.devices import Device, describe_machine, find_devices
@@ -25,8 +24,7 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 
-TURNS, SECONDS = 3, 0.7  # of a bare loop, after one run that is not counted
-Row = dict[str, object]
+SECONDS = 2.0  # of a bare loop, after one call that is not counted
 
 
 @click.command()
@@ -49,19 +47,20 @@ def main(
         generator = make_generator(formats.read(find("checkpoint", checkpoint)))
         rows = [_measure_loop(generator, used[0], *kind) for kind in kinds]
     rows += [_measure_recover(checkpoint, device, trials, each) for each in ("float32", "mixed")]
-    versions = f"TensorFlow {tf.__version__}, checkpoint {generator.sha256[:12]}"
-    about = f"{describe_machine(used, 'auto').device}; {versions}; `make bench-gpu`"
+    about = f"{describe_machine(used, 'auto').device}; TensorFlow {tf.__version__}, checkpoint "
+    about += f"{generator.sha256[:12]}; `make bench-gpu`"
     publish({"title": "On a GPU", "about": about, "rows": rows}, format_page, out)
 
 
 def _measure_loop(
     generator: Generator, device: Device, precision: str, size: int, xla: bool
-) -> Row:
+) -> dict[str, object]:
     """Return the row of a bare loop; without a rate if the memory or the graph is too large."""
     what = f"bare loop, {precision}" + (", XLA" if xla else "")
     try:
         call = make_bare_loop(generator, size, precision, xla=xla)
-        rate = round(statistics.median(measure_in_turns({what: call}, TURNS, SECONDS)[what]), 1)
+        call()
+        rate = round(measure_rate(call, SECONDS), 1)
     except tf.errors.OpError:
         rate = None
     memory = None
@@ -73,7 +72,9 @@ def _measure_loop(
     return row | {"peak memory, MB": memory}
 
 
-def _measure_recover(checkpoint: str, device: str, trials: int, precision: str) -> Row:
+def _measure_recover(
+    checkpoint: str, device: str, trials: int, precision: str
+) -> dict[str, object]:
     """Return the row of `ganinv recover` on all devices, in seconds of one device's solver."""
     run = ganinv.recover(
         checkpoint, trials=trials, rule="stochastic", device=device, precision=precision

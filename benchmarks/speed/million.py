@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
 import numpy as np
 
 from benchmarks.records import format_page, publish
-from benchmarks.tiny import ROOT
+from benchmarks.tiny import write_checkpoint
 from ganinv_cli.cli.options import CommaList
 
 SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
@@ -40,13 +41,6 @@ main(sys.argv[2:])
 """
 
 
-WRITE_PROGRAM = """
-import pathlib, sys
-from benchmarks.tiny import write_checkpoint
-write_checkpoint(pathlib.Path(sys.argv[1]), latent=6, widths=(8, 4))
-"""
-
-
 @click.command()
 @click.option("--trials", default="10000,100000,1000000", type=CommaList(click.INT))
 @click.option("--batch-size", default="auto", show_default=True)
@@ -57,14 +51,17 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # In another process, because a child's peak memory is never below its parent's.
-        _run_python(ROOT, "-c", WRITE_PROGRAM, name)
+        shape = {"latent": 6, "widths": (8, 4)}
+        writer = get_context("spawn").Process(target=write_checkpoint, args=(folder,), kwargs=shape)
+        writer.start()
+        writer.join()
         (folder / "settings.toml").write_text(SETTINGS)
         for number in trials:
             rows.append(_measure_run(folder, number, batch_size))
             click.echo(json.dumps(rows[-1]), err=True)
     about = f"CPU, {os.cpu_count()} cores; a DCGAN of 6 components and 16 × 16 pixels"
-    record = {"title": "From ten thousand trials to a million", "about": about, "rows": rows}
-    publish(record, format_page, out)
+    title = "From ten thousand trials to a million"
+    publish({"title": title, "about": about, "rows": rows}, format_page, out)
 
 
 def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object]:

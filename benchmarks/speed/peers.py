@@ -8,7 +8,6 @@ preconditioner is counted as its gradients at the machine's pace. A bare loop be
 run shows whether the speed of the machine was constant.
 
     python -m benchmarks.speed.peers             # about 10 minutes on two cores
-    python -m benchmarks.speed.peers --quick     # about 4: few trials, so that ratios are rough
 """
 
 import statistics
@@ -58,10 +57,9 @@ class Result:
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
 @click.option("--updates", default=2000, show_default=True, help="Updates of the authors' descent.")
-@click.option("--quick", is_flag=True, help="Few trials, to test the program.")
-def main(checkpoint: str, out: Path, updates: int, quick: bool) -> None:
+def main(checkpoint: str, out: Path, updates: int) -> None:
     """Print a Markdown table of trials recovered per second, ours over theirs."""
-    runs = run_methods(checkpoint, updates, *((64, 4) if quick else (256, 16)))
+    runs = run_methods(checkpoint, updates, our_trials=256, their_trials=16)
     device, sha256 = find_devices("auto")[0], formats.read(find("checkpoint", checkpoint)).sha256
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "numpy"))
     revision = f"revision {read_git_revision()}; checkpoint {sha256[:12]}"

@@ -6,8 +6,7 @@ pass. The solver is `solve` from its second increment on, under the stochastic r
 every row. Measurements that are compared alternate in short slices. A share is the median over
 these turns.
 
-    python -m benchmarks.speed.roofline --out docs/solvers/roofline.json    # 3 minutes on two cores
-    python -m benchmarks.speed.roofline --turns 2                           # 1 minute
+    python -m benchmarks.speed.roofline         # 2 minutes on two cores
 """
 
 import statistics

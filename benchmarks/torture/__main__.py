@@ -70,12 +70,11 @@ def list_disturbed(counts: dict[str, int], seed: int, only: str = "") -> Iterato
 
 def list_mutated(count: int, seed: int, only: str = "") -> Iterator[Case]:
     """Yield cases; subjects take turns, results files twice as often."""
-    originals, unfinished = BUILD / "originals", BUILD / "unfinished"
-    if count and not originals.exists():
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        write_originals(unfinished)
-        unfinished.rename(originals)
+    originals = BUILD / "originals"
+    if count and not (originals / "invert.h5").exists():  # the last that is written
+        shutil.rmtree(originals, ignore_errors=True)
+        originals.mkdir(parents=True)
+        write_originals(originals)
     turns = [each for each in list_subjects() for _ in range(2 if each.edit is edit_hdf5 else 1)]
     for number, subject in enumerate(itertools.islice(itertools.cycle(turns), count)):
         name = f"{subject.name}-{seed}-{number}"

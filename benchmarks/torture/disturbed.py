@@ -27,18 +27,17 @@ _UNUSED = (  # what a killed command may leave: temporary files
 
 def run_undisturbed(workload: Workload, place: Path) -> None:
     """Run a command as the others are compared with it: place/before and place/after."""
-    if (place / "after").exists():
+    if (place / "operations").exists():
         return
     shutil.rmtree(place, ignore_errors=True)
     for name in ("work", "tmp", "cache"):
         (place / "before" / name).mkdir(parents=True)
     write_inputs(place / "before" / "work")
-    shutil.copytree(place / "before", place / "unfinished")
-    outcome = run_command(workload.arguments, place / "unfinished")
+    shutil.copytree(place / "before", place / "after")
+    outcome = run_command(workload.arguments, place / "after")
     if outcome.status or outcome.ended:
         raise RuntimeError(f"{workload.name}: {shorten(outcome)}")
-    (place / "operations").write_text(f"{outcome.operations}")
-    (place / "unfinished").rename(place / "after")
+    (place / "operations").write_text(f"{outcome.operations}")  # last: now it is complete
 
 
 def judge_killed(workload: Workload, name: str, original: Path, folder: Path) -> Judged:

@@ -1,7 +1,6 @@
 """What is a fault: everything but a result, or one sentence and an exit status of 1 or 2."""
 
 import os
-import platform
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -70,8 +69,8 @@ def shorten(outcome: Outcome) -> str:
 def summarize_cases(cases: Sequence[Judged], seconds: float) -> dict[str, Any]:
     """Return the table, its origin, and the cases with faults, as JSON has them."""
     about = (
-        f"`{describe_command()}`, {seconds / 60:.0f} minutes, {os.cpu_count()} cores of "
-        f"{platform.machine()}, revision {read_git_revision() or 'unknown'}"
+        f"`{describe_command()}`, {seconds / 60:.0f} minutes, {os.cpu_count()} cores, revision "
+        f"{read_git_revision()}"
     )
     rows = []
     for kind in dict.fromkeys(case.kind for case in cases):

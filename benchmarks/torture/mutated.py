@@ -35,10 +35,8 @@ def judge_mutated(subject: Subject, name: str, originals: Path, folder: Path) ->
     faults, outcome = judge_files(mutated, command, folder)
     if subject.kind == "results files":
         faults -= HDF5_LIMITS
-    says, sorted_faults = shorten(outcome), tuple(sorted(faults))
-    judged = Judged(
-        name, subject.kind, command.arguments, what, sorted_faults, outcome.status, says
-    )
+    end = tuple(sorted(faults)), outcome.status, shorten(outcome)
+    judged = Judged(name, subject.kind, command.arguments, what, *end)
     if faults:
         kept = originals.parent / "failures" / name
         shutil.rmtree(kept, ignore_errors=True)

@@ -5,6 +5,7 @@ The fork server of `process.py` imports this.
 
 from importlib import import_module
 
+MODULES = "matplotlib.backends.backend_agg", "tensorflow", "ganinv_cli.api", "ganinv_cli.report"
 INTERVALS = {  # seconds
     ("experiments.run", "COMMIT_SECONDS"): 0.0,
     ("experiments.worker", "RESULT_SECONDS"): 0.0,
@@ -12,12 +13,7 @@ INTERVALS = {  # seconds
     ("loop.snapshot", "SAVE_SECONDS"): 0.1,
 }
 
-for name in (
-    "matplotlib.backends.backend_agg",
-    "tensorflow",
-    "ganinv_cli.api",
-    "ganinv_cli.report",
-):
+for name in MODULES:
     import_module(name)
 for (part, name), seconds in INTERVALS.items():
     module = import_module(f"ganinv_cli.{part}")
