@@ -20,9 +20,8 @@ RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its colu
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
 _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show seconds and dates
 _TIMED = ("seconds", "first/seconds", "polished/seconds")  # columns that no second run repeats
-_UNUSED = (  # what a killed command may leave: temporary files
-    *("tmp/", "work/.ganinv-tmp-", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/."),
-)
+# Temporary files, which a killed command may leave.
+_UNUSED = "tmp/", "work/.ganinv-tmp-", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/."
 
 
 def run_undisturbed(workload: Workload, place: Path) -> None:
