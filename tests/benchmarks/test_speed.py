@@ -44,11 +44,7 @@ def test_trials_recovered_per_second_are_compared_at_equal_pace():
 def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number():
     mine, authors = make_result(seconds=1.0), make_result(title="short", recovered=0, seconds=8.0)
     tables = peers.make_tables(mine, authors, 50)
-    assert [row["ganinv is faster by"] for row in tables["rows"]] == [
-        "",
-        "none recovered (> 16)",
-        "",
-    ]
+    assert tables["rows"][1]["ganinv is faster by"] == "none recovered (> 16)"
     assert "faster by 1.6e+03." in tables["notes"][-1]  # 2 a second; 80,000 gradients take 800
 
 
