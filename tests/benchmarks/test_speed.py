@@ -7,7 +7,6 @@ import builders
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import records
 from benchmarks.reproduction.pages import MEASUREMENTS
 from benchmarks.speed import gpu, peers, roofline
 
@@ -23,15 +22,6 @@ def make_result(**changed):
 def test_a_page_is_what_its_stored_file_says(name):
     stored = json.loads((DOCS / f"{name}.json").read_text("utf-8"))
     assert MEASUREMENTS[name](stored) == (DOCS / f"{name}.md").read_text("utf-8")
-
-
-def test_a_record_is_written_with_its_page(tmp_path):
-    rows = [{"what": "loop", "rate": 1234.5}, {"what": "other", "rate": None}]
-    record = {"title": "Speed", "about": "here", "rows": rows}
-    records.publish(record, records.format_page, tmp_path / "new" / "a.json")
-    assert json.loads((tmp_path / "new" / "a.json").read_text()) == record
-    page = (tmp_path / "new" / "a.md").read_text()
-    assert "1,234.5" in page and "not measured" in page and "* Run: here." in page
 
 
 def test_trials_recovered_per_second_are_compared_at_equal_pace():

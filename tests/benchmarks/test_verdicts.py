@@ -34,33 +34,6 @@ def test_flat_and_noisy_pictures_are_ten_of_one_size(tmp_path):
     assert {image.shape for image in images} == {(64, 64, 3)}
 
 
-def test_the_confusion_table_counts_verdicts_and_has_exact_intervals():
-    def record(verdict, **changed):
-        return {
-            **{"generator": "a", "source": "a", "kind": "PNG", "image": "x", "verdict": verdict},
-            **{"rmse": 0.3, "agree": 8, "starts": 8, "outside": 0, "gradients": 9.0},
-            **{"nearest_copy": "8 bits"},
-        } | changed
-
-    near = record("near", again=record("made", agree=7))
-    records = [*[record("made")] * 38, near, record("near"), record("outside", source="b")]
-    answers = [
-        {"kind": "PNG", "source": "a", "answer": answer}
-        for answer in ("right", "right", "right", "none")
-    ]
-    study = {"verdicts": records, "about": "here", "answers": answers}
-    lines = verdicts.format_page(study | {"copy_rmse": {"a": {"8 bits": 0.3}}}).splitlines()
-    (own,) = (line for line in lines if line.startswith("| a, PNG") and "38" in line)
-    assert [cell.strip() for cell in own.split("|")[2:-1]] == [
-        *("40", "38", "2", "0"),
-        *(".950 [.831, .994]", ".975 [.868, .999]"),
-    ]
-    errors = [line for line in lines if line.startswith("| x")]
-    assert len(errors) == 2 and "made, RMSE 0.300, 7 of 8" in errors[0]
-    (answer,) = (line for line in lines if line.startswith("| generated, PNG"))
-    assert ".750 [.194, .994]" in answer
-
-
 @pytest.mark.parametrize(
     ("source", "made_by", "answer", "judged"),
     [
