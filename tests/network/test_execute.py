@@ -1,12 +1,11 @@
 """Every kind of layer computes its definition in every precision, and its J·v is right."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forward
+from ganinv_cli.network.execute import build_layer, push_forward
 from ganinv_cli.network.layers import ACTIVATIONS, Activation, Layer
 from ganinv_cli.network.shapes import infer_shape
 
@@ -82,24 +81,6 @@ def test_moves_are_carried_by_the_jacobian(layer, shapes):
     np.testing.assert_allclose(carried, (ends[0] - ends[1]) / (2 * step), atol=1e-6)
 
 
-def test_what_is_not_moved_does_not_move():
-    add = build_layer(kinds.Add(), tf.float64)
-    here = [tf.constant(x) for x in _inputs(((4,), (4,)), rows=1)]
-    move = tf.constant(_normal(2, 4))
-    np.testing.assert_allclose(push_forward(add, here, [None, move]), move)
-    assert push_forward(add, here, [None, None]) is None
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_an_activation_is_the_function_of_that_name_in_keras(name):
-    x = tf.constant([-7.0, -1.5, -0.2, 0.0, 0.3, 1.0, 6.5], tf.float64)
-    found = build_layer(Activation(name, _slope(name)), tf.float64).apply(x)
-    of_keras = getattr(keras.activations, {"exp": "exponential"}.get(name, name))
-    options = {"leaky_relu": {"negative_slope": 0.2}, "elu": {"alpha": 0.7}}
-    options |= {"gelu": {"approximate": False}}
-    np.testing.assert_allclose(found, of_keras(x, **options.get(name, {})), atol=1e-7)
-
-
 def _transposed(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
     """By its definition: each pixel adds its kernel to the output."""
     rows, height, width, _ = x.shape
@@ -134,23 +115,3 @@ def test_a_transposed_convolution_of_any_kernel_stride_and_crop(kernel, stride, 
     x = random.normal(size=(2, 4, 5, 3))
     found = build_layer(layer, tf.float64).apply(tf.constant(x))
     np.testing.assert_allclose(found, _transposed(layer, x), atol=1e-12)
-
-
-@pytest.mark.parametrize("method", ["nearest", "bilinear"])
-def test_pictures_grow_as_tensorflow_makes_them_grow(method):
-    x = np.random.default_rng(4).normal(size=(2, 3, 4, 2)).astype(np.float32)
-    layer = kinds.Upsample((3, 2), method)
-    expected = tf.image.resize(x, (9, 8), method)
-    found = build_layer(layer, tf.float32).apply(tf.constant(x))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_a_row_is_normalised_by_its_own_groups():
-    x = np.random.default_rng(5).normal(2, 3, size=(2, 4, 5, 6))
-    gamma, beta = _normal(6), _normal(6)
-    found: ExecutableLayer = build_layer(kinds.GroupNorm(gamma, beta, 3, 1e-3), tf.float64)
-    parts = x.reshape(2, 20, 3, 2)
-    mean = parts.mean((1, 3), keepdims=True)
-    spread = np.sqrt(parts.var((1, 3), keepdims=True) + 1e-3)
-    expected = ((parts - mean) / spread).reshape(x.shape) * gamma + beta
-    np.testing.assert_allclose(found.apply(tf.constant(x)), expected, atol=1e-12)

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.folding import fix_label, fold_layers
+from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
+from ganinv_cli.network.graph import Network, Node, Z, chain
 from ganinv_cli.network.layers import Affine, BatchNorm, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
@@ -116,18 +116,6 @@ def test_folded_weights_keep_their_precision():
     ((folded, _, _),) = fold_layers(chain(2, (dense, _norm(3)))).nodes
     assert isinstance(folded, kinds.Dense)
     assert folded.weights.dtype == folded.bias.dtype == np.float32
-
-
-def test_a_fixed_label_is_a_constant():
-    nodes = (
-        Node(kinds.Concat(), (Z, LABEL)),
-        Node(kinds.Dense(np.ones((7, 3)), np.zeros(3)), (0,)),
-    )
-    fixed = fix_label(Network(LATENT, nodes, labels=2), 1)
-    assert fixed.labels == 0 and fixed.shapes == ((2,), (7,), (3,))
-    assert isinstance(fixed.nodes[0].layer, kinds.Constant)
-    assert fixed.nodes[0].layer.value.tolist() == [0, 1]
-    assert [node.inputs for node in fixed.nodes] == [(), (Z, 0), (1,)]
 
 
 @pytest.mark.parametrize("network", RANDOM_NETWORKS[::4])

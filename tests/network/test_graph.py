@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
+from ganinv_cli.network.graph import Network, Node, Z, chain
 from ganinv_cli.network.layers import Activation, Dense, Reshape, same_conv_transpose
 from ganinv_cli.network.shapes import ShapeError
 
@@ -70,14 +70,3 @@ def test_the_hash_is_of_all_that_decides_a_picture():
     crossed = (*network().nodes[:2], Node(Activation("leaky_relu"), (0,)), *network().nodes[3:])
     assert Network(6, crossed).sha256 != network().sha256
     assert Network(6, network().nodes, labels=3).sha256 != network().sha256
-
-
-def test_what_nobody_needs_can_be_left_out():
-    nodes = (
-        Node(_dense(6, 4), (Z,), "a"),
-        Node(_dense(2, 4), (LABEL,), "unused"),
-        Node(_dense(4, 3), (0,), "b"),
-        Node(Activation("tanh"), (2,), "c"),
-    )
-    kept = Network(6, nodes, 2).prune_to(2)
-    assert [(node.name, node.inputs) for node in kept.nodes] == [("a", (Z,)), ("b", (0,))]
