@@ -11,7 +11,7 @@ from torch_files import save_archive
 
 from ganinv_cli.formats.weights.step import parse_activation
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.graph import Network, Node, chain
+from ganinv_cli.network.graph import Network, chain
 
 Truth = dict[tuple[str, str], str]  # by name of the convention and of the layer in the file
 State = dict[str, np.ndarray]
@@ -176,48 +176,6 @@ class _Writer:
         """Zeros stand for none."""
         size = 0.2 * (self.draws.random() < 0.5)
         return self.numbers.normal(0, size, outputs).astype(np.float32)
-
-
-def make_residual_state(seed: int, width: int = 32) -> State:
-    """A state dict that reads like a chain of layers, of x + F(x), F two norms and convolutions."""
-    numbers = np.random.default_rng(seed)
-    nodes: list[Node] = []
-
-    def add(layer: kinds.Layer, name: str = "", *inputs: int) -> int:
-        nodes.append(Node(layer, inputs or (len(nodes) - 1,), name))
-        return len(nodes) - 1
-
-    def normal(*shape: int, mean: float = 0.0, scale: float = 0.15) -> np.ndarray:
-        return numbers.normal(mean, scale, shape).astype(np.float32)
-
-    def add_norm(name: str) -> None:
-        moments = np.zeros(width, np.float32), np.ones(width, np.float32)
-        add(kinds.BatchNorm(normal(width, mean=1), normal(width), *moments), name)
-        add(kinds.Activation("relu"))
-
-    def add_transposed(name: str, outputs: int) -> None:
-        weights = normal(4, 4, outputs, width, scale=1.5 / np.sqrt(4 * width))
-        add(kinds.same_conv_transpose(weights, np.zeros(outputs, np.float32), 2), name)
-
-    dense = normal(32, width * 16, scale=1.5 / np.sqrt(32))
-    add(kinds.Dense(dense, np.zeros(width * 16, np.float32)), "start")
-    add(kinds.Reshape((width, 4, 4)))
-    add(kinds.Transpose((1, 2, 0)))
-    add_norm("norm0")
-    add_transposed("up0", width)
-    for number in range(2):
-        outer = len(nodes) - 1
-        for part in (1, 2):
-            add_norm(f"block{number}.norm{part}")
-            weights = normal(3, 3, width, width, scale=1.5 / np.sqrt(9 * width))
-            around = ((1, 1), (1, 1))
-            bias = np.zeros(width, np.float32)
-            add(kinds.Conv(weights, bias, (1, 1), around), f"block{number}.conv{part}")
-        add(kinds.Add(), "", outer, len(nodes) - 1)
-    add_norm("norm1")
-    add_transposed("up1", 3)
-    add(kinds.Activation("tanh"))
-    return export_state(settle_norms(Network(32, tuple(nodes))))
 
 
 def export_state(network: Network) -> State:
