@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import Arrays, assert_refused, save_checkpoint
+from builders import Arrays, save_checkpoint
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
@@ -86,14 +86,3 @@ def test_conventions_go_before_what_is_known(tmp_path):
     assert [norm.epsilon for norm in norms] == [0.1, 0.2, 0.3] and told.labels == LABELS
     with pytest.raises(CheckpointError, match="takes 10 labels by its shapes; leave --labels out"):
         read(prefix, Conventions(labels=8))
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "words"),
-    [
-        ("g_h1_lin/Matrix", (12, 294), "0 values of a label"),
-    ],
-)
-def test_shapes_that_do_not_fit_are_named(tmp_path, name, shape, words):
-    arrays = weights() | {f"generator/{name}": np.zeros(shape, np.float32)}
-    assert_refused(save_checkpoint(tmp_path, arrays), words)

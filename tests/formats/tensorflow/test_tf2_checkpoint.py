@@ -1,13 +1,12 @@
 """Generators in TensorFlow 2 object checkpoints load and make Keras' pictures."""
 
 from functools import partial
-from pathlib import Path
 
 import keras
 import keras_models as km
-import numpy as np
 import pytest
 import tensorflow as tf
+from builders import assert_refused
 from keras import layers
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
@@ -150,42 +149,17 @@ def test_a_label_is_refused_by_its_layer(tmp_path):
 
 
 @pytest.mark.refusals
-@pytest.mark.parametrize("places", [10, pytest.param(300, marks=pytest.mark.nightly)])
-def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(tmp_path, places):
-    reader = tf.train.load_checkpoint(
-        tf.train.Checkpoint(generator=plain(), d=discriminator()).write(str(tmp_path / "ckpt"))
-    )
-    arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    graph, random = arrays["_CHECKPOINTABLE_OBJECT_GRAPH"], np.random.default_rng(0)
-    for wrong in (b"", b"\xff\x00 no graph", graph[: len(graph) // 2]):
-        assert not _read(tmp_path / "changed", arrays, wrong)
-    for place in random.integers(0, len(graph), places).tolist():
-        changed = graph[:place] + random.bytes(1) + graph[place + 1 :]
-        _read(tmp_path / "changed", arrays, changed)
-
-
-@pytest.mark.refusals
-def test_objects_within_one_another_for_ever_are_refused(tmp_path):
+def test_a_graph_that_is_none_or_leads_back_to_itself_for_ever_is_refused(tmp_path):
     graph = TrackableObjectGraph()
     for number in range(15_000):
         node = graph.nodes.add()
         for child in (number, number + 1, 0):
             node.children.add(node_id=min(child, 14_999), local_name=f"g{child}")
-    assert not _read(tmp_path / "ckpt", {}, graph.SerializeToString())
-
-
-def _read(prefix: Path, arrays: dict[str, np.ndarray], graph: bytes) -> bool:
-    """Whether a checkpoint with another graph is read; otherwise it is refused in a sentence."""
-    arrays = arrays | {"_CHECKPOINTABLE_OBJECT_GRAPH": np.array(graph, object)}
-    tf.raw_ops.SaveV2(
-        prefix=str(prefix),
-        tensor_names=list(arrays),
-        shape_and_slices=[""] * len(arrays),
-        tensors=[tf.constant(array) for array in arrays.values()],
-    )
-    try:
-        read(prefix)
-    except CheckpointError as error:
-        assert "\n" not in str(error)
-        return False
-    return True
+    for content in (b"", b"\xff\x00 no graph", graph.SerializeToString()):
+        tf.raw_ops.SaveV2(
+            prefix=str(tmp_path / "ckpt"),
+            tensor_names=["_CHECKPOINTABLE_OBJECT_GRAPH"],
+            shape_and_slices=[""],
+            tensors=[tf.constant(content)],
+        )
+        assert_refused(tmp_path / "ckpt")

@@ -121,14 +121,6 @@ def _draw_in_training(z: tf.Tensor) -> tf.Tensor:
     return tf.tanh((pictures - mean) / tf.sqrt(variance + 1e-3))
 
 
-def _draw_by_python(z: tf.Tensor) -> tf.Tensor:
-    return tf.ensure_shape(tf.py_function(lambda x: x, [_draw(z)], tf.float32), (None, 4, 4, 3))
-
-
-def _draw_by_while(z: tf.Tensor) -> tf.Tensor:
-    return tf.while_loop(lambda x: tf.reduce_max(x) > 1, lambda x: (x / 2,), (_draw(z),))[0]
-
-
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "training": (_draw_in_training, "other pictures of their batch, such as by a batch norm"),
     "training, faintly": (lambda z: 1e-4 * _draw_in_training(z), "other pictures of their batch"),
@@ -138,9 +130,6 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "video": (lambda z: _draw(z)[:, None], "pictures"),
     "NaN": (lambda z: _draw(z) / tf.zeros(()), "not finite"),
     "whole numbers": (lambda z: tf.cast(_draw(z) * 255, tf.uint8), "pictures of uint8"),
-    "noise": (lambda z: _draw(z) + tf.random.normal((4, 4, 3), seed=1), "draws random numbers"),
-    "Python": (_draw_by_python, r"EagerPyFunc\) is not supported"),
-    "loop": (_draw_by_while, r"While\) belongs to a loop"),
     "map": (lambda z: tf.map_fn(lambda x: x * 2, _draw(z)), r"TensorList\w*\) belongs to a loop"),
 }
 
