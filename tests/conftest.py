@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
-    from ganinv_cli.network.generator import Generator
 
 # Here because TensorFlow and NumPy read them once, when they are imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest describes the hardware
@@ -33,14 +32,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
 
 
 @pytest.fixture(autouse=True)
-def keep_tracebacks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def keep_tracebacks(request, monkeypatch):
     """Errors of reading a generator become sentences only in tests with the mark `refusals`."""
     if not request.node.get_closest_marker("refusals"):
         monkeypatch.setattr("ganinv_cli.formats.boundary.list_reading_errors", tuple)
 
 
 @pytest.fixture(scope="session")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
+def generator(tmp_path_factory):
     """Of 6 unknowns and random weights: every start finds z."""
     import builders
 

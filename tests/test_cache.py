@@ -21,7 +21,7 @@ KEY = cache.make_key("generator", 1.5)
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path, monkeypatch):
     """The cache folder of a test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(cache.SWITCH, raising=False)

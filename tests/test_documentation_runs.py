@@ -41,7 +41,7 @@ BUDGET = 30  # gradients per trial of a config
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     """A folder with the files that the pages name."""
     shutil.copytree(ROOT / "docs" / "portraits", tmp_path / "docs" / "portraits")
     for seed, name in enumerate(list_shipped("checkpoint")):
@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
     "page",
     ["README.md", "CONTRIBUTING.md", pytest.param("docs/guide.md", marks=pytest.mark.nightly)],
 )
-def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> None:
+def test_the_blocks_of_a_page_run_in_their_order(page, folder):
     names: dict[str, object] = {}
     for language, block in list_blocks(page):
         if language == "console":
@@ -74,7 +74,7 @@ def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> Non
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", list_shipped("config"))
-def test_a_shipped_config_runs(name: str, folder: Path) -> None:
+def test_a_shipped_config_runs(name, folder):
     command = next((CONFIG_COMMANDS[key] for key in CONFIG_COMMANDS if key in name), "recover")
     image = "portrait.png"
     images = {"consistency": ("--image", image), "invert": (image,)}.get(command, ())
@@ -83,7 +83,7 @@ def test_a_shipped_config_runs(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ALL_PAGES)
-def test_every_option_on_a_page_exists(page: str) -> None:
+def test_every_option_on_a_page_exists(page):
     """Blocks of all pages, and commands in the text."""
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = [line for language, block in list_blocks(page) for line in list_commands(block)]

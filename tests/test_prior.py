@@ -17,7 +17,7 @@ PRIORS = [
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
-def test_its_draws_lie_within_its_bounds(prior: Uniform | Normal) -> None:
+def test_its_draws_lie_within_its_bounds(prior):
     z = prior.quantile(np.linspace(1e-9, 1 - 1e-9, 1001))
     assert not prior.is_outside(z[1:-1]).any()
     assert z[0] == pytest.approx(prior.low, rel=1e-5) and z[-1] == pytest.approx(
@@ -26,7 +26,7 @@ def test_its_draws_lie_within_its_bounds(prior: Uniform | Normal) -> None:
     assert prior.is_outside(np.array([prior.low, prior.high, prior.high + 1])).all()
 
 
-def test_a_normal_is_cut_where_so_much_of_it_is_inside() -> None:
+def test_a_normal_is_cut_where_so_much_of_it_is_inside():
     prior = Normal(1, 0.99)
     assert prior.high == -prior.low == pytest.approx(2.5758293)
     cut = stats.truncnorm(-2.5758293, 2.5758293)
@@ -36,7 +36,7 @@ def test_a_normal_is_cut_where_so_much_of_it_is_inside() -> None:
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
-def test_tensors_and_arrays_come_to_the_same(prior: Uniform | Normal) -> None:
+def test_tensors_and_arrays_come_to_the_same(prior):
     share = np.linspace(0.001, 0.999, 99, dtype=np.float32)
     found = prior.quantile(tf.constant(share))
     assert found.dtype == tf.float32
@@ -46,7 +46,7 @@ def test_tensors_and_arrays_come_to_the_same(prior: Uniform | Normal) -> None:
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
-def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
+def test_its_name_is_read_back(prior):
     assert parse_prior(str(prior), latent=7) == prior
 
 
@@ -60,19 +60,19 @@ def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
         ("normal:1,0.95", Normal(1, 0.95)),
     ],
 )
-def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
+def test_what_is_left_out_is_usual(text, prior):
     assert parse_prior(text, latent=100) == prior
 
 
 @pytest.mark.parametrize("latent", [1, 100, 1 << 14])
-def test_a_normal_keeps_99_percent_of_whole_vectors_however_long(latent: int) -> None:
+def test_a_normal_keeps_99_percent_of_whole_vectors_however_long(latent):
     prior = parse_prior("normal", latent)
     assert prior == make_normal(latent) == parse_prior(str(prior), latent=3)
     assert prior.inside**latent == pytest.approx(0.99, abs=6e-4)
     assert len(str(prior)) <= len("normal:1,0.99999939")
 
 
-def test_the_longest_z_is_drawn_within_its_bounds() -> None:
+def test_the_longest_z_is_drawn_within_its_bounds():
     prior = make_normal(1 << 14)
     share = np.array([0, 1e-7, 0.5, 1 - 2**-24, 1], np.float32)
     for z in (prior.quantile(share), prior.quantile(tf.constant(share)).numpy()):
@@ -86,7 +86,7 @@ def test_the_longest_z_is_drawn_within_its_bounds() -> None:
         *("normal:0", "normal:1,1e-4", "normal:1,0.99999999", "normal:1,1", "normal:1,2,3"),
     ],
 )
-def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
+def test_what_is_no_prior_is_refused_in_a_sentence(text):
     with pytest.raises(ConfigError, match="is not a prior of z: give uniform or uniform:LOW"):
         parse_prior(text, latent=100)
 

@@ -66,7 +66,7 @@ PARTICIPLES = {  # name -> why a bare participle is right
 }
 
 
-def test_imports_go_one_way() -> None:
+def test_imports_go_one_way():
     unplaced = {_part(module) for module in MODULES} - LEVELS.keys()
     assert not unplaced, f"{unplaced} have no place in the layout"
     upwards = [
@@ -78,14 +78,14 @@ def test_imports_go_one_way() -> None:
     assert not upwards
 
 
-def test_parts_do_not_import_one_another_in_circles() -> None:
+def test_parts_do_not_import_one_another_in_circles():
     graph: dict[str, set[str]] = {}
     for module in MODULES:
         graph.setdefault(_part(module), set()).update(_parts_imported(module) - {_part(module)})
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-def test_files_do_not_import_one_another_in_circles() -> None:
+def test_files_do_not_import_one_another_in_circles():
     """Imports inside functions and for type checkers are left out: they end no program."""
     names = {_dotted(module) for module in MODULES}
     graph = {
@@ -100,13 +100,13 @@ def test_files_do_not_import_one_another_in_circles() -> None:
 
 
 @pytest.mark.parametrize("library", PLACES)
-def test_a_library_is_used_in_its_place_alone(library: str) -> None:
+def test_a_library_is_used_in_its_place_alone(library):
     users = [module for module in MODULES if library in _libraries_imported(module)]
     strays = [m for m in users if not any(_is_in(m, place) for place in PLACES[library])]
     assert not strays
 
 
-def test_what_needs_no_tensorflow_does_not_load_it() -> None:
+def test_what_needs_no_tensorflow_does_not_load_it():
     names = [_dotted(m) for m in MODULES if any(_is_in(m, place) for place in WITHOUT_TENSORFLOW)]
     code = (
         "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    "
@@ -116,18 +116,18 @@ def test_what_needs_no_tensorflow_does_not_load_it() -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_a_file_is_one_subject() -> None:
+def test_a_file_is_one_subject():
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
     longer = {name for name, count in lines.items() if count > MAX_LINES}
     assert longer <= LONGER.keys()
 
 
-def test_a_folder_can_be_taken_in_at_a_glance() -> None:
+def test_a_folder_can_be_taken_in_at_a_glance():
     files = Counter(path.parent.relative_to(ROOT) for path in SOURCES)
     assert not {str(folder): count for folder, count in files.items() if count > MAX_FILES}
 
 
-def test_tests_have_the_packages_tree() -> None:
+def test_tests_have_the_packages_tree():
     """Beside the parts there are tests of benchmarks and checks, and what tests share."""
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py")}
     others = [
@@ -140,7 +140,7 @@ def test_tests_have_the_packages_tree() -> None:
     assert not others
 
 
-def test_functions_are_named_by_verbs_rather_than_participles() -> None:
+def test_functions_are_named_by_verbs_rather_than_participles():
     """`read_rows` says what it does and returns; `read` and `made` do not."""
     assert not [
         f"{module.relative_to(ROOT)}:{node.lineno} {node.name}"

@@ -17,15 +17,13 @@ OBJECTS = [
 ]
 
 
-def test_the_functions_have_examples() -> None:
+def test_the_functions_have_examples():
     assert {"load", "invert", "recover", "noise_sweep", "consistency", "open"} <= set(OBJECTS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
-def test_an_example_prints_what_it_says(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_example_prints_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = inspect.getdoc(getattr(ganinv, name))
     test = doctest.DocTestParser().get_doctest(text or "", {"ganinv": ganinv}, name, None, 0)

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,12 @@ from ganinv_cli.encoder.model import (
     pooled_shape,
 )
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
 
 @pytest.fixture
-def encoder(generator: Generator) -> Encoder:
+def encoder(generator):
     """With random weights."""
     random = np.random.default_rng(0)
     weights = random.normal(0, 0.01, (16 * 16 * 3, generator.latent)).astype(np.float32)
@@ -35,9 +33,7 @@ def _images(count: int) -> tf.Tensor:
     return tf.constant(np.random.default_rng(1).uniform(-1, 1, (count, 16, 16, 3)), tf.float32)
 
 
-def test_what_is_saved_and_loaded_guesses_the_same(
-    generator: Generator, encoder: Encoder, tmp_path: Path
-) -> None:
+def test_what_is_saved_and_loaded_guesses_the_same(generator, encoder, tmp_path):
     encoder = dataclasses.replace(encoder, weights=encoder.weights.astype(np.float16))
     encoder.save(tmp_path / "encoder.npz")
     loaded = Encoder.load(tmp_path / "encoder.npz", generator)
@@ -45,15 +41,13 @@ def test_what_is_saved_and_loaded_guesses_the_same(
     assert (loaded.about, loaded.bounds) == (encoder.about, encoder.bounds)
 
 
-def test_an_image_does_not_see_its_neighbours(encoder: Encoder) -> None:
+def test_an_image_does_not_see_its_neighbours(encoder):
     together, alone = encoder(_images(4)), encoder(_images(4)[1:2])
     np.testing.assert_allclose(together[1:2], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(("given", "computed"), [("float64", "float64"), ("bfloat16", "float32")])
-def test_it_computes_in_float32_or_better_in_a_graph_too(
-    encoder: Encoder, given: str, computed: str
-) -> None:
+def test_it_computes_in_float32_or_better_in_a_graph_too(encoder, given, computed):
     images = tf.cast(_images(2), given)
     in_graph = tf.function(encoder.__call__)(images)
     assert in_graph.dtype == computed
@@ -61,7 +55,7 @@ def test_it_computes_in_float32_or_better_in_a_graph_too(
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (128, 128, 3)], ids=str)
-def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, int, int]) -> None:
+def test_a_large_image_is_averaged_until_it_is_small_enough(shape):
     grey = tf.fill([2, *shape], 0.5)
     seen = extract_features(grey)
     assert 0 < seen.shape[1] == np.prod(pooled_shape(*shape)[1]) <= MAX_VALUES
@@ -69,7 +63,7 @@ def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, in
     np.testing.assert_allclose(seen, np.arctanh(0.5), rtol=1e-5)
 
 
-def test_another_generator_or_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+def test_another_generator_or_prior_is_refused(encoder, tmp_path):
     path = tmp_path / "encoder.npz"
     encoder.save(path)
     other = make_checkpoint(tmp_path, seed=1)
@@ -95,9 +89,7 @@ OTHER_ARRAYS: dict[str, np.ndarray | None] = {
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, *OTHER_ARRAYS])
-def test_a_file_that_is_no_encoder_is_explained(
-    encoder: Encoder, tmp_path: Path, damage: str
-) -> None:
+def test_a_file_that_is_no_encoder_is_explained(encoder, tmp_path, damage):
     path = tmp_path / "encoder.npz"
     encoder.save(path)
     if damage in DAMAGES:

@@ -1,7 +1,6 @@
 """Fitting an encoder is better than guessing, and is exact."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +10,13 @@ from builders import make_checkpoint
 from ganinv_cli.encoder import fit
 from ganinv_cli.encoder.model import Encoder, extract_features
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
 SMALL = fit.EncoderSettings(images=3000, batch_size=700, seed=3)
 
 
-def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, tmp_path: Path) -> None:
+def test_it_is_nearer_than_guessing_and_says_how_near(generator, tmp_path):
     path = tmp_path / "encoder.npz"
     seen = list(fit.fit_encoder(generator, SMALL, path))
     assert [at.images for at in seen] == [700, 1400, 2100, 2800, 3000, 3000]
@@ -36,9 +34,7 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, tmp_
 
 
 @pytest.mark.parametrize("shape", [{"channels": 1}, {"widths": (8, 4, 4)}], ids=str)
-def test_grey_and_larger_images_and_other_priors_can_be_fitted(
-    tmp_path: Path, shape: dict[str, object]
-) -> None:
+def test_grey_and_larger_images_and_other_priors_can_be_fitted(tmp_path, shape):
     generator = make_generator(
         dataclasses.replace(make_checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
     )
@@ -49,9 +45,7 @@ def test_grey_and_larger_images_and_other_priors_can_be_fitted(
     assert encoder.about["quality"]["error"] < 0.5 * encoder.about["quality"]["guessing"]
 
 
-def test_it_is_the_ridge_regression_of_z_on_the_values(
-    generator: Generator, tmp_path: Path
-) -> None:
+def test_it_is_the_ridge_regression_of_z_on_the_values(generator, tmp_path):
     settings = fit.EncoderSettings(images=900, batch_size=400, ridge=1e-2, seed=5)
     encoder = list(fit.fit_encoder(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
     assert encoder is not None
@@ -67,7 +61,7 @@ def test_it_is_the_ridge_regression_of_z_on_the_values(
     np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)  # weights in float16
 
 
-def test_images_that_are_not_finite_are_refused(generator: Generator, tmp_path: Path) -> None:
+def test_images_that_are_not_finite_are_refused(generator, tmp_path):
     spoilt = make_generator(
         dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0))
     )

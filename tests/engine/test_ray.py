@@ -77,20 +77,20 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
+def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hard")
     builders.make_hard_checkpoint(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def settings(checkpoint) -> dict[str, object]:
+def settings(checkpoint):
     rules = ("none", "stochastic")
     return {"checkpoint": str(checkpoint), "clip": rules, "batch_size": 4, "trials": TRIALS}
 
 
 @pytest.fixture(scope="module")
-def alone(settings, tmp_path_factory) -> Results:
+def alone(settings, tmp_path_factory):
     """The results of one process."""
     return _run(settings, tmp_path_factory.mktemp("alone"))
 
@@ -112,7 +112,7 @@ class Cluster(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def cluster():
     """One node with two CPUs, without a token."""
     folder = tempfile.mkdtemp(prefix="gt-", dir="/tmp")  # short, for the names of sockets
     environment = {"RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": folder}

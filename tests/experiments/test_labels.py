@@ -31,7 +31,7 @@ def _run(folder: Path, config: Config) -> Results:
     return read_results(folder / "r.h5")
 
 
-def test_the_right_label_is_found_with_z(tmp_path: Path) -> None:
+def test_the_right_label_is_found_with_z(tmp_path):
     config = RecoverConfig(trials=9, clip=("stochastic",), batch_size=8, polish="float64")
     groups = _run(tmp_path, config).groups
     truth, found = groups[""], groups["stochastic"]
@@ -45,7 +45,7 @@ def test_the_right_label_is_found_with_z(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path: Path) -> None:
+def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path):
     generator = make_generator(conditional.make_conditional_checkpoint())
     z = np.random.default_rng(2).uniform(-1, 1, (1, conditional.LATENT))
     picture = to_pixels(generator.render(z, 1, labels=np.array([2])))[0]
@@ -59,7 +59,7 @@ def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path:
 
 
 @pytest.mark.slow
-def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path: Path) -> None:
+def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path):
     state = torch_generators.make_perceptron(latent=14).state
     file = torch_files.save_archive(tmp_path / "netG.pth", state)
     image, labels = save_image(tmp_path / "a.png", np.zeros((8, 8), np.uint8)), ("--labels", 10)
@@ -79,8 +79,6 @@ def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path: Path
         (RecoverConfig(**COUPLED), "no layers of batch norm"),
     ],
 )
-def test_labels_that_cannot_be_tried_are_refused(
-    tmp_path: Path, config: Config, words: str
-) -> None:
+def test_labels_that_cannot_be_tried_are_refused(tmp_path, config, words):
     with pytest.raises(ConfigError, match=words):
         _run(tmp_path, config)

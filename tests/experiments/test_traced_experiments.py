@@ -1,7 +1,5 @@
 """Settings that a traced generator does not support are refused."""
 
-from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 import builders
@@ -20,9 +18,7 @@ from ganinv_cli import formats
         (("train-encoder", "--precision", "bfloat16"), "could be computed in bfloat16; leave"),
     ],
 )
-def test_what_needs_layers_is_refused_in_a_sentence(
-    tmp_path: Path, easy: SimpleNamespace, arguments: tuple[object, ...], sentence: str
-) -> None:
+def test_what_needs_layers_is_refused_in_a_sentence(tmp_path, easy, arguments, sentence):
     traced = builders.trace_layers(builders.read(easy.folder))
     with (
         mock.patch.object(formats, "read", return_value=traced),

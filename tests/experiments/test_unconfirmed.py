@@ -1,7 +1,6 @@
 """A run on a generator that is not confirmed states this in all its outputs."""
 
 import json
-from pathlib import Path
 
 from called import run_ganinv
 from settled import make_checkpoint, make_network, settle_norms
@@ -14,7 +13,7 @@ QUICK = ("--trials", 2, "--clip", "none", "--budget", 60, "--restarts", 0)
 DOUBT = "its batch norms were trained with another prior: z of 0.577 times the scale fits"
 
 
-def test_an_experiment_says_it_once_and_keeps_it(tmp_path: Path) -> None:
+def test_an_experiment_says_it_once_and_keeps_it(tmp_path):
     """Of a generator that was trained with a uniform prior."""
     relu, out = Activation("relu"), tmp_path / "results.h5"
     checkpoint = make_checkpoint(settle_norms(make_network(relu, relu), "uniform"), "uniform")

@@ -1,7 +1,5 @@
 """Arrays and images of Pillow are treated as image files are."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,9 +20,7 @@ def _draw(*shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize("form", ["L", "RGBA"])
 @pytest.mark.parametrize(("channels", "side"), [(1, (12, 20)), (3, (5, 4))])
-def test_an_array_becomes_what_a_file_of_it_becomes(
-    tmp_path: Path, form: str, channels: int, side: tuple[int, int]
-) -> None:
+def test_an_array_becomes_what_a_file_of_it_becomes(tmp_path, form, channels, side):
     pixels = _draw(*side, len(form)).squeeze()
     shape = (8, 8, channels)
     Image.fromarray(pixels).save(tmp_path / "x.png")
@@ -37,7 +33,7 @@ def test_an_array_becomes_what_a_file_of_it_becomes(
             assert target.notes == file.notes
 
 
-def test_what_was_done_is_noted(tmp_path: Path) -> None:
+def test_what_was_done_is_noted(tmp_path):
     def list_notes(*size: int, crop: str = "center", channels: int = 3) -> tuple[str, ...]:
         shape = (64, 64, channels)
         return make_target_image(_draw(*size), "x", shape, Crop(crop)).notes
@@ -55,7 +51,7 @@ def test_what_was_done_is_noted(tmp_path: Path) -> None:
     )
 
 
-def test_the_hash_is_of_the_content() -> None:
+def test_the_hash_is_of_the_content():
     pixels = _draw(*SHAPE)
     hashes = [
         _make(each).sha256
@@ -79,8 +75,6 @@ def test_the_hash_is_of_the_content() -> None:
         (np.ma.masked_less(np.ones((8, 8)), 0), "x is a masked array; give its data"),
     ],
 )
-def test_what_is_no_image_is_refused_with_what_to_do(
-    image: np.ndarray | Image.Image, words: str
-) -> None:
+def test_what_is_no_image_is_refused_with_what_to_do(image, words):
     with pytest.raises(ImageError, match=words):
         _make(image)

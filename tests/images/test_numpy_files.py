@@ -27,7 +27,7 @@ def read(path: Path, **arrays: np.ndarray):
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
-def test_an_array_is_one_image_or_several(tmp_path: Path, name: str) -> None:
+def test_an_array_is_one_image_or_several(tmp_path, name):
     many = draw(3, *SHAPE)
     (one,) = read(tmp_path / name, image=many[0])
     assert (one.name, one.error) == (name, "")
@@ -39,7 +39,7 @@ def test_an_array_is_one_image_or_several(tmp_path: Path, name: str) -> None:
     assert images[0].sha256 == one.sha256
 
 
-def test_several_arrays_are_named(tmp_path: Path) -> None:
+def test_several_arrays_are_named(tmp_path):
     arrays = {"a": draw(*SHAPE), "b": draw(2, *SHAPE), "n": np.arange(3), "o": draw(0, *SHAPE)}
     errors = {image.name: image.error for image in read(tmp_path / "x.npz", **arrays)}
     assert list(errors) == ["x.npz[a]", "x.npz[b][0]", "x.npz[b][1]", "x.npz[n]", "x.npz[o]"]
@@ -48,21 +48,21 @@ def test_several_arrays_are_named(tmp_path: Path) -> None:
     assert not any(list(errors.values())[:3])
 
 
-def test_latent_vectors_are_named(tmp_path: Path) -> None:
+def test_latent_vectors_are_named(tmp_path):
     z = np.zeros((4, LATENT), np.float32)
     for name, arrays in (("c.npy", {"image": z}), ("z.npz", {"z": z, "names": np.array(["a"])})):
         with pytest.raises(LatentsError, match=rf"{name} holds latent vectors of shape \(4, 6\)"):
             read(tmp_path / name, **arrays)
 
 
-def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
+def test_a_pickle_is_not_loaded(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(ImageError, match="cannot be read as NumPy arrays"):
         load_numpy_file(tmp_path / "x.npy", SHAPE, Crop())
 
 
 @pytest.mark.parametrize("white", [True, 1.0])
-def test_a_mask_may_be_an_array(tmp_path: Path, white: object) -> None:
+def test_a_mask_may_be_an_array(tmp_path, white):
     mask = np.zeros(SHAPE[:2], np.asarray(white).dtype)
     mask[2:4, 1] = white
     np.save(tmp_path / "m.npy", mask)

@@ -40,7 +40,7 @@ def claim(width: int, height: int) -> bytes:
     return data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:]
 
 
-def test_files_come_as_named_and_folders_by_name_each_file_once(tmp_path: Path) -> None:
+def test_files_come_as_named_and_folders_by_name_each_file_once(tmp_path):
     named = write(tmp_path / "named.data")
     folder = tmp_path / "folder"
     for name in ("b.png", "a/c.JPG", "a/notes.txt", "._b.png", "__MACOSX/d.png"):
@@ -50,7 +50,7 @@ def test_files_come_as_named_and_folders_by_name_each_file_once(tmp_path: Path) 
     assert list_named_images([named, folder, folder / "b.png"]) == expected
 
 
-def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path: Path) -> None:
+def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path):
     (tmp_path / "gone.png").symlink_to("nowhere")
     for name in ("none.png", "gone.png"):
         with pytest.raises(ImageError, match=rf"{name} does not exist; name an image or a folder"):
@@ -62,7 +62,7 @@ def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path: Path) -> None:
         load_image(tmp_path / "empty", SHAPE, Crop())
 
 
-def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
+def test_a_picture_says_what_it_is(tmp_path):
     image = draw(8, 8)
     file = write(tmp_path / "a\nb.png", encode(image))
     picture = load_image(file, SHAPE, Crop())
@@ -82,7 +82,7 @@ def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
     ],
     ids=["text", "truncated", "bomb", "small bomb"],
 )
-def test_a_bad_image_is_one_sentence(tmp_path: Path, data: bytes, words: str) -> None:
+def test_a_bad_image_is_one_sentence(tmp_path, data, words):
     file = write(tmp_path / "a\nb\x1b.png", data)
     with suppress_pillow_warnings(), pytest.raises(ImageError, match=words) as caught:
         load_image(file, SHAPE, Crop())

@@ -43,17 +43,17 @@ def _levels(picture: TargetImage) -> list[object]:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path: Path, kind: str) -> None:
+def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path, kind):
     seen = _seen(_saved(tmp_path, Image.fromarray(DEEP), kind), 1)
     assert (_levels(seen), seen.notes) == (SCALED, SIXTEEN)
 
 
-def test_white_is_0_where_a_tiff_says_so(tmp_path: Path) -> None:
+def test_white_is_0_where_a_tiff_says_so(tmp_path):
     file = _saved(tmp_path, Image.fromarray(DEEP), "TIFF", tiffinfo={262: 0})
     assert _levels(_seen(file, 1)) == (255 - np.array(SCALED)).tolist()
 
 
-def test_transparent_parts_are_laid_on_grey(tmp_path: Path) -> None:
+def test_transparent_parts_are_laid_on_grey(tmp_path):
     rgba = _image("RGBA", (255, 0, 0, 0), (255, 0, 0, 128), (255, 0, 0, 255))
     expected = [[[128, 128, 128], [192, 64, 64], [255, 0, 0]]]
     seen = _seen(_saved(tmp_path, rgba, "PNG"))
@@ -65,7 +65,7 @@ def test_transparent_parts_are_laid_on_grey(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_cmyk_is_ink_and_not_light(tmp_path: Path, kind: str) -> None:
+def test_cmyk_is_ink_and_not_light(tmp_path, kind):
     """Pillow writes JPEG files as Adobe does, inverted."""
     options = {"quality": 100} if kind == "JPEG" else {}
     red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
@@ -78,9 +78,7 @@ def test_cmyk_is_ink_and_not_light(tmp_path: Path, kind: str) -> None:
     ("orientation", "expected"),
     [(1, [[1, 2]]), (3, [[2, 1]]), (6, [[1], [2]]), (8, [[2], [1]])],
 )
-def test_a_picture_stands_as_its_camera_was_held(
-    tmp_path: Path, orientation: int, expected: list[list[int]]
-) -> None:
+def test_a_picture_stands_as_its_camera_was_held(tmp_path, orientation, expected):
     exif = Image.Exif()
     exif[0x112] = orientation
     seen = _seen(_saved(tmp_path, _image("L", 1, 2), "PNG", exif=exif), 1)
@@ -88,7 +86,7 @@ def test_a_picture_stands_as_its_camera_was_held(
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
-def test_the_first_frame_is_taken_and_said(tmp_path: Path, kind: str) -> None:
+def test_the_first_frame_is_taken_and_said(tmp_path, kind):
     frames = [Image.new("RGB", (2, 2), (level, 0, 0)) for level in (255, 0, 0)]
     frames[1].putpixel((0, 0), (1, 2, 3))
     options = {"lossless": True} if kind == "WEBP" else {}
@@ -98,7 +96,7 @@ def test_the_first_frame_is_taken_and_said(tmp_path: Path, kind: str) -> None:
     assert seen.notes == ("the first of several frames",)
 
 
-def test_grey_suits_a_network_of_colours_and_colours_one_of_grey(tmp_path: Path) -> None:
+def test_grey_suits_a_network_of_colours_and_colours_one_of_grey(tmp_path):
     seen = _seen(_saved(tmp_path, _image("L", 3, 200), "PNG"))
     assert (_levels(seen), seen.notes) == ([[[3] * 3, [200] * 3]], ())
     seen = _seen(_saved(tmp_path, _image("RGB", (255, 0, 0), (9, 9, 9)), "PNG"), 1)
@@ -116,13 +114,13 @@ def _swapped() -> bytes:
     return data.replace("sRGB".encode("utf-16-be"), "BGR ".encode("utf-16-be"))
 
 
-def test_a_colour_profile_is_followed(tmp_path: Path) -> None:
+def test_a_colour_profile_is_followed(tmp_path):
     seen = _seen(_saved(tmp_path, _image("RGB", (255, 0, 0)), "PNG", icc_profile=_swapped()))
     assert seen.notes == ("colours converted to sRGB by its profile",)
     assert np.abs(seen.pixels.reshape(3).astype(int) - [0, 0, 255]).max() <= 1
 
 
-def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path: Path) -> None:
+def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path):
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     damaged = "its colour profile is damaged and was ignored"
     for profile, said in ((srgb, ()), (b"junk", (damaged,))):
@@ -131,7 +129,7 @@ def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
-def test_numbers_without_an_agreed_look_are_refused(tmp_path: Path, mode: str) -> None:
+def test_numbers_without_an_agreed_look_are_refused(tmp_path, mode):
     file = _saved(tmp_path, Image.new(mode, (2, 2)), "TIFF")
     with pytest.raises(ImageError, match=rf"tiff has pixels of mode {mode}.*; save it as grey or"):
         _seen(file)

@@ -25,14 +25,14 @@ def _write(path: Path, image: Image.Image) -> Path:
     ("text", "box"),
     [("center", (4, 0, 12, 8)), ("none", (0, 0, 17, 8)), ("9,0,8", (9, 0, 17, 8))],
 )
-def test_a_crop_is_taken_before_resizing(tmp_path: Path, text: str, box: tuple[int, ...]) -> None:
+def test_a_crop_is_taken_before_resizing(tmp_path, text, box):
     image = _noise(17, 8)
     seen = load_image(_write(tmp_path / "a.png", image), SHAPE, Crop(text)).pixels
     part = image.crop(box)
     assert np.array_equal(seen, part.resize((8, 8), Image.Resampling.LANCZOS, reducing_gap=3))
 
 
-def test_a_crop_outside_the_image_says_its_size(tmp_path: Path) -> None:
+def test_a_crop_outside_the_image_says_its_size(tmp_path):
     file = _write(tmp_path / "a.png", _noise(20, 10))
     for text in ("13,0,8", "0,3,8", "0,0,11"):
         with pytest.raises(ImageError, match=rf"a\.png has 20 x 10 pixels, and .* {text} reaches"):
@@ -40,7 +40,7 @@ def test_a_crop_outside_the_image_says_its_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1,2", "0,0,0", "1,\n2,3"])
-def test_another_crop_is_refused_with_the_three_forms(text: str) -> None:
+def test_another_crop_is_refused_with_the_three_forms(text):
     with pytest.raises(ConfigError, match="center, none or X,Y,SIZE") as caught:
         Crop(text)
     assert str(caught.value).isprintable()
@@ -50,7 +50,7 @@ def _mask(path: Path, levels: np.ndarray) -> Path:
     return _write(path, Image.fromarray(levels.astype(np.uint8)))
 
 
-def test_white_counts_and_black_does_not(tmp_path: Path) -> None:
+def test_white_counts_and_black_does_not(tmp_path):
     levels = np.zeros((8, 8))
     levels[0, :4] = 127, 128, 255, 1
     found = load_mask(_mask(tmp_path / "m.png", levels), SHAPE, Crop())
@@ -58,7 +58,7 @@ def test_white_counts_and_black_does_not(tmp_path: Path) -> None:
     assert np.argwhere(found[..., 0]).tolist() == [[0, 1], [0, 2]]
 
 
-def test_a_mask_is_cropped_as_its_image_is_unless_it_fits(tmp_path: Path) -> None:
+def test_a_mask_is_cropped_as_its_image_is_unless_it_fits(tmp_path):
     large = np.zeros((16, 32))
     large[:, 16:] = 255
     right = load_mask(_mask(tmp_path / "m.png", large), SHAPE, Crop("16,0,16"))
@@ -69,7 +69,7 @@ def test_a_mask_is_cropped_as_its_image_is_unless_it_fits(tmp_path: Path) -> Non
     assert np.array_equal(small, halves)
 
 
-def test_pixels_survive_the_way_to_floats_and_back() -> None:
+def test_pixels_survive_the_way_to_floats_and_back():
     pixels = np.arange(256, dtype=np.uint8)
     floats = to_floats(pixels)
     assert (floats.dtype, floats[0], floats[-1]) == (np.float32, -1, 1)

@@ -20,12 +20,12 @@ SMALL = TrainingSettings(size=16, latent=5, width=4, batch_size=4, steps=2, seed
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
+def images():
     return np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
-def finished(images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(images, tmp_path_factory):
     """A run of two steps without interruption."""
     folder = tmp_path_factory.mktemp("finished")
     last = list(train(images, SMALL, folder))[-1]
@@ -33,7 +33,7 @@ def finished(images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def test_what_training_writes_can_be_read(finished: Path) -> None:
+def test_what_training_writes_can_be_read(finished):
     found = read(finished)
     assert (found.format, found.layout, found.ignored) == ("TensorFlow V2", "C", ())
     assert Path(found.path) == finished / "DCGAN.model-2"
@@ -41,7 +41,7 @@ def test_what_training_writes_can_be_read(finished: Path) -> None:
     assert (generator.latent, generator.image_shape) == (5, (16, 16, 3))
 
 
-def test_the_statistics_written_are_those_of_the_weights_written(finished: Path) -> None:
+def test_the_statistics_written_are_those_of_the_weights_written(finished):
     checkpoint = read(finished)
     z = tf.random.stateless_uniform([1024, 5], [0, 0], -1, 1)
     frozen, batch = make_generator(checkpoint)(z), make_generator(checkpoint, batch_norm="batch")(z)
@@ -49,7 +49,7 @@ def test_the_statistics_written_are_those_of_the_weights_written(finished: Path)
     assert np.std(batch) > 1e-3
 
 
-def test_kept_checkpoints_stay_and_can_be_read(images: np.ndarray, tmp_path: Path) -> None:
+def test_kept_checkpoints_stay_and_can_be_read(images, tmp_path):
     settings = dataclasses.replace(SMALL, average=0.0)  # the last weights
     list(train(images, settings, tmp_path, keep_every=1))
     prefixes = [tmp_path / "kept" / f"DCGAN.model-{step}" for step in (1, 2)]
@@ -59,9 +59,7 @@ def test_kept_checkpoints_stay_and_can_be_read(images: np.ndarray, tmp_path: Pat
 
 
 @pytest.mark.parametrize("change", [{"seed": 4}, {"augment": ()}, {"images_sha256": 0}], ids=str)
-def test_another_run_in_the_same_folder_is_refused(
-    images: np.ndarray, finished: Path, change: dict[str, object]
-) -> None:
+def test_another_run_in_the_same_folder_is_refused(images, finished, change):
     name = next(iter(change))
     others = images[::-1] if name == "images_sha256" else images
     settings = SMALL if name == "images_sha256" else dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
@@ -69,9 +67,7 @@ def test_another_run_in_the_same_folder_is_refused(
         next(train(others, settings, finished))
 
 
-def test_what_was_trained_since_the_last_save_is_not_lost(
-    images: np.ndarray, tmp_path: Path
-) -> None:
+def test_what_was_trained_since_the_last_save_is_not_lost(images, tmp_path):
     settings = dataclasses.replace(SMALL, steps=4)
     list(train(images, settings, tmp_path / "whole"))
     run = train(images, settings, tmp_path / "stopped")
@@ -86,9 +82,7 @@ def test_what_was_trained_since_the_last_save_is_not_lost(
 @pytest.mark.parametrize(
     "name", ["training.json", pytest.param("checkpoint", marks=pytest.mark.slow)]
 )
-def test_a_full_disk_is_explained_and_the_run_goes_on_later(
-    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_full_disk_is_explained_and_the_run_goes_on_later(images, tmp_path, monkeypatch, name):
     write_bytes = Path.write_bytes
 
     def write_some(path: Path, content: bytes) -> int:
@@ -115,8 +109,8 @@ def test_a_full_disk_is_explained_and_the_run_goes_on_later(
     ],
 )
 def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
-    images: np.ndarray, tmp_path: Path, place: str, words: str
-) -> None:
+    images, tmp_path, place, words
+):
     (tmp_path / "file").touch()
     with pytest.raises(GaninvError) as caught:
         next(train(images, SMALL, tmp_path / place))
@@ -125,9 +119,7 @@ def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
 
 
 @pytest.mark.parametrize("content", ["", "7"])
-def test_a_damaged_description_is_explained(
-    images: np.ndarray, tmp_path: Path, content: str
-) -> None:
+def test_a_damaged_description_is_explained(images, tmp_path, content):
     (tmp_path / "training.json").write_text(content)
     with pytest.raises(ConfigError, match=r"training\.json .*restore it, or name another --out"):
         next(train(images, SMALL, tmp_path))
@@ -137,9 +129,7 @@ def test_a_damaged_description_is_explained(
 @pytest.mark.parametrize(
     ("name", "left"), [("ckpt-1.index", 20), ("ckpt-1.data-00000-of-00001", 20), ("checkpoint", 0)]
 )
-def test_a_run_whose_state_is_damaged_does_not_begin_anew(
-    images: np.ndarray, finished: Path, tmp_path: Path, name: str, left: int
-) -> None:
+def test_a_run_whose_state_is_damaged_does_not_begin_anew(images, finished, tmp_path, name, left):
     shutil.copytree(finished, tmp_path / "run")
     part = tmp_path / "run" / "state" / name
     part.write_bytes(part.read_bytes()[:left])

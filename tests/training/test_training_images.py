@@ -45,7 +45,7 @@ WRITERS = (_folder, _zip)
     "crop", [SquareCrop(), SquareCrop(0.72, (0.5, 0.4)), SquareCrop(0.5, (0, 1))]
 )
 @pytest.mark.parametrize("size", [(335, 410), (410, 335), (1, 7)])
-def test_a_crop_is_a_square_inside_the_picture(crop: SquareCrop, size: tuple[int, int]) -> None:
+def test_a_crop_is_a_square_inside_the_picture(crop, size):
     left, top, right, bottom = crop.compute_box(*size)
     assert right - left == pytest.approx(bottom - top) == pytest.approx(crop.side * min(size))
     assert left >= 0 and top >= 0
@@ -54,7 +54,7 @@ def test_a_crop_is_a_square_inside_the_picture(crop: SquareCrop, size: tuple[int
 
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_come_in_the_order_of_their_names(tmp_path: Path, writer, channels: int) -> None:
+def test_images_come_in_the_order_of_their_names(tmp_path, writer, channels):
     members = {f"{n % 3}/{n}.png": _encoded(n) for n in range(40)}
     found = load_images(writer(tmp_path / "source", members), 16, channels, SquareCrop())
     assert (found.shape, found.dtype) == ((40, 16, 16, channels), np.uint8)
@@ -63,7 +63,7 @@ def test_images_come_in_the_order_of_their_names(tmp_path: Path, writer, channel
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_what_is_no_image_is_passed_over(tmp_path: Path, writer) -> None:
+def test_what_is_no_image_is_passed_over(tmp_path, writer):
     members = {
         "a.JPG": _encoded(9, "JPEG"),
         "folder.jpg/": b"",
@@ -77,7 +77,7 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path, writer) -> None:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_held_out_images_are_left_out_by_their_file_names(tmp_path: Path, writer) -> None:
+def test_held_out_images_are_left_out_by_their_file_names(tmp_path, writer):
     members = {"a/1.png": _encoded(1), "b/1.png": _encoded(2), "b/3.png": _encoded(3)}
     source = writer(tmp_path / "source", members)
     found = load_images(source, 16, 3, SquareCrop(), {"1.png"})
@@ -92,7 +92,7 @@ def test_held_out_images_are_left_out_by_their_file_names(tmp_path: Path, writer
     [(b"text", "no image of a known format"), (_encoded()[:48], "cannot be read as an image")],
     ids=["text", "short"],
 )
-def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words: str) -> None:
+def test_an_unreadable_image_is_named(tmp_path, writer, data, words):
     source = writer(tmp_path / "source", {"a.png": _encoded(), "bad.png": data})
     with pytest.raises(ImageError, match=words) as caught:
         load_images(source, 16, 3, SquareCrop())
@@ -100,16 +100,14 @@ def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_file_too_big_for_an_image_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer
-) -> None:
+def test_a_file_too_big_for_an_image_is_not_read(tmp_path, monkeypatch, writer):
     monkeypatch.setattr(files, "MAX_BYTES", 2 << 20)
     source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
     with pytest.raises(ImageError, match=r"big\.png has more than the 2 MB of an image"):
         load_images(source, 16, 3, SquareCrop())
 
 
-def test_a_damaged_or_encrypted_archive_is_explained(tmp_path: Path) -> None:
+def test_a_damaged_or_encrypted_archive_is_explained(tmp_path):
     path = _zip(tmp_path / "faces.zip", {"a.png": _encoded(1), "b.png": _encoded(2)})
     whole = path.read_bytes()
     central = whole.index(b"PK\1\2")

@@ -123,9 +123,7 @@ def test_an_inference_is_kept_for_the_same_content(grey, monkeypatch):
         read(grey.path, Conventions(prior="normal:2"))
 
 
-def test_several_layers_before_the_first_norm_start_a_bounded_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_layers_before_the_first_norm_start_a_bounded_search(tmp_path, monkeypatch):
     state = make_untrained(0.5, channels=(16, 16, 16, 16, 3))
     norms = [name for name in state if name.startswith(("main.1.", "main.4."))]
     for name in norms:
