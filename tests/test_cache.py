@@ -1,6 +1,5 @@
 """Measurements are kept safely within a size limit; losing them costs only time."""
 
-import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -99,33 +98,6 @@ def test_it_stays_below_its_bound_and_keeps_what_was_used_last(monkeypatch):
     assert sum(entry.bytes for entry in cache.list_entries()) <= 50_000
     kept = [key for key in keys if cache.load("kind", key)]
     assert kept == [keys[0], *keys[-5:]]
-
-
-def test_writers_do_not_disturb_one_another():
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        assert all(pool.map(_save_and_load, range(3)))
-    assert len(cache.list_entries()) == 3
-
-
-def _save_and_load(_: int) -> bool:
-    """Save and load the same three measurements again and again; whether each was whole."""
-    good = True
-    for turn in range(60):
-        key = cache.make_key(turn % 3)
-        cache.save("kind", key, {"x": np.full(5000, turn % 3)})
-        loaded = cache.load("kind", key)
-        good = good and loaded is not None and bool((loaded["x"] == turn % 3).all())
-    return good
-
-
-def test_clear_removes_what_was_kept_and_nothing_else(folder):
-    cache.save("kind", KEY, ARRAYS)
-    cache.save("another kind", KEY, ARRAYS)
-    note = folder / "kind" / "note.txt"
-    note.write_text("mine")
-    assert len(cache.clear()) == 2
-    assert cache.load("kind", KEY) is None
-    assert list(folder.rglob("*.*")) == [note]
 
 
 def _date(key: str, moment: float) -> None:

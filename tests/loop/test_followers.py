@@ -62,19 +62,3 @@ def test_copies_equal_separate_runs(simple, name, residual):
     copied = [key.rule for key, trial in shared.items() if trial.is_copy]
     assert set(copied) == set(FOLLOWERS)
     assert all(copied.count(rule) < TRIALS for rule in FOLLOWERS)
-
-
-def test_a_follow_up_comes_before_the_next_trial(simple):
-    """A run that is stopped has as many whole trials as it can."""
-    finished = []
-    solve_jobs(
-        simple,
-        make_solver("gd", SETTINGS["gd"]),
-        [Job(trial, rules=("none", "standard")) for trial in range(4)],
-        supply=targets_at(simple, OUTSIDE),
-        end=make_limits(budget=50, restarts=0),
-        batch_size=1,
-        looks=finished,
-    )
-    order = [(trial.job.trial, trial.rule) for look in finished for trial in look.finished]
-    assert order == [(trial, rule) for trial in range(4) for rule in ("none", "standard")]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import clean_targets, jobs_of, make_limits, noisy_targets, solve_jobs
+from small import jobs_of, make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
@@ -76,24 +76,3 @@ def test_a_row_outside_its_bounds_is_redrawn_long_before_it_would_have_ended(gen
     end = make_limits(restarts=0, budget=20, stationary=1e-6)
     done = solve_jobs(generator, solver, jobs_of(["stochastic"], 4), end=end, supply=supply)
     assert any(trial.best.redraws for trial in done.values())
-
-
-def test_pixels_that_do_not_count_change_nothing(generator):
-    solver = make_solver("gd", {"learning_rate": 1e-3})
-    counted = np.ones((*generator.image_shape[:2], 1), np.float32)
-    counted[4:11, 2:9] = 0
-
-    def scribbled(jobs):
-        rest = 0.9 * (1 - counted)
-        sought = clean_targets(generator)(jobs)
-        return [each._replace(image=each.image * counted + rest) for each in sought]
-
-    jobs = jobs_of(RULES, 1)
-    end = make_limits(budget=40, restarts=0)
-    whole = solve_jobs(generator, solver, jobs, end=end, mask=counted)
-    other = solve_jobs(generator, solver, jobs, end=end, mask=counted, supply=scribbled)
-    for key in whole:
-        assert other[key].best.z.tobytes() == whole[key].best.z.tobytes()
-        assert other[key].best.image_loss == whole[key].best.image_loss
-    everywhere = solve_jobs(generator, solver, jobs, end=end, supply=scribbled)
-    assert any(everywhere[key].best.image_loss > whole[key].best.image_loss for key in whole)

@@ -3,11 +3,10 @@
 import builders
 import numpy as np
 import pytest
-from small import MARKS, clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
+from small import MARKS, jobs_of, make_limits, measure_z_error, solve_jobs
 
-from ganinv_cli.jobs import Job, JobQueue
+from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
-from ganinv_cli.loop.solve import solve
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
@@ -81,18 +80,3 @@ def test_coupled_rows_run_to_the_end_together(tmp_path):
     assert {trial.gradients for trial in done.values()} == {30}
     together = [{trial.rule for trial in look.finished} for look in looks if look.finished]
     assert together == [{"none"}, {"stochastic"}]
-
-
-@pytest.mark.slow
-def test_the_loop_waits_for_jobs_that_come_in_portions(hard, lbfgs):
-    queue, limits = JobQueue(), make_limits()
-    queue.add([Job(0), Job(1)], expected=3)
-    looks = solve(hard, lbfgs, queue, clean_targets(hard), limits, MARKS, seed=0, batch_size=4)
-    found, idle = [], 0
-    for look in looks:
-        found += [trial.job.trial for trial in look.finished]
-        if look.rows == 0:
-            idle += 1
-            queue.add([Job(trial) for trial in (2, 3, 4)] if idle == 2 else [], 2 - idle)
-    assert sorted(found) == [0, 1, 2, 3, 4]
-    assert idle >= 2

@@ -19,6 +19,7 @@ from reports.known_sweep import (
     make_picture,
 )
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.report import consistency, noise_sweep, plots, recover
 from ganinv_cli.report.recover import curves, figures
 from ganinv_cli.report.report import DrawnFigure
@@ -80,6 +81,11 @@ def test_figures_are_the_same_each_time_whatever_the_users_style():
     assert first["convergence"].files.keys() == {"png", "pdf", "svg"}
     inline = {name: each.inline_format for name, each in first.items()}
     assert inline == {"figure1-none": "png", "convergence": "svg"}  # pixels, and lines
+
+
+def test_rules_are_told_apart():
+    looks = {(rule.colour, rule.dashes, rule.marker, rule.marker_size) for rule in RULES.values()}
+    assert len(looks) == len(RULES)
 
 
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():

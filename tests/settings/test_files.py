@@ -11,7 +11,6 @@ from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.load import load
 from ganinv_cli.settings.machine import is_mixed_precision
-from ganinv_cli.settings.names import name_generators
 
 
 @pytest.fixture(params=["wheel", "checkout"])
@@ -102,13 +101,6 @@ def test_a_config_that_cannot_be_read_is_explained(tmp_path):
     for path in (tmp_path / "own.toml", tmp_path):
         with pytest.raises(ConfigError, match=f"^{path} cannot be read"):
             load(RecoverConfig, path, {})
-
-
-def test_generators_have_distinct_names_that_every_system_accepts():
-    assert name_generators(["faces/weights.pt"]) == ["weights"]
-    assert name_generators(["faces/w.pt", "cats/w.pt"]) == ["faces-w", "cats-w"]
-    assert name_generators(["a.pt", "a.pth"]) == ["1-a", "2-a"]
-    assert name_generators(["x/my face.pt"]) == ["my_face"]
 
 
 def test_gradients_are_bfloat16_if_that_is_fast_or_asked_for():

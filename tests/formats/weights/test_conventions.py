@@ -22,7 +22,7 @@ from ganinv_cli.formats.weights.step import Design
 from ganinv_cli.formats.weights.vet import list_steps
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
-from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
+from ganinv_cli.network.layers import Activation, Conv, Upsample
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
@@ -99,24 +99,6 @@ def test_a_label_is_one_hot_behind_z(tmp_path):
 )
 def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(shapes, said):
     assert ("its layers follow one another" in list_assumed(shapes)) == said
-
-
-@pytest.mark.parametrize(
-    ("kernel", "stride", "crop"),
-    [
-        (4, 2, (1, 1)),  # padding 1
-        (5, 2, (2, 1)),  # padding 2, output_padding 1
-        (3, 2, (1, 0)),  # padding 1, output_padding 1
-        (2, 2, (0, 0)),
-        (1, 2, (0, -1)),  # output_padding 1
-    ],
-)
-def test_the_sides_grow_just_stride_times(kernel, stride, crop):
-    shapes = {"fc.weight": (4 * 16, 10), "up.weight": (4, 3, kernel, kernel)}
-    network = make_network(shapes, Conventions(strides=(stride,)))
-    (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
-    assert (layer.stride, layer.crop) == ((stride, stride), (crop, crop))
-    assert network.shapes[-1] == (4 * stride, 4 * stride, 3)
 
 
 @pytest.mark.parametrize(
