@@ -20,7 +20,9 @@ _OFTEN = """
 import sys
 from ganinv_cli.cli import main
 from ganinv_cli.experiments import run
+from ganinv_cli.loop import snapshot
 run.COMMIT_SECONDS = 0  # every look
+snapshot.SAVE_SECONDS = 0.3
 main()
 """
 
@@ -39,14 +41,19 @@ def list_messages(result: Result) -> list[str]:
     return [line for line in result.stderr.splitlines() if " is not confirmed: " not in line]
 
 
-def run_and_stop(folder: Path, signal: int, *arguments: object) -> tuple[int, str, str]:
-    """Start a command, stop it after two commits, and return its status, stdout and stderr."""
+def run_and_stop(
+    folder: Path, signal: int, *arguments: object, watched: str = "*.h5.log"
+) -> tuple[int, str, str]:
+    """Start a command, stop it after two commits, and return its status, stdout and stderr.
+
+    It is stopped when a file of the name `watched` has been written three times.
+    """
     command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=folder, **pipes)
-    sizes: set[int] = set()
-    while process.poll() is None and len(sizes) < 3:
-        sizes |= {log.stat().st_size for log in folder.glob("*.h5.log")}
+    times: set[int] = set()
+    while process.poll() is None and len(times) < 3:
+        times |= {path.stat().st_mtime_ns for path in folder.glob(watched)}
         time.sleep(0.01)
     process.send_signal(signal)
     out, said = process.communicate(timeout=60)
