@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
+GANINV = ("-m", "ganinv_cli")
+PREPARED = "import os, sys\nfrom ganinv_cli.streams import *\nprepare_streams()\n"
 START = """
 import os, sys
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
@@ -21,8 +23,8 @@ print(tf.keras.optimizers.Adam.__module__, "TF_USE_LEGACY_KERAS" in os.environ)
 
 
 def run_in_shell(folder, redirection, *arguments, **environment):
-    """Run a command in a folder; return the shell's status, and what the streams got."""
-    command = [sys.executable, "-m", "ganinv_cli", *map(str, arguments)]
+    """Run Python in a folder; return the shell's status, and what the streams got."""
+    command = [sys.executable, *map(str, arguments)]
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", f'"$@" {redirection}', "bash", *command],
         cwd=folder,
@@ -36,16 +38,42 @@ def run_in_shell(folder, redirection, *arguments, **environment):
 def test_the_folder_is_filled_before_anything_is_printed(tmp_path):
     """Also with Jupyter's backend of Matplotlib, which is not used."""
     shutil.copy(RESULTS, tmp_path / "run.h5")
-    run = run_in_shell(tmp_path, "<&- >/dev/full", "report", "run.h5", MPLBACKEND="other")
+    run = run_in_shell(tmp_path, "<&- >/dev/full", *GANINV, "report", "run.h5", MPLBACKEND="other")
     assert run.returncode == 1 and "Traceback" not in run.stderr
     assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
-    run = run_in_shell(tmp_path, "", "inspect", "\x1b[31m\u202e.pt")
+    run = run_in_shell(tmp_path, "", *GANINV, "inspect", "\x1b[31m\u202e.pt")
     assert (run.returncode, run.stdout) == (2, "")
     assert r"\x1b[31m\u202e" in run.stderr and "\x1b" not in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_opened_and_no_file_gets_their_numbers(closed, tmp_path):
+    body = (
+        f"file = open({str(tmp_path / 'file')!r}, 'w')\n"
+        "file.write(f'{file.fileno() > 2} {sys.stdin.read()!r}')\n"
+        "print('result'); print('progress', file=sys.stderr)\n"
+        "os.write(2, b'a log of C++')\n"
+    )
+    run = run_in_shell(tmp_path, f"</dev/null {closed}", "-c", PREPARED + body)
+    assert (run.returncode, (tmp_path / "file").read_text()) == (0, "True ''")
+    assert (run.stdout == "") is (">&-" in closed.replace("2>&-", ""))
+    assert (run.stderr == "") is ("2>&-" in closed)
+
+
+def test_characters_that_the_encoding_lacks_are_replaced(tmp_path):
+    body = "import click\nclick.echo('‖ over')"
+    latin = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    run = run_in_shell(tmp_path, "", "-c", PREPARED + body, **latin)
+    assert (run.returncode, run.stdout) == (0, "? over\n")
+
+
+def test_a_pipe_that_is_closed_ends_without_a_traceback(tmp_path):
+    said = run_in_shell(tmp_path, "| true", *GANINV, "--help").stderr
+    assert "Traceback" not in said and len(said.splitlines()) <= 1
 
 
 @pytest.mark.slow
