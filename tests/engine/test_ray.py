@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -24,7 +25,8 @@ import pytest
 
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.loaded_generator import load
-from ganinv_cli.engine.ray_cluster import open_cluster
+from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
+from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.jobs import Job
@@ -274,3 +276,28 @@ def test_a_missing_ray_is_asked_for(tmp_path):
     with mock.patch.dict(os.environ), missing, pytest.raises(UsageError) as caught:
         open_cluster(RecoverConfig(engine="ray"), spec, print).__enter__()
     assert "pip install 'ganinv[ray]'" in str(caught.value)
+
+
+CONFIG = RecoverConfig(engine="ray", batch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("device", "per_worker", "of_cluster", "chosen"),
+    [
+        *[("auto", -1, 0, 0), ("auto", -1, 2, 1), ("cpu", -1, 2, 0), ("gpu", 0.5, 2, 0.5)],
+        *[("auto", 0, 2, 0), ("gpu", -1, 0, 1)],
+        *[("cpu", 1, 2, None), ("gpu", 0, 2, None), ("gpu:0", -1, 2, None), ("auto", 2, 2, None)],
+    ],
+)
+def test_a_worker_gets_a_gpu_if_there_is_one(device, per_worker, of_cluster, chosen):
+    config = replace(CONFIG, device=device, gpus_per_worker=per_worker)
+    if chosen is None:
+        with pytest.raises(UsageError, match="give auto, cpu or gpu, and at most 1 GPU"):
+            choose_gpus(config, {"GPU": of_cluster})
+    else:
+        assert choose_gpus(config, {"GPU": of_cluster}) == chosen
+
+
+def test_another_version_of_ganinv_is_refused():
+    with pytest.raises(GaninvError, match=r"has ganinv .*, and this is 0\.0; install the same"):
+        RayWorker(1, False).start("0.0", "float32", b"")

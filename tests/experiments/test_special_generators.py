@@ -1,0 +1,89 @@
+"""Runs on generators that descend badly, are too large to measure, traced, or not confirmed."""
+
+import json
+from unittest import mock
+
+import builders
+import pytest
+from called import list_messages, run_ganinv
+from settled import make_checkpoint, make_network, settle_norms
+
+from ganinv_cli import formats, preconditioner
+from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.network.layers import Activation
+from ganinv_cli.store import read_results
+
+THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
+
+
+@pytest.mark.slow
+def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
+    run = ("recover", "--checkpoint", easy.folder, "--trials", 1, "--budget", 9)
+    run += ("--restarts", 0, "--clip", "none", "--overwrite")
+    messages = list_messages(run_ganinv(tmp_path, *run, "--solver", "gd"))
+    assert sum(LIMIT in line for line in messages) == 1
+    assert sum(THEORY in line for line in messages) == 1
+    stderr = run_ganinv(tmp_path, *run, "--solver", "lbfgs").stderr
+    assert THEORY not in stderr and LIMIT not in stderr
+
+
+def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
+    easy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(preconditioner, "MAX_VALUES", 6 * 16 * 16 * 3 - 1)
+    given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60, "-v")
+    result = run_ganinv(tmp_path, "recover", *given)
+    assert "[lbfgs] metric = 40 is 0 here" in result.stderr
+    said = " ".join(result.stdout.split())
+    assert "There was no preconditioner ([lbfgs] metric = 0)" in said
+    results = read_results(tmp_path / "recover.h5")
+    assert results.attributes["config"]["lbfgs"]["metric"] == 0
+    assert results.constants["shared_gradients"] == 0
+    run_ganinv(tmp_path, "recover", *given)  # the same command prints the results again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("recover", "--precision", "mixed"), "precision = mixed: here was read as TensorFlow"),
+        (("recover", "--polish", "float64"), "polish = float64: here was read as TensorFlow"),
+        (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in bfloat16; leave"),
+        (("train-encoder", "--precision", "bfloat16"), "could be computed in bfloat16; leave"),
+    ],
+)
+def test_what_needs_layers_is_refused_in_a_sentence(tmp_path, easy, arguments, sentence):
+    traced = builders.trace_layers(builders.read(easy.folder))
+    with (
+        mock.patch.object(formats, "read", return_value=traced),
+        mock.patch.object(formats, "find_format"),
+    ):
+        said = run_ganinv(tmp_path, *arguments, "--checkpoint", ".", code=2).output
+    (last,) = [line for line in said.splitlines() if line.startswith("Error")]
+    assert sentence in last
+    assert not list(tmp_path.iterdir())
+
+
+QUICK = ("--trials", 2, "--clip", "none", "--budget", 60, "--restarts", 0)
+DOUBT = "its batch norms were trained with another prior: z of 0.577 times the scale fits"
+
+
+def test_an_experiment_says_it_once_and_keeps_it(tmp_path):
+    """Of a generator that was trained with a uniform prior."""
+    relu, out = Activation("relu"), tmp_path / "results.h5"
+    checkpoint = make_checkpoint(settle_norms(make_network(relu, relu), "uniform"), "uniform")
+    write_generator(checkpoint, tmp_path / "g.keras")
+    generator = ("--checkpoint", "g.keras", "--prior", "normal")
+    given = ("recover", *generator, *QUICK, "--out", out, "--format", "json")
+    result = run_ganinv(tmp_path, *given)
+    assert result.stderr.count("is not confirmed") == 1
+    assert f"is not confirmed: {DOUBT}" in result.stderr
+    report = json.loads(result.stdout)
+    assert report["run"]["generator"]["confirmed"] is False
+    note = f"The generator is not confirmed: {DOUBT}"
+    assert any(each.startswith(note) for each in report["notes"])
+    stored = read_results(out).attributes["generator"]
+    assert stored["doubt"].startswith(DOUBT)
+    (prior,) = (each for each in stored["conventions"] if each["name"] == "prior")
+    assert (prior["value"], prior["source"]) == ("normal", "given")
+    assert note in " ".join(run_ganinv(tmp_path, "report", out, "--format", "text").stdout.split())
+    assert "confirmed" not in run_ganinv(tmp_path, *given, "--quiet").stderr
