@@ -1,4 +1,8 @@
-"""Every allowed operation is pure, and J·v of a graph with it agrees with finite differences."""
+"""Every allowed operation is pure and has a derivative, which J·v needs twice.
+
+The second one is tested where TensorFlow computes the first by an operation made for it; others are
+sums, products and moves of these. tests/formats/onnx has J·v of whole graphs.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
+from tensorflow.python.framework import op_def_registry, ops
 
 from ganinv_cli.network.primitive import IDENTITIES, PURE
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.tracing import trace_network
 from ganinv_cli.prior import Normal
 
-NOTHING = [[0, 0], [0, 0]]
 LATENT, STEP = 3, 1e-2
 ELEMENTWISE = (
     "Abs Acos Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
@@ -47,22 +50,9 @@ def _alike(names: str, **arguments: Any) -> dict[str, dict[str, Any]]:
 _NORM = {name: _f(3) for name in ("scale", "offset", "mean", "variance")}
 _POOL = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
 _CONV = {"strides": [1, 1, 1, 1], "padding": "SAME"}
-_BINARY = (
-    "Add AddV2 Sub Mul Div RealDiv DivNoNan Maximum Minimum SquaredDifference Pow Atan2 Xdivy "
-    "Xlogy MulNoNan FloorMod"
-)
 CASES: dict[str, dict[str, Any]] = {
-    **_alike(_BINARY, x=_a(2, 3), y=_a(2, 3)),
-    **_alike("AddN", inputs=[_a(2, 3), _a(2, 3)]),
     **_alike("AvgPool", value=_a(1, 4, 4, 2), **_POOL),
-    **_alike("BatchMatMul BatchMatMulV2", x=_a(2, 2, 3), y=_a(2, 3, 2)),
-    **_alike("BatchMatMulV3", x=_a(2, 2, 3), y=_a(2, 3, 2), Tout=tf.float64),
-    **_alike("BatchToSpaceND", input=_a(4, 2, 2, 1), block_shape=[2, 2], crops=NOTHING),
     **_alike("BiasAdd", value=_a(2, 4, 4, 3), bias=_a(3)),
-    **_alike("BroadcastTo", input=_a(1, 3), shape=[2, 3]),
-    **_alike("Cast", x=_a(2, 3), DstT=tf.float64),
-    **_alike("ClipByValue", t=_a(2, 3), clip_value_min=np.array(0.3), clip_value_max=np.array(0.6)),
-    **_alike("ConcatV2", values=[_a(2, 1), _a(2, 3)], axis=1),
     **_alike("Conv2D", input=_a(1, 4, 4, 2), filter=_a(3, 3, 2, 3), **_CONV),
     **_alike(
         "Conv2DBackpropInput",
@@ -71,8 +61,6 @@ CASES: dict[str, dict[str, Any]] = {
         out_backprop=_a(1, 4, 4, 3),
         **_CONV,
     ),
-    **_alike("Cumsum Cumprod", x=_a(2, 3), axis=1),
-    **_alike("DepthToSpace", input=_a(1, 2, 2, 4), block_size=2),
     **_alike("DepthwiseConv2dNative", input=_a(1, 4, 4, 2), filter=_a(3, 3, 2, 1), **_CONV),
     **_alike(
         "DepthwiseConv2dNativeBackpropInput",
@@ -81,11 +69,6 @@ CASES: dict[str, dict[str, Any]] = {
         out_backprop=_a(1, 4, 4, 2),
         **_CONV,
     ),
-    **_alike("DynamicStitch", indices=[[0, 2], [1]], data=[_a(2, 3), _a(1, 3)]),
-    **_alike("Einsum", inputs=[_a(2, 3), _a(3, 2)], equation="ij,jk->ik"),
-    **_alike("Max Mean Min Prod Sum", input=_a(2, 3), axis=[1]),
-    **_alike("ExpandDims", input=_a(2, 3), axis=1),
-    **_alike("Fill", dims=[2, 3], value=_a()),
     **_alike(
         "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3",
         x=_f(2, 2, 2, 3),
@@ -95,20 +78,11 @@ CASES: dict[str, dict[str, Any]] = {
     **_alike("Gather", params=_a(4, 3), indices=[2, 0]),
     **_alike("GatherNd", params=_a(4, 3), indices=[[1, 2], [0, 0]]),
     **_alike("GatherV2", params=_a(4, 3), indices=[2, 0], axis=0),
-    **_alike("LogSoftmax Softmax", logits=_a(2, 3)),
-    **_alike("MatMul", a=_a(2, 3), b=_a(3, 2)),
     **_alike("MaxPool", input=_a(1, 4, 4, 2), **_POOL),
     **_alike("MaxPoolV2", input=_a(1, 4, 4, 2), **_POOL),
     **_alike("MirrorPad", input=_a(2, 3), paddings=[[0, 0], [1, 1]], mode="REFLECT"),
-    **_alike("Neg", x=_a(2, 3)),
-    **_alike("Pack", values=[_a(2, 3), _a(2, 3)], axis=1),
-    **_alike("Pad", input=_a(2, 3), paddings=[[0, 0], [1, 1]]),
-    **_alike("PadV2", input=_a(2, 3), paddings=[[0, 0], [1, 1]], constant_values=0.0),
-    **_alike("Reshape", tensor=_a(2, 3), shape=[3, 2]),
     **_alike("ResizeBicubic ResizeBilinear", images=_f(1, 4, 4, 2), size=[8, 8]),
     **_alike("ResizeNearestNeighbor", images=_a(1, 4, 4, 2), size=[8, 8]),
-    **_alike("ReverseV2", tensor=_a(2, 3), axis=[1]),
-    **_alike("Roll", input=_a(2, 3), shift=1, axis=1),
     **_alike(
         "ScaleAndTranslate",
         images=_f(1, 4, 4, 2),
@@ -116,19 +90,7 @@ CASES: dict[str, dict[str, Any]] = {
         scale=[2.0, 2.0],
         translation=[0.0, 0.5],
     ),
-    **_alike("ScatterNd", indices=[[0], [2]], updates=_a(2, 3), shape=[4, 3]),
-    **_alike("Select", condition=[True, False], x=_a(2), y=_a(2)),
-    **_alike("SelectV2", condition=[True, False], t=_a(2), e=_a(2)),
-    **_alike("Slice", input=_a(2, 3), begin=[0, 1], size=[2, 2]),
-    **_alike("SpaceToBatchND", input=_a(1, 4, 4, 1), block_shape=[2, 2], paddings=NOTHING),
-    **_alike("SpaceToDepth", input=_a(1, 4, 4, 1), block_size=2),
-    **_alike("Split", axis=1, value=_a(2, 4), num_split=2),
-    **_alike("SplitV", value=_a(2, 4), size_splits=[1, 3], axis=1, num_split=2),
-    **_alike("Squeeze", input=_a(2, 1, 3), axis=[1]),
     **_alike("StridedSlice", input=_a(2, 3), begin=[0, 1], end=[2, 3], strides=[1, 1]),
-    **_alike("Tile", input=_a(2, 3), multiples=[2, 1]),
-    **_alike("Transpose", x=_a(2, 3), perm=[1, 0]),
-    **_alike("Unpack", value=_a(2, 3), num=2, axis=0),
     **{
         name: {op_def_registry.get(name).input_arg[0].name: _a(2, 3)}
         for name in ELEMENTWISE.split()
@@ -187,8 +149,10 @@ def test_j_times_v_is_that_of_finite_differences(names):
     np.testing.assert_allclose(tf.reduce_sum(gradient * v), tf.reduce_sum(moved**2), rtol=1e-3)
 
 
-def test_every_operation_is_tested():
-    assert IDENTITIES | CASES.keys() | {*CONSTANT.split()} == PURE
+def test_every_operation_has_a_derivative_unless_it_is_constant():
+    assert CASES.keys() <= PURE
+    for name in PURE - IDENTITIES - {*CONSTANT.split()}:
+        assert ops.gradient_registry.lookup(name), name
 
 
 def test_an_operation_exists_and_keeps_no_state():
