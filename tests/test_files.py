@@ -38,21 +38,6 @@ def test_a_write_error_is_a_sentence_with_its_exit_status(code, kind):
     assert type(caught.value) is kind
 
 
-def test_output_is_checked_before_any_work(tmp_path):
-    full = tmp_path / "full.png"
-    full.write_text("x")
-    for path, overwrite, words in (
-        (tmp_path / "a.txt", False, "must end in .png"),
-        (full, False, "exists"),
-        (tmp_path / "no" / "a.png", False, "folder that does not exist"),
-    ):
-        with pytest.raises(UsageError, match=words):
-            files.check_output_file(path, (".png",), overwrite, "--out")
-    files.check_output_file(full, (".png",), True, "--out")
-    with pytest.raises(UsageError, match="not empty"):
-        files.check_output_folder(tmp_path, False)
-
-
 def test_arrays_are_read_as_they_were_written(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(encode_arrays(ARRAYS, "key"))

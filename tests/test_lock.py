@@ -37,12 +37,6 @@ def test_each_direct_dependency_has_one_version_that_fits(python):
         assert wanted.specifier.contains(version), f"{wanted} is pinned to {version}; make lock"
 
 
-def test_every_version_is_exact_and_has_hashes():
-    assert len(PINS) > len(DIRECT)
-    assert all(re.fullmatch(r"==[\w.+!]+", str(pin.specifier)) for pin in PINS)
-    assert len(re.findall(r"^\w.+ \\\n    --hash=sha256:[0-9a-f]{64}\b", LOCK, re.M)) == len(PINS)
-
-
 def test_the_lock_names_no_place():
     """Neither a folder of the machine that made it nor the address of an index."""
     assert not re.findall(r"^.*(?:://|@|(?<![\w.])/|--(?!hash=)\w).*$", LOCK, re.MULTILINE)

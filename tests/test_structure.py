@@ -4,8 +4,6 @@ import ast
 import functools
 import graphlib
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,13 +34,6 @@ PLACES = {
     "onnx": ("formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),
 }
-WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
-    *("__init__", "analysis", "api", "cache", "cli", "clipping", "errors", "files", "images"),
-    *("jobs", "outcome", "prior", "progress", "report", "settings", "statistics", "store"),
-    *("network/checkpoint", "network/convention", "network/folding", "network/graph"),
-    *("network/layers", "network/norm_statistics", "network/norms/check", "network/shapes"),
-    *("streams", "number_format", "formats/cached_check", "engine/loaded_generator"),
-)
 MAX_LINES = 350
 LONGER = {  # file -> why it is longer
     "ganinv_cli/settings/config.py": "the declarations of all settings, with their help",
@@ -104,16 +95,6 @@ def test_a_library_is_used_in_its_place_alone(library):
     users = [module for module in MODULES if library in _libraries_imported(module)]
     strays = [m for m in users if not any(_is_in(m, place) for place in PLACES[library])]
     assert not strays
-
-
-def test_what_needs_no_tensorflow_does_not_load_it():
-    names = [_dotted(m) for m in MODULES if any(_is_in(m, place) for place in WITHOUT_TENSORFLOW)]
-    code = (
-        "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    "
-        "assert 'tensorflow' not in sys.modules, name + ' loads TensorFlow'\n"
-    )
-    run = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
 
 
 def test_a_file_is_one_subject():

@@ -1,9 +1,7 @@
 """The study of the verdict's errors counts correctly."""
 
 import builders
-import numpy as np
 import pytest
-from PIL import Image
 
 from benchmarks import verdicts
 
@@ -26,12 +24,6 @@ def test_small_generators_are_told_apart_and_a_second_run_inverts_nothing(tmp_pa
     times = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.h5"))]
     assert verdicts.run_study(generators, others, 3, 3, tmp_path / "study") == study
     assert [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.h5"))] == times
-
-
-def test_flat_and_noisy_pictures_are_ten_of_one_size(tmp_path):
-    images = [np.asarray(Image.open(each.path)) for each in verdicts.make_flat(tmp_path)]
-    assert len({image.tobytes() for image in images}) == 10
-    assert {image.shape for image in images} == {(64, 64, 3)}
 
 
 @pytest.mark.parametrize(

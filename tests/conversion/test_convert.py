@@ -1,8 +1,5 @@
 """`ganinv convert` writes a generator with the same pictures and conventions, or nothing."""
 
-import errno
-import os
-import tempfile
 from dataclasses import replace
 
 import builders
@@ -12,7 +9,7 @@ from called import run_ganinv
 
 from ganinv_cli.conversion import write as write_module
 from ganinv_cli.conversion.write import write_generator
-from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.errors import GaninvError
 from ganinv_cli.formats import read
 from ganinv_cli.prior import Uniform, make_normal
 
@@ -67,18 +64,4 @@ def test_what_contradicts_is_refused_and_stays(folder):
     result = run_ganinv(folder, "convert", "first", "n.keras", code=2)
     assert "n.keras.toml contradicts" in result.stderr and "which needs prior" in result.stderr
     assert (folder / "n.keras.toml").read_text() == 'prior = "normal:2"'
-    assert not (folder / "n.keras").exists()
-
-
-def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monkeypatch):
-    for number, kind, code in ((errno.EACCES, UsageError, 2), (errno.ENOSPC, GaninvError, 1)):
-
-        def refused(*_, error=number, **__):
-            raise OSError(error, os.strerror(error))
-
-        with monkeypatch.context() as patched:
-            patched.setattr(tempfile, "mkdtemp", refused)
-            with pytest.raises(kind, match="choose another place") as caught:
-                write_generator(read(folder / "first"), folder / "n.keras")
-        assert caught.value.exit_code == code
     assert not (folder / "n.keras").exists()

@@ -1,6 +1,6 @@
-"""The experiments run on a generator of every format, and recover every z.
+"""The experiments run on a whole model of every format, and recover every z.
 
-Other tests of experiments have a TensorFlow checkpoint, so none is here.
+Other tests of experiments have weights without a model, so none are here.
 """
 
 import shutil
@@ -11,11 +11,7 @@ import keras
 import keras_models
 import numpy as np
 import pytest
-import tensorflow as tf
-import torch_files
-import torch_generators
 from called import run_ganinv
-from safetensors_files import write_safetensors
 
 from ganinv_cli.store import read_results
 
@@ -31,23 +27,9 @@ def _build() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 
 
-def _tensorflow_2(folder: Path) -> Made:
-    path = tf.train.Checkpoint(generator=_build()).save(str(folder / "ckpt"))
-    return Path(path), ("--activation", "leaky_relu:0.2")
-
-
 def _saved_model(folder: Path) -> Made:
     _build().export(folder / "exported", verbose=False)
     return folder / "exported", ("--prior", "uniform")
-
-
-def _torch(folder: Path) -> Made:
-    content = {"epoch": 3, "netG_state_dict": torch_generators.make_dcgan().state}
-    return torch_files.save_archive(folder / "netG.pth", content), ()
-
-
-def _safetensors(folder: Path) -> Made:
-    return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
 
 
 def _python_file(folder: Path) -> Made:
@@ -58,12 +40,9 @@ def _python_file(folder: Path) -> Made:
 
 
 FORMATS: dict[str, Callable[[Path], Made]] = {
-    "TensorFlow 2": _tensorflow_2,
     "ONNX": lambda folder: (Path(shutil.copy(DYNAMO, folder)), ()),
     "Keras": lambda folder: (keras_models.save_model(folder, _build()), ()),
     "SavedModel": _saved_model,
-    "PyTorch": _torch,
-    "safetensors": _safetensors,
     "Python": _python_file,
 }
 

@@ -75,13 +75,11 @@ def test_without_trust_the_file_is_not_run(tmp_path):
         f"def generate(z):\n{DRAW}",
         f"@tf.function\ndef generate(z):\n    if z.shape[1] == 6:\n        z = z + 0\n{DRAW}",
         f"class Draw:\n  def __call__(self, z):\n{DRAW}\ngenerate = Draw()",
-        "def generate(z):\n    x = tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))\n"
-        "    return tf.transpose(x, (0, 3, 1, 2))",
         "import keras\ngenerate = keras.Sequential([keras.Input((6,)), keras.layers.Dense(48, "
         "activation='tanh', use_bias=False), keras.layers.Reshape((4, 4, 3))])\n"
         "generate.set_weights([matrix])",
     ],
-    ids=["function", "tf.function", "callable", "channels first", "keras"],
+    ids=["function", "tf.function", "callable", "keras"],
 )
 def test_generate_may_be_anything_that_can_be_called(definition, tmp_path):
     np.testing.assert_allclose(_draw(_read(tmp_path, START + definition)), _expected(), atol=1e-6)
@@ -111,15 +109,6 @@ def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path, capsys):
         assert np.allclose(_draw(checkpoint), _expected(), atol=1e-6) == (number == 1)
     assert "part_of_it" not in sys.modules and sys.path == path
     assert capsys.readouterr() == ("", "loading\n" * 2)  # stdout is for results
-
-
-def test_conventions_hold_for_it(tmp_path):
-    path = _write(tmp_path, f"{PLAIN}\nPRIOR = 'uniform:-2,2'")
-    assert str(formats.read(path, TRUSTED).prior) == "uniform:-2,2"
-    prior = Conventions(trust=True, prior="normal")
-    assert str(formats.read(path, prior).prior).startswith("normal")
-    with pytest.raises(ConfigError, match="is a whole model"):
-        formats.read(path, Conventions(trust=True, strides=(1, 2)))
 
 
 WRONG = {

@@ -140,19 +140,6 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_pa
     assert saved.jobs == []  # one without the others is another batch
 
 
-@pytest.mark.slow
-def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
-    jobs = [Job(trial, rules=("none", "standard", "wall")) for trial in range(3)]
-    _, saved = stop(tmp_path / "s", generator, GD, jobs, 2, **WHOLE_RUN)
-    pending = {0: ("standard", "wall"), 1: ("none", "wall"), 2: ("none", "standard", "wall")}
-    saved.select(lambda job: pending[job.trial], coupled=False)
-    assert saved.jobs == [Job(1, rules=("none", "wall")), jobs[2]]
-    done = solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN)
-    assert done.keys() == list_keys([Job(1, rules=("none", "wall")), jobs[2]])
-    whole = solve_jobs(generator, GD, jobs, **WHOLE_RUN)
-    assert_same(done, {key: whole[key] for key in done}, atol=1e-5)
-
-
 def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_path):
     path = tmp_path / "s"
     stop(path, generator, GD, JOBS, 2, **WHOLE_RUN)

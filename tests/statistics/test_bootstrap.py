@@ -16,12 +16,6 @@ def test_the_interval_of_a_median_is_the_exact_one():
     assert statistics.bootstrap(values, statistics.median) == (25 + low, 25 + high)
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
-    samples = np.random.default_rng(3).normal(size=(300, 50))
-    bands = [statistics.bootstrap(each, statistics.mean, resamples=200) for each in samples]
-    assert 0.90 < np.mean([band.low < 0 < band.high for band in bands]) < 0.975
-
-
 def test_a_trial_is_drawn_whole_and_each_column_has_its_own_interval():
     first = np.random.default_rng(4).integers(0, 99, 30)
     values = np.stack([first, 100 - first], axis=1).astype(float)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from ganinv_cli import statistics
 from ganinv_cli.prior import Normal, Uniform
@@ -36,15 +35,6 @@ def test_the_expected_distance_is_known_in_segment_square_and_cube(latent, dista
     found = statistics.expected_distance(latent, Uniform(-3, 2)) * latent
     assert found == pytest.approx(5 * distance, rel=1e-9)
     assert round(statistics.expected_distance(100), 4) == 0.0815  # the paper's
-
-
-def test_clusters_are_those_of_single_linkage_with_the_largest_first():
-    z = np.random.default_rng(4).uniform(-1, 1, (300, 2))
-    ours = statistics.assign_clusters(z, 0.03)
-    theirs = fcluster(linkage(z, "single"), 0.06, "distance")
-    assert 10 < len(set(theirs)) < 290
-    assert len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs))
-    assert (np.diff(np.bincount(ours)) <= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,11 @@
 import json
 from pathlib import Path
 
-import keras
 import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
 from called import run_ganinv
-from keras import layers as kl
 from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
 from ganinv_cli.errors import CheckpointError
@@ -73,17 +71,6 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path):
 
 
 LABELS = np.array([4, 0, 2])
-
-
-def test_an_integer_label_makes_the_pictures_of_its_class(tmp_path):
-    z, label = keras.Input((LATENT,)), keras.Input((1,), dtype="int32")
-    x = kl.Concatenate()([z, kl.Flatten()(kl.Embedding(km.LABELS, 4)(label))])
-    x = kl.Reshape((4, 4, 3))(kl.Dense(48, activation="tanh")(x))
-    model = km.randomize_weights(keras.Model([z, label], x))
-    model.export(str(tmp_path / "m"), verbose=False)
-    expected = np.asarray(model([Z, LABELS[:, None]], training=False))
-    checkpoint = assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
-    assert checkpoint.network.labels == km.LABELS
 
 
 def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:

@@ -60,11 +60,6 @@ def spoil(folder: Path) -> None:
     (folder / DATA).write_bytes(content)
 
 
-def write_meta(folder: Path) -> Path:
-    (folder / "DCGAN.model-7.meta").write_bytes(b"graph")
-    return folder
-
-
 def write_unlike(folder: Path) -> Path:
     for name in ("DCGAN.model-9", "faces-3"):
         save_checkpoint(folder, make_weights(), name)
@@ -95,10 +90,6 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         save(lambda arrays: arrays.update({"g_h2/w": np.zeros((5, 5, 3, 9), np.float32)})),
         ("g_h2 [5, 5, 3, 9] expects 9", "found 8 x 8 x 4"),
     ),
-    "axes": (
-        save(lambda arrays: arrays.update({"g_h1/w": np.zeros((5, 3, 4), np.float32)})),
-        ("cannot be read as a TensorFlow checkpoint",),
-    ),
     "no folder": (
         lambda folder: folder / "no" / "m-1",
         ("no/m-1 does not exist", "name a folder"),
@@ -109,7 +100,6 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         damage(lambda folder: (folder / "DCGAN.model-7.index").unlink(), DATA),
         ("DCGAN.model-7.index is missing in",),
     ),
-    "meta alone": (write_meta, ("DCGAN.model-7.index is missing in",)),
     "garbled state": (
         write_state(b"\xff\x00garbage"),
         ("names no checkpoint that is there", "DCGAN.model-7"),

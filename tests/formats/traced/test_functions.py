@@ -79,17 +79,6 @@ def test_pictures_are_those_of_the_function(name):
     assert generator.labels == (3 if labels else 0)
 
 
-def test_a_fixed_batch_takes_any_number_of_rows():
-    batch = 3
-    network = _trace(
-        lambda z: _draw(tf.ensure_shape(z, (batch, LATENT))),
-        FunctionInput("z", tf.float32, (batch, LATENT)),
-    )
-    generator = _make_generator(network)
-    z = np.random.default_rng(0).normal(size=(7, LATENT)).astype(np.float32)
-    np.testing.assert_allclose(generator(tf.constant(z)), _draw(tf.constant(z)), atol=1e-6)
-
-
 def test_one_hot_labels_and_training_are_known_by_their_names():
     def draw(training: tf.Tensor, z: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
         return tf.cond(training, lambda: z[:, 0], lambda: _draw(z + one_hot @ TABLE))

@@ -22,7 +22,7 @@ from ganinv_cli.formats.weights.step import Design
 from ganinv_cli.formats.weights.vet import list_steps
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
-from ganinv_cli.network.layers import Activation, Conv, Upsample
+from ganinv_cli.network.layers import Activation
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
@@ -117,14 +117,6 @@ def test_a_map_of_7_becomes_an_image_of_28(kernels, strides):
     }
     assert f"strides {strides} (" in list_assumed(shapes)[0]
     assert make_network(shapes).shapes[-1] == (28, 28, 1)
-
-
-def test_strides_of_plain_convolutions_enlarge_the_map_before_them():
-    shapes = {"fc.weight": (8 * 16, 10), "a.weight": (4, 8, 3, 3), "b.weight": (3, 4, 5, 5)}
-    network = make_network(shapes, Conventions(strides=(2, 4)))
-    kinds = [type(node.layer) for node in network.nodes]
-    assert kinds.count(Upsample) == kinds.count(Conv) == 2
-    assert network.shapes[-1] == (32, 32, 3)
 
 
 def test_between_neighbours_by_number_stands_no_activation():

@@ -1,4 +1,4 @@
-"""Files that are damaged, hostile or not generators are refused, and no other file is read."""
+"""Exported files make ONNX Runtime's pictures; damaged and hostile ones are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,8 @@ import pytest
 from builders import assert_refused
 from exported.onnx_models import EXPORTED, assert_agrees, build_model, make_array, write_model
 from onnx import TensorProto, helper
+
+from ganinv_cli import formats
 
 pytestmark = pytest.mark.refusals
 
@@ -177,3 +179,34 @@ def test_functions_that_call_themselves_are_refused(tmp_path):
     ]
     nodes = start([node("f0", ["x"], ["picture"], domain="own")])
     assert_refused(write_model(tmp_path / "deep.onnx", build_model(*nodes, functions=functions)))
+
+
+OFTEN = ("dynamo-free-25", "script-one-13", "export-free")  # the others run at night
+PATHS = [
+    pytest.param(path, marks=() if path.stem.endswith(OFTEN) else pytest.mark.nightly, id=path.stem)
+    for path in EXPORTED
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pictures_are_those_of_onnx_runtime(path):
+    assert_agrees(path)
+
+
+def test_a_graph_for_one_row_is_run_for_all_rows_at_once():
+    one = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-one"))
+    free = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-free"))
+    assert formats.read(one).network.operations == formats.read(free).network.operations
+
+
+def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path):
+    first = formats.read(EXPORTED[0])
+    model = onnx.load(EXPORTED[0])
+    for number, node in enumerate(model.graph.node):
+        node.name, node.doc_string = f"renamed{number}", "with a story"
+    (tmp_path / "renamed.onnx").write_bytes(model.SerializeToString())
+    assert formats.read(tmp_path / "renamed.onnx").network.sha256 == first.network.sha256
+    tensor = model.graph.initializer[0]
+    tensor.raw_data = bytes(reversed(tensor.raw_data[:4])) + tensor.raw_data[4:]
+    (tmp_path / "changed.onnx").write_bytes(model.SerializeToString())
+    assert formats.read(tmp_path / "changed.onnx").network.sha256 != first.network.sha256
