@@ -194,30 +194,13 @@ def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_aga
     before = added.read_bytes()
     monkeypatch.setattr(worker, "solve", None)
     shutil.copy(faces / "noise.png", tmp_path / "copy.png")
-    again = invert(added.parent, tmp_path / "copy.png", "noise.png", "a.png")
+    given = (tmp_path / "copy.png", "noise.png", "a.png")
+    again = invert(added.parent, *given, "--npz", tmp_path / "z.npz")
     assert "copy.png is the same image as noise.png in " in again.stderr
     assert _list_shown(again) == ["copy.png", "noise.png", "a.png"]
+    with np.load(tmp_path / "z.npz") as file:
+        assert file["names"].tolist() == ["copy.png", "noise.png", "a.png"]
     assert added.read_bytes() == before
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("command", ["invert", "consistency"])
-def test_merged_shards_are_extended_without_shard(invert, tmp_path, command):
-    """Shards of consistency have some trials of each image, and no certificates."""
-    names, trials = ["a.png", "b.png", "noise.png"], 2 if command == "invert" else 17
-    rule = {"command": command, "trials": trials}
-    for number in (1, 2, 3):
-        invert(tmp_path, *names, "--shard", f"{number}/3", "--clip", "none", **rule)
-    parts = [f"{command}-{number}-of-3.h5" for number in (1, 2, 3)]
-    run_ganinv(tmp_path, "merge", "all.h5", *parts)
-    before = {name: {**rows} for name, rows in read_results(tmp_path / "all.h5").groups.items()}
-    invert(tmp_path, "c.png", "b.png", "--clip", "none", "--out", "all.h5", **rule)
-    assert _list_stored(tmp_path / "all.h5") == [*names, "c.png"]
-    after = read_results(tmp_path / "all.h5").groups
-    for name in before:
-        _assert_equal(after[name], before[name])
-    certified = [f"image={number:04d}/none/certificate" in after for number in range(4)]
-    assert certified == ([True] * 4 if command == "invert" else [False, True, False, True])
 
 
 def _consistency(folder, hard, *more, **keywords):

@@ -16,8 +16,6 @@ import pytest
 from builders import assert_refused
 from keras import layers as kl
 
-from ganinv_cli import formats
-
 pytestmark = [
     pytest.mark.refusals,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -110,17 +108,6 @@ def test_a_config_cannot_run_anything(name, tmp_path):
             message = assert_refused(write(tmp_path / file, each))
             assert "--trust" in message or name == "Lambda as initialiser"
     assert not marker.exists()
-
-
-def test_settings_of_training_are_not_read(tmp_path):
-    dense = kf.layer_config("Dense", "d", units=16, kernel_regularizer=_lambda(tmp_path / "m"))
-    config = kf.sequential_config(dense, kf.layer_config("Reshape", "r", target_shape=[4, 4, 1]))
-    config["compile_config"] = {"optimizer": _lambda(tmp_path / "m")}
-    config["build_config"] = _lambda(tmp_path / "m")
-    path = _write_dense(tmp_path / "g.keras", lambda group: group.create_dataset("0", data=KERNEL))
-    path = kf.write_archive(path, config, path.with_name("w").read_bytes())
-    assert formats.read(path).network.latent == 4
-    assert not (tmp_path / "m").exists()
 
 
 KERNEL = np.arange(64, dtype=np.float32).reshape(4, 16)

@@ -122,15 +122,6 @@ def test_a_model_alone_and_one_deeper_down(tmp_path):
         km.assert_pictures(read(checkpoint.write(str(tmp_path / name))), km.render_images(model))
 
 
-def test_of_two_generators_the_average_is_taken(tmp_path):
-    model, average = plain(), plain()
-    average.layers[0].kernel.assign(average.layers[0].kernel * 2)
-    prefix = tf.train.Checkpoint(g=model, g_ema=average).save(str(tmp_path / "ckpt"))
-    found = read(prefix)
-    assert found.layout == "g_ema"
-    km.assert_pictures(found, km.render_images(average))
-
-
 def test_conventions_go_before_what_is_usual(tmp_path):
     prefix = tf.train.Checkpoint(generator=plain()).save(str(tmp_path / "ckpt"))
     found = read(prefix, Conventions(strides=(2, 4), activation="relu"))

@@ -5,11 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from builders import Arrays, assert_refused, make_weights, rename_arrays, save_checkpoint
-
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 
 pytestmark = pytest.mark.refusals
 DATA = "DCGAN.model-7.data-00000-of-00001"
@@ -116,19 +112,6 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
 def test_what_cannot_be_read_is_a_sentence(tmp_path, name):
     build, words = REFUSALS[name]
     assert_refused(build(tmp_path), *words)
-
-
-def test_a_tensor_has_at_most_so_many_values(tmp_path):
-    """A part of a tensor can be saved alone, with the shape of the whole."""
-    shape = "200000 1000 0,1:-"
-    tf.raw_ops.SaveV2(
-        prefix=str(tmp_path / "m"),
-        tensor_names=["a"],
-        shape_and_slices=[shape],
-        tensors=[tf.zeros((1, 1000))],
-    )
-    with pytest.raises(UnreadableError, match="a has 200000 x 1000 values, but at most"):
-        CheckpointTensors(tmp_path / "m").read_array("a")
 
 
 def test_every_missing_tensor_is_named(tmp_path):
