@@ -34,16 +34,6 @@ def _short_increments(monkeypatch):
     monkeypatch.setattr(sizing, "INCREMENT_SECONDS", 0.0)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return builders.make_checkpoint(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def generator(checkpoint):
-    return make_generator(checkpoint)
-
-
 def stop(path, generator, solver, jobs, stop_after, **settings):
     """The trials that finish before a stop after some increments, and those that are saved."""
     settings |= {"snapshot": Snapshot(path, "run"), "stop_after": stop_after}
@@ -116,8 +106,8 @@ def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path):
     assert_same(resumed, solve_jobs(generator, solver, jobs, **settings), atol=1e-5)
 
 
-def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_path):
-    generator = make_generator(checkpoint, batch_norm="batch")
+def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(tmp_path):
+    generator = make_generator(builders.make_checkpoint(tmp_path / "g"), batch_norm="batch")
     jobs = jobs_of(["none"], 4)
 
     def make_targets(some):

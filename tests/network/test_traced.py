@@ -20,11 +20,6 @@ LATENT = 6
 
 
 @pytest.fixture(scope="module")
-def layered(tmp_path_factory):
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("g")))
-
-
-@pytest.fixture(scope="module")
 def traced(tmp_path_factory):
     checkpoint = builders.make_checkpoint(tmp_path_factory.mktemp("g"))
     return make_generator(pickle.loads(pickle.dumps(builders.trace_layers(checkpoint))))
@@ -35,15 +30,15 @@ def z():
     return np.random.default_rng(1).uniform(-1, 1, (5, LATENT)).astype(np.float32)
 
 
-def test_pictures_and_derivatives_are_those_of_the_layers(layered, traced, z):
-    np.testing.assert_allclose(traced(z), layered(z), atol=1e-6)
-    np.testing.assert_allclose(traced.render(z, 2), layered.render(z, 2), atol=1e-6)
-    expected = compute_jacobian(layered, z[0])
+def test_pictures_and_derivatives_are_those_of_the_layers(generator, traced, z):
+    np.testing.assert_allclose(traced(z), generator(z), atol=1e-6)
+    np.testing.assert_allclose(traced.render(z, 2), generator.render(z, 2), atol=1e-6)
+    expected = compute_jacobian(generator, z[0])
     found = compute_jacobian(traced, z[0])
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
     values = compute_singular_values(traced, z[0])
     assert values.dtype == np.float64
-    np.testing.assert_allclose(values, compute_singular_values(layered, z[0]), rtol=1e-5)
+    np.testing.assert_allclose(values, compute_singular_values(generator, z[0]), rtol=1e-5)
 
 
 def test_labels_are_given_or_fixed():

@@ -24,12 +24,12 @@ def _z(generator, seed):
     return tf.constant(random.uniform(-1.5, 1.5, (ROWS, generator.latent)))
 
 
-def _problem(generator, preconditioner, residual=EXACT, penalty=0.0, mask=None):
+def _problem(generator, preconditioner, residual=EXACT, penalty=0.0):
     """Of the images of `_z(generator, 0)`."""
     targets = generator(_z(generator, 0))
     weight = tf.fill([len(targets)], tf.constant(penalty, tf.float64))
     residual = tf.constant(residual, tf.float64)
-    return Problem(generator, targets, weight, residual, preconditioner=preconditioner, mask=mask)
+    return Problem(generator, targets, weight, residual, preconditioner=preconditioner)
 
 
 def _leaving(problem, z, residuals):

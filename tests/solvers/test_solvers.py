@@ -93,11 +93,11 @@ def test_plain_descent_takes_the_papers_step(generator):
     np.testing.assert_allclose(trial.best.z, z[0], atol=1e-6)
 
 
-def _descend(generator, mask=None, **settings):
+def _descend(generator, **settings):
     """The z of one trial after 9 updates."""
     solver = make_solver("gd", settings)
     end = make_limits(budget=10, restarts=0)
-    (trial,) = solve_jobs(generator, solver, [Job(0)], end=end, mask=mask).values()
+    (trial,) = solve_jobs(generator, solver, [Job(0)], end=end).values()
     return trial.best.z
 
 

@@ -88,7 +88,6 @@ def solve_jobs(
     batch_size: int = 4,
     supply: MakeTargets | None = None,
     mixed: bool = False,
-    mask: np.ndarray | None = None,
     looks: list[Increment] | None = None,
     snapshot: Snapshot | None = None,
     stop_after: int = 0,
@@ -109,7 +108,6 @@ def solve_jobs(
         seed=0,
         batch_size=batch_size,
         mixed_precision=mixed,
-        mask=mask,
         snapshot=snapshot,
     ):
         for trial in look.finished:
