@@ -50,8 +50,9 @@ zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspe
 	@$(BIN)/ganinv inspect $(FACES) --overwrite --check --spectrum docs/gan-faces/spectrum.png \
 	    > docs/gan-faces/inspect.txt
 
-verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an hour or two)
-	@$(BIN)/python -m benchmarks.verdicts --out docs/invert/verdicts.json
+verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (ten hours; after make zoo)
+	@$(BIN)/python -m benchmarks.verdicts
+	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.json
 	@$(BIN)/python docs/generate.py
 
 torture: $(READY) ## kills, full disks, mutated files (an hour; ARGS='--files 0')

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks import records, verdicts
+from benchmarks import records
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2
 from ganinv_cli.cli import main
 
@@ -35,7 +35,6 @@ _RECORDS = (
 )
 MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/ -> its page
     **dict.fromkeys(_RECORDS, records.format_page),
-    "invert/verdicts": verdicts.format_page,
 }
 
 
