@@ -115,7 +115,6 @@ def test_tests_have_the_packages_tree():
         folder
         for folder in folders
         if folder.parts[:1] not in (("benchmarks",), ("checks",), ("support",))
-        and folder.name != "keras2"  # a script that wrote the files beside it
         and not (PACKAGE / folder).is_dir()
     ]
     assert not others
