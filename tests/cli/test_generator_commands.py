@@ -116,9 +116,11 @@ def test_a_chain_that_may_have_branches_is_a_guess_though_all_is_given(folder):
 
 
 def test_inspect_counts_the_operations_of_a_function(folder):
-    facts = inspect(folder, "g.py", "--trust")
+    facts = inspect(folder, "g.py", "--trust", "--check")
     assert facts["layers"] == [] and facts["operations"]["MatMul"] == 1
     assert facts["range"] == {"black": 0, "white": 1, "function": "sigmoid", "mapped": True}
+    assert [each["passed"] for each in facts["checks"]] == [True, None, None, True, None, True]
+    assert facts["checks"][2]["why"] == "TensorFlow runs the file's own operations"
     assert "--trust runs it" in run_ganinv(folder, "inspect", "g.py", code=2).stderr
 
 
@@ -165,6 +167,7 @@ def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
         ((*TRAIN, "--average", "nan"), "average nan is no decay"),
         ((*TRAIN, "--crop-center", "1"), "--crop-center takes two numbers"),
         ((*TRAIN[:-1], "g.py"), "g.py is a file; name a folder with --out"),
+        ((*TRAIN[:-1], "faces[1]"), "has one of"),
         ((*SAMPLE, "a.jpg"), "must end in .png"),
         ((*SAMPLE, "out", "--columns", "3"), "--columns has no effect: a folder has"),
         ((*SAMPLE, "a.png", "--count", str(10**9)), "a sheet of 1,000,000,000 pictures"),

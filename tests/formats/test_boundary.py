@@ -46,14 +46,6 @@ def _add_format(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None)
     monkeypatch.setattr(formats, "FORMATS", (form, *formats.FORMATS))
 
 
-def test_a_format_is_one_entry_of_the_tuple(path, monkeypatch):
-    with pytest.raises(CheckpointError, match="is in no format that ganinv reads"):
-        formats.read(path)
-    _add_format(monkeypatch)
-    checkpoint = formats.read(path)
-    assert (checkpoint.format, checkpoint.network.shapes[-1]) == ("Matrix", (8, 8, 1))
-
-
 @pytest.mark.refusals
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_error_of_reading_is_a_sentence_that_keeps_its_cause(path, monkeypatch, error):

@@ -33,8 +33,6 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path):
     [
         ("prior = 1", 'prior = 1 should be text in quotes, e.g. "normal:1,0.999"'),
         ("trust = true", 'has a setting "trust"'),
-        ("prior = ", "is not TOML"),
-        (f"strides = {'[' * 20_000}", "is not TOML: maximum recursion"),
         ('prior = "gamma"', "'gamma' is not a prior of z"),
     ],
 )

@@ -39,24 +39,24 @@ def apply_norm(state: Arrays, name: str, x: np.ndarray, epsilon: float = 1e-5) -
 
 
 def make_dcgan(
-    seed: int = 0, widths: tuple[int, ...] = (8, 6, 4), prefix: str = "main."
+    seed: int = 0, widths: tuple[int, ...] = (8, 6, 4), stride: int = 2, padding: int = 1
 ) -> KnownGenerator:
     """PyTorch's example: kernels of 4, strides 1, 2, 2, …, paddings 0, 1, 1, …, no biases."""
     random = np.random.default_rng(seed)
     latent, state = 5, {}
     channels = (latent, *widths, 3)
     for number, (inputs, outputs) in enumerate(itertools.pairwise(channels)):
-        state[f"{prefix}{3 * number}.weight"] = _make_weight(random, inputs, outputs, 4, 4)
+        state[f"main.{3 * number}.weight"] = _make_weight(random, inputs, outputs, 4, 4)
         if number < len(widths):
-            state |= _make_norm(random, f"{prefix}{3 * number + 1}", outputs)
+            state |= _make_norm(random, f"main.{3 * number + 1}", outputs)
 
     def forward(z: np.ndarray) -> np.ndarray:
         x = z.reshape(len(z), latent, 1, 1)
         for number in range(len(widths) + 1):
-            weight = state[f"{prefix}{3 * number}.weight"]
-            x = torch.conv_transpose(x, weight, min(number, 1) + 1, min(number, 1))
+            weight = state[f"main.{3 * number}.weight"]
+            x = torch.conv_transpose(x, weight, *((stride, padding) if number else (1, 0)))
             if number < len(widths):
-                x = torch.relu(apply_norm(state, f"{prefix}{3 * number + 1}", x))
+                x = torch.relu(apply_norm(state, f"main.{3 * number + 1}", x))
         return np.tanh(x)
 
     return KnownGenerator(state, forward, latent)
@@ -85,30 +85,6 @@ def make_wgan() -> KnownGenerator:
         return np.tanh(torch.conv_transpose(x, last, 2, 2, 1, state["deconv_out.bias"]))
 
     return KnownGenerator(state, forward, 7)
-
-
-def make_unpadded() -> KnownGenerator:
-    """As in courses on MNIST: kernels 3, 4, 3, 4, strides 2, 1, 2, 2, no padding; 28 x 28."""
-    random = np.random.default_rng(6)
-    widths, kernels, strides = (5, 8, 6, 4, 1), (3, 4, 3, 4), (2, 1, 2, 2)
-    state: Arrays = {}
-    for number, kernel in enumerate(kernels):
-        inputs, outputs = widths[number], widths[number + 1]
-        state[f"gen.{number}.0.weight"] = _make_weight(random, inputs, outputs, kernel, kernel)
-        state[f"gen.{number}.0.bias"] = _make_weight(random, outputs)
-        if number < 3:
-            state |= _make_norm(random, f"gen.{number}.1", outputs)
-
-    def forward(z: np.ndarray) -> np.ndarray:
-        x = z.reshape(len(z), -1, 1, 1)
-        for number, stride in enumerate(strides):
-            weight, bias = (state[f"gen.{number}.0.{leaf}"] for leaf in ("weight", "bias"))
-            x = torch.conv_transpose(x, weight, stride, 0, bias=bias)
-            if number < 3:
-                x = torch.relu(apply_norm(state, f"gen.{number}.1", x))
-        return np.tanh(x)
-
-    return KnownGenerator(state, forward, widths[0])
 
 
 def make_upsampling(epsilons: tuple[float, float, float] = (1e-5, 1e-5, 1e-5)) -> KnownGenerator:

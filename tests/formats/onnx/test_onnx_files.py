@@ -44,17 +44,6 @@ BAD: dict[str, tuple[Any, str]] = {
         "a batch norm that trains",
     ),
     "no pictures": (start([node("Identity", ["v"], ["picture"])]), "pictures"),
-    "constant shape": (
-        start([node("ConstantOfShape", ["s"], ["c"]), node("Add", ["x", "c"], ["picture"])],
-              s=array(10**6, 10**6)),
-        "values; is it a generator of pictures?",
-    ),
-    "outer product": (
-        start([node("MatMul", ["a", "b"], ["c"]), node("ReduceSum", ["c"], ["r"]),
-               node("Add", ["x", "r"], ["picture"])], a=make_array(10**5, 1),
-              b=make_array(1, 10**5)),
-        "values; is it a generator of pictures?",
-    ),
     "dilation": (
         start([node("Conv", ["x", "k"], ["picture"], dilations=[10**9, 10**9])],
               k=make_array(3, 3, 2, 2)),
@@ -197,16 +186,3 @@ def test_a_graph_for_one_row_is_run_for_all_rows_at_once():
     one = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-one"))
     free = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-free"))
     assert formats.read(one).network.operations == formats.read(free).network.operations
-
-
-def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path):
-    first = formats.read(EXPORTED[0])
-    model = onnx.load(EXPORTED[0])
-    for number, node in enumerate(model.graph.node):
-        node.name, node.doc_string = f"renamed{number}", "with a story"
-    (tmp_path / "renamed.onnx").write_bytes(model.SerializeToString())
-    assert formats.read(tmp_path / "renamed.onnx").network.sha256 == first.network.sha256
-    tensor = model.graph.initializer[0]
-    tensor.raw_data = bytes(reversed(tensor.raw_data[:4])) + tensor.raw_data[4:]
-    (tmp_path / "changed.onnx").write_bytes(model.SerializeToString())
-    assert formats.read(tmp_path / "changed.onnx").network.sha256 != first.network.sha256

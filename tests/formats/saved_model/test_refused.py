@@ -11,8 +11,7 @@ from saved_models import (
     LATENT,
     PlainModule,
     draw_small_picture,
-    edit_graph,
-    edit_saved_model,
+    edit_message,
     make_variable,
     save_module,
     write_graph,
@@ -42,11 +41,18 @@ def _print(z: tf.Tensor, path: str) -> tf.Tensor:
     return tf.raw_ops.Print(input=draw_small_picture(z), data=[z], message="hello")
 
 
+def _add_variable(z: tf.Tensor, path: str) -> tf.Tensor:
+    return draw_small_picture(z) + tf.raw_ops.VariableV2(
+        shape=[3], dtype=tf.float32, name="weights"
+    )
+
+
 SIZES = "values; is it a generator of pictures?"
 GRAPHS: dict[str, tuple[Callable[[tf.Tensor, str], tf.Tensor], str]] = {
     "Python": (_called, "PyFunc) is not supported"),
     "file": (_read, "ReadFile) is not supported"),
     "message": (_print, "Print) is not supported"),
+    "variable": (_add_variable, "needs the variable 'weights'"),
     "noise": (lambda z, _: draw_small_picture(z + tf.random.normal((LATENT,), seed=1)), "Random"),
     "rows": (
         lambda z, _: draw_small_picture(z) * tf.cast(tf.shape(z)[0], tf.float32),
@@ -95,7 +101,9 @@ def test_a_variable_that_is_missing(plain):
             for child in node.children:
                 child.local_name = child.local_name.replace("matrix", "elsewhere")
 
-    assert_refused(edit_saved_model(plain, renamed), "needs the variable", "not in")
+    assert_refused(
+        edit_message(plain / "saved_model.pb", SavedModel, renamed), "needs the variable", "not in"
+    )
 
 
 def test_two_outputs_are_named(tmp_path):
@@ -126,7 +134,9 @@ def test_a_constant_of_one_value_and_a_huge_shape(tmp_path):
                     axis.size = 10**9
 
     assert_refused(
-        edit_graph(write_graph(tmp_path / "g.pb", draw_small_picture), huge), "Const", "values"
+        edit_message(write_graph(tmp_path / "g.pb", draw_small_picture), GraphDef, huge),
+        "Const",
+        "values",
     )
 
 
@@ -144,7 +154,7 @@ def test_strides_for_which_tensorflow_would_end_the_process(strides, tmp_path):
         node.attr["strides"].list.i[:] = strides
 
     path = write_graph(tmp_path / "g.pb", _transpose_convolution)
-    assert_refused(edit_graph(path, change), f"strides are {strides}")
+    assert_refused(edit_message(path, GraphDef, change), f"strides are {strides}")
 
 
 @pytest.mark.parametrize("operation", ["Split", "Unpack"])
@@ -157,5 +167,5 @@ def test_more_outputs_than_the_memory_holds(operation, tmp_path):
         (node,) = (each for each in graph.node if each.op == operation)
         node.attr["num_split" if operation == "Split" else "num"].i = 2**31 - 1
 
-    path = edit_graph(write_graph(tmp_path / "g.pb", build), change)
+    path = edit_message(write_graph(tmp_path / "g.pb", build), GraphDef, change)
     assert_refused(path, "it has 2,147,483,647 outputs")

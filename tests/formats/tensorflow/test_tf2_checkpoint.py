@@ -36,14 +36,6 @@ def discriminator() -> keras.Model:
     return keras.Sequential([layers.Input((28, 28, 1)), *stack])
 
 
-def plain() -> keras.Model:
-    """Without norms, so nothing is inferred."""
-    up = partial(layers.Conv2DTranspose, kernel_size=5, strides=2, padding="same")
-    first = [layers.Input((km.LATENT,)), layers.Dense(4 * 4 * 6), layers.LeakyReLU()]
-    stack = [layers.Reshape((4, 4, 6)), up(4), layers.LeakyReLU(), up(3, activation="tanh")]
-    return km.randomize_weights(keras.Sequential([*first, *stack]))
-
-
 class Subclassed(keras.Model):
     """Layers as attributes, with a colour picture and no numbers to go by."""
 
@@ -113,7 +105,7 @@ def test_a_training_checkpoint_as_in_the_tutorial(tmp_path):
 
 
 def test_a_model_alone_and_one_deeper_down(tmp_path):
-    model = plain()
+    model = tutorial()
     below = tf.train.Checkpoint(generator=model, d=discriminator())
     for name, checkpoint in (
         ("alone", tf.train.Checkpoint(model)),
@@ -123,11 +115,11 @@ def test_a_model_alone_and_one_deeper_down(tmp_path):
 
 
 def test_conventions_go_before_what_is_usual(tmp_path):
-    prefix = tf.train.Checkpoint(generator=plain()).save(str(tmp_path / "ckpt"))
-    found = read(prefix, Conventions(strides=(2, 4), activation="relu"))
-    assert make_generator(found).image_shape == (32, 32, 3)
-    with pytest.raises(CheckpointError, match=r"strides 2,2,2 does not fit; give 2"):
-        read(prefix, Conventions(strides=(2, 2, 2)))
+    prefix = tf.train.Checkpoint(generator=tutorial()).save(str(tmp_path / "ckpt"))
+    found = read(prefix, Conventions(strides=(2, 2, 2), activation="relu"))
+    assert make_generator(found).image_shape == (56, 56, 1)
+    with pytest.raises(CheckpointError, match=r"strides 2,2 does not fit; give 3"):
+        read(prefix, Conventions(strides=(2, 2)))
 
 
 def test_a_label_is_refused_by_its_layer(tmp_path):

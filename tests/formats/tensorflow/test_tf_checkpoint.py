@@ -6,11 +6,9 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-import tensorflow as tf
 from builders import STATISTICS, Arrays, make_weights, rename_arrays, save_checkpoint, write_v1
 
 from ganinv_cli.formats import read
-from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint, write_checkpoint
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.network.make_generator import make_generator
@@ -117,15 +115,6 @@ def test_the_state_file_says_which_of_several_or_else_the_highest_step(tmp_path)
     assert read(tmp_path).path.endswith("-9")
     (tmp_path / "checkpoint").unlink()
     assert read(tmp_path).path.endswith("-100")
-
-
-@pytest.mark.parametrize("name", ["DCGAN.model-7", 'a"b', r"a\n", "é", 'a\\"'])
-def test_the_state_file_of_a_written_checkpoint_names_it(tmp_path, name):
-    write_checkpoint(tmp_path / name, {"x": np.zeros(3, np.float32)})
-    assert find_checkpoint(tmp_path).prefix == tmp_path / name
-    state = tf.train.get_checkpoint_state(str(tmp_path))
-    assert Path(state.model_checkpoint_path) == tmp_path / name
-    assert len(state.all_model_checkpoint_paths) == 1
 
 
 def _save(prefix: Path, arrays: Arrays) -> None:

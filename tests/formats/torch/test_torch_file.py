@@ -31,7 +31,10 @@ ORIGINALS = tuple(f"parametrizations.weight.original{each}" for each in (0, 1))
         (known.make_dcgan(widths=(8, 7, 6, 5)), Conventions()),  # with numbers beyond 9
         (known.make_wgan(), Conventions()),
         (known.make_upsampling((1e-5, 0.8, 0.8)), replace(LEAKY, epsilon=(1e-5, 0.8, 0.8))),
-        (known.make_unpadded(), Conventions(strides=(2, 1, 2, 2), padding=(0, 0, 0, 0))),
+        (
+            known.make_dcgan(widths=(8, 6), stride=3, padding=0),
+            Conventions(strides=(1, 3, 3), padding=(0, 0, 0)),
+        ),
         (known.make_perceptron(3), Conventions()),
     ],
     ids=["dcgan", "wgan", "epsilons", "no padding", "matrices"],

@@ -38,6 +38,10 @@ def _draw_label(z: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
     return _draw(z + tf.gather(TABLE, label))
 
 
+def _draw_one_hot(z: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    return _draw(z + tf.one_hot(tf.minimum(label, 9), 3) @ TABLE)
+
+
 def _draw_softly(z: tf.Tensor) -> tf.Tensor:
     weights = tf.nn.softmax(tf.einsum("bi,ij->bj", z, tf.ones((LATENT, 4))) * z[:, :4])
     mixed = tf.concat([weights * tf.cumsum(weights, 1), tf.math.erf(z[:, 4:])], 1)
@@ -48,6 +52,7 @@ SMOOTH: dict[str, Callable[..., tf.Tensor]] = {
     "plain": _draw,
     "nested": _draw_twice,
     "label": _draw_label,
+    "one-hot label": _draw_one_hot,
     "softly": _draw_softly,
     "first": lambda z: tf.reshape(tf.sin(z @ MATRIX), (-1, 3, 4, 4)),
 }
@@ -63,7 +68,7 @@ def _make_generator(network: TracedNetwork) -> TracedGenerator:
 
 def _trace_smooth(name: str) -> tuple[TracedGenerator, tuple[Any, ...]]:
     """Return the generator of a smooth function, and its labels, in a tuple that may be empty."""
-    labels = (tf.constant(LABELS),) if name == "label" else ()
+    labels = (tf.constant(LABELS),) if "label" in name else ()
     network = _trace(SMOOTH[name], LATENT_INPUT, *(LABEL_INPUT for _ in labels))
     return _make_generator(pickle.loads(pickle.dumps(network))), labels
 
@@ -110,7 +115,12 @@ def _draw_in_training(z: tf.Tensor) -> tf.Tensor:
     return tf.tanh((pictures - mean) / tf.sqrt(variance + 1e-3))
 
 
+def _draw_as_often_as_z_says(z: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tf.tile(z @ MATRIX, [1, tf.cast(z[0, 0], tf.int32)]), (2, 4, 4, 3))
+
+
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
+    "sizes of values": (_draw_as_often_as_z_says, "whose number depends on other values"),
     "training": (_draw_in_training, "other pictures of their batch, such as by a batch norm"),
     "training, faintly": (lambda z: 1e-4 * _draw_in_training(z), "other pictures of their batch"),
     "constant": (lambda z: tf.ones((tf.shape(z)[0], 4, 4, 3)), "the same picture whatever"),

@@ -93,15 +93,6 @@ def test_a_label_is_one_hot_behind_z(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("shapes", "said"),
-    [(DCGAN, False), ({"fc.weight": (4 * 16, 10), "up.weight": (4, 3, 4, 4)}, True)],
-    ids=["by number", "by name alone"],
-)
-def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(shapes, said):
-    assert ("its layers follow one another" in list_assumed(shapes)) == said
-
-
-@pytest.mark.parametrize(
     ("kernels", "strides"),
     [
         ((5, 5, 5), "1,2,2"),  # as in TensorFlow's tutorial
