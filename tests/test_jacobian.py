@@ -1,6 +1,7 @@
 """The changes of the pictures by each component of z, and what is refused."""
 
 import builders
+import conditional
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from ganinv_cli.jacobian import (
 )
 from ganinv_cli.network import jacobian as jacobian_module
 from ganinv_cli.network.jacobian import compute_jacobian
-from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape
+from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 
 POINTS = 3
@@ -20,23 +21,13 @@ WEIGHTS = np.random.default_rng(0).normal(0, 0.2, (4, 12)).astype(np.float32)
 ZEROS = np.zeros(12, np.float32)
 
 
-def _build_generator(weights=WEIGHTS, bias=ZEROS, factor=1.0):
-    ends = (Activation("relu"), Affine(np.full(3, factor), np.zeros(3)), Activation("tanh"))
+def _build_generator(weights=WEIGHTS, bias=ZEROS):
+    ends = (Activation("relu"), Activation("tanh"))
     return builders.build_generator(Dense(weights, bias), Reshape((2, 2, 3)), *ends)
-
-
-DEAD = {
-    "zero weights": lambda: _build_generator(0 * WEIGHTS),
-    "constant picture": lambda: _build_generator(bias=ZEROS - 100),  # all ReLUs are off
-    "NaN weights": lambda: _build_generator(np.nan * WEIGHTS),
-    "infinite pictures": lambda: _build_generator(factor=np.inf),
-}
 
 
 @pytest.mark.parametrize("labelled", [False, True])
 def test_the_changes_are_those_of_j_also_in_blocks(tmp_path, monkeypatch, labelled):
-    import conditional
-
     generator = make_generator(
         conditional.make_conditional_checkpoint()
         if labelled
@@ -54,17 +45,10 @@ def test_the_changes_are_those_of_j_also_in_blocks(tmp_path, monkeypatch, labell
     )
 
 
-@pytest.mark.parametrize("name", DEAD)
-def test_a_dead_generator_is_refused(name):
+def test_a_generator_whose_relus_are_all_off_is_refused():
+    constant = _build_generator(bias=ZEROS - 100)
     with pytest.raises(CheckpointError, match="do not depend on z, or are not finite"):
-        refuse_dead_generator(measure_largest_changes(DEAD[name](), POINTS))
-
-
-def test_a_picture_that_is_not_finite_counts_although_j_is_finite():
-    with_nan = Affine(np.ones(3), np.array([0, np.nan, 0]))
-    layers = (Dense(WEIGHTS, ZEROS), Reshape((2, 2, 3)), with_nan)
-    changes = np.stack(list(measure_largest_changes(builders.build_generator(*layers), POINTS)))
-    assert np.isnan(changes).all()
+        refuse_dead_generator(measure_largest_changes(constant, POINTS))
 
 
 def test_a_component_that_is_ignored_is_not_refused_and_one_j_is_enough():

@@ -111,13 +111,6 @@ def test_norms_are_folded_into_the_layers_before_them(name):
     assert kept == left
 
 
-def test_folded_weights_keep_their_precision():
-    dense = kinds.Dense(np.ones((2, 3), np.float32), np.zeros(3, np.float32))
-    ((folded, _, _),) = fold_layers(chain(2, (dense, _norm(3)))).nodes
-    assert isinstance(folded, kinds.Dense)
-    assert folded.weights.dtype == folded.bias.dtype == np.float32
-
-
 @pytest.mark.parametrize("network", RANDOM_NETWORKS[::4])
 def test_moves_are_carried_by_the_derivative(network):
     labels = tf.constant([1]) if network.labels else None

@@ -94,32 +94,3 @@ def test_what_the_output_does_not_need_is_not_looked_at(tmp_path):
 
     np.testing.assert_array_equal(_replay(_build(draw)), Z + 1)
     assert not (tmp_path / "written").exists()
-
-
-def _variable(z: tf.Tensor) -> tf.Tensor:
-    return z + v1.get_variable("weights", initializer=[1.0, 2, 3], use_resource=False)
-
-
-REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
-    "an unlisted operation": (
-        lambda z: tf.cast(tf.signal.fft(tf.cast(z, tf.complex64)), z.dtype),
-        "is not supported",
-    ),
-    "a variable": (_variable, "needs the variable 'weights'"),
-    "another input": (lambda z: z + v1.placeholder(tf.float32, (3,), "y"), "y .Placeholder. is an"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_pure_is_refused(name):
-    function, words = REFUSED[name]
-    with pytest.raises(GraphError, match=words):
-        _replay(_build(function))
-
-
-def test_inputs_that_do_not_fit_are_refused_with_the_name_of_the_operation():
-    graph = _build(lambda z: tf.add(z, tf.constant([1.0, 2.0, 3.0]), name="sum"))
-    (other,) = [node for node in graph.node if node.op == "Const"]
-    other.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([1.0, 2.0]))
-    with pytest.raises(GraphError, match=r"sum \(AddV2\) does not fit its inputs"):
-        _replay(graph)

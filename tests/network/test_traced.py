@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import count_labels, trace_network
+from ganinv_cli.network.tracing import trace_network
 
 LATENT = 6
 
@@ -58,18 +57,6 @@ def test_labels_are_given_or_fixed():
         np.testing.assert_allclose(
             compute_jacobian(traced, z[0], label), compute_jacobian(fixed, z[0]), atol=1e-6
         )
-
-
-@pytest.mark.parametrize("dtype", [tf.float64, tf.bfloat16])
-def test_other_precisions_are_refused_not_rounded(traced, z, dtype):
-    assert traced.precisions == ("float32",)
-    assert traced.highest_precision == "float32"
-    with pytest.raises(TypeError, match=f"in float32, not in {dtype.name}"):
-        traced(tf.cast(z, dtype))
-    with pytest.raises(TypeError, match=f"in float32, not in {dtype.name}"):
-        traced(z, precision=dtype)
-    with pytest.raises(TypeError, match=f"in float32, not in {dtype.name}"):
-        traced.jvp(tf.constant(z[:1]), tf.cast(z, dtype))
 
 
 def test_directions_that_do_not_move_the_picture_have_no_singular_value():
@@ -163,30 +150,3 @@ def test_names_do_not_change_the_hash_and_all_else_does():
         replace(first, pixel_range=(0.0, 1.0)).sha256,
     ]
     assert len({first.sha256, *others}) == 6
-
-
-def test_labels_are_part_of_the_hash():
-    checkpoint = builders.trace_layers(conditional.make_conditional_checkpoint())
-    hashes = {make_generator(checkpoint, label=label).sha256 for label in range(3)}
-    assert len({checkpoint.sha256, *hashes}) == 4
-
-
-LABELS: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], int]] = {
-    "a table": (lambda label: tf.gather(tf.ones((7, 6)), label), 7),
-    "one-hot": (lambda label: tf.one_hot(tf.minimum(label, 9), 5) @ tf.ones((5, 6)), 5),
-    "a number": (lambda label: tf.cast(label, tf.float32)[:, None], 0),
-}
-
-
-@pytest.mark.parametrize("name", LABELS)
-def test_labels_are_counted_by_what_they_are_looked_up_in(name):
-    function, count = LABELS[name]
-    assert count_labels(lambda z, label: _draw(z + function(label)), 6) == count
-
-
-def test_sizes_that_depend_on_values_are_refused():
-    def draw(z: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(tf.tile(z @ MATRIX, [1, tf.cast(z[0, 0], tf.int32)]), (2, 4, 4, 3))
-
-    with pytest.raises(GraphError, match="whose number depends on other values"):
-        _trace(draw)
