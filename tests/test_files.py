@@ -38,17 +38,6 @@ def test_a_write_error_is_a_sentence_with_its_exit_status(code, kind):
     assert type(caught.value) is kind
 
 
-def test_arrays_are_read_as_they_were_written(tmp_path):
-    path = tmp_path / "a.npz"
-    path.write_bytes(encode_arrays(ARRAYS, "key"))
-    for key in ("key", ""):
-        arrays = read_arrays(path, key=key)
-        assert list(arrays) == list(ARRAYS)
-        assert all((arrays[name] == array).all() for name, array in ARRAYS.items())
-    np.save(tmp_path / "b.npy", ARRAYS["z"])
-    assert (read_arrays(tmp_path / "b.npy")[""] == ARRAYS["z"]).all()
-
-
 def _make_header(shape: str, data: bytes = b"") -> bytes:
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n".encode()
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data

@@ -13,7 +13,7 @@ from benchmarks.torture.disturbed import (
     can_mount,
     run_undisturbed,
 )
-from benchmarks.torture.faults import Judged, judge_outcome, summarize_cases
+from benchmarks.torture.faults import judge_outcome
 from benchmarks.torture.mutated import find_left, judge_files, judge_mutated
 from benchmarks.torture.process import Outcome, run_command
 from benchmarks.torture.subjects import WORKLOADS, Command, list_subjects, write_originals
@@ -55,12 +55,6 @@ def test_a_process_is_killed_when_it_should_be(tmp_path):
     sample = ("sample", "portraits64", "--out", "s.png")
     assert run_command(sample, tmp_path / "place", kill_at=1).status == -9
     assert (usual.status, usual.ended) == (0, "") and usual.out
-
-
-def test_the_table_counts_the_faults():
-    failed = Judged("x-1-0", "images", (), "x.png: cut off", ("hang",), -9, "")
-    record = summarize_cases([failed, replace(failed, faults=(), status=0)], 60.0)
-    assert record["rows"] == [{"": "images", "cases": 2, "exit 0": 1, "faults": 1}]
 
 
 @pytest.mark.slow

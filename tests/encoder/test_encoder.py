@@ -1,4 +1,4 @@
-"""An encoder is fitted exactly, belongs to one generator, and treats images independently."""
+"""An encoder is fitted exactly, and belongs to one generator."""
 
 import dataclasses
 
@@ -38,11 +38,6 @@ def test_what_is_saved_and_loaded_guesses_the_same(generator, encoder, tmp_path)
     loaded = Encoder.load(tmp_path / "encoder.npz", generator)
     np.testing.assert_array_equal(loaded(_images(3)), encoder(_images(3)))
     assert (loaded.about, loaded.bounds) == (encoder.about, encoder.bounds)
-
-
-def test_an_image_does_not_see_its_neighbours(encoder):
-    together, alone = encoder(_images(4)), encoder(_images(4)[1:2])
-    np.testing.assert_allclose(together[1:2], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(("given", "computed"), [("float64", "float64"), ("bfloat16", "float32")])
@@ -138,11 +133,3 @@ def test_it_is_the_ridge_regression_of_z_on_the_values(generator, tmp_path):
     expected = np.linalg.solve(squares, v.T @ z)
     solved = np.vstack([encoder.weights, encoder.bias])
     np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)  # weights in float16
-
-
-def test_images_that_are_not_finite_are_refused(generator, tmp_path):
-    spoilt = make_generator(
-        dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0))
-    )
-    with pytest.raises(CheckpointError, match="images that are not finite"):
-        next(fit.fit_encoder(spoilt, SMALL, tmp_path / "encoder.npz"))

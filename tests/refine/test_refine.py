@@ -12,9 +12,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.refine.refinement import (
     FLOAT64_COST,
-    Point,
     Refinement,
-    run_gauss_newton,
 )
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics import EXACT_EPSILON
@@ -186,16 +184,3 @@ def test_a_rule_with_bounds_keeps_z_inside(generator, last_digits):
     elsewhere = generator.render(1.2 * true, len(true), "float64")
     assert last_digits(near[0], elsewhere[0], "stochastic").outcome is Outcome.stalled
     assert np.abs(last_digits(near[0], elsewhere[0], "none").z).max() > 1.1
-
-
-def _bowl(z):
-    return Point(z, float(z @ z), 2 * z)
-
-
-def test_a_descent_stays_in_its_bounds_and_leaves_what_is_not_free():
-    start, everything = np.array([3.0, 2.0]), np.ones(2, bool)
-    end, looks = run_gauss_newton(_bowl(start), _bowl, np.eye(2), everything, steps=9, low=1.0)
-    assert end.z.tolist() == [1, 1] and looks == 2
-    held = np.array([True, False])
-    end, _ = run_gauss_newton(_bowl(start), _bowl, np.eye(1), held, steps=9)
-    assert end.z.tolist() == [0, 2]

@@ -111,21 +111,3 @@ def test_a_full_disk_loses_nothing(path, monkeypatch, call, finished):
         commit_batches(run, [3])
         run.finish()
     assert_holds(read_results(path), range(4))
-
-
-def test_a_disk_that_is_full_in_the_middle_of_a_block(path, monkeypatch):
-    write = os.pwrite
-
-    def write_half(descriptor, content, place):
-        if len(content) < 200:
-            raise OSError(28, "No space left on device")
-        return write(descriptor, content[: len(content) // 2], place)
-
-    with open_run(path, make_provenance()) as run:
-        commit_batches(run, [0])
-        before = log.name_log(path).read_bytes()
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "pwrite", write_half)
-            with pytest.raises(SaveError, match="are saved"):
-                commit_batches(run, [1])
-        assert log.name_log(path).read_bytes() == before

@@ -101,24 +101,6 @@ def test_a_full_disk_is_explained_and_the_run_goes_on_later(images, tmp_path, mo
     assert list(train(images, SMALL, tmp_path))[-1].step == 2
 
 
-@pytest.mark.parametrize(
-    ("place", "words"),
-    [
-        ("file", "is a file; name a folder"),
-        ("/proc/ganinv", "cannot be written"),
-        ("faces[1]", "has one of"),
-    ],
-)
-def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
-    images, tmp_path, place, words
-):
-    (tmp_path / "file").touch()
-    with pytest.raises(GaninvError) as caught:
-        next(train(images, SMALL, tmp_path / place))
-    assert words in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
 @pytest.mark.parametrize("content", ["", "7"])
 def test_a_damaged_description_is_explained(images, tmp_path, content):
     (tmp_path / "training.json").write_text(content)

@@ -87,19 +87,6 @@ def test_held_out_images_are_left_out_by_their_file_names(tmp_path, writer):
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [(b"text", "no image of a known format"), (_encoded()[:48], "cannot be read as an image")],
-    ids=["text", "short"],
-)
-def test_an_unreadable_image_is_named(tmp_path, writer, data, words):
-    source = writer(tmp_path / "source", {"a.png": _encoded(), "bad.png": data})
-    with pytest.raises(ImageError, match=words) as caught:
-        load_images(source, 16, 3, SquareCrop())
-    assert "bad.png" in str(caught.value)
-
-
-@pytest.mark.parametrize("writer", WRITERS)
 def test_a_file_too_big_for_an_image_is_not_read(tmp_path, monkeypatch, writer):
     monkeypatch.setattr(files, "MAX_BYTES", 2 << 20)
     source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
