@@ -16,7 +16,8 @@ HEAVY = {"tensorflow", "keras", "numpy", "scipy", "h5py", "matplotlib", "PIL"}
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys; from click.testing import CliRunner; from ganinv_cli.cli import main\n"
+        "import sys, ganinv_cli; assert ganinv_cli.__version__ and 'click' not in sys.modules\n"
+        "from click.testing import CliRunner; from ganinv_cli.cli import main\n"
         "for name in sys.argv[1:]:\n    assert CliRunner().invoke(main, [name, '--help']).stdout\n"
         "print(*sys.modules)"
     )

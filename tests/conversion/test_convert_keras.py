@@ -94,12 +94,6 @@ def test_an_activation_does_in_keras_what_it_did(tmp_path):
     _kept(_between(*nodes, total, smaller), tmp_path)
 
 
-def test_a_generator_of_the_usual_layers_keeps_its_hash(tmp_path):
-    usual = (LAYERS["same"], Activation("leaky_relu", 0.2))
-    checkpoint = _between(LAYERS["batch norm"], Activation("relu"), LAYERS["conv"], *usual[1:])
-    assert _kept(checkpoint, tmp_path).sha256 == checkpoint.sha256
-
-
 def test_a_label_is_asked_for_as_before(tmp_path):
     checkpoint = conditional.make_conditional_checkpoint(prior=make_normal(conditional.LATENT))
     found = _kept(checkpoint, tmp_path)

@@ -14,7 +14,7 @@ from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Activation, Affine, Dense, Layer, Pad, Reshape, Transpose
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.prior import Normal, Uniform, make_normal
+from ganinv_cli.prior import Normal, Uniform
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -63,16 +63,14 @@ def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path):
     assert read_conventions(tmp_path / "x.pt", given) == (given, ())
 
 
-def _found(
-    *layers: Layer, side: int = 4, channels: int = 3, prior: str = ""
-) -> UnfinishedGenerator:
+def _found(*layers: Layer, side: int = 4, channels: int = 3) -> UnfinishedGenerator:
     random = np.random.default_rng(0)
     outputs = side * side * channels
     dense = Dense(
         random.normal(size=(5, outputs)).astype(np.float32), np.zeros(outputs, np.float32)
     )
     network = chain(5, (dense, Reshape((side, side, channels)), *layers), ("dense", "reshape"))
-    return UnfinishedGenerator(network, "test", "plain", "here", prior=prior)
+    return UnfinishedGenerator(network, "test", "plain", "here")
 
 
 def _affine(scale: float, shift: float) -> Affine:
@@ -118,18 +116,6 @@ def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said():
 def test_a_range_that_is_none_is_refused(text):
     with pytest.raises(ConfigError, match="is not a range of pixels: give tanh, sigmoid, or the"):
         complete_generator(_found(), Conventions(range=text))
-
-
-def test_a_prior_is_the_users_then_the_formats_then_normal():
-    stated, silent = _found(prior="uniform"), _found()
-    for found, option, prior in (
-        (stated, "", Uniform()),
-        (stated, "normal:2", make_normal(5, 2)),
-        (silent, "", make_normal(5)),
-    ):
-        checkpoint = complete_generator(found, Conventions(prior=option))
-        assert checkpoint.prior == prior
-        assert any("--prior" in clause for clause in checkpoint.assumed) == (found is silent)
 
 
 def _nan() -> UnfinishedGenerator:

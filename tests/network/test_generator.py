@@ -1,4 +1,4 @@
-"""A generator gives the pictures its checkpoint defines, each row by itself."""
+"""A generator gives the pictures its checkpoint defines."""
 
 import numpy as np
 import pytest
@@ -34,16 +34,6 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(tmp_path, z
     assert exact.dtype == tf.float64
     tolerance = 1e-6 if mode == "frozen" else 1e-12  # folded weights are rounded to float32
     np.testing.assert_allclose(exact, expected, atol=tolerance)
-
-
-def test_a_row_does_not_see_its_neighbours(tmp_path, z):
-    generator = make_generator(make_checkpoint(tmp_path))
-    together = generator(z).numpy()
-    for row in range(len(z)):
-        np.testing.assert_allclose(generator(z[row : row + 1])[0], together[row], atol=1e-6)
-    swapped = z.copy()
-    swapped[1:] = 0.5
-    np.testing.assert_array_equal(generator(swapped)[0], together[0])  # the same batch shape
 
 
 def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(tmp_path, z):
