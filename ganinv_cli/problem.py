@@ -57,7 +57,7 @@ class Problem(NamedTuple):
     """
 
     generator: Generator
-    targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]
+    targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]; NaN: does not count
     penalty: tf.Tensor  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
     residual: tf.Tensor  # (batch,), upper limit of the image loss at the right z; inf: unknown
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none
@@ -111,6 +111,8 @@ class Problem(NamedTuple):
             tape.watch(z)
             images = self.generator(tf.cast(z, self.targets.dtype), precision, self.labels)
             residuals = images - self.targets
+            counted = ~tf.math.is_nan(self.targets)
+            residuals = tf.where(counted, residuals, tf.zeros_like(residuals))
             masked = residuals if self.mask is None else residuals * self.mask
             image_loss = tf.reduce_sum(masked * residuals, [1, 2, 3])
             loss = self._preconditioned_loss(masked, image_loss)

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     noise = 5
     label = 6
     copies = 7
+    strangers = 8
 
 
 def uniform(

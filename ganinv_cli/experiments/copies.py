@@ -45,7 +45,7 @@ def measure_copy_losses(generator: Generator, mask: np.ndarray | None = None) ->
     The result is MARGIN times the largest loss of several draws from the prior; labels are taken in
     turn. A lower quality never has a smaller loss.
     """
-    images = _render_draws(generator)
+    images = render_draws(generator)
     counts = np.ones((*images.shape[1:3], 1)) if mask is None else mask
     pixels = to_pixels(images)
     losses = np.zeros((len(images), len(QUALITIES)))
@@ -56,7 +56,7 @@ def measure_copy_losses(generator: Generator, mask: np.ndarray | None = None) ->
     return np.asarray(MARGIN * np.maximum.accumulate(losses.max(axis=0)))
 
 
-def _render_draws(generator: Generator) -> np.ndarray:
+def render_draws(generator: Generator) -> np.ndarray:
     """Return images of draws from the prior; fewer if they are large or slow to compute."""
     values = int(np.prod(generator.image_shape))
     affordable = min(MAX_VALUES // values, MAX_MULTIPLY_ADDS // max(1, generator.multiply_adds))

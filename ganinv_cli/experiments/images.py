@@ -1,7 +1,7 @@
 """Experiments on image files, whose true z is unknown: several starts per image."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path, PurePath
@@ -20,11 +20,14 @@ from ganinv_cli.experiments.pictures import (
     read_pictures,
 )
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan, Refiner
+from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.experiments.rows import Columns, Groups
 from ganinv_cli.images import (
     Crop,
     TargetImage,
+    find_border,
     load_mask,
+    mask_border,
     suppress_pillow_warnings,
     to_floats,
     to_pixels,
@@ -32,7 +35,7 @@ from ganinv_cli.images import (
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.network.jacobian import compute_jacobian, decompose_jacobian
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group
@@ -81,8 +84,7 @@ class ImagesPlan(Plan):
 
     config: ImagesConfig
     minimum_test: MinimumTest | None = None
-    # by the image's number: (height, width, channels) uint8
-    pixels: Mapping[int, np.ndarray] = field(default_factory=dict)
+    pictures: Mapping[int, TargetImage] = field(default_factory=dict)  # by the image's number
 
     case_by_case = True
 
@@ -106,12 +108,12 @@ class ImagesPlan(Plan):
                 say(f"{picture.name} is the same image as {image.name} in {run.path}")
         shard = self._select_shard(by_number)
         commit_new_images(run, shard, generator, self.mask)
-        readable = {n: picture.pixels for n, picture in shard.items() if not picture.error}
+        readable = {n: picture for n, picture in shard.items() if not picture.error}
         named = zip(stored, pictures, strict=True)
         return replace(
             self,
             cases={number: image_group(number) for number in readable},
-            pixels=readable,
+            pictures=readable,
             images=ImageRun(
                 tuple(NamedImage(image.number, picture.name) for image, picture in named),
                 [picture.error for picture in pictures if picture.error],
@@ -135,21 +137,24 @@ class ImagesPlan(Plan):
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's image; the residual of the right z is unknown.
 
-        A residual below that of rounding to 8 bits means that z made the image.
+        A residual below that of rounding to 8 bits means that z made the image. Borders are NaN.
         """
-        height, width, channels = generator.image_shape
-        pixel_count = height * width if self.mask is None else int(self.mask.sum())
-        enough = statistics.rounding_residual(pixel_count * channels)
-
         unknown = np.full(generator.latent, np.nan, np.float32)
 
-        def make_targets(jobs: Sequence[Job]) -> list[Target]:
-            return [
-                Target(to_floats(self.pixels[job.case]), unknown, np.inf, sufficient_loss=enough)
-                for job in jobs
-            ]
+        def make_target(job: Job) -> Target:
+            counted = self._find_counted(job.case)
+            image = np.where(counted[..., None], to_floats(self.pictures[job.case].pixels), np.nan)
+            enough = statistics.rounding_residual(int(counted.sum()) * image.shape[2])
+            return Target(image.astype(np.float32), unknown, np.inf, sufficient_loss=enough)
 
-        return make_targets
+        return lambda jobs: [make_target(job) for job in jobs]
+
+    def _find_counted(self, case: int) -> np.ndarray:
+        """Return which pixels (height, width) of an image count: of the mask, without borders."""
+        picture = self.pictures[case]
+        border = find_border(picture.pixels, bool(picture.tables))
+        inside = mask_border(picture.pixels, border)
+        return inside if self.mask is None else inside & self.mask[..., 0].astype(np.bool_)
 
     def iterate_summaries(
         self, run: Run, generator: Generator, groups: Collection[str] | None = None
@@ -159,19 +164,25 @@ class ImagesPlan(Plan):
         It has the best z, the z farthest from it, and J at the best; a new one is made if trials
         were added.
         """
-        for group in (self.get_group(*each) for each in product(self.cases, self.config.clip)):
+        reenactor = Reenactor(generator, self.mask, self.config)
+        for case, rule in product(self.cases, self.config.clip):
+            group = self.get_group(case, rule)
             trials, name = len(run.list_committed(group)), f"{group}/certificate"
             if trials < self.config.trials or (groups is not None and group not in groups):
                 continue
             certificates = len(run.list_committed(name))
             if not certificates or run.read_group(name)["recoveries"][-1] != trials:
-                yield {name: self._certify(run.read_group(group), certificates, generator)}
+                rows = run.read_group(group)
+                yield {name: self._certify(rows, certificates, case, rule, reenactor)}
 
-    def _certify(self, rows: Columns, number: int, generator: Generator) -> Columns:
+    def _certify(
+        self, rows: Columns, number: int, case: int, rule: str, reenactor: Reenactor
+    ) -> Columns:
         """Return a certificate of the rows of an image under a rule, by refined z if there is one.
 
         With training-mode statistics, an image depends on all z of its batch.
         """
+        generator, counted = reenactor.generator, self._find_counted(case)
         z = rows.get("polished/z_found", rows["z_found"])
         loss = rows.get("polished/image_loss", rows["image_loss"])
         labels = rows.get("label", np.full(len(z), -1))
@@ -182,11 +193,14 @@ class ImagesPlan(Plan):
         pair = [best, distant] if self.is_coupled else [0, 1]
         try:
             pictures = generator.render(z[together], len(together), labels=labels[together])[pair]
-            values = (
-                np.full(generator.latent, np.nan)
-                if self.is_coupled
-                else compute_singular_values(generator, z[best], int(labels[best]), self.mask)
-            )
+            values, more = np.full(generator.latent, np.nan), {}
+            if not self.is_coupled:
+                precision, label = generator.highest_precision, int(labels[best])
+                jacobian = compute_jacobian(generator, z[best], label, precision)
+                values = decompose_jacobian(
+                    jacobian * np.repeat(counted, generator.image_shape[2]), generator
+                )
+                more = reenactor.make_columns(self.pictures[case], counted, rows, rule, jacobian)
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemoryError() from error
         reconstruction, farther = to_pixels(pictures)
@@ -198,6 +212,7 @@ class ImagesPlan(Plan):
             "reconstruction": reconstruction[None],
             "distant_reconstruction": farther[None],
             "singular_values": values[None],
+            **more,
         }
 
     def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:

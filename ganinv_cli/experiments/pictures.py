@@ -16,6 +16,7 @@ from ganinv_cli.experiments.plan import ImageInputs
 from ganinv_cli.images import (
     Crop,
     TargetImage,
+    find_border,
     load_image,
     make_target_image,
     suppress_pillow_warnings,
@@ -196,6 +197,7 @@ def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dic
         "said": _encode_text("; ".join(picture.notes)),
         "error": _encode_text(picture.error),
         "target": picture.pixels[None],
+        "border": np.array([find_border(picture.pixels, bool(picture.tables))]),
     }
     if copy_losses is not None and not picture.error:
         row |= {"copy_quality": np.array([QUALITIES]), "copy_loss": copy_losses[None]}

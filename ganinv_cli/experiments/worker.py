@@ -136,6 +136,7 @@ def _add_encoder_starts(
         chosen = [row for row, job in enumerate(jobs) if plan.uses_encoder(job)]
         if chosen:
             images = np.stack([targets[row].image for row in chosen]).astype(np.float32)
+            images = np.nan_to_num(images)  # grey, if pixels do not count
             for row, z in zip(chosen, find_starts(images), strict=True):
                 targets[row] = targets[row]._replace(
                     first_start=z, first_start_cost=start.GRADIENTS_PER_IMAGE

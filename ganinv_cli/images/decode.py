@@ -35,6 +35,7 @@ _UNSUPPORTED_MODES = ("I", "F", "LAB")  # that Pillow converts incorrectly
 _PLAIN_MODES = ("L", "RGB", "CMYK")  # modes that a colour profile may describe
 
 Notes = tuple[str, ...]  # phrases on what was done to an image
+Tables = tuple[tuple[int, ...], ...]  # JPEG's quantisation tables of 64 steps: luma, chroma
 
 
 class DecodedImage(NamedTuple):
@@ -44,6 +45,7 @@ class DecodedImage(NamedTuple):
     bits: int = 8  # per channel
     inverted: bool = False  # 0 is white, which Pillow does not convert in TIFF files of 16 bits
     notes: Notes = ()
+    tables: Tables = ()  # of a JPEG file whose pixels were not rotated
 
 
 @contextlib.contextmanager
@@ -66,10 +68,18 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     """
     with explain_damage(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
         image, notes = load_upright(file)
+        is_rotated = file.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        tables = () if is_rotated else read_tables(file)
         # of an MPO the others are a preview or depth map; they are not counted, as that reads all
         if file.format != "MPO" and getattr(file, "is_animated", False):
             notes = (*notes, "the first of several frames")
-        return DecodedImage(image, *_read_depth(file, data), notes)
+        return DecodedImage(image, *_read_depth(file, data), notes, tables)
+
+
+def read_tables(file: Image.Image) -> Tables:
+    """Return the quantisation tables of an open JPEG file, rows first; none for other files."""
+    tables = getattr(file, "quantization", {})
+    return tuple(tuple(map(int, tables[number])) for number in sorted(tables))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,14 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ConfigError, ImageError, to_printable
-from ganinv_cli.images.decode import GREY, DecodedImage, Notes, decode_image, to_display_colours
+from ganinv_cli.images.decode import (
+    GREY,
+    DecodedImage,
+    Notes,
+    Tables,
+    decode_image,
+    to_display_colours,
+)
 from ganinv_cli.images.files import read_image_file
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
@@ -69,6 +76,8 @@ class TargetImage(NamedTuple):
     notes: Notes = ()  # on what was done to it, such as "made grey"
     error: str = ""  # why it could not be read; empty if it was read
     folder: str = ""  # of the file, as it was given, printable
+    tables: Tables = ()  # of a JPEG file whose pixels these are
+    resized: bool = False  # from another size
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
@@ -77,8 +86,17 @@ def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
     Raises ImageError if it is not an image, is damaged or too big, or the crop reaches outside it.
     """
     data, name = read_image_file(path), to_printable(path)
-    pixels, notes = fit_to_shape(name, decode_image(name, data), shape, crop)
-    return TargetImage(to_printable(path.name), hashlib.sha256(data).hexdigest(), pixels, notes)
+    decoded = decode_image(name, data)
+    pixels, notes = fit_to_shape(name, decoded, shape, crop)
+    fits = decoded.image.size == (shape[1], shape[0]) and not crop.is_square
+    return TargetImage(
+        to_printable(path.name),
+        hashlib.sha256(data).hexdigest(),
+        pixels,
+        notes,
+        tables=decoded.tables if fits else (),
+        resized=not fits,
+    )
 
 
 def make_unread_image(name: str, shape: ImageShape, error: ImageError) -> TargetImage:

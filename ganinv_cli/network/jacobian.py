@@ -48,12 +48,19 @@ def compute_singular_values(
 ) -> np.ndarray:
     """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    J is computed in the generator's highest precision. In float32, values that may be rounding
-    alone are set to 0. If the image has fewer values than z, zeros follow. All are NaN if J is not
-    finite.
+    J is computed in the generator's highest precision; see `decompose_jacobian`.
     """
     precision = generator.highest_precision
-    jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64, copy=False)
+    return decompose_jacobian(compute_jacobian(generator, z, label, precision, mask), generator)
+
+
+def decompose_jacobian(jacobian: np.ndarray, generator: Generator) -> np.ndarray:
+    """Return the singular values of Jᵀ (latent, pixels), float64 (latent,), largest first.
+
+    If J is float32, values that may be rounding alone are set to 0. If the image has fewer values
+    than z, zeros follow. All are NaN if J is not finite.
+    """
+    precision, jacobian = generator.highest_precision, jacobian.astype(np.float64, copy=False)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
     triangle = tf.linalg.qr(jacobian.T)[1]  # has the same singular values, and is small

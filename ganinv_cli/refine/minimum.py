@@ -63,7 +63,10 @@ class MinimumTester:
         self._offsets = settings.radius * directions / lengths
 
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
-        """Refine one z (latent,) for its target (height, width, channels) and test the result."""
+        """Refine one z (latent,) for its target (height, width, channels) and test the result.
+
+        Pixels of the target that are NaN do not count.
+        """
         low, high = find_limits(self._generator.prior, rule)
         z = np.clip(z.astype(np.float64), low, high)  # a start without success may end outside
         if not np.isfinite(z).all():
@@ -116,6 +119,7 @@ class MinimumTester:
         start = self.evaluate_point(z, target, label)
         free = _find_free(z, start.gradient, low, high)
         jacobian = compute_jacobian(self._generator, z, label, mask=self._mask)
+        jacobian[:, np.isnan(target).ravel()] = 0
         jacobian = tf.constant(jacobian, tf.float64)  # of TensorFlow, which shares its threads
         normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()[np.ix_(free, free)]
         end, evaluations = run_gauss_newton(

@@ -335,6 +335,11 @@ class InvertConfig(ImagesConfig):
     )
     clip: tuple[str, ...] = ("stochastic",)
     image: tuple[str, ...] = declare((), in_options=False)  # arguments of the command
+    align: Literal["auto", "none"] = declare(
+        "auto",
+        help="Whether to fit a shift, a scale and new colours of an image that the generator does "
+        "not make as it is: auto or none.",
+    )
 
 
 CONFIGS: Mapping[str, type[Config]] = {  # command -> its settings

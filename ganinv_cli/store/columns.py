@@ -59,6 +59,8 @@ sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtyp
 said | S255 | - | - | - | what was done to it, e.g. cropped, resized, made grey; UTF-8
 error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
 target | uint8 | height, width, channels | - | - | the image as the network takes it
+border | int32 | sides | pixels | optional | rows and columns of one colour at the edges, which do
+    not count: top, right, bottom, left
 copy_quality | int32 | copies | - | optional | JPEG quality of copies of the generator's own
     pictures; 0: rounded to 8 bits alone
 copy_loss | float64 | copies | pixel² | optional | 1.1 times the largest image loss between such
@@ -72,6 +74,20 @@ distant | int32 | - | - | - | the trial with the z farthest from the best one, u
 reconstruction | uint8 | height, width, channels | - | - | image of the best trial
 distant_reconstruction | uint8 | height, width, channels | - | - | image of the distant trial
 singular_values | float64 | latent | pixel/z | - | singular values of J = dG/dz at the best z
+explained | uint8 | - | - | optional | 1: the chain, a change and a storage of G(z), explains it
+chain | S255 | - | - | optional | the chain in words, UTF-8; empty for rounding to 8 bits alone
+excess | float64 | - | grey levels | optional | what G(z) after the chain leaves, RMS: of pixels,
+    or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
+excess_limit | float64 | - | grey levels | optional | what own pictures leave at most
+z_explained | float64 | latent | z | optional | z after a fit with the chain; the best z if none
+    explains the image
+z_deviation | float64 | latent | z | optional | standard error of each component of z_explained;
+    infinite for one that the image does not determine
+known_directions | int32 | - | directions | optional | orthogonal directions of z whose standard
+    error is below half the prior's standard deviation
+stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
+    two of the generator's own pictures, ascending; NaN: not measured, the image is explained
+reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
 """)  # a row for one image under one rule; the last one made counts
 
 _START_RESULT = _read_table("""

@@ -1,0 +1,79 @@
+"""The columns of a certificate that say which change and storage of G(z) explain an image."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ganinv_cli.experiments.copies import render_draws
+from ganinv_cli.experiments.rows import Columns
+from ganinv_cli.images import TargetImage
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.reenact.explain import StoredImage, explain
+from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
+from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
+from ganinv_cli.refine.refinement import find_limits
+from ganinv_cli.settings.config import ImagesConfig, InvertConfig
+
+MAX_JACOBIAN_VALUES = 1 << 26  # of J in float64, half a GiB; images of a larger one are not tested
+
+
+@dataclass(frozen=True, eq=False)
+class Reenactor:
+    """Re-enacts images with one generator; what they share is computed once."""
+
+    generator: Generator
+    mask: np.ndarray | None  # (height, width, 1), which pixels count
+    config: ImagesConfig
+
+    def make_columns(
+        self,
+        picture: TargetImage,
+        counted: np.ndarray,
+        rows: Columns,
+        rule: str,
+        jacobian: np.ndarray,
+    ) -> Columns:
+        """Return the columns for an image, by the rows of its recoveries under a rule.
+
+        `counted` (height, width) are the pixels that count, `jacobian` (latent, pixels) is at the
+        best z. There are none if J is too large or not finite.
+        """
+        z = rows.get("polished/z_found", rows["z_found"]).astype(np.float64)
+        loss = rows.get("polished/image_loss", rows["image_loss"])
+        labels = rows.get("label", np.full(len(z), -1))
+        usable = np.isfinite(loss) & np.isfinite(z).all(1)
+        order = [row for row in np.argsort(loss) if usable[row]]
+        if not order or jacobian.size > MAX_JACOBIAN_VALUES or not np.isfinite(jacobian).all():
+            return {}
+        label = int(labels[order[0]])
+        low, high = find_limits(self.generator.prior, rule)
+        explanation = explain(
+            Renderer(self.generator, label, low, high),
+            StoredImage(picture.pixels, counted, picture.tables, picture.resized),
+            z[[row for row in order if labels[row] == label]],
+            to_grey_levels(jacobian, self.generator),
+            lambda: self._draws,
+            align=isinstance(self.config, InvertConfig) and self.config.align == "auto",
+        )
+        strangers = np.full(STRANGERS, np.nan) if explanation.explained else self._stranger_errors
+        return {
+            "explained": np.array([explanation.explained]),
+            "chain": np.array([explanation.chain.encode()[:255]]),
+            "excess": np.array([explanation.excess]),
+            "excess_limit": np.array([explanation.excess_limit]),
+            "z_explained": explanation.z[None],
+            "z_deviation": explanation.deviation[None],
+            "known_directions": np.array([explanation.known_directions]),
+            "stranger_rmse": strangers[None],
+            "reenacted": explanation.picture[None],
+        }
+
+    @cached_property
+    def _draws(self) -> np.ndarray:
+        """Own pictures in grey levels: (draws, height, width, channels) float64."""
+        return np.asarray((render_draws(self.generator).astype(np.float64) + 1) * GREY_LEVELS)
+
+    @cached_property
+    def _stranger_errors(self) -> np.ndarray:
+        return find_stranger_errors(self.generator, self.mask)

@@ -1,0 +1,210 @@
+"""Changes of a picture before it was stored, with their derivatives.
+
+Pictures are in grey levels, 0 to 255, (..., height, width, channels). A change resamples them as
+M_y X M_xᵀ, with a matrix for each axis, and may replace the colours x of each pixel by x A + b.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ganinv_cli.reenact.words import describe_colours, describe_geometry
+
+WHITE = 255.0
+KERNELS = {  # name -> Pillow's filter, and its radius in pixels
+    "bicubic": (Image.Resampling.BICUBIC, 2),
+    "bilinear": (Image.Resampling.BILINEAR, 1),
+    "Lanczos": (Image.Resampling.LANCZOS, 3),
+}
+FACTORS = (2.0, 1.5)  # of pictures that were enlarged, and then made as small as before
+READING_KERNEL = "Lanczos"  # with which an image file of another size is resized
+GEOMETRY = 3  # parameters of an alignment: shift right and down in pixels, logarithm of the scale
+MAX_LOG_SCALE = 0.4
+MAX_SHIFT = 0.25  # of the picture's side
+MAX_COLOUR = 3.0  # absolute value of an entry of A, and of b / 255
+_STEP = 1e-4  # of the differences between matrices, in place of derivatives
+_ENLARGED = 1.01  # scale from which the rim may depend on pixels that a crop removed
+
+Axes = tuple[np.ndarray, np.ndarray]  # M_y (new height, height) and M_x (new width, width)
+
+
+@dataclass(frozen=True, eq=False)
+class Resampling:
+    """A resizing in some stages, without parameters; none of them: the picture as it is."""
+
+    shape: tuple[int, int, int]
+    stages: tuple[Axes, ...] = ()  # after each of which the picture is rounded to 8 bits
+    words: str = ""
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.zeros(0)
+
+    @property
+    def limits(self) -> Axes:
+        return self.start, self.start
+
+    def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        for axes in self.stages:
+            pictures = _sample(pictures, axes)
+        return pictures
+
+    def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Return pixels (height, width, channels) uint8 with the change, as files keep it."""
+        for axes in self.stages:
+            pixels = round_to_pixels(_sample(pixels, axes))
+        return pixels
+
+    def differentiate(
+        self, picture: np.ndarray, jacobian: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivatives by z and the parameters; `jacobian` (latent, …) is by z."""
+        return self.apply(jacobian, parameters)
+
+    def find_inside(self, parameters: np.ndarray) -> np.ndarray:
+        """Return which pixels (height, width) show a part of the picture that is known."""
+        return np.ones(self.shape[:2], np.bool_)
+
+    def describe(self, parameters: np.ndarray) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A shift, a scale about the middle, and new colours x A + b.
+
+    The parameters are the shift right and down in pixels, the logarithm of the scale, A by rows,
+    and b / 255.
+    """
+
+    shape: tuple[int, int, int]
+    kernel: str = "bicubic"
+
+    @property
+    def start(self) -> np.ndarray:
+        channels = self.shape[2]
+        return np.concatenate([np.zeros(GEOMETRY), np.eye(channels).ravel(), np.zeros(channels)])
+
+    @property
+    def limits(self) -> Axes:
+        """The least and the largest value of each parameter."""
+        side = MAX_SHIFT * min(self.shape[:2])
+        colours = [MAX_COLOUR] * (len(self.start) - GEOMETRY)
+        most = np.array([side, side, MAX_LOG_SCALE, *colours])
+        return -most, most
+
+    def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        matrix, offset = self._split_colours(parameters)
+        return np.asarray(_sample(pictures, self._make_axes(parameters)) @ matrix + offset)
+
+    def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return round_to_pixels(self.apply(pixels, parameters))
+
+    def differentiate(
+        self, picture: np.ndarray, jacobian: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        matrix, _ = self._split_colours(parameters)
+        axes = self._make_axes(parameters)
+        sampled, channels = _sample(picture, axes), self.shape[2]
+        colours = np.zeros((channels + 1, channels, *self.shape))
+        for column in range(channels):
+            colours[:channels, column, ..., column] = np.moveaxis(sampled, -1, 0)
+            colours[channels, column, ..., column] = WHITE
+        geometry = [
+            (self.apply(picture, parameters + step) - self.apply(picture, parameters - step))
+            / (2 * _STEP)
+            for step in _STEP * np.eye(GEOMETRY, len(parameters))
+        ]
+        by_z = _sample(jacobian, axes) @ matrix
+        return np.concatenate([by_z, geometry, colours.reshape(-1, *self.shape)])
+
+    def find_inside(self, parameters: np.ndarray) -> np.ndarray:
+        scale = float(np.exp(parameters[2]))
+        rim = KERNELS[self.kernel][1] * scale if scale > _ENLARGED else 0.0
+        inside = []
+        for size, shift in zip(self.shape[:2], (parameters[1], parameters[0]), strict=True):
+            source, place = _find_source(size, shift, scale), np.arange(size)
+            inside.append(
+                (source > -0.55)
+                & (source < size - 0.45)
+                & (place + 0.5 >= rim)
+                & (place + 0.5 <= size - rim)
+            )
+        return inside[0][:, None] & inside[1]
+
+    def describe(self, parameters: np.ndarray) -> str:
+        matrix, offset = self._split_colours(parameters)
+        x, y, log_scale = parameters[:GEOMETRY]
+        parts = (
+            describe_geometry(x, y, float(np.exp(log_scale))),
+            describe_colours(matrix, offset),
+        )
+        return ", ".join(part for part in parts if part)
+
+    def _make_axes(self, parameters: np.ndarray) -> Axes:
+        x, y, log_scale = parameters[:GEOMETRY]
+        height, width, _ = self.shape
+        scale = float(np.exp(log_scale))
+        return _align(height, y, scale, self.kernel), _align(width, x, scale, self.kernel)
+
+    def _split_colours(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        channels = self.shape[2]
+        matrix, offset = np.split(parameters[GEOMETRY:], [channels**2])
+        return matrix.reshape(channels, channels), WHITE * offset
+
+
+Change = Resampling | Alignment
+
+
+def iterate_enlargements(shape: tuple[int, int, int], *, at_reading: bool) -> Iterator[Resampling]:
+    """Yield enlargements that were undone, with the same kernel or when the file was read."""
+    for factor, kernel in itertools.product(FACTORS, KERNELS):
+        back = READING_KERNEL if at_reading else kernel
+        rows, columns = ((size, round(factor * size)) for size in shape[:2])
+        up = _resize(*rows, kernel), _resize(*columns, kernel)
+        down = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
+        yield Resampling(shape, (up, down), f"enlarged {factor:g} times and back ({kernel})")
+
+
+def round_to_pixels(pictures: np.ndarray) -> np.ndarray:
+    """Return grey levels as uint8."""
+    return np.asarray(np.rint(pictures.clip(0, WHITE)), np.uint8)
+
+
+def _sample(pictures: np.ndarray, axes: Axes) -> np.ndarray:
+    rows = np.moveaxis(np.tensordot(pictures, axes[0], (-3, 1)), -1, -3)
+    return np.asarray(np.moveaxis(np.tensordot(rows, axes[1], (-2, 1)), -1, -2))
+
+
+def _resize(size: int, new_size: int, kernel: str) -> np.ndarray:
+    """Return the matrix (new_size, size) with which Pillow resizes an axis."""
+    columns = Image.fromarray(np.eye(size, dtype=np.float32))
+    return np.asarray(columns.resize((size, new_size), KERNELS[kernel][0]), np.float64)
+
+
+def _align(size: int, shift: float, scale: float, kernel: str) -> np.ndarray:
+    """Return the matrix (size, size) that scales an axis about its middle, then shifts it."""
+    offsets = _find_source(size, shift, scale)[:, None] - np.arange(size)
+    weights = _weigh(np.abs(offsets) * min(1.0, scale), kernel)
+    total = weights.sum(1, keepdims=True)
+    return np.asarray(weights / np.where(np.abs(total) < 0.1, 1, total))
+
+
+def _find_source(size: int, shift: float, scale: float) -> np.ndarray:
+    """Return where each pixel (size,) of an aligned axis was before."""
+    middle = (size - 1) / 2
+    return np.asarray((np.arange(size) - middle - shift) / scale + middle)
+
+
+def _weigh(distance: np.ndarray, kernel: str) -> np.ndarray:
+    """Return the weight of a pixel at a distance, as in Pillow (bicubic with a = -.5)."""
+    d = distance
+    if kernel == "bilinear":
+        return np.asarray(np.maximum(1 - d, 0))
+    if kernel == "Lanczos":
+        return np.where(d < 3, np.sinc(d) * np.sinc(d / 3), 0.0)
+    near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+    return np.where(d < 1, near, np.where(d < 2, far, 0.0))

@@ -1,0 +1,136 @@
+"""Fit z and the parameters of a change to an image, and say how sure z is."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.storage import Storage
+
+GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
+TOLERANCE = 1e-6  # relative decrease of the sum of squares, or of the parameters, that ends a fit
+KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
+_INSIDE = 1e-7  # least distance to a bound
+_NO_EFFECT = 1e-12  # relative to the largest eigenvalue of the information
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """A generator under one label, in grey levels, with the bounds of z."""
+
+    generator: Generator
+    label: int = -1
+    low: float = -np.inf
+    high: float = np.inf
+
+    def render(self, z: np.ndarray) -> np.ndarray:
+        """Return the picture of z (latent,): (height, width, channels) float64."""
+        precision = self.generator.highest_precision
+        labels = np.array([self.label])
+        picture = self.generator.render(z[None], 1, precision, labels)[0]
+        return np.asarray((picture.astype(np.float64) + 1) * GREY_LEVELS)
+
+    def differentiate(self, z: np.ndarray) -> np.ndarray:
+        """Return J transposed at z: (latent, height, width, channels) float64."""
+        jacobian = compute_jacobian(self.generator, z.astype(np.float32), self.label)
+        return to_grey_levels(jacobian, self.generator)
+
+
+class Fit(NamedTuple):
+    """The end of a fit."""
+
+    change: Change
+    storage: Storage
+    z: np.ndarray  # (latent,) float64
+    parameters: np.ndarray  # of the change
+    picture: np.ndarray  # (height, width, channels), G(z) with the change, in grey levels
+    counted: np.ndarray  # (height, width), the pixels that count and show a known part
+    excess: float  # by the storage, in grey levels
+
+
+def to_grey_levels(jacobian: np.ndarray, generator: Generator) -> np.ndarray:
+    """Return Jᵀ (latent, pixels) of pixels in [−1, 1] as (latent, …) of grey levels, float64."""
+    shaped = jacobian.reshape(-1, *generator.image_shape)
+    return np.asarray(shaped.astype(np.float64) * GREY_LEVELS)
+
+
+def fit(
+    renderer: Renderer,
+    change: Change,
+    storage: Storage,
+    z: np.ndarray,
+    parameters: np.ndarray,
+    counted: np.ndarray,
+    evaluations: int,
+    inside: np.ndarray | None = None,
+) -> Fit:
+    """Minimise what the storage leaves, over z (latent,) and the parameters, from both of a start.
+
+    Costs J for each evaluation that is kept. `inside` (height, width) are the pixels to use; None:
+    those that show a known part at the start. The excess is of those at the end.
+    """
+    latent = len(z)
+    low, high = (
+        np.concatenate([np.full(latent, bound), limits])
+        for bound, limits in zip((renderer.low, renderer.high), change.limits, strict=True)
+    )
+    used = counted & (change.find_inside(parameters) if inside is None else inside)
+
+    def render(x: np.ndarray) -> np.ndarray:
+        return change.apply(renderer.render(x[:latent]), x[latent:])
+
+    def subtract(x: np.ndarray) -> np.ndarray:
+        return storage.subtract(render(x), used)
+
+    def differentiate(x: np.ndarray) -> np.ndarray:
+        derivatives = change.differentiate(
+            renderer.render(x[:latent]), renderer.differentiate(x[:latent]), x[latent:]
+        )
+        return storage.differentiate(render(x), derivatives, used).T
+
+    start = np.concatenate([z, parameters]).clip(low + _INSIDE, high - _INSIDE)
+    end = start
+    if used.any() and evaluations:
+        end = least_squares(
+            subtract,
+            start,
+            differentiate,
+            (low, high),
+            max_nfev=evaluations,
+            ftol=TOLERANCE,
+            xtol=TOLERANCE,
+        ).x
+    picture, shown = render(end), counted & change.find_inside(end[latent:])
+    excess = storage.measure_excess(picture, shown)
+    return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)
+
+
+def measure_certainty(
+    end: Fit, jacobian: np.ndarray, picture: np.ndarray, prior_deviation: float
+) -> tuple[np.ndarray, int]:
+    """Return the standard error of z by component (latent,), and how many directions are known.
+
+    `jacobian` (latent, …) and `picture` are of G at z, in grey levels. The covariance is
+    (Jᵀ D⁻¹ J)⁻¹ with the variances D of what is stored; the change's parameters are unknown too.
+    Errors are infinite for components that the image does not determine.
+    """
+    latent = len(end.z)
+    derivatives = end.change.differentiate(picture, jacobian, end.parameters)
+    weighed = end.storage.weigh(end.picture, derivatives, end.counted)
+    information = weighed @ weighed.T
+    by_z, mixed, rest = (
+        information[:latent, :latent],
+        information[:latent, latent:],
+        information[latent:, latent:],
+    )
+    values, vectors = np.linalg.eigh(by_z - mixed @ np.linalg.pinv(rest, hermitian=True) @ mixed.T)
+    has_effect = values > _NO_EFFECT * max(float(values[-1]), 1e-300)
+    variances = np.where(has_effect, 1 / np.where(has_effect, values, 1), np.inf)
+    shares = np.where(vectors**2 > 1e-9, vectors**2, 0)
+    products = np.where(shares > 0, shares * np.where(shares > 0, variances, 0), 0)
+    known = np.sqrt(variances) < KNOWN_SHARE * prior_deviation
+    return np.sqrt(products.sum(1)), int(known.sum())

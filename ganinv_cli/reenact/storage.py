@@ -1,0 +1,232 @@
+"""How a picture was stored, and what is left of a picture that explains it.
+
+Pictures are in grey levels, (height, width, channels); `counted` (height, width) says which pixels
+count. What is left is a vector with its derivatives, for least squares.
+"""
+
+import functools
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.fft import dctn
+
+from ganinv_cli.images.decode import Tables, read_tables
+
+LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
+BLOCK = 8  # pixels of a side of a block of JPEG
+MIDDLE = 128.0  # grey level that a coefficient of 0 stands for
+# Coefficients of a JPEG lie on the quantisation grid except for rounding, .3 grey levels RMS. In
+# blocks with more, the decoder has clipped pixels, and the coefficients are not known.
+GRID_ERROR = 0.7
+FITTING_ERROR = 0.5  # RMS of a picture that is on the grid; .87 for one that is not, at steps of 3
+STANDARD_QUALITIES = range(10, 99)  # that are looked for in a file that is no JPEG, coarsest first
+MIN_GRID_STEP = 3  # steps of the grid below this are too near to rounding
+FITTED_CELL = 0.8  # share of a cell within which a fit aims
+SEARCH_SLACK = 0.1  # grey levels that a fit leaves more than the right z does
+WHITE_LEVEL = 4.0  # largest z-score of a correlation in white noise
+MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """8 bits per channel; a pixel at 0 or 255 may have been beyond."""
+
+    target: np.ndarray  # (height, width, channels) uint8
+    words = ""
+    slack = 0.0
+
+    def store(self, pixels: np.ndarray) -> "Pixels":
+        return Pixels(pixels)
+
+    def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        difference = picture.clip(0, 255) - self.target
+        return np.asarray(difference[counted].ravel())
+
+    def differentiate(
+        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivatives (parameters, n) of what `subtract` returns."""
+        clipped = ((picture <= 0) & (self.target == 0)) | ((picture >= 255) & (self.target == 255))
+        return np.asarray((derivatives * ~clipped)[:, counted].reshape(len(derivatives), -1))
+
+    def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
+        """Return the RMSE in grey levels."""
+        return _rms(self.subtract(picture, counted))
+
+    def weigh(
+        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivatives over the standard deviation of what is stored."""
+        variance = max(self.measure_excess(picture, counted) ** 2, 1 / 12)
+        return np.asarray(self.differentiate(picture, derivatives, counted) / np.sqrt(variance))
+
+
+@dataclass(frozen=True, eq=False)
+class Jpeg:
+    """JPEG: the luma's DCT coefficients are rounded to multiples of the steps of a table."""
+
+    target: np.ndarray  # (height, width, channels) uint8
+    tables: Tables
+    slack = SEARCH_SLACK
+
+    @property
+    def words(self) -> str:
+        quality, exact = _find_quality(self.tables[0])
+        return f"saved as JPEG {quality}" if exact else f"saved as JPEG (about {quality})"
+
+    @functools.cached_property
+    def steps(self) -> np.ndarray:
+        """(8, 8) grey levels."""
+        return np.array(self.tables[0], np.float64).reshape(BLOCK, BLOCK)
+
+    @functools.cached_property
+    def coefficients(self) -> np.ndarray:
+        """(block rows, block columns, 8, 8), on the grid."""
+        return np.asarray(self.steps * np.rint(transform(self.target) / self.steps))
+
+    @functools.cached_property
+    def has_grid(self) -> np.ndarray:
+        """(block rows, block columns): whether the coefficients of a block are known."""
+        error = transform(self.target) - self.coefficients
+        return np.asarray(np.sqrt(np.mean(error**2, (-2, -1))) < GRID_ERROR)
+
+    def count_evidence(self, counted: np.ndarray) -> int:
+        """Return the number of coefficients that are not 0, but for the means of blocks."""
+        values = self.coefficients[self._select(counted)].reshape(-1, BLOCK**2)[:, 1:]
+        return int(np.count_nonzero(values))
+
+    def store(self, pixels: np.ndarray) -> "Jpeg":
+        file, flat = io.BytesIO(), pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+        Image.fromarray(flat).save(file, "JPEG", qtables=[list(table) for table in self.tables])
+        return Jpeg(np.asarray(Image.open(file), np.uint8).reshape(pixels.shape), self.tables)
+
+    def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        """Return by how much coefficients miss their cells, with a sign; the cells are smaller."""
+        return self._miss(picture, counted, FITTED_CELL).ravel()
+
+    def differentiate(
+        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+    ) -> np.ndarray:
+        active = self._miss(picture, counted, FITTED_CELL) != 0
+        parts = transform(derivatives)[:, self._select(counted)] * active
+        return np.asarray(parts.reshape(len(derivatives), -1))
+
+    def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
+        """Return the RMS of the distances from the cells, in grey levels."""
+        return _rms(self._miss(picture, counted, 1.0))
+
+    def weigh(
+        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+    ) -> np.ndarray:
+        deviation = np.sqrt((self.steps**2 + 1) / 12)
+        parts = transform(derivatives)[:, self._select(counted)] / deviation
+        return np.asarray(parts.reshape(len(derivatives), -1))
+
+    def _miss(self, picture: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
+        selected = self._select(counted)
+        error = transform(picture)[selected] - self.coefficients[selected]
+        return np.asarray(np.sign(error) * np.maximum(np.abs(error) - share * self.steps / 2, 0))
+
+    def _select(self, counted: np.ndarray) -> np.ndarray:
+        """Return the known blocks whose pixels all count."""
+        return self.has_grid & _split_blocks(counted).all((-2, -1))
+
+
+Storage = Pixels | Jpeg
+
+
+def transform(pictures: np.ndarray) -> np.ndarray:
+    """Return the DCT of the luma's complete blocks: (..., block rows, block columns, 8, 8)."""
+    luma = pictures @ LUMA if pictures.shape[-1] == 3 else pictures[..., 0]
+    blocks = _split_blocks(np.asarray(luma, np.float64))
+    coefficients = dctn(blocks, axes=(-2, -1), norm="ortho")
+    if pictures.ndim == 3:  # no derivatives
+        coefficients[..., 0, 0] -= MIDDLE * BLOCK
+    return np.asarray(coefficients)
+
+
+def find_jpeg(target: np.ndarray, counted: np.ndarray, tables: Tables, needed: int) -> Jpeg | None:
+    """Return how JPEG stored an image: by the tables of its file, or by those that it fits.
+
+    None if fewer than `needed` coefficients are evidence of it.
+    """
+    candidates = [tables] if tables else map(make_standard_tables, STANDARD_QUALITIES)
+    for each in candidates:
+        jpeg = Jpeg(target, each)
+        enough = jpeg.count_evidence(counted) >= needed
+        if enough and (tables or _fits_grid(jpeg, needed)):
+            return jpeg
+    return None
+
+
+@functools.cache
+def make_standard_tables(quality: int) -> Tables:
+    """Return the tables of libjpeg for a quality."""
+    file = io.BytesIO()
+    Image.new("RGB", (BLOCK, BLOCK)).save(file, "JPEG", quality=quality)
+    return read_tables(Image.open(file))
+
+
+def find_white_level(target: np.ndarray, picture: np.ndarray, counted: np.ndarray) -> float | None:
+    """Return the standard deviation in grey levels of what is left, None if that is no white noise.
+
+    Its neighbours right and below, and its channels, are uncorrelated, and the picture explains
+    most of the image. Saturated pixels are left out.
+    """
+    used = counted[..., None] & (target > 0) & (target < 255)
+    if 2 * used.sum() < target.size:
+        return None
+    rest = (target - picture) * used
+    channels = range(target.shape[-1])
+    pairs = [
+        (rest[1:], rest[:-1]),
+        (rest[:, 1:], rest[:, :-1]),
+        *((rest[..., i], rest[..., j]) for i in channels for j in range(i)),
+    ]
+    level = float(np.sqrt(np.sum(rest**2) / used.sum()))
+    spread = np.std(target[counted].astype(np.float64), axis=0)
+    if any(_correlate(*pair) > WHITE_LEVEL for pair in pairs):
+        return None
+    return level if level**2 <= (1 - MIN_EXPLAINED) * np.mean(spread**2) else None
+
+
+def _correlate(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the z-score of a correlation; pixels at which either is 0 are left out."""
+    both = (one != 0) & (other != 0)
+    x, y = one[both], other[both]
+    norm = float(np.sqrt(np.sum(x**2) * np.sum(y**2)))
+    return float(np.sum(x * y)) / norm * float(np.sqrt(len(x))) if norm else 0.0
+
+
+def _fits_grid(jpeg: Jpeg, needed: int) -> bool:
+    """Return whether many coefficients that are not 0 are multiples of the table's large steps."""
+    values = jpeg.coefficients[jpeg.has_grid]
+    error = transform(jpeg.target)[jpeg.has_grid] - values
+    used = (values != 0) & (jpeg.steps >= MIN_GRID_STEP)
+    used[..., 0, 0] = False
+    return int(used.sum()) >= needed and _rms(error[used]) < FITTING_ERROR
+
+
+def _find_quality(luma_table: tuple[int, ...]) -> tuple[int, bool]:
+    """Return the quality with the nearest standard table, and whether that is equal."""
+    steps = np.array(luma_table)
+    distances = {
+        quality: float(np.abs(steps - make_standard_tables(quality)[0]).sum())
+        for quality in range(1, 101)
+    }
+    nearest = min(distances, key=lambda quality: distances[quality])
+    return nearest, distances[nearest] == 0
+
+
+def _split_blocks(values: np.ndarray) -> np.ndarray:
+    """Return (..., height, width) as (..., block rows, block columns, 8, 8), without the rest."""
+    rows, columns = (size // BLOCK for size in values.shape[-2:])
+    cut = values[..., : rows * BLOCK, : columns * BLOCK]
+    blocks = cut.reshape(*values.shape[:-2], rows, BLOCK, columns, BLOCK)
+    return np.swapaxes(blocks, -3, -2)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else np.inf

@@ -1,0 +1,53 @@
+"""How near a generator comes to pictures that it did not make: averages of two of its own."""
+
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli import cache
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.reenact.changes import Resampling, round_to_pixels
+from ganinv_cli.reenact.fit import Renderer, fit
+from ganinv_cli.reenact.storage import Pixels
+
+VERSION = 1  # of this method; a new number invalidates kept measurements
+STRANGERS = 8
+EVALUATIONS = 15  # of each fit, which begins at the mean of both z
+
+
+def find_stranger_errors(generator: Generator, mask: np.ndarray | None) -> np.ndarray:
+    """Return the errors of `measure_stranger_errors`, which are kept between commands."""
+    mask_hash = "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest()
+    key = cache.make_key(VERSION, generator.sha256, generator.prior, STRANGERS, mask_hash)
+    kept = cache.load("strangers", key)
+    if kept is not None and kept.get("rmse", np.zeros(0)).shape == (STRANGERS,):
+        return kept["rmse"]
+    errors = measure_stranger_errors(generator, mask)
+    cache.save("strangers", key, {"rmse": errors})
+    return errors
+
+
+def measure_stranger_errors(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return the RMSE of fits to averages of two draws, ascending: float64 (strangers,).
+
+    In grey levels, over the pixels that count by the mask (height, width, 1). Both draws of a
+    conditional generator have label 0.
+    """
+    numbers = tf.range(2 * STRANGERS, dtype=tf.int64)
+    share = uniform(0, numbers, Purpose.strangers, tf.zeros_like(numbers), generator.latent)
+    pairs = generator.prior.quantile(share).numpy().reshape(STRANGERS, 2, generator.latent)
+    shape = generator.image_shape
+    counted = np.ones(shape[:2], np.bool_) if mask is None else mask[..., 0].astype(np.bool_)
+    prior = generator.prior
+    renderer = Renderer(generator, 0 if generator.labels else -1, prior.low, prior.high)
+    change = Resampling(shape)
+    errors = []
+    for pair in pairs.astype(np.float64):
+        average = np.mean([renderer.render(z) for z in pair], axis=0)
+        storage = Pixels(round_to_pixels(average))
+        start = pair.mean(axis=0)
+        end = fit(renderer, change, storage, start, change.start, counted, EVALUATIONS)
+        errors.append(end.excess)
+    return np.sort(errors)
