@@ -22,9 +22,7 @@ KERNELS = {  # name -> Pillow's filter, and its radius in pixels
 FACTORS = (2.0, 1.5)  # of pictures that were enlarged, and then made as small as before
 READING_KERNEL = "Lanczos"  # with which an image file of another size is resized
 GEOMETRY = 3  # parameters of an alignment: shift right and down in pixels, logarithm of the scale
-MAX_LOG_SCALE = 0.4
-MAX_SHIFT = 0.25  # of the picture's side
-MAX_COLOUR = 3.0  # absolute value of an entry of A, and of b / 255
+MAX_LOG_SCALE = 0.7
 _STEP = 1e-4  # of the differences between matrices, in place of derivatives
 _ENLARGED = 1.01  # scale from which the rim may depend on pixels that a crop removed
 
@@ -43,10 +41,6 @@ class Resampling:
     def start(self) -> np.ndarray:
         return np.zeros(0)
 
-    @property
-    def limits(self) -> Axes:
-        return self.start, self.start
-
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         for axes in self.stages:
             pictures = _sample(pictures, axes)
@@ -55,7 +49,7 @@ class Resampling:
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Return pixels (height, width, channels) uint8 with the change, as files keep it."""
         for axes in self.stages:
-            pixels = round_to_pixels(_sample(pixels, axes))
+            pixels = _resample(pixels, axes)
         return pixels
 
     def differentiate(
@@ -88,20 +82,13 @@ class Alignment:
         channels = self.shape[2]
         return np.concatenate([np.zeros(GEOMETRY), np.eye(channels).ravel(), np.zeros(channels)])
 
-    @property
-    def limits(self) -> Axes:
-        """The least and the largest value of each parameter."""
-        side = MAX_SHIFT * min(self.shape[:2])
-        colours = [MAX_COLOUR] * (len(self.start) - GEOMETRY)
-        most = np.array([side, side, MAX_LOG_SCALE, *colours])
-        return -most, most
-
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         matrix, offset = self._split_colours(parameters)
         return np.asarray(_sample(pictures, self._make_axes(parameters)) @ matrix + offset)
 
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        return round_to_pixels(self.apply(pixels, parameters))
+        matrix, offset = self._split_colours(parameters)
+        return round_to_pixels(_resample(pixels, self._make_axes(parameters)) @ matrix + offset)
 
     def differentiate(
         self, picture: np.ndarray, jacobian: np.ndarray, parameters: np.ndarray
@@ -122,7 +109,7 @@ class Alignment:
         return np.concatenate([by_z, geometry, colours.reshape(-1, *self.shape)])
 
     def find_inside(self, parameters: np.ndarray) -> np.ndarray:
-        scale = float(np.exp(parameters[2]))
+        scale = _read_scale(parameters)
         rim = KERNELS[self.kernel][1] * scale if scale > _ENLARGED else 0.0
         inside = []
         for size, shift in zip(self.shape[:2], (parameters[1], parameters[0]), strict=True):
@@ -137,17 +124,15 @@ class Alignment:
 
     def describe(self, parameters: np.ndarray) -> str:
         matrix, offset = self._split_colours(parameters)
-        x, y, log_scale = parameters[:GEOMETRY]
-        parts = (
-            describe_geometry(x, y, float(np.exp(log_scale))),
-            describe_colours(matrix, offset),
-        )
+        x, y, _ = parameters[:GEOMETRY]
+        geometry = describe_geometry(x, y, _read_scale(parameters))
+        parts = (geometry, describe_colours(matrix, offset))
         return ", ".join(part for part in parts if part)
 
     def _make_axes(self, parameters: np.ndarray) -> Axes:
-        x, y, log_scale = parameters[:GEOMETRY]
+        x, y, _ = parameters[:GEOMETRY]
         height, width, _ = self.shape
-        scale = float(np.exp(log_scale))
+        scale = _read_scale(parameters)
         return _align(height, y, scale, self.kernel), _align(width, x, scale, self.kernel)
 
     def _split_colours(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -179,10 +164,21 @@ def _sample(pictures: np.ndarray, axes: Axes) -> np.ndarray:
     return np.asarray(np.moveaxis(np.tensordot(rows, axes[1], (-2, 1)), -1, -2))
 
 
+def _resample(pixels: np.ndarray, axes: Axes) -> np.ndarray:
+    """Return pixels resampled with 8 bits, which Pillow rounds to after each axis."""
+    rows, columns = axes
+    across = round_to_pixels(_sample(pixels, (np.eye(len(pixels)), columns)))
+    return round_to_pixels(_sample(across, (rows, np.eye(len(columns)))))
+
+
 def _resize(size: int, new_size: int, kernel: str) -> np.ndarray:
     """Return the matrix (new_size, size) with which Pillow resizes an axis."""
     columns = Image.fromarray(np.eye(size, dtype=np.float32))
     return np.asarray(columns.resize((size, new_size), KERNELS[kernel][0]), np.float64)
+
+
+def _read_scale(parameters: np.ndarray) -> float:
+    return float(np.exp(parameters[2].clip(-MAX_LOG_SCALE, MAX_LOG_SCALE)))
 
 
 def _align(size: int, shift: float, scale: float, kernel: str) -> np.ndarray:

@@ -28,8 +28,9 @@ from ganinv_cli.reenact.storage import (
 
 MARGIN = 1.1  # times the largest excess of own copies
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
-EVALUATIONS = {"enlargement": 15, "JPEG": 30, "start": 15, "alignment": 35, "kernel": 12}
+EVALUATIONS = {"enlargement": 12, "JPEG": 24, "start": 12, "alignment": 24, "kernel": 12}
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
+START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
 RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
 BETTER = 0.9  # predicted error, over that without a change, below which a change is tried
@@ -74,14 +75,18 @@ def explain(
     calibrated.
     """
     search = _Search(renderer, image, starts, jacobian, render_draws)
-    first = search.fit_without_change()
+    first = nearest = search.fit_without_change()
     for end in search.iterate_fits(first, align):
+        if not end.change.describe(end.parameters):
+            nearest = end
         words = search.judge(end)
         if words is not None:
             explanation = search.make_explanation(end, words)
             if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
-    return search.make_explanation(first, None)
+    limit = search.find_limit(nearest)
+    unexplained = search.make_explanation(first, None)
+    return unexplained._replace(excess=nearest.excess, excess_limit=limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +118,7 @@ class _Search:
 
     def judge(self, end: Fit) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
-        if end.excess <= self._find_limit(end):
+        if end.excess <= self.find_limit(end):
             return end.storage.words
         if isinstance(end.storage, Jpeg):
             return None
@@ -133,7 +138,7 @@ class _Search:
             self.renderer.generator.prior.deviation,
         )
         words = (end.change.describe(end.parameters), storage)
-        limit = self._find_limit(end)
+        limit = self.find_limit(end)
         return Explanation(
             explained,
             "; ".join(word for word in words if word) if explained else "",
@@ -183,7 +188,7 @@ class _Search:
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
         change, pixels = Alignment(self._shape), Pixels(self.image.target)
         ends = [
-            self._fit(change, pixels, z, None, EVALUATIONS["start"], inner)
+            self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner)
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
@@ -208,6 +213,8 @@ class _Search:
         picture = self.renderer.render(end.z)
         storage = Pixels(self.image.target)
         counted = self.image.counted & change.find_inside(parameters)
+        if not counted.any():
+            return np.inf
         changed = change.apply(picture, parameters)
         rest = storage.subtract(changed, counted)
         derivatives = change.differentiate(picture, at_z, parameters)
@@ -215,7 +222,7 @@ class _Search:
         left = rest - matrix @ lstsq(matrix, rest)[0]
         return float(np.sqrt(np.mean(left**2)))
 
-    def _find_limit(self, end: Fit) -> float:
+    def find_limit(self, end: Fit) -> float:
         """Return the largest excess of own pictures, changed and stored like this, at their z."""
         if isinstance(end.storage, Pixels) and not end.change.describe(end.parameters):
             size = end.counted.sum() * self._shape[2]

@@ -14,6 +14,7 @@ from ganinv_cli.reenact.storage import Storage
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
 TOLERANCE = 1e-6  # relative decrease of the sum of squares, or of the parameters, that ends a fit
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
+BOUNDED_SHARE = 3  # evaluations of a fit without bounds, per one with bounds
 _INSIDE = 1e-7  # least distance to a bound
 _NO_EFFECT = 1e-12  # relative to the largest eigenvalue of the information
 
@@ -70,14 +71,11 @@ def fit(
 ) -> Fit:
     """Minimise what the storage leaves, over z (latent,) and the parameters, from both of a start.
 
-    Costs J for each evaluation that is kept. `inside` (height, width) are the pixels to use; None:
-    those that show a known part at the start. The excess is of those at the end.
+    Costs at most J for each evaluation. z is free at first, because bounds slow the fit; if it ends
+    outside, it is clipped and fitted again with bounds. `inside` (height, width) are the pixels to
+    use; None: those that show a known part at the start. The excess is of those at the end.
     """
     latent = len(z)
-    low, high = (
-        np.concatenate([np.full(latent, bound), limits])
-        for bound, limits in zip((renderer.low, renderer.high), change.limits, strict=True)
-    )
     used = counted & (change.find_inside(parameters) if inside is None else inside)
 
     def render(x: np.ndarray) -> np.ndarray:
@@ -92,18 +90,18 @@ def fit(
         )
         return storage.differentiate(render(x), derivatives, used).T
 
-    start = np.concatenate([z, parameters]).clip(low + _INSIDE, high - _INSIDE)
-    end = start
+    end = np.concatenate([z, parameters])
+    low, high = np.full(len(end), -np.inf), np.full(len(end), np.inf)
+    options = {"ftol": TOLERANCE, "xtol": TOLERANCE}
     if used.any() and evaluations:
-        end = least_squares(
-            subtract,
-            start,
-            differentiate,
-            (low, high),
-            max_nfev=evaluations,
-            ftol=TOLERANCE,
-            xtol=TOLERANCE,
-        ).x
+        end = least_squares(subtract, end, differentiate, max_nfev=evaluations, **options).x
+        low[:latent], high[:latent] = renderer.low, renderer.high
+        if (end != end.clip(low, high)).any():
+            start = end.clip(low + _INSIDE, high - _INSIDE)
+            more = evaluations // BOUNDED_SHARE
+            end = least_squares(
+                subtract, start, differentiate, (low, high), max_nfev=more, **options
+            ).x
     picture, shown = render(end), counted & change.find_inside(end[latent:])
     excess = storage.measure_excess(picture, shown)
     return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)

@@ -6,6 +6,7 @@ count. What is left is a vector with its derivatives, for least squares.
 
 import functools
 import io
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ MIDDLE = 128.0  # grey level that a coefficient of 0 stands for
 GRID_ERROR = 0.7
 FITTING_ERROR = 0.5  # RMS of a picture that is on the grid; .87 for one that is not, at steps of 3
 STANDARD_QUALITIES = range(10, 99)  # that are looked for in a file that is no JPEG, coarsest first
+NEARBY_QUALITIES = 3  # of the qualities that fit, from the coarsest, the best of these counts
 MIN_GRID_STEP = 3  # steps of the grid below this are too near to rounding
 FITTED_CELL = 0.8  # share of a cell within which a fit aims
 SEARCH_SLACK = 0.1  # grey levels that a fit leaves more than the right z does
@@ -110,7 +112,8 @@ class Jpeg:
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         active = self._miss(picture, counted, FITTED_CELL) != 0
-        parts = transform(derivatives)[:, self._select(counted)] * active
+        seen = derivatives * ((picture > 0) & (picture < 255))
+        parts = transform(seen)[:, self._select(counted)] * active
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
@@ -121,12 +124,13 @@ class Jpeg:
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         deviation = np.sqrt((self.steps**2 + 1) / 12)
-        parts = transform(derivatives)[:, self._select(counted)] / deviation
+        seen = derivatives * ((picture > 0) & (picture < 255))
+        parts = transform(seen)[:, self._select(counted)] / deviation
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     def _miss(self, picture: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
         selected = self._select(counted)
-        error = transform(picture)[selected] - self.coefficients[selected]
+        error = transform(picture.clip(0, 255))[selected] - self.coefficients[selected]
         return np.asarray(np.sign(error) * np.maximum(np.abs(error) - share * self.steps / 2, 0))
 
     def _select(self, counted: np.ndarray) -> np.ndarray:
@@ -152,13 +156,15 @@ def find_jpeg(target: np.ndarray, counted: np.ndarray, tables: Tables, needed: i
 
     None if fewer than `needed` coefficients are evidence of it.
     """
-    candidates = [tables] if tables else map(make_standard_tables, STANDARD_QUALITIES)
-    for each in candidates:
-        jpeg = Jpeg(target, each)
-        enough = jpeg.count_evidence(counted) >= needed
-        if enough and (tables or _fits_grid(jpeg, needed)):
-            return jpeg
-    return None
+    standard = map(make_standard_tables, STANDARD_QUALITIES)
+    jpegs = (Jpeg(target, each) for each in ([tables] if tables else standard))
+    enough = (jpeg for jpeg in jpegs if jpeg.count_evidence(counted) >= needed)
+    if tables:
+        return next(enough, None)
+    # coarser tables that differ in a few steps may fit too; finer ones with half the steps do
+    fitting = (jpeg for jpeg in enough if _measure_grid_error(jpeg, needed) < FITTING_ERROR)
+    nearby = [*itertools.islice(fitting, NEARBY_QUALITIES)]
+    return min(nearby, key=lambda jpeg: _measure_grid_error(jpeg, needed), default=None)
 
 
 @functools.cache
@@ -200,13 +206,16 @@ def _correlate(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.sum(x * y)) / norm * float(np.sqrt(len(x))) if norm else 0.0
 
 
-def _fits_grid(jpeg: Jpeg, needed: int) -> bool:
-    """Return whether many coefficients that are not 0 are multiples of the table's large steps."""
+def _measure_grid_error(jpeg: Jpeg, needed: int) -> float:
+    """Return the RMS distance from the grid of coefficients that are not 0, where steps are large.
+
+    It is infinite if they are fewer than `needed`.
+    """
     values = jpeg.coefficients[jpeg.has_grid]
     error = transform(jpeg.target)[jpeg.has_grid] - values
     used = (values != 0) & (jpeg.steps >= MIN_GRID_STEP)
     used[..., 0, 0] = False
-    return int(used.sum()) >= needed and _rms(error[used]) < FITTING_ERROR
+    return _rms(error[used]) if used.sum() >= needed else np.inf
 
 
 def _find_quality(luma_table: tuple[int, ...]) -> tuple[int, bool]:

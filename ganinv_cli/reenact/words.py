@@ -28,5 +28,5 @@ def describe_colours(matrix: np.ndarray, offset: np.ndarray) -> str:
     if np.abs(matrix - gain * np.eye(len(matrix))).max() > SEEN_COLOUR or not same_offset:
         return "colours changed"
     if np.abs(offset).max() > SEEN_OFFSET:
-        return f"colours changed (contrast × {gain:.2f}, {offset.mean():+.0f} grey levels)"
+        return f"colours changed (contrast × {gain:.2f})"
     return f"colours changed (brightness × {gain:.2f})" if abs(gain - 1) > SEEN_COLOUR / 2 else ""

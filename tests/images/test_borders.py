@@ -1,0 +1,35 @@
+"""Uniform borders of an image."""
+
+import numpy as np
+import pytest
+
+from ganinv_cli.images import find_border, mask_border
+
+
+def _make_pixels(value=0):
+    """A picture of noise with borders: 1 row at the top, 3 columns at the right, 2 at the left."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3)).astype(np.uint8)
+    pixels[:1], pixels[:, 17:], pixels[:, :2] = value, value, value
+    return pixels
+
+
+@pytest.mark.parametrize("value", [0, 200])
+def test_rows_and_columns_of_one_colour_are_borders(value):
+    pixels = _make_pixels(value)
+    assert find_border(pixels, is_jpeg=False) == (1, 3, 0, 2)
+    inside = mask_border(pixels, (1, 3, 0, 2))
+    assert inside[1:, 2:17].all() and inside.sum() == 19 * 15
+
+
+def test_borders_of_a_jpeg_are_nearly_of_one_colour():
+    pixels = _make_pixels(100)
+    pixels[:1, ::2] += 9
+    assert find_border(pixels, is_jpeg=True) == (1, 3, 0, 2)
+    assert find_border(pixels, is_jpeg=False)[0] == 0
+
+
+def test_a_picture_that_would_be_mostly_border_has_none():
+    pixels = np.zeros((20, 20, 1), np.uint8)
+    assert find_border(pixels, is_jpeg=False) == (0, 0, 0, 0)
+    pixels[8:12, 8:12] = 255
+    assert find_border(pixels, is_jpeg=False) == (0, 0, 0, 0)
