@@ -4,6 +4,7 @@ Pictures are in grey levels, 0 to 255, (..., height, width, channels). A change 
 M_y X M_xᵀ, with a matrix for each axis, and may replace the colours x of each pixel by x A + b.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,17 +71,20 @@ class Resampling:
 class Alignment:
     """A shift, a scale about the middle, and new colours x A + b.
 
-    The parameters are the shift right and down in pixels, the logarithm of the scale, A by rows,
-    and b / 255.
+    The parameters are the shift right and down in pixels, the logarithm of the scale, and either
+    the entries of A and b / 255, by rows, or two numbers: A is the first times the identity, and
+    the second is every entry of b / 255.
     """
 
     shape: tuple[int, int, int]
     kernel: str = "bicubic"
+    mixes_colours: bool = True
 
     @property
     def start(self) -> np.ndarray:
         channels = self.shape[2]
-        return np.concatenate([np.zeros(GEOMETRY), np.eye(channels).ravel(), np.zeros(channels)])
+        same = np.eye(channels + 1, channels).ravel() if self.mixes_colours else np.eye(2)[0]
+        return np.concatenate([np.zeros(GEOMETRY), same])
 
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         matrix, offset = self._split_colours(parameters)
@@ -95,18 +99,15 @@ class Alignment:
     ) -> np.ndarray:
         matrix, _ = self._split_colours(parameters)
         axes = self._make_axes(parameters)
-        sampled, channels = _sample(picture, axes), self.shape[2]
-        colours = np.zeros((channels + 1, channels, *self.shape))
-        for column in range(channels):
-            colours[:channels, column, ..., column] = np.moveaxis(sampled, -1, 0)
-            colours[channels, column, ..., column] = WHITE
+        sampled = _sample(picture, axes)
+        colours = [sampled @ each[:-1] + each[-1] for each in self._colour_basis]
         geometry = [
             (self.apply(picture, parameters + step) - self.apply(picture, parameters - step))
             / (2 * _STEP)
             for step in _STEP * np.eye(GEOMETRY, len(parameters))
         ]
         by_z = _sample(jacobian, axes) @ matrix
-        return np.concatenate([by_z, geometry, colours.reshape(-1, *self.shape)])
+        return np.concatenate([by_z, geometry, colours])
 
     def find_inside(self, parameters: np.ndarray) -> np.ndarray:
         scale = _read_scale(parameters)
@@ -136,9 +137,20 @@ class Alignment:
         return _align(height, y, scale, self.kernel), _align(width, x, scale, self.kernel)
 
     def _split_colours(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        colours = np.tensordot(parameters[GEOMETRY:], self._colour_basis, 1)
+        return colours[:-1], colours[-1]
+
+    @functools.cached_property
+    def _colour_basis(self) -> np.ndarray:
+        """(parameters, channels + 1, channels): A and, in the last row, b per unit of each."""
         channels = self.shape[2]
-        matrix, offset = np.split(parameters[GEOMETRY:], [channels**2])
-        return matrix.reshape(channels, channels), WHITE * offset
+        size = channels * (channels + 1)
+        basis = np.eye(size).reshape(size, channels + 1, channels)
+        basis[:, -1] *= WHITE
+        if self.mixes_colours:
+            return basis
+        gain = basis[: size - channels : channels + 1].sum(0)
+        return np.stack([gain, basis[size - channels :].sum(0)])
 
 
 Change = Resampling | Alignment

@@ -28,7 +28,10 @@ from ganinv_cli.reenact.storage import (
 
 MARGIN = 1.1  # times the largest excess of own copies
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
-EVALUATIONS = {"enlargement": 12, "JPEG": 24, "start": 12, "alignment": 24, "kernel": 12}
+EVALUATIONS = {
+    **{"JPEG": 24, "enlargement": 12, "start": 12, "alignment": 24, "kernel": 12},
+    "aligned JPEG": 36,
+}
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
@@ -106,15 +109,19 @@ class _Search:
         latent = len(self.starts[0])
         jpeg = find_jpeg(self.image.target, self.image.counted, self.image.tables, latent)
         if jpeg is not None:
-            yield self._store(first, jpeg)
+            yield self._fit(first.change, jpeg, first.z, None, EVALUATIONS["JPEG"])
         enlargements = [*iterate_enlargements(self._shape, at_reading=self.image.resized)]
         errors = [self._predict(first, each) for each in (self._no_change, *enlargements)]
         best = int(np.argmin(errors))
+        storage = jpeg or Pixels(self.image.target)
         if errors[best] < BETTER * errors[0]:
-            change = enlargements[best - 1]
-            yield from self._finish(self._refit(first, change, "enlargement"), jpeg)
-        if align:
-            yield from self._finish(self._align(), jpeg)
+            evaluations = EVALUATIONS["JPEG" if jpeg else "enlargement"]
+            yield self._fit(enlargements[best - 1], storage, first.z, None, evaluations)
+        if align and jpeg:  # its luma says little about colours
+            end = self._align(Alignment(self._shape, mixes_colours=False))
+            yield self._fit(end.change, jpeg, end.z, end.parameters, EVALUATIONS["aligned JPEG"])
+        elif align:
+            yield self._choose_kernel(self._align(Alignment(self._shape)))
 
     def judge(self, end: Fit) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
@@ -171,32 +178,25 @@ class _Search:
         counted = self.image.counted
         return fit(self.renderer, change, storage, z, start, counted, evaluations, inside)
 
-    def _refit(self, end: Fit, change: Change, step: str) -> Fit:
-        parameters = end.parameters if len(end.parameters) == len(change.start) else None
-        return self._fit(change, end.storage, end.z, parameters, EVALUATIONS[step])
-
-    def _store(self, end: Fit, jpeg: Jpeg) -> Fit:
-        return self._fit(end.change, jpeg, end.z, end.parameters, EVALUATIONS["JPEG"])
-
-    def _finish(self, end: Fit, jpeg: Jpeg | None) -> Iterator[Fit]:
-        yield end if jpeg is None else self._store(end, jpeg)
-
-    def _align(self) -> Fit:
-        """Return the best alignment, with its kernel."""
+    def _align(self, change: Alignment) -> Fit:
+        """Return the best fit of an alignment to the pixels that are not at the edges."""
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
-        change, pixels = Alignment(self._shape), Pixels(self.image.target)
+        pixels = Pixels(self.image.target)
         ends = [
             self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner)
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
-        end = self._fit(change, pixels, end.z, end.parameters, EVALUATIONS["alignment"], inner)
+        return self._fit(change, pixels, end.z, end.parameters, EVALUATIONS["alignment"], inner)
+
+    def _choose_kernel(self, end: Fit) -> Fit:
+        """Return the fit of an alignment with the best kernel to all pixels that show a part."""
         jacobian = self.renderer.differentiate(end.z)
-        kernels = [Alignment(self._shape, kernel) for kernel in KERNELS]
-        kernel = min(kernels, key=lambda each: self._predict(end, each, jacobian))
-        return self._refit(end, kernel, "kernel")
+        changes = [Alignment(self._shape, kernel) for kernel in KERNELS]
+        best = min(changes, key=lambda each: self._predict(end, each, jacobian))
+        return self._fit(best, end.storage, end.z, end.parameters, EVALUATIONS["kernel"])
 
     def _select_starts(self) -> list[np.ndarray]:
         selected: list[np.ndarray] = []

@@ -7,6 +7,7 @@ count. What is left is a vector with its derivatives, for least squares.
 import functools
 import io
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ NEARBY_QUALITIES = 3  # of the qualities that fit, from the coarsest, the best o
 MIN_GRID_STEP = 3  # steps of the grid below this are too near to rounding
 FITTED_CELL = 0.8  # share of a cell within which a fit aims
 SEARCH_SLACK = 0.1  # grey levels that a fit leaves more than the right z does
+REACH = 2  # pixels between neighbours whose correlation is tested
 WHITE_LEVEL = 4.0  # largest z-score of a correlation in white noise
 MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
 
@@ -178,24 +180,33 @@ def make_standard_tables(quality: int) -> Tables:
 def find_white_level(target: np.ndarray, picture: np.ndarray, counted: np.ndarray) -> float | None:
     """Return the standard deviation in grey levels of what is left, None if that is no white noise.
 
-    Its neighbours right and below, and its channels, are uncorrelated, and the picture explains
-    most of the image. Saturated pixels are left out.
+    In white noise neither the values of near pixels and of channels are correlated, nor their
+    squares; and the picture explains most of the image. Saturated pixels are left out.
     """
     used = counted[..., None] & (target > 0) & (target < 255)
     if 2 * used.sum() < target.size:
         return None
-    rest = (target - picture) * used
-    channels = range(target.shape[-1])
-    pairs = [
-        (rest[1:], rest[:-1]),
-        (rest[:, 1:], rest[:, :-1]),
-        *((rest[..., i], rest[..., j]) for i in channels for j in range(i)),
-    ]
+    rest = np.where(used, target - picture, 0)
     level = float(np.sqrt(np.sum(rest**2) / used.sum()))
     spread = np.std(target[counted].astype(np.float64), axis=0)
-    if any(_correlate(*pair) > WHITE_LEVEL for pair in pairs):
+    if level**2 > (1 - MIN_EXPLAINED) * np.mean(spread**2):
         return None
-    return level if level**2 <= (1 - MIN_EXPLAINED) * np.mean(spread**2) else None
+    for values in (rest, np.where(used, rest**2 - level**2, 0)):
+        if any(_correlate(*pair) > WHITE_LEVEL for pair in _iterate_neighbours(values)):
+            return None
+    return level
+
+
+def _iterate_neighbours(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs of arrays of near pixels, and of channels, of (height, width, channels)."""
+    height, width, channels = values.shape
+    for down, right in itertools.product(range(REACH + 1), range(-REACH, REACH + 1)):
+        if (down, right) > (0, 0):
+            first = values[: height - down, max(-right, 0) : width - max(right, 0)]
+            second = values[down:, max(right, 0) : width - max(-right, 0)]
+            yield first, second
+    for one, other in itertools.combinations(range(channels), 2):
+        yield values[..., one], values[..., other]
 
 
 def _correlate(one: np.ndarray, other: np.ndarray) -> float:

@@ -1,0 +1,158 @@
+"""What explains a generator's own pictures after damage, and that nothing explains others."""
+
+import io
+from unittest import mock
+
+import builders
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganinv_cli.images import find_border, mask_border, to_pixels
+from ganinv_cli.images.decode import read_tables
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.reenact import strangers
+from ganinv_cli.reenact.changes import Resampling
+from ganinv_cli.reenact.explain import StoredImage, explain
+from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, fit
+from ganinv_cli.reenact.storage import Pixels
+
+SIDE, LATENT = 32, 8
+NEAR = 0.1  # how far a start is from the z that made the picture, per component
+RANDOM = np.random.default_rng(3)
+Z = RANDOM.uniform(-0.8, 0.8, (2, LATENT))
+STARTS = Z[0] + RANDOM.normal(0, NEAR, (2, LATENT))
+
+
+def _make_generator(folder, perturbation=0.0):
+    """A generator of 32 pixels; with a perturbation, a sibling of it."""
+    arrays = builders.make_weights(widths=(12, 8, 4), latent=LATENT)
+    random = np.random.default_rng(1)
+    moved = {
+        name: array * (1 + perturbation * random.standard_normal(array.shape)).astype(np.float32)
+        for name, array in arrays.items()
+    }
+    renamed = builders.rename_arrays(moved, "C")
+    return make_generator(builders.read(builders.save_checkpoint(folder, renamed)))
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return _make_generator(tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(scope="module")
+def sibling(tmp_path_factory):
+    return _make_generator(tmp_path_factory.mktemp("sibling"), 0.03)
+
+
+@pytest.fixture(scope="module")
+def pictures(generator):
+    """Two pictures of the generator, uint8."""
+    return to_pixels(generator.render(Z, 2))
+
+
+def _explain(generator, pixels, *, tables=(), resized=False, starts=STARTS, align=True):
+    draws = np.random.default_rng(5).uniform(-1, 1, (16, LATENT))
+    own = (generator.render(draws, 16).astype(np.float64) + 1) * GREY_LEVELS
+    counted = mask_border(pixels, find_border(pixels, bool(tables)))
+    renderer = Renderer(generator, -1, -1.0, 1.0)
+    image, change = StoredImage(pixels, counted, tables, resized), Resampling(pixels.shape)
+    ends = [fit(renderer, change, Pixels(pixels), z, change.start, counted, 30) for z in starts]
+    starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
+    jacobian = renderer.differentiate(starts[0])
+    return explain(renderer, image, starts, jacobian, lambda: own, align=align)
+
+
+def _yield_first(search, first, align):
+    yield first
+
+
+def _resize(pixels, size, kernel=Image.Resampling.BICUBIC, box=None):
+    return np.asarray(Image.fromarray(pixels).resize((size, size), kernel, box=box))
+
+
+def _add_noise(pixels):
+    return np.random.default_rng(0).normal(pixels, 5).clip(0, 255).round().astype(np.uint8)
+
+
+def _compress(pixels, quality=75):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    image = Image.open(file)
+    return np.asarray(image), read_tables(image)
+
+
+DAMAGES = {
+    "noise of 5": _add_noise,
+    "enlarged 2 times and back (bicubic)": lambda p: _resize(_resize(p, 2 * SIDE), SIDE),
+    "shifted by (1, 0) pixels": lambda p: np.roll(p, 1, 1),
+    "enlarged 1.14 times": lambda p: _resize(p[2:-2, 2:-2], SIDE),
+    "colours changed (brightness × 0.80)": lambda p: np.rint(0.8 * p).astype(np.uint8),
+    "made grey": lambda p: np.asarray(Image.fromarray(p).convert("L").convert("RGB")),
+}
+
+
+@pytest.mark.parametrize("words", DAMAGES)
+def test_own_pictures_are_explained_by_what_was_done_to_them(generator, pictures, words):
+    explanation = _explain(generator, DAMAGES[words](pictures[0]))
+    assert explanation.explained
+    assert explanation.chain.startswith(words)
+    assert explanation.excess <= explanation.excess_limit
+    error = (explanation.z - Z[0]) / explanation.deviation
+    assert np.sqrt(np.mean(error**2)) < 3
+    assert explanation.known_directions == LATENT
+
+
+@pytest.mark.parametrize("quality", [50, 95])
+def test_a_jpeg_of_an_own_picture_is_explained_with_the_tables_or_without(
+    generator, pictures, quality
+):
+    pixels, tables = _compress(pictures[0], quality)
+    for known in (tables, ()):
+        explanation = _explain(generator, pixels, tables=known)
+        assert explanation.chain == f"saved as JPEG {quality}"
+        assert np.abs(explanation.z - Z[0]).max() < 0.1
+
+
+def test_a_change_and_a_storage_make_a_chain(generator, pictures):
+    pixels, tables = _compress(np.roll(pictures[0], 1, 1), 90)
+    explanation = _explain(generator, pixels, tables=tables)
+    assert explanation.chain == "shifted by (1, 0) pixels; saved as JPEG 90"
+    assert not _explain(generator, pixels, tables=tables, align=False).explained
+
+
+def test_an_image_within_rounding_costs_nothing(generator, pictures):
+    with mock.patch("ganinv_cli.reenact.explain._Search.iterate_fits", _yield_first):
+        explanation = _explain(generator, pictures[0])
+    assert explanation.explained and explanation.chain == ""
+    assert np.abs(explanation.z - Z[0]).max() < 0.01
+    assert np.abs(explanation.picture.astype(int) - pictures[0]).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["sibling", "average", "halves", "black", "flat", "noise"])
+@pytest.mark.parametrize("saved", ["PNG", "JPEG"])
+def test_nothing_explains_a_picture_of_another_source(generator, sibling, pictures, kind, saved):
+    one, other = pictures
+    halves = one.copy()
+    halves[:, SIDE // 2 :] = other[:, SIDE // 2 :]
+    pixels = {
+        "sibling": to_pixels(sibling.render(Z[:1], 1))[0],
+        "average": np.rint(one / 2 + other / 2).astype(np.uint8),
+        "halves": halves,
+        "black": np.zeros_like(one),
+        "flat": np.full_like(one, 100),
+        "noise": np.random.default_rng(0).integers(0, 256, one.shape).astype(np.uint8),
+    }[kind]
+    pixels, tables = _compress(pixels) if saved == "JPEG" else (pixels, ())
+    explanation = _explain(generator, pixels, tables=tables)
+    assert not explanation.explained
+    assert explanation.excess > explanation.excess_limit
+
+
+def test_a_generator_does_not_come_near_strangers_and_is_measured_once(generator, monkeypatch):
+    errors = strangers.find_stranger_errors(generator, None)
+    assert errors.shape == (strangers.STRANGERS,)
+    assert (np.diff(errors) >= 0).all() and errors[0] > 1
+    monkeypatch.setattr(strangers, "measure_stranger_errors", None)
+    assert np.array_equal(strangers.find_stranger_errors(generator, None), errors)
