@@ -9,7 +9,7 @@ from ganinv_cli.experiments.copies import render_draws
 from ganinv_cli.experiments.rows import Columns
 from ganinv_cli.images import TargetImage
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.reenact.explain import StoredImage, explain
+from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
 from ganinv_cli.refine.refinement import find_limits
@@ -50,7 +50,8 @@ class Reenactor:
         low, high = find_limits(self.generator.prior, rule)
         explanation = explain(
             Renderer(self.generator, label, low, high),
-            StoredImage(picture.pixels, counted, picture.tables, picture.resized),
+            picture,
+            counted,
             z[[row for row in order if labels[row] == label]],
             to_grey_levels(jacobian, self.generator),
             lambda: self._draws,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.linalg import lstsq
 
 from ganinv_cli import statistics
-from ganinv_cli.images.decode import Tables
+from ganinv_cli.images import TargetImage
 from ganinv_cli.reenact.changes import (
     KERNELS,
     Alignment,
@@ -52,19 +52,10 @@ class Explanation(NamedTuple):
     picture: np.ndarray  # (height, width, channels) uint8
 
 
-@dataclass(frozen=True, eq=False)
-class StoredImage:
-    """An image with all that is known of it."""
-
-    target: np.ndarray  # (height, width, channels) uint8
-    counted: np.ndarray  # (height, width), which pixels count
-    tables: Tables = ()  # of its JPEG file
-    resized: bool = False  # when it was read
-
-
 def explain(
     renderer: Renderer,
-    image: StoredImage,
+    image: TargetImage,
+    counted: np.ndarray,
     starts: np.ndarray,
     jacobian: np.ndarray,
     render_draws: Callable[[], np.ndarray],
@@ -73,19 +64,19 @@ def explain(
 ) -> Explanation:
     """Return what explains an image, from the z (starts, latent) that were found, the best first.
 
-    `jacobian` (latent, height, width, channels) is at the best, in grey levels. `render_draws`
-    returns own pictures in grey levels (n, height, width, channels), on which the limits are
-    calibrated.
+    `counted` (height, width) are the pixels that count. `jacobian` (latent, height, width,
+    channels) is at the best, in grey levels. `render_draws` returns own pictures in grey levels
+    (n, height, width, channels), on which the limits are calibrated.
     """
-    search = _Search(renderer, image, starts, jacobian, render_draws)
+    search = _Search(renderer, image, counted, starts, jacobian, render_draws)
     first = nearest = search.fit_without_change()
     for end in search.iterate_fits(first, align):
-        if not end.change.describe(end.parameters):
+        if end.change is first.change:
             nearest = end
         words = search.judge(end)
         if words is not None:
             explanation = search.make_explanation(end, words)
-            if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
+            if not explanation.chain or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
     limit = search.find_limit(nearest)
     unexplained = search.make_explanation(first, None)
@@ -95,25 +86,26 @@ def explain(
 @dataclass(frozen=True, eq=False)
 class _Search:
     renderer: Renderer
-    image: StoredImage
+    image: TargetImage
+    counted: np.ndarray
     starts: np.ndarray
     jacobian: np.ndarray
     render_draws: Callable[[], np.ndarray]
 
     def fit_without_change(self) -> Fit:
-        return self._fit(self._no_change, Pixels(self.image.target), self.starts[0], None, 0)
+        return self._fit(self._no_change, Pixels(self.image.pixels), self.starts[0], None, 0)
 
     def iterate_fits(self, first: Fit, align: bool) -> Iterator[Fit]:
         """Yield fits of more and more costly chains; the last step of each is its storage."""
         yield first
         latent = len(self.starts[0])
-        jpeg = find_jpeg(self.image.target, self.image.counted, self.image.tables, latent)
+        jpeg = find_jpeg(self.image.pixels, self.counted, self.image.tables, latent)
         if jpeg is not None:
             yield self._fit(first.change, jpeg, first.z, None, EVALUATIONS["JPEG"])
         enlargements = [*iterate_enlargements(self._shape, at_reading=self.image.resized)]
         errors = [self._predict(first, each) for each in (self._no_change, *enlargements)]
         best = int(np.argmin(errors))
-        storage = jpeg or Pixels(self.image.target)
+        storage = jpeg or Pixels(self.image.pixels)
         if errors[best] < BETTER * errors[0]:
             evaluations = EVALUATIONS["JPEG" if jpeg else "enlargement"]
             yield self._fit(enlargements[best - 1], storage, first.z, None, evaluations)
@@ -129,7 +121,7 @@ class _Search:
             return end.storage.words
         if isinstance(end.storage, Jpeg):
             return None
-        level = find_white_level(self.image.target, end.picture, end.counted)
+        level = find_white_level(self.image.pixels, end.picture, end.counted)
         return None if level is None else f"noise of {level:.1f} grey levels"
 
     def make_explanation(self, end: Fit, storage: str | None) -> Explanation:
@@ -175,15 +167,14 @@ class _Search:
         inside: np.ndarray | None = None,
     ) -> Fit:
         start = change.start if parameters is None else parameters
-        counted = self.image.counted
-        return fit(self.renderer, change, storage, z, start, counted, evaluations, inside)
+        return fit(self.renderer, change, storage, z, start, self.counted, evaluations, inside)
 
     def _align(self, change: Alignment) -> Fit:
         """Return the best fit of an alignment to the pixels that are not at the edges."""
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
-        pixels = Pixels(self.image.target)
+        pixels = Pixels(self.image.pixels)
         ends = [
             self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner)
             for z in self._select_starts()
@@ -211,8 +202,8 @@ class _Search:
         parameters = end.parameters if len(end.parameters) == len(change.start) else change.start
         at_z = self.jacobian if jacobian is None else jacobian
         picture = self.renderer.render(end.z)
-        storage = Pixels(self.image.target)
-        counted = self.image.counted & change.find_inside(parameters)
+        storage = Pixels(self.image.pixels)
+        counted = self.counted & change.find_inside(parameters)
         if not counted.any():
             return np.inf
         changed = change.apply(picture, parameters)

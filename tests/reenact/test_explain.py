@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganinv_cli.images import find_border, mask_border, to_pixels
+from ganinv_cli.images import TargetImage, find_border, mask_border, to_pixels
 from ganinv_cli.images.decode import read_tables
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Resampling
-from ganinv_cli.reenact.explain import StoredImage, explain
+from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, fit
 from ganinv_cli.reenact.storage import Pixels
 
@@ -52,16 +52,17 @@ def pictures(generator):
     return to_pixels(generator.render(Z, 2))
 
 
-def _explain(generator, pixels, *, tables=(), resized=False, starts=STARTS, align=True):
+def _explain(generator, pixels, *, tables=(), starts=STARTS, align=True):
     draws = np.random.default_rng(5).uniform(-1, 1, (16, LATENT))
     own = (generator.render(draws, 16).astype(np.float64) + 1) * GREY_LEVELS
     counted = mask_border(pixels, find_border(pixels, bool(tables)))
     renderer = Renderer(generator, -1, -1.0, 1.0)
-    image, change = StoredImage(pixels, counted, tables, resized), Resampling(pixels.shape)
+    image = TargetImage("a.png", "", pixels, tables=tables)
+    change = Resampling(pixels.shape)
     ends = [fit(renderer, change, Pixels(pixels), z, change.start, counted, 30) for z in starts]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
-    return explain(renderer, image, starts, jacobian, lambda: own, align=align)
+    return explain(renderer, image, counted, starts, jacobian, lambda: own, align=align)
 
 
 def _yield_first(search, first, align):
