@@ -1,5 +1,6 @@
 """Fit z and the parameters of a change to an image, and say how sure z is."""
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,9 +31,7 @@ class Renderer:
 
     def render(self, z: np.ndarray) -> np.ndarray:
         """Return the picture of z (latent,): (height, width, channels) float64."""
-        precision = self.generator.highest_precision
-        labels = np.array([self.label])
-        picture = self.generator.render(z[None], 1, precision, labels)[0]
+        picture = self.generator.render(z[None], 1, labels=np.array([self.label]))[0]
         return np.asarray((picture.astype(np.float64) + 1) * GREY_LEVELS)
 
     def differentiate(self, z: np.ndarray) -> np.ndarray:
@@ -78,17 +77,20 @@ def fit(
     latent = len(z)
     used = counted & (change.find_inside(parameters) if inside is None else inside)
 
-    def render(x: np.ndarray) -> np.ndarray:
-        return change.apply(renderer.render(x[:latent]), x[latent:])
+    @functools.lru_cache(maxsize=1)  # values and derivatives are asked for one after the other
+    def render(z: bytes) -> np.ndarray:
+        return renderer.render(np.frombuffer(z))
+
+    def change_picture(x: np.ndarray) -> np.ndarray:
+        return change.apply(render(x[:latent].tobytes()), x[latent:])
 
     def subtract(x: np.ndarray) -> np.ndarray:
-        return storage.subtract(render(x), used)
+        return storage.subtract(change_picture(x), used)
 
     def differentiate(x: np.ndarray) -> np.ndarray:
-        derivatives = change.differentiate(
-            renderer.render(x[:latent]), renderer.differentiate(x[:latent]), x[latent:]
-        )
-        return storage.differentiate(render(x), derivatives, used).T
+        picture, jacobian = render(x[:latent].tobytes()), renderer.differentiate(x[:latent])
+        derivatives = change.differentiate(picture, jacobian, x[latent:])
+        return storage.differentiate(change_picture(x), derivatives, used).T
 
     end = np.concatenate([z, parameters])
     low, high = np.full(len(end), -np.inf), np.full(len(end), np.inf)
@@ -102,7 +104,7 @@ def fit(
             end = least_squares(
                 subtract, start, differentiate, (low, high), max_nfev=more, **options
             ).x
-    picture, shown = render(end), counted & change.find_inside(end[latent:])
+    picture, shown = change_picture(end), counted & change.find_inside(end[latent:])
     excess = storage.measure_excess(picture, shown)
     return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)
 
