@@ -1,7 +1,7 @@
 """Search for the change and the storage that explain an image, the cheapest first."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ MARGIN = 1.1  # times the largest excess of own copies
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
 EVALUATIONS = {
     **{"JPEG": 24, "enlargement": 12, "start": 12, "alignment": 24, "kernel": 12},
-    "aligned JPEG": 36,
+    **{"aligned JPEG": 36, "centre": 8},
 }
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
@@ -75,7 +75,7 @@ def explain(
             nearest = end
         words = search.judge(end)
         if words is not None:
-            explanation = search.make_explanation(end, words)
+            explanation = search.make_explanation(search.centre(end), words)
             if not explanation.chain or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
     limit = search.find_limit(nearest)
@@ -123,6 +123,17 @@ class _Search:
             return None
         level = find_white_level(self.image.pixels, end.picture, end.counted)
         return None if level is None else f"noise of {level:.1f} grey levels"
+
+    def centre(self, end: Fit) -> Fit:
+        """Return the fit to all coefficients of a JPEG, whose z is more exact, if it explains it.
+
+        z in the cells is any that explains the JPEG; the errors of the best are those of rounding.
+        """
+        if not isinstance(end.storage, Jpeg):
+            return end
+        storage, evaluations = replace(end.storage, weighted=True), EVALUATIONS["centre"]
+        centred = self._fit(end.change, storage, end.z, end.parameters, evaluations)
+        return centred if centred.excess <= self.find_limit(centred) else end
 
     def make_explanation(self, end: Fit, storage: str | None) -> Explanation:
         """Return the explanation of a fit; without words of a storage it explains nothing."""

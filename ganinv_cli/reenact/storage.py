@@ -73,6 +73,7 @@ class Jpeg:
 
     target: np.ndarray  # (height, width, channels) uint8
     tables: Tables
+    weighted: bool = False  # whether a fit minimises all errors, not only those beyond the cells
     slack = SEARCH_SLACK
 
     @property
@@ -107,12 +108,19 @@ class Jpeg:
         return Jpeg(np.asarray(Image.open(file), np.uint8).reshape(pixels.shape), self.tables)
 
     def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        """Return by how much coefficients miss their cells, with a sign; the cells are smaller."""
+        """Return by how much coefficients miss their cells, with a sign; the cells are smaller.
+
+        If `weighted`, return the errors over the standard deviations of the rounding.
+        """
+        if self.weighted:
+            return np.asarray((self._find_errors(picture, counted) / self._deviations).ravel())
         return self._miss(picture, counted, FITTED_CELL).ravel()
 
     def differentiate(
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
+        if self.weighted:
+            return self.weigh(picture, derivatives, counted)
         active = self._miss(picture, counted, FITTED_CELL) != 0
         seen = derivatives * ((picture > 0) & (picture < 255))
         parts = transform(seen)[:, self._select(counted)] * active
@@ -125,14 +133,22 @@ class Jpeg:
     def weigh(
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
-        deviation = np.sqrt((self.steps**2 + 1) / 12)
         seen = derivatives * ((picture > 0) & (picture < 255))
-        parts = transform(seen)[:, self._select(counted)] / deviation
+        parts = transform(seen)[:, self._select(counted)] / self._deviations
         return np.asarray(parts.reshape(len(derivatives), -1))
 
-    def _miss(self, picture: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
+    @property
+    def _deviations(self) -> np.ndarray:
+        """(8, 8) grey levels, of rounding to the grid, and to 8 bits before."""
+        return np.asarray(np.sqrt((self.steps**2 + 1) / 12))
+
+    def _find_errors(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         selected = self._select(counted)
-        error = transform(picture.clip(0, 255))[selected] - self.coefficients[selected]
+        changed = transform(picture.clip(0, 255))[selected]
+        return np.asarray(changed - self.coefficients[selected])
+
+    def _miss(self, picture: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
+        error = self._find_errors(picture, counted)
         return np.asarray(np.sign(error) * np.maximum(np.abs(error) - share * self.steps / 2, 0))
 
     def _select(self, counted: np.ndarray) -> np.ndarray:
