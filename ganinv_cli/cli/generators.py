@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ganinv_cli.inspection.latents import Latents
     from ganinv_cli.network.generator import Generator
 
-DEFAULT_COUNT = 64  # pictures of `sample`
+DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
 
 _generator = partial(click.argument, "checkpoint", type=options.Shipped("checkpoint"))
 
@@ -171,7 +171,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
 
 @click.command(
     cls=Command,
-    first=("out", "count", "seed", "z_file", "group", "label", "npz", "overwrite"),
+    first=("out", "count", "seed", "z_file", "between", "group", "label", "npz", "overwrite"),
 )
 @options.generator_options(_generator())
 @options.out(
@@ -183,13 +183,13 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
 @options.count(
     "--count",
     group=INPUT,
-    show_default=f"{DEFAULT_COUNT}, or all of --z",
+    show_default=f"{DEFAULT_COUNT}; all of --z; {DEFAULT_BETWEEN} of --between",
     help="Number of pictures.",
 )
 @options.count(
     "--columns",
     group=OUTPUT,
-    show_default="as many as rows",
+    show_default="as many as rows; one row of --between",
     help="Columns of the sheet.",
 )
 @options.seed(help="Seed for z; picture N has the z of trial N in ganinv recover.")
@@ -200,6 +200,15 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
     group=INPUT,
     help="Make pictures of the z in this file: a .npy array of shape (n, latent), an .npz file of "
     "ganinv invert --npz, or a results file, e.g. invert.h5.",
+)
+@options.option(
+    "--between",
+    nargs=2,
+    metavar="FILE FILE",
+    group=INPUT,
+    help="Make pictures on the way from the z in one such file to the z in another, both included: "
+    "along a line, or for a normal prior along a great circle (White 2016). Of a file with several "
+    "z it is the first, or that of a row, e.g. z.npz[3].",
 )
 @options.option(
     "--group",
@@ -219,6 +228,7 @@ def sample(
     columns: int | None,
     seed: int,
     z_file: Path | None,
+    between: tuple[str, str] | None,
     group: str,
     npz: Path | None,
     overwrite: bool,
@@ -237,6 +247,7 @@ def sample(
         ganinv sample portraits64 --out sheet.png
         ganinv sample portraits64 --out pictures/ --count 1000 --npz z.npz
         ganinv sample portraits64 --out found.png --z invert.h5
+        ganinv sample portraits64 --out way.png --between a.npz b.npz
         ganinv sample portraits64 --out all.png --z recover.h5 --group stochastic
     """
     from ganinv_cli import files
@@ -244,7 +255,7 @@ def sample(
 
     folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
     _refuse_ignored(
-        seed="z is read from the file of --z" if z_file else "",
+        seed="z is read from a file" if z_file or between else "",
         columns="a folder has one file for each picture" if folder else "",
     )
     if folder:
@@ -253,6 +264,8 @@ def sample(
         files.check_output_file(Path(out), (".png",), overwrite, "--out")
     if npz:
         files.check_output_file(npz, (".npz",), overwrite, "--npz")
+    if z_file and between:
+        raise UsageError("--z and --between both name the z of the pictures; give one of them")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
@@ -262,10 +275,15 @@ def sample(
         built = read_generator(config, reporter, verbose=verbose).build()
         from ganinv_cli.inspection import render
 
-        if not (folder or z_file):  # before all z are drawn
+        if not (folder or z_file or between):  # before all z are drawn
             asked = count or DEFAULT_COUNT
             render.measure_sheet(built, asked, columns or round(asked**0.5))
-        latents = _load_latents(built, z_file, group, seed, count)
+        if between:
+            from ganinv_cli.inspection.latents import interpolate
+
+            latents = interpolate(built, *between, count or DEFAULT_BETWEEN)
+        else:
+            latents = _load_latents(built, z_file, group, seed, count)
         if z_file:
             some = f"the first {count:,} of " if count else ""
             reporter.say(f"{z_file}: {some}{latents.description}")
@@ -275,7 +293,7 @@ def sample(
             images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
             _write_numbered_pngs(Path(out), images)
         else:
-            column_count = columns or round(len(latents.z) ** 0.5)
+            column_count = columns or round(len(latents.z) ** (1 if between else 0.5))
             sheet = render.draw_sheet(built, latents.z, latents.labels, column_count)
             files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:

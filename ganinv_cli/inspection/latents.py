@@ -1,6 +1,7 @@
 """Latent vectors to render: drawn from the prior, or read from a file."""
 
 import io
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.prior import Normal
 from ganinv_cli.store import read_results
 
 IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
@@ -55,6 +57,41 @@ def read_latents(path: Path, group: str, generator: Generator) -> Latents:
             f"{generator.labels - 1}; give --label"
         )
     return Latents(z.astype(np.float32), labels.astype(np.int32), description)
+
+
+def interpolate(generator: Generator, first: str, last: str, count: int) -> Latents:
+    """Return z on the way from that of one file to that of another, both included.
+
+    They are u + t (v − u). For a normal prior they are (sin((1 − t) θ) u + sin(t θ) v) / sin θ with
+    the angle θ between u and v, which keeps the length of draws (White 2016, Sampling Generative
+    Networks). A file is one of `read_latents`, with the number of a row as in `z.npz[3]` or
+    without. Raises UsageError, also if the labels differ.
+    """
+    u, v = (_read_row(name, generator) for name in (first, last))
+    if u.labels is not None and v.labels is not None and u.labels[0] != v.labels[0]:
+        raise UsageError(
+            f"{first} has the label {u.labels[0]}, and {last} {v.labels[0]}; give --label"
+        )
+    t = np.linspace(0, 1, count)[:, None]
+    lengths = np.linalg.norm(u.z) * np.linalg.norm(v.z)
+    angle = np.arccos(np.clip(np.sum(u.z * v.z) / max(lengths, np.finfo(np.float32).tiny), -1, 1))
+    if isinstance(generator.prior, Normal) and np.sin(angle) > 1e-6:
+        z = (np.sin((1 - t) * angle) * u.z + np.sin(t * angle) * v.z) / np.sin(angle)
+    else:
+        z = (1 - t) * u.z + t * v.z
+    labels = None if u.labels is None else np.repeat(u.labels, count)
+    return Latents(z.astype(np.float32), labels)
+
+
+def _read_row(name: str, generator: Generator) -> Latents:
+    """Return the first z of a file, or that of a row, as in `z.npz[3]`."""
+    found = None if Path(name).exists() else re.fullmatch(r"(.+)\[(\d+)\]", name)
+    file, row = (found[1], int(found[2])) if found else (name, 0)
+    latents = read_latents(Path(file), "", generator)
+    if row >= len(latents.z):
+        raise UsageError(f"{file} holds {len(latents.z)} z, from {file}[0] on; name one of them")
+    labels = None if latents.labels is None else latents.labels[row : row + 1]
+    return Latents(latents.z[row : row + 1], labels)
 
 
 def encode_npz(latents: Latents) -> bytes:

@@ -67,6 +67,41 @@ def test_labels_take_turns_or_are_the_given_one_and_are_kept_with_z(folder):
     assert first[0] != first[1]
 
 
+def test_pictures_between_two_z_lie_on_a_line_or_for_a_normal_prior_on_a_circle(folder):
+    generator = make_generator(builders.read(folder / "grey"))
+    z = draw_true_z(generator, 0, np.arange(3))
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    np.savez(folder / "ends.npz", z=z)
+    np.save(folder / "end.npy", z[2])
+    sample = ("sample", "grey", "--out", "way.png", "--between", "ends.npz[1]", "end.npy")
+    sample += ("--npz", "way.npz", "--overwrite")
+    t = np.linspace(0, 1, 8)[:, None]
+    run_ganinv(folder, *sample)
+    with np.load(folder / "way.npz") as way:
+        np.testing.assert_allclose(way["z"], (1 - t) * z[1] + t * z[2], atol=1e-6)
+    assert read_pixels(folder / "way.png").shape == (16, 8 * 16 + 7 * GAP)
+    run_ganinv(folder, *sample, "--prior", "normal", "--count", 5)
+    with np.load(folder / "way.npz") as way:
+        np.testing.assert_allclose(way["z"][[0, -1]], z[1:], atol=1e-6)
+        steps = np.arccos(np.sum(way["z"][1:] * way["z"][:-1], axis=1))
+    np.testing.assert_allclose(steps, np.arccos(z[1] @ z[2]) / 4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("ends.npz[3]", "end.npy"), "ends.npz holds 3 z, from ends.npz[0] on; name one of them"),
+        (("ends.npz", "none.npz"), "none.npz cannot be read"),
+        (("ends.npz", "end.npy", "--z", "end.npy"), "give one of them"),
+    ],
+)
+def test_ends_that_cannot_be_read_are_named(folder, given, words):
+    np.savez(folder / "ends.npz", z=np.zeros((3, 6), np.float32))
+    np.save(folder / "end.npy", np.zeros(6, np.float32))
+    result = run_ganinv(folder, "sample", "grey", "--out", "no.png", "--between", *given, code=2)
+    assert words in result.stderr
+
+
 @pytest.mark.slow
 def test_z_are_read_from_results(folder):
     generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
