@@ -142,9 +142,9 @@ def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
     """Find the latent vectors of images, each with a verdict.
 
     Takes image files, NumPy files (.npy, .npz) and folders. Prints for each image whether the
-    generator made it, and why: how close the reconstruction is, how many starts agree, how well z
-    is determined, and whether z lies inside the prior's bounds. Pictures of original,
-    reconstruction and difference are written to the folder. A file that is not an image is skipped,
+    generator made it, and what was done to it since: JPEG, a resize, shift or crop, other colours,
+    noise; what that leaves, and how sure z is. Pictures of original, reconstruction and difference
+    are written to the folder. A file that is not an image is skipped,
     and the exit status is 1; if no file is an image, it is 2. The same command continues a run that
     was stopped.
 
@@ -246,12 +246,12 @@ def _prepare(kind: type[Config], given: Mapping[str, Any], name: str) -> _Run:
     """
     path = find("config", given["config"]) if given["config"] else None
     config = load(kind, path, {key: given[key] for key in list_settings(kind) if key in given})
+    file, npz = given["out"] or given["results_file"], given["npz"]
     if isinstance(config, ImagesConfig):
         from ganinv_cli.images.files import list_named_images
 
-        list_named_images(config.image)
+        list_named_images(config.image, publish.get_results_folder(file))
     shard = "" if given["out"] else config.shard.replace("/", "-of-")
-    file, npz = given["out"] or given["results_file"], given["npz"]
     file = file.with_stem("-".join(filter(None, (file.stem, name, shard))))
     publish.get_results_folder(file)
     if npz:

@@ -1,7 +1,6 @@
 """The pictures of a run: read before the first is inverted, and numbered in the results file."""
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.errors import ImageError, ResultsError, UsageError, to_printable
+from ganinv_cli.errors import ImageError, ResultsError, to_printable
 from ganinv_cli.experiments.copies import find_copy_losses
 from ganinv_cli.experiments.plan import ImageInputs
 from ganinv_cli.images import (
@@ -27,7 +26,7 @@ from ganinv_cli.images.files import is_array_name, list_named_images
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import ImagesConfig
-from ganinv_cli.settings.names import image_group, image_number, tell_apart
+from ganinv_cli.settings.names import image_group, image_number, name_images
 from ganinv_cli.store import NamedImage, Run
 
 MAX_DESCRIBED = 8  # images that are described one by one
@@ -123,24 +122,13 @@ def _read_files(
 ) -> list[TargetImage]:
     """Read image files and folders, in order; 12 kB each at 64 pixels.
 
-    Skipped are files in the folder of the run's own figures, and files of latent vectors in
-    folders. Raises UsageError if that folder is named.
+    Skipped are files of latent vectors in folders.
     """
-    own_folder = (inputs.figure_folder or Path()).resolve()
     paths = [Path(name) for name in names]
-    for path in paths:
-        if inputs.figure_folder and path.is_dir() and path.resolve() == own_folder:
-            raise UsageError(
-                f"{to_printable(path)} holds the images and would get the results' figures as "
-                "well; name another --out"
-            )
     with suppress_pillow_warnings():
         return [
             picture
-            for path in list_named_images(names)
-            if not (
-                inputs.figure_folder and Path(os.path.realpath(path)).is_relative_to(own_folder)
-            )  # `resolve` fails for a link to itself
+            for path in list_named_images(names, inputs.figure_folder)
             for picture in _read_file(path, config, generator, is_named=path in paths)
         ]
 
@@ -175,17 +163,9 @@ def _iterate_items(images: Any) -> Iterator[Any]:
 
 
 def _name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
-    """Return the images; equal names get as many of their folders as tell the files apart."""
-    paths = [(*(p.folder.split("/") if p.folder else ()), p.name) for p in pictures]
-    by_name: dict[str, list[tuple[str, ...]]] = {}
-    for path in dict.fromkeys(paths):
-        by_name.setdefault(path[-1], []).append(path)
-    names: dict[tuple[str, ...], str] = {}
-    for same in by_name.values():
-        names |= zip(same, tell_apart(same, "/") or map("/".join, same), strict=True)
-    return [
-        picture._replace(name=names[path]) for picture, path in zip(pictures, paths, strict=True)
-    ]
+    """Return the images under names with their folder, so that later images are told apart."""
+    names = name_images([f"{p.folder}/{p.name}" if p.folder else p.name for p in pictures], depth=2)
+    return [picture._replace(name=name) for picture, name in zip(pictures, names, strict=True)]
 
 
 def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dict[str, np.ndarray]:

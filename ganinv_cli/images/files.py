@@ -4,19 +4,20 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ConfigError, ImageError, to_printable
+from ganinv_cli.errors import ConfigError, ImageError, UsageError, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
 MAX_BYTES = 256 << 20  # bytes of one file
 
 
-def list_named_images(names: Sequence[str]) -> list[Path]:
+def list_named_images(names: Sequence[str], own_folder: Path | None = None) -> list[Path]:
     """Return the images that files and folders name, each file once, before any is read.
 
-    A named file is taken whatever its suffix. Files reached through links are not listed twice.
-    Raises ConfigError if none is named or a name is empty, ImageError if one does not exist, or a
-    folder has no images.
+    A named file is taken whatever its suffix. Files reached through links are not listed twice, and
+    those in `own_folder`, which gets the figures of the results, not at all. Raises ConfigError if
+    none is named or a name is empty, ImageError if one does not exist, or a folder has no images,
+    UsageError if one is in `own_folder`.
     """
     if not all(names) or not names:  # e.g. an unset variable of a shell
         raise ConfigError(
@@ -24,9 +25,20 @@ def list_named_images(names: Sequence[str]) -> list[Path]:
         )
     kept: dict[str, Path] = {}
     for name in names:
+        if _is_inside(name, own_folder):
+            raise UsageError(
+                f"{to_printable(name)} lies in {to_printable(own_folder)}/, the folder for the "
+                "figures of the results; choose another --out"
+            )
         for path in _list_source(Path(name)):
-            kept.setdefault(os.path.realpath(path), path)
+            if not _is_inside(path, own_folder):
+                kept.setdefault(os.path.realpath(path), path)
     return list(kept.values())
+
+
+def _is_inside(path: Path | str, folder: Path | None) -> bool:
+    # `resolve` fails for a link to itself
+    return folder is not None and Path(os.path.realpath(path)).is_relative_to(folder.resolve())
 
 
 def _list_source(source: Path) -> list[Path]:

@@ -70,7 +70,7 @@ class Crop:
 class TargetImage(NamedTuple):
     """An image at a generator's size."""
 
-    name: str  # of the file, without its folder unless another has this name, printable
+    name: str  # of the file, in a run with its folder, printable
     sha256: str  # of the file's bytes, or of an array; empty if it could not be read
     pixels: np.ndarray  # (height, width, channels), uint8; black if it could not be read
     notes: Notes = ()  # on what was done to it, such as "made grey"

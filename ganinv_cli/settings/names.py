@@ -59,9 +59,24 @@ def name_generators(checkpoints: Sequence[str]) -> list[str]:
     return tell_apart(parts, "-") or numbered
 
 
-def tell_apart(paths: Sequence[Sequence[str]], separator: str) -> list[str] | None:
+def name_images(paths: Sequence[str], depth: int = 1) -> list[str]:
+    """Return the last `depth` parts of each image's path, more if others have the same name.
+
+    A place in a NumPy file, as in `a.npz[x/y]`, belongs to the name.
+    """
+    parts = [tuple(re.split(r"/(?![^[]*\]$)", path)) for path in paths]
+    by_name: dict[str, list[tuple[str, ...]]] = {}
+    for path in dict.fromkeys(parts):
+        by_name.setdefault(path[-1], []).append(path)
+    names: dict[tuple[str, ...], str] = {}
+    for same in by_name.values():
+        names |= zip(same, tell_apart(same, "/", depth) or map("/".join, same), strict=True)
+    return [names[path] for path in parts]
+
+
+def tell_apart(paths: Sequence[Sequence[str]], separator: str, least: int = 1) -> list[str] | None:
     """Return the last parts of each path, as few as tell all of them apart; None if none do."""
-    for depth in range(1, max(map(len, paths), default=0) + 1):
+    for depth in range(least, max(map(len, paths), default=0) + 1):
         names = [separator.join(path[-depth:]) for path in paths]
         if len({name.casefold() for name in names}) == len(names):  # some systems ignore case
             return names
