@@ -17,7 +17,6 @@ TOLERANCE = 1e-6  # relative decrease of the sum of squares, or of the parameter
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
 BOUNDED_SHARE = 3  # evaluations of a fit without bounds, per one with bounds
 _INSIDE = 1e-7  # least distance to a bound
-_NO_EFFECT = 1e-12  # relative to the largest eigenvalue of the information
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,8 @@ def measure_certainty(
     """Return the standard error of z by component (latent,), and how many directions are known.
 
     `jacobian` (latent, …) and `picture` are of G at z, in grey levels. The covariance is
-    (Jᵀ D⁻¹ J)⁻¹ with the variances D of what is stored; the change's parameters are unknown too.
-    Errors are infinite for components that the image does not determine.
+    (Jᵀ D⁻¹ J + 1 / σ²)⁻¹ with the variances D of what is stored and the deviation σ of the prior,
+    which no error exceeds; the change's parameters are unknown too.
     """
     latent = len(end.z)
     derivatives = end.change.differentiate(picture, jacobian, end.parameters)
@@ -128,9 +127,6 @@ def measure_certainty(
         information[latent:, latent:],
     )
     values, vectors = np.linalg.eigh(by_z - mixed @ np.linalg.pinv(rest, hermitian=True) @ mixed.T)
-    has_effect = values > _NO_EFFECT * max(float(values[-1]), 1e-300)
-    variances = np.where(has_effect, 1 / np.where(has_effect, values, 1), np.inf)
-    shares = np.where(vectors**2 > 1e-9, vectors**2, 0)
-    products = np.where(shares > 0, shares * np.where(shares > 0, variances, 0), 0)
-    known = np.sqrt(variances) < KNOWN_SHARE * prior_deviation
-    return np.sqrt(products.sum(1)), int(known.sum())
+    variances = 1 / (values.clip(0) + prior_deviation**-2)
+    known = values > (KNOWN_SHARE * prior_deviation) ** -2
+    return np.sqrt(vectors**2 @ variances), int(known.sum())
