@@ -34,7 +34,7 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
         "rule | does to a component of z outside the prior's bounds",
         "status | means",
     },
-    "docs/invert.md": {"verdict | how near | z"},
+    "docs/invert.md": {"verdict | what explains the image | z"},
     "docs/reproduction.md": {"point | text | code | here"},
     "docs/results-format.md": {"path | holds"},
 }

@@ -7,11 +7,12 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.analysis.groups import Pixels
 from ganinv_cli.analysis.image_results import ImageResults, best_psnr
+from ganinv_cli.analysis.prior import is_at_bound
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.analysis.reenactment import get_reconstruction, read_reenactment
 from ganinv_cli.analysis.verdict import (
     REACHED_SHARE,
     Evidence,
-    Verdict,
     decide,
     explain,
     gather_evidence,
@@ -26,12 +27,73 @@ Certificate = dict[str, Any]  # the keys of `invert` in the JSON
 
 def make_certificates(image: ImageResults) -> list[Certificate]:
     """Return a certificate for each rule that has recoveries of an image."""
-    return [_make_certificate(image, rule) for rule in image.recoveries]
+    return [make_certificate(image, rule) for rule in image.recoveries]
 
 
-def find_verdict(image: ImageResults, rule: str) -> Verdict:
-    """Return the verdict on an image under a rule that has recoveries of it."""
-    return _judge(image, rule, _measure_conditioning(image, rule))[0]
+def make_certificate(image: ImageResults, rule: str) -> Certificate:
+    """Return the certificate under a rule; most numbers are of the best z."""
+    recoveries = image.recoveries[rule]
+    best, group = recoveries.best_row, recoveries.group
+    loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
+    conditioning = _measure_conditioning(image, rule)
+    measured = conditioning.singular_values, conditioning.rank
+    again = read_reenactment(image.find_certificate(rule), image.has_border)
+    old = gather_evidence(image, rule, *measured, None)
+    evidence = gather_evidence(image, rule, *measured, again) if again else old
+    verdict = decide(evidence)
+    z = again.z if again and again.explained else recoveries.z[best]
+    labels = {} if label is None else {"label": label, "starts_under_label": evidence.starts}
+    return {
+        "image": image.name,
+        "number": image.number,  # of the image in the run, from 0
+        "technique": rule,
+        "starts": len(recoveries.loss),
+        **labels,  # the label of the best z, and the starts that ended under it
+        "best_trial": int(group["trial"][best]),
+        "image_loss": loss,
+        "rmse": statistics.rmse(loss, pixels) if pixels else None,  # in grey levels of 255
+        "psnr": best_psnr(image, recoveries),  # in dB
+        "verdict": verdict,
+        "verdict_1_0": decide(old),  # of ganinv 1.0
+        "explanation": explain(verdict, evidence, recoveries.prior, image.masked),
+        **_describe_reenactment(evidence),
+        # of the generator's own pictures, that loses as much: "JPEG 90", or "none"
+        "nearest_copy": image.describe_nearest_copy(loss),
+        "told": evidence.determines_z,  # whether the pixels that count do, as far as is known
+        "rounding_loss": recoveries.rounding_loss,  # below it a reconstruction is exact
+        "rounding_rmse": statistics.rmse(recoveries.rounding_loss, pixels) if pixels else None,
+        "copy_rmse": {  # the largest of each kind of copy, in grey levels
+            describe_copy(quality): statistics.rmse(most, pixels)
+            for quality, most in image.copy_losses.items()
+            if pixels
+        },
+        "agreement": {  # of starts; with labels, of those under the best one's label
+            "share": REACHED_SHARE,  # of the least loss, within which it is reached
+            # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
+            "tolerance": max(SAME_Z_TOLERANCE, evidence.z_error / evidence.latent),
+            "reached": evidence.reached,
+            "same": evidence.same,
+        },
+        "condition": conditioning.condition,  # of J: its largest singular value over its least
+        "rank": conditioning.rank,
+        "difference_amplified": conditioning.amplification,  # factor in its picture
+        "latent": recoveries.z.shape[1],
+        "outside": evidence.outside,  # components of z beyond a bound of the prior
+        "at_bound": int(np.sum(is_at_bound(z, recoveries.prior))),  # at or beyond a bound
+        "z_error": evidence.z_error,  # distance ‖·‖ that what is left of the image explains
+        "z_norm": float(np.linalg.norm(z)),
+        "z_norm_range": evidence.norm_range,  # of draws from the prior, all but one in a million
+        "converged": bool(recoveries.stationary[best]),
+        "z": "polished" if recoveries.polished[best] else "as found",
+        "gradients": float(np.sum(group["gradients"] + image.gradients_shared)),  # of all starts
+        "gradients_shared": image.gradients_shared,
+        "seconds": float(np.sum(group["seconds"])),
+        "said": image.handling,  # how the file was changed, in words
+        "z_found": recoveries.z[best].tolist(),
+        "z_explained": z.tolist(),  # z_found if nothing explains the image
+        # standard error of each component, at most the prior's deviation; NaN: not re-enacted
+        "z_deviation": (again.deviation if again else np.full(len(z), np.nan)).tolist(),
+    }
 
 
 def choose_amplification(differences: list[np.ndarray]) -> int:
@@ -57,76 +119,28 @@ class _Conditioning(NamedTuple):
     amplification: int | None = None  # of the difference
 
 
-def _make_certificate(image: ImageResults, rule: str) -> Certificate:
-    """Return the certificate under a rule; most numbers are of the best z."""
-    recoveries = image.recoveries[rule]
-    best, group = recoveries.best_row, recoveries.group
-    loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
-    conditioning = _measure_conditioning(image, rule)
-    verdict, evidence = _judge(image, rule, conditioning)
-    labels = {} if label is None else {"label": label, "starts_under_label": evidence.starts}
+def _describe_reenactment(evidence: Evidence) -> Certificate:
+    """Return the chain of changes that comes nearest to the image; None: not re-enacted."""
+    again, alarms = evidence.reenactment, evidence.false_alarms
+    refitted = again if again and again.explained else None
     return {
-        "image": image.name,
-        "number": image.number,  # of the image in the run, from 0
-        "technique": rule,
-        "starts": len(recoveries.loss),
-        **labels,  # the label of the best z, and the starts that ended under it
-        "best_trial": int(group["trial"][best]),
-        "image_loss": loss,
-        "rmse": statistics.rmse(loss, pixels) if pixels else None,  # in grey levels of 255
-        "psnr": best_psnr(image, recoveries),  # in dB
-        "verdict": verdict,
-        "explanation": explain(
-            verdict, evidence, recoveries.prior, image.masked, [*image.copy_losses][-1]
-        ),
-        # of the generator's own pictures, that loses as much: "JPEG 90", or "none"
-        "nearest_copy": image.describe_nearest_copy(loss),
-        "told": evidence.determines_z,  # whether the pixels that count do, as far as is known
-        "rounding_loss": recoveries.rounding_loss,  # below it a reconstruction is exact
-        "rounding_rmse": statistics.rmse(recoveries.rounding_loss, pixels) if pixels else None,
-        "copy_rmse": {  # the largest of each kind of copy, in grey levels
-            describe_copy(quality): statistics.rmse(most, pixels)
-            for quality, most in image.copy_losses.items()
-            if pixels
-        },
-        "agreement": {  # of starts; with labels, of those under the best one's label
-            "share": REACHED_SHARE,  # of the least loss, within which it is reached
-            # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
-            "tolerance": max(SAME_Z_TOLERANCE, evidence.z_error / evidence.latent),
-            "reached": evidence.reached,
-            "same": evidence.same,
-        },
-        "condition": conditioning.condition,  # of J: its largest singular value over its least
-        "rank": conditioning.rank,
-        "difference_amplified": conditioning.amplification,  # factor in its picture
-        "latent": recoveries.z.shape[1],
-        "outside": evidence.outside,  # components of z beyond a bound of the prior
-        "at_bound": int(recoveries.at_bound_count[best]),  # at or beyond a bound
-        "z_error": evidence.z_error,  # distance ‖·‖ that what is left of the image explains
-        "z_norm": float(np.linalg.norm(recoveries.z[best])),
-        "z_norm_range": evidence.norm_range,  # of draws from the prior, all but one in a million
-        "converged": bool(recoveries.stationary[best]),
-        "z": "polished" if recoveries.polished[best] else "as found",
-        "gradients": float(np.sum(group["gradients"] + image.gradients_shared)),  # of all starts
-        "gradients_shared": image.gradients_shared,
-        "seconds": float(np.sum(group["seconds"])),
-        "said": image.handling,  # how the file was changed, in words
-        "z_found": recoveries.z[best].tolist(),
+        "chain": again and again.words,  # empty: rounded to 8 bits alone
+        "explained": again and again.explained,
+        "excess": again and again.excess,  # RMS in grey levels that the chain leaves
+        "excess_limit": again and again.limit,  # that own copies leave at most
+        # least RMSE of pictures that the generator cannot make
+        "stranger_rmse": float(again.stranger_rmse[0]) if again and alarms.strangers else None,
+        "false_alarms": alarms._asdict(),  # strangers with at most this RMSE
+        "known_directions": refitted and refitted.known_directions,  # of z
+        "z_deviation_mean": refitted and refitted.deviation.mean(),  # over the components
     }
-
-
-def _judge(image: ImageResults, rule: str, conditioning: _Conditioning) -> tuple[Verdict, Evidence]:
-    recoveries = image.recoveries[rule]
-    evidence = gather_evidence(image, rule, conditioning.singular_values, conditioning.rank)
-    finite = np.isfinite(recoveries.loss[recoveries.best_row])
-    return decide(evidence) if image.pixel_count and finite else "failed", evidence
 
 
 def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
     certificate = image.find_certificate(rule)
     if certificate is None or image.target is None:
         return _Conditioning()
-    difference = subtract_pictures(certificate["reconstruction"][0], image.target)
+    difference = subtract_pictures(get_reconstruction(certificate), image.target)
     amplification = choose_amplification([difference])
     values = certificate["singular_values"][0].astype(np.float64)
     if not image.pixel_count or not np.isfinite(values).all():

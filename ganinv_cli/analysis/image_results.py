@@ -15,7 +15,7 @@ from ganinv_cli.analysis.recoveries import Recoveries
 from ganinv_cli.clipping import RULES
 from ganinv_cli.images.copies import ROUNDED, describe_copy
 from ganinv_cli.prior import Prior
-from ganinv_cli.settings.names import image_group, image_number, is_image_group
+from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
 from ganinv_cli.store import NamedImage
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class ImageResults:
     masked: bool  # whether a mask excludes some pixels
     prior: Prior  # of z
     gradients_shared: float  # each recovery's share of what the run spent once
-    name_in_command: str = ""  # if the results are those of a command
+    file_name: str  # in the command or as stored; empty if neither is known
 
     @property
     def name(self) -> str:
-        """Name of the file, in the command or as stored; "image 7" if neither is known."""
-        return self.name_in_command or self._read_text("name") or f"image {self.number}"
+        """Name of the file; "image 7" if it is not known."""
+        return self.file_name or f"image {self.number}"
 
     @property
     def key(self) -> ImageKey:
@@ -50,17 +50,17 @@ class ImageResults:
     @property
     def sha256(self) -> str:
         """Hash of the file's bytes; empty if it is not stored."""
-        return self._read_text("sha256")
+        return _read_text(self.columns, "sha256")
 
     @property
     def handling(self) -> str:
         """Changes made to the file to make it an input, in words; empty for none worth a note."""
-        return self._read_text("said")
+        return _read_text(self.columns, "said")
 
     @property
     def error(self) -> str:
         """Why the file could not be read; empty if it was read."""
-        return self._read_text("error")
+        return _read_text(self.columns, "error")
 
     @cached_property
     def copy_losses(self) -> dict[int, float]:
@@ -87,6 +87,11 @@ class ImageResults:
         return "none" if len(self.copy_losses) > 1 and np.isfinite(loss) else None
 
     @property
+    def has_border(self) -> bool:
+        """Whether rows or columns of one colour at the edges do not count."""
+        return "border" in self.columns and bool(self.columns["border"].any())
+
+    @property
     def rounding_loss(self) -> float:
         """Image loss that rounding to 8 bits leaves at most; 0 if the pixels are not known."""
         return 0.0 if self.pixel_count is None else statistics.rounding_residual(self.pixel_count)
@@ -104,17 +109,11 @@ class ImageResults:
         """The target image at the generator's size (height, width, channels)."""
         return self.columns["target"][0] if "target" in self.columns and not self.error else None
 
-    def _read_text(self, column: str) -> str:
-        if column not in self.columns:
-            return ""
-        value = self.columns[column][0]
-        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
 
 def read_images(results: "Results") -> Iterator[ImageResults]:
     """Yield the images in the order they were given, one at a time: all z may not fit in memory.
 
-    An image that was given under two names comes twice.
+    An image that was given under two names comes twice. Names have folders if others need them.
     """
     stored = {
         image_number(name): NamedImage(image_number(name), "")
@@ -122,7 +121,13 @@ def read_images(results: "Results") -> Iterator[ImageResults]:
         if is_image_group(name) and len(group["trial"])
     }
     shown = stored.values() if results.selection is None else results.selection
-    return (_read_image(results, image) for image in shown if image.number in stored)
+    present = [image for image in shown if image.number in stored]
+    paths = [
+        each.name or _read_text(results.groups[image_group(each.number)], "name")
+        for each in present
+    ]
+    named = zip(present, name_images(paths), strict=True)
+    return (_read_image(results, image._replace(name=name)) for image, name in named)
 
 
 def find_rules(results: "Results") -> set[str]:
@@ -166,12 +171,24 @@ def _read_image(results: "Results", image: NamedImage) -> ImageResults:
     return ImageResults(
         *(image.number, groups[name], rules, certificates, pixel_count, masked, prior),
         gradients_shared=share_gradients(results),
-        name_in_command=image.name,
+        file_name=image.name,
     )
 
 
+def _read_text(columns: Group, name: str) -> str:
+    """Return a text of a group of one row; empty if it has none."""
+    if name not in columns:
+        return ""
+    value = columns[name][0]
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
 def _count_pixels(results: "Results", image: Group) -> int | None:
-    """Return the pixels times channels that the loss sums over: those of the mask, or all."""
+    """Return the pixels times channels that the loss sums over: not the border, or by the mask."""
     if "pixels_counted" in results.constants:
         return int(results.constants["pixels_counted"])
-    return int(image["target"][0].size) if "target" in image else None
+    if "target" not in image:
+        return None
+    height, width, channels = image["target"][0].shape
+    top, right, bottom, left = image["border"][0] if "border" in image else (0, 0, 0, 0)
+    return int((height - top - bottom) * (width - left - right) * channels)

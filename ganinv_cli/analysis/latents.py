@@ -21,9 +21,11 @@ def save_latents(
 
     `images` are the images to write, in order; None: all.
 
-    Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refined if it was;
-    image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how
-    many of them found that z; for a conditional generator also label (n,), that z was found under.
+    Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refitted through the
+    changes that explain the image; z_deviation, of the same shape, its standard error, NaN if the
+    image was not re-enacted; image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts
+    (n,), and agreeing (n,), how many of them found the best z; for a conditional generator also
+    label (n,), that z was found under.
     The file is replaced as a whole or not at all.
 
     Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be
@@ -39,7 +41,8 @@ def save_latents(
         names=np.array([row["image"] for row in rows]),
         sha256=np.array([row["sha256"] for row in rows]),
         rule=np.array([row["technique"] for row in rows]),
-        z=np.array([row["z_found"] for row in rows]),
+        z=np.array([row["z_explained"] for row in rows]),
+        z_deviation=np.array([row["z_deviation"] for row in rows]),
         image_loss=np.array([row["image_loss"] for row in rows]),
         psnr=np.array([row["psnr"] for row in rows]),
         verdict=np.array([row["verdict"] for row in rows]),
@@ -79,7 +82,7 @@ def select_best(results: Results, results_file: Path) -> BestLatents:
     rows = _find_best(results, results_file)
     labels = [row.get("label") for row in rows]
     return BestLatents(
-        np.array([row["z_found"] for row in rows]),
+        np.array([row["z_explained"] for row in rows]),
         None if None in labels else np.array(labels),
         len({row["number"] for row in rows}),
         sum(row["starts"] for row in rows),

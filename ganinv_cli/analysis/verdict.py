@@ -1,7 +1,7 @@
 """The verdict on one image under one rule: did the generator make it?
 
-It follows from how near the reconstruction is, from how many starts agree, and from where z lies.
-docs/invert.md explains the words.
+It follows from whether a chain of changes to G(z) explains the image, from where z lies, and from
+how many starts agree. docs/invert.md explains the words.
 """
 
 from typing import Literal, NamedTuple
@@ -10,17 +10,19 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.image_results import ImageResults
-from ganinv_cli.analysis.prior import format_range
+from ganinv_cli.analysis.prior import format_range, is_outside
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
-from ganinv_cli.images.copies import ROUNDED, describe_copy
+from ganinv_cli.analysis.reenactment import Reenactment
+from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.number_format import format_number
 from ganinv_cli.prior import Prior
 from ganinv_cli.statistics import Booleans, Floats
 
-Verdict = Literal["made", "implausible", "ambiguous", "near", "outside", "failed"]
+# The last two are words of ganinv 1.0, for files without re-enactment.
+Verdict = Literal["failed", "outside", "sibling", "ambiguous", "made", "implausible", "near"]
 
-MATCH_QUALITY = 75  # JPEG quality of the farthest copy that counts as the picture itself
-AGREEING_STARTS = 2  # that must find z if more is left than rounding to 8 bits leaves
+MATCH_QUALITY = 75  # JPEG quality of the farthest copy that ganinv 1.0 took for the picture itself
+AGREEING_STARTS = 2  # that must find z if no chain of changes explains the image
 REACHED_SHARE = 1e-2  # of the least image loss, within which a start has reached it
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
@@ -28,16 +30,26 @@ ERROR_FACTOR = 3.0
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
 
 
-class Evidence(NamedTuple):
-    """The numbers that decide the verdict; most are of the best z."""
+class FalseAlarms(NamedTuple):
+    """How many strangers the generator comes as near to as to the image."""
 
+    strangers: int  # pictures that it cannot make; 0: not measured
+    as_near: int
+    most: float | None  # upper end of the exact 95 % interval of their share
+
+
+class Evidence(NamedTuple):
+    """The numbers that decide the verdict; most are of one z: the explained or the best one."""
+
+    reenactment: Reenactment | None  # None: not re-enacted
+    rmse: float  # of the best z, in grey levels; NaN: no start has a finite one
     copy: int | None  # JPEG quality of the nearest copies that lose as much; None: none of them
     starts: int  # under the label of the best z
     reached: int  # of these, starts at the least image loss
     same: int  # of these, starts that found the best z
     rivals: int  # other z at the least loss, under any label, that may be drawn
     z_error: float  # distance ‖·‖ from the right z that is explained by what is left of the image
-    vague: bool  # whether white noise of this energy would explain half the distance of two draws
+    vague: bool  # whether noise of what is left would explain half the distance of two draws
     outside: int  # components beyond a bound
     inside: bool  # whether the right z may be inside the bounds
     norm: float  # ‖·‖ of the nearest z inside the bounds
@@ -48,14 +60,14 @@ class Evidence(NamedTuple):
     latent: int
 
     @property
-    def is_match(self) -> bool:
-        """Whether no more is left than in an image file of one of the generator's pictures."""
-        return self.copy is not None and (self.copy == ROUNDED or self.copy >= MATCH_QUALITY)
-
-    @property
     def ignores_norm(self) -> bool:
         """Whether the generator seems to use the direction of z alone, as StyleGAN's does."""
         return self.rank == self.latent - 1 and self.inside
+
+    @property
+    def is_never_drawn(self) -> bool:
+        """Whether no z at the least loss may be drawn."""
+        return not self.plausible and not self.rivals and not self.ignores_norm
 
     @property
     def determines_z(self) -> bool:
@@ -63,61 +75,108 @@ class Evidence(NamedTuple):
         full_rank = self.rank is None or self.rank >= self.latent
         return full_rank and not self.too_few_pixels and not self.vague
 
+    @property
+    def false_alarms(self) -> FalseAlarms:
+        rmse = self.reenactment.stranger_rmse if self.reenactment else np.zeros(0)
+        as_near = int(np.sum(rmse <= self.rmse))
+        most = statistics.clopper_pearson(as_near, len(rmse)).high if len(rmse) else None
+        return FalseAlarms(len(rmse), as_near, most)
+
 
 def decide(evidence: Evidence) -> Verdict:
-    """Return the verdict on an image that has a finite reconstruction."""
-    if evidence.copy is None:
+    """Return the verdict on an image; that of ganinv 1.0 if it was not re-enacted."""
+    if not np.isfinite(evidence.rmse):
+        return "failed"
+    if evidence.reenactment is None:
+        return _decide_1_0(evidence)
+    if evidence.reenactment.explained:
+        if evidence.is_never_drawn:
+            return "outside"
+        return "ambiguous" if evidence.rivals or not evidence.determines_z else "made"
+    alarms = evidence.false_alarms
+    is_nearest = alarms.strangers > 0 and alarms.as_near == 0
+    agrees = evidence.plausible and evidence.same >= AGREEING_STARTS
+    return "sibling" if agrees and is_nearest else "outside"
+
+
+def _decide_1_0(evidence: Evidence) -> Verdict:
+    copy = evidence.copy
+    if copy is None:
         return "outside"
-    if not evidence.is_match:
+    if copy != ROUNDED and copy < MATCH_QUALITY:
         return "near" if evidence.plausible or evidence.rivals else "outside"
-    if not evidence.plausible and not evidence.rivals and not evidence.ignores_norm:
+    if evidence.is_never_drawn:
         return "implausible"
     if evidence.rivals or not evidence.determines_z:
         return "ambiguous"
-    needed = 1 if evidence.copy == ROUNDED else min(AGREEING_STARTS, evidence.starts)
+    needed = 1 if copy == ROUNDED else min(AGREEING_STARTS, evidence.starts)
     return "made" if evidence.same >= needed else "near"
 
 
 def gather_evidence(
-    image: ImageResults, rule: str, singular_values: Floats | None, rank: int | None
+    image: ImageResults,
+    rule: str,
+    singular_values: Floats | None,
+    rank: int | None,
+    reenactment: Reenactment | None,
 ) -> Evidence:
     """Return the evidence on an image; singular values and rank are of J at the best z.
 
     They are None if they are not known.
     """
     recoveries = image.recoveries[rule]
-    best, latent, labels = recoveries.best_row, int(recoveries.z.shape[1]), recoveries.labels
+    prior, best, labels = recoveries.prior, recoveries.best_row, recoveries.labels
+    latent = int(recoveries.z.shape[1])
     under_label = (
         np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
     )
+    loss = float(recoveries.loss[best])
     noise_error = _estimate_noise_error(image, rule, singular_values)
-    most = MAX_ERROR_SHARE * statistics.expected_distance(latent, recoveries.prior) * latent
+    most = MAX_ERROR_SHARE * statistics.expected_distance(latent, prior) * latent
     z_error = min(ERROR_FACTOR * noise_error, most)
-    nearest_inside = recoveries.z.clip(recoveries.prior.low, recoveries.prior.high)
-    inside = np.linalg.norm(recoveries.z - nearest_inside, axis=1) <= z_error
-    norms = np.linalg.norm(nearest_inside, axis=1)
-    low, high = statistics.find_norm_range(recoveries.prior, latent)
-    plausible = inside & (low <= norms) & (norms <= high)
+    *_, plausible = _locate(recoveries.z, prior, z_error)
     reached = statistics.is_lowest(recoveries.loss, REACHED_SHARE, image.rounding_loss)
     clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
     same = reached & (clusters == clusters[best])
+    rivals = len(np.unique(clusters[reached & plausible & ~same]))
+    z = recoveries.z[best]
+    if reenactment is not None and reenactment.explained:
+        z, noise_error = reenactment.z, float(np.linalg.norm(reenactment.deviation))
+        rivals = 0 if reenactment.changes_picture else rivals  # their loss is of another picture
+    position = _locate(z[None], prior, min(ERROR_FACTOR * noise_error, most))
+    inside, norm, may_be_drawn = (values[0] for values in position)
     return Evidence(
-        copy=image.find_nearest_copy(float(recoveries.loss[best])),
+        reenactment=reenactment,
+        rmse=statistics.rmse(loss, image.pixel_count) if image.pixel_count else np.nan,
+        copy=image.find_nearest_copy(loss),
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
         same=int(np.sum(same)),
-        rivals=len(np.unique(clusters[reached & plausible & ~same])),
+        rivals=rivals,
         z_error=z_error,
         vague=noise_error >= most,
-        outside=int(recoveries.outside_count[best]),
-        inside=bool(inside[best]),
-        norm=float(norms[best]),
-        norm_range=(low, high),
-        plausible=bool(plausible[best]),
+        outside=int(np.sum(is_outside(z, prior))),
+        inside=bool(inside),
+        norm=float(norm),
+        norm_range=statistics.find_norm_range(prior, latent),
+        plausible=bool(may_be_drawn),
         too_few_pixels=image.masked and (image.pixel_count or 0) <= latent,
         rank=rank,
         latent=latent,
     )
+
+
+def _locate(z: Floats, prior: Prior, z_error: float) -> tuple[Booleans, Floats, Booleans]:
+    """Return where z (n, latent) lie that are up to `z_error`, ‖·‖, from the right ones.
+
+    For each: whether the right z may be inside the bounds, ‖·‖ of the nearest z inside, and whether
+    the right z may be drawn.
+    """
+    nearest_inside = z.clip(prior.low, prior.high)
+    inside = np.linalg.norm(z - nearest_inside, axis=1) <= z_error
+    norms = np.linalg.norm(nearest_inside, axis=1)
+    low, high = statistics.find_norm_range(prior, z.shape[1])
+    return inside, norms, inside & (low <= norms) & (norms <= high)
 
 
 def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Floats | None) -> float:
@@ -141,51 +200,45 @@ def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float
     return clusters
 
 
-def explain(
-    verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool, farthest_copy: int
-) -> str:
+def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) -> str:
     """Return the verdict on an image in words, without a full stop.
 
-    `masked`: only some pixels count; `farthest_copy` is the least JPEG quality that was measured.
+    `masked`: only some pixels count.
     """
     if verdict == "failed":
         return "no start ended at a picture of finite numbers"
     subject = "these pixels" if masked else "this picture"
+    again = evidence.reenactment
+    if again is None:
+        return "it was not re-enacted, and this is the verdict of ganinv 1.0"
+    words = f"; {again.words}" if again.words else ""
+    nearness = (
+        f"It comes within {format_number(again.excess)} grey levels, and within "
+        f"{format_number(again.limit)} of its own copies"
+    )
     if verdict == "made":
-        return (
-            f"the generator made {subject}: {_describe_rest(evidence)}, and "
-            f"{evidence.same} of {_count_starts(evidence)} found the same z"
-        )
-    if verdict == "implausible":
-        return (
-            f"the generator makes {subject}, but only from a z that its prior never draws: "
-            f"{_describe_position(evidence, prior)}"
-        )
+        known = f"{again.known_directions} of the {evidence.latent} directions of z"
+        part = f"; it determines {known}" if again.known_directions < evidence.latent else ""
+        return f"the generator made {subject}{words}. {nearness}{part}"
     if verdict == "ambiguous":
-        return f"the generator makes {subject}, but {_describe_ambiguity(evidence)}"
-    if verdict == "near":
-        return (
-            f"it is uncertain whether the generator made {subject}: {_describe_nearness(evidence)}"
-        )
-    if evidence.copy is not None:
-        return (
-            f"no z was found that makes {subject}: the generator comes near it, but only from a z "
-            f"that its prior never draws: {_describe_position(evidence, prior)}"
-        )
+        reason = _describe_ambiguity(evidence)
+        return f"the generator makes {subject}, but {reason}{words}. {nearness}"
+    nearness += _describe_strangers(evidence.false_alarms, again)
+    if verdict == "sibling":
+        return f"a sibling of the generator may have made {subject}, but not itself. {nearness}"
+    if not evidence.is_never_drawn:
+        return f"no z was found that makes {subject}. {nearness}"
     return (
-        f"no z was found that makes {subject}: the error is larger than that of "
-        f"{describe_copy(farthest_copy)} on the generator's own pictures"
+        f"no z that may be drawn makes {subject}: {_describe_position(evidence, prior)}. {nearness}"
     )
 
 
-def _describe_rest(evidence: Evidence) -> str:
-    if evidence.copy is None or evidence.copy == ROUNDED:
-        return "the error is only rounding to 8 bits"
-    return f"the error is no larger than that of {describe_copy(evidence.copy)} on its own pictures"
-
-
-def _count_starts(evidence: Evidence) -> str:
-    return "1 start" if evidence.starts == 1 else f"{evidence.starts} starts"
+def _describe_strangers(alarms: FalseAlarms, again: Reenactment) -> str:
+    if alarms.most is None:
+        return ""
+    count = f"{alarms.as_near} of {alarms.strangers} strangers (at most {100 * alarms.most:.0f} %)"
+    nearest = format_number(again.stranger_rmse[0])
+    return f"; it comes as near to {count}, within {nearest} of the nearest"
 
 
 def _describe_position(evidence: Evidence, prior: Prior) -> str:
@@ -209,13 +262,3 @@ def _describe_ambiguity(evidence: Evidence) -> str:
         moving = f"{evidence.rank} of {evidence.latent}"
         return f"it does not determine z: only {moving} directions of z change it"
     return "it hardly depends on z there, so it does not determine z"
-
-
-def _describe_nearness(evidence: Evidence) -> str:
-    left = _describe_rest(evidence)
-    if evidence.is_match:
-        return (
-            f"{left}, but only {evidence.same} of {_count_starts(evidence)} came so near; "
-            "try more (--trials)"
-        )
-    return f"{left}, and such a copy is poor"

@@ -21,25 +21,28 @@ class Inversion:
     Attributes:
         names: (n,) file names of the images, with folders if they are equal without; of arrays,
             their place.
-        z: (n, latent) float64.
+        z: (n, latent) float64, refitted through the changes that explain the image.
+        z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN if the
+            image was not re-enacted.
         labels: (n,) the label under which z was found; None for an unconditional generator, or if
             one label was chosen.
         image_loss: (n,) squared error summed over pixels in [-1, 1], ‖G(z) - x‖².
         psnr: (n,) in dB; inf if the loss is 0.
         outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
-        verdict: (n,) whether the generator made the image: "made", "near", "ambiguous",
-            "implausible", "outside" or "failed"; docs/invert.md says what each follows from.
+        verdict: (n,) whether the generator made the image: "made", "ambiguous", "sibling",
+            "outside" or "failed"; docs/invert.md says what each follows from.
         explanation: (n,) what the verdict follows from, in a sentence or two.
         agreement: (n,) share of the starts that found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
-        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions G(z), rounded
-            to 8 bits.
+        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions G(z), after
+            the changes that explain the image, rounded to 8 bits.
         targets: the same shape and range, the images themselves, cropped and resized.
         run: the whole results, with every start.
     """
 
     names: list[str]
     z: NDArray[np.float64]
+    z_deviation: NDArray[np.float64]
     labels: NDArray[np.int64] | None
     image_loss: NDArray[np.float64]
     psnr: NDArray[np.float64]
@@ -87,6 +90,7 @@ def make_inversion(run: RunResults) -> Inversion:
     """
     from ganinv_cli.analysis.certificate import make_certificates
     from ganinv_cli.analysis.image_results import read_images
+    from ganinv_cli.analysis.reenactment import get_reconstruction
     from ganinv_cli.images import to_floats
 
     rule = representative_rule(run.config["clip"])
@@ -109,7 +113,8 @@ def make_inversion(run: RunResults) -> Inversion:
     explanations = [row["explanation"] for row in rows]
     return Inversion(
         names=[row["image"] for row in rows],
-        z=np.stack([each.z[row] for each, row in zip(starts, best, strict=True)]),
+        z=np.array([row["z_explained"] for row in rows]),
+        z_deviation=np.array([row["z_deviation"] for row in rows]),
         labels=None if None in labels else np.array(labels, np.int64),
         image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
         psnr=np.array([row["psnr"] for row in rows]),
@@ -123,7 +128,7 @@ def make_inversion(run: RunResults) -> Inversion:
             ]
         ),
         inside=np.array([row["outside"] == 0 for row in rows]),
-        images=to_floats(np.stack([i.certificates[rule]["reconstruction"][0] for i in images])),
+        images=to_floats(np.stack([get_reconstruction(i.certificates[rule]) for i in images])),
         targets=to_floats(np.stack(targets)),
         run=run,
     )

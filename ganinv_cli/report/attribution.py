@@ -36,7 +36,8 @@ NAME = "attribution"  # of the table, and stem of its files
 NONE_OF_THEM = "none of them"
 MADE: Verdict = "made"
 AMBIGUOUS: Verdict = "ambiguous"
-MAX_NAME = 20  # characters of a generator's name in the table
+SIBLING: Verdict = "sibling"
+MAX_NAME, MAX_ANSWER = 20, 24  # characters of a generator's name and of an answer in the table
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,14 @@ def _make_evidence(checkpoint: str, image: ImageResults) -> Row | None:
         return None
     best = min(certificates, key=lambda each: (each["verdict"] != MADE, _get_rmse(each)))
     copied = (
-        "technique", "verdict", "explanation", "psnr", "rmse", "image_loss", "nearest_copy",
-        "starts", "outside", "z_norm", "z_norm_range",
+        "technique", "verdict", "verdict_1_0", "explanation", "chain", "excess", "excess_limit",
+        "psnr", "rmse", "image_loss", "nearest_copy", "starts", "outside", "z_norm", "z_norm_range",
     )  # fmt: skip
     return {
         "checkpoint": checkpoint,  # name of the generator, which no other of them has
         **{key: best[key] for key in copied},
         "agree": best["agreement"]["same"],  # starts that found the best z
-        # up to which this generator matches an image; None: not measured
+        # up to which ganinv 1.0 took an image for its own; None: not measured
         "made_rmse": best["copy_rmse"].get(describe_copy(MATCH_QUALITY)),
     }
 
@@ -152,12 +153,17 @@ def _make_evidence(checkpoint: str, image: ImageResults) -> Row | None:
 def _make_row(number: int, image: ImageResults, evidence: Sequence[Row]) -> Row:
     """Return which generator made one image."""
     made_by = _find_makers(evidence)
-    uncertain = " or ".join(_find_generators(evidence, AMBIGUOUS))
+    guesses = {"perhaps": AMBIGUOUS, "a sibling of": SIBLING}
+    uncertain = [
+        f"{words} {' or '.join(names)}"
+        for words, verdict in guesses.items()
+        if (names := _find_generators(evidence, verdict))
+    ]
     return {
         "image": image.name,
         "number": number,
         "sha256": image.sha256,
-        "answer": " or ".join(made_by) or (f"perhaps {uncertain}" if uncertain else NONE_OF_THEM),
+        "answer": " or ".join(made_by) or [*uncertain, NONE_OF_THEM][0],
         "made_by": made_by,  # the generators in the answer, without the uncertain
         # the generator with the least RMSE, which need not have made the image
         "nearest": min(evidence, key=_get_rmse)["checkpoint"],
@@ -168,8 +174,8 @@ def _make_row(number: int, image: ImageResults, evidence: Sequence[Row]) -> Row:
 def _find_makers(evidence: Sequence[Row]) -> list[str]:
     """Return the generators whose verdict is made.
 
-    If nothing but rounding is left on some of them, these alone: on the others, more is left than
-    the file of the image lost.
+    If rounding to 8 bits explains the image on some of them, these alone: the others need a change
+    that it does not show.
     """
     exact = [each for each in evidence if each["nearest_copy"] == describe_copy(ROUNDED)]
     return _find_generators(exact, MADE) or _find_generators(evidence, MADE)
@@ -185,15 +191,17 @@ def _get_rmse(row: Row) -> float:
 
 EVIDENCE = (
     Column("verdict", "evidence.verdict"),
-    Column("RMSE", "evidence.rmse", help="RMSE: in grey levels of 255."),
     Column(
-        "matched\nup to",
-        "evidence.made_rmse",
-        help=f"Matched up to: the RMSE of JPEG {MATCH_QUALITY} copies of the generator's own "
-        "pictures.",
+        "left",
+        "evidence.excess",
+        help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
     ),
-    Column("PSNR\n(dB)", "evidence.psnr"),
-    Column("nearest copy", show=lambda row: row["evidence"]["nearest_copy"] or "-"),
+    Column(
+        "own\ncopies",
+        "evidence.excess_limit",
+        help="Own copies: what they leave of the generator's own pictures at most.",
+    ),
+    Column("RMSE", "evidence.rmse", help="RMSE: without these changes, in grey levels."),
     Column(
         "one z",
         show=lambda row: f"{row['evidence']['agree']:,} of {row['evidence']['starts']:,}",
@@ -234,9 +242,8 @@ def _make_notes(rows: Sequence[Row], generators: Sequence[ComparedGenerator]) ->
     lines.append(
         f"Made by: the generators with the verdict {MADE}; only those that leave nothing but "
         "rounding, if there are any. If no generator has it: perhaps those with the verdict "
-        f"{AMBIGUOUS}, which match the image by several z, otherwise {NONE_OF_THEM}. A small RMSE "
-        "is evidence, not an answer: a generator can come near to pictures that another one made "
-        "(docs/invert.md)."
+        f"{AMBIGUOUS}, otherwise a sibling of those with the verdict {SIBLING}, otherwise "
+        f"{NONE_OF_THEM} (docs/invert.md)."
     )
     return lines
 
@@ -265,14 +272,15 @@ def _make_answer(
     lost = f"; {describe_unread(unread)}" if unread else ""
     said = _describe_image(rows[0]) if len(rows) == 1 else _describe_images(rows)
     columns = [
-        Column("made by", "answer", lambda answer: shorten_name(answer, MAX_NAME)),
+        Column("made by", "answer", lambda answer: shorten_name(answer, MAX_ANSWER)),
         Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
         Column("its RMSE\n(of 255)", show=lambda row: format_number(_find_nearest(row)["rmse"])),
     ]
     return Answer(
         f"{said}{lost}.",
-        make_image_table("Which generator made each image", "image", rows, columns, max_length=24),
+        make_image_table("Which generator made each image", "image", rows, columns, max_length=22),
         warnings,
+        counted="answer",
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -18,7 +19,7 @@ from ganinv_cli.report.report import Report
 from ganinv_cli.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal
-MAX_BRIEF_LINES = 10  # of the table that a command ends with, its title and head included
+MAX_BRIEF_ROWS = 10  # of the table that a command ends with
 # Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
 # GitHub reads as an address, though it stands alone.
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -44,24 +45,23 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
 
 
 def render_brief(report: Report, place: str, width: int = 80) -> str:
-    """Return the answer, its table of at most MAX_BRIEF_LINES and the warnings.
+    """Return the answer, its table of at most MAX_BRIEF_ROWS and the warnings.
 
     `place` has the rows that the table leaves out. `width` is in columns and at least 80.
     """
-    sentence, table, warnings = report.answer
+    sentence, table, warnings, counted = report.answer
     file = io.StringIO()
     console = _make_console(file, width)
     console.print(sentence)
     console.print()
     if table:
-        rows = table.make_cells(short=True)
-        head = 2 + max(name.count("\n") + 1 for name in table.header)  # title and rule
-        room = MAX_BRIEF_LINES - head
-        shown = rows if len(rows) <= room else rows[: room - 1]
         console.print(table.title)
-        console.print(_make_rich_table(table.header, shown), crop=False)
-        if len(rows) > len(shown):
-            console.print(f"and {len(rows) - len(shown):,} more, in {place}")
+        rows = table.make_cells(short=True)[:MAX_BRIEF_ROWS]
+        console.print(_make_rich_table(table.header, rows), crop=False)
+        if more := table.rows[MAX_BRIEF_ROWS:]:
+            values = Counter(row[counted] for row in more) if counted else {}
+            counts = ", ".join(f"{count:,} {value}" for value, count in values.items())
+            console.print(f"and {len(more):,} more{f' ({counts})' if counts else ''}, in {place}")
         console.print()
     for warning in warnings:
         console.print(warning)

@@ -24,6 +24,7 @@ class Answer(NamedTuple):
     sentence: str  # with its full stop
     table: Table | None  # cells have one line each; None if there is nothing to count
     warnings: list[str]  # a short sentence each
+    counted: str = ""  # key of the rows by whose values those that the table leaves out are counted
 
 
 @dataclass(frozen=True)

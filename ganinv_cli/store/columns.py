@@ -53,8 +53,8 @@ cramer_rao | float64 | - | z²/pixel² | optional | tr((JᵀJ)⁻¹) / latent at
 """)
 
 IMAGE = _read_table("""
-name | S255 | - | - | - | file name, with folders if others have it too, and the place in a NumPy
-    file, UTF-8
+name | S255 | - | - | - | file name, with the last folder of its path, more if others have it too,
+    and the place in a NumPy file, UTF-8
 sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtype, shape and values
 said | S255 | - | - | - | what was done to it, e.g. cropped, resized, made grey; UTF-8
 error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
@@ -81,8 +81,8 @@ excess | float64 | - | grey levels | optional | what G(z) after the chain leaves
 excess_limit | float64 | - | grey levels | optional | what own pictures leave at most
 z_explained | float64 | latent | z | optional | z after a fit with the chain; the best z if none
     explains the image
-z_deviation | float64 | latent | z | optional | standard error of each component of z_explained;
-    infinite for one that the image does not determine
+z_deviation | float64 | latent | z | optional | standard error of each component of z_explained, at
+    most the prior's standard deviation
 known_directions | int32 | - | directions | optional | orthogonal directions of z whose standard
     error is below half the prior's standard deviation
 stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of

@@ -7,48 +7,78 @@ from reports.known_sweep import (
     SIDE,
     add_earlier_certificate,
     add_labels,
+    add_reenactment,
     make_image_groups,
     make_image_results,
 )
 
 from ganinv_cli.analysis.certificate import make_certificates
 from ganinv_cli.analysis.image_results import read_images
+from ganinv_cli.analysis.reenactment import Reenactment
 from ganinv_cli.analysis.verdict import Evidence, decide, explain
 from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.prior import Uniform
 
 PIXELS = SIDE * SIDE * 3
+AGAIN = Reenactment(
+    *(True, "", 0.286, 0.305, np.zeros(LATENT), np.full(LATENT, 0.01), LATENT, np.zeros(0))
+)
+NOT = AGAIN._replace(explained=False, excess=8.5)
+STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]))
 SURE = Evidence(
+    **{"reenactment": AGAIN, "rmse": 8.5},
     **{"copy": ROUNDED, "starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
     **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
     **{"norm": 5.7, "norm_range": (4.43, 6.96), "rank": LATENT, "latent": LATENT},
 )
 FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
+LONG = {"norm": 9.5, "plausible": False}
 CASES = [
-    ({}, "made", "the error is only rounding to 8 bits, and 8 of 8 starts found the same z"),
-    ({"same": 1, "reached": 1}, "made", "1 of 8 starts"),
-    ({"starts": 1, "same": 1}, "made", "1 of 1 start found"),
-    ({"rank": None}, "made", "8 of 8"),
-    ({"copy": 95}, "made", "no larger than that of JPEG 95 on its own pictures"),
-    ({"copy": 75, "same": 2}, "made", "2 of 8 starts"),
-    ({"copy": 90, "starts": 1, "same": 1}, "made", "1 of 1 start"),
-    ({"copy": 90, "same": 1}, "near", "only 1 of 8 starts came so near; try more (--trials)"),
-    ({"copy": 50}, "near", "that of JPEG 50 on its own pictures, and such a copy is poor"),
-    ({"copy": 10, "rivals": 3, **FAR_OUT}, "near", "JPEG 10"),
-    ({"copy": 50, **FAR_OUT}, "outside", "near it, but only from a z that its prior never draws"),
-    ({"copy": None}, "outside", "larger than that of JPEG 10 on the generator's own"),
-    ({"copy": None, **FAR_OUT}, "outside", "no z was found that makes this picture"),
-    (FAR_OUT, "implausible", "9 of its 100 components lie outside [-1, 1]"),
-    ({**FAR_OUT, "outside": 1}, "implausible", "1 of its 100 components lies outside"),
-    ({"copy": 75, "same": 1, **FAR_OUT}, "implausible", "only from a z that its prior never draws"),
-    ({"norm": 9.5, "plausible": False}, "implausible", "length is 9.50, and z is drawn with 4.43"),
-    ({"rank": 3, **FAR_OUT}, "implausible", "never draws"),
+    ({}, "made", "It comes within 0.286 grey levels, and within 0.305 of its own copies"),
+    ({"same": 1, "reached": 1}, "made", "made this picture. It"),
+    (
+        {"reenactment": AGAIN._replace(chain="made grey")},
+        "made",
+        "made this picture; made grey. It ",
+    ),
+    ({"reenactment": AGAIN._replace(known_directions=71)}, "made", "71 of the 100 directions of z"),
     ({"rivals": 2}, "ambiguous", "from 3 different z, and the image does not determine which"),
     ({"rivals": 1, **FAR_OUT}, "ambiguous", "from 2 different z"),
     ({"rank": 40}, "ambiguous", "only 40 of 100 directions of z change it"),
+    ({"rank": 99, **LONG}, "ambiguous", "99 of 100 directions"),
     ({"vague": True}, "ambiguous", "it hardly depends on z there"),
     ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
-    ({"rank": 99, "norm": 9.5, "plausible": False}, "ambiguous", "99 of 100 directions"),
+    (FAR_OUT, "outside", "no z that may be drawn makes this picture: 9 of its 100 components lie"),
+    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. It "),
+    (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
+    (
+        {"reenactment": NOT},
+        "outside",
+        "no z was found that makes this picture. It comes within 8.5",
+    ),
+    (
+        {"reenactment": STRANGE, "rmse": 8.9},
+        "outside",
+        "as near to 1 of 3 strangers (at most 91 %)",
+    ),
+    ({"reenactment": STRANGE, "rmse": 7.9}, "sibling", "0 of 3 strangers (at most 71 %), within 8"),
+    ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "no z was found"),
+    ({"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT}, "outside", "no z that may be drawn"),
+]
+OLD_CASES = [
+    ({}, "made"),
+    ({"same": 1, "reached": 1}, "made"),
+    ({"rank": None, "copy": 75, "same": 2}, "made"),
+    ({"copy": 90, "starts": 1, "same": 1}, "made"),
+    ({"copy": 90, "same": 1}, "near"),
+    ({"copy": 50}, "near"),
+    ({"copy": 10, "rivals": 3, **FAR_OUT}, "near"),
+    ({"copy": 50, **FAR_OUT}, "outside"),
+    ({"copy": None}, "outside"),
+    ({"copy": 75, "same": 1, **FAR_OUT}, "implausible"),
+    ({"rank": 3, **LONG}, "implausible"),
+    ({"rivals": 1, **FAR_OUT}, "ambiguous"),
+    ({"rank": 99, **LONG}, "ambiguous"),
 ]
 
 
@@ -56,13 +86,21 @@ CASES = [
 def test_the_verdict_and_its_sentence_follow_from_the_evidence(evidence, verdict, words):
     whole = SURE._replace(**evidence)
     assert decide(whole) == verdict
-    sentence = explain(verdict, whole, Uniform(), masked=False, farthest_copy=10)
+    sentence = explain(verdict, whole, Uniform(), masked=False)
     assert words in sentence and not sentence.endswith(".")
 
 
-def certify(groups=None, constants=None, config=(), **given):
-    """The certificate of one image."""
+@pytest.mark.parametrize(("evidence", "verdict"), OLD_CASES)
+def test_an_image_that_was_not_reenacted_keeps_its_old_word(evidence, verdict):
+    whole = SURE._replace(reenactment=None, **evidence)
+    assert decide(whole) == verdict
+    assert "not re-enacted" in explain(verdict, whole, Uniform(), masked=False)
+
+
+def certify(groups=None, constants=None, config=(), chain="", again=(), **given):
+    """The certificate of one image that this chain explains."""
     groups = make_image_groups(**given) if groups is None else groups
+    groups = add_reenactment(groups, chain, **dict(again))
     results = make_image_results("invert", constants=constants, portrait=groups)
     results.attributes["config"] |= dict(config)
     (image,) = read_images(results)
@@ -89,6 +127,8 @@ def test_a_rival_is_another_z_at_the_least_loss_that_may_be_drawn():
     found = certify(groups)
     agreement = found["agreement"]
     assert (found["verdict"], agreement["reached"], agreement["same"]) == ("ambiguous", 8, 5)
+    assert certify(groups, chain="saved as JPEG 75")["verdict"] == "ambiguous"
+    assert certify(groups, chain="made grey")["verdict"] == "made"  # z of another picture
     groups["stochastic"]["polished/z_found"][5:, 0] = 40
     assert certify(groups)["verdict"] == "made"
 
@@ -108,7 +148,7 @@ def test_z_may_differ_by_what_is_left_of_the_image():
     def scatter(loss):
         groups = make_image_groups(minima=(6,), losses=(loss,), wobble=0.02)
         groups["stochastic/certificate"]["singular_values"][:] = 1.0
-        return certify(groups)
+        return certify(groups, chain="saved as JPEG 75")
 
     jpeg, rounded = scatter(2.0), scatter(1e-3)
     assert jpeg["z_error"] == pytest.approx(3 * np.sqrt(2.0 / (PIXELS - LATENT) * LATENT))
@@ -117,37 +157,55 @@ def test_z_may_differ_by_what_is_left_of_the_image():
 
 
 @pytest.mark.parametrize(
-    ("excess", "singular_value", "verdict"),
-    [(0.5, 1.0, "made"), (0.5, 10.0, "implausible"), (50.0, 1e-9, "implausible")],
+    ("excess", "deviation", "verdict"),
+    [(0.5, 0.02, "made"), (0.5, 0.002, "outside"), (50.0, 0.57, "outside")],
 )
-def test_z_may_be_outside_the_bounds_by_what_is_left_of_the_image(excess, singular_value, verdict):
-    groups = make_image_groups(minima=(6,), losses=(1.0,))
-    groups["stochastic"]["polished/z_found"][:, 0] = 1 + excess
-    groups["stochastic/certificate"]["singular_values"][:] = singular_value
-    found = certify(groups)
+def test_z_may_be_outside_the_bounds_by_its_standard_error(excess, deviation, verdict):
+    z = np.full(LATENT, 0.5)
+    z[0] = 1 + excess
+    again = {"z_explained": z, "z_deviation": np.full(LATENT, deviation)}
+    found = certify(chain="saved as JPEG 75", again=again)
     assert (found["verdict"], found["outside"]) == (verdict, 1)
+    assert found["z_explained"] == z.tolist() != found["z_found"]
 
 
-def test_a_z_of_a_length_that_is_never_drawn_is_implausible():
+def test_a_z_of_a_length_that_is_never_drawn_is_outside():
     groups = make_image_groups(minima=(6,), losses=(0.1,))
-    groups["stochastic"]["polished/z_found"] *= 0.1
+    for column in ("z_found", "polished/z_found"):
+        groups["stochastic"][column] = groups["stochastic"][column] * 0.1
     found = certify(groups)
-    assert (found["verdict"], found["outside"]) == ("implausible", 0)
-    assert found["z_norm"] < found["z_norm_range"][0]
+    assert (found["verdict"], found["verdict_1_0"]) == ("outside", "implausible")
+    assert (found["outside"], found["z_norm"] < found["z_norm_range"][0]) == (0, True)
     assert certify(groups, config={"prior": "normal:0.06"})["verdict"] == "made"
 
 
-@pytest.mark.parametrize(("loss", "direction", "value"), [(1.0, slice(None), 0.05), (0.0, 99, 0)])
-def test_an_image_that_hardly_depends_on_z_does_not_determine_it(loss, direction, value):
-    groups = make_image_groups(minima=(6,), losses=(loss,))
-    groups["stochastic/certificate"]["singular_values"][0, direction] = value
-    found = certify(groups)
+def test_an_image_that_hardly_depends_on_z_does_not_determine_it():
+    def know(components):
+        deviation = np.where(np.arange(LATENT) < components, 0.02, 0.57)
+        return certify(chain="saved as JPEG 50", again={"z_deviation": deviation})
+
+    assert (know(60)["verdict"], know(60)["told"]) == ("made", True)
+    found = know(40)
     assert (found["verdict"], found["told"]) == ("ambiguous", False)
+    assert found["z_deviation_mean"] == pytest.approx(0.4 * 0.02 + 0.6 * 0.57)
 
 
 def test_a_certificate_of_another_z_than_the_best_says_nothing():
-    groups = add_earlier_certificate(make_image_groups(minima=(8,)))
-    assert certify(groups)["condition"] == pytest.approx(100)  # of the last one
+    groups = add_earlier_certificate(add_reenactment(make_image_groups(minima=(8,))))
+    results = make_image_results("invert", portrait=groups)
+    (found,) = (row for image in read_images(results) for row in make_certificates(image))
+    assert found["condition"] == pytest.approx(100)  # of the last one
+    assert (found["verdict"], found["verdict_1_0"], found["chain"]) == ("made", "outside", "")
     groups["stochastic"]["polished/image_loss"][3] = 1.0  # found since
-    found = certify(groups)
+    (found,) = (row for image in read_images(results) for row in make_certificates(image))
     assert (found["best_trial"], found["condition"], found["rank"]) == (3, None, None)
+    assert (found["verdict"], found["chain"]) == (found["verdict_1_0"], None)
+
+
+def test_a_border_that_does_not_count_is_in_no_number():
+    groups = add_reenactment(make_image_groups(losses=(1.0,)), "saved as JPEG 75")
+    results = make_image_results("invert", portrait=groups)
+    results.groups["image=0000"]["border"] = np.array([[2, 0, 1, 4]])
+    (found,) = (row for image in read_images(results) for row in make_certificates(image))
+    assert found["rmse"] == pytest.approx(127.5 / np.sqrt((SIDE - 3) * (SIDE - 4) * 3))
+    assert found["chain"] == "saved as JPEG 75; without its border"

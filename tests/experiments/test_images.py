@@ -100,8 +100,8 @@ def test_all_starts_agree_on_a_generated_image_and_its_z_is_saved(easy, inverted
         assert file["names"].tolist() == ["noise.png", "a.png", "b.png"]
         assert file["verdict"].tolist() == [rows[name]["verdict"] for name in file["names"]]
         for number, z in enumerate(file["z"]):
-            group = results.groups[f"image={number:04d}/stochastic"]
-            assert (z == group["certificate/z_explained"][-1]).all()
+            certificate = results.groups[f"image={number:04d}/stochastic/certificate"]
+            assert (z == certificate["z_explained"][-1]).all()
     written = {path.name for path in (folder / "invert").rglob("*")}
     assert {"invert.txt", "report.html"} < written
 

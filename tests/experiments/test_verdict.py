@@ -64,6 +64,8 @@ def test_generated_pictures_are_made_as_png_and_as_jpeg_and_nothing_else_is(grey
     made = {name for name, row in rows.items() if row["verdict"] == "made"}
     assert made == {f"{n}{end}" for n in range(2) for end in (".png", "-95.jpg", "-75.jpg")}
     assert rows["noise.png"]["verdict"] == "outside"
+    assert rows["0.png"]["chain"] == ""
+    assert len(rows["0.png"]["z_deviation"]) == len(rows["0.png"]["z_explained"]) == 6
     assert rows["0.png"]["nearest_copy"] == "8 bits"
     image = read_results(tmp_path / "invert.h5").groups["image=0000"]
     assert image["copy_quality"][0].tolist() == [0, *QUALITIES]
@@ -74,17 +76,18 @@ def test_generated_pictures_are_made_as_png_and_as_jpeg_and_nothing_else_is(grey
 @pytest.mark.parametrize(
     ("z", "options", "verdict"),
     [
-        ((2.5, 2.5, 2.5, 0.1, -0.4, 0.3), ("--clip", "none"), "implausible"),
+        ((2.5, 2.5, 2.5, 0.1, -0.4, 0.3), ("--clip", "none"), "outside"),
         # a component that few draws reach is no reason against a normal prior
         ((0.3, 0.8, 3.2, -1.3, 0.9, 0.4), ("--prior", "normal:1,0.9999"), "made"),
     ],
 )
-def test_a_z_is_implausible_only_if_it_is_never_drawn(grey, tmp_path, z, options, verdict):
+def test_a_picture_of_a_z_that_is_never_drawn_is_outside(grey, tmp_path, z, options, verdict):
     picture = to_pixels(grey[1].render(np.array([z], np.float32), 1))[0]
     save_image(tmp_path / "a.png", picture.squeeze())
     (row,) = _judge(tmp_path, "a.png", "--checkpoint", grey[0], *options).values()
     assert row["verdict"] == verdict
-    assert row["outside"] == (3 if verdict == "implausible" else row["outside"])
+    assert row["outside"] == (3 if verdict == "outside" else row["outside"])
+    assert ("may be drawn" in row["explanation"]) == (verdict == "outside")
 
 
 def test_two_z_of_one_picture_are_ambiguous(tmp_path):

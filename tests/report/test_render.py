@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 from known_results import make_group, make_results
 from markdown_it import MarkdownIt
-from reports.known_sweep import FAR, make_image_groups, make_image_results
+from reports.known_sweep import (
+    FAR,
+    add_reenactment,
+    make_image_groups,
+    make_image_results,
+)
 
 from ganinv_cli.cli.results import report as report_command
 from ganinv_cli.number_format import format_number, format_scientific, format_share
@@ -45,19 +50,25 @@ def test_text_fits_and_no_number_is_cut(width):
     assert text.count("\nstochastic  1,000,000 (1.00)") == 2
 
 
-@pytest.mark.parametrize("count", [2, 7, 70])
-def test_the_short_table_has_ten_lines_and_says_where_the_others_are(count):
+@pytest.mark.parametrize("count", [9, 70])
+def test_the_short_table_has_the_exceptions_first_and_counts_the_rows_that_it_leaves_out(count):
     names = [f"a-very-long-name-of-a-file-{number}.png" for number in range(count)]
-    groups = make_image_groups(minima=(1,), losses=(FAR,))
-    report = summarize(make_image_results("invert", **dict.fromkeys(names, groups)), "x")
+    own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
+    images = dict.fromkeys(names, own)
+    images |= {f"other-{left}": add_reenactment(own, explained=0, excess=left) for left in (5, 7)}
+    report = summarize(make_image_results("invert", **images), "x")
     lines = render_brief(report, "invert/").splitlines()
     table = lines[lines.index("") + 1 : -1]
     assert table[0] == report.answer.table.title
-    assert len(table) == min(count + 4, 10)
-    assert table[-1] == f"and {count - 5:,} more, in invert/" or count <= 6
+    assert [line.split()[:2] for line in table[4:6]] == [
+        ["other-7", "outside"],
+        ["other-5", "outside"],
+    ]
+    assert len(table) == 15
+    assert table[-1] == f"and {count - 8:,} more ({count - 8} made), in invert/"
     text, markdown = (render([report], style) for style in ("text", "markdown"))
     assert names[-1] in markdown
-    assert (f"{count - 60} more rows are in the other formats." in text) == (count > 60)
+    assert (f"{count - 58} more rows are in the other formats." in text) == (count > 60)
 
 
 def test_several_reports_are_headed_by_their_names_and_none_is_markup(monkeypatch):

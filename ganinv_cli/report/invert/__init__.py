@@ -8,11 +8,10 @@ from ganinv_cli.analysis.certificate import make_certificates
 from ganinv_cli.analysis.image_results import read_images
 from ganinv_cli.analysis.prior import format_bounds, read_prior
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
-from ganinv_cli.analysis.verdict import MATCH_QUALITY, REACHED_SHARE, Verdict
+from ganinv_cli.analysis.verdict import REACHED_SHARE, Verdict
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.number_format import format_concise, format_number, format_scientific
+from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.images import (
-    describe_criterion,
     describe_handling,
     describe_unread,
     get_key,
@@ -23,6 +22,7 @@ from ganinv_cli.report.images import (
     make_unread_rows,
     make_unread_tables,
     name_images,
+    shorten_name,
 )
 from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN, iterate_pictures
 from ganinv_cli.report.report import Answer, Report, ReportModule
@@ -38,12 +38,13 @@ from ganinv_cli.report.table import Column, Row, Table, flatten, to_plain
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-MEANINGS: Mapping[Verdict, str] = {
-    "ambiguous": "matched, but the image does not determine z",
-    "near": "perhaps the generator made it",
-    "implausible": "only a z that is never drawn makes it",
-    "outside": "no z was found that makes it",
+MEANINGS: Mapping[Verdict, str] = {  # the worst verdict first
     "failed": "no start gave finite numbers",
+    "outside": "no z was found that makes it",
+    "sibling": "nearer than strangers, but not its own",
+    "ambiguous": "made, but the image does not determine z",
+    "implausible": "only a z that is never drawn makes it",
+    "near": "perhaps the generator made it",
 }
 
 
@@ -69,7 +70,7 @@ def summarize(results: "Results", name: str) -> Report:
         _make_tables(run, inverted, unread),
         _make_notes(run, inverted),
         run,
-        [flatten({key: row[key] for key in row if key != "z_found"}) for row in inverted],
+        [flatten({key: row[key] for key in row if key not in LISTS}) for row in inverted],
     )
 
 
@@ -81,19 +82,34 @@ REPORT = ReportModule(
     list_trial_groups=list_trial_groups,
 )
 
+LISTS = ("z_found", "z_explained", "z_deviation")  # a number per component
+MAX_CHAIN = 28  # characters of the changes of an image in the short table
+
 VERDICT = Column("verdict", "verdict")
-RMSE = Column("RMSE\n(of 255)", "rmse", help="RMSE: per pixel and channel, in grey levels of 255.")
-PSNR = Column("PSNR\n(dB)", "psnr")
+LEFT = Column(
+    "left\n(of 255)",
+    "excess",
+    help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
+)
+DEVIATION = Column(
+    "z ±",
+    "z_deviation_mean",
+    help="z ±: standard error of a component, their mean; at most the prior's deviation.",
+)
 NEARNESS = (
     VERDICT,
-    RMSE,
-    PSNR,
-    Column("image loss", "image_loss", format_scientific),
+    LEFT,
     Column(
-        "nearest copy",
-        show=lambda row: row["nearest_copy"] or "-",
-        help="Nearest copy: the best quality of which copies of the generator's own pictures lose "
-        "as much.",
+        "own\ncopies",
+        "excess_limit",
+        help="Own copies: what they leave of the generator's own pictures at most.",
+    ),
+    Column("RMSE\n(of 255)", "rmse", help="RMSE: without these changes, in grey levels."),
+    Column("PSNR\n(dB)", "psnr"),
+    Column(
+        "nearest\nstranger",
+        "stranger_rmse",
+        help="Nearest stranger: least RMSE of pictures that are averages of two of its own.",
     ),
 )
 
@@ -125,16 +141,11 @@ def _make_certainty_columns(run: Row, labelled: bool) -> list[Column]:
             help="One z: of these, the starts that found the best z, to within "
             f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
         ),
-        Column("converged", "converged"),
+        DEVIATION,
         Column(
-            "condition",
-            "condition",
-            help="Condition: of the Jacobian at z.",
-        ),
-        Column(
-            "rank",
-            show=lambda row: "-" if row["rank"] is None else f"{row['rank']:,}/{row['latent']:,}",
-            help="Rank: directions of z that change the image.",
+            "directions\nknown",
+            "known_directions",
+            help="Directions known: of z, with a standard error below half the prior's deviation.",
         ),
         Column(
             "at\nbound",
@@ -195,9 +206,6 @@ def _make_notes(run: Row, inverted: list[Row]) -> list[str]:
     lines = [*make_run_notes(run), *describe_handling(said.items())]
     if mask := run["config"].get("mask"):
         lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")
-    if inverted:
-        lines.append(_describe_copies(inverted))
-        lines.append(describe_criterion(run, any(row["z"] == "polished" for row in inverted)))
     if any(row["difference_amplified"] for row in inverted):
         lines.append(
             f"Original, reconstruction and difference of each image are PNG files in {FOLDER}/. In "
@@ -206,26 +214,6 @@ def _make_notes(run: Row, inverted: list[Row]) -> list[str]:
             f"{MAX_SHOWN} images."
         )
     return lines
-
-
-def _describe_copies(inverted: list[Row]) -> str:
-    """Return a note on what the verdicts are measured by, the copies of the images' own run."""
-    measured = [row for row in inverted if len(row["copy_rmse"]) > 1]
-    if not measured:
-        return (
-            "An earlier ganinv wrote this file, which does not say how much copies of the "
-            "generator's own pictures lose. So an image is matched only if its error is not above "
-            "rounding to 8 bits, and none is near. Run the command again with --overwrite to "
-            "measure it."
-        )
-    losses = ", ".join(
-        f"{name} {format_number(rmse)}" for name, rmse in measured[0]["copy_rmse"].items()
-    )
-    return (
-        f"The largest RMSE of copies of the generator's own pictures: {losses}. An image is "
-        f"matched if its nearest copy is JPEG {MATCH_QUALITY} or better, or 8 bits "
-        "(docs/invert.md explains the verdicts)."
-    )
 
 
 def _make_answer(run: Row, inverted: list[Row], unread: Sequence[Row]) -> Answer:
@@ -237,24 +225,35 @@ def _make_answer(run: Row, inverted: list[Row], unread: Sequence[Row]) -> Answer
     columns = [
         *([Column("clipping", "technique")] if several else []),
         VERDICT,
-        RMSE,
-        PSNR,
         Column(
-            "starts that\nfound this z",
-            show=lambda row: f"{row['agreement']['same']:,} of {row['starts']:,}",
+            "what was done",
+            show=_describe_chain,
+            show_short=lambda row: shorten_name(_describe_chain(row), MAX_CHAIN),
         ),
+        LEFT,
+        DEVIATION,
     ]
     return Answer(
         f"{_describe_verdicts(inverted)}{lost}.",
         make_image_table(
-            "Verdict on each image, and how near its reconstruction is",
+            "Verdict on each image, what was done to it, and what that leaves unexplained",
             "image",
-            inverted,
+            sorted(inverted, key=_get_rank),
             columns,
-            max_length=24,
+            max_length=12 if several else 20,
         ),
         make_warnings(run),
+        counted="verdict",
     )
+
+
+def _describe_chain(row: Row) -> str:
+    return (row["chain"] or "rounded to 8 bits") if row["explained"] else "-"
+
+
+def _get_rank(row: Row) -> tuple[int, float]:
+    """Return a key that sorts the worst verdicts and the largest errors first, `made` last."""
+    return [*MEANINGS, "made"].index(row["verdict"]), -(row["excess"] or row["rmse"] or 0.0)
 
 
 def _describe_verdicts(inverted: Sequence[Row]) -> str:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.analysis.certificate import choose_amplification, find_verdict
-from ganinv_cli.analysis.image_results import ImageKey, find_rules, finite_psnr, read_images
+from ganinv_cli.analysis.certificate import choose_amplification, make_certificate
+from ganinv_cli.analysis.image_results import ImageKey, find_rules, read_images
 from ganinv_cli.number_format import format_number
 from ganinv_cli.report.images import name_images
 from ganinv_cli.report.invert.pictures import MAX_SHOWN, Pair, draw_difference, iterate_pairs
 from ganinv_cli.report.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.table import to_plain
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -58,7 +59,9 @@ def draw_pairs(
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
         write_text(figure, names[pair.image.key] + describe_label(pair), left, top - 46, fontsize=8)
         write_text(figure, describe_nearness(pair, has_several_rules), left, top - 31, fontsize=8)
-        write_text(figure, find_verdict(pair.image, pair.rule), left, top - 16, fontsize=8)
+        write_text(
+            figure, make_certificate(pair.image, pair.rule)["verdict"], left, top - 16, fontsize=8
+        )
         pictures = (pair.original, pair.reconstruction, draw_difference(pair, amplification))
         for row, picture in enumerate(pictures):
             draw_picture(figure, picture, left, top + row * (side + GAP))
@@ -66,9 +69,10 @@ def draw_pairs(
 
 
 def describe_nearness(pair: Pair, has_several_rules: bool) -> str:
-    """Return the PSNR of the reconstruction, and the rule's name if there are several rules."""
-    decibels = finite_psnr(pair.image, pair.image.recoveries[pair.rule])
-    said = [f"{format_number(decibels)} dB"] if decibels is not None else []
+    """Return the grey levels that are left, and the rule's name if there are several rules."""
+    row = to_plain(make_certificate(pair.image, pair.rule))
+    left = row["rmse"] if row["excess"] is None else row["excess"]
+    said = [f"{format_number(left)} left"] if left is not None else []
     return ", ".join([pair.rule, *said] if has_several_rules else said)
 
 
@@ -80,7 +84,7 @@ def describe_label(pair: Pair) -> str:
 
 def _describe_pair(pair: Pair, has_several_rules: bool) -> str:
     nearness = describe_nearness(pair, has_several_rules)  # may be empty
-    said = [find_verdict(pair.image, pair.rule), *([nearness] if nearness else [])]
+    said = [make_certificate(pair.image, pair.rule)["verdict"], *([nearness] if nearness else [])]
     return ", ".join(said) + describe_label(pair)
 
 
@@ -99,8 +103,8 @@ def _draw_figure(
     )
     return DrawnFigure(
         draw_pairs(pairs, has_several_rules, times, short_names),
-        f"The verdict on each image, and how near its reconstruction is (PSNR): {said}. For each, "
-        "from above: the original, its reconstruction, and the difference.",
+        "The verdict on each image, and what its reconstruction leaves of it, in grey levels: "
+        f"{said}. For each, from above: the original, its reconstruction, and the difference.",
         "From above: the image at the generator's size, its reconstruction, and their difference, "
         f"amplified {times} times around grey: bright if the reconstruction is brighter."
         f"{over}",

@@ -10,6 +10,7 @@ import numpy as np
 from ganinv_cli.analysis.certificate import choose_amplification, subtract_pictures
 from ganinv_cli.analysis.groups import Pixels
 from ganinv_cli.analysis.image_results import ImageResults, find_rules, read_images
+from ganinv_cli.analysis.reenactment import get_reconstruction
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -39,7 +40,7 @@ def iterate_pairs(images: Iterable[ImageResults]) -> Iterator[Pair]:
         for technique in image.recoveries:
             certificate = image.find_certificate(technique)
             if image.target is not None and certificate is not None:
-                made = certificate["reconstruction"][0]
+                made = get_reconstruction(certificate)
                 yield Pair(image, technique, image.target, made)
 
 

@@ -7,9 +7,11 @@ from known_results import make_group, make_results
 from reports.known_sweep import (
     EXACT,
     FAR,
+    LATENT,
     SIDE,
     add_actions,
     add_labels,
+    add_reenactment,
     add_refinement,
     add_true_labels,
     invert_on,
@@ -137,21 +139,33 @@ def make_consistency_of_labels():
     return results
 
 
+STRANGERS = {"explained": 0, "stranger_rmse": np.array([9.0, 12.0, 15.0, 16.0])}
+
+
 def make_invert():
-    """Each verdict once, and a file that was not read; two files have one name."""
+    """Each verdict, and a file that was not read; two files have one name."""
     unlikely = make_image_groups(losses=(EXACT,))
     unlikely["stochastic"]["polished/z_found"][:, :9] = 1.5
     unlikely["stochastic"]["polished/z_found"][:, 9:12] = -1.0
+    z = unlikely["stochastic"]["polished/z_found"][0]
     broken = make_image_groups()
     broken["stochastic"]["polished/image_loss"][:] = np.nan
+    jpeg = make_image_groups(losses=(3.0,), minima=(7, 2), unconverged=1)
+    shifted = "shifted by (1, 0) pixels, enlarged 1.03 times; saved as JPEG 90"
+    less = {
+        "z_deviation": np.geomspace(0.02, 0.57, LATENT),
+        "known_directions": 71,
+    }
     groups = {
-        "exact": make_image_groups(losses=(0.0,)),
-        "jpeg": make_image_groups(losses=(3.0,), minima=(7, 2), unconverged=1),
-        "poor": make_image_groups(losses=(9.0,)),
-        "noise": make_image_groups(losses=(3000.0,)),
-        "several": make_image_groups(minima=(5, 3), losses=(1.0, 1.005)),
-        "unlikely": unlikely,
+        "exact": add_reenactment(make_image_groups(losses=(0.0,))),
+        "jpeg": add_reenactment(jpeg, "saved as JPEG 75", **less),
+        "moved": add_reenactment(make_image_groups(losses=(9.0,)), shifted),
+        "noise": add_reenactment(make_image_groups(losses=(3000.0,)), excess=252.0, **STRANGERS),
+        "sibling": add_reenactment(make_image_groups(losses=(2.0,)), excess=6.5, **STRANGERS),
+        "several": add_reenactment(make_image_groups(minima=(5, 3), losses=(1.0, 1.005))),
+        "unlikely": add_reenactment(unlikely, z_explained=z),
         "broken": broken,
+        "older": make_image_groups(losses=(9.0,)),
         "text": "this is a text file; give an image",
     }
     results = make_image_results("invert", **groups)
@@ -195,8 +209,12 @@ REPORTS = {
 
 def make_several_generators():
     several = make_image_groups(minima=(5, 5), losses=(EXACT,))
-    first = invert_on("faces/a.pt", made=EXACT, both=EXACT, perhaps=several, neither=FAR, later={})
+    related = add_reenactment(make_image_groups(losses=(2.0,)), excess=6.5, **STRANGERS)
+    unlike = add_reenactment(make_image_groups(losses=(50.0,)), excess=32.5, **STRANGERS)
+    found = {"both": EXACT, "perhaps": several, "related": related, "neither": FAR, "later": {}}
+    first = invert_on("faces/a.pt", made=EXACT, **found)
     images = {"neither": 20.0, "perhaps": FAR, "both": EXACT, "made": FAR, "later": EXACT}
+    images |= {"related": unlike}
     return [first, invert_on("b", **images, text="text is no image", complete=False)]
 
 

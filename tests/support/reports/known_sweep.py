@@ -117,6 +117,19 @@ def add_labels(groups, *labels, rule="stochastic"):
     return groups | {rule: groups[rule] | {"label": under, "first/label": under}}
 
 
+def add_reenactment(groups, chain="", rule="stochastic", **given):
+    """The same, re-enacted by this chain; explained, and like the generator's own copies."""
+    certificate = groups[f"{rule}/certificate"]
+    recoveries = groups[rule]
+    z = recoveries["z_found"][np.nanargmin(recoveries["image_loss"])].astype(np.float64)
+    values = {"explained": 1, "excess": 0.3, "excess_limit": 0.4, "z_explained": z}
+    values |= {"z_deviation": np.full(LATENT, 0.02), "known_directions": LATENT} | given
+    columns = {name: np.array([value]) for name, value in values.items()}
+    columns |= {"chain": np.array([chain.encode()], "S255")}
+    columns |= {"reenacted": certificate["reconstruction"] + 1}
+    return groups | {f"{rule}/certificate": certificate | columns}
+
+
 def add_actions(group, actions):
     """The group with this many actions of its rule in each trial; a tenth in its first start."""
     for prefix, counts in (("", actions), ("first/", actions // 10)):
