@@ -15,6 +15,7 @@ SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
 CONSTANTS = {"curve_gradients": CURVE_GRADIENTS, "snapshot_gradients": SNAPSHOT_GRADIENTS}
 AXES = {"latent": LATENT, "height": 4, "width": 4, "channels": 3, "copies": 2}
 AXES |= {"points": len(CURVE_GRADIENTS), "snapshots": len(SNAPSHOT_GRADIENTS)}
+AXES |= {"sides": 4, "strangers": 8}
 SHARDS = ([0, 1, 4, 5], [2, 3, 6, 7], [8, 9])  # of range(10)
 
 
@@ -52,6 +53,8 @@ def make_row(group, trial):
             row[name] = draw.integers(1, 6, shape).astype(kind)
     if "curve_loss" in row:
         row["curve_loss"][-1] = row["curve_error"][-1] = np.nan
+    if "border" in row:
+        row["border"][:] = 0  # or it would be wider than the picture
     row.pop(columns.TRIAL)
     return row
 
