@@ -2,7 +2,8 @@
 
 A measurement is a set of arrays, an .npz file of its own in the user's cache folder. It may be lost
 at any time: a missing or damaged measurement, or one that another user wrote, is made again, and
-one that cannot be written is not kept.
+one that cannot be written is not kept. Some measurements of the generators that ship are shipped
+beside them, and used first.
 """
 
 import hashlib
@@ -17,9 +18,11 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from ganinv_cli.files import ArrayFileError, encode_arrays, read_arrays, replace_file
+from ganinv_cli.settings.shipped import find_folder
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
 MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
+SHIPPED = "measured"  # folder of measurements in the folder of a generator that ships
 SWITCH = "GANINV_NO_CACHE"  # environment variable: if it is not empty, nothing is read or kept
 
 
@@ -55,13 +58,15 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
     `kind` is the folder of measurements of one kind, such as "preconditioner". A damaged file
     counts as missing, and so does one of another user, who may write any numbers into it.
     """
-    path = _find_path(kind, key)
-    with suppress(OSError, ArrayFileError):
-        if path and path.stat().st_uid == os.geteuid():
-            arrays = read_arrays(path, 2 * MAX_ENTRY_BYTES, key)
-            with suppress(OSError):  # the folder may be read-only
-                os.utime(path)
-            return arrays
+    own = _find_path(kind, key)
+    shipped = find_folder("checkpoint").glob(f"*/{SHIPPED}/{kind}/{key}.npz")
+    for path in (*shipped, own) if own else ():
+        with suppress(OSError, ArrayFileError):
+            if path != own or path.stat().st_uid == os.geteuid():
+                arrays = read_arrays(path, 2 * MAX_ENTRY_BYTES, key)
+                with suppress(OSError):  # the folder may be read-only
+                    os.utime(path)
+                return arrays
     return None
 
 

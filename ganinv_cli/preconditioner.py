@@ -62,24 +62,32 @@ def can_be_measured(generator: Generator) -> bool:
 def find_preconditioner(
     generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
 ) -> Preconditioner:
-    """Return the preconditioner, kept from an earlier run or measured now.
+    """Return the preconditioner: shipped with the generator, kept from a run, or measured now.
 
     A kept one is used only if it was measured by the same TensorFlow on the same kind of device, so
     that every bit equals a new measurement. For the rest see `measure_preconditioner`.
     """
-    key = cache.make_key(
-        *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
-        *(limit_points(generator, points), preconditioned, mixed_precision),
-        *(describe_current_device(), tf.__version__, np.__version__),
-    )
+    inputs = describe_inputs(generator, points, preconditioned, mixed_precision)
+    key = cache.make_key(*inputs, describe_current_device(), tf.__version__, np.__version__)
     try:
-        return _unpack(cache.load(CACHE_KIND, key) or {})
+        shipped = cache.load(CACHE_KIND, cache.make_key(*inputs))
+        return _unpack(shipped or cache.load(CACHE_KIND, key) or {})
     except KeyError:
         measured = measure_preconditioner(
             generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
         )
-        cache.save(CACHE_KIND, key, _pack(measured))
+        cache.save(CACHE_KIND, key, pack(measured))
         return measured
+
+
+def describe_inputs(
+    generator: Generator, points: int, preconditioned: bool, mixed_precision: bool
+) -> tuple[object, ...]:
+    """Return all that the preconditioner depends on, but for rounding: the key of a shipped one."""
+    return (
+        *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
+        *(limit_points(generator, points), preconditioned, mixed_precision),
+    )
 
 
 def measure_preconditioner(
@@ -172,7 +180,7 @@ def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
     )
 
 
-def _pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
+def pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
     """Return the arrays of a preconditioner by number, for the cache."""
     leaves = tf.nest.flatten(preconditioner)
     return {str(number): np.asarray(leaf) for number, leaf in enumerate(leaves)}

@@ -115,6 +115,7 @@ class Problem(NamedTuple):
             residuals = tf.where(counted, residuals, tf.zeros_like(residuals))
             masked = residuals if self.mask is None else residuals * self.mask
             image_loss = tf.reduce_sum(masked * residuals, [1, 2, 3])
+            image_loss = tf.where(tf.reduce_any(counted, [1, 2, 3]), image_loss, np.nan)
             loss = self._preconditioned_loss(masked, image_loss)
         gradient = tf.cast(tape.gradient(loss, z), z.dtype)
         prior = self.generator.prior

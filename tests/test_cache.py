@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ganinv_cli as ganinv
+from checks.measurements import GENERATORS
 from ganinv_cli import cache
+from ganinv_cli.experiments.copies import find_copy_losses
+from ganinv_cli.preconditioner import find_preconditioner
+from ganinv_cli.solvers.lbfgs import LBFGS
 
 ARRAYS = {
     "numbers": np.random.default_rng(0).standard_normal((30, 7)).astype(np.float32),
@@ -98,6 +103,16 @@ def test_it_stays_below_its_bound_and_keeps_what_was_used_last(monkeypatch):
     assert sum(entry.bytes for entry in cache.list_entries()) <= 50_000
     kept = [key for key in keys if cache.load("kind", key)]
     assert kept == [keys[0], *keys[-5:]]
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_what_invert_measures_of_a_shipped_generator_is_shipped(name, monkeypatch):
+    monkeypatch.setattr("ganinv_cli.formats.cached_check.measure_check", None)
+    monkeypatch.setattr("ganinv_cli.experiments.copies.measure_copy_losses", None)
+    monkeypatch.setattr("ganinv_cli.preconditioner.measure_preconditioner", None)
+    generator = ganinv.load(name).build()
+    assert (find_copy_losses(generator, None) > 0).all()
+    assert find_preconditioner(generator, LBFGS().preconditioner_points, preconditioned=False)
 
 
 def _date(key: str, moment: float) -> None:

@@ -35,7 +35,10 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
         "status | means",
     },
     "docs/invert.md": {"verdict | what explains the image | z"},
-    "docs/reproduction.md": {"point | text | code | here"},
+    "docs/reproduction.md": {
+        "the paper says | here | verdict",
+        "point | text | code | here",
+    },
     "docs/results-format.md": {"path | holds"},
 }
 

@@ -4,8 +4,7 @@
 
 Writes into table2/: images of the first z of seed 1 with 8 bits, with and without noise; a
 photograph of a cat (scikit-image, CC0); and a portrait that is in no training set (Matplotlib,
-public domain). Writes into pictures/: the five pictures of docs/invert.md. Writes mixtures.npy:
-t·G(z) + (1 − t)·portrait for each t of SHARES and portrait of docs/portraits, with 8 bits.
+public domain). Writes into pictures/: the five pictures of docs/invert.md.
 """
 
 from pathlib import Path
@@ -27,7 +26,6 @@ GENERATORS = {"faces32": 32, "portraits64": 64}
 CAT = "scikit-image==0.26.0", "skimage/data/chelsea.png"
 PORTRAIT = "matplotlib==3.11.2", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
 HOPPER = 0, 44, 512, 556  # the largest square in the middle of the portrait, 512 × 600 pixels
-SHARES = (1, 0.98, 0.9, 0.75, 0.5, 0)  # t
 
 
 @click.command()
@@ -54,23 +52,6 @@ def main(out: Path) -> None:
         hopper.save(pictures / "hopper.png")
     noise = np.random.default_rng(SEED).integers(256, size=(64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(pictures / "uniform-noise.png")
-    np.save(out / "mixtures.npy", mix_pictures(Path("docs/portraits/64")))
-
-
-def mix_pictures(folder: Path) -> np.ndarray:
-    """Return uint8 (pictures · SHARES, 64, 64, 3): a picture of portraits64 mixed with each file.
-
-    The z are of seed 2, one for each file of the folder, in the order of names.
-    """
-    paths = sorted(folder.glob("*.png"))
-    generator = make_generator(formats.read(find("checkpoint", "portraits64")))
-    own = generator.render(draw_true_z(generator, 2, np.arange(len(paths))), len(paths))
-    mixed = []
-    for path, picture in zip(paths, own, strict=True):
-        with Image.open(path) as file:
-            portrait = np.asarray(file.convert("RGB"), np.float64) / 127.5 - 1
-        mixed += [t * picture + (1 - t) * portrait for t in SHARES]
-    return to_pixels(np.array(mixed))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks import records
-from benchmarks.reproduction import figure2, manifest, runs, table1, table2
+from benchmarks.reproduction import figure2, manifest, runs, table1, table2, why
 from ganinv_cli.cli import main
 
 FIGURE2B = "figure2b-variance=0.1.png"
@@ -27,8 +27,8 @@ REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in d
     "gan-face-normal-preconditioned.h5": ("gan-faces/normal", ("table1.md",)),
     "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.md",)),
 }
-TABLES = "table1.md", "table2.md", "figure2.md", "runs.md"  # in docs/reproduction
-FIGURES = "predicted.png", "table2.png", "figure2.png"
+TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # in docs/reproduction
+FIGURES = "why.png", "table2.png", "figure2.png"
 _RECORDS = (
     *("reliability/torture", "reproduction/ends", "scaling/gpu", "scaling/million"),
     *("scaling/workers", "solvers/peers", "solvers/roofline"),
@@ -73,10 +73,11 @@ def write_tables(results: Path, out: Path) -> None:
     recoveries = list(runs.read_runs(results))
     cells, sweeps = table2.measure_cells(results), figure2.read_sweeps(results)
     _write_sections(table1.make_sections(recoveries), out / "table1.md")
+    _write_sections(why.make_sections(recoveries), out / "why.md")
     _write_sections(table2.make_sections(cells), out / "table2.md")
     _write_sections(figure2.make_sections(sweeps), out / "figure2.md")
     _write_sections({"Kept results": list(manifest.list_rows(results))}, out / "runs.md")
-    _save(table1.draw_prediction(recoveries), out / "predicted.png")
+    _save(why.draw_rules(recoveries), out / "why.png")
     _save(table2.draw_cells(cells), out / "table2.png")
     _save(figure2.draw_sweeps(sweeps), out / "figure2.png")
 

@@ -1,6 +1,5 @@
 """The kept runs of `recover`, with the generator and method of each."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +15,13 @@ TEXT_UPDATES = 100_000  # as in the paper's text
 class Run(NamedTuple):
     """One run: a generator, a method, and a way of counting."""
 
+    name: str  # of its file
     results: Results
     config: dict[str, Any]  # its settings
     rules: list[str]  # the clipping rules that were run
     trials: int  # under each rule
     is_descent: bool  # whether the method is the paper's: gradient descent
     counts_ever: bool  # whether a trial counts if it was ever below ε; else by its last z
-    theory: dict[str, Any] | None  # NAME.theory.json of `keep.py`, for gradient descent
-    snapshots: dict[str, Any] | None
 
     @property
     def title(self) -> str:
@@ -65,10 +63,5 @@ def read_runs(folder: Path) -> Iterator[Run]:
         if config["start"] == "random" and config["polish"] == "none":
             trials, is_descent = len(results.groups[""]["trial"]), config["solver"] == "gd"
             for counts_ever in (True, False) if config["success"] == "ever" else (False,):
-                beside = [_read_beside(path, name) for name in ("theory", "snapshots")]
-                yield Run(results, config, config["clip"], trials, is_descent, counts_ever, *beside)
-
-
-def _read_beside(path: Path, name: str) -> dict[str, Any] | None:
-    beside = path.with_suffix(f".{name}.json")
-    return json.loads(beside.read_text("utf-8")) if beside.exists() else None
+                about = config, config["clip"], trials, is_descent, counts_ever
+                yield Run(path.stem, results, *about)

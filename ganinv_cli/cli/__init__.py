@@ -1,5 +1,6 @@
 """The command line: each command is imported when it is called."""
 
+import gc
 import importlib
 import os
 import sys
@@ -27,6 +28,8 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     "merge": ("Results", "results"),
     "cache": ("Results", "results"),
 }
+# Objects between two garbage collections: imports and traces make millions, and nearly all stay.
+GARBAGE_THRESHOLD = 100_000
 
 
 class _Commands(click.Group):
@@ -68,6 +71,7 @@ class _Commands(click.Group):
         if args is not None:
             with _explain_errors():
                 return super().main(args, *rest, **extra)
+        gc.set_threshold(GARBAGE_THRESHOLD)
         prepare_streams()
         os.environ.pop("MPLBACKEND", None)  # Jupyter's; no command needs it
         with handle_signals(), _explain_errors():

@@ -45,7 +45,7 @@ class RecoverPlan(Plan):
     def make_refiner(self, generator: Generator) -> Refiner | None:
         if self.config.polish == "none":
             return None
-        refinement = Refinement(generator)
+        refinement = generator.reuse(Refinement)
         return lambda trial: (
             trial.refine_best(refinement) if trial.outcome is Outcome.converged else None
         )

@@ -80,8 +80,11 @@ class Batch:
         self._generator, self._solver, self._seed = generator, solver, seed
         points = solver.preconditioner_points
         preconditioner = (
-            find_preconditioner(
-                generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
+            generator.reuse(
+                find_preconditioner,
+                points,
+                preconditioned=preconditioned,
+                mixed_precision=mixed_precision,
             )
             if points
             else None
@@ -104,14 +107,14 @@ class Batch:
         )
 
     def make_empty(self, size: int) -> BatchState:
-        """Return an empty batch; builds and runs the graph once, so that no later call pays."""
+        """Return an empty batch; compiles the graph for it, so that no later call does."""
         target = Target(
             np.zeros(self._generator.image_shape), z_true=np.zeros(self._generator.latent)
         )
         points = RecordPoints(np.zeros(0), np.zeros(0))
         trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
         batch_state = self._begin(tf.nest.map_structure(tf.constant, _stack_starts([trial] * size)))
-        self._compiled_steps(batch_state, tf.constant(1))
+        self._compiled_steps(batch_state, tf.constant(0))
         return batch_state._replace(code=tf.fill([size], EMPTY))
 
     def insert_starts(self, batch_state: BatchState, trials: Mapping[int, Trial]) -> BatchState:

@@ -58,8 +58,8 @@ def solve(
     coupled = generator.batch_norm == "batch"
     first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
-    batch = Batch(
-        generator,
+    batch = generator.reuse(
+        Batch,
         solver,
         limits,
         seed,

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,8 @@ from ganinv_cli.prior import Prior
 
 BatchNormMode = Literal["frozen", "batch"]
 Precision = Literal["bfloat16", "float32", "float64"]
+Kept = TypeVar("Kept")
+MAX_KEPT = 8  # results of `Generator.reuse`
 
 
 class Generator(ABC):
@@ -80,6 +82,19 @@ class Generator(ABC):
         """`jvp` as a compiled function, one for all precisions."""
         return tf.function(self.jvp, autograph=False)  # type: ignore[no-any-return]
 
+    def reuse(self, make: Callable[..., Kept], *settings: Any, **options: Any) -> Kept:
+        """Return make(self, …), or what an earlier call with equal arguments returned.
+
+        What it has compiled is then not traced again. The latest MAX_KEPT results are kept.
+        """
+        arguments = (*settings, *options, *options.values())
+        key = make, *(a.tobytes() if isinstance(a, np.ndarray) else a for a in arguments)
+        result: Kept = self._results.pop(key, None) or make(self, *settings, **options)
+        self._results[key] = result
+        for oldest in list(self._results)[:-MAX_KEPT]:
+            self._results.pop(oldest, None)
+        return result
+
     def render(
         self,
         z: np.ndarray,
@@ -97,6 +112,10 @@ class Generator(ABC):
             rows = slice(first, first + batch_size)
             images[rows] = self._render_functions[precision](blocks[rows], block_labels[rows])
         return images[: len(z)]
+
+    @cached_property
+    def _results(self) -> dict[tuple[Any, ...], Any]:
+        return {}
 
     @cached_property
     def _render_functions(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:

@@ -1,11 +1,11 @@
 """Fit z and the parameters of a change to an image, and say how sure z is."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
@@ -13,10 +13,13 @@ from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.storage import Storage
 
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
-TOLERANCE = 1e-6  # relative decrease of the sum of squares, or of the parameters, that ends a fit
+TOLERANCE = 1e-6  # relative decrease of the sum of squares that ends a fit
+FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
+DAMPING_FACTOR = 4.0
+ATTEMPTS = 10  # to find a step that lowers the sum of squares
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
 BOUNDED_SHARE = 3  # evaluations of a fit without bounds, per one with bounds
-_INSIDE = 1e-7  # least distance to a bound
+_NO_EFFECT = 1e-12  # least diagonal entry, relative to the largest
 
 
 @dataclass(frozen=True)
@@ -93,19 +96,50 @@ def fit(
 
     end = np.concatenate([z, parameters])
     low, high = np.full(len(end), -np.inf), np.full(len(end), np.inf)
-    options = {"ftol": TOLERANCE, "xtol": TOLERANCE}
     if used.any() and evaluations:
-        end = least_squares(subtract, end, differentiate, max_nfev=evaluations, **options).x
+        end = minimise(subtract, differentiate, end, low, high, evaluations)
         low[:latent], high[:latent] = renderer.low, renderer.high
         if (end != end.clip(low, high)).any():
-            start = end.clip(low + _INSIDE, high - _INSIDE)
             more = evaluations // BOUNDED_SHARE
-            end = least_squares(
-                subtract, start, differentiate, (low, high), max_nfev=more, **options
-            ).x
+            end = minimise(subtract, differentiate, end.clip(low, high), low, high, more)
     picture, shown = change_picture(end), counted & change.find_inside(end[latent:])
     excess = storage.measure_excess(picture, shown)
     return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)
+
+
+def minimise(
+    subtract: Callable[[np.ndarray], np.ndarray],
+    differentiate: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    evaluations: int,
+) -> np.ndarray:
+    """Return a local minimum of ‖r(x)‖² between the bounds, after at most so many derivatives.
+
+    Levenberg's and Marquardt's method (Marquardt 1963) on the normal equations. SciPy's
+    least_squares factorises the derivatives, which takes longer than to compute them.
+    """
+    x, rest, damping = start, subtract(start), FIRST_DAMPING
+    for _ in range(evaluations):
+        matrix = differentiate(x)
+        slope, normal = matrix.T @ rest, matrix.T @ matrix
+        free = ((x > low) | (slope < 0)) & ((x < high) | (slope > 0))
+        scale = np.diag(normal)[free].clip(np.diag(normal).max() * _NO_EFFECT, None)
+        before = rest @ rest
+        for _ in range(ATTEMPTS):
+            step = np.zeros_like(x)
+            damped = normal[np.ix_(free, free)] + damping * np.diag(scale)
+            step[free] = np.linalg.lstsq(damped, -slope[free])[0]
+            moved = (x + step).clip(low, high)
+            left = subtract(moved)
+            if left @ left < before:
+                x, rest, damping = moved, left, damping / DAMPING_FACTOR
+                break
+            damping *= DAMPING_FACTOR
+        if not rest @ rest < before * (1 - TOLERANCE):
+            break
+    return x
 
 
 def measure_certainty(

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-from scipy.optimize import nnls
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
@@ -43,14 +42,14 @@ class MinimumTest:
 
     def compile_for(self, generator: Generator, mask: np.ndarray | None = None) -> "MinimumTester":
         """Return the test for images of one generator."""
-        return MinimumTester(self, generator, mask)
+        return generator.reuse(MinimumTester, self, mask)
 
 
 class MinimumTester:
     """The test for one generator, compiled once; `MinimumTest.compile_for` makes it."""
 
     def __init__(
-        self, settings: MinimumTest, generator: Generator, mask: np.ndarray | None
+        self, generator: Generator, settings: MinimumTest, mask: np.ndarray | None
     ) -> None:
         self._settings, self._generator = settings, generator
         self._mask = None if mask is None else mask.astype(np.float64)
@@ -142,6 +141,8 @@ def _find_free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> 
 
 def shortest_combination(gradients: np.ndarray) -> np.ndarray:
     """Return Σ sᵢ gᵢ (free,) of least norm over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free)."""
+    from scipy.optimize import nnls  # here: slow to import
+
     scale = np.abs(gradients).max(initial=0.0)
     if scale == 0:
         return np.zeros(gradients.shape[1])

@@ -116,8 +116,12 @@ def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
     """Return the figure's files in all FORMATS; the same figure gives the same bytes."""
     figure = drawn.figure
     pixels = any(axes.images for axes in figure.axes)
+    files = {}
+    for form in FORMATS:
+        files[form] = encode_figure(figure, form)
+        figure.set_layout_engine(None)  # the first format has laid it out for all
     return EncodedFigure(
-        {form: encode_figure(figure, form) for form in FORMATS},
+        files,
         "png" if pixels else "svg",
         round(figure.get_figwidth() * (figure.dpi if pixels else 96)),
         drawn.alt,

@@ -43,8 +43,8 @@ def _suggest_name(kind: ResourceKind, typed: Path) -> str:
 def list_shipped(kind: ResourceKind) -> list[str]:
     """Return the names of the shipped checkpoints or configs, sorted."""
     if kind == "config":
-        return sorted(path.stem for path in _folder(kind).glob("*.toml"))
-    return sorted(path.name for path in _folder(kind).glob("*") if path.is_dir())
+        return sorted(path.stem for path in find_folder(kind).glob("*.toml"))
+    return sorted(path.name for path in find_folder(kind).glob("*") if path.is_dir())
 
 
 def _exists(kind: ResourceKind, path: Path) -> bool:
@@ -58,13 +58,13 @@ def _shipped_paths(kind: ResourceKind, typed: Path) -> Iterator[Path]:
     parts = typed.parts[1:] if typed.parts[:1] == (_FOLDERS[kind],) else typed.parts
     if not parts or typed.is_absolute() or ".." in parts:
         return
-    path = _folder(kind).joinpath(*parts)
+    path = find_folder(kind).joinpath(*parts)
     yield path
     if kind == "config":
         yield path.with_name(f"{path.name}.toml")
 
 
-def _folder(kind: ResourceKind) -> Path:
+def find_folder(kind: ResourceKind) -> Path:
     """Return the folder of shipped files: in the package in a wheel, beside it in a checkout."""
     inside = _PACKAGE / "shipped"
     return (inside if inside.is_dir() else _PACKAGE.parent) / _FOLDERS[kind]

@@ -8,10 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.integrate import quad
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import pdist, squareform
 from scipy.special import erf
 
 from ganinv_cli.prior import Normal, Prior, Uniform
@@ -30,6 +26,8 @@ def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     equal labels are returned. Distances are computed from differences, because with
     ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ rounding would hide distances below about 1e-8.
     """
+    from scipy.spatial.distance import pdist  # here: slow to import
+
     distances = np.asarray(pdist(z) / z.shape[1])
     return distances if labels is None else distances[pdist(labels[:, None]) == 0]
 
@@ -40,6 +38,8 @@ def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:
     With S = ‖u − v‖² and w = high − low, E√S = 1/(2√π) ∫₀^∞ (1 − E e^(−tS)) t^(−3/2) dt, which is
     w/√π ∫₀^∞ (1 − g(a)^latent) / a² da, g(a) = E e^(−(ad)²) of one component's difference d / w.
     """
+    from scipy.integrate import quad  # here: slow to import
+
     scale = np.sqrt(6 / latent)  # about the a at which g(a)^latent ≈ e^(−latent a²/6) falls
     rising, _ = quad(_integrand, 0, scale, args=(latent, prior))
     falling, _ = quad(_integrand, scale, np.inf, args=(latent, prior))
@@ -53,6 +53,10 @@ def assign_clusters(z: Floats, tolerance: float, labels: Integers | None = None)
     with `labels` (n,), only if their labels are equal. Clusters of equal size are in the order of
     their first members. A row that is not finite is a cluster of its own.
     """
+    from scipy.sparse import csr_array  # here: slow to import
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial.distance import squareform
+
     if not len(z):
         return np.zeros(0, np.int64)
     near = squareform(pairwise_distances(z) < tolerance)

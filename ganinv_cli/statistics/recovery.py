@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import bdtr, betaincinv
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.statistics.averages import (
@@ -46,10 +47,10 @@ def is_elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> ConfidenceInterval:
     """Return Clopper and Pearson's exact interval of a share, for at least one trial."""
-    from scipy.stats import binomtest  # here: a third of the time of all imports but TensorFlow
-
-    found = binomtest(successes, trials).proportion_ci(confidence, method="exact")
-    return ConfidenceInterval(float(found.low), float(found.high))
+    tail, failures = (1 - confidence) / 2, trials - successes
+    low = betaincinv(successes, failures + 1, tail) if successes else 0.0
+    high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return ConfidenceInterval(float(low), float(high))
 
 
 class McNemarResult(NamedTuple):
@@ -84,12 +85,11 @@ def match_trials(
 
 def mcnemar(first: Booleans, second: Booleans) -> McNemarResult:
     """Test exactly whether two rules succeed equally often on the same trials (trials,)."""
-    from scipy.stats import binomtest  # here: slow to import
-
     only_first = int(np.sum(first & ~second))
     only_second = int(np.sum(second & ~first))
-    discordant = only_first + only_second
-    p = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    # twice the tail of the binomial distribution with p = 1/2
+    tail = bdtr(min(only_first, only_second), only_first + only_second, 0.5)
+    p = min(1.0, 2 * float(tail))
     return McNemarResult(len(first), only_first, only_second, p)
 
 
@@ -108,12 +108,14 @@ def compare_errors(
     Failed trials count, otherwise failing would be an advantage: a NaN error is infinite, and two
     infinite errors do not differ.
     """
-    from scipy.stats import wilcoxon  # here: slow to import
-
     difference = _subtract(_nan_to_infinity(first), _nan_to_infinity(second))
     band = bootstrap(difference, median, resamples=resamples)
     differing = difference[difference != 0]
-    p = float(wilcoxon(differing).pvalue) if len(differing) else 1.0
+    p = 1.0
+    if len(differing):
+        from scipy.stats import wilcoxon  # here: slow to import
+
+        p = float(wilcoxon(differing).pvalue)
     middle = float(median(difference))
     return Comparison(len(difference), middle, float(band.low), float(band.high), p)
 

@@ -1,5 +1,7 @@
 """Experiments in a program: the numbers of the commands, in memory or in a file."""
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,6 +14,8 @@ from PIL import Image
 
 import ganinv_cli as ganinv
 from ganinv_cli.images import to_pixels
+from ganinv_cli.loop.batch import Batch
+from ganinv_cli.network.generator import MAX_KEPT
 
 GIVEN: dict[str, Any] = {"trials": 3, "rule": "none", "seed": 4, "batch_size": 8}
 TYPED = ("--trials", 3, "--clip", "none", "--seed", 4, "--batch-size", 8)
@@ -54,6 +58,21 @@ def test_a_function_gives_the_numbers_of_its_command(tmp_path, folder, recovered
     for name in ours.keys() - {"seconds", "first/seconds"}:
         np.testing.assert_array_equal(ours[name], theirs[name], name)
     assert recovered.answer == stored.answer and recovered.config == stored.config
+
+
+def test_a_call_with_the_same_settings_compiles_nothing_again(generator, images):
+    with mock.patch.object(
+        Batch, "_run_steps", autospec=True, side_effect=Batch._run_steps
+    ) as steps:
+        first, again = (ganinv.invert(generator, images, starts=2, seed=5) for _ in range(2))
+    assert steps.call_count == 1
+    np.testing.assert_array_equal(first.z, again.z)
+
+
+def test_of_what_was_compiled_only_the_latest_is_kept(generator):
+    made = [weakref.ref(generator.build().reuse(mock.Mock, n)) for n in range(2 * MAX_KEPT)]
+    gc.collect()
+    assert [each() is not None for each in made] == [False] * MAX_KEPT + [True] * MAX_KEPT
 
 
 def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, recovered):

@@ -44,21 +44,11 @@ def test_own_pictures_are_changed_in_14_ways():
 @pytest.mark.parametrize(
     ("change", "right", "wrong"),
     [
-        ("PNG", "", "saved as JPEG 95"),
-        ("JPEG 90", "saved as JPEG 95", "saved as JPEG 96"),
         ("JPEG 50", "saved as JPEG 45", "colours changed; saved as JPEG 50"),
-        ("JPEG 75", "saved as JPEG (about 73)", "saved as JPEG (about 7)"),
         ("resized, bilinear", "enlarged 2 times and back (bilinear)", "enlarged 2 times"),
         ("noise", "noise of 5.1 grey levels", "noise of 15.1 grey levels"),
         ("brightness", "colours changed (brightness × 1.10)", "made grey"),
         ("shifted", "shifted by (1, 0) pixels", "shifted by (0, 1) pixels"),
-        ("shifted", "shifted by (1.00, 0.00) pixels", "shifted by (1.25, 0.00) pixels"),
-        (
-            "cropped, enlarged",
-            "shifted by (0, 0) pixels, enlarged 1.07 times",
-            "enlarged 1.5 times",
-        ),
-        ("cropped, padded", "", "made grey"),
     ],
 )
 def test_a_chain_is_right_if_it_names_what_was_done(change, right, wrong):

@@ -20,6 +20,7 @@ from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.graph import weight_arrays
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.statistics.descent_theory import find_stable_rate
+from ganinv_cli.store import read_results
 
 SAMPLE = ("sample", "small", "--out")
 TRAIN = ("train", "pictures", "--size", 16, "--batch-size", 2, "--out", "out")
@@ -202,6 +203,11 @@ def test_an_encoder_is_written_beside_the_checkpoint_and_its_error_printed(folde
     assert (again.stdout, again.stderr) == (first.stdout, "")
     run_ganinv(folder, "train-encoder", "--checkpoint", "small", "--out", "mine.npz")
     assert Encoder.load(folder / "mine.npz").about["run"]["images"] == 10 * (16 * 16 * 3 + 1)
+    few = ("--trials", 4, "--clip", "none", "--batch-size", 4)
+    run_ganinv(folder, "recover", "--checkpoint", "small", "--start", "encoder", *few)
+    groups = read_results(folder / "recover.h5").groups
+    assert np.mean((groups["none"]["z_start"] - groups[""]["z_true"]) ** 2) < error
+    assert (groups["none"]["first/gradients"] % 1 == 0.5).all()  # 17 forward passes more
 
 
 @pytest.mark.slow

@@ -31,6 +31,9 @@ def test_a_dcgan_keeps_its_layers_and_its_prior_goes_with_it(folder):
     assert (folder / "c.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
     assert "c.keras.toml holds the prior of z" in result.stdout
     assert not list(folder.glob(".ganinv-tmp*"))
+    (folder / "generator.toml").write_text('prior = "uniform:0,9"')  # of others beside it
+    run_ganinv(folder, "convert", "first", "normal.keras", "--prior", "normal")
+    assert read(folder / "normal.keras").prior == make_normal(before.network.latent)
 
 
 def test_what_makes_other_pictures_leaves_nothing_behind(folder, monkeypatch):

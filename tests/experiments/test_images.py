@@ -81,6 +81,8 @@ def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(inve
     assert (folder / "invert.h5").stat().st_mtime_ns == before
     (unread,) = json.loads(again.stdout)["tables"]["unread"]
     assert (unread["image"], unread["number"]) == ("text.png", 3)
+    merged = run_ganinv(folder, "merge", "all.h5", "invert.h5")
+    assert "4 trials of 1 rule in 3 cases from 1 file" in merged.stderr
     assert json.loads(invert(folder, "a.png").stdout)["tables"]["unread"] == []
     assert "no image of a known format" in invert(folder, "text.png", code=2).stderr
 

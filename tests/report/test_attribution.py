@@ -9,12 +9,16 @@ from ganinv_cli.settings.names import name_generators
 SEVERAL_Z = make_image_groups(minima=(5, 5), losses=(EXACT,))
 TWO_RULES = make_image_groups(technique="none", losses=(FAR,)) | make_image_groups(losses=(EXACT,))
 
+ONE_RULE_SURE = make_image_groups(technique="none", minima=(5, 5), losses=(EXACT,))
+ONE_RULE_SURE |= make_image_groups(losses=(1.0,))
+
 
 @pytest.mark.parametrize(
     ("first", "second", "answer"),
     [
         (SEVERAL_Z, EXACT, "b"),  # which is no longer uncertain
         (TWO_RULES, FAR, "a"),  # by the rule that did best
+        (ONE_RULE_SURE, FAR, "a"),  # although the other is nearer
         (EXACT, 1.0, "a"),  # a copy of the picture that a made: b loses more than rounding
         (1.0, 1.5, "a or b"),
     ],

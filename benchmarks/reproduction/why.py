@@ -1,0 +1,189 @@
+"""Why stochastic clipping helps: the study whose endpoints docs/reproduction/plan.md fixed.
+
+Every number is from kept results of seed 2: `faces16-five.h5` and the files beside it.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.records import format_counted_share
+from benchmarks.reproduction.runs import Run
+from ganinv_cli import formats
+from ganinv_cli.clipping import RULES
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.number_format import format_scientific, format_share
+from ganinv_cli.report import summarize
+from ganinv_cli.report.noise_sweep.rows import holm
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.statistics import EPSILONS, clopper_pearson, compare_errors, mcnemar
+
+FIVE = "faces16-five"
+DRAWN = (FIVE, "faces16-stable", "faces32-authors", "faces32-stable")
+PRIMARY = "1e-3"
+Rows = list[dict[str, str]]
+
+
+def make_sections(runs: Sequence[Run]) -> dict[str, Rows]:
+    """Return the tables by their titles."""
+    by_name = {run.name: run for run in runs}  # counted at the end, which comes last
+    five = by_name[FIVE]
+    return {
+        "Five rules": list(_list_shares(five)),
+        "After 20,000 updates": list(_list_shares_after(five, 20_000)),
+        "Pairs of rules": list(_list_pairs(five)),
+        "The way, or the end?": list(_compare_ends(five)),
+        "Extrapolated from 20,000 updates": [
+            row for run in by_name.values() for row in _list_extrapolations(run)
+        ],
+        "Batch statistics, without one scale and one shift of z": list(
+            _list_rescaled(by_name["faces16-code"])
+        ),
+    }
+
+
+def draw_rules(runs: Sequence[Run]) -> Figure:
+    """Draw the share below ε by run and rule, with intervals, and the median error on the way."""
+    by_name = {run.name: run for run in runs}
+    figure = Figure(figsize=(9.2, 3.8), layout="constrained")
+    shares, errors = figure.subplots(1, 2, width_ratios=(3, 2))
+    for column, name in enumerate(DRAWN):
+        run = by_name[name]
+        for place, rule in enumerate(run.rules):
+            count = int(run.find_successes(rule, PRIMARY).sum())
+            low, high = clopper_pearson(count, run.trials)
+            share = count / run.trials
+            x = column + 0.14 * (place - (len(run.rules) - 1) / 2)
+            ends = [[share - low], [high - share]]
+            shares.errorbar(x, share, ends, fmt="o", markersize=5, color=RULES[rule].colour)
+    five = by_name[FIVE]
+    gradients = np.asarray(five.results.constants["curve_gradients"])
+    for rule in five.rules:
+        median = np.median(five.read(rule, "curve_error"), axis=0)
+        dashes = "--" if rule == "reflect" else "-"  # it lies on standard
+        errors.plot(gradients, median, dashes, color=RULES[rule].colour, label=rule)
+    shares.set_xticks(
+        range(len(DRAWN)), [by_name[name].title.replace(", ", ",\n") for name in DRAWN]
+    )
+    shares.set(ylabel=f"share of trials with an error of z below {PRIMARY}", ylim=(0, 1.03))
+    errors.set(xscale="log", yscale="log", xlabel="updates", ylabel="median error of z")
+    errors.set(title=five.title, xlim=(100, None))
+    errors.legend(fontsize=8)
+    return figure
+
+
+def _list_shares(run: Run) -> Iterator[dict[str, str]]:
+    for rule in run.rules:
+        trials = run.trials
+        counts = {name: int(run.find_successes(rule, name).sum()) for name in EPSILONS}
+        yield {
+            "clipping": rule,
+            "trials": f"{trials:,}",
+            **{name: format_counted_share(count, trials) for name, count in counts.items()},
+            "median error": format_scientific(np.median(run.read(rule, "z_error"))),
+            "median image loss": format_scientific(np.median(run.read(rule, "image_loss"))),
+        }
+
+
+def _list_shares_after(run: Run, updates: int) -> Iterator[dict[str, str]]:
+    place = np.searchsorted(run.results.constants["curve_gradients"], updates)
+    for rule in run.rules:
+        errors = run.read(rule, "curve_error")[:, place]
+        counts = {name: int(np.sum(errors < each)) for name, each in EPSILONS.items()}
+        cells = {name: format_counted_share(count, run.trials) for name, count in counts.items()}
+        yield {"clipping": rule, **cells, "median error": format_scientific(np.median(errors))}
+
+
+def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
+    """Yield the tests of each pair of rules, paired by trial.
+
+    Holm's correction is for the pairs that the plan names: `zero` with each other rule, and
+    `stochastic` with `none` and `standard`.
+    """
+    tests = {}
+    for first, second in combinations(run.rules, 2):
+        logs = (np.log(run.read(rule, "z_error")) for rule in (first, second))
+        tests[first, second] = compare_errors(*logs)
+    named = [
+        pair
+        for pair in tests
+        if "zero" in pair or set(pair) in ({"none", "stochastic"}, {"standard", "stochastic"})
+    ]
+    corrected = dict(zip(named, holm([tests[pair].p for pair in named]), strict=True))
+    for (first, second), test in tests.items():
+        nearer = np.sum(run.read(second, "z_error") < run.read(first, "z_error"))
+        below = mcnemar(*(run.find_successes(rule, PRIMARY) for rule in (first, second)))
+        yield {
+            "rules": f"{first}, {second}",
+            "second nearer": f"{nearer:,} of {test.trials:,}",
+            "ratio of errors, median": f"{np.exp(-test.median_difference):.2f}",
+            "p": f"{test.p:.2g}",
+            "p, Holm": f"{corrected[first, second]:.2g}" if (first, second) in corrected else "-",
+            f"only each below {PRIMARY}": f"{below.only_first:,}, {below.only_second:,}",
+            "p, McNemar": f"{below.p:.2g}",
+        }
+
+
+def _compare_ends(run: Run) -> Iterator[dict[str, str]]:
+    """Yield errors and image losses of `none` with the components outside moved at the end."""
+    config = run.config
+    generator = make_generator(formats.read(find("checkpoint", config["checkpoint"])))
+    z_true = np.asarray(run.results.groups[""]["z_true"], np.float64)
+    prior, found = generator.prior, run.read("none", "z_found")
+    outside = (found < prior.low) | (found > prior.high)
+    ends = {
+        "none": found,
+        "none, then outside to the bound": found.clip(prior.low, prior.high),
+        "none, then outside to 0": np.where(outside, 0, found),
+        **{rule: run.read(rule, "z_found") for rule in run.rules if rule != "none"},
+    }
+    targets = generator.render(z_true, len(z_true)).astype(np.float64)
+    for name, z in ends.items():
+        pictures = generator.render(z, len(z)).astype(np.float64)
+        yield {
+            "z": name,
+            "median error": format_scientific(np.median(np.mean((z - z_true) ** 2, axis=1))),
+            "median image loss": format_scientific(
+                np.median(np.sum((pictures - targets) ** 2, axis=(1, 2, 3)))
+            ),
+        }
+
+
+def _list_rescaled(run: Run) -> Iterator[dict[str, str]]:
+    """Yield shares after the scale of all z, and a shift of each component, are fitted to z_true.
+
+    Batch statistics hide both: a batch norm subtracts the mean of its batch, and divides by its
+    deviation.
+    """
+    z_true = np.asarray(run.results.groups[""]["z_true"], np.float64)
+    right = z_true - z_true.mean(axis=0)
+    for rule in run.rules:
+        found = run.read(rule, "z_found")
+        moved = found - found.mean(axis=0)
+        scale = np.sum(moved * right) / np.sum(moved**2)
+        errors = np.mean((scale * moved - right) ** 2, axis=1)
+        yield {
+            "clipping": rule,
+            "trials": f"{len(errors):,}",
+            "scale": f"{1 / scale:.3f}",
+            **{name: format_share(np.mean(errors < each)) for name, each in EPSILONS.items()},
+        }
+
+
+def _list_extrapolations(run: Run) -> Iterator[dict[str, str]]:
+    tables: dict[str, Any] = summarize(run.results, run.name).tables
+    for row in tables.get("extrapolated", ()):
+        measured = row["measured"] or {}
+        yield {
+            "generator, method": run.title,
+            "clipping": row["technique"],
+            "still falling": f"{row['falling']:,} of {row['trials']:,}",
+            **{
+                name: format_share(share)
+                + (f", measured {format_share(measured[name])}" if measured else "")
+                for name, share in row["predicted"].items()
+            },
+        }
