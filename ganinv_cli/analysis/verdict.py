@@ -213,8 +213,8 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) ->
         return "it was not re-enacted, and this is the verdict of ganinv 1.0"
     words = f"; {again.words}" if again.words else ""
     nearness = (
-        f"It comes within {format_number(again.excess)} grey levels, and within "
-        f"{format_number(again.limit)} of its own copies"
+        f"{format_number(again.excess)} grey levels are left; of its own copies at most "
+        f"{format_number(again.limit)}"
     )
     if verdict == "made":
         known = f"{again.known_directions} of the {evidence.latent} directions of z"
@@ -236,9 +236,9 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) ->
 def _describe_strangers(alarms: FalseAlarms, again: Reenactment) -> str:
     if alarms.most is None:
         return ""
-    count = f"{alarms.as_near} of {alarms.strangers} strangers (at most {100 * alarms.most:.0f} %)"
-    nearest = format_number(again.stranger_rmse[0])
-    return f"; it comes as near to {count}, within {nearest} of the nearest"
+    least = format_number(again.stranger_rmse[0])
+    count = f"{alarms.as_near} of {alarms.strangers} leave as little"
+    return f", of strangers {least} or more: {count} (at most {100 * alarms.most:.0f} % of all)"
 
 
 def _describe_position(evidence: Evidence, prior: Prior) -> str:

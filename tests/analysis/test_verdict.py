@@ -34,12 +34,12 @@ SURE = Evidence(
 FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
 LONG = {"norm": 9.5, "plausible": False}
 CASES = [
-    ({}, "made", "It comes within 0.286 grey levels, and within 0.305 of its own copies"),
-    ({"same": 1, "reached": 1}, "made", "made this picture. It"),
+    ({}, "made", "0.286 grey levels are left; of its own copies at most 0.305"),
+    ({"same": 1, "reached": 1}, "made", "made this picture. 0.286"),
     (
         {"reenactment": AGAIN._replace(chain="made grey")},
         "made",
-        "made this picture; made grey. It ",
+        "made this picture; made grey. 0.286 ",
     ),
     ({"reenactment": AGAIN._replace(known_directions=71)}, "made", "71 of the 100 directions of z"),
     ({"rivals": 2}, "ambiguous", "from 3 different z, and the image does not determine which"),
@@ -49,19 +49,23 @@ CASES = [
     ({"vague": True}, "ambiguous", "it hardly depends on z there"),
     ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
     (FAR_OUT, "outside", "no z that may be drawn makes this picture: 9 of its 100 components lie"),
-    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. It "),
+    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. 0.286 "),
     (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
     (
         {"reenactment": NOT},
         "outside",
-        "no z was found that makes this picture. It comes within 8.5",
+        "no z was found that makes this picture. 8.5",
     ),
     (
         {"reenactment": STRANGE, "rmse": 8.9},
         "outside",
-        "as near to 1 of 3 strangers (at most 91 %)",
+        "1 of 3 leave as little (at most 91 % of all)",
     ),
-    ({"reenactment": STRANGE, "rmse": 7.9}, "sibling", "0 of 3 strangers (at most 71 %), within 8"),
+    (
+        {"reenactment": STRANGE, "rmse": 7.9},
+        "sibling",
+        "of strangers 8.00 or more: 0 of 3 leave as little",
+    ),
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "no z was found"),
     ({"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT}, "outside", "no z that may be drawn"),
 ]
