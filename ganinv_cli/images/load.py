@@ -76,8 +76,8 @@ class TargetImage(NamedTuple):
     notes: Notes = ()  # on what was done to it, such as "made grey"
     error: str = ""  # why it could not be read; empty if it was read
     folder: str = ""  # of the file, as it was given, printable
-    tables: Tables = ()  # of a JPEG file whose pixels these are
-    resized: bool = False  # from another size
+    tables: Tables = ()  # of a JPEG file
+    enlarged: float = 1.0  # width of the part that was read, over the generator's
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
@@ -89,13 +89,14 @@ def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
     decoded = decode_image(name, data)
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     fits = decoded.image.size == (shape[1], shape[0]) and not crop.is_square
+    left, _, right, _ = crop.compute_box(*decoded.image.size, name)
     return TargetImage(
         to_printable(path.name),
         hashlib.sha256(data).hexdigest(),
         pixels,
         notes,
-        tables=decoded.tables if fits else (),
-        resized=not fits,
+        tables=decoded.tables,
+        enlarged=1.0 if fits else (right - left) / shape[1],
     )
 
 

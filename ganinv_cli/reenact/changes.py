@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ganinv_cli.images.decode import Tables
+from ganinv_cli.reenact.storage import Jpeg
 from ganinv_cli.reenact.words import describe_colours, describe_geometry
 
 WHITE = 255.0
@@ -37,6 +39,7 @@ class Resampling:
     shape: tuple[int, int, int]
     stages: tuple[Axes, ...] = ()  # after each of which the picture is rounded to 8 bits
     words: str = ""
+    tables: Tables = ()  # of the JPEG file in which the first stage was stored
 
     @property
     def start(self) -> np.ndarray:
@@ -51,6 +54,8 @@ class Resampling:
         """Return pixels (height, width, channels) uint8 with the change, as files keep it."""
         for axes in self.stages:
             pixels = _resample(pixels, axes)
+            if self.tables and axes is self.stages[0]:
+                pixels = Jpeg(pixels, self.tables).store(pixels).target
         return pixels
 
     def differentiate(
@@ -156,14 +161,23 @@ class Alignment:
 Change = Resampling | Alignment
 
 
-def iterate_enlargements(shape: tuple[int, int, int], *, at_reading: bool) -> Iterator[Resampling]:
-    """Yield enlargements that were undone, with the same kernel or when the file was read."""
-    for factor, kernel in itertools.product(FACTORS, KERNELS):
+def iterate_enlargements(
+    shape: tuple[int, int, int], *, enlarged: float = 1.0, tables: Tables = ()
+) -> Iterator[Resampling]:
+    """Yield enlargements that were undone, with the same kernel or when the file was read.
+
+    `enlarged` is the width of the file over the picture's; 1 if it was read as it is. `tables` are
+    those of the file, if it is a JPEG.
+    """
+    at_reading = enlarged != 1
+    stored = f", {Jpeg(np.zeros(shape, np.uint8), tables).words}" if at_reading and tables else ""
+    for factor, kernel in itertools.product((enlarged,) if at_reading else FACTORS, KERNELS):
         back = READING_KERNEL if at_reading else kernel
         rows, columns = ((size, round(factor * size)) for size in shape[:2])
         up = _resize(*rows, kernel), _resize(*columns, kernel)
         down = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
-        yield Resampling(shape, (up, down), f"enlarged {factor:g} times and back ({kernel})")
+        words = f"enlarged {factor:g} times and back ({kernel}){stored}"
+        yield Resampling(shape, (up, down), words, tables if stored else ())
 
 
 def round_to_pixels(pictures: np.ndarray) -> np.ndarray:

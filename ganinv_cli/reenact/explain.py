@@ -98,11 +98,14 @@ class _Search:
     def iterate_fits(self, first: Fit, align: bool) -> Iterator[Fit]:
         """Yield fits of more and more costly chains; the last step of each is its storage."""
         yield first
-        latent = len(self.starts[0])
-        jpeg = find_jpeg(self.image.pixels, self.counted, self.image.tables, latent)
+        latent, enlarged = len(self.starts[0]), self.image.enlarged
+        tables = self.image.tables if enlarged == 1 else ()
+        jpeg = find_jpeg(self.image.pixels, self.counted, tables, latent)
         if jpeg is not None:
             yield self._fit(first.change, jpeg, first.z, None, EVALUATIONS["JPEG"])
-        enlargements = [*iterate_enlargements(self._shape, at_reading=self.image.resized)]
+        enlargements = [
+            *iterate_enlargements(self._shape, enlarged=enlarged, tables=self.image.tables)
+        ]
         errors = [self._predict(first, each) for each in (self._no_change, *enlargements)]
         best = int(np.argmin(errors))
         storage = jpeg or Pixels(self.image.pixels)

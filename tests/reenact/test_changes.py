@@ -28,14 +28,16 @@ def _make_parameters(alignment, x=0.0, y=0.0, scale=1.0, gain=1.0, offset=0.0):
     return parameters
 
 
-@pytest.mark.parametrize("at_reading", [False, True])
-def test_an_enlargement_that_was_undone_is_that_of_pillow(at_reading):
+@pytest.mark.parametrize("enlarged", [1, 4])
+def test_an_enlargement_that_was_undone_is_that_of_pillow(enlarged):
+    """A file of another size was reduced when it was read, by Lanczos's kernel."""
     pixels = _make_picture()
-    for change in iterate_enlargements(SHAPE, at_reading=at_reading):
+    for change in iterate_enlargements(SHAPE, enlarged=enlarged):
         kernel = next(name for name in KERNELS if name in change.words)
-        factor = 1.5 if "1.5" in change.words else 2
+        factor = float(change.words.split()[1])
+        assert factor == enlarged or enlarged == 1
         up = KERNELS[kernel][0]
-        back = Image.Resampling.LANCZOS if at_reading else up
+        back = Image.Resampling.LANCZOS if enlarged > 1 else up
         large = Image.fromarray(pixels).resize((int(factor * 32), int(factor * 24)), up)
         expected = np.asarray(large.resize((32, 24), back))
         copy = change.copy(pixels, change.start).astype(int)
