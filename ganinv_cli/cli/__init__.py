@@ -14,6 +14,8 @@ from ganinv_cli.errors import GaninvError, explain_memory_errors, explain_os_err
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.streams import prepare_streams
 
+# Objects between two garbage collections: imports and traces make millions, and nearly all stay.
+GARBAGE_THRESHOLD = 100_000
 COMMANDS = {  # name of the command and its function -> heading in the help, module
     "recover": ("Experiments", "experiments"),
     "noise-sweep": ("Experiments", "experiments"),
@@ -28,8 +30,6 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     "merge": ("Results", "results"),
     "cache": ("Results", "results"),
 }
-# Objects between two garbage collections: imports and traces make millions, and nearly all stay.
-GARBAGE_THRESHOLD = 100_000
 
 
 class _Commands(click.Group):
