@@ -144,9 +144,8 @@ def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
     Takes image files, NumPy files (.npy, .npz) and folders. Prints for each image whether the
     generator made it, and what was done to it since: JPEG, a resize, shift or crop, other colours,
     noise; what that leaves, and how sure z is. Pictures of original, reconstruction and difference
-    are written to the folder. A file that is not an image is skipped,
-    and the exit status is 1; if no file is an image, it is 2. The same command continues a run that
-    was stopped.
+    are written to the folder. A file that is not an image is skipped, and the exit status is 1; if
+    no file is an image, it is 2. The same command continues a run that was stopped.
 
     New images are added to the results file. Images that it holds, under this or another name, are
     not inverted again. `ganinv report invert.h5` shows all of them.

@@ -25,7 +25,6 @@ from ganinv_cli.experiments.rows import Columns, Groups
 from ganinv_cli.images import (
     Crop,
     TargetImage,
-    find_border,
     load_mask,
     mask_border,
     suppress_pillow_warnings,
@@ -152,8 +151,7 @@ class ImagesPlan(Plan):
     def _find_counted(self, case: int) -> np.ndarray:
         """Return which pixels (height, width) of an image count: of the mask, without borders."""
         picture = self.pictures[case]
-        border = find_border(picture.pixels, bool(picture.tables))
-        inside = mask_border(picture.pixels, border)
+        inside = mask_border(picture.pixels, picture.border)
         return inside if self.mask is None else inside & self.mask[..., 0].astype(np.bool_)
 
     def iterate_summaries(

@@ -15,7 +15,6 @@ from ganinv_cli.experiments.plan import ImageInputs
 from ganinv_cli.images import (
     Crop,
     TargetImage,
-    find_border,
     load_image,
     make_target_image,
     suppress_pillow_warnings,
@@ -172,12 +171,12 @@ def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dic
     """Return the picture's row in the results file; `copy_losses` are those of QUALITIES."""
     row = {
         "trial": np.array([0]),
-        "name": _encode_text(picture.name),
-        "sha256": _encode_text(picture.sha256),
-        "said": _encode_text("; ".join(picture.notes)),
-        "error": _encode_text(picture.error),
+        "name": encode_text(picture.name),
+        "sha256": encode_text(picture.sha256),
+        "said": encode_text("; ".join(picture.notes)),
+        "error": encode_text(picture.error),
         "target": picture.pixels[None],
-        "border": np.array([find_border(picture.pixels, bool(picture.tables))]),
+        "border": np.array([picture.border]),
     }
     if copy_losses is not None and not picture.error:
         row |= {"copy_quality": np.array([QUALITIES]), "copy_loss": copy_losses[None]}
@@ -206,6 +205,6 @@ def _summarize(images: Mapping[Content, NamedImage]) -> dict[str, int | str]:
     return {"images": total, "images_sha256": hashlib.sha256(joined.encode()).hexdigest()}
 
 
-def _encode_text(text: str) -> np.ndarray:
+def encode_text(text: str) -> np.ndarray:
     """Return a column (1,) of a text of at most TEXT_BYTES bytes, without a cut character."""
     return np.array([text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()])

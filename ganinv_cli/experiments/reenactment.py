@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ganinv_cli.experiments.copies import render_draws
+from ganinv_cli.experiments.pictures import encode_text
 from ganinv_cli.experiments.rows import Columns
 from ganinv_cli.images import TargetImage
 from ganinv_cli.network.generator import Generator
@@ -60,7 +61,7 @@ class Reenactor:
         strangers = np.full(STRANGERS, np.nan) if explanation.explained else self._stranger_errors
         return {
             "explained": np.array([explanation.explained]),
-            "chain": np.array([explanation.chain.encode()[:255]]),
+            "chain": encode_text(explanation.chain),
             "excess": np.array([explanation.excess]),
             "excess_limit": np.array([explanation.excess_limit]),
             "z_explained": explanation.z[None],

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ConfigError, ImageError, to_printable
+from ganinv_cli.images.borders import Border, find_border
 from ganinv_cli.images.decode import (
     GREY,
     DecodedImage,
@@ -78,6 +79,11 @@ class TargetImage(NamedTuple):
     folder: str = ""  # of the file, as it was given, printable
     tables: Tables = ()  # of a JPEG file
     enlarged: float = 1.0  # width of the part that was read, over the generator's
+
+    @property
+    def border(self) -> Border:
+        """Rows and columns of one colour at the edges, which do not count."""
+        return find_border(self.pixels, bool(self.tables))
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:

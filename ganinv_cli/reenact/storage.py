@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
+from ganinv_cli.images.copies import compress
 from ganinv_cli.images.decode import Tables, read_tables
 
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
@@ -103,9 +104,7 @@ class Jpeg:
         return int(np.count_nonzero(values))
 
     def store(self, pixels: np.ndarray) -> "Jpeg":
-        file, flat = io.BytesIO(), pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-        Image.fromarray(flat).save(file, "JPEG", qtables=[list(table) for table in self.tables])
-        return Jpeg(np.asarray(Image.open(file), np.uint8).reshape(pixels.shape), self.tables)
+        return Jpeg(compress(pixels, qtables=[*map(list, self.tables)]), self.tables)
 
     def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         """Return by how much coefficients miss their cells, with a sign; the cells are smaller.

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.analysis.certificate import choose_amplification, make_certificate
+from ganinv_cli.analysis.certificate import choose_amplification
 from ganinv_cli.analysis.image_results import ImageKey, find_rules, read_images
 from ganinv_cli.number_format import format_number
 from ganinv_cli.report.images import name_images
 from ganinv_cli.report.invert.pictures import MAX_SHOWN, Pair, draw_difference, iterate_pairs
 from ganinv_cli.report.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.table import to_plain
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -59,9 +58,7 @@ def draw_pairs(
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
         write_text(figure, names[pair.image.key] + describe_label(pair), left, top - 46, fontsize=8)
         write_text(figure, describe_nearness(pair, has_several_rules), left, top - 31, fontsize=8)
-        write_text(
-            figure, make_certificate(pair.image, pair.rule)["verdict"], left, top - 16, fontsize=8
-        )
+        write_text(figure, pair.row["verdict"], left, top - 16, fontsize=8)
         pictures = (pair.original, pair.reconstruction, draw_difference(pair, amplification))
         for row, picture in enumerate(pictures):
             draw_picture(figure, picture, left, top + row * (side + GAP))
@@ -70,8 +67,7 @@ def draw_pairs(
 
 def describe_nearness(pair: Pair, has_several_rules: bool) -> str:
     """Return the grey levels that are left, and the rule's name if there are several rules."""
-    row = to_plain(make_certificate(pair.image, pair.rule))
-    left = row["rmse"] if row["excess"] is None else row["excess"]
+    left = pair.row["rmse"] if pair.row["excess"] is None else pair.row["excess"]
     said = [f"{format_number(left)} left"] if left is not None else []
     return ", ".join([pair.rule, *said] if has_several_rules else said)
 
@@ -84,7 +80,7 @@ def describe_label(pair: Pair) -> str:
 
 def _describe_pair(pair: Pair, has_several_rules: bool) -> str:
     nearness = describe_nearness(pair, has_several_rules)  # may be empty
-    said = [make_certificate(pair.image, pair.rule)["verdict"], *([nearness] if nearness else [])]
+    said = [pair.row["verdict"], *([nearness] if nearness else [])]
     return ", ".join(said) + describe_label(pair)
 
 

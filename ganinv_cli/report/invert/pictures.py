@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.analysis.certificate import choose_amplification, subtract_pictures
+from ganinv_cli.analysis.certificate import (
+    choose_amplification,
+    make_certificate,
+    subtract_pictures,
+)
 from ganinv_cli.analysis.groups import Pixels
 from ganinv_cli.analysis.image_results import ImageResults, find_rules, read_images
 from ganinv_cli.analysis.reenactment import get_reconstruction
+from ganinv_cli.report.table import Row, to_plain
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -20,13 +27,20 @@ MAX_SHOWN = 60  # images in figures; the files show all
 MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Pair:
     """An image and its reconstruction under one rule."""
 
     image: ImageResults
     rule: str
     original: Pixels
     reconstruction: Pixels
+
+    @cached_property
+    def row(self) -> Row:
+        """The certificate of the image under the rule."""
+        row: Row = to_plain(make_certificate(self.image, self.rule))
+        return row
 
     @property
     def difference(self) -> np.ndarray:
