@@ -29,7 +29,7 @@ from ganinv_cli.reenact.storage import (
 MARGIN = 1.1  # times the largest excess of own copies
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
 EVALUATIONS = {
-    **{"JPEG": 24, "enlargement": 12, "start": 12, "alignment": 24, "kernel": 12},
+    **{"JPEG": 40, "enlargement": 12, "start": 6, "alignment": 12, "kernel": 8},
     **{"aligned JPEG": 36, "centre": 8},
 }
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted

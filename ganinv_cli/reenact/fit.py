@@ -13,7 +13,7 @@ from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.storage import Storage
 
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
-TOLERANCE = 1e-6  # relative decrease of the sum of squares that ends a fit
+TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit
 FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
 DAMPING_FACTOR = 4.0
 ATTEMPTS = 10  # to find a step that lowers the sum of squares

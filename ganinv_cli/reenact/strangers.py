@@ -12,7 +12,7 @@ from ganinv_cli.reenact.changes import Resampling, round_to_pixels
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.storage import Pixels
 
-VERSION = 1  # of this method; a new number invalidates kept measurements
+VERSION = 2  # of this method; a new number invalidates kept measurements
 STRANGERS = 8
 EVALUATIONS = 15  # of each fit, which begins at the mean of both z
 
