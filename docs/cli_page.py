@@ -19,8 +19,8 @@ What `--help` says of each command; `make docs` writes this page. Options that s
 have follow [at the end](#options-of-several-commands), each once. Besides these, `-h` shows the
 help of a command, `-q` prints less, `-v` prints more, and `ganinv -V` prints the version.
 
-The shell can complete commands, options, their values, files, and the names of the checkpoints and
-configs that ship. Put one line into its start-up file, and open a new terminal:
+The shell can complete commands, options, their values and files. Put one line into its start-up
+file, and open a new terminal:
 
 * bash 4.4 or later, `~/.bashrc`: `eval "$(_GANINV_COMPLETE=bash_source ganinv)"`
 * zsh, `~/.zshrc`, after `compinit`: `eval "$(_GANINV_COMPLETE=zsh_source ganinv)"`

@@ -9,10 +9,9 @@ beside them, and used first.
 import hashlib
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -24,14 +23,6 @@ MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are
 MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
 SHIPPED = "measured"  # folder of measurements in the folder of a generator that ships
 SWITCH = "GANINV_NO_CACHE"  # environment variable: if it is not empty, nothing is read or kept
-
-
-class Entry(NamedTuple):
-    """The file of a kept measurement, or what a killed process has left of one."""
-
-    path: Path
-    bytes: int
-    last_used: float  # seconds since 1970
 
 
 def find_cache_folder() -> Path | None:
@@ -84,29 +75,19 @@ def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         temporary = path.with_name(f".{uuid.uuid4()}.npz")
         replace_file(path, encode_arrays(arrays, key), temporary=temporary)
         left = MAX_BYTES
-        for entry in list_entries():
-            left -= entry.bytes
+        for file, status in sorted(
+            _list_files(path.parents[1]), key=lambda each: -each[1].st_mtime
+        ):
+            left -= status.st_size
             if left < 0:
-                entry.path.unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
 
 
-def list_entries() -> list[Entry]:
-    """Return the kept measurements, the most recently used first, without other files."""
-    folder = find_cache_folder()
-    entries = []
-    for path in folder.glob("*/*.npz") if folder else ():
+def _list_files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files of the kept measurements, and what a killed process has left of one."""
+    for path in folder.glob("*/*.npz"):
         with suppress(OSError):  # another process removed it
-            status = path.stat()
-            entries.append(Entry(path, status.st_size, status.st_mtime))
-    return sorted(entries, key=lambda entry: -entry.last_used)
-
-
-def clear() -> list[Entry]:
-    """Remove all measurements and return them. Raises OSError if a file cannot be removed."""
-    entries = list_entries()
-    for entry in entries:
-        entry.path.unlink(missing_ok=True)
-    return entries
+            yield path, path.stat()
 
 
 def _find_path(kind: str, key: str) -> Path | None:

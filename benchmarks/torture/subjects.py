@@ -146,4 +146,9 @@ def _make_input(kind: str, file: str, *arguments: str) -> Subject:
 def _list_reading_commands(path: str) -> tuple[Command, ...]:
     sample = Command(("sample", path, "--out", "s.png", "--count", "1"), ("s.png",))
     convert = Command(("convert", path, "o.keras"), ("o.keras", "o.keras.toml"))
-    return Command(("inspect", path)), Command(("inspect", path, "--json")), sample, convert
+    return (
+        Command(("inspect", path)),
+        Command(("inspect", path, "--format", "json")),
+        sample,
+        convert,
+    )

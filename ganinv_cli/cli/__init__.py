@@ -28,7 +28,6 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     "train-encoder": ("Generators", "train"),
     "report": ("Results", "results"),
     "merge": ("Results", "results"),
-    "cache": ("Results", "results"),
 }
 
 

@@ -45,7 +45,8 @@ def add_experiment_options(kind: type[Config], results_file: str) -> Callable[[F
     others = (
         options.option(
             "--config",
-            type=options.Shipped("config"),
+            type=click.Path(),
+            metavar="PATH|NAME",
             help="TOML file with settings, or the name of one that ships; options override it.",
         ),
         options.out(
@@ -54,7 +55,6 @@ def add_experiment_options(kind: type[Config], results_file: str) -> Callable[[F
         ),
         options.overwrite(),
         options.style(),
-        options.open_page(),
         options.verbose(help="Print all tables, and what was loaded."),
         options.quiet(),
     )
@@ -230,8 +230,6 @@ def run_and_publish(
         images=images,
         attribution=several,
     )
-    if given["open_page"]:
-        publish.open_page(folder if several else own_folder)
     for sentence in unread:
         click.echo(f"Error: {sentence}", err=True)
     if unread:

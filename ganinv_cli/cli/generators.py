@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
 
-_generator = partial(click.argument, "checkpoint", type=options.Shipped("checkpoint"))
+_generator = partial(click.argument, "checkpoint", type=click.Path())
 
 
 @click.command(
@@ -58,7 +57,6 @@ _generator = partial(click.argument, "checkpoint", type=options.Shipped("checkpo
 )
 @options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
-@options.option("--json", "as_json", is_flag=True, group=OUTPUT, help="The same as --format json.")
 @options.overwrite(help="Replace existing files.")
 @options.verbose(help="List all names in the file that were ignored.")
 def inspect(
@@ -68,7 +66,6 @@ def inspect(
     check: bool,
     seed: int,
     style: str,
-    as_json: bool,
     overwrite: bool,
     verbose: bool,
     **given: Any,
@@ -106,10 +103,6 @@ def inspect(
     from ganinv_cli.inspection.text import format_facts
 
     draws = bool(sheet or spectrum or check)
-    _refuse_ignored(
-        points="" if spectrum else "it is the number of z for --spectrum",
-        seed="" if draws else "no z is drawn without --sheet, --spectrum or --check",
-    )
     if sheet:
         files.check_output_file(sheet, (".png",), overwrite, "--sheet")
     if spectrum:
@@ -136,11 +129,10 @@ def inspect(
             description["checks"] = check_generator(
                 generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
             )
-    is_json = as_json or style == "json"
-    click.echo(
-        json.dumps(description, indent=2) + "\n" if is_json else format_facts(description, verbose),
-        nl=False,
-    )
+    if style == "json":
+        click.echo(json.dumps(description, indent=2))
+    else:
+        click.echo(format_facts(description, verbose), nl=False)
     failed_claims = [
         each["claim"] + (f" ({each['why']})" if each["why"] else "")
         for each in description.get("checks", ())
@@ -254,10 +246,6 @@ def sample(
     from ganinv_cli.engine.loaded_generator import read_generator
 
     folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
-    _refuse_ignored(
-        seed="z is read from a file" if z_file or between else "",
-        columns="a folder has one file for each picture" if folder else "",
-    )
     if folder:
         files.check_output_folder(Path(out), overwrite)
     else:
@@ -374,14 +362,3 @@ def convert(
         click.echo(f"64 pictures differ by at most {written.difference:.2g}, of pixels in [-1, 1]")
         if written.convention_file:
             click.echo(f"{written.convention_file} holds the prior of z; keep it in this folder")
-
-
-def _refuse_ignored(**reasons: str) -> None:
-    """Raise UsageError for an option of the running command that is typed but has no effect.
-
-    `reasons` has, for each parameter, what it needs; an empty reason lets it pass.
-    """
-    context = click.get_current_context()
-    for name, reason in reasons.items():
-        if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise UsageError(f"--{name} has no effect: {reason}; leave it out")

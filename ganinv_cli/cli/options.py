@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.settings.config import MAX_SEED, Config
@@ -25,7 +24,6 @@ from ganinv_cli.settings.declare import (
     list_settings,
 )
 from ganinv_cli.settings.names import STYLES
-from ganinv_cli.settings.shipped import ResourceKind, list_shipped
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -82,22 +80,6 @@ class Command(click.Command):
             raise
 
 
-class Shipped(click.ParamType[str]):
-    """A path, or the name of a checkpoint or config that ships; completed in the shell by both."""
-
-    name = "path|name"
-
-    def __init__(self, kind: ResourceKind) -> None:
-        self.kind = kind
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Return the shipped names that begin so, after the shell's own completion of paths."""
-        names = [name for name in list_shipped(self.kind) if name.startswith(incomplete)]
-        return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
-
-
 class CommaList(click.ParamType[tuple[Any, ...]]):
     """A comma-separated list of items of one type."""
 
@@ -112,14 +94,6 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
         if not parts:
             self.fail("the list is empty; give one or more, separated by commas", param, ctx)
         return tuple(self.item.convert(part, param, ctx) for part in parts)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Return the names that the last item of the list begins, each after the earlier items."""
-        before, comma, last = incomplete.rpartition(",")
-        items = self.item.shell_complete(ctx, param, last)
-        return [CompletionItem(before + comma + each.value) for each in items]
 
 
 option = partial(click.option, cls=Option)
@@ -152,9 +126,7 @@ _METAVARS: dict[type, str] = {int: "N", float: "NUMBER"}
 
 def _find_type(setting: Setting) -> click.ParamType[Any]:
     example = setting.example
-    if setting.completion == "checkpoint":
-        return Shipped("checkpoint")
-    if setting.completion == "path":
+    if setting.is_path:
         return click.Path()
     if isinstance(example, tuple):
         item = click.types.convert_type(type(example[0]))
@@ -209,14 +181,6 @@ style = partial(
     type=click.Choice(STYLES),
     group=OUTPUT,
     help="Format of the printed tables; the folder gets all formats.",
-)
-open_page = partial(
-    option,
-    "--open",
-    "open_page",
-    is_flag=True,
-    group=OUTPUT,
-    help="Show the page, report.html, in the browser at the end.",
 )
 
 

@@ -1,10 +1,7 @@
 """Print the tables of results files, and write their folders of tables and figures."""
 
-import os
 import shlex
 import shutil
-import sys
-import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,15 +95,3 @@ def publish(
         click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(files)}"))
     elif not quiet:
         click.echo("\n".join(lines), err=True)
-
-
-def open_page(folder: Path) -> None:
-    """Show the page of a folder in the browser; print where it is if there is no browser."""
-    from ganinv_cli.report.folder import PAGE
-
-    page = folder / PAGE
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    # Without a display Python may start a browser in the terminal.
-    has_display = sys.platform in ("darwin", "win32") or any(map(os.environ.get, names))
-    if not (has_display and webbrowser.open(page.resolve().as_uri())):
-        click.echo(f"no browser could be started here; open {page} in one", err=True)

@@ -1,20 +1,12 @@
-"""`ganinv report`, `merge` and `cache`."""
+"""`ganinv report` and `merge`."""
 
-import json
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError, to_printable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ganinv_cli.cache import Entry
 
 
 @click.command(cls=Command)
@@ -28,8 +20,7 @@ if TYPE_CHECKING:
     help="Folder for tables, figures and report.html. For several files it gets a folder for each, "
     "and one report.html for all.",
 )
-@options.open_page()
-def report(files: tuple[Path, ...], style: str, out: Path | None, open_page: bool) -> None:
+def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     """Print the tables of saved results; write figures and a page.
 
     Reads only the results files, also of a run in progress. Tables are written in every format,
@@ -51,9 +42,6 @@ def report(files: tuple[Path, ...], style: str, out: Path | None, open_page: boo
     publish.publish(folders, style, page_folder=out if several else None)
     if several and out is None:
         click.echo("each file has its own page; --out DIR also writes one page for all", err=True)
-    if open_page:
-        for folder in folders.values() if out is None else (out,):
-            publish.open_page(folder)
 
 
 def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
@@ -112,75 +100,3 @@ def merge(
     for sentence in (*combined.notes, *written):
         click.echo(to_printable(sentence), err=True)
     publish.publish({out: folder}, style, quiet, brief=not verbose)
-
-
-@click.group()
-def cache() -> None:
-    """Show or remove the measurements that commands keep.
-
-    What was measured about a generator is kept in the user's cache folder, so that the next command
-    on that generator starts sooner. The folder is ~/.cache/ganinv on Linux, or ganinv in
-    XDG_CACHE_HOME if that is set. It takes at most 1 GiB and may be removed at any time: what is
-    missing is measured again, with the same result. With GANINV_NO_CACHE=1 in the environment
-    nothing is kept or read.
-
-    \b
-    Examples:
-        ganinv cache show
-        ganinv cache clear
-    """
-
-
-@cache.command()
-@options.style(type=options.TEXT_OR_JSON, help="Format.")
-def show(style: str) -> None:
-    """Show what is kept: number, size and last use.
-
-    \b
-    Example:
-        ganinv cache show --format json
-    """
-    from ganinv_cli import cache as kept
-
-    folder, entries = _find_cache_folder(), kept.list_entries()
-    size = sum(entry.bytes for entry in entries)
-    if style == "json":
-        facts = {"folder": str(folder), "bytes": size, "max_bytes": kept.MAX_BYTES}
-        click.echo(json.dumps(facts | {"measurements": len(entries)}, indent=2))
-        return
-    most = f" of at most {kept.MAX_BYTES / 1e6:,.0f} MB"
-    last = max((entry.last_used for entry in entries), default=0)
-    used = f"{most}, last used {datetime.fromtimestamp(last):%Y-%m-%d %H:%M}" if last else most
-    click.echo(f"{folder}: {_describe(entries)}{used}")
-
-
-@cache.command()
-def clear() -> None:
-    """Remove everything that is kept, and print how much it was.
-
-    \b
-    Example:
-        ganinv cache clear
-    """
-    from ganinv_cli import cache as kept
-
-    folder = _find_cache_folder()
-    click.echo(f"{folder}: removed {_describe(kept.clear())}")
-
-
-def _find_cache_folder() -> Path:
-    """Return the cache folder. Raises UsageError if there is none."""
-    from ganinv_cli.cache import SWITCH, find_cache_folder
-
-    folder = find_cache_folder()
-    if folder is None:
-        raise UsageError(
-            f"there is no cache: {SWITCH} is set, or the user has no home; unset it, or set "
-            "XDG_CACHE_HOME to a folder"
-        )
-    return folder
-
-
-def _describe(entries: "Sequence[Entry]") -> str:
-    size = sum(entry.bytes for entry in entries)
-    return f"{len(entries):,} measurement{'s' * (len(entries) != 1)}, {size / 1e6:,.3f} MB"

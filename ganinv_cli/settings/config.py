@@ -50,7 +50,8 @@ class Config(Conventions):
         help="Generator: a file, a folder, a prefix of files, or the name of one that ships.",
         group=GENERATOR,
         shown_default="portraits64",
-        completion="checkpoint",
+        is_path=True,
+        metavar="PATH|NAME",
         resume="free",  # the generator's hash must be equal
     )
     label: int = declare(
@@ -280,7 +281,7 @@ class ImagesConfig(Config):
         group=INPUT,
         example=("photo.png",),
         repeated=True,
-        completion="path",
+        is_path=True,
         resume="free",  # the content of the files counts
     )
     crop: str = declare(
@@ -296,7 +297,7 @@ class ImagesConfig(Config):
         "do not. It is cropped like the images.",
         group=INPUT,
         metavar="FILE",
-        completion="path",
+        is_path=True,
         resume="free",
     )
     stationary: float = _declare_stationary(1e-6)

@@ -39,7 +39,7 @@ class Setting:
     names: tuple[str, ...] = ()  # of the option, if they are not the setting's
     in_options: bool = True
     repeated: bool = False  # whether the option is given once for each item
-    completion: Literal["", "path", "checkpoint"] = ""  # what the shell completes
+    is_path: bool = False  # which the shell completes
     # Whether the setting must be equal when a run goes on. One that depends on the coupling is free
     # unless batch norms couple the trials of a batch.
     resume: Literal["equal", "free", "free unless coupled"] = "equal"

@@ -29,8 +29,7 @@ _TYPE_WORDS: dict[type, str] = {
 def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
     """Return the config of a TOML file, overridden by the options of the command line.
 
-    Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value, or if an
-    option has no effect; in a file, which several runs may share, such a setting is ignored.
+    Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value.
     """
     settings = _check_config(config_class, path, read_toml(path)) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
@@ -43,21 +42,7 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
         if path and not options:
             raise ConfigError(f"{path}: {error}") from None
         raise
-    _refuse_ignored_options(config, options)
     return config
-
-
-def _refuse_ignored_options(config: Config, options: Mapping[str, Any]) -> None:
-    """Raise ConfigError for the first option that has no effect beside the other settings."""
-    descent = "it is a setting of lbfgs, and the solver is gd" if config.solver == "gd" else ""
-    images = "" if config.has_exact_images else "for noisy images and image files lbfgs always uses"
-    for name, value, reason in (
-        ("stationary", options.get("stationary"), descent),
-        ("loss", "preconditioned", descent or (images and f"{images} the plain loss")),
-        ("precision", "mixed", descent or (images and f"{images} float32")),
-    ):
-        if reason and name in options and options[name] == value:
-            raise ConfigError(f"--{name} has no effect: {reason}; leave it out")
 
 
 def check_keywords(

@@ -51,7 +51,7 @@ def test_files_that_are_left_are_noticed():
 def test_a_process_is_killed_when_it_should_be(tmp_path):
     for name in ("work", "tmp", "cache"):
         (tmp_path / "place" / name).mkdir(parents=True)
-    usual = run_command(("cache", "show"), tmp_path / "place")
+    usual = run_command(("--version",), tmp_path / "place")
     sample = ("sample", "portraits64", "--out", "s.png")
     assert run_command(sample, tmp_path / "place", kill_at=1).status == -9
     assert (usual.status, usual.ended) == (0, "") and usual.out

@@ -47,13 +47,10 @@ def test_the_answer_fits_a_small_terminal_and_v_prints_all_tables(work, monkeypa
 
 
 @pytest.mark.slow
-def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work, monkeypatch):
+def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work):
     run_ganinv(work, *RECOVER, "--shard", "1/2", "--clip", "none")
-    shown = []
-    monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or True)
     images = sorted((work / "faces").iterdir())[:2]
-    several = ("invert", *images, *INVERT[2:], "--checkpoint", "b", "--npz", "z.npz", "--open")
+    several = ("invert", *images, *INVERT[2:], "--checkpoint", "b", "--npz", "z.npz")
     run = run_ganinv(work, *several, publishing=True)
     assert {path.name for path in work.glob("*.h5")} == {
         *("recover-1-of-2.h5", "invert-a.h5", "invert-b.h5"),
@@ -62,7 +59,7 @@ def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work, mo
     assert "generator 2 of 2: b" in run.stderr
     assert run.stdout.startswith("Of 2 images, ")
     assert run.stdout.endswith("or ganinv report invert-a.h5 invert-b.h5\n")
-    assert shown == [(work / "invert" / "report.html").resolve().as_uri()]
+    assert (work / "invert" / "report.html").exists()
 
 
 def test_the_note_and_the_generator_of_a_config_are_printed_unless_quiet(work):

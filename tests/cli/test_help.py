@@ -78,27 +78,6 @@ def test_misuse_is_explained(arguments, words):
     assert words in result.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("words", "completions"),
-    [
-        ("ganinv rec", ["plain,recover"]),
-        ("ganinv inspect faces1", ["file,faces1", "plain,faces16"]),
-        ("ganinv invert --checkpoint faces1", ["file,faces1", "plain,faces16"]),
-        ("ganinv recover --config qui", ["file,qui", "plain,quick"]),
-        ("ganinv recover --clip none,sto", ["plain,none,stochastic"]),
-        ("ganinv invert pic", ["file,pic"]),
-    ],
-)
-def test_the_shell_completes_commands_names_and_files(words, completions):
-    variables = {
-        "_GANINV_COMPLETE": "bash_complete",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(words.count(" ")),
-    }
-    result = CliRunner().invoke(main, env=variables, prog_name="ganinv")
-    assert result.stdout.splitlines() == completions
-
-
 def test_the_version_is_printed():
     for option in ("-V", "--version"):
         assert re.fullmatch(r"ganinv, version [\d.]+\n", CliRunner().invoke(main, [option]).stdout)

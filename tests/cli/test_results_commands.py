@@ -1,7 +1,6 @@
-"""`ganinv report`, `merge` and `cache` on the command line."""
+"""`ganinv report` and `merge` on the command line."""
 
 import json
-import webbrowser
 
 import known_results
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from called import run_ganinv
 from stored import make_provenance
 
-from ganinv_cli import cache
 from ganinv_cli.store import open_run
 
 TOTAL = 24
@@ -67,42 +65,3 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder):
     for command in (("merge", "run.h5", NAMES[0]), ("recover", "--out", "run.h5")):
         run = run_ganinv(folder, *command, code=2)
         assert "run is a file; give the results file another name" in run.stderr
-
-
-def test_open_shows_the_page_or_names_it_if_there_is_no_browser(folder, monkeypatch):
-    addresses = []
-    monkeypatch.setattr(webbrowser, "open", lambda address: addresses.append(address) or True)
-    monkeypatch.setenv("DISPLAY", ":0")
-    run_ganinv(folder, "report", *NAMES[:2], "--open")
-    run_ganinv(folder, "report", *NAMES[:2], "--open", "--out", "all")
-    pages = [folder / name / "report.html" for name in ("recover-1-of-4", "recover-2-of-4", "all")]
-    assert addresses == [page.resolve().as_uri() for page in pages]
-    monkeypatch.setattr("sys.platform", "linux")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
-        monkeypatch.delenv(name, raising=False)
-    said = run_ganinv(folder, "report", NAMES[0], "--open").stderr
-    assert "no browser could be started here; open recover-1-of-4/report.html in one" in said
-
-
-def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = tmp_path / "ganinv"
-    for number in range(2):
-        cache.save("some", cache.make_key(number), {"x": np.zeros(10**5)})
-    size = sum(path.stat().st_size for path in folder.rglob("*.npz"))
-    assert json.loads(run_ganinv(tmp_path, "cache", "show", "--format", "json").stdout) == {
-        "folder": str(folder),
-        "bytes": size,
-        "max_bytes": 1 << 30,
-        "measurements": 2,
-    }
-    text = run_ganinv(tmp_path, "cache", "show").stdout
-    assert text.startswith(f"{folder}: 2 measurements, {size / 1e6:,.3f} MB of at most 1,074 MB, ")
-    assert "last used 20" in text
-    removed = run_ganinv(tmp_path, "cache", "clear").stdout
-    assert removed == f"{folder}: removed 2 measurements, {size / 1e6:,.3f} MB\n"
-    assert not list(folder.rglob("*.npz"))
-    assert "0 measurements, 0.000 MB" in run_ganinv(tmp_path, "cache", "show").stdout
-    monkeypatch.setenv("GANINV_NO_CACHE", "1")
-    for command in ("show", "clear"):
-        assert "there is no cache: " in run_ganinv(tmp_path, "cache", command, code=2).stderr

@@ -11,7 +11,6 @@ from ganinv_cli.cli import main
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import (
     CONFIGS,
-    ConsistencyConfig,
     InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
@@ -179,26 +178,6 @@ def test_only_what_changes_a_result_must_be_equal_when_a_run_goes_on(batch_norm)
     for kind in CONFIGS.values():
         settings = dataclasses.asdict(kind()) | {"batch_norm": batch_norm, "lbfgs": {"memory": 5}}
         assert set(identity_settings(settings)) == set(settings) - free
-
-
-@pytest.mark.parametrize(
-    ("kind", "solver", "option", "value"),
-    [
-        (InvertConfig, "gd", "stationary", 1e-5),
-        (RecoverConfig, "gd", "loss", "preconditioned"),
-        (RecoverConfig, "gd", "precision", "mixed"),
-        (InvertConfig, "lbfgs", "loss", "preconditioned"),
-        (ConsistencyConfig, "lbfgs", "precision", "mixed"),
-        (NoiseSweepConfig, "lbfgs", "loss", "preconditioned"),
-    ],
-)
-def test_an_option_without_effect_is_refused_and_ignored_in_a_file(
-    tmp_path, kind, solver, option, value
-):
-    with pytest.raises(ConfigError, match=f"^--{option} has no effect: .*; leave it out$"):
-        load(kind, None, {"solver": solver, option: value})
-    config = read_file(tmp_path, kind, f"solver = {solver!r}\n{option} = {value!r}")
-    assert getattr(config, option) == value
 
 
 def test_auto_is_a_number_and_a_setting_is_named_as_a_user_types_it():
