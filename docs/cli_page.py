@@ -68,7 +68,7 @@ def _list_contexts(context: click.Context) -> Iterator[tuple[str, click.Context]
 
 
 def _list_options(context: click.Context) -> list[Record]:
-    """List the options of a command; of a group, its commands as well."""
+    """List the options of a command."""
     parameters = context.command.get_params(context)
     records = [
         record
@@ -76,10 +76,6 @@ def _list_options(context: click.Context) -> list[Record]:
         if isinstance(each, click.Option) and not UNLISTED.intersection(each.opts)
         if (record := each.get_help_record(context))
     ]
-    if isinstance(context.command, click.Group):
-        for name, inner in _list_contexts(context):
-            options = [names for names, _ in _list_options(inner)]
-            records.append((" ".join([name, *options]), inner.command.get_short_help_str(WIDTH)))
     return [(names, " ".join(text.split())) for names, text in records]
 
 

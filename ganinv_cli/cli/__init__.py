@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,6 @@ import click
 
 from ganinv_cli.errors import GaninvError, explain_memory_errors, explain_os_error, to_printable
 from ganinv_cli.progress.interrupts import handle_signals
-from ganinv_cli.streams import prepare_streams
 
 # Objects between two garbage collections: imports and traces make millions, and nearly all stay.
 GARBAGE_THRESHOLD = 100_000
@@ -66,12 +66,13 @@ class _Commands(click.Group):
             sys.exit(130)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run a command: this process's own if no arguments are given, with signals and streams."""
+        """Run a command: this process's own if no arguments are given, with signals."""
         if args is not None:
             with _explain_errors():
                 return super().main(args, *rest, **extra)
         gc.set_threshold(GARBAGE_THRESHOLD)
-        prepare_streams()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # its encoding may lack characters
         os.environ.pop("MPLBACKEND", None)  # Jupyter's; no command needs it
         with handle_signals(), _explain_errors():
             return super().main(args, *rest, **extra)

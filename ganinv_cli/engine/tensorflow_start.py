@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from ganinv_cli.streams import open_missing_descriptors
-
 
 def start_tensorflow(gpus: bool = True) -> None:
     """Import TensorFlow and find its devices, without its log.
@@ -18,7 +16,6 @@ def start_tensorflow(gpus: bool = True) -> None:
     descriptor is redirected to a file meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    open_missing_descriptors()  # a Python program without streams may call this
     if sys.stderr:
         sys.stderr.flush()
     stderr = os.dup(2)

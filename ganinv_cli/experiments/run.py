@@ -24,7 +24,6 @@ from ganinv_cli.experiments.rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
 from ganinv_cli.jacobian import (
     POINTS,
-    find_spectrum,
     measure_largest_changes,
     refuse_dead_generator,
 )
@@ -42,8 +41,6 @@ from ganinv_cli.settings.config import (
 )
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.gd import GradientDescent
-from ganinv_cli.statistics.descent_theory import predict
 from ganinv_cli.store import Run, open_run, read_results
 
 COMMIT_SECONDS = 5.0
@@ -52,14 +49,11 @@ NO_INPUTS = ImageInputs()
 Settings = TypeVar("Settings", bound=Config)
 
 
-MakePlan = Callable[[Any, Generator], Plan]  # from settings and generator
-
-
 class Experiment(NamedTuple):
     """An experiment: its settings, and what is particular to it."""
 
     config: type[Config]
-    make_plan: MakePlan
+    make_plan: Callable[[Any, Generator], Plan]  # from settings and generator
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
@@ -80,14 +74,12 @@ def run_experiment(
     overwrite: bool = False,
     verbose: bool = False,
     inputs: ImageInputs = NO_INPUTS,
-    make_plan: MakePlan | None = None,
 ) -> ImageRun | None:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues. Returns what was done with the
-    images, if the experiment has any. `make_plan` is used in place of the experiment's, if given.
-    Raises GaninvError.
+    images, if the experiment has any. Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -96,7 +88,7 @@ def run_experiment(
             reporter.enter("measuring the generator")
             config = _measure_settings(config, engine.generator, reporter)
             command = _COMMANDS[type(config)]
-            plan = (make_plan or EXPERIMENTS[command].make_plan)(config, engine.generator)
+            plan = EXPERIMENTS[command].make_plan(config, engine.generator)
             worker = _make_worker(plan, engine)
             encoder = {"encoder_sha256": worker.encoder.sha256} if worker.encoder else {}
             about = make_provenance(
@@ -127,8 +119,6 @@ def _fill(
     jobs = PendingJobs(run, plan)
     for note in run.notes:
         reporter.say(note)
-    if surplus := _describe_surplus(run, plan):
-        reporter.say(surplus)
     if jobs.missing:
         _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter)
     reporter.enter("finishing the results")
@@ -251,23 +241,8 @@ def _measure_settings(config: Settings, generator: Generator, reporter: Reporter
     measured = {name: value for name, value in measured.items() if value != given[name]}
     for name, value in measured.items():
         reporter.say(f"[{config.solver}] {name} = {given[name]!r} is {value:g} here")
-    if isinstance(config, RecoverConfig) and isinstance(resolved, GradientDescent):
-        _predict_descent(resolved, config.budget, generator, reporter)
     settings = {**config.solver_settings, **measured}
     return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
-
-
-def _predict_descent(
-    solver: GradientDescent, budget: float, generator: Generator, reporter: Reporter
-) -> None:
-    """Show the prediction of linear theory for known z, if the trials are not coupled."""
-    from ganinv_cli.inspection.descent import describe_prediction
-
-    spectrum = find_spectrum(generator) if generator.batch_norm == "frozen" else None
-    if spectrum and spectrum.is_usable:
-        schedule = solver.make_schedule(budget, generator.count_values())
-        for line in describe_prediction(predict(*spectrum, schedule)):
-            reporter.say(line)
 
 
 def _check_labels(generator: Generator, config: Config) -> None:
@@ -307,16 +282,3 @@ def _make_constants(plan: Plan, generator: Generator) -> Mapping[str, np.ndarray
     if plan.mask is not None:
         constants["pixels_counted"] = np.array(plan.mask.sum() * generator.image_shape[2])
     return constants
-
-
-def _describe_surplus(run: Run, plan: Plan) -> str:
-    """Return a sentence if the file has more trials than are asked for, else an empty string."""
-    asked = plan.config.trials
-    groups = (plan.get_group(case, rule) for case in plan.cases for rule in plan.config.clip)
-    stored = [run.list_committed(group) for group in groups]
-    if not any(len(trials) and trials[-1] >= asked for trials in stored):
-        return ""
-    return (
-        f"{run.path} holds {max(map(len, stored)):,} trials, and all of them are shown; "
-        f"{plan.config.trials_option} {asked} asks for fewer"
-    )

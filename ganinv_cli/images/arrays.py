@@ -41,8 +41,6 @@ def make_target_image(
     if isinstance(image, Image.Image):
         decoded, content = _decode_pillow(image, name)
     else:
-        if isinstance(image, np.ma.MaskedArray):
-            raise ImageError(f"{name} is a masked array; give its data, and the mask as mask")
         array = np.asarray(image)
         decoded = _decode_array(array, name)
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()

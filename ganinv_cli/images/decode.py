@@ -43,7 +43,6 @@ class DecodedImage(NamedTuple):
 
     image: Image.Image  # in the file's own mode
     bits: int = 8  # per channel
-    inverted: bool = False  # 0 is white, which Pillow does not convert in TIFF files of 16 bits
     notes: Notes = ()
     tables: Tables = ()  # of a JPEG file whose pixels were not rotated
 
@@ -73,7 +72,7 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
         # of an MPO the others are a preview or depth map; they are not counted, as that reads all
         if file.format != "MPO" and getattr(file, "is_animated", False):
             notes = (*notes, "the first of several frames")
-        return DecodedImage(image, *_read_depth(file, data), notes, tables)
+        return DecodedImage(image, _read_bits(file, data), notes, tables)
 
 
 def read_tables(file: Image.Image) -> Tables:
@@ -127,15 +126,13 @@ def to_display_colours(
     return image, (*decoded.notes, *depth_notes, *profile_notes, *alpha_notes, *grey_notes)
 
 
-def _read_depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
-    """Return the bits per channel, and whether 0 is white."""
+def _read_bits(file: Image.Image, data: bytes) -> int:
+    """Return the bits per channel."""
     if file.format == "PNG":
-        return data[24], False
+        return data[24]
     if isinstance(file, TiffImagePlugin.TiffImageFile):
-        tags = file.tag_v2
-        inverted = tags.get(ExifTags.Base.PhotometricInterpretation) == 0
-        return max(tags.get(ExifTags.Base.BitsPerSample, (8,))), inverted
-    return 8, False
+        return int(max(file.tag_v2.get(ExifTags.Base.BitsPerSample, (8,))))
+    return 8
 
 
 def _to_8_bits(decoded: DecodedImage) -> tuple[Image.Image, Notes]:
@@ -146,7 +143,7 @@ def _to_8_bits(decoded: DecodedImage) -> tuple[Image.Image, Notes]:
     numbers = np.asarray(image).astype(np.uint32)  # Pillow would clip them at 255
     white = 2**bits - 1
     scaled = (numbers * 255 + white // 2) // white
-    grey = Image.fromarray((255 - scaled if decoded.inverted else scaled).astype(np.uint8))
+    grey = Image.fromarray(scaled.astype(np.uint8))
     if "icc_profile" in image.info:
         grey.info["icc_profile"] = image.info["icc_profile"]
     if (clear := image.info.get("transparency")) is not None:

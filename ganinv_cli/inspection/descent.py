@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganinv_cli.inspection.text_table import make_table, render_table, wrap_text
-from ganinv_cli.statistics import EPSILONS, clopper_pearson
-from ganinv_cli.statistics.descent_theory import Prediction
+from ganinv_cli.statistics import EPSILONS
 
 NAMES = {"authors": "authors'", "half": "half", "stable": "stable"}
 
@@ -26,21 +25,6 @@ def format_descent(facts: Mapping[str, Any]) -> str:
     return "\n".join([*map(wrap_text, lines), "", _make_theory_table(facts["theory"])])
 
 
-def describe_prediction(prediction: Prediction) -> list[str]:
-    """Return what theory says before a run, in two lines."""
-    shares = ", ".join(
-        f"{name} {_format_span(prediction.least[name], prediction.most[name])}"
-        for name in reversed(EPSILONS)
-    )
-    return [
-        "this rate is above the stability limit for a share "
-        f"{_format_share(prediction.beyond, prediction.points)} of random z, "
-        f"the last rate for {prediction.beyond_at_end:.2f}",
-        f"theory: shares of trials below ε after this budget: {shares}; expect less, because "
-        "descent is slower far from z",
-    ]
-
-
 def _make_theory_table(predictions: list[Mapping[str, Any]]) -> str:
     names = list(reversed(EPSILONS))
     columns = ("rate", "updates", "unstable", "at last", *(f"< {name}" for name in names))
@@ -51,22 +35,12 @@ def _make_theory_table(predictions: list[Mapping[str, Any]]) -> str:
             f"{each['updates']:,}",
             f"{each['beyond']:.2f}",
             f"{each['beyond_at_end']:.2f}",
-            *(_format_short_span(each["least"][name], each["most"][name]) for name in names),
+            *(_format_span(each["least"][name], each["most"][name]) for name in names),
         )
     return render_table(table)
 
 
-def _format_share(share: float, points: int) -> str:
-    """Return the share of some z with its exact interval."""
-    low, high = clopper_pearson(round(share * points), points)
-    return f"{share:.2f} [{low:.2f}, {high:.2f}]"
-
-
 def _format_span(least: float, most: float) -> str:
+    """Return a range of shares as .31–.51, or as one number."""
     first, last = f"{least:.2f}", f"{most:.2f}"
-    return first if first == last else f"{first} to {last}"
-
-
-def _format_short_span(least: float, most: float) -> str:
-    """Return a range of shares as .31–.51, for a table with many columns."""
-    return _format_span(least, most).replace(" to ", "–").replace("0.", ".")
+    return (first if first == last else f"{first}–{last}").replace("0.", ".")

@@ -207,11 +207,6 @@ class Config(Conventions):
         """The settings that the config has for its solver."""
         return dict(self.solver_tables.get(self.solver, {}))
 
-    @property
-    def trials_option(self) -> str:
-        """The name of `trials` on the command line."""
-        return (*list_settings(type(self))["trials"].names, "--trials")[0]
-
 
 @dataclass(frozen=True)
 class RecoverConfig(Config):

@@ -18,7 +18,6 @@ from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.statistics.descent_theory import (
     AUTHORS_RATE,
     HALVE_EVERY,
-    Schedule,
     find_stable_rate,
 )
 
@@ -88,12 +87,6 @@ class GradientDescent(Solver):
                 "depend on z, or are not finite; is its file complete?"
             )
         return replace(self, rate=find_stable_rate(spectrum.eigenvalues))
-
-    def make_schedule(self, budget: float, values: int) -> Schedule:
-        """Return the rates for a budget of gradients and pictures with `values` that count."""
-        return Schedule(
-            self._find_learning_rate(values) * values, int(budget) - 1, self.halve_every
-        )
 
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]

@@ -87,12 +87,6 @@ def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
 
 def open_files(path: Path) -> RunFiles:
     """Return the files of a run. Raises ResultsError as `read_results` does."""
-    parts = path.with_name(path.name + ".parts")
-    if any(parts.glob("part-*.h5")):
-        raise ResultsError(
-            f"{parts} has an unfinished run of an earlier ganinv, which this one cannot continue; "
-            "finish it with ganinv 1.0.0, or remove the folder to start again"
-        )
     log = Log(path)  # first: if the run finishes meanwhile, the finished file has its rows
     files = RunFiles(ResultsFile(path) if has_content(path) else None, log)
     if log.damaged_places:  # images without their own row are not known

@@ -130,7 +130,6 @@ def test_a_finished_run_prints_again_and_solves_nothing(commands, finished, monk
     for trials in (5, 3):
         again = run_ganinv(folder, *commands[name], "--trials", trials)
         assert again.stdout == results[name].stdout
-    assert "holds 5 trials, and all of them are shown; --trials 3 asks for fewer" in again.stderr
     assert (folder / f"{name}.h5").stat().st_mtime_ns == before
 
 

@@ -5,26 +5,13 @@ from unittest import mock
 
 import builders
 import pytest
-from called import list_messages, run_ganinv
+from called import run_ganinv
 from settled import make_checkpoint, make_network, settle_norms
 
 from ganinv_cli import formats, preconditioner
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.network.layers import Activation
 from ganinv_cli.store import read_results
-
-THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
-
-
-@pytest.mark.slow
-def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
-    run = ("recover", "--checkpoint", easy.folder, "--trials", 1, "--budget", 9)
-    run += ("--restarts", 0, "--clip", "none", "--overwrite")
-    messages = list_messages(run_ganinv(tmp_path, *run, "--solver", "gd"))
-    assert sum(LIMIT in line for line in messages) == 1
-    assert sum(THEORY in line for line in messages) == 1
-    stderr = run_ganinv(tmp_path, *run, "--solver", "lbfgs").stderr
-    assert THEORY not in stderr and LIMIT not in stderr
 
 
 def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(

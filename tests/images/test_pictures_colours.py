@@ -48,11 +48,6 @@ def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path, kind):
     assert (_levels(seen), seen.notes) == (SCALED, SIXTEEN)
 
 
-def test_white_is_0_where_a_tiff_says_so(tmp_path):
-    file = _saved(tmp_path, Image.fromarray(DEEP), "TIFF", tiffinfo={262: 0})
-    assert _levels(_seen(file, 1)) == (255 - np.array(SCALED)).tolist()
-
-
 def test_transparent_parts_are_laid_on_grey(tmp_path):
     rgba = _image("RGBA", (255, 0, 0, 0), (255, 0, 0, 128), (255, 0, 0, 255))
     expected = [[[128, 128, 128], [192, 64, 64], [255, 0, 0]]]

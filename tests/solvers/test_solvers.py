@@ -108,12 +108,6 @@ def test_a_rate_is_on_the_mean_and_a_learning_rate_on_the_sum(generator):
     assert make_solver("gd", {}) == make_solver("gd", {"rate": 1.0})
 
 
-def test_a_schedule_has_the_updates_of_a_budget():
-    """The last gradient is that of the last z, and updates nothing."""
-    schedule = make_solver("gd", {"learning_rate": 0.25, "halve_every": 7}).make_schedule(10, 4)
-    assert schedule == (1.0, 9, 7)
-
-
 def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator):
     numbers, zeros = tf.range(POINTS, dtype=tf.int64), tf.zeros(POINTS, tf.int64)
     share = uniform(0, numbers, Purpose.preconditioner, zeros, generator.latent)

@@ -36,11 +36,6 @@ def run_ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool
     return result
 
 
-def list_messages(result: Result) -> list[str]:
-    """The lines on stderr, without the doubt that every generator without training raises."""
-    return [line for line in result.stderr.splitlines() if " is not confirmed: " not in line]
-
-
 def run_and_stop(
     folder: Path, signal: int, *arguments: object, watched: str = "*.h5.log"
 ) -> tuple[int, str, str]:
