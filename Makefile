@@ -14,7 +14,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu million zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
+.PHONY: help recover reproduce bench million zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +31,6 @@ bench: $(READY) ## what recovery costs, and its speed beside other methods (buil
 	@$(BIN)/python -m benchmarks.speed.roofline --out build/bench/roofline.json
 	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
 	@$(BIN)/python -m benchmarks.speed.peers --out build/bench/peers.json
-
-bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (some minutes)
-	@$(BIN)/python -m pip install --quiet 'tensorflow[and-cuda]'
-	@$(BIN)/python -m benchmarks.speed.gpu --out docs/scaling/gpu.json
-	@$(BIN)/python docs/generate.py
 
 million: $(READY) ## a million trials of a tiny generator, into docs/scaling (10 minutes)
 	@$(BIN)/python -m benchmarks.speed.million --out docs/scaling/million.json

@@ -9,7 +9,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -29,13 +29,10 @@ REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in d
 }
 TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # in docs/reproduction
 FIGURES = "why.png", "table2.png", "figure2.png"
-_RECORDS = (
-    *("reliability/torture", "reproduction/ends", "scaling/gpu", "scaling/million"),
+MEASUREMENTS = (  # JSON in docs/, with its page beside it
+    *("reliability/torture", "reproduction/ends", "scaling/million"),
     *("scaling/workers", "solvers/peers", "solvers/roofline"),
 )
-MEASUREMENTS: Mapping[str, Callable[[records.Record], str]] = {  # JSON in docs/ -> its page
-    **dict.fromkeys(_RECORDS, records.format_page),
-}
 
 
 def list_generated() -> list[Path]:
@@ -52,8 +49,8 @@ def write_all(docs: Path, out: Path) -> None:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
     write_reports(docs, out)
     write_tables(docs / "results", out / "reproduction")
-    for name, format_page in MEASUREMENTS.items():
-        page = format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
+    for name in MEASUREMENTS:
+        page = records.format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
         (out / f"{name}.md").write_text(page, "utf-8")
     (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 

@@ -19,7 +19,6 @@ def make_bare_loop(
     *,
     steps: int = 4,
     preconditioner: Preconditioner | None = None,
-    xla: bool = False,
 ) -> Call:
     """Return a call that computes `steps` gradients of a batch, each from the one before."""
     start, true = (
@@ -33,7 +32,7 @@ def make_bare_loop(
         gradient = problem.evaluate(tf.cast(z, precision)).gradient
         return (z - 1e-6 * tf.cast(gradient, tf.float32),)
 
-    @tf.function(autograph=False, jit_compile=xla)
+    @tf.function(autograph=False)
     def run(z: tf.Tensor) -> tf.Tensor:
         return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=steps)[0]
 
