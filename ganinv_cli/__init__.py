@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganinv_cli.api.experiments import consistency, invert, noise_sweep, recover
     from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
-    from ganinv_cli.api.inversion import Inversion
-    from ganinv_cli.api.results import RunResults
+    from ganinv_cli.api.results import Inversion, RunResults
     from ganinv_cli.engine.loaded_generator import LoadedGenerator, load
     from ganinv_cli.errors import (
         CheckpointError,
@@ -48,7 +47,7 @@ __all__ = [
 _PLACES = {
     "LoadedGenerator": "engine.loaded_generator",
     "load": "engine.loaded_generator",
-    "Inversion": "api.inversion",
+    "Inversion": "api.results",
     "RunResults": "api.results",
 }
 

@@ -1,9 +1,17 @@
-"""Jobs, and the queue from which workers take them."""
+"""Jobs, the queue from which workers take them, and shards: equal parts of a run."""
 
 import itertools
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ganinv_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK_SIZE = 8  # consecutive numbers that are in the same shard
 
 
 class Job(NamedTuple):
@@ -62,3 +70,29 @@ class JobQueue:
             taken = list(itertools.islice(self._jobs, min(limit, fair)))
             self._waiting -= len(taken)
             return taken
+
+
+class Shard(NamedTuple):
+    """Every `total`-th block of trial numbers, for a task of a batch scheduler."""
+
+    number: int = 1  # from 1
+    total: int = 1
+
+    def contains(self, numbers: "np.ndarray", block: int = BLOCK_SIZE) -> "np.ndarray":
+        """Return which trials or images, numbered from 0, are in this shard: bool (numbers,)."""
+        selected: np.ndarray = numbers // block % self.total == self.number - 1
+        return selected
+
+
+UNSHARDED = Shard()
+
+
+def parse_shard(text: str) -> Shard:
+    """Return the shard for a text such as `2/4`, or UNSHARDED for none. Raises ConfigError."""
+    if not text:
+        return UNSHARDED
+    parts = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+    shard = Shard(*map(int, parts.groups())) if parts else None
+    if shard is None or not 1 <= shard.number <= shard.total:
+        raise ConfigError(f"shard = {text!r}: give the number of the part and of all, e.g. 1/4")
+    return shard

@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ganinv_cli.api.inversion import Inversion, make_inversion
-from ganinv_cli.api.results import RunResults, read_run
+from ganinv_cli.api.results import Inversion, RunResults, make_inversion, read_run
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.progress import SILENT, Reporter

@@ -1,15 +1,17 @@
-"""Results for programs: tables, arrays and files of a run."""
+"""Results for programs: tables, arrays and files of a run, and the latent vectors of images."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from ganinv_cli.errors import UsageError
+from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.files import write_output_file
-from ganinv_cli.settings.names import STYLES
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.settings.names import STYLES, representative_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,6 +138,77 @@ class RunResults:
         return summarize(self.store, self.name)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Inversion:
+    """The latent vectors that `invert` found, one row per image, in the order of the images.
+
+    The best start of each image counts: the one with the least image loss.
+
+    Attributes:
+        names: (n,) file names of the images, with folders if they are equal without; of arrays,
+            their place.
+        z: (n, latent) float64, refitted through the changes that explain the image.
+        z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN if the
+            image was not re-enacted.
+        labels: (n,) the label under which z was found; None for an unconditional generator, or if
+            one label was chosen.
+        image_loss: (n,) squared error summed over pixels in [-1, 1], ‖G(z) - x‖².
+        psnr: (n,) in dB; inf if the loss is 0.
+        outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
+        verdict: (n,) whether the generator made the image: "made", "ambiguous", "sibling",
+            "outside" or "failed"; docs/invert.md says what each follows from.
+        explanation: (n,) what the verdict follows from, in a sentence or two.
+        agreement: (n,) share of the starts that found this z, 0 to 1.
+        inside: (n,) whether every component of z lies inside the bounds of the prior.
+        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions G(z), after
+            the changes that explain the image, rounded to 8 bits.
+        targets: the same shape and range, the images themselves, cropped and resized.
+        run: the whole results, with every start.
+    """
+
+    names: list[str]
+    z: NDArray[np.float64]
+    z_deviation: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    image_loss: NDArray[np.float64]
+    psnr: NDArray[np.float64]
+    outcome: list[str]
+    verdict: list[str]
+    explanation: list[str]
+    agreement: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+    images: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    run: RunResults = field(repr=False)
+
+    def table(self, style: str = "text", *, full: bool = False) -> str:
+        """Return the answer and its table as text; see `RunResults.table`."""
+        return self.run.table(style, full=full)
+
+    def to_hdf5(self, path: str | Path) -> None:
+        """Write every start of every image as an HDF5 file; see `RunResults.to_hdf5`."""
+        self.run.to_hdf5(path)
+
+    def save_report(self, folder: str | Path) -> None:
+        """Write tables, figures, pictures and report.html into a folder.
+
+        Raises GaninvError if it cannot be written.
+        """
+        self.run.save_report(folder)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<ganinv inversion of {len(self)} images: {self.run.answer}>"
+
+    def _repr_markdown_(self) -> str:
+        return self.run._repr_markdown_()
+
+
 def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
     """Return the results in a file, or read into memory with a copy of the finished file.
 
@@ -150,3 +223,54 @@ def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
         name: dict(rows) for name, rows in results.groups.items()
     }
     return RunResults(path.stem, replace(results, groups=groups), path.read_bytes())
+
+
+def make_inversion(run: RunResults) -> Inversion:
+    """Return the inversion of the images that the results show.
+
+    Raises ResultsError if there is none, or an image has not had all its starts.
+    """
+    from ganinv_cli.analysis.certificate import make_certificates
+    from ganinv_cli.analysis.image_results import read_images
+    from ganinv_cli.analysis.reenactment import get_reconstruction
+    from ganinv_cli.images import to_floats
+
+    rule = representative_rule(run.config["clip"])
+    images = [
+        image for image in read_images(run.store) if rule in image.certificates and not image.error
+    ]
+    targets = [image.target for image in images if image.target is not None]
+    if not targets or len(images) < len(run.store.selection or ()):
+        raise ResultsError(f"{run.name}: an image has not had all its starts; let its run go on")
+    rows = [
+        next(row for row in make_certificates(each) if row["technique"] == rule) for each in images
+    ]
+    starts = [image.recoveries[rule] for image in images]
+    best = [each.best_row for each in starts]
+    outcomes = [
+        each.group["polished/outcome" if each.polished[row] else "outcome"][row]
+        for each, row in zip(starts, best, strict=True)
+    ]
+    labels = [row.get("label") for row in rows]
+    explanations = [row["explanation"] for row in rows]
+    return Inversion(
+        names=[row["image"] for row in rows],
+        z=np.array([row["z_explained"] for row in rows]),
+        z_deviation=np.array([row["z_deviation"] for row in rows]),
+        labels=None if None in labels else np.array(labels, np.int64),
+        image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
+        psnr=np.array([row["psnr"] for row in rows]),
+        outcome=[Outcome(int(outcome)).name for outcome in outcomes],
+        verdict=[row["verdict"] for row in rows],
+        explanation=[f"{text[:1].upper()}{text[1:]}." for text in explanations],
+        agreement=np.array(
+            [
+                row["agreement"]["same"] / row.get("starts_under_label", row["starts"])
+                for row in rows
+            ]
+        ),
+        inside=np.array([row["outside"] == 0 for row in rows]),
+        images=to_floats(np.stack([get_reconstruction(i.certificates[rule]) for i in images])),
+        targets=to_floats(np.stack(targets)),
+        run=run,
+    )

@@ -31,14 +31,13 @@ from ganinv_cli.images import (
     to_floats,
     to_pixels,
 )
-from ganinv_cli.jobs import Job
+from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
 from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian, decompose_jacobian
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group
-from ganinv_cli.settings.sharding import UNSHARDED, Shard, parse_shard
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import NamedImage, Run
 

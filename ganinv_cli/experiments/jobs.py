@@ -6,8 +6,7 @@ import numpy as np
 
 from ganinv_cli.errors import NothingToDoError
 from ganinv_cli.experiments.plan import Plan
-from ganinv_cli.jobs import Job
-from ganinv_cli.settings.sharding import BLOCK_SIZE, UNSHARDED
+from ganinv_cli.jobs import BLOCK_SIZE, UNSHARDED, Job
 from ganinv_cli.store import Run
 
 

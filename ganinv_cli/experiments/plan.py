@@ -9,13 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ganinv_cli.experiments.rows import Groups, z_error
-from ganinv_cli.jobs import Job
+from ganinv_cli.jobs import Job, Shard, parse_shard
 from ganinv_cli.loop.trial import Limits, MakeTargets, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.sharding import Shard, parse_shard
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 from ganinv_cli.store import Figure, NamedImage, Results, Run

@@ -1,12 +1,13 @@
 """Image files, NumPy files and arrays as pixels for a generator."""
 
 from ganinv_cli.images.arrays import load_mask, make_target_image
-from ganinv_cli.images.borders import find_border, mask_border
 from ganinv_cli.images.decode import suppress_pillow_warnings
 from ganinv_cli.images.load import (
     Crop,
     TargetImage,
+    find_border,
     load_image,
+    mask_border,
     to_floats,
     to_pixels,
 )

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.jobs import parse_shard
 from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.declare import (
     GENERATOR,
@@ -19,7 +20,6 @@ from ganinv_cli.settings.declare import (
     to_toml,
 )
 from ganinv_cli.settings.names import SOLVERS
-from ganinv_cli.settings.sharding import parse_shard
 
 MAX_SEED = 2**32 - 1
 MAX_WORKERS = 2**16  # of Ray, and cores of each

@@ -58,16 +58,6 @@ def check_keywords(
     return _check_config(config_class, command, settings)
 
 
-def check_stored_settings(config_class: type[Config], settings: Mapping[str, Any]) -> None:
-    """Raise ConfigError if a results file has a setting that no config file may have.
-
-    Keys that are no settings, such as those of later versions, may have any value.
-    """
-    keys = list_settings(config_class) | _SOLVER_TABLES
-    known = {key: value for key, value in settings.items() if key in keys}
-    config_class(**_check_config(config_class, "the config", known))
-
-
 def _to_plain(value: Any) -> Any:
     """Return a NumPy array or number as a list or number of Python."""
     return value.tolist() if hasattr(value, "tolist") else value

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.settings.config import CONFIGS, Config
-from ganinv_cli.settings.load import check_stored_settings, name_setting
+from ganinv_cli.settings.load import name_setting
 from ganinv_cli.store.damage import DamagedError
 
 SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
@@ -73,7 +72,7 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of "/" of a file as Python values.
 
     Raises DamagedError if it has a newer schema; KeyError, ValueError or TypeError if an attribute
-    is missing or not as ganinv writes it, ConfigError if the config is none of this ganinv.
+    is missing or not as ganinv writes it.
     """
     if int(stored["schema"]) > SCHEMA_VERSION:
         raise DamagedError(
@@ -90,11 +89,7 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
                 values[name] = json.loads(value)
             if not isinstance(values[name], kind):
                 raise TypeError(f"attribute {name} is of another type")
-    for name in ("started", *(["finished"] if values["finished"] else [])):
-        datetime.fromisoformat(values[name])
     check_names(values["groups"] + values["figures"])
-    settings = values["config"] | values["identity"]
-    check_stored_settings(CONFIGS.get(values["command"], Config), settings)
     for name in IMAGE_KEYS:  # earlier versions added no images to a file
         values["identity"].pop(name, None)
     return values

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli.engine.engine import Counts, WorkerResult
-from ganinv_cli.experiments.progress import ENOUGH_TRIALS, ProgressCounter
+from ganinv_cli.experiments.run import ENOUGH_TRIALS, ProgressCounter
 
 
 @pytest.mark.parametrize(
