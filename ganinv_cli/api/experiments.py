@@ -44,7 +44,7 @@ def recover(
             rule: clipping rules: "none", "standard", "stochastic", "zero", "reflect" or "wall", or
                 several of them; default the first three.
             solver: "lbfgs" (the default) or "gd", the paper's gradient descent; a table of its
-                settings, e.g. gd={"learning_rate": "stable"}.
+                settings, e.g. gd={"rate": "stable"}.
             seed: seed for all random numbers, 0 to 2³² - 1; default 0.
             device: "auto", "cpu", "gpu", or some GPUs, e.g. "gpu:0,1".
             engine: "local" or "ray".

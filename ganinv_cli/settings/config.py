@@ -155,7 +155,7 @@ class Config(Conventions):
         "ganinv merge joins the parts.",
         metavar="I/N",
     )
-    note: str = declare("", max_length=4000, in_options=False, resume="free")  # printed first
+    note: str = declare("", in_options=False, resume="free")  # printed first
     # the tables [gd], [lbfgs], … of the file: settings of each solver, by the solver's name
     solver_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -215,7 +215,7 @@ class RecoverConfig(Config):
     # whether a trial counts by its error at the end, or at any update
     success: Literal["end", "ever"] = declare("end", in_options=False)
     snapshots: tuple[int, ...] = declare(  # gradients at which Figure 1 shows images; (): auto
-        (), range=(0, MAX_NUMBER), max_length=1000, example=(10, 50), in_options=False
+        (), range=(0, MAX_NUMBER), example=(10, 50), in_options=False
     )
     polish: Literal["none", "float64"] = declare(
         "none",

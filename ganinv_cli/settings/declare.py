@@ -33,7 +33,6 @@ class Setting:
     range: tuple[float, float] | None = None  # least and greatest number, or item of a list
     exclusive: bool = False  # whether the ends of the range are excluded
     automatic: tuple[float, str] | None = None  # another valid number, and what it stands for
-    max_length: int | None = None  # of a text, or of a list
     metavar: str = ""
     shown_default: str = ""  # in the help, if the default alone would mislead
     names: tuple[str, ...] = ()  # of the option, if they are not the setting's
@@ -72,14 +71,11 @@ def list_settings(kind: type) -> dict[str, Setting]:
 
 
 def check_value(name: str, value: Any, setting: Setting) -> None:
-    """Raise ConfigError unless a value of the right type is a choice, in the range, and short."""
+    """Raise ConfigError unless a value of the right type is a choice and in the range."""
     is_list = isinstance(value, tuple)
     if is_list and setting.default and not value:
         example = to_toml(setting.default[:1])
         raise ConfigError(f"{name} is empty: give one or more, e.g. {example}")
-    if setting.max_length is not None and len(value) > setting.max_length:
-        unit = "items" if is_list else "characters"
-        raise ConfigError(f"{name} has {len(value):,} {unit}: give at most {setting.max_length:,}")
     for item in value if is_list else (value,):
         if fault := _find_fault(item, setting):
             raise ConfigError(f"{name} {'has' if is_list else '='} {to_toml(item)}: give {fault}")

@@ -42,16 +42,14 @@ class GradientDescent(Solver):
     `rate` is the learning rate for the mean of the squared error over a picture's values (height ·
     width · channels, of the pixels that count if there is a mask). So one number means the same for
     pictures of any size; the authors' is 1.0. "stable" is half of the limit of stability: 1/(2λ),
-    with λ the largest eigenvalue of JᵀJ / values at 40 draws from the prior. `learning_rate` =
-    `rate` / values is the rate for the sum; it can be given in place of `rate`.
+    with λ the largest eigenvalue of JᵀJ / values at 40 draws from the prior.
 
     The rule acts after every update, as in Lipton & Tripathi 2017. A row never stalls: it ends by
     tolerance or budget. A budget of N gradients is N - 1 updates and an evaluation of the last z.
     `precision` is the dtype of z and its update; gradients are float32, as in the authors' code.
     """
 
-    rate: float | str | None = None  # a number or "stable"; AUTHORS_RATE if both rates are None
-    learning_rate: float | None = None
+    rate: float | str | None = None  # a number or "stable"; None: AUTHORS_RATE
     halve_every: int = declare(HALVE_EVERY, range=(0, MAX_NUMBER))  # updates; 0: never
     precision: str = declare("float64", choices=("float32", "float64"))
 
@@ -60,16 +58,15 @@ class GradientDescent(Solver):
     expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
 
     def __post_init__(self) -> None:
-        if self.learning_rate is None and self.rate is None:
+        if self.rate is None:
             object.__setattr__(self, "rate", AUTHORS_RATE)
-        if self.learning_rate is not None and self.rate is not None:
-            raise ConfigError(
-                "[gd] has both rate (on the mean over a picture's values) and learning_rate (on "
-                "their sum); leave one out"
-            )
-        if self.rate != STABLE:
-            _check_rate("rate", self.rate, f', or "{STABLE}"')
-        _check_rate("learning_rate", self.learning_rate)
+        elif isinstance(self.rate, str):
+            if self.rate != STABLE:
+                raise ConfigError(f'[gd] rate = {self.rate!r} should be a number, or "{STABLE}"')
+        else:
+            check_type("[gd] rate", self.rate, AUTHORS_RATE)
+            if self.rate <= 0:
+                raise ConfigError(f"[gd] rate = {self.rate} is not above 0")
 
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
         """Return the solver with the rate "stable" replaced by the measured number."""
@@ -122,26 +119,9 @@ class GradientDescent(Solver):
     def _compute_learning_rate(self, problem: Problem, updates: tf.Tensor) -> tf.Tensor:
         """Return the rate for the sum (batch,) after a number of updates (batch,)."""
         halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
-        values = problem.generator.count_values(problem.mask)
-        return tf.cast(self._find_learning_rate(values) * 0.5**halvings, self.precision)
-
-    def _find_learning_rate(self, values: int) -> float:
-        """Return the first rate for the sum over this number of values of a picture."""
-        if self.learning_rate is not None:
-            return self.learning_rate
-        if not isinstance(self.rate, int | float):
-            raise ValueError("`resolve` must have measured a stable rate before")
-        return self.rate / values
-
-
-def _check_rate(name: str, value: float | str | None, words: str = "") -> None:
-    """Raise ConfigError if a rate is given but is not a number above 0; `words`: what else is."""
-    if isinstance(value, str):
-        raise ConfigError(f"[gd] {name} = {value!r} should be a number{words}")
-    if value is not None:
-        check_type(f"[gd] {name}", value, AUTHORS_RATE)
-        if value <= 0:
-            raise ConfigError(f"[gd] {name} = {value} is not above 0")
+        assert isinstance(self.rate, int | float), "`resolve` must have measured a stable rate"
+        rate = self.rate / problem.generator.count_values(problem.mask)
+        return tf.cast(rate * 0.5**halvings, self.precision)
 
 
 SOLVER = GradientDescent

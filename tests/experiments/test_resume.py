@@ -17,7 +17,7 @@ NEARNESS = {  # of two runs that are rounded differently
     "image_loss": {"rtol": 1e-3, "atol": 1e-5},
 }
 NAMES = ("recover", "consistency")
-GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-5\n'
+GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nrate = 0.023\n'
 UPDATES = 2001
 
 

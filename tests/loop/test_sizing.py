@@ -16,7 +16,7 @@ from ganinv_cli.solvers import make_solver
 
 JOBS = jobs_of(("none", "stochastic"), 12)
 CLOSE = make_limits(tolerance=1e-5)
-GD = make_solver("gd", {"learning_rate": 2e-3})
+GD = make_solver("gd", {"rate": 1.5})
 FAR = 1e6  # gradients
 
 

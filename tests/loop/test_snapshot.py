@@ -23,7 +23,7 @@ from ganinv_cli.prior import Uniform
 from ganinv_cli.solvers import make_solver
 
 JOBS = jobs_of(("none", "stochastic"), 3)
-GD = make_solver("gd", {"learning_rate": 2e-3})
+GD = make_solver("gd", {"rate": 1.5})
 LBFGS = make_solver("lbfgs", {"memory": 10, "patience": 10})
 TO_THE_END = make_limits(tolerance=0, budget=100, restarts=0)
 WHOLE_RUN = {"end": TO_THE_END, "batch_size": 6}
@@ -93,7 +93,7 @@ def test_what_earlier_starts_came_to_is_kept(generator, tmp_path):
 @pytest.mark.slow
 def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path):
     generator = make_simple(Uniform())
-    solver = make_solver("gd", {"learning_rate": 0.1})
+    solver = make_solver("gd", {"rate": 4.8})
     jobs = [Job(trial, rules=("none", "standard", "stochastic")) for trial in range(12)]
     settings = {
         "end": make_limits(budget=60, restarts=1),

@@ -30,7 +30,7 @@ from ganinv_cli.solvers.solver import Solver
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)
 SETTINGS = {
-    "gd": {"learning_rate": 0.1},
+    "gd": {"rate": 0.1 * 48},
     "lbfgs": {"memory": 10},
 }  # of each solver, for `make_simple`
 INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
