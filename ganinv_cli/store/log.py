@@ -99,11 +99,6 @@ class Log:
         self._release_memory()
         return values
 
-    def drop_groups(self, names: Iterable[str]) -> None:
-        """Leave these groups out."""
-        for name in list(names):
-            del self._pieces[name]
-
     def append(
         self,
         attributes: Mapping[str, Any],

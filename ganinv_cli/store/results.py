@@ -88,14 +88,7 @@ def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
 def open_files(path: Path) -> RunFiles:
     """Return the files of a run. Raises ResultsError as `read_results` does."""
     log = Log(path)  # first: if the run finishes meanwhile, the finished file has its rows
-    files = RunFiles(ResultsFile(path) if has_content(path) else None, log)
-    if log.damaged_places:  # images without their own row are not known
-        known = {name for source in files.sources for name in source.groups}
-        cases = {name: name.partition("/")[0] for name in log.groups}
-        log.drop_groups(
-            n for n, case in cases.items() if is_image_group(case) and case not in known
-        )
-    return files
+    return RunFiles(ResultsFile(path) if has_content(path) else None, log)
 
 
 def join_sources(sources: Sequence[Source]) -> tuple[Layout, Constants]:

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 from stored import (
-    CONSTANTS,
     assert_holds,
     commit_batches,
     make_provenance,
-    make_rows,
     write_results_file,
 )
 
@@ -52,22 +50,6 @@ def test_a_changed_byte_loses_its_block_alone(path):
         run.finish()
         assert run.notes == []
     assert_holds(read_results(path), [0, 1, 2])
-
-
-def test_nothing_counts_of_an_image_whose_row_is_lost(path):
-    groups = ("image=0001", "image=0001/none")
-    with open_run(path, make_provenance()) as run:
-        commit_batches(run, [0])
-        begin = log.name_log(path).stat().st_size
-        image = make_rows([0], ("image=0003",))["image=0003"]
-        run.commit({groups[0]: image})
-        run.commit({groups[1]: make_rows([0], ("none",))["none"]}, CONSTANTS)
-    content = bytearray(log.name_log(path).read_bytes())
-    content[begin + 100] ^= 1
-    log.name_log(path).write_bytes(content)
-    assert not read_results(path).groups.keys() & set(groups)
-    with open_run(path, make_provenance()) as run:
-        assert not len(run.list_committed(groups[1]))
 
 
 def test_a_file_with_the_name_of_a_log_is_left(path):
