@@ -105,24 +105,10 @@ def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> Ja
     error is 1e-12 of the largest eigenvalue. Needs frozen batch-norm statistics.
     """
     z, labels = draw_points(generator, POINTS)
-    return measure_at(generator, z, _draw(generator, len(z), 1 + STARTS)[:, 1:], labels, mask)
-
-
-def measure_at(
-    generator: Generator,
-    z: np.ndarray,
-    starts: np.ndarray,
-    labels: np.ndarray | None = None,
-    mask: np.ndarray | None = None,
-) -> JacobianSpectrum:
-    """Return the spectrum at z (points, latent), for starts (points, n, latent).
-
-    `labels` (points,) are for a conditional generator; 0 if left out.
-    """
-    given = np.zeros(len(z), int) if labels is None else labels
+    starts = _draw(generator, len(z), 1 + STARTS)[:, 1:]
     rows = [
         _measure_point(generator, point, int(label), around, mask)
-        for point, label, around in zip(z, given, starts, strict=True)
+        for point, label, around in zip(z, labels, starts, strict=True)
     ]
     return JacobianSpectrum(*(np.stack(arrays) for arrays in zip(*rows, strict=True)))
 

@@ -10,7 +10,7 @@ from ganinv_cli.api.results import Inversion, RunResults, make_inversion, read_r
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.progress import SILENT, Reporter
-from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import CONFIGS
 from ganinv_cli.settings.load import check_keywords, load
 from ganinv_cli.settings.shipped import find
@@ -210,7 +210,7 @@ def _run(
     config = load(kind, path, check_keywords(kind, command, settings))
     with ExitStack() as stack:
         if progress is True:
-            progress = stack.enter_context(show_on_terminal(quiet=False))
+            progress = stack.enter_context(open_display(quiet=False))
         file = Path(f"{command}.h5" if out is None else out)
         if out is None:
             file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file

@@ -10,7 +10,7 @@ import click
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
@@ -188,7 +188,7 @@ def run_and_publish(
     quiet, verbose = given["quiet"], given["verbose"]
     from ganinv_cli.engine.loaded_generator import read_generator
 
-    with show_on_terminal(quiet) as reporter:
+    with open_display(quiet) as reporter:
         generators = [  # all before any work, as one may be refused
             read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
@@ -204,7 +204,7 @@ def run_and_publish(
             click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
         own_folder = publish.get_results_folder(run.file)
         folders[run.file] = folder / run.file.stem if several else own_folder
-        with show_on_terminal(quiet) as reporter:
+        with open_display(quiet) as reporter:
             done = run_experiment(
                 run.config,
                 generator,

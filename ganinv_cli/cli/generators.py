@@ -12,7 +12,7 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError, UsageError
-from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import INPUT, METHOD, OUTPUT
 from ganinv_cli.settings.load import load
@@ -108,7 +108,7 @@ def inspect(
     if spectrum:
         files.check_output_file(spectrum, (".png", ".pdf", ".svg"), overwrite, "--spectrum")
     path = find("checkpoint", given["checkpoint"])
-    with show_on_terminal(quiet=False) as reporter:
+    with open_display(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
         loaded = read_generator(load(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
@@ -258,7 +258,7 @@ def sample(
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
-    with show_on_terminal(quiet) as reporter:
+    with open_display(quiet) as reporter:
         config = load(Config, None, generator)
         built = read_generator(config, reporter, verbose=verbose).build()
         from ganinv_cli.inspection import render
@@ -349,7 +349,7 @@ def convert(
     from ganinv_cli.files import check_output_file
 
     check_output_file(destination, (".keras",), overwrite, "DST")
-    with show_on_terminal(quiet) as reporter:
+    with open_display(quiet) as reporter:
         loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
     from ganinv_cli.conversion.write import write_generator
 

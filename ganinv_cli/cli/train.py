@@ -10,7 +10,7 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import METHOD, list_settings
 from ganinv_cli.settings.load import load
@@ -188,7 +188,7 @@ def train_encoder(
     """
     from ganinv_cli.engine.loaded_generator import read_generator, refuse_precision
 
-    with show_on_terminal(quiet) as reporter:
+    with open_display(quiet) as reporter:
         loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
     from ganinv_cli.encoder.fit import EncoderSettings, count_needed_images, fit_encoder
     from ganinv_cli.encoder.model import encoder_path

@@ -61,13 +61,6 @@ class _Silent:
 SILENT: Reporter = _Silent()  # shows nothing
 
 
-@contextmanager
-def show_on_terminal(quiet: bool) -> Iterator[Reporter]:
-    """Show messages and the progress of trials on stderr, nothing if `quiet`."""
-    with open_display(quiet) as display:
-        yield display
-
-
 class StepReporter:
     """Shows the steps of a training or of a fit, and stops between two of them."""
 

@@ -53,7 +53,7 @@ import psutil
 from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.experiments import run
 from ganinv_cli.progress.interrupts import handle_signals
-from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import RecoverConfig
 
 commit = run.Run.commit
@@ -71,7 +71,7 @@ if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
     config = RecoverConfig(**settings | {"clip": tuple(settings["clip"])}, engine="ray", workers=2)
     try:
-        with handle_signals(), show_on_terminal(False) as reporter:
+        with handle_signals(), open_display(False) as reporter:
             run.run_experiment(config, load(config.checkpoint), Path("recover.h5"), reporter)
     except KeyboardInterrupt:
         sys.exit(130)

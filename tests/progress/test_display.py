@@ -7,8 +7,8 @@ import signal
 import pytest
 from rich.console import Console
 
-from ganinv_cli.progress.display import Display, Work, format_duration
-from ganinv_cli.progress.reporters import RunProgress, show_on_terminal, show_steps
+from ganinv_cli.progress.display import Display, Work, format_duration, open_display
+from ganinv_cli.progress.reporters import RunProgress, show_steps
 
 
 def _show(*works: Work, terminal: bool = True, width: int = 80) -> str:
@@ -46,7 +46,7 @@ def test_a_duration_has_one_unit(seconds, text):
 def test_a_resumed_run_counts_successes_among_its_own_trials_and_quiet_shows_nothing(capsys):
     progress = RunProgress(130, 300, 9, "recovered", 1e3, 50.0, math.nan, finished_here=10)
     for quiet in (False, True):
-        with show_on_terminal(quiet) as reporter:
+        with open_display(quiet) as reporter:
             reporter.say("a \x1b[31mred message")
             reporter.show(progress)
     assert capsys.readouterr().err == (

@@ -17,7 +17,7 @@ from pathlib import Path
 for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
 from ganinv_cli.progress.interrupts import handle_signals, stop_on_signals
-from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.progress.display import open_display
 
 def tell(text):
     print(text, file=sys.stderr, flush=True)
@@ -34,7 +34,7 @@ except KeyboardInterrupt:
 """
 
 RUN = """
-with handle_signals(), show_on_terminal(False) as reporter, stop_on_signals(reporter.say) as stop:
+with handle_signals(), open_display(False) as reporter, stop_on_signals(reporter.say) as stop:
     tell("ready")
     while not stop.is_set():
         time.sleep(0.01)
