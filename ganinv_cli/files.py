@@ -199,8 +199,8 @@ def check_parent_folder(path: Path) -> Path:
     return folder
 
 
-def check_writable(path: Path, folder: Path | None = None) -> None:
+def check_writable(path: Path) -> None:
     """Check that a folder may be written: `path`, or else its own. Raises UsageError."""
-    folder = folder or (path if path.is_dir() else check_parent_folder(path))
+    folder = path if path.is_dir() else check_parent_folder(path)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
