@@ -125,12 +125,8 @@ class _Builder:
         add_linear = self._add_convolution if step.is_convolution else self._add_dense
         add_linear(step.linear)
         self._pending = number
-        for layer in step.layers[1:]:
-            if layer is step.norm_layer:
-                self._add_norm(layer)
-            else:
-                self._add(Activation("leaky_relu", 0.0), layer)
-                self._pending = None
+        if step.norm_layer:
+            self._add_norm(step.norm_layer)
 
     def _add(self, layer: Layer, source: WeightedLayer | None = None) -> None:
         """Add a layer to the chain. Raises UnreadableError."""
@@ -214,7 +210,7 @@ class _Builder:
 
     def _add_activation_before_norm(self, layer: WeightedLayer) -> None:
         """Add the activation that precedes a norm, if one does."""
-        if self._steps[self._number].slope or self._number + 1 == len(self._steps):
+        if self._number + 1 == len(self._steps):
             return
         following = self._steps[self._number + 1].linear
         possible = [

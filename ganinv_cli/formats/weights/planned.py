@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.formats.weights.step import WeightedLayer
-from ganinv_cli.network.layers import Activation, Layer
+from ganinv_cli.network.layers import Layer
 from ganinv_cli.network.shapes import Shape
 
 _ROLES = ("weight", "bias", "mean", "variance")  # of a layer's arrays, in the order of its fields
@@ -62,8 +62,6 @@ def make_layer(planned: PlannedLayer, is_torch: bool) -> Layer:
     layer, source, map_shape, _ = planned
     if source is None:
         return layer
-    if isinstance(layer, Activation):  # its slope is the weight
-        return replace(layer, slope=float(source.weights["weight"].read().reshape(())))
     arrays: dict[str, Any] = {}
     names = [f.name for f in fields(layer) if isinstance(getattr(layer, f.name), np.ndarray)]
     for name, role in zip(names, _ROLES, strict=False):

@@ -19,21 +19,12 @@ from ganinv_cli.formats.weights.build import apply_given, build
 from ganinv_cli.formats.weights.finish import finish_generator
 from ganinv_cli.formats.weights.step import Design, Framework, WeightedLayer
 from ganinv_cli.formats.weights.vet import list_steps
-from ganinv_cli.formats.weights.weight import (
-    Weight,
-    Weights,
-    apply_spectral_norm,
-    apply_weight_norm,
-)
+from ganinv_cli.formats.weights.weight import Weight, Weights
 from ganinv_cli.settings.conventions import Conventions
 
 PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")
 MAX_BLOCKS = 8  # largest number of blocks that are tried in every order
 
-_TENSOR_NAME = re.compile(
-    r"(?:(?P<layer>.*?)\.)?(?P<leaf>parametrizations\.weight\.(?:original[01]?|0\._[uv])|[^.]+)",
-    re.DOTALL,
-)
 _ROLES = {
     **{"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"},
     **{"kernel": "weight", "_kernel": "weight", "gamma": "weight", "beta": "bias"},
@@ -41,15 +32,6 @@ _ROLES = {
 }
 _COUNTER = "num_batches_tracked"
 _WEIGHT_NAME = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?|_?kernel)$")
-# arrays instead of a weight, and the function that makes it of them
-_NORMALIZED = (
-    (("weight_orig", "weight_u", "weight_v"), apply_spectral_norm),
-    (("weight_g", "weight_v"), apply_weight_norm),
-)
-_PARAMETRIZATIONS = {  # newer names of the same arrays
-    "original": "weight_orig",
-    **{"0._u": "weight_u", "0._v": "weight_v", "original0": "weight_g", "original1": "weight_v"},
-}
 _TRANSPOSED_NAME = re.compile(r"deconv|transp|(?<![a-z])(conv_?t|t_?conv|up_?conv)", re.IGNORECASE)
 _GENERATOR_NAME = re.compile(
     r"(net_?)?g([_.\d]|$)|gen(?![a-z])|.*generator|decoder|.*_g$", re.IGNORECASE
@@ -122,11 +104,9 @@ def make_weighted_layers(
     """Return the layers of named weights in the order of the file. Raises UnreadableError."""
     grouped: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
-        match = _TENSOR_NAME.fullmatch(name)
-        layer, leaf = (match["layer"] or "", match["leaf"]) if match else ("", name)
+        layer, _, leaf = name.rpartition(".")
         if leaf != _COUNTER:
-            leaf = leaf.removeprefix("parametrizations.weight.")
-            grouped.setdefault(layer, {})[_PARAMETRIZATIONS.get(leaf, leaf)] = weight
+            grouped.setdefault(layer, {})[leaf] = weight
     layers = []
     for previous, layer in zip(["", *grouped], grouped, strict=False):
         name = framework.show(_join_path(path, layer)) or "its layer"
@@ -260,11 +240,8 @@ def _count_weightless_before(previous: str, layer: str) -> int | None:
 
 
 def _assign_roles(name: str, leaves: Mapping[str, Weight], framework: Framework) -> Weights:
-    rest, roles = dict(leaves), dict[str, Weight]()
-    for keys, apply in _NORMALIZED:
-        if all(key in rest for key in keys):
-            roles["weight"] = apply(*(rest.pop(key) for key in keys))
-    for leaf, weight in rest.items():
+    roles: dict[str, Weight] = {}
+    for leaf, weight in leaves.items():
         if leaf not in _ROLES:
             raise UnreadableError(
                 f"{name}.{leaf} {list(weight.shape)} is not part of a dense layer, a convolution "

@@ -65,8 +65,6 @@ class Step:
 
     linear: WeightedLayer
     norm_layer: WeightedLayer | None = None
-    slope: WeightedLayer | None = None  # the learnt slope of a leaky relu
-    is_slope_first: bool = False  # whether the slope precedes the norm
     upsampling: str | None = None  # transposed, or nearest or bilinear before the convolution
     strides: int | None = None  # the factor by which the sides of the map grow
     padding: str | int | None = None  # as PyTorch's, or "same": sides grow just `strides` times
@@ -77,8 +75,7 @@ class Step:
     @property
     def layers(self) -> tuple[WeightedLayer, ...]:
         """Its layers with weights, in their order."""
-        behind = (self.slope, self.norm_layer)[:: 1 if self.is_slope_first else -1]
-        return (self.linear, *filter(None, behind))
+        return (self.linear, self.norm_layer) if self.norm_layer else (self.linear,)
 
     @property
     def is_convolution(self) -> bool:

@@ -1,7 +1,7 @@
 """The steps that the layers of a file make, if they are a generator's and in sequence.
 
-Kinds are inferred from shapes: a matrix is a dense layer, four axes are a convolution, vectors with
-statistics are a batch norm, and a single weight is the slope of a leaky relu.
+Kinds are inferred from shapes: a matrix is a dense layer, four axes are a convolution, and vectors
+with statistics are a batch norm.
 """
 
 import re
@@ -35,10 +35,7 @@ def list_steps(layers: Sequence[WeightedLayer], framework: Framework) -> tuple[S
         if rank in (2, 4) and roles <= {"weight", "bias"} and 0 not in layer.shape:
             steps.append(Step(layer))
         elif last and not last.norm_layer and rank < 2 and {"mean", "variance"} <= roles:
-            is_slope_first = last.slope is not None
-            steps[-1] = replace(last, norm_layer=layer, is_slope_first=is_slope_first)
-        elif last and not last.slope and layer.shape == (1,) and roles == {"weight"}:
-            steps[-1] = replace(last, slope=layer)
+            steps[-1] = replace(last, norm_layer=layer)
         else:
             contents = ", ".join(f"{role} {list(e.shape)}" for role, e in layer.weights.items())
             raise UnreadableError(

@@ -38,31 +38,3 @@ def check_floats(name: str, dtype: str, stored_in: str = "file") -> None:
             f"{name} holds {dtype}, but floats were expected ({', '.join(FLOAT_DTYPES)}); "
             f"use a {stored_in} that was not quantised"
         )
-
-
-def apply_spectral_norm(weight: Weight, u: Weight, v: Weight) -> Weight:
-    """Return W / σ with σ = u W v; W is the matrix of outputs by everything else."""
-
-    def read() -> np.ndarray:
-        kernel, left, right = weight.read(), u.read(), v.read()
-        # in a transposed convolution the outputs are the second axis; choose the axis that fits u
-        # and v, or the one with the larger σ
-        sigmas = [
-            float(left @ (np.moveaxis(kernel, axis, 0).reshape(left.size, -1) @ right))
-            for axis in (0, 1)
-            if (kernel.shape[axis], kernel.size) == (left.size, left.size * right.size)
-        ]
-        return np.asarray(kernel / np.float32(max(sigmas)), np.float32)
-
-    return Weight(weight.shape, read)
-
-
-def apply_weight_norm(magnitude: Weight, direction: Weight) -> Weight:
-    """Return g v / ‖v‖, with the norm over the axes in which g has size 1."""
-
-    def read() -> np.ndarray:
-        g, v = magnitude.read(), direction.read()
-        axes = tuple(axis for axis, size in enumerate(g.shape) if size == 1)
-        return np.asarray(v * (g / np.sqrt((v * v).sum(axis=axes, keepdims=True))), np.float32)
-
-    return Weight(direction.shape, read)

@@ -21,8 +21,6 @@ from ganinv_cli.settings.conventions import Conventions
 
 WRITERS = (save_archive, save_stream, write_safetensors)
 LEAKY = Conventions(activation="leaky_relu:0.2")
-PARAMETRIZED = tuple(f"parametrizations.weight.{each}" for each in ("original", "0._u", "0._v"))
-ORIGINALS = tuple(f"parametrizations.weight.original{each}" for each in (0, 1))
 
 
 @pytest.mark.parametrize(
@@ -163,40 +161,6 @@ def test_other_archives(tmp_path, saved):
 )
 def test_other_ways_to_name_a_function_make_stubs(evil):
     assert isinstance(Unpickler(io.BytesIO(evil)).load(), Stub)
-
-
-def _split_spectrally(kernel: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Three times the kernel divided by its norm, and its singular vectors."""
-    matrix = np.moveaxis(kernel, 1, 0).reshape(kernel.shape[1], -1).astype(np.float64)
-    left, sigmas, right = np.linalg.svd(matrix, full_matrices=False)
-    unit = kernel / np.float32(sigmas[0])
-    return unit, kernel * 3, left[:, 0].astype(np.float32), right[0].astype(np.float32)
-
-
-def _split_by_length(kernel: np.ndarray) -> tuple[np.ndarray, ...]:
-    return kernel, np.sqrt((kernel**2).sum((1, 2, 3), keepdims=True)), kernel * 2
-
-
-@pytest.mark.parametrize(
-    ("split", "names"),
-    [
-        (_split_spectrally, ("weight_orig", "weight_u", "weight_v")),
-        (_split_spectrally, PARAMETRIZED),
-        (_split_by_length, ("weight_g", "weight_v")),
-        (_split_by_length, ORIGINALS),
-    ],
-)
-def test_spectral_and_weight_norms_are_worked_out(tmp_path, split, names):
-    state = known.make_dcgan().state
-    kernel, *parts = split(state["main.3.weight"])
-    split_state: known.Arrays = {}
-    for name, array in state.items():
-        named = {f"main.3.{leaf}": part for leaf, part in zip(names, parts, strict=True)}
-        split_state |= named if name == "main.3.weight" else {name: array}
-    found = read(save_archive(tmp_path / "split.pt", split_state))
-    expected = read(save_archive(tmp_path / "plain.pt", state | {"main.3.weight": kernel}))
-    z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
-    np.testing.assert_allclose(make_generator(found)(z), make_generator(expected)(z), atol=1e-5)
 
 
 def _under(prefix: str, state: known.Arrays) -> known.Arrays:

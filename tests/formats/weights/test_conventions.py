@@ -116,12 +116,6 @@ def test_between_neighbours_by_number_stands_no_activation():
     assert names == ["relu", "tanh"]
 
 
-def test_a_slope_that_was_learnt_is_the_activation():
-    shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (1,), "m.2.weight": (4, 3, 4, 4)}
-    acts = [n.layer for n in make_network(shapes).nodes if isinstance(n.layer, Activation)]
-    assert [each.name for each in acts] == ["leaky_relu", "tanh"]
-
-
 SHAPED: list[tuple[dict[str, tuple[int, ...] | None], str]] = [  # changes of a DCGAN
     ({"main.3.weight": (60, 32, 4, 4)}, r"main\.3 .*expects 60 or 32 channels, found 4 x 4 x 64"),
     ({"main.4.running_mean": (31,)}, r"main\.3 .*BatchNorm cannot take 8 x 8 x 32"),

@@ -239,13 +239,9 @@ class Segment:
     def _build(self, steps: tuple[Step, ...]) -> Chain | None:
         """Return the layers up to the norm, or None if they do not fit together."""
         try:
-            chain = build(self._design._replace(steps=steps), self._number + 1)
+            return build(self._design._replace(steps=steps), self._number + 1)
         except UnreadableError:
             return None
-        count = len(chain.layers)
-        while not isinstance(chain.layers[count - 1].layer, BatchNorm):
-            count -= 1  # a slope may follow the norm
-        return chain._replace(layers=chain.layers[:count])
 
     def list_choices(self, chain: Chain) -> list[Choice]:
         """Return the choices that affect this norm, with the values to try."""
