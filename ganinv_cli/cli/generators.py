@@ -45,15 +45,14 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
     metavar="FILE",
     group=OUTPUT,
     help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
-    "them as PNG, PDF or SVG, and print what linear theory predicts for gradient descent.",
+    "them as PNG, PDF or SVG.",
 )
 @options.count("--points", most=10_000, default=8, group=METHOD, help="Number of z for --spectrum.")
 @options.option(
     "--check",
     is_flag=True,
-    help="Check that each picture depends only on its own z, and on every component of it, that "
-    "the derivatives are right, that the batch norms' statistics fit the prior, and, for Keras "
-    "files, that Keras makes the same pictures.",
+    help="Check that each picture depends only on its own z, and on every component of it, and "
+    "that the batch norms' statistics fit the prior.",
 )
 @options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
@@ -126,9 +125,7 @@ def inspect(
             from ganinv_cli.inspection.checks import check_generator
 
             reporter.enter(f"checking {path.name}")
-            description["checks"] = check_generator(
-                generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
-            )
+            description["checks"] = check_generator(generator, loaded.checkpoint, seed)
     if style == "json":
         click.echo(json.dumps(description, indent=2))
     else:
@@ -146,11 +143,7 @@ def inspect(
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
     from ganinv_cli import files
-    from ganinv_cli.inspection.spectrum import (
-        measure_spectrum,
-        summarize_descent,
-        summarize_spectrum,
-    )
+    from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
     from ganinv_cli.inspection.spectrum_figure import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
@@ -158,7 +151,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )
-    return summarize_spectrum(spectrum) | {"descent": summarize_descent(generator)}
+    return summarize_spectrum(spectrum)
 
 
 @click.command(

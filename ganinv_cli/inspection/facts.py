@@ -11,10 +11,8 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
-from ganinv_cli.network.layers import BatchNorm, Conv, ConvTranspose, Layer, LinearLayer
+from ganinv_cli.network.layers import BatchNorm, Conv, ConvTranspose, Layer
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
-
-LABEL_WEIGHT = 1.5  # of the labels of omniart-eye-generator: 1.95; by chance: up to 1.03
 
 Facts = dict[str, Any]  # plain JSON
 
@@ -44,7 +42,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "told": list(checkpoint.convention_files),
         "conventions": [_describe_convention(each) for each in checkpoint.conventions],
         "assumed": list(checkpoint.assumed),
-        "notes": [*checkpoint.notes, *_suggest_labels(checkpoint)],
+        "notes": list(checkpoint.notes),
         "ignored": list(checkpoint.ignored),
         "confirmed": checkpoint.norm_check.is_confirmed,
         "doubt": find_doubt(checkpoint),
@@ -75,32 +73,6 @@ def find_doubt(checkpoint: Checkpoint) -> str:
     if check.is_confirmed is None and not check.doubt and CHAIN in checkpoint.assumed:
         return "it may have branches, and has no batch norms that could confirm that it has none"
     return check.doubt
-
-
-def _suggest_labels(checkpoint: Checkpoint) -> list[str]:
-    """Return a clause if the last components of z look like a label, in a file of weights alone.
-
-    Components of a one-hot label have larger weights: each is LABEL_WEIGHT times as large (root
-    mean square) as that of any other component.
-    """
-    network, is_alone = checkpoint.network, any(each.layer for each in checkpoint.conventions)
-    if isinstance(network, TracedNetwork) or network.labels or not is_alone:
-        return []
-    layers = (node.layer for node in network.nodes)
-    first = next((each for each in layers if isinstance(each, LinearLayer)), None)
-    axis = -1 if isinstance(first, ConvTranspose) else -2
-    if first is None or first.weights.shape[axis] != network.latent:
-        return []
-    rows = np.moveaxis(first.weights, axis, 0).reshape(network.latent, -1)
-    sizes = np.sqrt(np.mean(np.square(rows, dtype=np.float64), 1))
-    largest = np.maximum.accumulate(sizes)[:-1]  # of the first 1, 2, ... components
-    smallest = np.minimum.accumulate(sizes[::-1])[-2::-1]  # of all others
-    counts = network.latent - 1 - np.flatnonzero(smallest > LABEL_WEIGHT * largest)
-    return [
-        f"the last {count} of the {network.latent} components of z have larger weights than all "
-        f"others, as a label has; --labels {count} takes them apart"
-        for count in counts[counts > 1][-1:]
-    ]
 
 
 def _describe_convention(row: Convention) -> Facts:

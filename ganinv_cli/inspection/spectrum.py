@@ -1,4 +1,4 @@
-"""How hard a generator is to invert: singular values of J = dG/dz, and what theory predicts."""
+"""How hard a generator is to invert: singular values of J = dG/dz."""
 
 from typing import Any, NamedTuple
 
@@ -6,24 +6,11 @@ import numpy as np
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection.latents import draw_latents
-from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import (
-    FLOAT32_ROUNDING,
-    compute_singular_values,
-    find_rounding,
-)
-from ganinv_cli.statistics.descent_theory import (
-    AUTHORS_RATE,
-    HALVE_EVERY,
-    Schedule,
-    find_stable_rate,
-    predict,
-)
+from ganinv_cli.network.jacobian import compute_singular_values, find_rounding
 
 WEAK_SHARE = 1e-3  # of the largest singular value; smaller ones are weak directions of z
 MAX_VALUES = 1 << 29  # of J: 4 GiB
-UPDATES = (20_000, 100_000)  # of gradient descent
 
 
 class Spectrum(NamedTuple):
@@ -92,34 +79,3 @@ def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
 def _apply(function: Any, numbers: Any) -> Any:
     """Return a statistic as a number of Python; None if there are no numbers."""
     return np.asarray(function(numbers)).item() if len(numbers) else None
-
-
-def summarize_descent(generator: Generator) -> dict[str, Any] | None:
-    """Return the condition of JᵀJ, the stable rate, and what theory predicts at three rates.
-
-    The rates are halved. None if J is not finite at some z, or 0 at all of them.
-    """
-    spectrum = find_spectrum(generator)
-    if not spectrum.is_usable:
-        return None
-    stable = find_stable_rate(spectrum.eigenvalues)
-    rates = {"authors": AUTHORS_RATE, "half": AUTHORS_RATE / 2, "stable": stable}
-    theory = []
-    for name, rate in rates.items():
-        for updates in UPDATES:
-            prediction = predict(*spectrum, Schedule(rate, updates, HALVE_EVERY))._asdict()
-            del prediction["points"]
-            theory.append({"name": name, "rate": rate, "updates": updates, **prediction})
-    largest = spectrum.eigenvalues.max(axis=1)
-    moving = spectrum.eigenvalues > FLOAT32_ROUNDING**2 * largest[:, None]
-    least = np.where(moving, spectrum.eigenvalues, np.inf).min(axis=1)
-    conditions = largest[largest > 0] / least[largest > 0]
-    points, starts, _ = spectrum.start_components.shape
-    return {
-        "points": points,
-        "starts": starts,
-        "condition": {"median": float(np.median(conditions)), "worst": float(conditions.max())},
-        "stable_rate": stable,
-        "halve_every": HALVE_EVERY,
-        "theory": theory,
-    }

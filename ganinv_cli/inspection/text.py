@@ -9,7 +9,6 @@ from ganinv_cli.inspection.conventions import (
     describe_source,
     describe_verdict,
 )
-from ganinv_cli.inspection.descent import format_descent
 from ganinv_cli.inspection.text_table import (
     find_common_start,
     make_table,
@@ -36,8 +35,6 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
         parts.append("\n".join(map(wrap_text, describe_spectrum(facts["spectrum"]))))
-        if facts["spectrum"]["descent"]:
-            parts.append(format_descent(facts["spectrum"]["descent"]))
     if "checks" in facts:
         parts.append("\n".join(wrap_text(describe_check(each), 7) for each in facts["checks"]))
     return replace_control_characters("\n\n".join(parts)) + "\n"
@@ -207,12 +204,8 @@ def _format_span(least: int, most: int) -> str:
 def describe_check(facts: Facts) -> str:
     """Return one line on a check."""
     number, claim = facts["found"], facts["claim"]
-    difference = "not finite" if number is None else f"largest difference {number:.2g}"
     if facts["passed"] is None:
-        return (
-            f"? {claim}: not checked: {facts['why']}"
-            if number is None
-            else f"- {claim}: {difference}"
-        )
+        return f"? {claim}: not checked: {facts['why']}"
+    difference = "not finite" if number is None else f"largest difference {number:.2g}"
     said = facts["why"] or f"{difference}, at most {facts['limit']:.2g} is allowed"
     return f"{'ok' if facts['passed'] else 'FAILED'} {claim}: {said}"

@@ -15,11 +15,9 @@ from torch_generators import make_dcgan
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.formats import read
-from ganinv_cli.inspection import checks, spectrum
-from ganinv_cli.jacobian import find_spectrum
+from ganinv_cli.inspection import spectrum
 from ganinv_cli.network.graph import weight_arrays
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.statistics.descent_theory import find_stable_rate
 from ganinv_cli.store import read_results
 
 SAMPLE = ("sample", "small", "--out")
@@ -90,16 +88,13 @@ def test_inspect_says_first_what_is_confirmed_and_what_is_assumed(folder):
     assert "relu in 2 layers, " in text and "Names of layers begin with generator/" in text
 
 
-def test_a_chain_without_norms_is_a_guess_and_labels_are_suggested(folder):
+def test_a_chain_without_norms_is_a_guess(folder):
     state = {name: each for name, each in make_dcgan().state.items() if each.ndim == 4}
-    state["main.0.weight"][-2:] *= 3  # as large as weights of a label
     torch_files.save_archive(folder / "netG.pth", state)
     result = run_ganinv(folder, "inspect", "netG.pth", "--check", code=1)
     text = " ".join(result.stdout.split())
     assert text.startswith("verdict a guess: it has no batch norms that could confirm what is")
     assert "export it to ONNX" in text
-    assert "the last 2 of the 5 components of z have larger weights than all others" in text
-    assert "--labels 2 takes them apart" in text
     assert "a guess, as it has no batch norms" in result.stderr
     facts = inspect(folder, "netG.pth", "--labels", 2)
     keys = ("latent", "labels", "confirmed", "notes")
@@ -122,8 +117,7 @@ def test_inspect_counts_the_operations_of_a_function(folder):
     facts = inspect(folder, "g.py", "--trust", "--check")
     assert facts["layers"] == [] and facts["operations"]["MatMul"] == 1
     assert facts["range"] == {"black": 0, "white": 1, "function": "sigmoid", "mapped": True}
-    assert [each["passed"] for each in facts["checks"]] == [True, None, None, True, None, True]
-    assert facts["checks"][2]["why"] == "TensorFlow runs the file's own operations"
+    assert [each["passed"] for each in facts["checks"]] == [True, None, True]
     assert "--trust runs it" in run_ganinv(folder, "inspect", "g.py", code=2).stderr
 
 
@@ -133,8 +127,6 @@ def test_inspect_measures_the_spectrum_and_draws_a_sheet(folder):
     generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
     values = spectrum.measure_spectrum(generator, 0, 3).values
     np.testing.assert_allclose(facts["singular_values"], values, rtol=1e-12)
-    eigenvalues = find_spectrum(generator).eigenvalues
-    assert facts["descent"]["stable_rate"] == find_stable_rate(eigenvalues)
     assert (folder / "s.svg").read_text().startswith("<?xml")
     run_ganinv(folder, "inspect", "conditional.keras", "--sheet", "labels.png")
     for name, rows in (("sheet.png", 8), ("labels.png", conditional.LABELS)):
@@ -142,9 +134,9 @@ def test_inspect_measures_the_spectrum_and_draws_a_sheet(folder):
             assert sheet.size == (8 * (16 + 2) - 2, rows * (16 + 2) - 2)
 
 
-def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
+def test_checks_pass_or_are_named_and_end_in_1(folder):
     passed = [each["passed"] for each in inspect(folder, "conditional.keras", "--check")["checks"]]
-    assert passed == [True, None, True, True, None, True]
+    assert passed == [True, None, True]
     result = run_ganinv(folder, "inspect", "dead", "--check", code=1)
     claim = "pictures are finite and depend on every component of z"
     text = " ".join(result.stdout.split())
@@ -153,10 +145,6 @@ def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
     assert f"; and that {claim} (6 of 6 components" in result.stderr
     refused = run_ganinv(folder, "recover", "--checkpoint", "dead", "--trials", 1, code=2)
     assert "images do not depend on z, or are not finite" in refused.stderr
-    other = make_generator(builders.read(folder / "dead"))
-    monkeypatch.setattr(checks, "load_original", lambda *_: other)
-    result = run_ganinv(folder, "inspect", "small.keras", "--check", code=1)
-    assert "the check failed that pictures are equal to those of the program" in result.stderr
 
 
 @pytest.mark.parametrize(
