@@ -90,14 +90,14 @@ def train(
     exclude: TextIO | None,
     **settings: Any,
 ) -> None:
-    """Train the paper's DCGAN on a folder or zip archive of images.
+    """Train the paper's DCGAN on a folder of images.
 
     Writes a TensorFlow checkpoint of the generator and a sheet of samples every three minutes. The
     same command continues a training that was stopped.
 
     \b
     Example:
-        ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
+        ganinv train faces/ --out faces64 --crop-side .72 --crop-center .5,.4
     """
     from ganinv_cli.engine.tensorflow_start import start_tensorflow
     from ganinv_cli.progress.reporters import show_steps

@@ -119,13 +119,6 @@ def _convert_conv_transpose(layer: kinds.ConvTranspose, name: str, x: Tensor) ->
     return _pad_or_crop(output, (sides[0], sides[1]), f"{name}_cut")
 
 
-def _convert_pad(layer: kinds.Pad, name: str, x: Tensor) -> Tensor:
-    """Convert padding with zeros. Raises UsageError for any other mode."""
-    if layer.mode != "constant":
-        raise UsageError(f"{name}: Keras has no layer that mirrors a picture's edge")
-    return _pad_or_crop(x, layer.sides, name)
-
-
 def _pad_or_crop(x: Tensor, sides: kinds.Sides, name: str) -> Tensor:
     """Pad with zeros on each side; crop the sides whose number is negative."""
     padding, cropping = (
@@ -161,9 +154,6 @@ _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]]
     kinds.BatchNorm: lambda layer, name: keras.layers.BatchNormalization(
         epsilon=layer.epsilon, name=name
     ),
-    kinds.GroupNorm: lambda layer, name: keras.layers.GroupNormalization(
-        layer.groups, epsilon=layer.epsilon, name=name
-    ),
     kinds.Affine: lambda layer, name: keras.layers.Rescaling(
         layer.scale.tolist(), layer.shift.tolist(), name=name
     ),
@@ -177,5 +167,5 @@ _CONVERTERS: dict[type[kinds.Layer], Callable[..., Tensor]] = {
     kinds.Constant: _convert_constant,
     kinds.Conv: _convert_conv,
     kinds.ConvTranspose: _convert_conv_transpose,
-    kinds.Pad: _convert_pad,
+    kinds.Pad: lambda layer, name, x: _pad_or_crop(x, layer.sides, name),
 }

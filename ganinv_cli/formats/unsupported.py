@@ -11,7 +11,6 @@ EXPORT_TO_ONNX = (
     "export the generator to ONNX where it was made (torch.onnx.export, see ganinv inspect --help)"
 )
 _PROGRAMS = ("/constants.pkl", "/serialized_exported_program.json", "/models/model.json")
-_IMAGE = rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|RIFF.{4}WEBP|BM.{4}\0{4}"
 _NOT_THE_FILE = rb"version https://git-lfs|\s*<(!doctype|html|\?xml)"
 
 
@@ -43,21 +42,6 @@ _FILES: tuple[tuple[Callable[[FileFacts], bool], str], ...] = (
         "is a pickle with its code, as of a StyleGAN, which is not run; load it in the program "
         "that wrote it (NVIDIA's legacy.py for the oldest StyleGANs), and save the weights with "
         f"torch.save(G.state_dict(), …), or {EXPORT_TO_ONNX}",
-    ),
-    (
-        _begins(_IMAGE),
-        "is an image, not a generator; invert it with ganinv invert IMAGE, and give the "
-        "generator's file as --checkpoint, e.g. netG.pth",
-    ),
-    (
-        lambda facts: facts.folder_matches("training.json") and not facts.folder_matches("*.index"),
-        "is the folder of a training that has written no checkpoint yet; run its ganinv train "
-        "again, which continues it",
-    ),
-    (
-        lambda facts: facts.is_file and facts.path.suffix == ".toml",
-        "is a config file, not a generator; give it as --config, and the generator's file as "
-        "--checkpoint, e.g. netG.pth",
     ),
     (
         _begins(_NOT_THE_FILE),

@@ -149,7 +149,7 @@ def _describe_settings(settings: Facts) -> Iterator[str]:
     for name in ("padding", "sides"):
         if name in settings and settings[name] != [[0, 0], [0, 0]]:
             yield f"{name} {_format_sides(settings[name])}"
-    for name in ("factor", "groups", "method", "mode", "epsilon"):
+    for name in ("factor", "method", "epsilon"):
         if name in settings:
             value = settings[name]
             yield f"{name} {_format_sides(value) if isinstance(value, list) else value}"

@@ -92,11 +92,11 @@ def build_conv(layer: Conv, precision: tf.DType) -> LinearMap:
     return lambda x: tf.nn.conv2d(pad_or_crop(x, layer.padding), kernel, layer.stride, "VALID")
 
 
-def pad_or_crop(x: tf.Tensor, sides: Sides, mode: str = "constant") -> tf.Tensor:
+def pad_or_crop(x: tf.Tensor, sides: Sides) -> tf.Tensor:
     """Return images with rows and columns added; a negative number cuts off."""
     added = [(max(before, 0), max(after, 0)) for before, after in sides]
     if any(map(any, added)):
-        x = tf.pad(x, [(0, 0), *added, (0, 0)], mode)
+        x = tf.pad(x, [(0, 0), *added, (0, 0)])
     (top, bottom), (left, right) = ((max(-before, 0), max(-after, 0)) for before, after in sides)
     return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
 

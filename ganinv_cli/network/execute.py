@@ -1,7 +1,6 @@
 """Layers as TensorFlow functions."""
 
 import functools
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -81,19 +80,6 @@ def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Apply:
     return apply
 
 
-def _build_group_norm(layer: kinds.GroupNorm, precision: tf.DType) -> Apply:
-    gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
-
-    def apply(x: tf.Tensor) -> tf.Tensor:
-        places, channels = math.prod(x.shape[1:-1]), x.shape[-1] // layer.groups
-        grouped = tf.reshape(x, [-1, places, layer.groups, channels])
-        mean, variance = tf.nn.moments(grouped, [1, 3], keepdims=True)
-        normalized = (grouped - mean) * tf.math.rsqrt(variance + layer.epsilon)
-        return tf.reshape(normalized, tf.shape(x)) * gamma + beta
-
-    return apply
-
-
 def _build_activation(layer: kinds.Activation, precision: tf.DType) -> Apply:
     function = _ACTIVATIONS[layer.name]
     return function if layer.slope is None else lambda x: function(x, layer.slope)
@@ -127,12 +113,11 @@ _LINEAR_MAPS: dict[type[Layer], Callable[..., Apply]] = {
     kinds.ConvTranspose: convolutions.build_conv_transpose,
     kinds.Conv: convolutions.build_conv,
     kinds.Upsample: lambda layer, _: convolutions.build_upsample(layer),
-    kinds.Pad: lambda layer, _: lambda x: convolutions.pad_or_crop(x, layer.sides, layer.mode),
+    kinds.Pad: lambda layer, _: lambda x: convolutions.pad_or_crop(x, layer.sides),
     kinds.Affine: _build_affine,
 }
 _FUNCTIONS: dict[type[Layer], Callable[..., Apply]] = {
     kinds.BatchNorm: _build_batch_norm,
-    kinds.GroupNorm: _build_group_norm,
     kinds.Activation: _build_activation,
     kinds.Constant: _build_constant,
     kinds.Add: lambda layer, _: functools.partial(_broadcast, tf.add),

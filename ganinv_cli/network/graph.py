@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.network.layers import ConvTranspose, Layer, LinearLayer
+from ganinv_cli.network.layers import ConvTranspose, Layer, LinearLayer, Pad
 from ganinv_cli.network.shapes import Shape, ShapeError, infer_shape
 
 Z, LABEL = -1, -2  # the inputs of the network: the latent vector, and the one-hot label
@@ -115,7 +115,7 @@ def _hashed_fields(layer: Layer) -> list[tuple[str, Any]]:
     """Return the fields of a layer that the hash includes, by name.
 
     Hashes must not change, so fields are as in the first version, which read DCGANs alone: a square
-    stride is one number; SAME padding and None are left out.
+    stride is one number; SAME padding and None are left out; a Pad has a mode.
     """
     values = dict(vars(layer))
     if isinstance(layer, ConvTranspose):
@@ -123,4 +123,6 @@ def _hashed_fields(layer: Layer) -> list[tuple[str, Any]]:
             values["stride"] = layer.stride[0]
         if layer.has_same_padding:
             del values["crop"]
+    if isinstance(layer, Pad):
+        values["mode"] = "constant"
     return [(name, value) for name, value in values.items() if value is not None]

@@ -114,14 +114,12 @@ class Upsample(Layer):
 
 @dataclass(frozen=True)
 class Pad(Layer):
-    """Rows and columns added around the image; a negative number cuts off."""
+    """Rows and columns of zeros added around the image; a negative number cuts off."""
 
     sides: Sides
-    mode: Literal["constant", "reflect"] = "constant"  # zeros, or the image mirrored
 
     def output_shape(self, shape: Shape) -> Shape:
         height, width, channels = shape
-        require(self.mode == "constant" or max(map(max, self.sides)) < min(height, width))
         return height + sum(self.sides[0]), width + sum(self.sides[1]), channels
 
 
@@ -142,19 +140,6 @@ class Affine(Layer):
 
     scale: np.ndarray  # (channels,)
     shift: np.ndarray  # (channels,)
-
-
-@dataclass(frozen=True)
-class GroupNorm(Layer):
-    """Like BatchNorm, but by the moments of each row's groups of channels (Wu & He 2018).
-
-    One group is layer norm over the whole row, one group per channel is instance norm.
-    """
-
-    gamma: np.ndarray  # (channels,)
-    beta: np.ndarray  # (channels,)
-    groups: int
-    epsilon: float = 1e-5
 
 
 @dataclass(frozen=True)

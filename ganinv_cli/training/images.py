@@ -1,15 +1,9 @@
-"""Images for training: found in a folder or a zip archive, cropped to a square and resized."""
+"""Images for training: found in a folder, cropped to a square and resized."""
 
-import threading
-import zipfile
-import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 
@@ -17,9 +11,6 @@ from ganinv_cli.errors import ConfigError, ImageError, to_printable
 from ganinv_cli.images import files, suppress_pillow_warnings
 from ganinv_cli.images.decode import decode_image, to_display_colours
 from ganinv_cli.images.load import resize_image
-
-# what zipfile raises for archives that are damaged, encrypted or compressed otherwise
-ARCHIVE_ERRORS = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -44,88 +35,49 @@ class SquareCrop:
         return left, top, left + side, top + side
 
 
-class _Entry(NamedTuple):
-    """An image that is not read yet."""
-
-    name: str  # for messages
-    file_name: str  # without its folder
-    read: Callable[[], bytes]  # thread-safe; raises ImageError
-
-
 def load_images(
     source: Path, size: int, channels: int, crop: SquareCrop, excluded: Collection[str] = ()
 ) -> np.ndarray:
-    """Read all images below a folder or in a zip archive, in the order of their names.
+    """Read all images below a folder, in the order of their names.
 
     Returns uint8 (images, size, size, channels), 12 kB of memory per image at 64 pixels; without
     files whose names, without folders, are in `excluded`. Raises ImageError if there is no image,
     one cannot be read, or an excluded one does not exist.
     """
-    with ExitStack() as stack:
-        entries = _list_entries(source, stack)
-        missing = sorted(set(excluded) - {entry.file_name for entry in entries})
-        if missing:
-            raise ImageError(
-                f"{source} has no image {to_printable(missing[0])!r}, which was to be left out; "
-                "list file names without folders, one per line"
-            )
-        kept = [entry for entry in entries if entry.file_name not in excluded]
-        if not kept:
-            raise ImageError(
-                f"{source} holds no image; ganinv reads {', '.join(files.SUFFIXES)} "
-                "in a folder, its subfolders or a zip archive"
-            )
-        pictures = np.empty((len(kept), size, size, channels), np.uint8)
+    paths = _list_images(source)
+    missing = sorted(set(excluded) - {path.name for path in paths})
+    if missing:
+        raise ImageError(
+            f"{source} has no image {to_printable(missing[0])!r}, which was to be left out; "
+            "list file names without folders, one per line"
+        )
+    kept = [path for path in paths if path.name not in excluded]
+    if not kept:
+        raise ImageError(
+            f"{source} holds no image; ganinv reads {', '.join(files.SUFFIXES)} in a folder and "
+            "its subfolders"
+        )
+    pictures = np.empty((len(kept), size, size, channels), np.uint8)
 
-        def prepare(number: int) -> None:
-            entry = kept[number]
-            decoded = decode_image(entry.name, entry.read())
-            picture, _ = to_display_colours(entry.name, decoded, channels)
-            box = crop.compute_box(*picture.size)
-            pictures[number] = resize_image(picture, (size, size, channels), box)
+    def prepare(number: int) -> None:
+        name = to_printable(kept[number])
+        decoded = decode_image(name, files.read_image_file(kept[number]))
+        picture, _ = to_display_colours(name, decoded, channels)
+        box = crop.compute_box(*picture.size)
+        pictures[number] = resize_image(picture, (size, size, channels), box)
 
-        with suppress_pillow_warnings(), ThreadPoolExecutor() as pool:
-            for _ in pool.map(prepare, range(len(kept))):
-                pass
+    with suppress_pillow_warnings(), ThreadPoolExecutor() as pool:
+        for _ in pool.map(prepare, range(len(kept))):
+            pass
     return pictures
 
 
-def _list_entries(source: Path, stack: ExitStack) -> list[_Entry]:
+def _list_images(source: Path) -> list[Path]:
     """Return the files with an image's suffix, sorted by name, without those that macOS adds."""
+    if not source.is_dir():
+        what = "is not a folder" if source.exists() else "does not exist"
+        raise ImageError(f"{source} {what}; name a folder of images, e.g. an unpacked archive")
     try:
-        if source.is_dir():
-            return [
-                _Entry(to_printable(path), path.name, partial(files.read_image_file, path))
-                for path in files.list_files_below(source)
-            ]
-        file = stack.enter_context(source.open("rb"))
-    except FileNotFoundError:
-        raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
+        return files.list_files_below(source)
     except OSError as error:
         raise files.make_read_error(error.filename or source, error) from error
-    try:
-        return _list_archive(source, stack.enter_context(zipfile.ZipFile(file)))
-    except ARCHIVE_ERRORS as error:
-        raise ImageError(f"{source} is neither a folder nor a zip archive of images") from error
-
-
-def _list_archive(source: Path, archive: zipfile.ZipFile) -> list[_Entry]:
-    lock = threading.Lock()  # ZipFile counts its open members without a lock
-
-    def read(name: str, member: zipfile.ZipInfo) -> bytes:
-        files.check_size(name, member.file_size)
-        try:
-            with lock, archive.open(member) as file:
-                return file.read(member.file_size)  # never more than the size that was checked
-        except ARCHIVE_ERRORS as error:
-            raise ImageError(
-                f"{name} cannot be read ({error}); unpack the archive and name the folder"
-            ) from error
-
-    entries = []
-    for member in sorted(archive.infolist(), key=lambda member: member.filename):
-        path = PurePosixPath(member.filename)
-        if files.is_image_name(path) and not member.is_dir():
-            name = to_printable(f"{source}:{path}")
-            entries.append(_Entry(name, path.name, partial(read, name, member)))
-    return entries

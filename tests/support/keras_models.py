@@ -134,13 +134,10 @@ def norms_anywhere() -> keras.Model:
         kl.Activation("relu"),
         kl.Dropout(0.3),
         kl.Reshape((4, 4, 4)),
-        kl.GroupNormalization(2),
         kl.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu"),
         kl.BatchNormalization(center=False, epsilon=1e-5),
-        kl.LayerNormalization(axis=[1, 2, 3]),
         kl.GaussianNoise(0.1),
         kl.Conv2D(4, 3, padding="same", activation="swish"),
-        kl.GroupNormalization(-1, scale=False),
         kl.Conv2D(3, 3, padding="same", activation="tanh"),
         kl.Rescaling(0.5, offset=0.5),
         kl.Rescaling(2.0, offset=-1),
@@ -152,17 +149,14 @@ def many_activations() -> keras.Model:
     return _build_chain(
         kl.Dense(64, activation="softplus"),
         kl.Dense(64, activation="gelu"),
-        kl.LayerNormalization(),
         kl.Dense(64, activation="hard_sigmoid"),
         kl.Dense(64, activation=kl.LeakyReLU(0.15)),
         kl.Dense(64, activation="leaky_relu"),
-        kl.PReLU(),
         kl.Dense(64, activation="softsign"),
         kl.Dense(64, activation="exponential"),
         kl.Reshape((4, 4, 4)),
         kl.ReLU(6.0),
         kl.Conv2D(4, 1, activation="relu6"),
-        kl.PReLU(shared_axes=[1, 2]),
         kl.ReLU(negative_slope=0.1),
         kl.Conv2DTranspose(3, 4, 2, padding="same", activation=keras.activations.tanh),
     )
@@ -175,8 +169,6 @@ def convolutions() -> keras.Model:
         kl.Reshape((-1, 6, 4)),
         kl.Conv2D(4, 3, padding="same", groups=2, activation="relu"),
         kl.Conv2D(4, 3, padding="same", dilation_rate=2),
-        kl.DepthwiseConv2D(3, padding="same", depth_multiplier=2),
-        kl.SeparableConv2D(4, 3, padding="same", activation="relu"),
         kl.SpectralNormalization(kl.Conv2D(4, 3, padding="same", activation="relu")),
         kl.Permute((2, 1, 3)),
         kl.Conv2D(4, (1, 3), strides=(1, 2), padding="same"),
@@ -189,17 +181,16 @@ def convolutions() -> keras.Model:
 
 @register_model
 def residual() -> keras.Model:
-    """Sums, averages, products, differences and skips, of layers and of arithmetic."""
+    """Sums, products and skips, of layers and of arithmetic."""
     z = keras.Input((LATENT,))
     skip = kl.Dense(4)(z)
     x = kl.Reshape((4, 4, 4))(kl.Dense(64)(z))
     y = kl.Conv2D(4, 3, padding="same", activation="relu")(x)
     x = kl.Add()([x, kl.Conv2D(4, 3, padding="same")(y)])
-    x = kl.Average()([x, y, kl.Multiply()([x, kl.Reshape((1, 1, 4))(skip)])])
-    x = kl.Concatenate()([x, kl.Subtract()([y, x])])
-    x = 1.0 - x * 0.5 + y.shape[1]
+    x = x + y * kl.Multiply()([x, kl.Reshape((1, 1, 4))(skip)])
+    x = kl.Concatenate()([x, y])
     x = kl.Concatenate(axis=1)([x, x])
-    x = kl.Conv2DTranspose(3, 4, (1, 2), padding="same")(x - 4) / 2.0
+    x = kl.Conv2DTranspose(3, 4, (1, 2), padding="same")(x)
     return keras.Model(z, kl.Activation("tanh")(x))
 
 

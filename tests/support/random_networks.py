@@ -61,7 +61,6 @@ def _draw_layer(draws: random.Random, numbers: np.random.Generator, shape: Shape
         kinds.Activation(draws.choice([n for n in ACTIVATIONS if n not in ("exp", "leaky_relu")])),
         kinds.Activation("leaky_relu", 0.3),
         kinds.Affine(normal(channels), normal(channels)),
-        kinds.GroupNorm(normal(channels), normal(channels), 1, 0.1),
         kinds.Transpose(tuple(draws.sample(range(len(shape)), len(shape)))),
         kinds.Add(),
         kinds.Multiply(),
@@ -78,6 +77,6 @@ def _draw_layer(draws: random.Random, numbers: np.random.Generator, shape: Shape
             kinds.ConvTranspose(normal(*kernel, made, channels), normal(made), stride, crop),
             kinds.ConvTranspose(normal(*kernel, made, channels), normal(made), stride, crop),
             kinds.Upsample(pair(1, 2), draws.choice(["nearest", "bilinear"])),
-            kinds.Pad((pair(-1, 1), pair(0, 2)), draws.choice(["constant", "reflect"])),
+            kinds.Pad((pair(-1, 1), pair(0, 2))),
         ]
     return draws.choice(choices)

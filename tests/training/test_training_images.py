@@ -1,7 +1,6 @@
-"""Images are square, in order, and the same from a folder or an archive; bad ones are named."""
+"""Images are square and in order; bad ones are named."""
 
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,13 +19,6 @@ def _encoded(value: int = 0, kind: str = "PNG", size: tuple[int, int] = (20, 30)
     return data.getvalue()
 
 
-def _zip(path: Path, members: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return path
-
-
 def _folder(path: Path, members: Mapping[str, bytes]) -> Path:
     for name, data in members.items():
         place = path / name
@@ -36,9 +28,6 @@ def _folder(path: Path, members: Mapping[str, bytes]) -> Path:
         else:
             place.write_bytes(data)
     return path
-
-
-WRITERS = (_folder, _zip)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +41,16 @@ def test_a_crop_is_a_square_inside_the_picture(crop, size):
     assert right <= size[0] + 1e-9 and bottom <= size[1] + 1e-9
 
 
-@pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_come_in_the_order_of_their_names(tmp_path, writer, channels):
+def test_images_come_in_the_order_of_their_names(tmp_path, channels):
     members = {f"{n % 3}/{n}.png": _encoded(n) for n in range(40)}
-    found = load_images(writer(tmp_path / "source", members), 16, channels, SquareCrop())
+    found = load_images(_folder(tmp_path / "source", members), 16, channels, SquareCrop())
     assert (found.shape, found.dtype) == ((40, 16, 16, channels), np.uint8)
     expected = [int(Path(name).stem) for name in sorted(members)]
     assert found[:, 3, 5, 0].tolist() == expected
 
 
-@pytest.mark.parametrize("writer", WRITERS)
-def test_what_is_no_image_is_passed_over(tmp_path, writer):
+def test_what_is_no_image_is_passed_over(tmp_path):
     members = {
         "a.JPG": _encoded(9, "JPEG"),
         "folder.jpg/": b"",
@@ -72,40 +59,21 @@ def test_what_is_no_image_is_passed_over(tmp_path, writer):
         "__MACOSX/c.png": b"macOS",
         "notes.txt": b"text",
     }
-    found = load_images(writer(tmp_path / "source", members), 16, 3, SquareCrop())
+    found = load_images(_folder(tmp_path / "source", members), 16, 3, SquareCrop())
     assert found[:, 0, 0, 0].tolist() == [9, 8]
 
 
-@pytest.mark.parametrize("writer", WRITERS)
-def test_held_out_images_are_left_out_by_their_file_names(tmp_path, writer):
+def test_held_out_images_are_left_out_by_their_file_names(tmp_path):
     members = {"a/1.png": _encoded(1), "b/1.png": _encoded(2), "b/3.png": _encoded(3)}
-    source = writer(tmp_path / "source", members)
+    source = _folder(tmp_path / "source", members)
     found = load_images(source, 16, 3, SquareCrop(), {"1.png"})
     assert found[:, 0, 0, 0].tolist() == [3]
     with pytest.raises(ImageError, match=r"has no image '4\.png', which was to be left out"):
         load_images(source, 16, 3, SquareCrop(), {"1.png", "4.png"})
 
 
-@pytest.mark.parametrize("writer", WRITERS)
-def test_a_file_too_big_for_an_image_is_not_read(tmp_path, monkeypatch, writer):
+def test_a_file_too_big_for_an_image_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MAX_BYTES", 2 << 20)
-    source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
+    source = _folder(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
     with pytest.raises(ImageError, match=r"big\.png has more than the 2 MB of an image"):
         load_images(source, 16, 3, SquareCrop())
-
-
-def test_a_damaged_or_encrypted_archive_is_explained(tmp_path):
-    path = _zip(tmp_path / "faces.zip", {"a.png": _encoded(1), "b.png": _encoded(2)})
-    whole = path.read_bytes()
-    central = whole.index(b"PK\1\2")
-    damages = {
-        r"faces\.zip is neither a folder nor a zip archive": whole[:-30],
-        r"a\.png cannot be read \(": whole[:50] + b"??" + whole[52:],
-        r"a\.png .*encrypted.*; unpack the archive": (
-            whole[:6] + b"\1" + whole[7 : central + 8] + b"\1" + whole[central + 9 :]
-        ),
-    }
-    for words, content in damages.items():
-        path.write_bytes(content)
-        with pytest.raises(ImageError, match=words):
-            load_images(path, 16, 3, SquareCrop())

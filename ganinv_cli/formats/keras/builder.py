@@ -9,10 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ganinv_cli.network.graph import LABEL, Network, Node
-from ganinv_cli.network.layers import Affine, Layer, Reshape, Transpose
+from ganinv_cli.network.layers import Layer, Reshape, Transpose
 from ganinv_cli.network.shapes import Shape, infer_shape
 
 # names of a Keras model's input for the label
@@ -57,12 +55,6 @@ class NetworkBuilder:
         if len(set(orders)) > 1:
             return self.add_layer(layer, *inputs)
         return self.transpose(self.add_layer(layer, *sources), orders[0])
-
-    def scale_and_shift(self, x: Value, scale: float, shift: float) -> Value:
-        """Return x * scale + shift."""
-        channels = self._find_source(x)[0].shape[-1]
-        numbers = (np.full(channels, number, np.float32) for number in (scale, shift))
-        return self.add_elementwise(Affine(*numbers), x)
 
     def add_in_order(
         self, order: Order, make: Callable[[Shape], Layer], inputs: Sequence[Value]

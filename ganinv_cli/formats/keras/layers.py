@@ -66,33 +66,6 @@ def _permute(builder: NetworkBuilder, layer: kl.Permute, inputs: list[Value]) ->
     return builder.transpose(inputs[0], tuple(axis - 1 for axis in layer.dims))
 
 
-def _normalize_layer(
-    builder: NetworkBuilder, layer: kl.LayerNormalization, inputs: list[Value]
-) -> Value:
-    """Translate LayerNormalization over all axes of a row, with a scale and shift per value."""
-    (x,) = inputs
-    axes = {axis % (len(x.shape) + 1) for axis in layer.axis}
-    if layer.rms_scaling or axes != set(range(1, len(x.shape) + 1)):
-        raise UntranslatedError
-    ones, zeros = np.ones(x.shape[-1], np.float32), np.zeros(x.shape[-1], np.float32)
-    x = builder.add_layer(kinds.GroupNorm(ones, zeros, 1, layer.epsilon), x)
-    for combine, weights in ((kinds.Multiply(), layer.gamma), (kinds.Add(), layer.beta)):
-        if weights is not None:
-            constant = builder.add_layer(kinds.Constant(_read_array(weights)))
-            x = builder.add_layer(combine, x, constant)
-    return x
-
-
-def _prelu(builder: NetworkBuilder, layer: kl.PReLU, inputs: list[Value]) -> Value:
-    """Translate PReLU: relu(x) − alpha * relu(−x)."""
-    positive = builder.add_elementwise(kinds.Activation("relu"), *inputs)
-    negated = builder.scale_and_shift(inputs[0], -1, 0)
-    negative = builder.add_elementwise(kinds.Activation("relu"), negated)
-    slopes = builder.add_layer(kinds.Constant(-_read_array(layer.alpha)))
-    negative = builder.add_elementwise(kinds.Multiply(), negative, slopes)
-    return builder.add_elementwise(kinds.Add(), positive, negative)
-
-
 def _embed(builder: NetworkBuilder, layer: kl.Embedding, inputs: list[Value]) -> Value:
     """Translate Embedding: the row of a table for a label."""
     if not inputs[0].integer:
@@ -118,38 +91,8 @@ def _concatenate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Va
 
 
 def _combine(combine: kinds.Add | kinds.Multiply) -> Translator:
-    """Return the translator of a sum or product of values, or of a value and a number."""
-
-    def translate(builder: NetworkBuilder, layer: Any, operands: list[Any]) -> Value:
-        values = [each for each in operands if isinstance(each, Value)]
-        if len(values) == len(operands):
-            return builder.add_elementwise(combine, *values)
-        number = sum(each for each in operands if not isinstance(each, Value))
-        scale, shift = (1, number) if isinstance(combine, kinds.Add) else (number, 0)
-        return builder.scale_and_shift(values[0], scale, shift)
-
-    return translate
-
-
-def _average(builder: NetworkBuilder, layer: kl.Average, inputs: list[Value]) -> Value:
-    total = builder.add_elementwise(kinds.Add(), *inputs)
-    return builder.scale_and_shift(total, 1 / len(inputs), 0)
-
-
-def _subtract(builder: NetworkBuilder, layer: Any, operands: list[Any]) -> Value:
-    first, second = operands
-    if not isinstance(second, Value):
-        return builder.scale_and_shift(first, 1, -second)
-    if not isinstance(first, Value):
-        return builder.scale_and_shift(second, -1, first)
-    return builder.add_elementwise(kinds.Add(), first, builder.scale_and_shift(second, -1, 0))
-
-
-def _divide(builder: NetworkBuilder, layer: Any, operands: list[Any]) -> Value:
-    first, second = operands
-    if not isinstance(first, Value) or isinstance(second, Value):
-        raise UntranslatedError
-    return builder.scale_and_shift(first, 1 / second, 0)
+    """Return the translator of a sum or product."""
+    return lambda builder, layer, inputs: builder.add_elementwise(combine, *inputs)
 
 
 def _read_array(variable: Any, size: int = 0, default: float = 0) -> np.ndarray:
@@ -167,11 +110,6 @@ def _make_batch_norm(layer: kl.BatchNormalization, shape: Shape) -> kinds.BatchN
     gamma, beta = _read_array(layer.gamma, shape[-1], 1), _read_array(layer.beta, shape[-1])
     mean, variance = _read_array(layer.moving_mean), _read_array(layer.moving_variance)
     return kinds.BatchNorm(gamma, beta, mean, variance, layer.epsilon)
-
-
-def _make_group_norm(layer: kl.GroupNormalization, shape: Shape) -> kinds.GroupNorm:
-    gamma, beta = _read_array(layer.gamma, shape[-1], 1), _read_array(layer.beta, shape[-1])
-    return kinds.GroupNorm(gamma, beta, layer.groups, layer.epsilon)
 
 
 def _make_rescaling(layer: kl.Rescaling, shape: Shape) -> kinds.Affine:
@@ -207,29 +145,12 @@ def _make_crop(layer: kl.Cropping2D, shape: Shape, output: Shape) -> kinds.Pad:
 
 
 def _make_conv(layer: kl.Conv2D, shape: Shape, output: Shape) -> kinds.Conv:
+    """Return Conv2D, with the zeros around its input that make Keras's output size."""
     kernel = _expand_groups(_read_array(layer.kernel), layer.groups)
-    return _pad_conv(layer, kernel, layer.bias, shape, output)
-
-
-def _make_depthwise(layer: Any, shape: Shape, output: Shape) -> kinds.Conv:
-    """Return DepthwiseConv2D, or the first part of SeparableConv2D: each channel by itself."""
-    is_separable = isinstance(layer, kl.SeparableConv2D)
-    kernel = _read_array(layer.depthwise_kernel if is_separable else layer.kernel)
-    height, width, channels, multiplier = kernel.shape
-    kernel = _expand_groups(kernel.reshape(height, width, 1, channels * multiplier), channels)
-    return _pad_conv(layer, kernel, None if is_separable else layer.bias, shape, output)
-
-
-def _make_pointwise(layer: kl.SeparableConv2D, shape: Shape, output: Shape) -> kinds.Conv:
-    return kinds.Conv(_read_array(layer.pointwise_kernel), _read_array(layer.bias, layer.filters))
-
-
-def _pad_conv(layer: Any, kernel: np.ndarray, bias: Any, shape: Shape, output: Shape) -> kinds.Conv:
-    """Return a convolution with the zeros around its input that make Keras's output size."""
     kernel = _dilate_kernel(kernel, layer.dilation_rate)
     sides = zip(shape, kernel.shape, layer.strides, output, strict=False)
     up, left = (same_padding(*each) for each in sides)
-    return kinds.Conv(kernel, _read_array(bias, kernel.shape[3]), layer.strides, (up, left))
+    return kinds.Conv(kernel, _read_array(layer.bias, layer.filters), layer.strides, (up, left))
 
 
 def same_padding(side: int, size: int, step: int, output: int) -> Pair:
@@ -269,10 +190,10 @@ def _expand_groups(kernel: np.ndarray, groups: int) -> np.ndarray:
     return whole
 
 
-def _translate_image(*makers: Callable[..., Layer]) -> Translator:
-    """Return the translator of a layer that needs channels last, to one layer or more.
+def _translate_image(make: Callable[..., Layer]) -> Translator:
+    """Return the translator of a layer that needs channels last.
 
-    They are made from the shapes of the layer's input and output, as in Keras.
+    `make` takes the layer and the shapes of its input and output, as in Keras.
     """
 
     def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
@@ -280,9 +201,7 @@ def _translate_image(*makers: Callable[..., Layer]) -> Translator:
         order = _find_order(layer, x)
         output = layer.compute_output_shape((None, *x.shape))
         sides = tuple(output[1 + axis] for axis in order)
-        for make in makers:
-            x = builder.add_in_order(order, partial(make, layer, output=sides), [x])
-        return x
+        return builder.add_in_order(order, partial(make, layer, output=sides), inputs)
 
     return translate
 
@@ -321,15 +240,11 @@ TRANSLATORS: dict[type, Translator] = {
     **dict.fromkeys((*_IDENTITIES, kl.Activation), _pass_through),
     **dict.fromkeys((kl.ReLU, kl.LeakyReLU, kl.ELU, *_CALLED_FUNCTIONS), _activate),
     **{kl.Reshape: _reshape, kl.Flatten: _reshape, kl.Permute: _permute},
-    **{kl.PReLU: _prelu, kl.Embedding: _embed, kl.CategoryEncoding: _encode_category},
-    **{kl.LayerNormalization: _normalize_layer, kl.Average: _average},
+    **{kl.Embedding: _embed, kl.CategoryEncoding: _encode_category},
     kl.Dense: _translate_channels(_make_dense),
     kl.BatchNormalization: _translate_channels(_make_batch_norm),
-    kl.GroupNormalization: _translate_channels(_make_group_norm),
     kl.Rescaling: _translate_channels(_make_rescaling),
     kl.Conv2D: _translate_image(_make_conv),
-    kl.DepthwiseConv2D: _translate_image(_make_depthwise),
-    kl.SeparableConv2D: _translate_image(_make_depthwise, _make_pointwise),
     kl.Conv2DTranspose: _translate_image(_make_conv_transpose),
     kl.UpSampling2D: _translate_image(_make_upsample),
     kl.ZeroPadding2D: _translate_image(lambda layer, shape, output: kinds.Pad(layer.padding)),
@@ -337,6 +252,4 @@ TRANSLATORS: dict[type, Translator] = {
     **dict.fromkeys((kl.Concatenate, functions.Concatenate), _concatenate),
     **dict.fromkeys((kl.Add, functions.Add), _combine(kinds.Add())),
     **dict.fromkeys((kl.Multiply, functions.Multiply), _combine(kinds.Multiply())),
-    **dict.fromkeys((kl.Subtract, functions.Subtract), _subtract),
-    **dict.fromkeys((functions.Divide, functions.TrueDivide), _divide),
 }

@@ -214,7 +214,7 @@ def _apply_operation(
     if (
         kind not in TRANSLATORS
         or (has_integer and kind not in LABEL_LAYERS)
-        or not all(isinstance(each, Value | int | float) for each in operands)
+        or not all(isinstance(each, Value) for each in operands)
     ):
         raise UntranslatedError
     if training is True and kind in WITHOUT_TRAINING:
