@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
+from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
 PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared

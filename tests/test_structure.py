@@ -30,7 +30,7 @@ LEVELS = {
 PLACES = {
     "click": ("cli",),
     "h5py": ("store", "formats/keras"),
-    "matplotlib": ("report", "inspection/spectrum_figure"),
+    "matplotlib": ("report", "inspection/spectrum"),
     "onnx": ("formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),
 }

@@ -51,8 +51,8 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
 @options.option(
     "--check",
     is_flag=True,
-    help="Check that each picture depends only on its own z, and on every component of it, and "
-    "that the batch norms' statistics fit the prior.",
+    help="Check that the batch norms' statistics fit the network and the prior, and that pictures "
+    "are finite and depend on every component of z.",
 )
 @options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
@@ -111,7 +111,7 @@ def inspect(
         reporter.enter(f"reading {path.name}")
         loaded = read_generator(load(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
-        if draws:
+        if sheet or spectrum or check:
             generator = loaded.build()
         if sheet:
             from ganinv_cli.inspection.render import draw_overview
@@ -125,7 +125,7 @@ def inspect(
             from ganinv_cli.inspection.checks import check_generator
 
             reporter.enter(f"checking {path.name}")
-            description["checks"] = check_generator(generator, loaded.checkpoint, seed)
+            description["checks"] = check_generator(generator, loaded.checkpoint)
     if style == "json":
         click.echo(json.dumps(description, indent=2))
     else:
@@ -143,8 +143,11 @@ def inspect(
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
     from ganinv_cli import files
-    from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.inspection.spectrum_figure import encode_spectrum
+    from ganinv_cli.inspection.spectrum import (
+        encode_spectrum,
+        measure_spectrum,
+        summarize_spectrum,
+    )
 
     spectrum = measure_spectrum(generator, seed, points)
     files.write_output_file(
@@ -344,7 +347,7 @@ def convert(
     check_output_file(destination, (".keras",), overwrite, "DST")
     with open_display(quiet) as reporter:
         loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
-    from ganinv_cli.conversion.write import write_generator
+    from ganinv_cli.conversion.keras_model import write_generator
 
     checkpoint = loaded.checkpoint
     written = write_generator(checkpoint, destination, loaded.label)

@@ -1,1 +1,1 @@
-"""Write a generator of any format as a Keras model."""
+"""Write generators in the formats of other programs."""

@@ -18,11 +18,11 @@ from ganinv_cli.formats import (
 )
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.generator_toml import read_conventions
 from ganinv_cli.formats.interface import FileFacts, Format
 from ganinv_cli.formats.unsupported import refuse_unsupported
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
+from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
+from ganinv_cli.settings.load import check_settings, read_toml
 
 FORMATS = (  # a file is read in the first that recognises it
     python.FORMAT,
@@ -34,11 +34,14 @@ FORMATS = (  # a file is read in the first that recognises it
     tensorflow.FORMAT,  # last: it recognises every path, or raises CheckpointError
 )
 
+CONVENTIONS_FILE = "generator.toml"  # in a folder, for all its generators
+_KNOWN = {name: each for name, each in CONVENTIONS.items() if name != "trust"}
+
 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
     """Return the generator at `path`; the format is recognised by the content.
 
-    `conventions` override the files beside it (see `formats.generator_toml`). Raises
+    `conventions` override the files beside it (see `read_conventions`). Raises
     CheckpointError with what was found and what to do, or ConfigError for conventions.
     """
     path, given = Path(path), conventions or Conventions()
@@ -64,3 +67,19 @@ def find_format(path: Path) -> Format:
     with explain_reading_errors(path, "a generator"):
         refuse_unsupported(facts)
         return next(form for form in FORMATS if form.recognises(facts))
+
+
+def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
+    """Return the conventions, completed from TOML files, and the files that were used.
+
+    `FILE.toml` is for that file or folder alone and comes first; `generator.toml` is for all files
+    in its folder. `trust` is not read from files. Raises ConfigError.
+    """
+    used_files = []
+    own_file = [path.with_name(f"{path.name}.toml")] if path.name else []  # "." and "/" have none
+    for file in (*own_file, (path if path.is_dir() else path.parent) / CONVENTIONS_FILE):
+        settings = check_settings(file, read_toml(file), _KNOWN) if file.exists() else {}
+        new_settings = {key: settings[key] for key in settings if not conventions.is_given(key)}
+        conventions = replace(conventions, **new_settings)
+        used_files += [str(file)] * bool(new_settings)
+    return conventions, tuple(used_files)

@@ -8,9 +8,9 @@ from ganinv_cli import cache
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
-from ganinv_cli.network.norm_statistics import Discrepancy
 from ganinv_cli.network.norms.check import (
     UNCHECKED,
+    Discrepancy,
     NormCheck,
     NormRow,
     compare_norms,

@@ -16,8 +16,7 @@ from ganinv_cli.formats.interface import (
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.graph import Network, Node, weight_arrays
-from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Move
-from ganinv_cli.network.shapes import format_shape
+from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Move, format_shape
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import Conventions
@@ -64,7 +63,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         "prior": prior,
         "assumed": tuple(assumed),
         "conventions": (rows["prior"], *between, rows["range"]),
-        "notes": (*generator.notes, *[_LENGTH_NOTE] * ignores_length),
+        "notes": (_LENGTH_NOTE,) if ignores_length else (),
     }
     return Checkpoint(**vars(generator) | changed)
 

@@ -19,6 +19,7 @@ MIN_SIDE, MAX_SIDE = 4, 1024  # pixels
 MAX_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
 _GIVE_GENERATOR = "give the generator's file, e.g. netG.pth"
 DISCRIMINATOR = f"is a discriminator: it takes images and returns one number; {_GIVE_GENERATOR}"
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch.save before PyTorch 1.6
 CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
 IMAGE_NETWORK = (
     f"is a discriminator or an encoder: it takes images and makes none; {_GIVE_GENERATOR}"
@@ -50,7 +51,6 @@ class UnfinishedGenerator:
     assumed: tuple[str, ...] = ()  # assumptions, one clause each, with the option to change it
     conventions: tuple[Convention, ...] = ()  # from z to the image
     prior: str = ""  # prior of z, if the format states it; empty: standard normal
-    notes: tuple[str, ...] = ()  # what a user should know before a run, one clause each
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ class FileFacts:
             return file.read(1 << 14)
 
     @property
+    def is_torch_stream(self) -> bool:
+        """Whether it is a file of torch.save before PyTorch 1.6."""
+        return TORCH_MAGIC.to_bytes(10, "little") in self.first_bytes[:64]
+
+    @property
     def is_zip(self) -> bool:
         return self.first_bytes.startswith(b"PK\x03\x04")
 
@@ -82,10 +87,6 @@ class FileFacts:
             return ()
         with zipfile.ZipFile(self.path) as archive:
             return tuple(archive.namelist())
-
-    def folder_matches(self, pattern: str) -> bool:
-        """Return whether the path is a folder with an entry that matches a pattern."""
-        return any(self.path.glob(pattern))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import FileFacts, UnreadableError
-from ganinv_cli.formats.torch.archive import MAGIC_BYTES
 
 EXPORT_TO_ONNX = (
     "export the generator to ONNX where it was made (torch.onnx.export, see ganinv inspect --help)"
@@ -24,7 +23,7 @@ def _is_other_pickle(facts: FileFacts) -> bool:
     # a safetensors file may begin so too: with the length of its header, a JSON object
     begins = re.match(rb"\x80[\2-\5](?!.{6}\{)", head, re.DOTALL)
     is_pickle = begins or (head and facts.path.suffix == ".pkl")
-    return bool(is_pickle) and MAGIC_BYTES not in head[:64] and not facts.is_zip
+    return bool(is_pickle) and not facts.is_torch_stream and not facts.is_zip
 
 
 # what recognises a file -> the sentence, which goes on after "PATH: "; the first that fits is used

@@ -1,7 +1,14 @@
-"""Format the facts that `ganinv inspect` prints."""
+"""Format the facts that `ganinv inspect` prints, in 80 columns."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import io
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from ganinv_cli.inspection.conventions import (
     describe_conventions,
@@ -9,15 +16,10 @@ from ganinv_cli.inspection.conventions import (
     describe_source,
     describe_verdict,
 )
-from ganinv_cli.inspection.text_table import (
-    find_common_start,
-    make_table,
-    render_table,
-    shorten,
-    wrap_text,
-)
 from ganinv_cli.report.render import replace_control_characters
 
+WIDTH = 80  # columns of text
+NAME_WIDTH = 24  # of the name of a layer in a table with many columns
 MAX_NAMES = 6  # of ignored variables
 KINDS_WITHOUT_SETTINGS = ("Reshape", "Transpose")  # their output shape is enough
 
@@ -27,16 +29,16 @@ Facts = Mapping[str, Any]
 def format_facts(facts: Facts, verbose: bool = False) -> str:
     """Return the facts as text that ends in a newline; `verbose` lists every ignored name."""
     lines = [
-        wrap_text(f"{name:<14} {said}", 15) for name, said in _describe_generator(facts, verbose)
+        _wrap_text(f"{name:<14} {said}", 15) for name, said in _describe_generator(facts, verbose)
     ]
     table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
     parts = ["\n".join(lines), table]
     if facts["norms"]:
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
-        parts.append("\n".join(map(wrap_text, describe_spectrum(facts["spectrum"]))))
+        parts.append("\n".join(map(_wrap_text, describe_spectrum(facts["spectrum"]))))
     if "checks" in facts:
-        parts.append("\n".join(wrap_text(describe_check(each), 7) for each in facts["checks"]))
+        parts.append("\n".join(_wrap_text(describe_check(each), 7) for each in facts["checks"]))
     return replace_control_characters("\n\n".join(parts)) + "\n"
 
 
@@ -88,39 +90,39 @@ def _join_ignored(names: list[str], verbose: bool) -> str:
 def _make_layer_table(layers: list[Facts]) -> str:
     """Return the table of layers; inputs are left out for a plain chain of layers."""
     chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
-    start = find_common_start([layer["name"] for layer in layers if layer["name"]])
+    start = _find_common_start([layer["name"] for layer in layers if layer["name"]])
     columns = ("#", *["layer"] * named, "kind", "makes", "weights", *["takes"] * (not chained))
-    table = make_table(columns, numbers=("#", "makes", "weights"), wrapped=("kind", "takes"))
+    table = _make_table(columns, numbers=("#", "makes", "weights"), wrapped=("kind", "takes"))
     for layer in layers:
         takes = " ".join(map(str, layer["inputs"])) or "nothing"
         table.add_row(
             str(layer["number"]),
-            *[shorten(layer["name"].removeprefix(start))] * named,
+            *[_shorten(layer["name"].removeprefix(start))] * named,
             describe_layer(layer),
             " x ".join(map(str, layer["shape"])) or "1",
             f"{layer['parameters']:,}" if layer["parameters"] else "",
             *["" if _is_chained(layer) else takes] * (not chained),
         )
-    return render_table(table) + (f"\n\nNames of layers begin with {start}" if start else "")
+    return _render_table(table) + (f"\n\nNames of layers begin with {start}" if start else "")
 
 
 def _make_norm_table(norms: list[Facts]) -> str:
     """Return the table of batch norms: how far stored statistics are from what is measured."""
     numbers = ("variance", "mean")
-    table = make_table(("norm", *numbers, "statistics"), numbers)
+    table = _make_table(("norm", *numbers, "statistics"), numbers)
     for norm in norms:
         table.add_row(
-            shorten(norm["name"], 40),
+            _shorten(norm["name"], 40),
             *("-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers),
             "fit" if norm["fits"] else "do not fit",
         )
-    return render_table(table)
+    return _render_table(table)
 
 
 def _list_operations(facts: Facts) -> str:
     """Return how many operations of each kind there are, most first, in lines of some width."""
     counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
-    return wrap_text(", ".join(counts)).replace("~", " ")
+    return _wrap_text(", ".join(counts)).replace("~", " ")
 
 
 def _is_chained(layer: Facts) -> bool:
@@ -209,3 +211,49 @@ def describe_check(facts: Facts) -> str:
     difference = "not finite" if number is None else f"largest difference {number:.2g}"
     said = facts["why"] or f"{difference}, at most {facts['limit']:.2g} is allowed"
     return f"{'ok' if facts['passed'] else 'FAILED'} {claim}: {said}"
+
+
+def _make_table(
+    columns: Iterable[str], numbers: Iterable[str], wrapped: Iterable[str] = ()
+) -> Table:
+    """Return an empty table; `numbers` are the columns that are aligned on the right.
+
+    The `wrapped` columns are wrapped if a row is too wide.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        justify: Literal["right", "left"] = "right" if name in numbers else "left"
+        table.add_column(name, no_wrap=name not in wrapped, justify=justify)
+    return table
+
+
+def _wrap_text(text: str, indent: int = 0) -> str:
+    """Return a text in lines of WIDTH columns; all but the first are indented."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _shorten(name: str, width: int = NAME_WIDTH) -> str:
+    """Return the name of a layer, or its end if it is long."""
+    plain = " ".join(name.split())
+    return plain if len(plain) <= width else f"…{plain[1 - width :]}"
+
+
+def _find_common_start(names: Sequence[str]) -> str:
+    """Return what all names begin with, up to a dot or a slash."""
+    first, last = min(names, default=""), max(names, default="")
+    pairs = enumerate(zip(first, last, strict=False))
+    equal = next((place for place, (one, other) in pairs if one != other), 0)
+    return re.sub(r"[^./]*$", "", first[:equal])
+
+
+def _render_table(table: Table) -> str:
+    file = io.StringIO()
+    # Text from a file is not markup; no number is cut off.
+    Console(file=file, width=WIDTH, markup=False, highlight=False, emoji=False).print(table)
+    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))

@@ -26,7 +26,7 @@ class Convention:
     layer: str  # name in the file; empty for the whole generator
     value: str  # as the option takes it, e.g. "leaky_relu:0.2"
     source: Source
-    discrepancy: float | None = None  # of the next norm's statistics, see `norm_statistics`
+    discrepancy: float | None = None  # of the next norm's statistics, see `norms.check`
     runner_up: Alternative | None = None  # the second best value, if others were tried
 
 

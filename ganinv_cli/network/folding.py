@@ -16,8 +16,9 @@ from ganinv_cli.network.layers import (
     Layer,
     LinearLayer,
     Reshape,
+    Shape,
+    infer_shape,
 )
-from ganinv_cli.network.shapes import Shape, infer_shape
 
 
 def fix_label(network: Network, label: int) -> Network:

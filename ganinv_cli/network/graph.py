@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.network.layers import ConvTranspose, Layer, LinearLayer, Pad
-from ganinv_cli.network.shapes import Shape, ShapeError, infer_shape
+from ganinv_cli.network.layers import (
+    ConvTranspose,
+    Layer,
+    LinearLayer,
+    Pad,
+    Shape,
+    ShapeError,
+    infer_shape,
+)
 
 Z, LABEL = -1, -2  # the inputs of the network: the latent vector, and the one-hot label
 

@@ -4,15 +4,21 @@ Images are (batch, height, width, channels) for every file format.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from ganinv_cli.network.shapes import Shape, require
+MAX_SQUARE_LATENT = 1024  # components of z up to which each trial has a (latent, latent) matrix
 
+Shape = tuple[int, ...]  # of one row, without the batch
 Pair = tuple[int, int]  # of height and width
 Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
+
+
+class ShapeError(ValueError):
+    """Raised if a layer cannot take its inputs; the message names the shapes."""
 
 
 @dataclass(frozen=True)
@@ -202,3 +208,25 @@ def same_conv_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> C
     pair = (stride, stride)
     kernel = weights.shape[:2]
     return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))
+
+
+def infer_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
+    """Return the shape of a layer's output from the shapes of its inputs. Raises ShapeError."""
+    try:
+        shape = layer.output_shape(*inputs)
+        require(min(shape, default=1) > 0)
+    except (ValueError, IndexError):
+        takes = " and ".join(map(format_shape, inputs))
+        raise ShapeError(f"{type(layer).__name__} cannot take {takes}") from None
+    return shape
+
+
+def require(fits: bool) -> None:
+    """Raise ShapeError if a layer does not fit its inputs."""
+    if not fits:
+        raise ShapeError
+
+
+def format_shape(shape: Shape) -> str:
+    """Return a shape as text, e.g. `4 x 4 x 512`."""
+    return " x ".join(map(str, shape)) or "one number"

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
-from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
+from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined

@@ -1,9 +1,13 @@
-"""The folder of a training run: it holds one run, and one process at a time writes there."""
+"""The folder of a training run: settings, the generator in layout C, and sheets of samples.
+
+It holds one run, and one process at a time writes there.
+"""
 
 import contextlib
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError, shorten_error
-from ganinv_cli.files import make_folder, replace_file
+from ganinv_cli.files import encode_png, make_folder, replace_file
+from ganinv_cli.formats import read
+from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
+from ganinv_cli.inspection.render import draw_overview
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import lock
+from ganinv_cli.training import networks
 from ganinv_cli.training.settings import TrainingSettings
 
 DESCRIPTION_NAME = "training.json"
+CALIBRATION_BATCHES = 64
 PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these as a pattern
 
 
@@ -52,6 +62,34 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def write_newest(
+    folder: Path, step: int, weights: networks.Parameters, settings: TrainingSettings
+) -> Path:
+    """Write the averaged generator after `step` steps and its sheet; remove the previous one.
+
+    Training does not run the averaged weights, so their batch statistics are measured here. A sheet
+    has the images of the same latent vectors at every step. Raises GaninvError if the folder cannot
+    be written.
+    """
+    statistics = _calibrate_statistics(weights, settings)
+    arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
+    prefix = folder / f"DCGAN.model-{step}"
+    with explain_write_errors(folder):
+        write_checkpoint(prefix, arrays)
+        sheet = encode_png(draw_overview(make_generator(read(prefix)), settings.seed))
+        for old in folder.glob("DCGAN.model-*"):  # not before, as a diverged one cannot be read
+            if old.stem != prefix.name:
+                old.unlink()
+        replace_file(make_folder(folder / "samples") / f"{step:06d}.png", sheet)
+    return prefix
+
+
+def copy_checkpoint(prefix: Path, folder: Path) -> None:
+    """Copy the files of a checkpoint into another folder."""
+    for part in prefix.parent.glob(f"{prefix.name}.*"):
+        shutil.copy2(part, make_folder(folder) / part.name)
+
+
 def _make_description(settings: TrainingSettings, images: np.ndarray) -> dict[str, Any]:
     description: dict[str, Any] = dataclasses.asdict(settings)
     description["augment"] = list(settings.augment)
@@ -79,3 +117,17 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
             f"{folder} holds a training run with another {', '.join(differing)}; "
             "name another --out, or delete the folder"
         )
+
+
+def _calibrate_statistics(
+    weights: networks.Parameters, settings: TrainingSettings
+) -> dict[str, tf.Tensor]:
+    """Return the mean of the batch statistics over CALIBRATION_BATCHES batches of new z."""
+    run = tf.function(lambda z: networks.generate(weights, z, tf.float32)[1])
+    totals: dict[str, tf.Tensor] = {}
+    shape = [settings.batch_size, settings.latent]
+    for number in range(CALIBRATION_BATCHES):
+        moments = run(tf.random.stateless_uniform(shape, [settings.seed, number], -1, 1))
+        for name, value in moments.items():
+            totals[name] = totals.get(name, 0.0) + value / CALIBRATION_BATCHES
+    return totals

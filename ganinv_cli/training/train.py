@@ -15,9 +15,14 @@ import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.files import check_writable
-from ganinv_cli.training import export, networks
+from ganinv_cli.training import networks
 from ganinv_cli.training.augment import augment_images
-from ganinv_cli.training.folder import claim_folder, explain_write_errors
+from ganinv_cli.training.folder import (
+    claim_folder,
+    copy_checkpoint,
+    explain_write_errors,
+    write_newest,
+)
 from ganinv_cli.training.settings import TrainingSettings
 
 
@@ -66,10 +71,10 @@ def train(
 
         def save() -> Path:
             done = int(model.step)
-            saved = export.write_newest(folder, done, model.averaged, settings)
+            saved = write_newest(folder, done, model.averaged, settings)
             with explain_write_errors(folder):
                 if keep_every and done % keep_every == 0:
-                    export.copy_checkpoint(saved, folder / "kept")
+                    copy_checkpoint(saved, folder / "kept")
                 saver.save()  # last: a run killed before this repeats the steps since the last save
             return saved
 

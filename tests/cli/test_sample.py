@@ -7,7 +7,7 @@ import pytest
 from called import make_image, run_ganinv, save_image
 from PIL import Image
 
-from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inspection import render

@@ -7,8 +7,8 @@ import conditional
 import pytest
 from called import run_ganinv
 
-from ganinv_cli.conversion import write as write_module
-from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.conversion import keras_model
+from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.formats import read
 from ganinv_cli.prior import Uniform, make_normal
@@ -37,7 +37,7 @@ def test_a_dcgan_keeps_its_layers_and_its_prior_goes_with_it(folder):
 
 
 def test_what_makes_other_pictures_leaves_nothing_behind(folder, monkeypatch):
-    monkeypatch.setattr(write_module, "LIMIT", -1.0)
+    monkeypatch.setattr(keras_model, "LIMIT", -1.0)
     with pytest.raises(GaninvError, match="it was removed") as caught:
         write_generator(read(folder / "first"), folder / "c.keras")
     assert caught.value.exit_code == 1

@@ -6,7 +6,7 @@ import conditional
 import numpy as np
 import pytest
 
-from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.errors import UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.network import layers as kinds

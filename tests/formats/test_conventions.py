@@ -7,9 +7,8 @@ import pytest
 from builders import make_weights, rename_arrays, save_checkpoint
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats import read
+from ganinv_cli.formats import read, read_conventions
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.generator_toml import read_conventions
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Activation, Affine, Dense, Layer, Pad, Reshape, Transpose

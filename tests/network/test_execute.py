@@ -7,8 +7,7 @@ from reference import transpose_convolution
 
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.execute import build_layer, push_forward
-from ganinv_cli.network.layers import ACTIVATIONS, Activation, Layer
-from ganinv_cli.network.shapes import infer_shape
+from ganinv_cli.network.layers import ACTIVATIONS, Activation, Layer, infer_shape
 
 RANDOM = np.random.default_rng(0)
 ROWS = 3

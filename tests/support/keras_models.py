@@ -189,7 +189,6 @@ def residual() -> keras.Model:
     x = kl.Add()([x, kl.Conv2D(4, 3, padding="same")(y)])
     x = x + y * kl.Multiply()([x, kl.Reshape((1, 1, 4))(skip)])
     x = kl.Concatenate()([x, y])
-    x = kl.Concatenate(axis=1)([x, x])
     x = kl.Conv2DTranspose(3, 4, (1, 2), padding="same")(x)
     return keras.Model(z, kl.Activation("tanh")(x))
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
-from ganinv_cli.network.layers import ACTIVATIONS, Layer
-from ganinv_cli.network.shapes import Shape, ShapeError
+from ganinv_cli.network.layers import ACTIVATIONS, Layer, Shape, ShapeError
 
 LARGEST = 5000  # values that a layer makes
 

@@ -1,10 +1,10 @@
 """The translation of each of Keras's layers and functions to layers of network/.
 
-Activations that a layer has besides are added by `translate`.
+A translator adds nodes to a `NetworkBuilder`. Activations that a layer has besides are added by `translate`.
 """
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -13,10 +13,63 @@ from keras import layers as kl
 from keras.src.ops import nn
 from keras.src.ops import numpy as functions
 
-from ganinv_cli.formats.keras.builder import NetworkBuilder, UntranslatedError, Value
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.layers import Layer, Pair
-from ganinv_cli.network.shapes import Shape
+from ganinv_cli.network.graph import LABEL, Network, Node
+from ganinv_cli.network.layers import Layer, Pair, Reshape, Shape, Transpose, infer_shape
+
+
+class UntranslatedError(Exception):
+    """Raised for what the layers of network/ do not express; the model is traced then."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """The output of a node of the network."""
+
+    node: int  # its number, or Z or LABEL
+    shape: Shape  # of a row
+    integer: bool = False  # a label as an integer; the network takes it as one-hot
+
+
+class NetworkBuilder:
+    """Collects the nodes that the translation of each layer adds.
+
+    Its methods raise ShapeError if a layer does not fit its inputs.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.name = ""  # of the nodes that are added next
+        self.labels = 0
+        self.assumptions: list[str] = []
+
+    def add_layer(self, layer: Layer, *inputs: Value) -> Value:
+        """Add a layer and return its output."""
+        shape = infer_shape(layer, [each.shape for each in inputs])
+        self.nodes.append(Node(layer, tuple(each.node for each in inputs), self.name))
+        return Value(len(self.nodes) - 1, shape)
+
+    def reshape(self, x: Value, shape: Shape) -> Value:
+        """Return a value in another shape, without -1."""
+        if x.integer:
+            return replace(x, shape=shape)
+        return x if x.shape == shape else self.add_layer(Reshape(shape), x)
+
+    def one_hot_label(self, labels: int) -> Value:
+        """Return the label as one-hot. Raises UntranslatedError if layers differ in its size."""
+        if labels < 2 or self.labels not in (0, labels):
+            raise UntranslatedError
+        self.labels = labels
+        return Value(LABEL, (labels,))
+
+    def build_network(self, latent: int, output: Value) -> Network:
+        """Return the network that ends in `output`, with the channels of an image last."""
+        shape = output.shape
+        if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3):
+            self.name = "channels last"
+            output = self.add_layer(Transpose((1, 2, 0)), output)
+        return Network(latent, tuple(self.nodes), self.labels).prune_to(output.node)
+
 
 Translator = Callable[[NetworkBuilder, Any, list[Any]], Value]  # of a layer and its operands
 
@@ -46,7 +99,7 @@ def _make_relu(layer: kl.ReLU) -> kinds.Activation:
 
 
 def _activate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
-    return builder.add_elementwise(make_activation(layer), *inputs)
+    return builder.add_layer(make_activation(layer), *inputs)
 
 
 def _pass_through(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
@@ -55,15 +108,13 @@ def _pass_through(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> V
 
 
 def _reshape(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
-    """Translate Reshape or Flatten; the latter puts channels that are first last."""
+    """Translate Reshape or Flatten."""
     (x,) = inputs
-    if getattr(layer, "data_format", "") == "channels_first":
-        x = builder.transpose(x, (*range(1, len(x.shape)), 0))
     return builder.reshape(x, layer.compute_output_shape((None, *x.shape))[1:])
 
 
 def _permute(builder: NetworkBuilder, layer: kl.Permute, inputs: list[Value]) -> Value:
-    return builder.transpose(inputs[0], tuple(axis - 1 for axis in layer.dims))
+    return builder.add_layer(kinds.Transpose(tuple(axis - 1 for axis in layer.dims)), *inputs)
 
 
 def _embed(builder: NetworkBuilder, layer: kl.Embedding, inputs: list[Value]) -> Value:
@@ -86,13 +137,13 @@ def _encode_category(
 
 
 def _concatenate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
-    order = _put_last(layer.axis, inputs[0])
-    return builder.add_in_order(order, lambda shape: kinds.Concat(), inputs)
+    _require_last(layer.axis, inputs[0])
+    return builder.add_layer(kinds.Concat(), *inputs)
 
 
 def _combine(combine: kinds.Add | kinds.Multiply) -> Translator:
     """Return the translator of a sum or product."""
-    return lambda builder, layer, inputs: builder.add_elementwise(combine, *inputs)
+    return lambda builder, layer, inputs: builder.add_layer(combine, *inputs)
 
 
 def _read_array(variable: Any, size: int = 0, default: float = 0) -> np.ndarray:
@@ -118,19 +169,20 @@ def _make_rescaling(layer: kl.Rescaling, shape: Shape) -> kinds.Affine:
 
 
 def _translate_channels(make: Callable[[Any, Shape], Layer]) -> Translator:
-    """Return the translator of a layer that needs its axis last."""
+    """Return the translator of a layer along the last axis."""
 
     def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
-        order = _put_last(getattr(layer, "axis", -1), inputs[0])
-        return builder.add_in_order(order, partial(make, layer), inputs)
+        (x,) = inputs
+        _require_last(getattr(layer, "axis", -1), x)
+        return builder.add_layer(make(layer, x.shape), x)
 
     return translate
 
 
-def _put_last(axis: int, x: Value) -> tuple[int, ...]:
-    """Return the order with an axis of the batch last; it may count from the end."""
-    row_axis = axis - 1 if axis > 0 else axis % len(x.shape)
-    return (*(each for each in range(len(x.shape)) if each != row_axis), row_axis)
+def _require_last(axis: int, x: Value) -> None:
+    """Raise UntranslatedError for another axis of a batch than the last."""
+    if axis not in (-1, len(x.shape)):
+        raise UntranslatedError
 
 
 def _make_upsample(layer: kl.UpSampling2D, shape: Shape, output: Shape) -> kinds.Upsample:
@@ -191,26 +243,17 @@ def _expand_groups(kernel: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _translate_image(make: Callable[..., Layer]) -> Translator:
-    """Return the translator of a layer that needs channels last.
+    """Return the translator of a layer on images.
 
-    `make` takes the layer and the shapes of its input and output, as in Keras.
+    `make` takes the layer and the shapes of its input and output.
     """
 
     def translate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
         (x,) = inputs
-        order = _find_order(layer, x)
-        output = layer.compute_output_shape((None, *x.shape))
-        sides = tuple(output[1 + axis] for axis in order)
-        return builder.add_in_order(order, partial(make, layer, output=sides), inputs)
+        output = layer.compute_output_shape((None, *x.shape))[1:]
+        return builder.add_layer(make(layer, x.shape, output), x)
 
     return translate
-
-
-def _find_order(layer: Any, x: Value) -> tuple[int, ...]:
-    """Return the order of an image's axes that puts its channels last."""
-    if len(x.shape) != 3:
-        raise UntranslatedError
-    return (1, 2, 0) if layer.data_format == "channels_first" else (0, 1, 2)
 
 
 _ACTIVATIONS = {

@@ -13,23 +13,20 @@ import tensorflow as tf
 from keras.src.models.functional import Functional
 
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError, is_image_shape
-from ganinv_cli.formats.keras.builder import (
-    LABEL_PATTERN,
-    NetworkBuilder,
-    UntranslatedError,
-    Value,
-)
 from ganinv_cli.formats.keras.layers import (
     LABEL_LAYERS,
     NOISE_LAYERS,
     TRANSLATORS,
+    NetworkBuilder,
+    UntranslatedError,
+    Value,
     make_activation,
 )
-from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.formats.traced.functions import LABEL_NAME, FunctionInput, trace_function
 from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator
-from ganinv_cli.network.shapes import ShapeError, format_shape
+from ganinv_cli.network.layers import ShapeError, format_shape
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import make_normal
 
@@ -49,11 +46,17 @@ def translate_or_trace(
     is traced. Raises UnreadableError if the model is no generator.
     """
     _check_sizes(model)
+    if "channels_first" in [getattr(each, "data_format", "") for each in model._flatten_layers()]:
+        # and Keras 3 adds their biases along the columns if there are as many as channels
+        raise UnreadableError(
+            "has layers with channels first, which TensorFlow computes on GPUs only; export it "
+            "there as a SavedModel (model.export)"
+        )
     function, inputs = make_function(model)
     try:
         builder = NetworkBuilder()
         network, values = _translate(builder, model)
-        if _makes_same_pictures(network, function, values, model):
+        if _makes_same_pictures(network, function, values):
             return network, type(model).__name__, tuple(dict.fromkeys(builder.assumptions))
     except (UntranslatedError, ShapeError):
         pass
@@ -157,7 +160,7 @@ def _translate(builder: NetworkBuilder, model: keras.Model) -> tuple[Network, li
 def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:
     """Return which of two inputs is the label."""
     sizes = [math.prod(each.shape[1:]) for each in tensors]
-    is_named = [bool(LABEL_PATTERN.search(each.name)) for each in tensors]
+    is_named = [bool(LABEL_NAME.search(each.name)) for each in tensors]
     for signs in ([*map(_is_integer, tensors)], [size == 1 for size in sizes], is_named):
         if signs[0] != signs[1]:
             return signs.index(True)
@@ -225,19 +228,13 @@ def _apply_operation(
     activation = getattr(operation, "activation", None)
     if activation in (None, keras.activations.linear):
         return output
-    return builder.add_elementwise(make_activation(activation), output)
+    return builder.add_layer(make_activation(activation), output)
 
 
 def _makes_same_pictures(
-    network: Network, function: Callable[..., tf.Tensor], values: list[Value], model: Any
+    network: Network, function: Callable[..., tf.Tensor], values: list[Value]
 ) -> bool:
-    """Return whether the network makes the model's own pictures of two random latent vectors.
-
-    A model with channels first is not compared: TensorFlow has such convolutions on some CPUs only,
-    and Keras 3 adds their biases along the columns if there are as many columns as channels.
-    """
-    if "channels_first" in [getattr(each, "data_format", "") for each in model._flatten_layers()]:
-        return True
+    """Return whether the network makes the model's own pictures of two random latent vectors."""
     z = np.random.default_rng(0).normal(size=(2, network.latent)).astype(np.float32)
     labels = np.arange(2) % max(network.labels, 1)
     one_hot = np.eye(network.labels, dtype=np.float32)[labels] if network.labels else labels

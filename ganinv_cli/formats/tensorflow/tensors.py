@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.formats.weights.weight import check_floats
-from ganinv_cli.network.shapes import format_shape
+from ganinv_cli.network.layers import format_shape
 
 
 class CheckpointTensors:

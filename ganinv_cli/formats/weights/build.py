@@ -26,9 +26,12 @@ from ganinv_cli.network.layers import (
     Dense,
     Layer,
     Reshape,
+    Shape,
+    ShapeError,
     Upsample,
+    format_shape,
+    infer_shape,
 )
-from ganinv_cli.network.shapes import Shape, ShapeError, format_shape, infer_shape
 from ganinv_cli.settings.conventions import Conventions
 
 

@@ -10,7 +10,7 @@ from ganinv_cli.formats.weights.step import Choice, Design, Value, change_step, 
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import Network, Node
-from ganinv_cli.network.norm_statistics import FITS_BELOW
+from ganinv_cli.network.norms.check import FITS_BELOW
 
 _ORDER = ("strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 

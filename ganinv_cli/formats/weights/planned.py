@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.formats.weights.step import WeightedLayer
-from ganinv_cli.network.layers import Layer
-from ganinv_cli.network.shapes import Shape
+from ganinv_cli.network.layers import Layer, Shape
 
 _ROLES = ("weight", "bias", "mean", "variance")  # of a layer's arrays, in the order of its fields
 _FROM_TORCH = {0: (), 1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}  # order of an array's axes, by rank

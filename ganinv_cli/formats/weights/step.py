@@ -9,8 +9,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.unsupported import EXPORT_TO_ONNX
 from ganinv_cli.formats.weights.weight import Weights
 from ganinv_cli.network.convention import Source
-from ganinv_cli.network.layers import ACTIVATIONS, Activation
-from ganinv_cli.network.shapes import Shape
+from ganinv_cli.network.layers import ACTIVATIONS, Activation, Shape
 from ganinv_cli.prior import format_number
 from ganinv_cli.settings.conventions import Conventions
 

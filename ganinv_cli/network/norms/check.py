@@ -1,4 +1,9 @@
-"""Check by the statistics in batch norms that a generator is the one that was trained."""
+"""Check by the statistics in batch norms that a generator is the one that was trained.
+
+A batch norm stores the moving mean and variance of its input during training. They depend on the
+layers before it and on the prior. If a layer or the prior is not the one of the training, the
+moments of the next norm's input differ from the stored statistics.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,21 +12,41 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.norm_statistics import (
-    Discrepancy,
-    Moments,
-    are_initial,
-    compare_channels,
-    compare_moments,
-)
 
 Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
 
+# largest discrepancy at which a norm's statistics fit. Right networks have up to .08, wrong priors
+# 1.1, wrong activations .12 and more, except leaky_relu:0.01 for relu (docs/checkpoints.md)
+FITS_BELOW = 0.12
 MAX_SCALE_STEPS = 8
 SCALE_TOLERANCE = 0.01  # relative change of a variance at which the scale of z is found
 MAX_SCALE = 1e6
 NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 SAME_SCALE = 0.03  # relative difference of two scales that are named as one
+
+
+class Moments(NamedTuple):
+    """Statistics of a norm's input."""
+
+    mean: np.ndarray  # (channels,)
+    variance: np.ndarray  # (channels,)
+
+
+class Discrepancy(NamedTuple):
+    """Differences between measured and stored statistics of a norm, each a median over channels."""
+
+    variance: float  # |log(measured variance / stored variance)|
+    mean: float  # |measured mean - stored mean| / stored standard deviation
+
+    @property
+    def total(self) -> float:
+        """The sum of both differences."""
+        return self.variance + self.mean
+
+    @property
+    def fits(self) -> bool:
+        """Whether the stored statistics are consistent with this network."""
+        return bool(self.total <= FITS_BELOW)  # false for NaN
 
 
 class StoredNorm(NamedTuple):
@@ -56,6 +81,35 @@ class NormCheck:
 
 
 UNCHECKED = NormCheck("unchecked")
+
+
+def are_initial(stored: Moments) -> bool:
+    """Return whether a norm's stored statistics are as before training, so say nothing."""
+    return bool(np.all(stored.mean == 0) and np.all(stored.variance == 1))
+
+
+def compare_moments(measured: Moments, stored: Moments) -> Discrepancy:
+    """Return the discrepancy of measured moments.
+
+    Channels without variance in either are left out; NaN if none is left.
+    """
+    ratio, shift = compare_channels(measured, stored)
+    known = np.isfinite(ratio)
+    if not known.any():
+        return Discrepancy(float("nan"), float("nan"))
+    return Discrepancy(*(float(np.median(np.abs(each[known]))) for each in (ratio, shift)))
+
+
+def compare_channels(measured: Moments, stored: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Return log(variance / stored variance) and the difference of the means, both (channels,).
+
+    The unit of the second is the stored standard deviation. Either may be infinite or NaN.
+    """
+    with np.errstate(all="ignore"):
+        ratio = np.log(measured.variance, dtype=np.float64)
+        ratio -= np.log(stored.variance, dtype=np.float64)  # a quotient may overflow
+        difference = measured.mean.astype(np.float64) - stored.mean
+        return ratio, difference / np.sqrt(stored.variance, dtype=np.float64)
 
 
 def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: float) -> NormCheck:

@@ -14,8 +14,7 @@ from scipy.special import ndtri
 from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layers import BatchNorm
-from ganinv_cli.network.norm_statistics import Moments
-from ganinv_cli.network.norms.check import Measure, StoredNorm
+from ganinv_cli.network.norms.check import Measure, Moments, StoredNorm
 from ganinv_cli.network.norms.visible import VisibleNorm, find_norms
 from ganinv_cli.network.replay import GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork

@@ -22,7 +22,7 @@ from ganinv_cli.formats.weights.inference.search import (
 )
 from ganinv_cli.formats.weights.step import EPSILONS, Choice, Design, format_value
 from ganinv_cli.network.convention import Alternative, Convention, Source
-from ganinv_cli.network.norm_statistics import Moments, are_initial
+from ganinv_cli.network.norms.check import Moments, are_initial
 
 # In residual networks read as chains, the norms before the first sum differ by .01. The norm after
 # it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change. If

@@ -13,7 +13,7 @@ from ganinv_cli.formats.weights.planned import PlannedLayer, make_layer
 from ganinv_cli.network.convolutions import pad_or_crop
 from ganinv_cli.network.execute import Apply, build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.norm_statistics import Moments
+from ganinv_cli.network.norms.check import Moments
 from ganinv_cli.network.norms.measure import draw_z
 from ganinv_cli.prior import parse_prior
 

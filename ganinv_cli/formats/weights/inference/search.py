@@ -27,7 +27,7 @@ from ganinv_cli.formats.weights.step import (
     change_step,
 )
 from ganinv_cli.network.layers import BatchNorm
-from ganinv_cli.network.norm_statistics import (
+from ganinv_cli.network.norms.check import (
     FITS_BELOW,
     Discrepancy,
     Moments,

@@ -15,7 +15,7 @@ from torch_files import Module, Parameter, Tensor, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.torch.unpickler import Stub, Unpickler
+from ganinv_cli.formats.torch import Stub, Unpickler
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
