@@ -14,7 +14,7 @@ from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.declare import INPUT, METHOD, OUTPUT
+from ganinv_cli.settings.declare import INPUT, OUTPUT
 from ganinv_cli.settings.load import load
 from ganinv_cli.settings.shipped import find
 
@@ -29,16 +29,9 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
 
 @click.command(
     cls=Command,
-    first=("sheet", "spectrum", "check", "style", "prior", "range", "label", "verbose"),
+    first=("spectrum", "check", "style", "prior", "range", "label", "verbose"),
 )
 @options.generator_options(_generator())
-@options.option(
-    "--sheet",
-    type=click.Path(path_type=Path),
-    metavar="FILE.png",
-    group=OUTPUT,
-    help="Write 64 pictures of random z; if the generator has labels, a row for each of 8 labels.",
-)
 @options.option(
     "--spectrum",
     type=click.Path(path_type=Path),
@@ -47,23 +40,18 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
     help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
     "them as PNG, PDF or SVG.",
 )
-@options.count("--points", most=10_000, default=8, group=METHOD, help="Number of z for --spectrum.")
 @options.option(
     "--check",
     is_flag=True,
     help="Check that the batch norms' statistics fit the network and the prior, and that pictures "
     "are finite and depend on every component of z.",
 )
-@options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
 @options.overwrite(help="Replace existing files.")
 @options.verbose(help="List all names in the file that were ignored.")
 def inspect(
-    sheet: Path | None,
     spectrum: Path | None,
-    points: int,
     check: bool,
-    seed: int,
     style: str,
     overwrite: bool,
     verbose: bool,
@@ -94,16 +82,13 @@ def inspect(
     \b
     Examples:
         ganinv inspect portraits64
-        ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
+        ganinv inspect netG.pth --spectrum spectrum.png --check
     """
     from ganinv_cli import files
     from ganinv_cli.engine.loaded_generator import read_generator
     from ganinv_cli.inspection.facts import describe_checkpoint
     from ganinv_cli.inspection.text import format_facts
 
-    draws = bool(sheet or spectrum or check)
-    if sheet:
-        files.check_output_file(sheet, (".png",), overwrite, "--sheet")
     if spectrum:
         files.check_output_file(spectrum, (".png", ".pdf", ".svg"), overwrite, "--spectrum")
     path = find("checkpoint", given["checkpoint"])
@@ -111,16 +96,11 @@ def inspect(
         reporter.enter(f"reading {path.name}")
         loaded = read_generator(load(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
-        if sheet or spectrum or check:
+        if spectrum or check:
             generator = loaded.build()
-        if sheet:
-            from ganinv_cli.inspection.render import draw_overview
-
-            reporter.enter("drawing pictures")
-            files.write_output_file(sheet, files.encode_png(draw_overview(generator, seed)))
         if spectrum:
             reporter.enter("measuring the spectrum")
-            description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
+            description["spectrum"] = _measure_spectrum(generator, spectrum)
         if check:
             from ganinv_cli.inspection.checks import check_generator
 
@@ -141,7 +121,7 @@ def inspect(
         )
 
 
-def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
+def _measure_spectrum(generator: "Generator", path: Path) -> dict[str, Any]:
     from ganinv_cli import files
     from ganinv_cli.inspection.spectrum import (
         encode_spectrum,
@@ -149,10 +129,10 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
         summarize_spectrum,
     )
 
-    spectrum = measure_spectrum(generator, seed, points)
+    spectrum = measure_spectrum(generator)
     files.write_output_file(
         path,
-        encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
+        encode_spectrum(spectrum.values, path),
     )
     return summarize_spectrum(spectrum)
 

@@ -1,7 +1,6 @@
 """`ganinv train` and `train-encoder`."""
 
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,10 +16,6 @@ from ganinv_cli.settings.load import load
 from ganinv_cli.settings.shipped import find
 
 MAX_BATCH_SIZE = 2**13  # images
-
-_precision = partial(
-    options.option, "--precision", default="float32", type=click.Choice(["float32", "bfloat16"])
-)
 
 
 @click.command(
@@ -64,7 +59,12 @@ _precision = partial(
     help="Centre of that square, as shares of the image's width and height.",
 )
 @options.count("--batch-size", least=2, most=MAX_BATCH_SIZE, default=64, help="Images per step.")
-@_precision(help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.")
+@options.option(
+    "--precision",
+    default="float32",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
+)
 @options.option(
     "--augment/--no-augment",
     default=True,
@@ -139,7 +139,7 @@ def train(
 
 @click.command(
     cls=Command,
-    first=("checkpoint", "out", "images", "label", "seed", "precision", "overwrite", "quiet"),
+    first=("checkpoint", "out", "images", "label", "seed", "overwrite", "quiet"),
 )
 @options.generator_options(options.make_option(list_settings(Config)["checkpoint"]))
 @options.out(show_default="encoder.npz beside the checkpoint", help="File for the encoder.")
@@ -149,18 +149,6 @@ def train(
     group=METHOD,
     help="Number of generated images to fit to; fewer than 2 per value of an image fit badly.",
 )
-@options.count(
-    "--batch-size", most=MAX_BATCH_SIZE, default=512, group=METHOD, help="Images per batch."
-)
-@_precision(help="Precision of the images; bfloat16 is twice as fast on CPUs with AMX.")
-@options.option(
-    "--ridge",
-    default=1e-4,
-    metavar="NUMBER",
-    group=METHOD,
-    help="Ridge regularisation, as a share of the mean square: smaller for exact images, larger "
-    "for noisy ones.",
-)
 @options.seed(most=2**31 - 1, help="Seed for all latent vectors.")
 @options.overwrite()
 @options.verbose()
@@ -168,9 +156,6 @@ def train(
 def train_encoder(
     out: Path | None,
     images: int | None,
-    batch_size: int,
-    precision: str,
-    ridge: float,
     seed: int,
     overwrite: bool,
     verbose: bool,
@@ -186,7 +171,7 @@ def train_encoder(
     Example:
         ganinv train-encoder --checkpoint faces64
     """
-    from ganinv_cli.engine.loaded_generator import read_generator, refuse_precision
+    from ganinv_cli.engine.loaded_generator import read_generator
 
     with open_display(quiet) as reporter:
         loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
@@ -194,14 +179,12 @@ def train_encoder(
     from ganinv_cli.encoder.model import encoder_path
     from ganinv_cli.progress.reporters import show_steps
 
-    refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))
     built, path = loaded.build(), find("checkpoint", loaded.name)
     if built.labels:
         raise UsageError(
             f"{path} has labels, and an encoder is fitted to one; add it, e.g. --label 0"
         )
-    number = images or count_needed_images(built)
-    settings = EncoderSettings(number, batch_size, precision, ridge, seed)  # type: ignore[arg-type]
+    settings = EncoderSettings(images or count_needed_images(built), seed=seed)
     file = out or encoder_path(path)
     with show_steps(file, None, quiet) as fit_reporter:
         fit_reporter.enter("compiling")

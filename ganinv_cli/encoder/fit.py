@@ -10,14 +10,14 @@ from collections.abc import Generator as Steps
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy import linalg
 
 from ganinv_cli.encoder.model import Encoder, extract_features, pooled_shape
-from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import check_output_file, explain_write_errors
 from ganinv_cli.network.generator import Generator
 
@@ -32,15 +32,10 @@ class EncoderSettings:
 
     images: int  # should exceed the number of values of an image
     batch_size: int = 512  # images per batch
-    precision: Literal["float32", "bfloat16"] = "float32"  # of the generator
     # Added to the mean square of each value, in units of their average. A smaller ridge is more
     # accurate on exact images, and less accurate on rounded and noisy ones.
     ridge: float = 1e-4
     seed: int = 0  # below 2³¹
-
-    def __post_init__(self) -> None:
-        if not 0 < self.ridge < float("inf"):
-            raise ConfigError(f"a ridge of {self.ridge} cannot be used; use a number above 0")
 
 
 class FitProgress(NamedTuple):
@@ -105,7 +100,7 @@ def _compile_batch(
     def make_batch(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         share = tf.random.stateless_uniform(shape, [settings.seed, batch])
         z = generator.prior.quantile(share)
-        v = extract_features(generator(tf.cast(z, settings.precision)))
+        v = extract_features(generator(z))
         return tf.concat([v, tf.ones([settings.batch_size, 1])], 1), z
 
     return make_batch  # type: ignore[no-any-return]

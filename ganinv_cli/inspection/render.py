@@ -6,7 +6,6 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.network.generator import Generator
@@ -15,7 +14,6 @@ MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 x 1024 pixels
 MAX_SHEET_SIDE = 1 << 16  # of a sheet; Pillow writes no larger PNG
 MAX_BATCH_SIZE = 64
 MAX_LAYER_VALUES = 1 << 26  # in the largest layer of one batch
-OVERVIEW_SIDE = 8  # rows and columns of an overview
 GAP = 2  # pixels between pictures of a sheet
 
 Pixels = np.ndarray  # (height, width, channels) uint8
@@ -75,14 +73,6 @@ def draw_sheet(
         top, left = (number // columns) * (height + GAP), (number % columns) * (width + GAP)
         canvas[top : top + height, left : left + width] = picture
     return to_pil_image(canvas)
-
-
-def draw_overview(generator: Generator, seed: int) -> Image.Image:
-    """Return a sheet of 8 x 8 pictures of random z; if conditional, one row per label, up to 8."""
-    rows = min(generator.labels, OVERVIEW_SIDE) or OVERVIEW_SIDE
-    z = draw_true_z(generator, seed, np.arange(rows * OVERVIEW_SIDE))
-    labels = np.repeat(np.arange(rows), OVERVIEW_SIDE) if generator.labels else None
-    return draw_sheet(generator, z, labels, OVERVIEW_SIDE)
 
 
 def measure_difference(first: Generator, second: Generator, count: int) -> float:

@@ -14,6 +14,7 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values, find_rounding
 from ganinv_cli.report.plots import GREY, encode_figure, make_figure, use_own_style
 
+POINTS = 8  # random z
 WEAK_SHARE = 1e-3  # of the largest singular value; smaller ones are weak directions of z
 FLOOR = 1e-8  # of the largest value: smaller ones are drawn at it in the figure
 MAX_VALUES = 1 << 29  # of J: 4 GiB
@@ -28,8 +29,8 @@ class Spectrum(NamedTuple):
     tolerance: float  # relative to the largest; a smaller value may be rounding
 
 
-def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
-    """Return the singular values of J at the first z of `ganinv recover` with this seed.
+def measure_spectrum(generator: Generator) -> Spectrum:
+    """Return the singular values of J at the first POINTS z of `ganinv recover`.
 
     The labels of a conditional generator are taken in turn. Raises UsageError if J is too large.
     """
@@ -39,8 +40,8 @@ def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
             f"dG/dz has {generator.latent:,} x {pixels:,} values; singular values are computed "
             f"for at most {MAX_VALUES:,}; leave --spectrum out"
         )
-    z, labels, _ = draw_latents(generator, seed, points)
-    given = np.full(points, -1) if labels is None else labels
+    z, labels, _ = draw_latents(generator, 0, POINTS)
+    given = np.full(POINTS, -1) if labels is None else labels
     rows = [
         compute_singular_values(generator, *each) for each in zip(z, given.tolist(), strict=True)
     ]
@@ -87,12 +88,17 @@ def _apply(function: Any, numbers: Any) -> Any:
     return np.asarray(function(numbers)).item() if len(numbers) else None
 
 
-def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
+def draw_spectrum(values: NDArray[np.floating]) -> Figure:
     """Draw singular values (points, latent), largest first: a line per z, and their median."""
     kept = values[np.isfinite(values).all(axis=1)]
     figure = make_figure()
     axes = figure.add_subplot()
-    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
+    axes.set_title(
+        f"Singular values of dG/dz at {len(values)} random z",
+        fontsize=10,
+        loc="left",
+        parse_math=False,
+    )
     axes.set(xlabel="singular value, from the largest", yscale="log")
     axes.set_ylabel("how far the image moves, pixels / z")
     axes.spines[["top", "right"]].set_visible(False)
@@ -116,7 +122,7 @@ def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
     return figure
 
 
-def encode_spectrum(values: NDArray[np.floating], title: str, path: Path) -> bytes:
+def encode_spectrum(values: NDArray[np.floating], path: Path) -> bytes:
     """Return the content of a PNG, PDF or SVG file, by the suffix of its path."""
     with use_own_style():
-        return encode_figure(draw_spectrum(values, title), path.suffix.removeprefix(".").lower())
+        return encode_figure(draw_spectrum(values), path.suffix.removeprefix(".").lower())

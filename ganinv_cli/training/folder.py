@@ -19,7 +19,8 @@ from ganinv_cli.errors import ConfigError, GaninvError, shorten_error
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-from ganinv_cli.inspection.render import draw_overview
+from ganinv_cli.ground_truth import draw_true_z
+from ganinv_cli.inspection.render import draw_sheet
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import lock
 from ganinv_cli.training import networks
@@ -27,6 +28,7 @@ from ganinv_cli.training.settings import TrainingSettings
 
 DESCRIPTION_NAME = "training.json"
 CALIBRATION_BATCHES = 64
+SHEET_SIDE = 8  # pictures per row and column
 PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these as a pattern
 
 
@@ -76,7 +78,9 @@ def write_newest(
     prefix = folder / f"DCGAN.model-{step}"
     with explain_write_errors(folder):
         write_checkpoint(prefix, arrays)
-        sheet = encode_png(draw_overview(make_generator(read(prefix)), settings.seed))
+        generator = make_generator(read(prefix))
+        z = draw_true_z(generator, settings.seed, np.arange(SHEET_SIDE**2))
+        sheet = encode_png(draw_sheet(generator, z, None, SHEET_SIDE))
         for old in folder.glob("DCGAN.model-*"):  # not before, as a diverged one cannot be read
             if old.stem != prefix.name:
                 old.unlink()

@@ -1,6 +1,7 @@
 """The translation of each of Keras's layers and functions to layers of network/.
 
-A translator adds nodes to a `NetworkBuilder`. Activations that a layer has besides are added by `translate`.
+A translator adds nodes to a `NetworkBuilder`. Activations that a layer has besides are added by
+`translate`.
 """
 
 from collections.abc import Callable
