@@ -146,9 +146,5 @@ def _make_input(kind: str, file: str, *arguments: str) -> Subject:
 def _list_reading_commands(path: str) -> tuple[Command, ...]:
     sample = Command(("sample", path, "--out", "s.png", "--count", "1"), ("s.png",))
     convert = Command(("convert", path, "o.keras"), ("o.keras", "o.keras.toml"))
-    return (
-        Command(("inspect", path)),
-        Command(("inspect", path, "--format", "json")),
-        sample,
-        convert,
-    )
+    inspect = Command(("inspect", path)), Command(("inspect", path, "--format", "json"))
+    return (*inspect, sample, convert)

@@ -93,12 +93,8 @@ def draw_spectrum(values: NDArray[np.floating]) -> Figure:
     kept = values[np.isfinite(values).all(axis=1)]
     figure = make_figure()
     axes = figure.add_subplot()
-    axes.set_title(
-        f"Singular values of dG/dz at {len(values)} random z",
-        fontsize=10,
-        loc="left",
-        parse_math=False,
-    )
+    title = f"Singular values of dG/dz at {len(values)} random z"
+    axes.set_title(title, fontsize=10, loc="left")
     axes.set(xlabel="singular value, from the largest", yscale="log")
     axes.set_ylabel("how far the image moves, pixels / z")
     axes.spines[["top", "right"]].set_visible(False)

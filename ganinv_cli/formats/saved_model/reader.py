@@ -15,12 +15,11 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model import GRAPH_FILE
-from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
+from ganinv_cli.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.replay import CALLS, GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 
-OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"
 

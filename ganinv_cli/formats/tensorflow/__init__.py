@@ -15,8 +15,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     Raises UnreadableError.
     """
     from ganinv_cli.formats.tensorflow.dcgan import read_dcgan  # in the body: TensorFlow is slow
-    from ganinv_cli.formats.tensorflow.objects import OBJECT_GRAPH, read_objects
-    from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
+    from ganinv_cli.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors, read_objects
 
     prefix, version = find_checkpoint(path)
     tensors = CheckpointTensors(prefix)
