@@ -13,7 +13,7 @@ from benchmarks.tiny import ROOT, load_support, write_checkpoint
 from benchmarks.torture.mutations import Mutation, edit_archive, edit_hdf5
 
 _G = ("--checkpoint", "g", "--precision", "float32", "--batch-size", "1", "--budget", "60")
-_ENCODER = ("train-encoder", "--checkpoint", "g", "--images", "1200", "--batch-size", "300")
+_ENCODER = ("train-encoder", "--checkpoint", "g", "--images", "1200")
 _EXPERIMENTS = {
     "recover": ("--trials", "4", "--clip", "none,stochastic"),
     "noise-sweep": ("--trials", "2", "--clip", "none", "--variances", "0.01,0.1"),

@@ -93,7 +93,7 @@ class Conventions:
     )
     trust: bool = _declare(
         False,
-        help="Run a generator's .py file, or the code in a Keras file. Only for files you trust.",
+        help="Run a generator's .py file. Only for files you trust.",
     )
 
     def is_given(self, name: str) -> bool:

@@ -35,7 +35,6 @@ def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
         (("recover", "--precision", "mixed"), "precision = mixed: here was read as TensorFlow"),
         (("recover", "--polish", "float64"), "polish = float64: here was read as TensorFlow"),
         (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in bfloat16; leave"),
-        (("train-encoder", "--precision", "bfloat16"), "could be computed in bfloat16; leave"),
     ],
 )
 def test_what_needs_layers_is_refused_in_a_sentence(tmp_path, easy, arguments, sentence):

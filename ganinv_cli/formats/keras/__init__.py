@@ -2,7 +2,7 @@
 
 `vet` rebuilds the config from classes that only compute, `load` lets Keras build the model,
 `translate` makes the layers of network/ and verifies them, and what it does not know is traced. No
-code in a file is run, unless the file is trusted.
+code in a file is run.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     from ganinv_cli.formats.keras.load import load
     from ganinv_cli.formats.keras.translate import translate_or_trace
 
-    model, name, ignored = load(path, conventions.trust)
+    model, name, ignored = load(path)
     network, layout, assumed = translate_or_trace(model)
     return UnfinishedGenerator(network, name, layout, str(path), ignored, assumed)
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
-from ganinv_cli.formats.keras.vet import UnvettedError, vet_model
+from ganinv_cli.formats.keras.vet import vet_model
 from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.store.damage import check_heaps
 from ganinv_cli.store.hdf5 import check_links
@@ -36,21 +36,16 @@ class _Parts(NamedTuple):
     ignored: tuple[str, ...]
 
 
-def load(path: Path, trust: bool) -> tuple[Any, str, tuple[str, ...]]:
+def load(path: Path) -> tuple[Any, str, tuple[str, ...]]:
     """Return the model of a .keras archive, of HDF5, or of weights with a config beside them.
 
     The format, such as Keras 3 (.keras), and the names in the file that are not the model's follow.
-    Nothing in the file is executed unless it is trusted and needs it. Raises UnreadableError.
+    Nothing in the file is executed. Raises UnreadableError.
     """
     with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
         parts = _read_parts(path, Path(folder))
         config, version = json.loads(parts.config), _find_version(parts)
-        try:
-            model = _build(vet_model(config), parts.weights, version)
-        except UnvettedError:
-            if not trust:
-                raise
-            model = _load_trusted(path, config, parts)
+        model = _build(vet_model(config), parts.weights, version)
         return model, f"Keras {version} ({parts.file_type})", parts.ignored
 
 
@@ -67,16 +62,6 @@ def _build(vetted: Any, weights: Path, version: int) -> Any:
 def hard_sigmoid_2(x: Any) -> Any:
     """Return the hard sigmoid of Keras 2, which is steeper than that of Keras 3."""
     return keras.ops.clip(0.2 * x + 0.5, 0, 1)
-
-
-def _load_trusted(path: Path, config: Any, parts: _Parts) -> Any:
-    """Return the model of a file whose code may be run."""
-    with explain_errors("cannot be loaded by Keras"):
-        if "weights" not in parts.file_type:
-            return keras.models.load_model(path, compile=False, safe_mode=False)
-        model = keras.saving.deserialize_keras_object(config, safe_mode=False)
-        model.load_weights(parts.weights)
-        return model
 
 
 def _read_parts(path: Path, folder: Path) -> _Parts:

@@ -44,12 +44,12 @@ FUNCTIONS = {  # and their modules
     for name in names.split()
 }
 LAYERS = frozenset(_LAYERS.split())
+LOAD_IN_PYTHON = (
+    "load it in a Python file, with LATENT = 100 for 100 values in z, and generate = "
+    "keras.models.load_model(FILE, safe_mode=False)"
+)
 _DROPPED_SUFFIXES = ("_regularizer", "_constraint", "_initializer")  # not needed to make pictures
 _DROPPED = ("dtype", "batch_input_shape", "input_length", "quantization_config", "ragged", "sparse")
-
-
-class UnvettedError(UnreadableError):
-    """A config names a class or function that is not known to be harmless."""
 
 
 class Zeros(keras.initializers.Zeros):  # type: ignore[misc]  # Keras states no types
@@ -65,14 +65,14 @@ class Zeros(keras.initializers.Zeros):  # type: ignore[misc]  # Keras states no 
 
 
 def vet_model(config: Any) -> Config:
-    """Return the config of a model, rebuilt. Raises UnvettedError, or LookupError and the like."""
+    """Return the config of a model, rebuilt. Raises UnreadableError, LookupError and the like."""
     if not isinstance(config, Mapping) or "class_name" not in config:
         raise UnreadableError("the config describes no model; write what model.to_json() gives")
     kind = config["class_name"]
     if not _is_of_keras(config) or kind not in (*MODELS, "Model"):
-        raise UnvettedError(
+        raise UnreadableError(
             f"is a {str(kind)[:60]!r}, whose layers are in its code and not in the file; save it "
-            "as a Functional or Sequential model, or --trust loads it with Keras"
+            f"as a Functional or Sequential model, or {LOAD_IN_PYTHON}"
         )
     return _vet_inner_model(config)
 
@@ -142,7 +142,7 @@ def _vet_layer(config: Mapping[str, Any]) -> Config:
     name = str(settings.get("name") or config.get("name") or kind)
     is_function = _is_function(config)
     if not _is_of_keras(config) or kind not in (FUNCTIONS if is_function else LAYERS):
-        raise _unvetted_error(name, f"a {kind[:60]} layer")
+        raise _make_unvetted_error(name, f"a {kind[:60]} layer")
     rebuilt = {
         key: _vet_activation(name, value) if key == "activation" else _vet_value(value)
         for key, value in settings.items()
@@ -184,10 +184,10 @@ def _is_function(config: Mapping[str, Any]) -> bool:
     return any(len(each["args"]) > 1 or config["class_name"] not in LAYERS for each in calls)
 
 
-def _unvetted_error(name: str, what: str) -> UnvettedError:
-    return UnvettedError(
-        f"{name[:60]} is {what}, which is code or not known to ganinv, and is not run; --trust "
-        "loads it with Keras"
+def _make_unvetted_error(name: str, what: str) -> UnreadableError:
+    return UnreadableError(
+        f"{name[:60]} is {what}, which is code or not known to ganinv, and is not run; "
+        f"{LOAD_IN_PYTHON}"
     )
 
 
@@ -199,7 +199,7 @@ def _vet_activation(name: str, value: Any) -> Any:
         module = str(value.get("module") or "keras").split(".")[0]
         value = value["config"] if module in ("keras", "tf_keras", "builtins") else value
     if value is not None and not (isinstance(value, str) and value in ACTIVATIONS):
-        raise _unvetted_error(name, f"a layer with the activation {str(value)[:60]}")
+        raise _make_unvetted_error(name, f"a layer with the activation {str(value)[:60]}")
     return value
 
 
@@ -217,5 +217,5 @@ def _vet_value(value: Any) -> Any:
     if kind in ("__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellipsis__"):
         return {"class_name": kind, "config": _vet_value(config)}
     if not isinstance(config, Mapping):
-        raise _unvetted_error(str(kind), "a setting of a layer")
+        raise _make_unvetted_error(str(kind), "a setting of a layer")
     return _vet_layer(value)

@@ -115,8 +115,7 @@ def _trace_graph(
 
     def make_pictures(*tensors: tf.Tensor) -> tf.Tensor:
         values = dict(zip(told, tensors, strict=True))
-        rows = max(size or 1 for tensor in tensors for size in tensor.shape[:1])
-        return GraphReplay(graph, values, read_variable, rows).evaluate(output)
+        return GraphReplay(graph, values, read_variable).evaluate(output)
 
     return trace_function(make_pictures, list(told.values()))
 

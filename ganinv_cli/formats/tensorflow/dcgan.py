@@ -49,8 +49,8 @@ def read_dcgan(
     prefix = _find_prefix(tensors.shapes)
     if f"{prefix}{SECOND_MATRIX}" in tensors.shapes:
         raise UnreadableError(
-            f"holds {prefix}{SECOND_MATRIX}, so each of its layers takes a label; save the graph "
-            "of its sampler as a SavedModel"
+            f"holds {prefix}{SECOND_MATRIX}, so each of its layers takes a label, which is not "
+            "read; write the generator as a function in a Python file"
         )
     layers = _match_layers(tensors.shapes, prefix)
     steps = tuple(_make_step(tensors, *names) for names in layers)
