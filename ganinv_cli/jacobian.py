@@ -4,7 +4,6 @@ The spectrum limits the rate and accuracy of gradient descent.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,22 +17,8 @@ from ganinv_cli.settings.machine import describe_current_device
 
 POINTS = 40  # draws at which J is measured
 MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
-STARTS = 25  # random starts for each of the POINTS draws, in the spectrum
 CACHE_KIND = "spectrum"
-VERSION = 1  # of this method; a new number invalidates kept measurements
-
-
-class JacobianSpectrum(NamedTuple):
-    """JᵀJ / values at draws z from the prior; `values` of a picture count."""
-
-    eigenvalues: np.ndarray  # float64 (points, latent), least first; NaN if J is not finite
-    # (points, starts, latent): (vᵢᵀ(z_start − z))² along the eigenvectors vᵢ, z_start prior draws
-    start_components: np.ndarray
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether every J is finite, and some image depends on z."""
-        return bool(np.isfinite(self.eigenvalues).all() and self.eigenvalues.any())
+VERSION = 2  # of this method; a new number invalidates kept measurements
 
 
 def limit_points(generator: Generator, points: int) -> int:
@@ -48,7 +33,9 @@ def draw_points(generator: Generator, points: int) -> tuple[np.ndarray, np.ndarr
     The draws depend on their number alone. The labels of a conditional generator are taken in turn;
     they are 0 if there are none.
     """
-    z = _draw(generator, limit_points(generator, points), 1)[:, 0]
+    numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
+    share = uniform(0, numbers, Purpose.preconditioner, tf.zeros_like(numbers), generator.latent)
+    z = generator.prior.quantile(share).numpy()
     return z, np.arange(len(z), dtype=np.int32) % max(generator.labels, 1)
 
 
@@ -83,51 +70,37 @@ def refuse_dead_generator(changes: Iterable[np.ndarray]) -> None:
         )
 
 
-def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
-    """Return the spectrum, kept from an earlier command or measured now."""
+def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return what `measure_spectrum` returns, kept from an earlier command or measured now."""
     key = cache.make_key(
-        *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS, STARTS),
+        *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS),
         *("" if mask is None else mask.tobytes().hex(), describe_current_device()),
         *(tf.__version__, np.__version__),
     )
-    try:
-        return JacobianSpectrum(**(cache.load(CACHE_KIND, key) or {}))
-    except TypeError:  # none, or other arrays
-        spectrum = measure_spectrum(generator, mask)
-        cache.save(CACHE_KIND, key, spectrum._asdict())
-        return spectrum
+    kept = cache.load(CACHE_KIND, key)
+    if kept is not None and "eigenvalues" in kept:
+        return kept["eigenvalues"]
+    eigenvalues = measure_spectrum(generator, mask)
+    cache.save(CACHE_KIND, key, {"eigenvalues": eigenvalues})
+    return eigenvalues
 
 
-def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
-    """Return the spectrum at the POINTS draws of `draw_points`.
+def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return the eigenvalues of JᵀJ / values, float64 (points, latent), least first.
 
-    Pixels that a mask (height, width, 1) leaves out do not count. J is float32 and JᵀJ float64; the
-    error is 1e-12 of the largest eigenvalue. Needs frozen batch-norm statistics.
+    At the POINTS draws of `draw_points`; NaN where J is not finite. Pixels that a mask (height,
+    width, 1) leaves out do not count. J is float32 and JᵀJ float64; the error is 1e-12 of the
+    largest eigenvalue. Needs frozen batch-norm statistics.
     """
-    z, labels = draw_points(generator, POINTS)
-    starts = _draw(generator, len(z), 1 + STARTS)[:, 1:]
-    rows = [
-        _measure_point(generator, point, int(label), around, mask)
-        for point, label, around in zip(z, labels, starts, strict=True)
-    ]
-    return JacobianSpectrum(*(np.stack(arrays) for arrays in zip(*rows, strict=True)))
+    points = zip(*draw_points(generator, POINTS), strict=True)
+    return np.stack([_find_eigenvalues(generator, z, int(label), mask) for z, label in points])
 
 
-def _measure_point(
-    generator: Generator, z: np.ndarray, label: int, starts: np.ndarray, mask: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return eigenvalues (latent,) at z (latent,), and components of the starts (n, latent)."""
+def _find_eigenvalues(
+    generator: Generator, z: np.ndarray, label: int, mask: np.ndarray | None
+) -> np.ndarray:
     jacobian = compute_jacobian(generator, z, label, mask=mask).astype(np.float64)
     if not np.isfinite(jacobian).all():
-        return np.full(len(z), np.nan), np.full(starts.shape, np.nan)
-    values, vectors = np.linalg.eigh(jacobian @ jacobian.T / generator.count_values(mask))
-    return np.maximum(values, 0), np.square((starts - z) @ vectors)
-
-
-def _draw(generator: Generator, points: int, counts: int) -> np.ndarray:
-    """Return `counts` z for each point from the prior, float32 (points, counts, latent)."""
-    numbers = tf.repeat(tf.range(points, dtype=tf.int64), counts)
-    draws = tf.tile(tf.range(counts, dtype=tf.int64), [points])
-    share = uniform(0, numbers, Purpose.preconditioner, draws, generator.latent)
-    z = generator.prior.quantile(share).numpy()
-    return np.asarray(z.reshape(points, counts, generator.latent))
+        return np.full(len(z), np.nan)
+    values = np.linalg.eigvalsh(jacobian @ jacobian.T / generator.count_values(mask))
+    return np.asarray(np.maximum(values, 0))

@@ -15,7 +15,7 @@ from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.statistics.descent_theory import (
+from ganinv_cli.statistics.descent import (
     AUTHORS_RATE,
     HALVE_EVERY,
     find_stable_rate,
@@ -77,13 +77,13 @@ class GradientDescent(Solver):
                 '[gd] rate = "stable" is measured for single trials, but batch_norm = "batch" '
                 "couples the trials; give a number, such as 1.0"
             )
-        spectrum = find_spectrum(generator, mask)
-        if not spectrum.is_usable:
+        eigenvalues = find_spectrum(generator, mask)
+        if not (np.isfinite(eigenvalues).all() and eigenvalues.any()):
             raise CheckpointError(
                 '[gd] rate = "stable" cannot be measured: the images of this generator do not '
                 "depend on z, or are not finite; is its file complete?"
             )
-        return replace(self, rate=find_stable_rate(spectrum.eigenvalues))
+        return replace(self, rate=find_stable_rate(eigenvalues))
 
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]

@@ -32,8 +32,8 @@ def make_network(seed: int) -> Network:
                 whole = longer
         except ShapeError:
             continue
-    used = [number for number in range(len(whole.nodes)) if _reads_z(whole.prune_to(number))]
-    return whole.prune_to(used[-1])
+    parts = [whole.prune_to(number) for number in range(len(whole.nodes))]
+    return max(filter(_reads_z, parts), key=lambda part: len(part.nodes))
 
 
 def _reads_z(part: Network) -> bool:

@@ -115,7 +115,8 @@ def _trace_graph(
 
     def make_pictures(*tensors: tf.Tensor) -> tf.Tensor:
         values = dict(zip(told, tensors, strict=True))
-        return GraphReplay(graph, values, read_variable).evaluate(output)
+        rows = max(size or 1 for tensor in tensors for size in tensor.shape[:1])
+        return GraphReplay(graph, values, read_variable, rows).evaluate(output)
 
     return trace_function(make_pictures, list(told.values()))
 

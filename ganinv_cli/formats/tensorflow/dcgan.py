@@ -5,7 +5,10 @@ A        g_h0_lin/Matrix, g_h1/w, …    g_bn0_1/…/moments/…/ExponentialMovi
 B        the same                      g_bn0/moving_mean, g_bn0/moving_variance
 C        a prefix such as generator/   the same, with the prefix
 
-z -> g_h0_lin -> map, norm, relu -> g_h1 -> norm, relu -> … -> tanh.
+z -> g_h0_lin -> map, norm, relu -> g_h1 -> norm, relu -> … -> tanh. In the conditional DCGAN, as
+for MNIST, the label is an input of each layer, beside a map at every pixel: z, label -> g_h0_lin ->
+norm, relu; label -> g_h1_lin -> norm, relu, map; label -> g_h2 -> norm, relu; label -> g_h3 ->
+sigmoid.
 
 An image has the first map's side times the stride of every transposed convolution, which is 2.
 (The original code can also cut off the last row and column of a map, for sizes such as 28. The
@@ -28,6 +31,7 @@ from ganinv_cli.formats.weights.build import apply_given
 from ganinv_cli.formats.weights.finish import build_network, list_conventions
 from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer
 from ganinv_cli.formats.weights.weight import Weight
+from ganinv_cli.network.layers import Shape
 from ganinv_cli.settings.conventions import Conventions
 
 FRAMEWORK = Framework(is_torch=False, epsilon=1e-5, activation="relu")
@@ -47,14 +51,12 @@ def read_dcgan(
 ) -> UnfinishedGenerator:
     """Return the generator of a checkpoint of version V1 or V2. Raises UnreadableError."""
     prefix = _find_prefix(tensors.shapes)
-    if f"{prefix}{SECOND_MATRIX}" in tensors.shapes:
-        raise UnreadableError(
-            f"holds {prefix}{SECOND_MATRIX}, so each of its layers takes a label, which is not "
-            "read; write the generator as a function in a Python file"
-        )
+    labels = _count_labels(tensors.shapes, prefix)
+    if labels and conventions.labels not in (-1, labels):
+        raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
     layers = _match_layers(tensors.shapes, prefix)
     steps = tuple(_make_step(tensors, *names) for names in layers)
-    design = apply_given(Design(steps, FRAMEWORK, conventions))
+    design = apply_given(Design(steps, FRAMEWORK, conventions, labels))
     rows = list_conventions(design, {})
     used = {name for layer in layers for names in layer for name in names.values()}
     is_averaged = any(name.endswith(_AVERAGE_SUFFIX) for name in used)
@@ -106,15 +108,30 @@ def _find_prefix(names: Collection[str]) -> str:
     )
 
 
+def _count_labels(shapes: Mapping[str, Shape], prefix: str) -> int:
+    """Return how many inputs of the second matrix are not outputs of the first."""
+    first, second = f"{prefix}{MATRIX}", f"{prefix}{SECOND_MATRIX}"
+    if second not in shapes:
+        return 0
+    labels = shapes[second][0] - shapes[first][1]
+    if not 0 < labels < shapes[first][0]:
+        raise UnreadableError(
+            f"{second} {list(shapes[second])} takes what {first} {list(shapes[first])} makes and "
+            f"{labels} values of a label; the checkpoint is damaged or not a conditional DCGAN's"
+        )
+    return labels
+
+
 def _match_layers(names: Collection[str], prefix: str) -> list[tuple[_Names, _Names]]:
     """Return the tensors of each matrix or convolution and of its norm, from z to the image."""
+    matrices = 2 if f"{prefix}{SECOND_MATRIX}" in names else 1
     pattern = re.compile(rf"{re.escape(prefix)}g_h([0-9]{{1,4}})/w")
     depths = [int(match[1]) for match in map(pattern.fullmatch, names) if match]
     layers: list[tuple[_Names, _Names]] = []
-    for number in range(max([*depths, 1]) + 1):
+    for number in range(max(*depths, matrices, 1) + 1):
         layer = f"{prefix}g_h{number}"
         linear = {"weight": f"{layer}/w", "bias": f"{layer}/biases"}
-        if number == 0:
+        if number < matrices:
             linear = {"weight": f"{layer}_lin/Matrix", "bias": f"{layer}_lin/bias"}
         layers.append((linear, _match_norm(names, f"{prefix}g_bn{number}", number)))
     return layers

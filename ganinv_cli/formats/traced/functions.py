@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import to_printable
+from ganinv_cli.errors import shorten_error, to_printable
 from ganinv_cli.formats.interface import (
     IMAGE_NETWORK,
     MAX_LATENT,
@@ -101,21 +101,19 @@ def _trace(
             )
         return _put_channels_last(tf.cast(output, tf.float32))
 
-    if rows is None and z_input.shape and z_input.shape[0] is not None:
-        raise UnreadableError(
-            f"takes {z_input.shape[0]:,} latent vectors at once; export it for batches of any size "
-            "(None)"
-        )
+    batch = rows or (z_input.shape[0] if z_input.shape else None)
     pictures: PictureFunction = make_pictures
-    if rows is not None:
-        pictures = purify(make_pictures, latent, rows, label_input is not None)
+    if batch is not None:  # purified, because not every operation with a state can be vectorised
+        pictures = purify(make_pictures, latent, batch, label_input is not None)
     if label_input is not None and labels == 0:
-        labels = count_labels(pictures, latent, rows)
+        labels = count_labels(pictures, latent, batch)
         if labels == 0:
             raise UnreadableError(
                 f"does not say how many labels {label_input.describe()} can be; export it with a "
                 "one-hot label"
             )
+    if batch is not None and rows is None:
+        pictures = _repeat_batches(pictures, batch)
     return trace_network(pictures, latent, labels)
 
 
@@ -178,6 +176,35 @@ def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
     if sizes and sizes[1] in (1, 3) and sizes[3] not in (1, 3):
         return tf.transpose(output, [0, 2, 3, 1])
     return output
+
+
+def _repeat_batches(make_pictures: PictureFunction, batch: int) -> PictureFunction:
+    """Return a function for any number of rows from one for batches of a fixed size."""
+
+    def make_all(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+        rows = tf.shape(z)[0]
+        missing = -rows % batch
+        parts = [tf.reshape(tf.pad(z, [[0, missing], [0, 0]]), [-1, batch, z.shape[1]])]
+        if label is not None:
+            parts.append(tf.reshape(tf.pad(label, [[0, missing]]), [-1, batch]))
+        level = tf.get_logger().level
+        tf.get_logger().setLevel("CRITICAL")  # else it also logs the exception with its stack
+        try:
+            pictures = tf.vectorized_map(
+                lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
+                tuple(parts),
+                fallback_to_while_loop=False,
+            )
+        except (ValueError, TypeError, NotImplementedError) as error:  # of TensorFlow's pfor
+            raise UnreadableError(
+                f"takes {batch:,} latent vectors at once, which cannot become any number "
+                f"({shorten_error(error, 160)}); export it for batches of any size (None)"
+            ) from None
+        finally:
+            tf.get_logger().setLevel(level)
+        return tf.reshape(pictures, [-1, *pictures.shape[2:]])[:rows]
+
+    return make_all
 
 
 def _check_pictures(network: TracedNetwork) -> TracedNetwork:

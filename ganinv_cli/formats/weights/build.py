@@ -21,6 +21,7 @@ from ganinv_cli.formats.weights.step import (
 from ganinv_cli.network.layers import (
     Activation,
     BatchNorm,
+    Concat,
     Conv,
     ConvTranspose,
     Dense,
@@ -38,7 +39,7 @@ from ganinv_cli.settings.conventions import Conventions
 class Chain(NamedTuple):
     """Layers that fit together, from z to the image or to the norm of some step."""
 
-    inputs: int  # of the first layer: z, and the label if --labels says so
+    inputs: int  # of the first layer: z, and the label if there is one
     layers: tuple[PlannedLayer, ...]
     choices: tuple[Choice, ...]  # from z to the image
 
@@ -111,7 +112,7 @@ class _Builder:
         self.layers: list[PlannedLayer] = []
         self.choices: list[Choice] = []
         self._design = design
-        self._steps, self._framework = design.steps, design.framework
+        self._steps, self._framework, self._labels = design.steps, design.framework, design.labels
         # Keras' layers may have an activation of their own; PyTorch's need a separate layer for it
         self._is_numbered = self._framework.is_torch and any(
             layer.weightless_before for step in self._steps for layer in step.layers
@@ -132,8 +133,11 @@ class _Builder:
 
     def _add(self, layer: Layer, source: WeightedLayer | None = None) -> None:
         """Add a layer to the chain. Raises UnreadableError."""
+        shapes = [self._shape]
+        if isinstance(layer, Concat):
+            shapes.append((*self._shape[:-1], self._labels))
         try:
-            self._shape = infer_shape(layer, [self._shape])
+            self._shape = infer_shape(layer, shapes)
         except ShapeError as error:
             raise self._make_misfit(str(error)) from None
         if math.prod(self._shape) > MAX_VALUES:
@@ -190,11 +194,13 @@ class _Builder:
     def _add_dense(self, layer: WeightedLayer) -> None:
         inputs, outputs = layer.shape[:: -1 if self._framework.is_torch else 1]
         if not self._shape:
-            self.inputs, self._shape = inputs, (inputs,)
+            self.inputs, self._shape = inputs, (inputs - self._labels,)
         if self._shape == (1, 1, inputs):
             self._add(Reshape((inputs,)))
         if self._may_be_activated(layer.weightless_before):
             self._add_activation()
+        if self._labels:
+            self._add(Concat())
         self._add_weighted(Dense, layer, outputs)
 
     def _add_norm(self, layer: WeightedLayer) -> None:
@@ -223,8 +229,10 @@ class _Builder:
         if is_first:
             kernels = kernels[:1]
             self.inputs, self._shape = kernels[0].inputs, (kernels[0].inputs,)
+        if self._labels and self._pending is not None:  # as carpedm20's program
+            self._add_activation()
         if is_flat:
-            self._unfold([each.inputs for each in kernels])
+            self._unfold([each.inputs - self._labels for each in kernels])
         # a layer that unfolds counts as one without weights
         before = layer.weightless_before
         before = None if before is None else before - is_flat
@@ -233,6 +241,8 @@ class _Builder:
         is_enlarged = stride > 1 and not kernel.transposed
         if self._may_be_activated(before if before is None else before - is_enlarged):
             self._add_activation()
+        if self._labels:
+            self._add(Concat())
         if is_enlarged:
             self._add(
                 Upsample((stride, stride), "bilinear" if upsampling == "bilinear" else "nearest")
@@ -248,7 +258,7 @@ class _Builder:
 
     def _choose_kernel(self, layer: WeightedLayer, kernels: list[Kernel]) -> tuple[Kernel, Value]:
         """Return the interpretation of a kernel, and its upsampling."""
-        fitting = [each for each in kernels if each.inputs == self._shape[-1]]
+        fitting = [each for each in kernels if each.inputs == self._shape[-1] + self._labels]
         if not fitting:
             wanted = " or ".join(str(each.inputs) for each in kernels)
             raise self._make_misfit(f"expects {wanted} channels, found {format_shape(self._shape)}")
@@ -300,7 +310,7 @@ class _Builder:
             raise self._make_misfit(
                 f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others"
             )
-        end = self._design.conventions.range.strip() or "tanh"
+        end = self._design.conventions.range.strip() or ("sigmoid" if self._labels else "tanh")
         if end in ("tanh", "sigmoid"):
             self._add(Activation(end))
         count_labels(self._design.conventions, self.inputs)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
 from ganinv_cli.formats.weights.build import Chain, build, count_labels
 from ganinv_cli.formats.weights.inference.kept import PRIOR, Inference, infer_or_load
@@ -9,7 +11,8 @@ from ganinv_cli.formats.weights.planned import make_layer
 from ganinv_cli.formats.weights.step import Choice, Design, Value, change_step, format_value
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import add_label_input
-from ganinv_cli.network.graph import Network, Node
+from ganinv_cli.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape
 from ganinv_cli.network.norms.check import FITS_BELOW
 
 _ORDER = ("strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
@@ -75,13 +78,33 @@ def describe_assumptions(design: Design, rows: Sequence[Convention]) -> tuple[st
 def build_network(design: Design) -> Network:
     """Return the network of a design with its weights, which are read now."""
     chain = build(design)
-    nodes = [
-        Node(make_layer(planned, design.framework.is_torch), (number - 1,), planned.name)
-        for number, planned in enumerate(chain.layers)
-    ]
-    network = Network(chain.inputs, tuple(nodes))
-    labels = count_labels(design.conventions, chain.inputs)
-    return add_label_input(network, labels) if labels else network
+    nodes: list[Node] = []
+    last, side = Z, 0
+    for planned in chain.layers:
+        layer = make_layer(planned, design.framework.is_torch)
+        inputs: tuple[int, ...] = (last,)
+        if isinstance(layer, Concat):
+            inputs = (last, _add_label(nodes, design.labels, side))
+        elif isinstance(layer, Reshape):
+            side = layer.shape[0]
+        elif isinstance(layer, ConvTranspose):
+            side *= layer.stride[0]
+        nodes.append(Node(layer, inputs, planned.name))
+        last = len(nodes) - 1
+    network = Network(chain.inputs - design.labels, tuple(nodes), design.labels)
+    behind_z = 0 if design.labels else count_labels(design.conventions, chain.inputs)
+    return add_label_input(network, behind_z) if behind_z else network
+
+
+def _add_label(nodes: list[Node], labels: int, side: int) -> int:
+    """Return the number of the label, at each pixel of a map of this side; 0: there is no map."""
+    if not side:
+        return LABEL
+    first = len(nodes)
+    nodes.append(Node(Reshape((1, 1, labels)), (LABEL,)))
+    nodes.append(Node(Constant(np.ones((side, side, 1), np.float32)), ()))
+    nodes.append(Node(Multiply(), (first, first + 1)))
+    return first + 2
 
 
 def _complete(design: Design, inference: Inference) -> Design:

@@ -105,6 +105,7 @@ class Design(NamedTuple):
     steps: tuple[Step, ...]
     framework: Framework
     conventions: Conventions  # the given ones
+    labels: int = 0  # number of values of a one-hot label that each step also takes
     given: frozenset[Key] = frozenset()  # what `build.apply_given` put into the steps
 
 

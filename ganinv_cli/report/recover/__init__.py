@@ -43,7 +43,7 @@ from ganinv_cli.report.run import (
 )
 from ganinv_cli.report.table import Column, Row, Table, flatten, to_plain
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
-from ganinv_cli.statistics.descent_extrapolation import POINTS
+from ganinv_cli.statistics.descent import POINTS
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results

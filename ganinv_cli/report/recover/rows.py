@@ -14,8 +14,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rules import count_outcomes, count_same_trials, summarize_costs
 from ganinv_cli.report.table import Row, mean_or_none
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
-from ganinv_cli.statistics.descent_extrapolation import POINTS, extrapolate_errors
-from ganinv_cli.statistics.descent_theory import Schedule
+from ganinv_cli.statistics.descent import POINTS, Schedule, extrapolate_errors
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results

@@ -70,13 +70,13 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path):
 LABELS = np.array([4, 0, 2])
 
 
-def _carpedm20(folder: Path, resource: bool) -> np.ndarray:
+def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
     """As programs of TensorFlow 1 save it; returns its own pictures of Z and LABELS."""
     v1 = tf.compat.v1
     random = np.random.default_rng(0)
     with tf.Graph().as_default() as graph:
-        z = v1.placeholder(tf.float32, (None, LATENT), "z")
-        y = v1.placeholder(tf.float32, (None, km.LABELS), "y")
+        z = v1.placeholder(tf.float32, (batch, LATENT), "z")
+        y = v1.placeholder(tf.float32, (batch, km.LABELS), "y")
         training = v1.placeholder_with_default(False, (), "training")
 
         def get(name: str, *shape: int) -> tf.Variable:
@@ -108,9 +108,9 @@ def _carpedm20(folder: Path, resource: bool) -> np.ndarray:
     return made
 
 
-@pytest.mark.parametrize("resource", [False, True])
-def test_a_saved_model_of_tensorflow_1_and_its_frozen_graph(resource, tmp_path):
-    expected = _carpedm20(tmp_path / "m", resource)
+@pytest.mark.parametrize(("resource", "batch"), [(False, None), (True, 3)])
+def test_a_saved_model_of_tensorflow_1_and_its_frozen_graph(resource, batch, tmp_path):
+    expected = _carpedm20(tmp_path / "m", resource, batch)
     saved = formats.read(tmp_path / "m")
     km.assert_pictures(saved, expected, labels=LABELS)
     assert (saved.layout, saved.ignored) == ("generate", ("discriminator",))

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ganinv_cli.statistics.descent_extrapolation import extrapolate_errors
-from ganinv_cli.statistics.descent_theory import Schedule
+from ganinv_cli.statistics.descent import Schedule, extrapolate_errors
 
 
 def test_an_error_that_falls_by_a_steady_factor_is_predicted_and_one_that_rises_stays():
