@@ -6,10 +6,9 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.groups import Pixels
-from ganinv_cli.analysis.image_results import ImageResults, best_psnr
+from ganinv_cli.analysis.image_results import ImageResults, best_psnr, get_reconstruction
 from ganinv_cli.analysis.prior import is_at_bound
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
-from ganinv_cli.analysis.reenactment import get_reconstruction, read_reenactment
 from ganinv_cli.analysis.verdict import (
     REACHED_SHARE,
     Evidence,
@@ -17,7 +16,6 @@ from ganinv_cli.analysis.verdict import (
     explain,
     gather_evidence,
 )
-from ganinv_cli.images.copies import describe_copy
 from ganinv_cli.statistics import Floats
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
@@ -37,7 +35,7 @@ def make_certificate(image: ImageResults, rule: str) -> Certificate:
     loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
     conditioning = _measure_conditioning(image, rule)
     measured = conditioning.singular_values, conditioning.rank
-    again = read_reenactment(image.find_certificate(rule), image.has_border)
+    again = image.read_reenactment(rule)
     old = gather_evidence(image, rule, *measured, None)
     evidence = gather_evidence(image, rule, *measured, again) if again else old
     verdict = decide(evidence)
@@ -51,22 +49,14 @@ def make_certificate(image: ImageResults, rule: str) -> Certificate:
         **labels,  # the label of the best z, and the starts that ended under it
         "best_trial": int(group["trial"][best]),
         "image_loss": loss,
-        "rmse": statistics.rmse(loss, pixels) if pixels else None,  # in grey levels of 255
+        "rmse": statistics.rmse(loss, pixels),  # in grey levels of 255
         "psnr": best_psnr(image, recoveries),  # in dB
         "verdict": verdict,
         "verdict_1_0": decide(old),  # of ganinv 1.0
         "explanation": explain(verdict, evidence, recoveries.prior, image.masked),
         **_describe_reenactment(evidence),
-        # of the generator's own pictures, that loses as much: "JPEG 90", or "none"
-        "nearest_copy": image.describe_nearest_copy(loss),
         "told": evidence.determines_z,  # whether the pixels that count do, as far as is known
         "rounding_loss": recoveries.rounding_loss,  # below it a reconstruction is exact
-        "rounding_rmse": statistics.rmse(recoveries.rounding_loss, pixels) if pixels else None,
-        "copy_rmse": {  # the largest of each kind of copy, in grey levels
-            describe_copy(quality): statistics.rmse(most, pixels)
-            for quality, most in image.copy_losses.items()
-            if pixels
-        },
         "agreement": {  # of starts; with labels, of those under the best one's label
             "share": REACHED_SHARE,  # of the least loss, within which it is reached
             # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
@@ -138,12 +128,12 @@ def _describe_reenactment(evidence: Evidence) -> Certificate:
 
 def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
     certificate = image.find_certificate(rule)
-    if certificate is None or image.target is None:
+    if certificate is None:
         return _Conditioning()
     difference = subtract_pictures(get_reconstruction(certificate), image.target)
     amplification = choose_amplification([difference])
     values = certificate["singular_values"][0].astype(np.float64)
-    if not image.pixel_count or not np.isfinite(values).all():
+    if not np.isfinite(values).all():
         return _Conditioning(amplification=amplification)
     return _Conditioning(
         values,

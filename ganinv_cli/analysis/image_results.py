@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.groups import Group, share_gradients
+from ganinv_cli.analysis.groups import Group, Pixels, share_gradients
 from ganinv_cli.analysis.prior import read_prior
 from ganinv_cli.analysis.recoveries import Recoveries
 from ganinv_cli.clipping import RULES
-from ganinv_cli.images.copies import ROUNDED, describe_copy
+from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.prior import Prior
 from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
+from ganinv_cli.statistics import Floats
 from ganinv_cli.store import NamedImage
 
 if TYPE_CHECKING:
@@ -24,24 +24,43 @@ if TYPE_CHECKING:
 ImageKey = tuple[int, str]  # number and name; an image of two names has two
 
 
+class Reenactment(NamedTuple):
+    """The chain of changes that comes nearest to the image, and what is left after it."""
+
+    explained: bool  # whether the chain leaves no more than it does of the generator's own pictures
+    chain: str  # in words, e.g. "saved as JPEG 75"; empty: rounded to 8 bits alone
+    excess: float  # RMS in grey levels that the chain leaves
+    limit: float  # of the generator's own pictures, at most
+    z: Floats  # (latent,), refitted through the chain; the best one if nothing explains the image
+    deviation: Floats  # (latent,) standard error of z
+    known_directions: int  # with a standard error below half the prior's deviation
+    stranger_rmse: Floats  # (strangers,) grey levels, of pictures that it cannot make, ascending
+    has_border: bool = False  # that does not count
+
+    @property
+    def words(self) -> str:
+        """The chain, and what was left out; empty: rounded to 8 bits alone."""
+        return "; ".join(filter(None, [self.chain, "without its border" * self.has_border]))
+
+    @property
+    def changes_picture(self) -> bool:
+        """Whether the chain has more than a storage, so that G(z) itself is another picture."""
+        return bool(self.chain) and not self.chain.startswith(("saved as", "noise of"))
+
+
 @dataclass(frozen=True)
 class ImageResults:
     """One image file of a run, and its recoveries by clipping rule."""
 
     number: int
+    name: str  # of its file, in the command or as stored
     columns: Group  # one row
     recoveries: dict[str, Recoveries]  # in the rules' order; only rules that have recoveries
     certificates: dict[str, Group]  # one row each, the newest; of rules that have finished
-    pixel_count: int | None  # pixels times channels that the image loss sums over
+    pixel_count: int  # pixels times channels that the image loss sums over
     masked: bool  # whether a mask excludes some pixels
     prior: Prior  # of z
     gradients_shared: float  # each recovery's share of what the run spent once
-    file_name: str  # in the command or as stored; empty if neither is known
-
-    @property
-    def name(self) -> str:
-        """Name of the file; "image 7" if it is not known."""
-        return self.file_name or f"image {self.number}"
 
     @property
     def key(self) -> ImageKey:
@@ -79,13 +98,6 @@ class ImageResults:
         """Return the JPEG quality of the nearest copies that lose as much; None: none of them."""
         return next((quality for quality, most in self.copy_losses.items() if loss <= most), None)
 
-    def describe_nearest_copy(self, loss: float) -> str | None:
-        """Return the nearest copies that lose as much, "none", or None if that is not known."""
-        quality = self.find_nearest_copy(loss)
-        if quality is not None:
-            return describe_copy(quality)
-        return "none" if len(self.copy_losses) > 1 and np.isfinite(loss) else None
-
     @property
     def has_border(self) -> bool:
         """Whether rows or columns of one colour at the edges do not count."""
@@ -93,8 +105,8 @@ class ImageResults:
 
     @property
     def rounding_loss(self) -> float:
-        """Image loss that rounding to 8 bits leaves at most; 0 if the pixels are not known."""
-        return 0.0 if self.pixel_count is None else statistics.rounding_residual(self.pixel_count)
+        """Image loss that rounding to 8 bits leaves at most."""
+        return statistics.rounding_residual(self.pixel_count)
 
     def find_certificate(self, rule: str) -> Group | None:
         """Return the certificate of a rule, if it is of the current best z."""
@@ -104,10 +116,29 @@ class ImageResults:
         is_current = certificate["best"][0] == recoveries.group["trial"][recoveries.best_row]
         return certificate if is_current else None
 
+    def read_reenactment(self, rule: str) -> Reenactment | None:
+        """Return the re-enactment in the certificate of a rule; None if it has none."""
+        certificate = self.find_certificate(rule)
+        if certificate is None or "explained" not in certificate:
+            return None
+        row = {name: values[0] for name, values in certificate.items()}
+        strangers = row.get("stranger_rmse", np.zeros(0))
+        return Reenactment(
+            bool(row["explained"]),
+            bytes(row["chain"]).decode(errors="replace"),
+            float(row["excess"]),
+            float(row["excess_limit"]),
+            row["z_explained"].astype(np.float64),
+            row["z_deviation"].astype(np.float64),
+            int(row["known_directions"]),
+            strangers[np.isfinite(strangers)],
+            self.has_border,
+        )
+
     @cached_property
-    def target(self) -> NDArray[np.uint8] | None:
+    def target(self) -> Pixels:
         """The target image at the generator's size (height, width, channels)."""
-        return self.columns["target"][0] if "target" in self.columns and not self.error else None
+        return np.asarray(self.columns["target"][0])
 
 
 def read_images(results: "Results") -> Iterator[ImageResults]:
@@ -130,6 +161,12 @@ def read_images(results: "Results") -> Iterator[ImageResults]:
     return (_read_image(results, image._replace(name=name)) for image, name in named)
 
 
+def get_reconstruction(certificate: Group) -> Pixels:
+    """Return G(z), after the chain if it explains the image (height, width, channels)."""
+    explained = "explained" in certificate and certificate["explained"][0]
+    return np.asarray(certificate["reenacted" if explained else "reconstruction"][0])
+
+
 def find_rules(results: "Results") -> set[str]:
     """Return the clipping rules that have recoveries of an image."""
     rules = (
@@ -140,16 +177,9 @@ def find_rules(results: "Results") -> set[str]:
     return {rule for rule, group in rules if rule in RULES and len(group["trial"])}
 
 
-def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:
-    """Return the PSNR of the best recovery in dB; None if it is infinite or not known."""
-    psnr = best_psnr(image, recoveries)
-    return psnr if np.isfinite(psnr) else None
-
-
 def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
-    """Return the PSNR of the best recovery in dB; infinite if its loss is 0, NaN if not known."""
-    least = float(recoveries.loss[recoveries.best_row])
-    return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
+    """Return the PSNR of the best recovery in dB; infinite if its loss is 0."""
+    return statistics.psnr(float(recoveries.loss[recoveries.best_row]), image.pixel_count)
 
 
 def _read_image(results: "Results", image: NamedImage) -> ImageResults:
@@ -157,7 +187,7 @@ def _read_image(results: "Results", image: NamedImage) -> ImageResults:
     rules: dict[str, Recoveries] = {}
     certificates: dict[str, Group] = {}
     pixel_count = _count_pixels(results, groups[name])
-    rounding = 0.0 if pixel_count is None else statistics.rounding_residual(pixel_count)
+    rounding = statistics.rounding_residual(pixel_count)
     prior = read_prior(results.attributes.get("config", {}))
     for rule in RULES:
         group = groups.get(f"{name}/{rule}")
@@ -169,26 +199,20 @@ def _read_image(results: "Results", image: NamedImage) -> ImageResults:
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
     masked = "pixels_counted" in results.constants
     return ImageResults(
-        *(image.number, groups[name], rules, certificates, pixel_count, masked, prior),
+        *(*image, groups[name], rules, certificates, pixel_count, masked, prior),
         gradients_shared=share_gradients(results),
-        file_name=image.name,
     )
 
 
 def _read_text(columns: Group, name: str) -> str:
-    """Return a text of a group of one row; empty if it has none."""
-    if name not in columns:
-        return ""
-    value = columns[name][0]
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    """Return a text of a group of one row."""
+    return bytes(columns[name][0]).decode(errors="replace")
 
 
-def _count_pixels(results: "Results", image: Group) -> int | None:
+def _count_pixels(results: "Results", image: Group) -> int:
     """Return the pixels times channels that the loss sums over: not the border, or by the mask."""
     if "pixels_counted" in results.constants:
         return int(results.constants["pixels_counted"])
-    if "target" not in image:
-        return None
     height, width, channels = image["target"][0].shape
     top, right, bottom, left = image["border"][0] if "border" in image else (0, 0, 0, 0)
     return int((height - top - bottom) * (width - left - right) * channels)

@@ -36,45 +36,21 @@ def is_at_bound(z: Floats, prior: Prior) -> Booleans:
 
 def format_range(prior: Prior) -> str:
     """Return the range of a component as text, e.g. `[-1, 1]`."""
-    low, high = format_bounds(prior)
-    return f"[{low}, {high}]"
+    return f"[{prior.low:.3g}, {prior.high:.3g}]"
 
 
-def format_bounds(prior: Prior) -> tuple[str, str]:
-    """Return both bounds as text."""
-    return _format_bound(prior.low), _format_bound(prior.high)
-
-
-def describe_distribution(prior: Prior) -> str:
-    """Return the distribution of a component, e.g. `uniform in [-1, 1]`."""
-    if isinstance(prior, Normal):
-        return f"normal with σ = {prior.sigma:g}, cut at ±{_format_bound(prior.high)}"
-    return f"uniform in {format_range(prior)}"
-
-
-def describe_prior(prior: Prior, latent: int | None) -> list[str]:
-    """Return a sentence on the prior of z with `latent` components, or none for the paper's.
-
-    `latent` is None if there are no results yet.
-    """
+def describe_prior(prior: Prior) -> list[str]:
+    """Return a sentence on the prior of z, or none for the paper's."""
     if prior == DEFAULT:
         return []
     if isinstance(prior, Normal):
-        whole = (
-            "" if latent is None else f", and {100 * prior.inside**latent:.3g} % of whole vectors"
-        )
         return [
-            f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at "
-            f"±{_format_bound(prior.high)}: this keeps {100 * prior.inside:.10g} % of a "
-            f"component's draws{whole}."
+            f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at ±{prior.high:.3g}: "
+            f"this keeps {100 * prior.inside:.10g} % of a component's draws."
         ]
-    return [f"z is drawn from a prior that is {describe_distribution(prior)}."]
+    return [f"z is drawn from a prior that is uniform in {format_range(prior)}."]
 
 
 def _with_float32(bound: float) -> tuple[float, float]:
     """Return a bound, and the bound in float32: z in float64 may have been clamped in float32."""
     return bound, float(np.float32(bound))
-
-
-def _format_bound(bound: float) -> str:
-    return f"{bound:.3g}"

@@ -151,11 +151,6 @@ class Recoveries:
         """(recoveries,): which are away from the most frequent minimum, converged or not."""
         return ~(self.distance_to_largest < SAME_Z_TOLERANCE)
 
-    @property
-    def is_mostly_one(self) -> bool:
-        """Whether more than half of the recoveries are at one minimum."""
-        return 2 * self.largest_count > len(self.loss)
-
     @cached_property
     def outside_count(self) -> Integers:
         """(recoveries,): how many components of z are beyond the prior's bounds."""
@@ -165,14 +160,6 @@ class Recoveries:
     def at_bound_count(self) -> Integers:
         """(recoveries,): how many components of z are at or beyond a bound."""
         return np.asarray(np.sum(is_at_bound(self.z, self.prior), axis=1))
-
-    @property
-    def z_source(self) -> str:
-        """Description of which z is compared."""
-        count = int(self.polished.sum())
-        if count == len(self.polished):
-            return "polished"
-        return f"polished {count:,} of {len(self.polished):,}" if count else "as found"
 
 
 def _select_labels(labels: Integers | None, selected: Booleans) -> Integers | None:

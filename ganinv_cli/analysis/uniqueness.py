@@ -51,60 +51,23 @@ def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
     if converged < 2:
         count = f"{converged or 'none'} of {recovered:,}"
         return UniquenessVerdict("undecided", f"undecided: {count} recoveries converged")
-    rivals = int(np.sum(recoveries.away_from_largest & recoveries.reached_least_loss))
-    if recoveries.largest_count >= NEARLY_ALL * recovered and not rivals:
-        return UniquenessVerdict("unique", _describe_unique(recoveries))
-    if recoveries.count_minima() == 1:
-        only = "" if rivals else "only "
-        others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
-        return UniquenessVerdict(
-            "undecided",
-            f"undecided: {only}{converged:,} of {recovered:,} recoveries converged; "
-            f"they are one z{others}",
-        )
-    return UniquenessVerdict("not unique", _describe_several(recoveries))
-
-
-def _describe_unique(recoveries: Recoveries) -> str:
-    recovered, same = len(recoveries.loss), recoveries.largest_count
-    most = 1 - statistics.clopper_pearson(same, recovered).low
-    sure = f"one z (at most {100 * most:.2g} % of starts end elsewhere, 95 %)"
-    if same == recovered:
-        return f"unique: all {recovered:,} recoveries are {sure}"
-    numberless = ~np.isfinite(recoveries.loss) & recoveries.away_from_largest
-    others = {
-        "elsewhere at a larger loss": recoveries.away_from_largest & ~numberless,
-        "there but not converged": ~recoveries.away_from_largest & ~recoveries.stationary,
-        "without a number": numberless,
-    }
-    counts = ((int(np.sum(rows)), words) for words, rows in others.items())
-    said = ", ".join(f"{count:,} {words}" for count, words in counts if count)
-    return (
-        f"unique at the least image loss: {same:,} of {recovered:,} recoveries are {sure}; {said}"
-    )
-
-
-def _describe_several(recoveries: Recoveries) -> str:
-    recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
     minima, largest = recoveries.count_minima(), recoveries.largest_count
-    among = "" if converged == recovered else f"{converged:,} converged, "
-    most = f", {largest:,} at the most frequent" if largest > 1 else ""
-    return (
-        f"not unique: {recovered:,} recoveries, {among}{minima:,} different minima{most}; "
-        f"{_describe_at_least_loss(recoveries)} the least image loss"
-    ) + _describe_spread(recoveries)
-
-
-def _describe_at_least_loss(recoveries: Recoveries) -> str:
-    """Return how many converged recoveries reached the least loss."""
+    rivals = int(np.sum(recoveries.away_from_largest & recoveries.reached_least_loss))
+    if largest >= NEARLY_ALL * recovered and not rivals:
+        most = 1 - statistics.clopper_pearson(largest, recovered).low
+        count = "all" if largest == recovered else f"{largest:,} of"
+        return UniquenessVerdict(
+            "unique",
+            f"unique: {count} {recovered:,} recoveries are one z (at most {100 * most:.2g} % of "
+            "starts end elsewhere, 95 %)",
+        )
+    count = f"{converged:,} of {recovered:,} recoveries converged"
+    if minima == 1:
+        others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
+        return UniquenessVerdict("undecided", f"undecided: {count}; they are one z{others}")
     best = int(np.sum(recoveries.reached_least_loss & recoveries.stationary))
-    return f"{best:,} reached" if best else "none that converged reached"
-
-
-def _describe_spread(recoveries: Recoveries) -> str:
-    """Return how many minima the recoveries at the least loss reached, if there are several."""
-    best = recoveries.reached_least_loss & recoveries.stationary
-    if np.sum(best) < 2:
-        return ""
-    minima = recoveries.count_minima(best)
-    return ", all one z" if minima == 1 else f", at {minima:,} different minima"
+    return UniquenessVerdict(
+        "not unique",
+        f"not unique: {count}, to {minima:,} different minima, {largest:,} to the most frequent; "
+        f"{best:,} reached the least image loss",
+    )

@@ -9,10 +9,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.image_results import ImageResults
+from ganinv_cli.analysis.image_results import ImageResults, Reenactment
 from ganinv_cli.analysis.prior import format_range, is_outside
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
-from ganinv_cli.analysis.reenactment import Reenactment
 from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.number_format import format_number
 from ganinv_cli.prior import Prior
@@ -147,7 +146,7 @@ def gather_evidence(
     inside, norm, may_be_drawn = (values[0] for values in position)
     return Evidence(
         reenactment=reenactment,
-        rmse=statistics.rmse(loss, image.pixel_count) if image.pixel_count else np.nan,
+        rmse=statistics.rmse(loss, image.pixel_count),
         copy=image.find_nearest_copy(loss),
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
@@ -160,7 +159,7 @@ def gather_evidence(
         norm=float(norm),
         norm_range=statistics.find_norm_range(prior, latent),
         plausible=bool(may_be_drawn),
-        too_few_pixels=image.masked and (image.pixel_count or 0) <= latent,
+        too_few_pixels=image.masked and image.pixel_count <= latent,
         rank=rank,
         latent=latent,
     )
@@ -185,7 +184,7 @@ def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Float
     It is √(variance · Σ 1 / s²) with the variance loss / (pixels − latent); 0 if that is not known.
     """
     recoveries = image.recoveries[rule]
-    latent, pixels = recoveries.z.shape[1], image.pixel_count or 0
+    latent, pixels = recoveries.z.shape[1], image.pixel_count
     loss = float(recoveries.loss[recoveries.best_row])
     if singular_values is None or pixels <= latent or not 0 < loss < np.inf:
         return 0.0

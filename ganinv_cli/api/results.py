@@ -231,15 +231,14 @@ def make_inversion(run: RunResults) -> Inversion:
     Raises ResultsError if there is none, or an image has not had all its starts.
     """
     from ganinv_cli.analysis.certificate import make_certificates
-    from ganinv_cli.analysis.image_results import read_images
-    from ganinv_cli.analysis.reenactment import get_reconstruction
+    from ganinv_cli.analysis.image_results import get_reconstruction, read_images
     from ganinv_cli.images import to_floats
 
     rule = representative_rule(run.config["clip"])
     images = [
         image for image in read_images(run.store) if rule in image.certificates and not image.error
     ]
-    targets = [image.target for image in images if image.target is not None]
+    targets = [image.target for image in images]
     if not targets or len(images) < len(run.store.selection or ()):
         raise ResultsError(f"{run.name}: an image has not had all its starts; let its run go on")
     rows = [

@@ -56,7 +56,7 @@ def publish(
     """
     from ganinv_cli.report import render, render_brief, summarize
     from ganinv_cli.report.attribution import compares_generators, summarize_attribution
-    from ganinv_cli.report.folder import write_report, write_reports
+    from ganinv_cli.report.folder import write_page, write_report
     from ganinv_cli.store import read_results, select_images
 
     results = [read_results(file) for file in folders]
@@ -72,16 +72,13 @@ def publish(
     shown = [*([] if attribution else reports), *([comparison] if comparison else [])]
     place = page_folder or places[0]
     is_brief = brief and style == "text"
-    lines = []
     try:
         with open_display(quiet) as display:
             display.enter("writing tables and figures")
+            written = zip(reports, results, places, strict=True)
+            contents = [write_report(*each) for each in written]
             if page_folder:
-                inner = [each.name for each in places]
-                lines = write_reports(reports, results, page_folder, inner, comparison)
-            else:
-                written = zip(reports, results, places, strict=True)
-                lines = [write_report(*each) for each in written]
+                write_page(contents, page_folder, comparison)
     finally:
         width = shutil.get_terminal_size().columns
         if is_brief:
@@ -94,4 +91,5 @@ def publish(
         click.echo(to_printable(f"Tables, figures and report.html are in {place}/{z}."))
         click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(files)}"))
     elif not quiet:
-        click.echo("\n".join(lines), err=True)
+        for folder in [page_folder] if page_folder else places:
+            click.echo(to_printable(f"Tables, figures and report.html are in {folder}/."), err=True)

@@ -92,10 +92,9 @@ def merge(
         ganinv merge recover.h5 recover-1-of-2.h5 recover-2-of-2.h5
     """
     folder = publish.get_results_folder(out)
-    from ganinv_cli.report.report import list_trial_groups
     from ganinv_cli.store.merge import merge_files
 
-    combined = merge_files(out, parts, list_trial_groups, partial, overwrite)
+    combined = merge_files(out, parts, partial, overwrite)
     written = [] if quiet else [f"{out}: {combined.contents}"]
     for sentence in (*combined.notes, *written):
         click.echo(to_printable(sentence), err=True)

@@ -197,7 +197,11 @@ class ImagesPlan(Plan):
                 values = decompose_jacobian(
                     jacobian * np.repeat(counted, generator.image_shape[2]), generator
                 )
-                more = reenactor.make_columns(self.pictures[case], counted, rows, rule, jacobian)
+                order = np.argsort(loss)
+                usable = (np.isfinite(loss) & np.isfinite(z).all(1) & (labels == label))[order]
+                more = reenactor.make_columns(
+                    self.pictures[case], counted, z[order][usable], label, rule, jacobian
+                )
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemoryError() from error
         reconstruction, farther = to_pixels(pictures)

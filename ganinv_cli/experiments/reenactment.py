@@ -31,29 +31,26 @@ class Reenactor:
         self,
         picture: TargetImage,
         counted: np.ndarray,
-        rows: Columns,
+        starts: np.ndarray,
+        label: int,
         rule: str,
         jacobian: np.ndarray,
     ) -> Columns:
-        """Return the columns for an image, by the rows of its recoveries under a rule.
+        """Return the columns for an image, from the z (starts, latent) found by a rule.
 
-        `counted` (height, width) are the pixels that count, `jacobian` (latent, pixels) is at the
-        best z. There are none if J is too large or not finite.
+        They are under one label, the best first. `counted` (height, width) are the pixels that
+        count, `jacobian` (latent, pixels) is at the best z. There are no columns if J is too large
+        or not finite.
         """
-        z = rows.get("polished/z_found", rows["z_found"]).astype(np.float64)
-        loss = rows.get("polished/image_loss", rows["image_loss"])
-        labels = rows.get("label", np.full(len(z), -1))
-        usable = np.isfinite(loss) & np.isfinite(z).all(1)
-        order = [row for row in np.argsort(loss) if usable[row]]
-        if not order or jacobian.size > MAX_JACOBIAN_VALUES or not np.isfinite(jacobian).all():
+        too_large = jacobian.size > MAX_JACOBIAN_VALUES
+        if not len(starts) or too_large or not np.isfinite(jacobian).all():
             return {}
-        label = int(labels[order[0]])
         low, high = find_limits(self.generator.prior, rule)
         explanation = explain(
             Renderer(self.generator, label, low, high),
             picture,
             counted,
-            z[[row for row in order if labels[row] == label]],
+            starts.astype(np.float64),
             to_grey_levels(jacobian, self.generator),
             lambda: self._draws,
             align=isinstance(self.config, InvertConfig) and self.config.align == "auto",

@@ -27,8 +27,3 @@ def compress(pixels: np.ndarray, **options: Any) -> np.ndarray:
     flat = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     Image.fromarray(flat).save(file, "JPEG", **options)
     return np.asarray(Image.open(file), np.uint8).reshape(pixels.shape)
-
-
-def describe_copy(quality: int) -> str:
-    """Return the name of a kind of copy, such as "8 bits" or "JPEG 75"."""
-    return "8 bits" if quality == ROUNDED else f"JPEG {quality}"

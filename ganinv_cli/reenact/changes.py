@@ -8,13 +8,13 @@ import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ganinv_cli.images.decode import Tables
 from ganinv_cli.reenact.storage import Jpeg
-from ganinv_cli.reenact.words import describe_colours, describe_geometry
 
 WHITE = 255.0
 KERNELS = {  # name -> Pillow's filter, and its radius in pixels
@@ -26,10 +26,21 @@ FACTORS = (2.0, 1.5)  # of pictures that were enlarged, and then made as small a
 READING_KERNEL = "Lanczos"  # with which an image file of another size is resized
 GEOMETRY = 3  # parameters of an alignment: shift right and down in pixels, logarithm of the scale
 MAX_LOG_SCALE = 0.7
+SEEN_SHIFT = 0.05  # pixels; smaller changes than these are not mentioned
+SEEN_SCALE = 0.004
+SEEN_COLOUR = 0.02  # of an entry of the matrix
+SEEN_OFFSET = 2.0  # grey levels
 _STEP = 1e-4  # of the differences between matrices, in place of derivatives
 _ENLARGED = 1.01  # scale from which the rim may depend on pixels that a crop removed
 
 Axes = tuple[np.ndarray, np.ndarray]  # M_y (new height, height) and M_x (new width, width)
+
+
+class Stage(NamedTuple):
+    """A resizing, after which the picture is rounded to 8 bits."""
+
+    axes: Axes
+    tables: Tables = ()  # of the JPEG file that then stored it, if any
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +48,24 @@ class Resampling:
     """A resizing in some stages, without parameters; none of them: the picture as it is."""
 
     shape: tuple[int, int, int]
-    stages: tuple[Axes, ...] = ()  # after each of which the picture is rounded to 8 bits
+    stages: tuple[Stage, ...] = ()
     words: str = ""
-    tables: Tables = ()  # of the JPEG file in which the first stage was stored
 
     @property
     def start(self) -> np.ndarray:
         return np.zeros(0)
 
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        for axes in self.stages:
-            pictures = _sample(pictures, axes)
+        for stage in self.stages:
+            pictures = _sample(pictures, stage.axes)
         return pictures
 
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Return pixels (height, width, channels) uint8 with the change, as files keep it."""
-        for axes in self.stages:
+        for axes, tables in self.stages:
             pixels = _resample(pixels, axes)
-            if self.tables and axes is self.stages[0]:
-                pixels = Jpeg(pixels, self.tables).store(pixels).target
+            if tables:
+                pixels = Jpeg(pixels, tables).store(pixels).target
         return pixels
 
     def differentiate(
@@ -131,8 +141,8 @@ class Alignment:
     def describe(self, parameters: np.ndarray) -> str:
         matrix, offset = self._split_colours(parameters)
         x, y, _ = parameters[:GEOMETRY]
-        geometry = describe_geometry(x, y, _read_scale(parameters))
-        parts = (geometry, describe_colours(matrix, offset))
+        geometry = _describe_geometry(x, y, _read_scale(parameters))
+        parts = (geometry, _describe_colours(matrix, offset))
         return ", ".join(part for part in parts if part)
 
     def _make_axes(self, parameters: np.ndarray) -> Axes:
@@ -177,7 +187,7 @@ def iterate_enlargements(
         up = _resize(*rows, kernel), _resize(*columns, kernel)
         down = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
         words = f"enlarged {factor:g} times and back ({kernel}){stored}"
-        yield Resampling(shape, (up, down), words, tables if stored else ())
+        yield Resampling(shape, (Stage(up, tables if stored else ()), Stage(down)), words)
 
 
 def round_to_pixels(pictures: np.ndarray) -> np.ndarray:
@@ -230,3 +240,27 @@ def _weigh(distance: np.ndarray, kernel: str) -> np.ndarray:
         return np.where(d < 3, np.sinc(d) * np.sinc(d / 3), 0.0)
     near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
     return np.where(d < 1, near, np.where(d < 2, far, 0.0))
+
+
+def _describe_geometry(right: float, down: float, scale: float) -> str:
+    """Return a shift in pixels and a scale in words; empty for none."""
+    parts = []
+    if max(abs(right), abs(down)) > SEEN_SHIFT:
+        x, y = (f"{round(value, 1) + 0.0:g}" for value in (right, down))
+        parts.append(f"shifted by ({x}, {y}) pixels")
+    if abs(scale - 1) > SEEN_SCALE:
+        parts.append(f"enlarged {scale:.2f} times" if scale > 1 else f"reduced {scale:.2f} times")
+    return ", ".join(parts)
+
+
+def _describe_colours(matrix: np.ndarray, offset: np.ndarray) -> str:
+    """Return colours x A + b in words; empty for the same colours."""
+    gain = float(np.trace(matrix)) / len(matrix)
+    same_offset = np.ptp(offset) <= SEEN_OFFSET
+    if len(matrix) > 1 and np.ptp(matrix, axis=1).max() <= SEEN_COLOUR and same_offset:
+        return "made grey"
+    if np.abs(matrix - gain * np.eye(len(matrix))).max() > SEEN_COLOUR or not same_offset:
+        return "colours changed"
+    if np.abs(offset).max() > SEEN_OFFSET:
+        return f"colours changed (contrast × {gain:.2f})"
+    return f"colours changed (brightness × {gain:.2f})" if abs(gain - 1) > SEEN_COLOUR / 2 else ""

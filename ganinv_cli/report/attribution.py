@@ -13,10 +13,13 @@ import numpy as np
 
 from ganinv_cli.analysis.certificate import make_certificates
 from ganinv_cli.analysis.image_results import ImageResults, read_images
-from ganinv_cli.analysis.verdict import MATCH_QUALITY, Verdict
-from ganinv_cli.images.copies import ROUNDED, describe_copy
+from ganinv_cli.analysis.verdict import Verdict
 from ganinv_cli.number_format import format_number
 from ganinv_cli.report.images import (
+    COPIES,
+    LEFT,
+    RMSE,
+    VERDICT,
     describe_unread,
     make_image_table,
     make_unread_rows,
@@ -71,14 +74,10 @@ def summarize_attribution(results: Sequence["Results"], files: Sequence[str]) ->
     rows = _make_rows(generators)
     unread = [row for image in read_images(results[0]) for row in make_unread_rows(image)]
     evidence = [
-        {**{key: row[key] for key in ("image", "number", "sha256", "answer")}, "evidence": each}
+        {key: row[key] for key in ("image", "number", "sha256", "answer")} | each
         for row in rows
         for each in row["generators"]
     ]
-    csv = (
-        {key: row[key] for key in ("image", "sha256", "answer")} | row["evidence"]
-        for row in evidence
-    )
     return Report(
         NAME,
         _make_answer(rows, unread, generators),
@@ -86,7 +85,7 @@ def summarize_attribution(results: Sequence["Results"], files: Sequence[str]) ->
         _make_tables(rows, evidence, unread),
         _make_notes(rows, generators),
         _describe_generators(generators),
-        [flatten(row) for row in csv],
+        [flatten({key: row[key] for key in row if key != "number"}) for row in evidence],
     )
 
 
@@ -139,14 +138,13 @@ def _make_evidence(checkpoint: str, image: ImageResults) -> Row | None:
     best = min(certificates, key=lambda each: (each["verdict"] != MADE, _get_rmse(each)))
     copied = (
         "technique", "verdict", "verdict_1_0", "explanation", "chain", "excess", "excess_limit",
-        "psnr", "rmse", "image_loss", "nearest_copy", "starts", "outside", "z_norm", "z_norm_range",
+        "psnr", "rmse", "image_loss", "rounding_loss", "starts", "outside", "z_norm",
+        "z_norm_range",
     )  # fmt: skip
     return {
         "checkpoint": checkpoint,  # name of the generator, which no other of them has
         **{key: best[key] for key in copied},
         "agree": best["agreement"]["same"],  # starts that found the best z
-        # up to which ganinv 1.0 took an image for its own; None: not measured
-        "made_rmse": best["copy_rmse"].get(describe_copy(MATCH_QUALITY)),
     }
 
 
@@ -177,7 +175,7 @@ def _find_makers(evidence: Sequence[Row]) -> list[str]:
     If rounding to 8 bits explains the image on some of them, these alone: the others need a change
     that it does not show.
     """
-    exact = [each for each in evidence if each["nearest_copy"] == describe_copy(ROUNDED)]
+    exact = [row for row in evidence if (row["image_loss"] or 0) <= row["rounding_loss"]]
     return _find_generators(exact, MADE) or _find_generators(evidence, MADE)
 
 
@@ -190,23 +188,9 @@ def _get_rmse(row: Row) -> float:
 
 
 EVIDENCE = (
-    Column("verdict", "evidence.verdict"),
-    Column(
-        "left",
-        "evidence.excess",
-        help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
-    ),
-    Column(
-        "own\ncopies",
-        "evidence.excess_limit",
-        help="Own copies: what they leave of the generator's own pictures at most.",
-    ),
-    Column("RMSE", "evidence.rmse", help="RMSE: without these changes, in grey levels."),
-    Column(
-        "one z",
-        show=lambda row: f"{row['evidence']['agree']:,} of {row['evidence']['starts']:,}",
-    ),
-    Column("outside", "evidence.outside"),
+    *(VERDICT, LEFT, COPIES, RMSE),
+    Column("one z", show=lambda row: f"{row['agree']:,} of {row['starts']:,}"),
+    Column("outside", "outside"),
 )
 
 
@@ -222,7 +206,7 @@ def _make_tables(rows: list[Row], evidence: list[Row], unread: list[Row]) -> lis
             "image",
             evidence,
             EVIDENCE,
-            name_row=lambda row, name: f"{name},\n{row['evidence']['checkpoint']}",
+            name_row=lambda row, name: f"{name},\n{row['checkpoint']}",
             max_length=20,
         ),
         *make_unread_tables(unread),
@@ -232,11 +216,7 @@ def _make_tables(rows: list[Row], evidence: list[Row], unread: list[Row]) -> lis
 def _make_notes(rows: Sequence[Row], generators: Sequence[ComparedGenerator]) -> list[str]:
     """Return notes on the generators, on runs in progress, and on the answer."""
     lines = [f"{each.name}: {_describe_generator(each)}." for each in generators]
-    lines += [
-        f"{each.name}: its run is not complete; give the same command again to go on."
-        for each in generators
-        if not each.results.complete
-    ]
+    lines += _list_incomplete(generators)
     if not rows:
         return [*lines, "No image has been inverted on two of the generators yet."]
     lines.append(
@@ -257,15 +237,20 @@ def _describe_generator(generator: ComparedGenerator) -> str:
     return ", ".join([*known, f"results {generator.file}"])
 
 
-def _make_answer(
-    rows: list[Row], unread: Sequence[Row], generators: Sequence[ComparedGenerator]
-) -> Answer:
-    """Return which generator made the image, or how many images each of them made."""
-    warnings = [
+def _list_incomplete(generators: Sequence[ComparedGenerator]) -> list[str]:
+    """Return a sentence for each run that is not complete."""
+    return [
         f"{each.name}: trials are missing; the same command goes on."
         for each in generators
         if not each.results.complete
     ]
+
+
+def _make_answer(
+    rows: list[Row], unread: Sequence[Row], generators: Sequence[ComparedGenerator]
+) -> Answer:
+    """Return which generator made the image, or how many images each of them made."""
+    warnings = _list_incomplete(generators)
     if not rows:
         said = describe_unread(unread) if unread else "no image is inverted on two generators yet"
         return Answer(f"{capitalize(said)}.", None, warnings)

@@ -1,22 +1,59 @@
 """Tables and sentences on many images, each under a name that no other has."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ganinv_cli.analysis.image_results import ImageKey, ImageResults
-from ganinv_cli.errors import to_printable
-from ganinv_cli.report.table import Column, Row, Table
+from ganinv_cli.analysis.image_results import ImageKey, ImageResults, read_images
+from ganinv_cli.errors import ResultsError, to_printable
+from ganinv_cli.report.run import describe_run
+from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.settings.names import image_group
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
 
 MAX_NAMES = 3  # files that a sentence names
 LINE_WIDTH = 78  # of a table of sentences
+
+VERDICT = Column("verdict", "verdict")  # this and the next are of rows with a certificate's keys
+LEFT = Column(
+    "left\n(of 255)",
+    "excess",
+    help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
+)
+COPIES = Column(
+    "own\ncopies",
+    "excess_limit",
+    help="Own copies: what they leave of the generator's own pictures at most.",
+)
+RMSE = Column("RMSE\n(of 255)", "rmse", help="RMSE: without these changes, in grey levels.")
 
 
 def get_key(row: Row) -> ImageKey:
     """Return the key of the image that a row is about."""
     return row["number"], row["image"]
+
+
+def read_rows(
+    results: "Results", name: str, make_rows: Callable[[ImageResults], list[Row]]
+) -> tuple[list[Row], list[Row], Row]:
+    """Return rows on all images, rows on the files that could not be read, and on the run.
+
+    Raises ResultsError, with `name` in its message, if there are rows of neither kind.
+    """
+    rows: list[Row] = []
+    unread: list[Row] = []
+    groups: list[str] = []
+    rules = results.attributes.get("config", {}).get("clip", ())
+    for image in read_images(results):
+        rows += map(to_plain, make_rows(image))
+        unread += make_unread_rows(image)
+        groups += [] if image.error else [image_group(image.number, rule) for rule in rules]
+    if not rows and not unread:
+        raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
+    return rows, unread, describe_run(results, groups)
 
 
 def make_unread_rows(image: ImageResults) -> list[Row]:
@@ -107,12 +144,12 @@ def describe_unread(unread: Sequence[Row]) -> str:
     )
 
 
-def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a sentence for each change that was made to files, from pairs (name, change)."""
-    done_to: dict[str, list[str]] = {}
-    for name, done in descriptions:
-        if done:
-            done_to.setdefault(done, []).append(name)
+def describe_handling(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each change that was made to files, `said` of the rows."""
+    names, done_to = name_images(rows), dict[str, list[str]]()
+    for row in rows:
+        if row["said"]:
+            done_to.setdefault(row["said"], []).append(names[get_key(row)])
     return [f"{join_names(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
 
 
@@ -121,33 +158,12 @@ def describe_criterion(run: Row, any_polished: bool) -> str:
 
     `any_polished`: whether any recovery was refined.
     """
-    config, precision = run["config"], get_polish_precision(run)
-    settings = config.get("polish")
+    settings = run["config"].get("polish") or {}
+    precision = settings.get("precision", "float64")  # float32: a generator without layers
     if not any_polished:
         return f"Nothing was refined in {precision}: converged means that the solver converged."
-    if not settings:
-        return "Converged: after refinement in float64, with settings that are not in the file."
-    explained = settings.get("explained", config.get("tolerance"))  # of older files
-    exact = "is as good as 0" if explained is None else f"is below {explained:g}"
+    exact = f"is below {settings['explained']:g}" if "explained" in settings else "is as good as 0"
     return (
         f"Converged: after refinement in {precision}, the image loss {exact}, or z passes "
         "Goldstein's test for a minimum (docs/consistency.md)."
     )
-
-
-def get_polish_precision(run: Row) -> str:
-    """Return the precision of the refinement: float32 for a generator without layers."""
-    settings = run["config"].get("polish") or {}
-    return str(settings.get("precision", "float64"))
-
-
-def list_image_groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
-    """Return the groups of the results file for images and rules, whether they exist or not."""
-    clip = config.get("clip")
-    rules = clip if isinstance(clip, list | tuple) else ()
-    return [image_group(number, rule) for number in numbers for rule in rules]
-
-
-def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
-    """Return the groups of trials that a finished run has: one per image and rule."""
-    return list_image_groups(settings, range(settings.get("images", 0)))

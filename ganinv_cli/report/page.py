@@ -59,11 +59,8 @@ def _make_title(parts: Sequence[PageContent]) -> str:
 
 def _make_template_values(content: PageContent) -> dict[str, Any]:
     about = make_run_notes(content.report.run)
-    stems, limit = list(content.figures), content.module.max_page_figures
     return {
         **content._asdict(),
-        "figures": {stem: content.figures[stem] for stem in stems[:limit]},
-        "unshown": stems[limit:] if limit else [],
         "name": Path(content.report.name).name,
         "about": about,
         "sections": _make_tables(content.report),

@@ -154,7 +154,7 @@ def _render_markdown(reports: Sequence[Report], width: int) -> str:
     blocks = []
     for report in reports:
         if len(reports) > 1:
-            blocks.append(f"## {_quote_code(report.name)}")
+            blocks.append(f"## {_escape_markdown(to_printable(report.name))}")
         blocks.append(_escape_markdown(report.answer.sentence))
         for table, explanation in _iterate_tables(report):
             header, *rows = (
@@ -173,14 +173,6 @@ def _render_markdown(reports: Sequence[Report], width: int) -> str:
 def _escape_markdown(text: str) -> str:
     """Escape what Markdown would read as markup, a link, an image or the end of a cell."""
     return _MARKDOWN.sub(r"\\\g<0>", text)
-
-
-def _quote_code(text: str) -> str:
-    """Return one line of code, between more backticks than it has in a row."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    space = " " if "`" in text else ""
-    fence = "`" * (longest + 1)
-    return f"{fence}{space}{to_printable(text)}{space}{fence}"
 
 
 def _render_latex(reports: Sequence[Report], width: int) -> str:

@@ -1,10 +1,9 @@
 """What a report holds, and how the report of a command is found by the command's name."""
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,8 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.table import Row, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from matplotlib.figure import Figure
 
     from ganinv_cli.analysis.groups import Pixels
@@ -48,10 +49,6 @@ class DrawnFigure(NamedTuple):
     caption: str
 
 
-def _list_rules(settings: Mapping[str, Any]) -> list[str]:
-    return list(settings.get("clip", ()))
-
-
 @dataclass(frozen=True)
 class ReportModule:
     """All that the report of one command consists of.
@@ -68,9 +65,6 @@ class ReportModule:
     summarize: "Callable[[Results, str], Report]"
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
     iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = lambda _: iter(())
-    # Return the groups of trials that a finished run has, from its settings: one per rule.
-    list_trial_groups: "Callable[[Mapping[str, Any]], list[str]]" = _list_rules
-    max_page_figures: int | None = None  # figures that the page shows; None: all
 
     def draw(self, results: "Results") -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""
@@ -89,25 +83,14 @@ def find_report_module(results: "Results", name: str) -> ReportModule:
     Raises ResultsError, with `name` in its message, if this version has no such module.
     """
     command = str(results.attributes.get("command", ""))
-    module = _import_report_module(command)
-    if module is None:
+    word = command.replace("-", "_")
+    package = f"{__package__}.{word}"
+    # A file may name any command, also a module of this package without a REPORT.
+    found = import_module(package) if word.isidentifier() and find_spec(package) else None
+    module = getattr(found, "REPORT", None)
+    if not isinstance(module, ReportModule):
         raise ResultsError(
             f"{name}: results of the command {command!r}, which this ganinv does not report; "
             "use the ganinv that wrote them, or a newer one"
         )
     return module
-
-
-def list_trial_groups(command: str, settings: Mapping[str, Any]) -> list[str]:
-    """Return the groups of trials that a finished run of a command has, from its settings."""
-    module = _import_report_module(command)
-    return module.list_trial_groups(settings) if module else _list_rules(settings)
-
-
-def _import_report_module(command: str) -> ReportModule | None:
-    word = command.replace("-", "_")
-    name = f"{__package__}.{word}"
-    # A file may name any command, also a module of this package without a REPORT.
-    found = import_module(name) if word.isidentifier() and find_spec(name) else None
-    module = vars(found).get("REPORT") if found else None
-    return module if isinstance(module, ReportModule) else None

@@ -14,12 +14,10 @@ from ganinv_cli.analysis.groups import Group, join_root_column
 from ganinv_cli.number_format import format_count
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.table import Column, Row, Table, mean_or_none
-from ganinv_cli.store.rows import take_rows
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-BLOCK_ROWS = 4096  # of z in memory at a time
 ACTED = Column("acted", "acted", help="Acted: trials in which the rule changed z.")
 ACTIONS = Column(
     "actions",
@@ -67,33 +65,14 @@ def count_outcomes(outcomes: np.ndarray) -> dict[str, int]:
 
 
 def count_same_trials(first: Group, second: Group, prefix: str = "") -> int:
-    """Return how many trials both rules ran, if they did the same in all of these; else 0.
+    """Return how many trials both rules ran, if neither changed z in any of these; else 0.
 
-    They did if neither changed z, or if every z and its gradients are identical. `prefix` is that
-    of the columns to compare.
+    `prefix` is that of the columns to compare.
     """
     _, left, right = np.intersect1d(first["trial"], second["trial"], True, return_indices=True)
-    pairs = (first, left), (second, right)
     acted = f"{prefix}acted"
-    if all(acted in group for group, _ in pairs) and not any(
-        group[acted][rows].any() for group, rows in pairs
-    ):
-        return len(left)
-    small = [f"{prefix}{name}" for name in ("gradients", "image_loss", "z_error")]
-    if not all(
-        np.array_equal(first[name][left], second[name][right], equal_nan=True)
-        for name in small
-        if name in first and name in second
-    ):
-        return 0  # all z, which take longer to read, are read only if nothing else differs
-    for low in range(0, len(left), BLOCK_ROWS):
-        ours, theirs = (
-            take_rows(group, f"{prefix}z_found", rows[low : low + BLOCK_ROWS])
-            for group, rows in pairs
-        )
-        if not np.array_equal(ours, theirs, equal_nan=True):
-            return 0
-    return len(left)
+    is_known = acted in first and acted in second  # older files do not say it
+    return len(left) if is_known and not (first[acted][left] | second[acted][right]).any() else 0
 
 
 def make_rule_notes(same: Iterable[Row], rows: Sequence[Row]) -> list[str]:

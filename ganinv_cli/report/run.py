@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.analysis.prior import describe_prior, read_prior
 from ganinv_cli.number_format import format_duration
 from ganinv_cli.report.table import Row, finite_or_none
-from ganinv_cli.store.rows import Group, get_row_shape
+from ganinv_cli.store.rows import Group
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 
 PRECISION_NAMES = {"float32": "float32", "mixed": "bfloat16 then float32"}
-MAX_LISTED_GROUPS = 4  # with more groups, trials are not counted for each group
 
 
 def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
@@ -39,7 +38,6 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
         "complete": results.complete,
         "trials": trials,
         "incomplete": _list_incomplete(results, trials, config.get("trials")),
-        "latent": _find_latent(groups),
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite_or_none(sum(seconds)),
     }
@@ -65,14 +63,6 @@ def _sum_seconds(group: Group) -> float:
     return float(np.sum(seconds[group["shared"] == 0] if "shared" in group else seconds))
 
 
-def _find_latent(groups: Mapping[str, Group]) -> int | None:
-    """Return the number of components of z, None if no trial has ended."""
-    for group in groups.values():
-        if len(group["trial"]) and "z_found" in group:
-            return get_row_shape(group, "z_found")[0]
-    return None
-
-
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on missing trials, on the settings and on the prior."""
     return [
@@ -80,24 +70,19 @@ def make_run_notes(run: Row) -> list[str]:
         *_describe_doubt(run),
         _describe_settings(run),
         *_describe_plain_loss(run["config"]),
-        *describe_prior(read_prior(run["config"]), run["latent"]),
+        *describe_prior(read_prior(run["config"])),
     ]
 
 
 def _describe_missing(run: Row) -> list[str]:
     """Return a sentence if a run is in progress, or has stopped without all its trials."""
-    done, asked = run["trials"], run["config"].get("trials")
-    least = min(done.values(), default=0)
     if run["complete"] and not run["incomplete"]:
         return []
-    counts = [f"{name} {count:,}" for name, count in done.items()]
-    if len(done) > MAX_LISTED_GROUPS:
-        counts = [f"fewest {least:,}", f"most {max(done.values()):,}"]
-    if len(set(done.values())) <= 1:
-        counts = [f"{least:,}"]
+    asked = run["config"].get("trials")
+    done = describe_span([*run["trials"].values()] or [0], "{:,}".format)
     total = f" of {asked:,}" if asked is not None else ""
-    start = "Trials are missing" if run["complete"] else "Run in progress"
-    return [f"{start}: {', '.join(counts)}{total} trials so far."]
+    state = "Trials are missing" if run["complete"] else "Run in progress"
+    return [f"{state}: {done}{total} trials are done."]
 
 
 def _describe_doubt(run: Row) -> list[str]:
@@ -183,14 +168,4 @@ def make_warnings(run: Row) -> list[str]:
     """
     doubt = (run.get("generator") or {}).get("doubt")
     unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
-    return [*_summarize_missing(run), *unconfirmed]
-
-
-def _summarize_missing(run: Row) -> list[str]:
-    counts, asked = [*run["trials"].values()] or [0], run["config"].get("trials")
-    if run["complete"] and (asked is None or min(counts) >= asked):
-        return []
-    done = describe_span(counts, "{:,}".format)
-    total = f" of {asked:,}" if asked is not None else ""
-    state = "Trials are missing" if run["complete"] else "Run in progress"
-    return [f"{state}: {done}{total} trials are done."]
+    return [*_describe_missing(run), *unconfirmed]

@@ -2,8 +2,9 @@
 
 import pkgutil
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import Any
 
 
 def _list_solvers() -> tuple[str, ...]:
@@ -40,6 +41,17 @@ def is_image_group(group: str) -> bool:
 def image_number(group: str) -> int:
     """Return the image's number from the name of its group."""
     return int(group.removeprefix("image=").partition("/")[0])
+
+
+def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
+    """Return the groups of trials that a finished run has, from its settings.
+
+    There is one per rule, and of several variances or images one for each of these and rule.
+    """
+    rules = list(settings.get("clip", ()))
+    places = [variance_group(variance) for variance in settings.get("variances", ())]
+    places += [image_group(number) for number in range(settings.get("images", 0))]
+    return [f"{place}/{rule}" for place in places for rule in rules] if places else rules
 
 
 def representative_rule(clip: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ from ganinv_cli.statistics.averages import (
     mean,
     median,
 )
-from ganinv_cli.statistics.conditioning import condition_number, cramer_rao, rank
 from ganinv_cli.statistics.distances import (
     assign_clusters,
     expected_distance,
@@ -18,8 +17,16 @@ from ganinv_cli.statistics.distances import (
     is_lowest,
     pairwise_distances,
 )
-from ganinv_cli.statistics.image_error import psnr, rmse
-from ganinv_cli.statistics.noise import expected_residual, fit_slope, rounding_residual
+from ganinv_cli.statistics.noise import (
+    condition_number,
+    cramer_rao,
+    expected_residual,
+    fit_slope,
+    psnr,
+    rank,
+    rmse,
+    rounding_residual,
+)
 from ganinv_cli.statistics.recovery import (
     EPSILONS,
     EXACT_EPSILON,

@@ -1,4 +1,9 @@
-"""Growth of the error of z with the noise of the image, and the loss that noise leaves."""
+"""Errors of images, what noise and rounding leave of them, and how errors of z grow with noise.
+
+A loss is the sum of squares over `pixels` numbers in [−1, 1]: height × width × channels, without
+those that a mask leaves out. J (pixels, latent) is the generator's Jacobian; its singular values
+are float64 (..., latent), in any order, and functions of these return (...).
+"""
 
 import math
 from typing import NamedTuple
@@ -10,10 +15,14 @@ from ganinv_cli.statistics.averages import (
     RESAMPLES,
     Booleans,
     Floats,
+    Integers,
     Statistic,
     bootstrap,
     median,
 )
+
+PIXEL_RANGE = 2.0  # of a pixel in [−1, 1]
+GREY_LEVELS = 255
 
 
 class Slope(NamedTuple):
@@ -23,6 +32,21 @@ class Slope(NamedTuple):
     low: float  # bootstrap interval over the trials; NaN for one trial
     high: float
     variances: int  # number of fitted points
+
+
+def rmse(loss: float, pixels: int) -> float:
+    """Return the RMSE √(loss / pixels) in grey levels of 0 to 255; NaN for a loss below 0."""
+    with np.errstate(invalid="ignore"):
+        return float(np.sqrt(loss / pixels) * GREY_LEVELS / PIXEL_RANGE)
+
+
+def psnr(loss: float, pixels: int) -> float:
+    """Return the peak signal-to-noise ratio 10 log₁₀(2² · pixels / loss) in dB.
+
+    It is ∞ for loss 0, −∞ for loss ∞, and NaN for a loss below 0, which only an edited file has.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(10 * np.log10(PIXEL_RANGE**2 * pixels / loss)) if loss else np.inf
 
 
 def fit_slope(
@@ -72,6 +96,37 @@ def rounding_residual(pixels: int) -> float:
     """
     step = 2 / 255
     return pixels * step**2 / 12 + 5 * step**2 * math.sqrt(pixels / 180)
+
+
+def condition_number(singular_values: Floats) -> Floats:
+    """Return the largest singular value over the least, ∞ if the least is 0."""
+    least, largest = singular_values.min(axis=-1), singular_values.max(axis=-1)
+    without = np.full(np.shape(least), np.inf)
+    return np.asarray(np.divide(largest, least, out=without, where=least > 0))
+
+
+def rank(singular_values: Floats, pixels: int) -> Integers:
+    """Return the numerical rank: the number of directions of z that change the image.
+
+    It counts singular values above largest · max(pixels, latent) · 2⁻⁵², the tolerance of
+    `numpy.linalg.matrix_rank` in float64.
+    """
+    longer = max(pixels, singular_values.shape[-1])
+    rounding = singular_values.max(axis=-1, keepdims=True) * longer * np.finfo(np.float64).eps
+    return np.asarray(np.sum(singular_values > rounding, axis=-1))
+
+
+def cramer_rao(singular_values: Floats) -> Floats:
+    """Return tr((JᵀJ)⁻¹) / latent, the mean of 1 / s²; ∞ if J does not have full rank.
+
+    Multiplied by the variance of Gaussian noise on the pixels, it is the least mean
+    ‖z_found − z_true‖² / latent of an unbiased estimate (Kay 1993, volume I, section 3.9). A biased
+    estimate may be closer, e.g. one clipped to the prior's bounds under strong noise. The rank is
+    computed from R in J = QR, which has the same singular values and at most `latent` rows.
+    """
+    full = rank(singular_values, 0) == singular_values.shape[-1]
+    inverse = np.square(1 / np.where(full[..., None], singular_values, 1.0))
+    return np.where(full, inverse.mean(axis=-1), np.inf)
 
 
 def _has_logarithm(values: Floats) -> Booleans:

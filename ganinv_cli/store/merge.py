@@ -1,7 +1,7 @@
 """Merge results files of one run, which tasks of a batch scheduler have written, into one."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.settings.names import is_image_group
+from ganinv_cli.settings.names import is_image_group, list_trial_groups
 from ganinv_cli.store import lock
 from ganinv_cli.store.columns import (
     ERROR,
@@ -33,9 +33,6 @@ from ganinv_cli.store.run import check_replaceable
 MAX_RANGES = 6  # of trials, or groups, in a sentence
 _DEVICE_SEPARATOR = "; "
 
-# The command and its settings -> the groups of trials that a finished run has.
-ListTrialGroups = Callable[[str, Mapping[str, Any]], Sequence[str]]
-
 
 class MissingError(ResultsError):
     """Trials of the run are missing in all files."""
@@ -53,7 +50,6 @@ class MergeSummary(NamedTuple):
 def merge_files(
     out: Path,
     paths: Sequence[Path],
-    list_trial_groups: ListTrialGroups,
     partial: bool = False,
     overwrite: bool = False,
 ) -> MergeSummary:
@@ -78,7 +74,7 @@ def merge_files(
     notes = []
     if repeated := sum(groups[name].repeated for name in trial_groups):
         notes.append(f"{repeated:,} trials are in several files; the first file counts")
-    expected = list_trial_groups(about["command"], about["config"] | about["identity"])
+    expected = list_trial_groups(about["config"] | about["identity"])
     lacking = _describe_missing(groups, expected, about["config"].get("trials", 0))
     if lacking and not partial:
         raise MissingError(

@@ -61,10 +61,10 @@ def test_without_z_or_a_place_to_write_there_is_a_sentence(save, tmp_path):
 
 
 def test_the_prior_of_a_run_is_read_from_its_config_and_said_if_it_is_not_the_papers():
-    assert describe_prior(read_prior({}), 100) == []
-    (uniform,) = describe_prior(read_prior({"prior": "uniform:0,1"}), 100)
+    assert describe_prior(read_prior({})) == []
+    (uniform,) = describe_prior(read_prior({"prior": "uniform:0,1"}))
     assert uniform == "z is drawn from a prior that is uniform in [0, 1]."
-    (normal,) = describe_prior(make_normal(100), 100)
-    assert "this keeps 99.99 % of a component's draws, and 99 % of whole vectors." in normal
+    (normal,) = describe_prior(make_normal(100))
+    assert "this keeps 99.99 % of a component's draws." in normal
     with pytest.raises(ResultsError, match="names the prior 'cauchy:1'"):
         read_prior({"prior": "cauchy:1"})

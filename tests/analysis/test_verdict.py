@@ -13,8 +13,7 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.analysis.certificate import make_certificates
-from ganinv_cli.analysis.image_results import read_images
-from ganinv_cli.analysis.reenactment import Reenactment
+from ganinv_cli.analysis.image_results import Reenactment, read_images
 from ganinv_cli.analysis.verdict import Evidence, decide, explain
 from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.prior import Uniform

@@ -228,11 +228,10 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
         for row in json.loads(result.stdout)["tables"]["table2"]
         if row["technique"] == "stochastic"
     )
-    assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 5, 0)
+    assert (own["minima"]["distinct"], own["minima"]["largest"]) == (1, 5)
     assert own["distance"]["median"] < 1e-5
     assert own["verdict"] == "undecided: only 5 recoveries"  # too few to call it unique
     assert own["psnr"] > 40 and noise["psnr"] < 15
-    assert own["nearest_copy"] == "8 bits" != noise["nearest_copy"]
     group = groups["image=0000/stochastic"]
     assert (groups["image=0001/stochastic"]["restarts"] == 5).all()
     assert (group["restarts"] < 5).all()  # a start that leaves only rounding is enough

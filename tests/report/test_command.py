@@ -62,7 +62,7 @@ def test_a_report_is_printed_and_written_beside_the_file(save, tmp_path):
     figures = {f"{stem}.{ending}" for stem in stems for ending in ("png", "pdf", "svg")}
     assert {file.name for file in folder.iterdir()} == tables | figures | {"report.html"}
     assert (folder / "table1.md").read_text() == result.stdout
-    assert "table1.md" in result.stderr and "table1.md" not in result.stdout
+    assert "are in recover/." in result.stderr and "are in recover" not in result.stdout
 
 
 @pytest.mark.usefixtures("without_encoding")

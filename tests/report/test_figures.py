@@ -21,7 +21,7 @@ from reports.known_sweep import (
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report import consistency, noise_sweep, plots, recover
-from ganinv_cli.report.recover import curves, figures
+from ganinv_cli.report.recover import figures
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.store import Figure
 
@@ -35,7 +35,7 @@ def draw_histogram(**given):
 
 
 def find_quantiles(errors, ends):
-    return curves.compute_error_quantiles(curves.Curves(GRADIENTS, errors.__getitem__, ends))
+    return figures.compute_error_quantiles(figures.Curves(GRADIENTS, errors.__getitem__, ends))
 
 
 def assert_shows(figure, picture):
@@ -102,7 +102,7 @@ def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
 
 @pytest.mark.parametrize("block_bytes", [1, 4096, 1 << 26])
 def test_quantiles_are_those_of_all_trials_whatever_the_block(monkeypatch, block_bytes):
-    monkeypatch.setattr(curves, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(figures, "BLOCK_BYTES", block_bytes)
     draw = np.random.default_rng(0)
     errors, ends = draw.lognormal(size=(101, 4)).astype(np.float32), draw.lognormal(size=101)
     errors[np.arange(4) >= draw.integers(1, 5, 101)[:, None]] = np.nan

@@ -55,8 +55,7 @@ def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels
         certificate["reconstruction"] = certificate["reconstruction"][..., :channels]
     results = make_image_results("invert", **{"a b.png": groups, "unread": "no image", "later": {}})
     results.groups["image=0000"]["target"] = make_picture(16)[None, :, :, :channels]
-    line = write(tmp_path, results)
-    assert f"report.html and 5 pictures in images/ into {tmp_path}/" in line
+    write(tmp_path, results)
     names = [
         *("original", "none-reconstruction", "none-difference"),
         *("stochastic-reconstruction", "stochastic-difference"),

@@ -1,4 +1,4 @@
-"""The content of report.html as a file; test_page_browser.py tests it in a browser."""
+"""The content of report.html as a file."""
 
 import re
 from dataclasses import replace
@@ -9,9 +9,9 @@ from known_results import make_group, make_results
 from reports.html_page import Page
 from reports.known_sweep import make_image_groups, make_image_results
 
-from ganinv_cli.report import consistency, summarize
+from ganinv_cli.report import summarize
 from ganinv_cli.report.attribution import summarize_attribution
-from ganinv_cli.report.folder import PAGE, write_report, write_reports
+from ganinv_cli.report.folder import PAGE, write_page, write_report
 from ganinv_cli.report.table import list_help
 from ganinv_cli.store import Figure
 
@@ -77,7 +77,8 @@ def test_nothing_from_a_file_is_markup_and_the_page_asks_for_nothing(write, tmp_
 def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     results = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]
     reports = [summarize(each, name) for each, name in zip(results, "ab", strict=True)]
-    write_reports(reports, results, tmp_path, ["a", "b"], summarize_attribution(results, "ab"))
+    contents = [write_report(*each, tmp_path) for each in zip(reports, results, strict=True)]
+    write_page(contents, tmp_path, summarize_attribution(results, "ab"))
     page = Page((tmp_path / PAGE).read_text())
     assert len(page.find_all("article")) == 3
     ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
@@ -87,14 +88,3 @@ def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     assert {"comparison", "result-1", "result-2"} <= links
     assert links | labels <= set(ids)
     assert len([*tmp_path.glob("attribution.*")]) == 5
-
-
-def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
-    fewer = replace(consistency.REPORT, max_page_figures=2)
-    monkeypatch.setattr(consistency, "REPORT", fewer)
-    results = make_image_results(**{name: make_image_groups(minima=(2,)) for name in "abc"})
-    write_report(summarize(results, "co.h5"), results, tmp_path)
-    page = Page((tmp_path / PAGE).read_text())
-    assert len(page.find_all("img")) == 2
-    assert "1 more, image=0002.png and on, is a file beside the tables." in page.list_texts("p")
-    assert (tmp_path / "image=0002.png").exists()

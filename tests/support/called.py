@@ -29,7 +29,8 @@ main()
 
 def run_ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
     """Run a command and check its exit status; tables and figures are made on demand."""
-    unwritten = mock.patch("ganinv_cli.report.folder.write_report", return_value="")
+    written = dict.fromkeys(("write_report", "write_page"), mock.DEFAULT)
+    unwritten = mock.patch.multiple("ganinv_cli.report.folder", **written)
     with contextlib.chdir(folder), contextlib.nullcontext() if publishing else unwritten:
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output + repr(result.exception)

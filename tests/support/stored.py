@@ -5,7 +5,6 @@ import os
 import h5py
 import numpy as np
 
-from ganinv_cli.report.report import list_trial_groups
 from ganinv_cli.store import Provenance, columns, hdf5, open_run
 from ganinv_cli.store.merge import merge_files
 
@@ -123,7 +122,7 @@ def write_shards(folder):
 
 def merge(out, paths, **options):
     """Merge them as `ganinv merge` does."""
-    return merge_files(out, paths, list_trial_groups, **options)
+    return merge_files(out, paths, **options)
 
 
 class KilledError(BaseException):

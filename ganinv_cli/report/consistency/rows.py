@@ -8,23 +8,13 @@ from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE, Reco
 from ganinv_cli.analysis.uniqueness import decide_uniqueness
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.rules import summarize_actions
-from ganinv_cli.report.table import Row, mean_or_none, to_plain
+from ganinv_cli.report.table import Row, mean_or_none
 from ganinv_cli.statistics import Booleans, Integers
 
 
 def make_rows(image: ImageResults) -> list[Row]:
     """Return a row for each rule that has recoveries of an image."""
-    return [to_plain(_make_row(image, *pair)) for pair in image.recoveries.items()]
-
-
-def make_label_rows(image: ImageResults) -> list[Row]:
-    """Return a row for each rule and label that a recovery ended under; none without labels."""
-    return [
-        to_plain(_make_label_row(image, rule, recoveries, label))
-        for rule, recoveries in image.recoveries.items()
-        if recoveries.labels is not None
-        for label in np.unique(recoveries.labels).tolist()
-    ]
+    return [_make_row(image, *pair) for pair in image.recoveries.items()]
 
 
 def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
@@ -37,7 +27,6 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
         "number": image.number,  # of the image in the run, from 0
         "technique": rule,
         "recoveries": len(recoveries.loss),
-        "z": recoveries.z_source,  # which z was compared
         "polished": np.sum(polished),  # recoveries that were refined in float64
         "converged": {
             "solver": np.sum(recoveries.solver_converged),  # by its outcome in float32
@@ -58,12 +47,9 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
             "tolerance": SAME_Z_TOLERANCE,  # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
             "distinct": recoveries.count_minima(),
             "largest": recoveries.largest_count,  # recoveries at the most frequent minimum
-            "mostly_one": recoveries.is_mostly_one,  # whether these are more than half
         },
         "image_loss": _summarize_losses(recoveries),
         "psnr": best_psnr(image, recoveries),  # of the best, in dB
-        # that loses as much: "JPEG 90", or "none"; None: not known
-        "nearest_copy": image.describe_nearest_copy(float(recoveries.loss[recoveries.best_row])),
         "reached": {  # the recoveries that reached the least image loss
             "share": REACHED_SHARE,  # of the least loss, within which it is reached
             "rounding_loss": recoveries.rounding_loss,  # a loss below this has reached it, too
@@ -72,8 +58,6 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
             "converged": np.sum(reached & recoveries.stationary),
             "distinct": recoveries.count_minima(reached),
         },
-        # away from the minimum of most recoveries; None: there is no such minimum
-        "strays": np.sum(recoveries.away_from_largest) if recoveries.is_mostly_one else None,
         "latent": latent,
         "outside": _summarize_counts(recoveries.outside_count[finite]),  # beyond a bound
         "at_bound": _summarize_counts(recoveries.at_bound_count[finite]),  # at or beyond one
@@ -81,6 +65,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
         "gradients": mean_or_none(recoveries.group["gradients"] + image.gradients_shared),
         "gradients_shared": image.gradients_shared,
         "restarts": mean_or_none(recoveries.group["restarts"]),
+        "said": image.handling,  # how the file was changed, in words
         "unique": verdict.word,
         "verdict": verdict.sentence,
     }
@@ -114,22 +99,3 @@ def _summarize_losses(recoveries: Recoveries) -> Row:
     # A spread relative to a loss that is rounding alone has no meaning.
     spread = (largest - least) / least if least > recoveries.rounding_loss else None
     return {"least": least, "median": median, "largest": largest, "spread": spread}
-
-
-def _make_label_row(image: ImageResults, rule: str, recoveries: Recoveries, label: int) -> Row:
-    """Return the recoveries of one image under one rule that ended under one label."""
-    selected = recoveries.select_label(label)
-    least = selected.loss[np.isfinite(selected.loss)]
-    return {
-        "image": image.name,
-        "number": image.number,
-        "technique": rule,
-        "label": label,
-        "recoveries": len(selected.loss),
-        "converged": np.sum(selected.stationary),
-        "distinct": selected.count_minima(),
-        "image_loss": least.min() if len(least) else None,
-        # recoveries that reached the least loss of all labels
-        "reached": np.sum(recoveries.reached_least_loss & (recoveries.labels == label)),
-        "distance": mean_or_none(selected.measure_distances(selected.has_finite_z)),
-    }

@@ -5,23 +5,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ganinv_cli.analysis.certificate import make_certificates
-from ganinv_cli.analysis.image_results import read_images
-from ganinv_cli.analysis.prior import format_bounds, read_prior
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.analysis.verdict import REACHED_SHARE, Verdict
-from ganinv_cli.errors import ResultsError
 from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.images import (
+    COPIES,
+    LEFT,
+    RMSE,
+    VERDICT,
     describe_handling,
     describe_unread,
-    get_key,
-    list_image_groups,
-    list_trial_groups,
     make_image_table,
     make_statement,
-    make_unread_rows,
     make_unread_tables,
     name_images,
+    read_rows,
     shorten_name,
 )
 from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN, iterate_pictures
@@ -29,11 +27,10 @@ from ganinv_cli.report.report import Answer, Report, ReportModule
 from ganinv_cli.report.run import (
     capitalize,
     describe_count,
-    describe_run,
     make_run_notes,
     make_warnings,
 )
-from ganinv_cli.report.table import Column, Row, Table, flatten, to_plain
+from ganinv_cli.report.table import Column, Row, Table, flatten
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -53,58 +50,30 @@ def summarize(results: "Results", name: str) -> Report:
 
     Raises ResultsError if there is neither a recovery nor a file that could not be read.
     """
-    inverted: list[Row] = []
-    unread: list[Row] = []
-    readable: list[int] = []
-    for image in read_images(results):
-        inverted += map(to_plain, make_certificates(image))
-        unread += make_unread_rows(image)
-        readable += [] if image.error else [image.number]
-    if not inverted and not unread:
-        raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    run = describe_run(results, list_image_groups(results.attributes.get("config", {}), readable))
+    inverted, unread, run = read_rows(results, name, make_certificates)
     return Report(
         name,
         _make_answer(run, inverted, unread),
         {"invert": inverted, "unread": unread},
-        _make_tables(run, inverted, unread),
+        _make_tables(inverted, unread),
         _make_notes(run, inverted),
         run,
         [flatten({key: row[key] for key in row if key not in LISTS}) for row in inverted],
     )
 
 
-REPORT = ReportModule(
-    __name__,
-    "invert",
-    summarize,
-    iterate_pictures,
-    list_trial_groups=list_trial_groups,
-)
+REPORT = ReportModule(__name__, "invert", summarize, iterate_pictures)
 
 LISTS = ("z_found", "z_explained", "z_deviation")  # a number per component
 MAX_CHAIN = 28  # characters of the changes of an image in the short table
 
-VERDICT = Column("verdict", "verdict")
-LEFT = Column(
-    "left\n(of 255)",
-    "excess",
-    help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
-)
 DEVIATION = Column(
     "z ±",
     "z_deviation_mean",
     help="z ±: standard error of a component, their mean; at most the prior's deviation.",
 )
 NEARNESS = (
-    VERDICT,
-    LEFT,
-    Column(
-        "own\ncopies",
-        "excess_limit",
-        help="Own copies: what they leave of the generator's own pictures at most.",
-    ),
-    Column("RMSE\n(of 255)", "rmse", help="RMSE: without these changes, in grey levels."),
+    *(VERDICT, LEFT, COPIES, RMSE),
     Column("PSNR\n(dB)", "psnr"),
     Column(
         "nearest\nstranger",
@@ -114,8 +83,7 @@ NEARNESS = (
 )
 
 
-def _make_certainty_columns(run: Row, labelled: bool) -> list[Column]:
-    low, high = format_bounds(read_prior(run["config"]))
+def _make_certainty_columns(labelled: bool) -> list[Column]:
     same_label = " under the same label" if labelled else ""
     label = Column(
         "label",
@@ -150,17 +118,13 @@ def _make_certainty_columns(run: Row, labelled: bool) -> list[Column]:
         Column(
             "at\nbound",
             "at_bound",
-            help=f"At bound: components of z at or beyond {low} or {high}.",
+            help="At bound: components of z at or beyond a bound of the prior.",
         ),
-        Column(
-            "outside",
-            "outside",
-            help="Outside: components beyond them.",
-        ),
+        Column("outside", "outside", help="Outside: components beyond a bound."),
     ]
 
 
-def _make_tables(run: Row, inverted: list[Row], unread: list[Row]) -> list[Table]:
+def _make_tables(inverted: list[Row], unread: list[Row]) -> list[Table]:
     """Return the tables: errors of the images, certainty of z, and unread files."""
     if not inverted:
         return make_unread_tables(unread)
@@ -191,7 +155,7 @@ def _make_tables(run: Row, inverted: list[Row], unread: list[Row]) -> list[Table
             "How sure z is",
             "image",
             inverted,
-            _make_certainty_columns(run, labelled),
+            _make_certainty_columns(labelled),
             name_row=name_row,
             max_length=10 if labelled else 15,
         ),
@@ -201,9 +165,7 @@ def _make_tables(run: Row, inverted: list[Row], unread: list[Row]) -> list[Table
 
 def _make_notes(run: Row, inverted: list[Row]) -> list[str]:
     """Return notes on missing trials, on the run, on changed files, and on what was measured."""
-    called = name_images(inverted)
-    said = {called[get_key(row)]: row["said"] for row in inverted}
-    lines = [*make_run_notes(run), *describe_handling(said.items())]
+    lines = [*make_run_notes(run), *describe_handling(inverted)]
     if mask := run["config"].get("mask"):
         lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")
     if any(row["difference_amplified"] for row in inverted):

@@ -15,8 +15,12 @@ from ganinv_cli.analysis.certificate import (
     subtract_pictures,
 )
 from ganinv_cli.analysis.groups import Pixels
-from ganinv_cli.analysis.image_results import ImageResults, find_rules, read_images
-from ganinv_cli.analysis.reenactment import get_reconstruction
+from ganinv_cli.analysis.image_results import (
+    ImageResults,
+    find_rules,
+    get_reconstruction,
+    read_images,
+)
 from ganinv_cli.report.table import Row, to_plain
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ def iterate_pairs(images: Iterable[ImageResults]) -> Iterator[Pair]:
     for image in images:
         for technique in image.recoveries:
             certificate = image.find_certificate(technique)
-            if image.target is not None and certificate is not None:
+            if certificate is not None:
                 made = get_reconstruction(certificate)
                 yield Pair(image, technique, image.target, made)
 

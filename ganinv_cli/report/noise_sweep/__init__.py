@@ -3,16 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ganinv_cli.analysis.prior import format_range, read_prior
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.number_format import format_interval, format_scientific, format_share
-from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.noise_sweep.rows import (
     SMALL_VARIANCE,
     compare_rules,
     find_same_rules,
     fit_slopes,
-    list_trial_groups,
     make_rows,
     read_cells,
 )
@@ -27,7 +24,7 @@ from ganinv_cli.report.run import (
     make_warnings,
 )
 from ganinv_cli.report.table import Column, Row, Table, flatten
-from ganinv_cli.settings.names import representative_rule
+from ganinv_cli.settings.names import list_trial_groups, representative_rule
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -59,7 +56,7 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-REPORT = ReportModule(__name__, "noise-sweep", summarize, list_trial_groups=list_trial_groups)
+REPORT = ReportModule(__name__, "noise-sweep", summarize)
 
 
 def _stack_interval(
@@ -127,7 +124,7 @@ COMPARISONS = (
 
 
 def _make_tables(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -> list[Table]:
-    """Return the tables of errors, of the paper's two claims, of outcomes and of costs."""
+    """Return the tables of errors, of the paper's two claims and of costs."""
     tested = [row for row in comparisons if row["counted"] == "with_restarts"]
     tables = [
         _make_errors_table(sweep),
@@ -139,7 +136,6 @@ def _make_tables(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) ->
             COMPARISONS,
         ),
         *make_label_tables(sweep, ROW_NAME),
-        _make_outcomes_table(sweep),
         Table("Cost per trial, means", sweep, COSTS),
     ]
     return [table for table in tables if table.rows]
@@ -197,28 +193,15 @@ def _make_slopes_table(slopes: list[Row]) -> Table:
     )
 
 
-def _make_outcomes_table(sweep: list[Row]) -> Table:
-    """Return the outcomes of rows in which not all trials converged."""
-    apart = [row for row in sweep if row["with_restarts"]["converged"] < row["trials"]]
-    outcomes = [
-        Column(outcome.name.replace("_", "\n"), f"outcomes.with_restarts.{outcome.name}")
-        for outcome in Outcome
-        if any(row["outcomes"]["with_restarts"][outcome.name] for row in apart)
-    ]
-    title = "Outcomes with restarts, if not all converged"
-    return Table(title, apart, [ROW_NAME, TRIALS, *outcomes])
-
-
 def _make_notes(run: Row, sweep: list[Row], comparisons: list[Row], same: list[Row]) -> list[str]:
     """Return notes on missing trials, on the run, and on what the numbers include."""
     lines = make_run_notes(run)
     clipped = bool(run["config"].get("clip_pixels"))
-    bounds = format_range(read_prior(run["config"]))
     biased = " Clipping the pixels adds a bias, too." if clipped else ""
     lines.append(
         f"Noisy pixels were {'' if clipped else 'not '}clipped to [-1, 1]. Under strong noise "
         "every estimate is biased, because the generator is not linear, and so are those that a "
-        f"rule keeps in the bounds {bounds}: their errors can be below the Cramér-Rao bound."
+        f"rule keeps in the prior's bounds: their errors can be below the Cramér-Rao bound."
         f"{biased}"
     )
     if any(row["variance"] == 0 for row in sweep):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.number_format import format_scientific
-from ganinv_cli.report.noise_sweep.rows import SMALL_VARIANCE, make_rows, read_cells
+from ganinv_cli.report.noise_sweep.rows import make_rows, read_cells
 from ganinv_cli.report.plots import GREY, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.table import Row
@@ -36,7 +36,7 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     if has_medians and len({row["variance"] for row in shown}) > 1:
         drawn["figure2a"] = _make_figure2a(shown, pixels)
     return drawn | {
-        name: _make_figure2b(name, stored, _find_shown_rule(config), pixels, sweep)
+        name: _make_figure2b(name, stored, _find_shown_rule(config), pixels)
         for name, stored in sorted(results.figures.items())
         if name.startswith("figure2b-variance=")
     }
@@ -181,9 +181,8 @@ def _make_figure2a(sweep: list[Row], pixels: str) -> DrawnFigure:
         )
         said.append(f"with {technique} {values}")
     alt = (
-        f"The median error of z is {'; '.join(said)}. {_describe_ratios(sweep)}Lines of "
-        "the "
-        "error against the variance, both axes logarithmic, with the Cramér-Rao bound and slope 1."
+        f"The median error of z is {'; '.join(said)}. Lines of the error against the variance, "
+        "both axes logarithmic, with the Cramér-Rao bound and slope 1."
     )
     caption = (
         f"{_make_title(pixels)}. Thick: median over the trials, with the band of its "
@@ -195,25 +194,7 @@ def _make_figure2a(sweep: list[Row], pixels: str) -> DrawnFigure:
     return DrawnFigure(draw_figure2a(sweep, pixels), alt, caption)
 
 
-def _describe_ratios(sweep: list[Row]) -> str:
-    """Return a sentence on the ratios to the bound under small noise, empty if unknown."""
-    ratios = [
-        (row["with_restarts"]["ratio"], row["technique"])
-        for row in sweep
-        if row["variance"] <= SMALL_VARIANCE and row["with_restarts"]["ratio"]
-    ]
-    if not ratios:
-        return ""
-    least, most = (f"{ratio:.2f} ({rule})" for ratio, rule in (min(ratios), max(ratios)))
-    return (
-        f"Up to variance {SMALL_VARIANCE:g} the mean error of the converged trials is {least} to "
-        f"{most} times their mean Cramér-Rao bound. "
-    )
-
-
-def _make_figure2b(
-    name: str, stored: "store.Figure", rule: str | None, pixels: str, sweep: list[Row]
-) -> DrawnFigure:
+def _make_figure2b(name: str, stored: "store.Figure", rule: str | None, pixels: str) -> DrawnFigure:
     variance = float(name.partition("=")[2])
     levels = GREY_LEVELS * variance**0.5
     by = f", {rule}" if rule else ""
@@ -223,23 +204,8 @@ def _make_figure2b(
         f"Figure 2b. Noise of variance {variance:g}, a standard deviation of {levels:.1f} of 255 "
         f"grey levels; noisy {pixels}{found}. One column per trial; rows from above: {rows}."
     )
-    alt = (
-        f"{_describe_error(variance, rule, sweep)}{len(stored.trials)} images; from above: {rows}."
-    )
     return DrawnFigure(
         draw_montage(stored, f"Figure 2b. Variance {variance:g}{by}, {pixels}"),
-        alt,
+        f"Under noise of variance {variance:g}: {len(stored.trials)} images; from above: {rows}.",
         caption,
     )
-
-
-def _describe_error(variance: float, rule: str | None, sweep: list[Row]) -> str:
-    """Return a sentence on the rule's median error at a variance, if it is known."""
-    for row in sweep:
-        if (row["variance"], row["technique"]) == (variance, rule):
-            median = format_scientific(row["with_restarts"]["median"])
-            return (
-                f"Under noise of variance {variance:g}, with {rule}, z is found to a median error "
-                f"of {median} over {row['trials']:,} trials. "
-            )
-    return f"Under noise of variance {variance:g}. "

@@ -1,9 +1,9 @@
 """The errors of z for each rule and noise variance, the Cramér-Rao bound, slopes and tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, reduce
 from itertools import combinations, compress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from ganinv_cli.report.rules import (
     summarize_costs,
 )
 from ganinv_cli.report.table import Row, mean_or_none, to_plain
-from ganinv_cli.settings.names import variance_group
 from ganinv_cli.statistics import Booleans, Floats
 
 if TYPE_CHECKING:
@@ -73,15 +72,6 @@ def read_cells(results: "Results") -> list[Cell]:
             cells.append(Cell(variance, rule, group, variance * unit_bound))
     order = list(RULES)
     return sorted(cells, key=lambda cell: (cell.variance, order.index(cell.rule)))
-
-
-def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
-    """Return the groups of trials of a run, one per variance and rule, begun or not."""
-    return [
-        variance_group(variance, rule)
-        for variance in settings.get("variances", ())
-        for rule in settings.get("clip", ())
-    ]
 
 
 def make_rows(results: "Results", cells: list[Cell]) -> list[Row]:

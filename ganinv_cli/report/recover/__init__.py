@@ -143,14 +143,12 @@ def _make_tables(
     table1: list[Row], mcnemar: list[Row], polished: list[Row], extrapolated: list[Row]
 ) -> list[Table]:
     """Return the tables, Table 1 first; a table without rows is left out."""
-    knows_actions = any(row["actions"] is not None for row in table1)
-    actions = ACTIONS if knows_actions else Column("redraws\nmean", "redraws")
     tables = [
         *(_make_shares_table(table1, counting) for counting in COLUMN_PREFIXES),
         Table("Refined in float64: trials with mean squared z error below", polished, REFINEMENT),
         *make_label_tables(table1, CLIPPING),
         _make_outcomes_table(table1),
-        Table("Cost per trial", table1, [*COSTS, actions]),
+        Table("Cost per trial", table1, [*COSTS, ACTIONS]),
         Table(
             f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial",
             mcnemar,

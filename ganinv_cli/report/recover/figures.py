@@ -1,8 +1,8 @@
 """Figure 1, and the figure of convergence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,17 +11,41 @@ from matplotlib.figure import Figure
 from ganinv_cli.analysis.groups import Group
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.plots import GREY, draw_montage, make_figure
-from ganinv_cli.report.recover.curves import Curves, ErrorQuantiles, compute_error_quantiles
 from ganinv_cli.report.recover.rows import select_groups
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
+from ganinv_cli.statistics import (
+    EPSILONS,
+    SMALLEST_EPSILON,
+    Booleans,
+    Floats,
+    Integers,
+    carry_forward,
+    is_recovered,
+)
 from ganinv_cli.store.rows import get_row_shape, take_rows
 
 if TYPE_CHECKING:
     from ganinv_cli import store
     from ganinv_cli.store import Results
 
+BLOCK_BYTES = 1 << 26  # of curves in memory at a time
+QUANTILES = (0.1, 0.5, 0.9)
 MAX_DRAWN = 1e30  # a logarithmic axis overflows at 1e300, which only an edited file has
+
+
+class Curves(NamedTuple):
+    """The error curves of one rule's trials."""
+
+    gradients: Floats  # (points,)
+    errors: Callable[[slice], Floats]  # z error of some trials, (some, points), NaN after their end
+    final_errors: Floats  # (trials,), the z error of what was found
+
+
+class ErrorQuantiles(NamedTuple):
+    """Quantiles at the points at which a trial was running, and at the next one."""
+
+    gradients: Floats  # (points,), above 0, which has no logarithm
+    quantiles: Floats  # (3, points), at QUANTILES, of the trials with an error at each point
 
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
@@ -49,6 +73,19 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     return drawn
 
 
+def compute_error_quantiles(curves: Curves) -> ErrorQuantiles:
+    """Return the quantiles; a trial that has ended counts with its final error.
+
+    Trials without an error at some point are left out; if none is left, there are no points.
+    """
+    points = _find_points(curves)
+    whole = [np.isfinite(errors).all(axis=1) for errors in _read_blocks(curves, points)]
+    kept = np.concatenate(whole)
+    if not kept.any():
+        points = points[:0]
+    return ErrorQuantiles(curves.gradients[points], _compute_quantiles(curves, points, kept))
+
+
 def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: int) -> Figure:
     """Draw the median z error and the band of its 10 % to 90 % quantiles against gradients."""
     figure = make_figure()
@@ -68,6 +105,44 @@ def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: in
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
+
+
+def _find_points(curves: Curves) -> Integers:
+    """Return the indices of points at which a trial was running, and of the next one."""
+    ran = [np.isfinite(curves.errors(some)).any(axis=0) for some in _split_trials(curves)]
+    running = np.any(ran, axis=0) & (curves.gradients > 0)
+    return np.flatnonzero(running | np.concatenate([[False], running[:-1]]))
+
+
+def _compute_quantiles(curves: Curves, points: Integers, kept: Booleans) -> Floats:
+    """Return the exact quantiles (3, points) of the trials that are `kept`, bool (trials,)."""
+    count = int(np.sum(kept))
+    together = max(1, BLOCK_BYTES // (8 * max(1, count)))
+    quantiles = np.empty((len(QUANTILES), len(points)))
+    for first in range(0, len(points), together):
+        some = slice(first, first + together)
+        errors = np.empty((len(points[some]), count))
+        low = 0
+        for trials, block in zip(
+            _split_trials(curves), _read_blocks(curves, points[some]), strict=True
+        ):
+            chosen = block[kept[trials]]
+            errors[:, low : low + len(chosen)] = chosen.T
+            low += len(chosen)
+        quantiles[:, some] = np.quantile(errors, QUANTILES, axis=1, overwrite_input=True)
+    return quantiles
+
+
+def _read_blocks(curves: Curves, points: Integers) -> Iterator[Floats]:
+    """Yield errors (some trials, points), with final errors after a trial's end."""
+    for trials in _split_trials(curves):
+        yield carry_forward(curves.errors(trials)[:, points], curves.final_errors[trials])
+
+
+def _split_trials(curves: Curves) -> Iterator[slice]:
+    """Return slices that cover all trials."""
+    length = max(1, BLOCK_BYTES // (32 * len(curves.gradients)))
+    return (slice(low, low + length) for low in range(0, len(curves.final_errors), length))
 
 
 def _draw_curve(axes: Axes, rule: str, curve: ErrorQuantiles) -> None:
@@ -105,15 +180,7 @@ def _draw_figure1(
     title = f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
     rows = ", ".join(stored.panels)
     alt = f"{len(stored.trials)} images with {clipping}, one per column; from above: {rows}."
-    if technique in groups:
-        alt += f" {_describe_recovered(groups[technique], stored.trials)}"
     caption = f"{title}. One column per trial; rows from above: {rows}."
     if "label" in groups.get(technique, {}):
         caption += " The rows above the original use the label that was found."
     return DrawnFigure(draw_montage(stored, title), alt, caption)
-
-
-def _describe_recovered(group: Group, trials: tuple[int, ...]) -> str:
-    shown = np.isin(group["trial"], trials)
-    right = int(np.sum(is_recovered(group["z_error"][shown], EPSILONS[SMALLEST_EPSILON])))
-    return f"z was recovered to within {SMALLEST_EPSILON} for {right} of these {len(trials)}."
