@@ -146,7 +146,8 @@ def describe_unread(unread: Sequence[Row]) -> str:
 
 def describe_handling(rows: Sequence[Row]) -> list[str]:
     """Return a sentence for each change that was made to files, `said` of the rows."""
-    names, done_to = name_images(rows), dict[str, list[str]]()
+    names = name_images(rows)
+    done_to: dict[str, list[str]] = {}
     for row in rows:
         if row["said"]:
             done_to.setdefault(row["said"], []).append(names[get_key(row)])
