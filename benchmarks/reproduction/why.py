@@ -5,6 +5,7 @@ Every number is from kept results of seed 2: `faces16-five.h5` and the files bes
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,40 @@ from ganinv_cli.report import summarize
 from ganinv_cli.report.noise_sweep.rows import holm
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import EPSILONS, clopper_pearson, compare_errors, mcnemar
+from ganinv_cli.store import read_results
 
 FIVE = "faces16-five"
+OTHERS = (  # c, f, b of the plan
+    "portraits64-three",
+    "gan-face-uniform-five",
+    "gan-face-normal-five",
+    "faces16-stable-four",
+)
+NOISY = "figure2-zero.h5"
+PRIORS = "figure2-priors.npz"
 DRAWN = (FIVE, "faces16-stable", "faces32-authors", "faces32-stable")
 PRIMARY = "1e-3"
 SHOWN = ("1e-4", "1e-3", "1e-2")
 Rows = list[dict[str, str]]
 
 
-def make_sections(runs: Sequence[Run]) -> dict[str, Rows]:
+def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
     """Return the tables by their titles."""
     by_name = {run.name: run for run in runs}  # counted at the end, which comes last
     five = by_name[FIVE]
+    others = [by_name[name] for name in OTHERS if name in by_name]
     return {
         "Five rules": list(_list_shares(five)),
         "After 20,000 updates": list(_list_shares_after(five, 20_000)),
         "Pairs of rules": list(_list_pairs(five)),
         "The way, or the end?": list(_compare_ends(five)),
+        "Other runs": [
+            {"generator, method": run.title} | row for run in others for row in _list_shares(run)
+        ],
+        "Pairs of rules in other runs": [
+            {"generator, method": run.title} | row for run in others for row in _list_pairs(run)
+        ],
+        "Noise: rules and proper priors": list(_compare_priors(folder)),
         "Extrapolated from 20,000 updates": [
             row for run in by_name.values() for row in _list_extrapolations(run)
         ],
@@ -99,8 +117,8 @@ def _list_shares_after(run: Run, updates: int) -> Iterator[dict[str, str]]:
 def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
     """Yield the tests of each pair of rules, paired by trial.
 
-    Holm's correction is for the pairs that the plan names: `zero` with each other rule, and
-    `stochastic` with `none` and `standard`.
+    Holm's correction is for the pairs that the plan names, of the first study alone: `zero` with
+    each other rule, and `stochastic` with `none` and `standard`.
     """
     tests = {}
     for first, second in combinations(run.rules, 2):
@@ -109,20 +127,48 @@ def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
     named = [
         pair
         for pair in tests
-        if "zero" in pair or set(pair) in ({"none", "stochastic"}, {"standard", "stochastic"})
+        if run.name == FIVE
+        and ("zero" in pair or set(pair) in ({"none", "stochastic"}, {"standard", "stochastic"}))
     ]
     corrected = dict(zip(named, holm([tests[pair].p for pair in named]), strict=True))
-    for (first, second), test in tests.items():
+    for pair, test in tests.items():
+        first, second = pair
         nearer = np.sum(run.read(second, "z_error") < run.read(first, "z_error"))
         below = mcnemar(*(run.find_successes(rule, PRIMARY) for rule in (first, second)))
+        corrects = {"p, Holm": f"{corrected[pair]:.2g}" if pair in corrected else "-"}
         yield {
             "rules": f"{first}, {second}",
             "second nearer": f"{nearer:,} of {test.trials:,}",
             "ratio of errors, median": f"{np.exp(-test.median_difference):.2f}",
             "p": f"{test.p:.2g}",
-            "p, Holm": f"{corrected[first, second]:.2g}" if (first, second) in corrected else "-",
+            **(corrects if corrected else {}),
             f"only each below {PRIMARY}": f"{below.only_first:,}, {below.only_second:,}",
             "p, McNemar": f"{below.p:.2g}",
+        }
+
+
+def _compare_priors(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the median error of each rule, and of two methods that know the prior, by variance.
+
+    The test is of the nearest rule and the penalty, on the logarithms of the errors, paired.
+    """
+    results, others = read_results(folder / NOISY), np.load(folder / PRIORS)
+    for place, variance in enumerate(others["variances"]):
+        errors = {
+            rule: np.asarray(results.groups[f"variance={variance:g}/{rule}"]["first/z_error"])
+            for rule in results.attributes["config"]["clip"]
+        }
+        errors |= zip(others["methods"], others["errors"][:, place], strict=True)
+        medians = {name: float(np.median(each)) for name, each in errors.items()}
+        rule = min(results.attributes["config"]["clip"], key=lambda name: medians[name])
+        nearer = np.sum(errors[rule] < errors["penalty"])
+        test = compare_errors(*(np.log(errors[name]) for name in (rule, "penalty")))
+        yield {
+            "variance": f"{variance:g}",
+            **{name: format_scientific(median) for name, median in medians.items()},
+            "nearest rule": rule,
+            "nearer than the penalty": f"{nearer} of {test.trials}",
+            "p": f"{test.p:.2g}",
         }
 
 
