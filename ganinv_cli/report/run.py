@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.analysis.prior import describe_prior, read_prior
 from ganinv_cli.number_format import format_duration
 from ganinv_cli.report.table import Row, finite_or_none
-from ganinv_cli.store.rows import Group
+from ganinv_cli.store.rows import Group, get_row_shape
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -33,11 +33,13 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
     groups = {name: group for name, group in results.groups.items() if "seconds" in group}
     trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
     seconds = (_sum_seconds(group) for group in groups.values())
+    latents = (get_row_shape(each, "z_found")[0] for each in groups.values() if len(each["trial"]))
     return attributes | {
         "config": config,
         "complete": results.complete,
         "trials": trials,
         "incomplete": _list_incomplete(results, trials, config.get("trials")),
+        "latent": next(latents, None),
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite_or_none(sum(seconds)),
     }
