@@ -203,6 +203,7 @@ CHANGES = {
         lambda picture, _: ImageOps.crop(picture, 2).resize(picture.size, Image.Resampling.BICUBIC),
     ),
     "cropped, padded": Change(
-        apply=lambda picture, _: ImageOps.expand(ImageOps.crop(picture, 4), 4)
+        "^without its border$",
+        lambda picture, _: ImageOps.expand(ImageOps.crop(picture, 4), 4),
     ),
 }

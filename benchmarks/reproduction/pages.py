@@ -14,7 +14,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks import records
+from benchmarks import records, verdicts
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2, why
 from ganinv_cli.cli import main
 
@@ -35,11 +35,14 @@ MEASUREMENTS = (  # JSON in docs/, with its page beside it
 )
 
 
+CALIBRATION = "invert/calibration"  # the same, with a page of its own form
+
+
 def list_generated() -> list[Path]:
     """Return the files of docs/ that `write_all` writes, relative to it."""
     reports = [Path(folder, name) for folder, names in REPORTS.values() for name in names]
     made = [f"reproduction/{name}" for name in (*TABLES, *FIGURES)]
-    made += [*(f"{name}.md" for name in MEASUREMENTS), "results/SHA256SUMS"]
+    made += [*(f"{name}.md" for name in (*MEASUREMENTS, CALIBRATION)), "results/SHA256SUMS"]
     return sorted([*reports, *map(Path, made)])
 
 
@@ -49,8 +52,9 @@ def write_all(docs: Path, out: Path) -> None:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
     write_reports(docs, out)
     write_tables(docs / "results", out / "reproduction")
-    for name in MEASUREMENTS:
-        page = records.format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
+    formats = dict.fromkeys(MEASUREMENTS, records.format_page) | {CALIBRATION: verdicts.format_page}
+    for name, format_page in formats.items():
+        page = format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
         (out / f"{name}.md").write_text(page, "utf-8")
     (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 

@@ -43,9 +43,12 @@ class Reenactment(NamedTuple):
         return "; ".join(filter(None, [self.chain, "without its border" * self.has_border]))
 
     @property
-    def changes_picture(self) -> bool:
-        """Whether the chain has more than a storage, so that G(z) itself is another picture."""
-        return bool(self.chain) and not self.chain.startswith(("saved as", "noise of"))
+    def keeps_loss(self) -> bool:
+        """Whether the image loss of a start says how well it explains the image, as in white noise.
+
+        After a change G(z) is another picture, and a JPEG has errors that are larger and not white.
+        """
+        return not self.chain or self.chain.startswith("noise of")
 
 
 @dataclass(frozen=True)

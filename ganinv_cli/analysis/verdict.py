@@ -141,7 +141,7 @@ def gather_evidence(
     z = recoveries.z[best]
     if reenactment is not None and reenactment.explained:
         z, noise_error = reenactment.z, float(np.linalg.norm(reenactment.deviation))
-        rivals = 0 if reenactment.changes_picture else rivals  # their loss is of another picture
+        rivals = rivals if reenactment.keeps_loss else 0
     position = _locate(z[None], prior, min(ERROR_FACTOR * noise_error, most))
     inside, norm, may_be_drawn = (values[0] for values in position)
     return Evidence(
@@ -222,22 +222,26 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) ->
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
         return f"the generator makes {subject}, but {reason}{words}. {nearness}"
-    nearness += _describe_strangers(evidence.false_alarms, again)
+    nearness += _describe_strangers(evidence, again)
     if verdict == "sibling":
         return f"a sibling of the generator may have made {subject}, but not itself. {nearness}"
-    if not evidence.is_never_drawn:
+    if not evidence.is_never_drawn or evidence.false_alarms.as_near:
         return f"no z was found that makes {subject}. {nearness}"
     return (
         f"no z that may be drawn makes {subject}: {_describe_position(evidence, prior)}. {nearness}"
     )
 
 
-def _describe_strangers(alarms: FalseAlarms, again: Reenactment) -> str:
+def _describe_strangers(evidence: Evidence, again: Reenactment) -> str:
+    alarms = evidence.false_alarms
     if alarms.most is None:
         return ""
-    least = format_number(again.stranger_rmse[0])
-    count = f"{alarms.as_near} of {alarms.strangers} leave as little"
-    return f", of strangers {least} or more: {count} (at most {100 * alarms.most:.0f} % of all)"
+    rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
+    count = f"{alarms.as_near} of {alarms.strangers} are as near"
+    return (
+        f". Without a change the RMSE is {rmse}, of strangers {least} or more: {count} (at most "
+        f"{100 * alarms.most:.0f} % of all)"
+    )
 
 
 def _describe_position(evidence: Evidence, prior: Prior) -> str:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ganinv_cli.errors import ImageError
 from ganinv_cli.images import Crop, TargetImage, load_image, load_mask, make_target_image
-from ganinv_cli.images.arrays import LatentsError, load_numpy_file
+from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
 
 SHAPE = (8, 8, 3)
 LATENT = 6
@@ -139,3 +139,8 @@ def test_a_mask_may_be_an_array(tmp_path, white):
     np.save(tmp_path / "m.npy", np.zeros((8, 8), bool))
     with pytest.raises(ImageError, match="has no white pixel"):
         load_mask(tmp_path / "m.npy", SHAPE, Crop())
+
+
+def test_floats_from_0_are_noted_though_they_may_mean_black():
+    image = make_target_image(np.zeros((8, 8, 3)), "dark.npy", (8, 8, 3), Crop())
+    assert image.notes == (FLOATS_NOTE,)

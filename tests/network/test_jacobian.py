@@ -29,3 +29,8 @@ def test_an_image_with_fewer_values_than_z_has_singular_values_of_0(generator, z
     counted[0, 0] = True  # three values for six components
     values = compute_singular_values(generator, z, mask=counted)
     assert (values[:3] > 0).all() and (values[3:] < 1e-12 * values[0]).all()
+
+
+def test_the_values_that_a_mask_counts_are_of_all_channels(generator):
+    whole = np.ones((*generator.image_shape[:2], 1))
+    assert generator.count_values(whole) == generator.count_values() > whole.size

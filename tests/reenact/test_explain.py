@@ -14,7 +14,7 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Resampling
 from ganinv_cli.reenact.explain import explain
-from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, fit
+from ganinv_cli.reenact.fit import GREY_LEVELS, Fit, Renderer, fit, measure_certainty
 from ganinv_cli.reenact.storage import Pixels
 
 SIDE, LATENT = 32, 8
@@ -162,3 +162,12 @@ def test_a_generator_does_not_come_near_strangers_and_is_measured_once(generator
     assert (np.diff(errors) >= 0).all() and errors[0] > 1
     monkeypatch.setattr(strangers, "measure_stranger_errors", None)
     assert np.array_equal(strangers.find_stranger_errors(generator, None), errors)
+
+
+def test_a_direction_of_z_is_known_if_its_error_is_below_half_the_priors_deviation():
+    """A pixel with slope s, rounded to 8 bits, gives z an error of .29 / s; the prior's is .58."""
+    picture, counted = np.full((1, 2, 1), 99.0), np.ones((1, 2), np.bool_)
+    storage, none = Pixels(picture.astype(np.uint8)), np.zeros(0)
+    end = Fit(Resampling((1, 2, 1)), storage, np.zeros(2), none, picture, counted, 0.0)
+    _, known = measure_certainty(end, np.diag([2.0, 0.5]).reshape(2, 1, 2, 1), picture, 3**-0.5)
+    assert known == 1

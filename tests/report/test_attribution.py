@@ -3,7 +3,11 @@
 import pytest
 from reports.known_sweep import EXACT, FAR, invert_on, make_image_groups, make_image_results
 
-from ganinv_cli.report.attribution import compares_generators, summarize_attribution
+from ganinv_cli.report.attribution import (
+    _describe_images,
+    compares_generators,
+    summarize_attribution,
+)
 from ganinv_cli.settings.names import name_generators
 
 SEVERAL_Z = make_image_groups(minima=(5, 5), losses=(EXACT,))
@@ -58,3 +62,8 @@ def test_an_image_that_was_given_twice_is_compared_twice():
 )
 def test_generators_have_distinct_names_that_any_system_takes_for_a_file(checkpoints, names):
     assert name_generators(checkpoints) == names
+
+
+def test_the_generator_of_most_images_is_named_first():
+    rows = [{"answer": name} for name in "abb"]
+    assert _describe_images(rows) == "Of 3 images, b made 2, a made 1"

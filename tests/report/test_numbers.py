@@ -15,6 +15,7 @@ from reports.known_sweep import (
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import render, render_brief, summarize
+from ganinv_cli.report.noise_sweep import _describe_differences
 from ganinv_cli.report.noise_sweep.rows import holm
 from ganinv_cli.report.report import find_report_module
 from ganinv_cli.settings.names import STYLES
@@ -128,3 +129,8 @@ def test_descent_shows_what_its_errors_on_the_way_predict_beside_what_was_measur
     assert "Extrapolated to 40,000 updates" in render([summarize(results, "x")], "text")
     results.groups["none"]["curve_error"][0] = np.nan
     assert "extrapolated" not in summarize(results, "x").tables
+
+
+def test_rules_differ_if_they_do_after_holms_correction():
+    row = {"counted": "with_restarts", "variance": 0.1, "p": 0.03, "p_holm": 0.09}
+    assert "no difference" in _describe_differences([row])

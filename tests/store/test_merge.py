@@ -1,5 +1,7 @@
 """Merged results files of one run equal the file of a single run."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from stored import (
@@ -68,7 +70,12 @@ def test_the_same_merge_again_writes_nothing(out, tmp_path):
     assert not log.name_log(out).exists()
 
 
-def test_attributes_and_figures_are_of_all_files(out, tmp_path):
+def test_attributes_and_figures_are_of_all_files(out, tmp_path, monkeypatch):
+    seconds = count()  # so that no two files were started at the same time
+    monkeypatch.setattr(
+        "ganinv_cli.store.run.now", lambda: f"2026-01-01T00:00:{next(seconds):02d}+00:00"
+    )
+
     def draw(*trials):
         shape = (1, len(trials), 2, 2, 3)
         return {"figure1-none": Figure(np.full(shape, trials[0], np.uint8), ("found",), trials)}
