@@ -73,8 +73,8 @@ def write_tables(results: Path, out: Path) -> None:
     """Write the tables and figures of docs/reproduction."""
     recoveries = list(runs.read_runs(results))
     cells, sweeps = table2.measure_cells(results), figure2.read_sweeps(results)
-    alone = [run for run in recoveries if run.name not in why.OTHERS]
-    _write_sections(table1.make_sections(alone), out / "table1.md")
+    without_study = [run for run in recoveries if run.name not in why.OTHERS]
+    _write_sections(table1.make_sections(without_study), out / "table1.md")
     _write_sections(why.make_sections(recoveries, results), out / "why.md")
     _write_sections(table2.make_sections(cells), out / "table2.md")
     _write_sections(figure2.make_sections(sweeps), out / "figure2.md")

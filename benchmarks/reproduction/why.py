@@ -135,13 +135,13 @@ def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
         first, second = pair
         nearer = np.sum(run.read(second, "z_error") < run.read(first, "z_error"))
         below = mcnemar(*(run.find_successes(rule, PRIMARY) for rule in (first, second)))
-        corrects = {"p, Holm": f"{corrected[pair]:.2g}" if pair in corrected else "-"}
+        in_plan = {"p, Holm": f"{corrected[pair]:.2g}" if pair in corrected else "-"}
         yield {
             "rules": f"{first}, {second}",
             "second nearer": f"{nearer:,} of {test.trials:,}",
             "ratio of errors, median": f"{np.exp(-test.median_difference):.2f}",
             "p": f"{test.p:.2g}",
-            **(corrects if corrected else {}),
+            **(in_plan if corrected else {}),
             f"only each below {PRIMARY}": f"{below.only_first:,}, {below.only_second:,}",
             "p, McNemar": f"{below.p:.2g}",
         }

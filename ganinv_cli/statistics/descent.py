@@ -12,8 +12,6 @@ while z moves. But after some 10,000 updates the error of z falls by a steady fa
 logarithm is extrapolated along a line through two points.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ganinv_cli.statistics.averages import Floats
@@ -21,25 +19,7 @@ from ganinv_cli.statistics.averages import Floats
 AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
 HALVE_EVERY = 50_000
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
-MAX_HALVINGS = 100  # after which the rate is practically 0 in float64
 POINTS = (10_000, 20_000)  # updates, between which the factor is read
-
-
-class Schedule(NamedTuple):
-    """The rates of a run of descent."""
-
-    rate: float  # at first, on the mean over a picture's values
-    updates: int
-    halve_every: int = HALVE_EVERY  # updates; 0: never
-
-    def list_phases(self) -> list[tuple[float, int]]:
-        """Return each rate and the number of updates at it."""
-        length = self.halve_every or max(self.updates, 1)
-        starts = range(0, min(self.updates, MAX_HALVINGS * length), length)
-        return [
-            (self.rate * 0.5**number, min(length, self.updates - start))
-            for number, start in enumerate(starts)
-        ]
 
 
 def find_stable_rate(eigenvalues: Floats) -> float:
@@ -47,20 +27,24 @@ def find_stable_rate(eigenvalues: Floats) -> float:
     return float(f"{1 / (2 * eigenvalues.max()):.{DIGITS}g}")
 
 
-def extrapolate_errors(first: Floats, second: Floats, schedule: Schedule) -> Floats:
-    """Return ‖z − z_true‖² / latent (trials,) after all updates of a schedule.
+def extrapolate_errors(first: Floats, second: Floats, updates: int, halve_every: int) -> Floats:
+    """Return ‖z − z_true‖² / latent (trials,) after so many updates.
 
-    `first` and `second` are the errors (trials,) after POINTS. An error that does not fall between
-    them stays as it is: that trial has stopped, or the rate is too large for it.
+    `first` and `second` are the errors (trials,) after POINTS. The rate is halved every
+    `halve_every` updates, never if that is 0. An error that does not fall between POINTS stays as
+    it is: that trial has stopped, or the rate is too large for it.
     """
-    reached = _count_updates(schedule._replace(updates=POINTS[1]))
-    step = reached - _count_updates(schedule._replace(updates=POINTS[0]))
-    remaining = (_count_updates(schedule) - reached) / step
+    begun, reached, end = (_weigh_updates(each, halve_every) for each in (*POINTS, updates))
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.minimum(second / first, 1)
+    remaining = (end - reached) / (reached - begun)
     return np.asarray(second * np.nan_to_num(factor, nan=1.0) ** remaining)
 
 
-def _count_updates(schedule: Schedule) -> float:
+def _weigh_updates(updates: int, halve_every: int) -> float:
     """Return the number of updates, each in units of one at the first rate."""
-    return sum(rate / schedule.rate * updates for rate, updates in schedule.list_phases())
+    if not halve_every:
+        return updates
+    halvings, rest = divmod(updates, halve_every)
+    last_rate = 0.5**halvings  # over the first
+    return 2 * halve_every * (1 - last_rate) + rest * last_rate

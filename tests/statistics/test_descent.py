@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ganinv_cli.statistics.descent import Schedule, extrapolate_errors
+from ganinv_cli.statistics.descent import extrapolate_errors
 
 
 def test_an_error_that_falls_by_a_steady_factor_is_predicted_and_one_that_rises_stays():
     """By .1 for 10,000 updates at the first rate: 3 + 5 / 2 of them follow, after the halving."""
-    schedule = Schedule(1.0, 100_000, 50_000)
-    found = extrapolate_errors(np.array([0.1, 0.1, 0.0]), np.array([0.01, 0.2, 0.0]), schedule)
+    first, second = np.array([0.1, 0.1, 0.0]), np.array([0.01, 0.2, 0.0])
+    found = extrapolate_errors(first, second, 100_000, 50_000)
     np.testing.assert_allclose(found, [0.01 * 0.1**5.5, 0.2, 0.0])

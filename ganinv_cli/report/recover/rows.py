@@ -14,7 +14,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rules import count_outcomes, count_same_trials, summarize_costs
 from ganinv_cli.report.table import Row, mean_or_none
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
-from ganinv_cli.statistics.descent import POINTS, Schedule, extrapolate_errors
+from ganinv_cli.statistics.descent import POINTS, extrapolate_errors
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -129,20 +129,20 @@ def extrapolate_rules(results: "Results", groups: Mapping[str, Group]) -> list[R
     if places[-1] == len(results.constants["curve_gradients"]) or updates < POINTS[-1]:
         return []
     is_measured = updates > POINTS[-1]
-    schedule = Schedule(1.0, updates if is_measured else PAPER_UPDATES, config["gd"]["halve_every"])
+    end = updates if is_measured else PAPER_UPDATES
     rows = []
     for rule, group in groups.items():
         first, second = group["curve_error"][:, places].astype(np.float64).T
         if not (np.isfinite(first) & np.isfinite(second)).all():
             return []
-        found = extrapolate_errors(first, second, schedule)
+        found = extrapolate_errors(first, second, end, config["gd"]["halve_every"])
         shares = {name: statistics.is_recovered(found, each) for name, each in EPSILONS.items()}
         ends = group["z_error"]
         rows.append(
             {
                 "technique": rule,
                 "trials": len(found),
-                "updates": schedule.updates,
+                "updates": end,
                 "falling": int(np.sum(second < first)),  # trials whose error still falls
                 "predicted": {name: float(each.mean()) for name, each in shares.items()},
                 "measured": {
