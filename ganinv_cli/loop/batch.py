@@ -1,4 +1,4 @@
-"""A batch of trials in the graph: one trace a shape, any number of steps a call."""
+"""A batch of trials in the graph: one trace for any number of rows and steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -107,14 +107,16 @@ class Batch:
         )
 
     def make_empty(self, size: int) -> BatchState:
-        """Return an empty batch; compiles the graph for it, so that no later call does."""
+        """Return an empty batch; the first compiles the graph, for any size."""
         target = Target(
             np.zeros(self._generator.image_shape), z_true=np.zeros(self._generator.latent)
         )
         points = RecordPoints(np.zeros(0), np.zeros(0))
         trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
         batch_state = self._begin(tf.nest.map_structure(tf.constant, _stack_starts([trial] * size)))
-        self._compiled_steps(batch_state, tf.constant(0))
+        steps = tf.constant(0)
+        self._compiled_steps.get_concrete_function(_free_rows(batch_state), steps)
+        self._compiled_steps(batch_state, steps)
         return batch_state._replace(code=tf.fill([size], EMPTY))
 
     def insert_starts(self, batch_state: BatchState, trials: Mapping[int, Trial]) -> BatchState:
@@ -243,6 +245,14 @@ def _classify_rows(
     ):
         code = tf.where(holds, int(outcome), code)
     return code
+
+
+def _free_rows(batch_state: BatchState) -> BatchState:
+    """Return the shapes and types of a batch of any number of rows."""
+    specs: BatchState = tf.nest.map_structure(
+        lambda field: tf.TensorSpec([None, *field.shape[1:]], field.dtype), batch_state
+    )
+    return specs
 
 
 def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:

@@ -8,7 +8,6 @@ number changes a result: an increment ends where a row is recorded.
 
 import math
 import statistics
-import time
 
 import tensorflow as tf
 
@@ -21,7 +20,7 @@ FIRST_ROWS = 64  # rows to begin with
 MAX_ROWS = 4096
 MIN_SPEEDUP = 1.1  # of gradients per second, for a change to be kept
 MIN_INCREMENTS, MIN_SECONDS = 6, 0.5  # of full batches, before a rate is used
-MIN_BUILD_MULTIPLE = 30  # least time left, in build times of a graph, for a change
+MIN_SECONDS_LEFT = 10.0  # of the run, for a change
 INCREMENT_SECONDS = 0.25
 MAX_TRIAL_SHARE = 0.05  # of an increment's steps, of the gradients that a trial is expected to take
 MAX_GROWTH = 4  # from one increment to the next
@@ -37,14 +36,14 @@ class BatchSizing:
         self._settled = not measured
         self._previous: tuple[int, float] | None = None  # rows and their rate, before they doubled
         self._rates: list[float] = []
-        self._seconds = self._build_seconds = 0.0
+        self._seconds = 0.0
 
     def make_empty(self, jobs: int) -> BatchState:
         """Return an empty batch, of no more rows than jobs."""
         self.rows = max(1, min(self.rows, jobs))
         while True:
             try:
-                return self._build(self.rows)
+                return self._batch.make_empty(self.rows)
             except tf.errors.ResourceExhaustedError as error:
                 self.halve(self.rows, error)
 
@@ -60,7 +59,7 @@ class BatchSizing:
         is_end = slots.job_queue.is_exhausted and len(slots.queue) <= before
         if wanted > before and not is_end:
             try:
-                new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))
+                new_rows = gather_rows(self._batch.make_empty(wanted), list(range(before, wanted)))
                 batch_state = concatenate_batches(batch_state, new_rows)
                 slots.grow(wanted)
             except tf.errors.ResourceExhaustedError as error:
@@ -91,18 +90,12 @@ class BatchSizing:
         seconds_left = gradients_left / rate
         if self._previous and rate < MIN_SPEEDUP * self._previous[1]:
             self.rows, self._settled = self._previous[0], True
-        elif 2 * self.rows > MAX_ROWS or seconds_left < MIN_BUILD_MULTIPLE * self._build_seconds:
+        elif 2 * self.rows > MAX_ROWS or seconds_left < MIN_SECONDS_LEFT:
             self._settled = True
         else:
             self._previous, self._rates, self._seconds = (self.rows, rate), [], 0.0
             self.rows *= 2
         return self.rows
-
-    def _build(self, rows: int) -> BatchState:
-        start_time = time.monotonic()
-        batch_state = self._batch.make_empty(rows)
-        self._build_seconds = max(self._build_seconds, time.monotonic() - start_time)
-        return batch_state
 
 
 class IncrementSizing:

@@ -11,8 +11,6 @@ from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows,
 from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 
-MIN_ROWS = 4  # rows; a batch that empties shrinks no further
-
 
 class Slots:
     """The rows of a batch with their trials, and the queue of the trials that come next."""
@@ -88,13 +86,13 @@ class Slots:
         return self.queue.popleft() if self.queue else None
 
     def count_needed_rows(self) -> int:
-        """Return how many rows are enough once the queue is empty: quarters while they hold all.
+        """Return how many rows are enough once the queue is empty: halves while they hold all.
 
         The last trials would otherwise pay for a batch that is nearly empty.
         """
         size = len(self)
-        while size // 4 >= max(MIN_ROWS, len(self.taken_rows)):
-            size //= 4
+        while size // 2 >= len(self.taken_rows):
+            size //= 2
         return size
 
     def shrink(self, batch_state: BatchState, size: int) -> BatchState:

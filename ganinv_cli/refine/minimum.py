@@ -41,8 +41,10 @@ class MinimumTest:
     explained: float = 1e-6  # image loss below which z is a minimum without the test
 
     def compile_for(self, generator: Generator, mask: np.ndarray | None = None) -> "MinimumTester":
-        """Return the test for images of one generator."""
-        return generator.reuse(MinimumTester, self, mask)
+        """Return the test for images of one generator, without what it knows of earlier runs."""
+        tester = generator.reuse(MinimumTester, self, mask)
+        tester.latest = None
+        return tester
 
 
 class MinimumTester:
@@ -60,6 +62,8 @@ class MinimumTester:
         directions = np.random.default_rng(0).standard_normal(shape)[:, : generator.latent]
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
         self._offsets = settings.radius * directions / lengths
+        # the latest image and label, z, and JᵀJ there
+        self.latest: tuple[tuple[bytes, int], np.ndarray, np.ndarray] | None = None
 
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
         """Refine one z (latent,) for its target (height, width, channels) and test the result.
@@ -114,13 +118,11 @@ class MinimumTester:
     def _run_gauss_newton(
         self, z: np.ndarray, target: np.ndarray, label: int, low: float, high: float
     ) -> tuple[np.ndarray, float, np.ndarray, float]:
-        """Run Gauss–Newton with one J; return z, loss, gradient and the gradients spent."""
+        """Run Gauss–Newton with one JᵀJ; return z, loss, gradient and the gradients spent."""
         start = self.evaluate_point(z, target, label)
         free = _find_free(z, start.gradient, low, high)
-        jacobian = compute_jacobian(self._generator, z, label, mask=self._mask)
-        jacobian[:, np.isnan(target).ravel()] = 0
-        jacobian = tf.constant(jacobian, tf.float64)  # of TensorFlow, which shares its threads
-        normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()[np.ix_(free, free)]
+        gram, spent = self._find_gram(z, target, label)
+        normal = gram[np.ix_(free, free)]
         end, evaluations = run_gauss_newton(
             start,
             lambda z: self.evaluate_point(z, target, label),
@@ -131,7 +133,25 @@ class MinimumTester:
             high=high,
         )
         cost = FLOAT64_COST if self._precision == "float64" else 1.0
-        return *end, self._generator.jacobian_gradients + cost * (1 + evaluations)
+        return *end, spent + cost * (1 + evaluations)
+
+    def _find_gram(self, z: np.ndarray, target: np.ndarray, label: int) -> tuple[np.ndarray, float]:
+        """Return JᵀJ (latent, latent), and the gradients that it cost.
+
+        Starts of one image often end at one z. J at the latest one serves others within the radius:
+        Gauss–Newton ends where the gradient does, whatever J is.
+        """
+        picture = target.tobytes(), label
+        if self.latest is not None:
+            latest_picture, latest_z, gram = self.latest
+            if picture == latest_picture and np.linalg.norm(z - latest_z) <= self._settings.radius:
+                return gram, 0.0
+        jacobian = compute_jacobian(self._generator, z, label, mask=self._mask)
+        jacobian[:, np.isnan(target).ravel()] = 0
+        jacobian = tf.constant(jacobian, tf.float64)  # of TensorFlow, which shares its threads
+        gram = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()
+        self.latest = picture, z, gram
+        return gram, self._generator.jacobian_gradients
 
 
 def _find_free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -331,6 +331,8 @@ class InvertConfig(ImagesConfig):
     )
     clip: tuple[str, ...] = ("stochastic",)
     image: tuple[str, ...] = declare((), in_options=False)  # arguments of the command
+    # the best z counts, not how many minima there are
+    stationary: float = _declare_stationary(1e-5)
     align: Literal["auto", "none"] = declare(
         "auto",
         help="Whether to fit a shift, a scale and new colours of an image that the generator does "

@@ -18,6 +18,7 @@ from ganinv_cli.solvers.solver import Solver
 
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
 MAX_PATIENCE = 100_000  # losses that are kept per trial
+SAME_LOSS = 0.2  # share by which the losses before and after a redraw differ, if both are a floor
 SHARE = {"range": (0, 1), "exclusive": True}
 POSITIVE = {"range": (0, MAX_NUMBER), "exclusive": True}
 
@@ -39,6 +40,7 @@ class _State(NamedTuple):
     clamped: tf.Tensor  # (batch,) bool: the row has no redraws left and is kept inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
+    redrawn_loss: tf.Tensor  # (batch,), the image loss at the last redraw; 0 before the first
     actions: tf.Tensor  # (batch, ACTION_KINDS)
     stalled: tf.Tensor  # (batch,)
 
@@ -60,7 +62,8 @@ class LBFGS(Solver):
     The rules: none has no effect. With standard, the direction leads to the minimum of the
     quadratic model inside the bounds (`quasi_newton.py`). With stochastic, redraws after every
     move would never converge. So the components outside are redrawn only when the row has stalled,
-    at most `redraws` times per start. The history is kept, but the redraw adds no pair to it. If z
+    at most `redraws` times per start, and of an image of unknown residual only until two stalls in
+    a row have the same loss. The history is kept, but the redraw adds no pair to it. If z
     is outside the bounds, the row has not converged, even if z makes the image; it is redrawn too,
     unless the excess is within the possible error of z. If z leaves the bounds again (noise, or an
     image outside the generator's range), the row is then kept inside as with standard. Zero and
@@ -115,6 +118,7 @@ class LBFGS(Solver):
             clamped=tf.zeros([rows], tf.bool),
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
+            redrawn_loss=row,
             actions=tf.zeros([rows, ACTION_KINDS], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
@@ -219,7 +223,10 @@ class LBFGS(Solver):
         # in rows of other rules: the components that stochastic clipping would redraw
         slow = self._find_slow(problem, state, at_bound) & ~state.jumped
         redrawable = ((state.stalled | slow) & at_bound) | solved_outside
-        redrawn = outside & ~right & (state.redraws < self.redraws) & (unsure | ~explained)
+        change = tf.abs(state.image_loss - state.redrawn_loss)
+        is_floor = change <= SAME_LOSS * state.redrawn_loss
+        useful = tf.where(unsure, ~is_floor, ~explained)
+        redrawn = outside & ~right & (state.redraws < self.redraws) & useful
         clamped = outside & (explained | solved) & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
         jump = tf.where(redrawn[:, None], clipping.replace(state.z, state.redraws), inside)
@@ -231,6 +238,7 @@ class LBFGS(Solver):
             jumped=state.jumped | jumped,
             clamped=state.clamped | clamped,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
+            redrawn_loss=tf.where(redrawn, state.image_loss, state.redrawn_loss),
             actions=state.actions + stack_actions(never, acted, never),
             stalled=state.stalled & ~jumped,
         )

@@ -69,3 +69,14 @@ def test_a_row_outside_its_bounds_is_redrawn_long_before_it_would_have_ended(gen
     end = make_limits(restarts=0, budget=40, stationary=1e-6)
     done = solve_jobs(generator, solver, jobs_of(["stochastic"], 4), end=end, supply=supply)
     assert max(trial.best.redraws for trial in done.values()) == 1
+
+
+def test_a_row_whose_loss_returns_after_a_redraw_is_kept_inside_from_then_on(generator):
+    solver = make_solver("lbfgs", {"memory": 10, "patience": 10, "redraws": 1000})
+    supply = noisy_targets(generator, 1.0, UNKNOWN)
+    end = make_limits(restarts=0, budget=5000, stationary=1e-6)
+    done = solve_jobs(generator, solver, jobs_of(["stochastic"], 4), end=end, supply=supply)
+    for trial in done.values():
+        assert trial.outcome is Outcome.converged
+        assert not trial.best.outside
+        assert trial.best.redraws < 20

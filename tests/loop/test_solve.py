@@ -40,7 +40,7 @@ def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch)
 
     monkeypatch.setattr(Batch, "advance", advance)
     solve_jobs(hard, lbfgs, JOBS, batch_size=24)
-    assert set(sizes) == {24, 6}
+    assert set(sizes) == {24, 12, 6, 3, 1}
     assert sizes == sorted(sizes, reverse=True)
 
 
