@@ -44,6 +44,7 @@ class Preconditioner(NamedTuple):
 EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
 MAX_LATENT = 4096  # components of z; the eigenvectors of more take too long
 MAX_VALUES = 2**29  # numbers in one J, 2 GiB
+MAX_COLUMNS = 4000  # of all J together
 MAX_BASIS_VALUES = 2**25  # numbers in `Preconditioner.basis`
 MAX_DIRECTIONS = 1200  # largest number of directions of the image that are weighted
 OVERSAMPLING = 100  # extra dimensions of the random subspace
@@ -53,10 +54,12 @@ CACHE_KIND = "preconditioner"
 VERSION = 2  # of this method; a new number invalidates kept measurements
 
 
-def can_be_measured(generator: Generator) -> bool:
-    """Return whether J is small enough to measure the preconditioner in a few GiB of memory."""
+def choose_points(generator: Generator, points: int) -> int:
+    """Return at how many draws to measure J: at most `points`, none if it takes too much memory."""
     values = generator.latent * generator.count_values()
-    return generator.latent <= MAX_LATENT and values <= MAX_VALUES
+    if generator.latent > MAX_LATENT or values > MAX_VALUES:
+        return 0
+    return min(points, max(1, MAX_COLUMNS // generator.latent))
 
 
 def find_preconditioner(

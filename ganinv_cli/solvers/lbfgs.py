@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.preconditioner import can_be_measured
+from ganinv_cli.preconditioner import choose_points
 from ganinv_cli.problem import Evaluation, Problem
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts import quasi_newton
@@ -82,7 +82,7 @@ class LBFGS(Solver):
     # of a move, in z, below which a direction is given up
     shortest: float = declare(1e-6, **POSITIVE)
     redraws: int = declare(3, range=(0, MAX_NUMBER))  # per start
-    # random z whose J are averaged over; 0: none, as if J is too large
+    # random z whose J are averaged over, fewer if z has more than 100 components; 0: none
     metric: int = declare(40, range=(0, MAX_HISTORY))
     fine: float = declare(0.15, **POSITIVE)  # objective
 
@@ -96,8 +96,8 @@ class LBFGS(Solver):
         return self.metric
 
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
-        """Return the solver, without preconditioner if J is too large to be measured."""
-        return self if can_be_measured(generator) else replace(self, metric=0)
+        """Return the solver with fewer random z if J is large, or without preconditioner."""
+        return replace(self, metric=choose_points(generator, self.metric))
 
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]

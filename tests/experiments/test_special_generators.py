@@ -29,6 +29,13 @@ def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
     run_ganinv(tmp_path, "recover", *given)  # the same command prints the results again
 
 
+def test_j_of_a_large_z_is_measured_at_fewer_z(easy, tmp_path, monkeypatch):
+    monkeypatch.setattr(preconditioner, "MAX_COLUMNS", 3 * 6)
+    given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60, "-v")
+    assert "[lbfgs] metric = 40 is 3 here" in run_ganinv(tmp_path, "recover", *given).stderr
+    assert read_results(tmp_path / "recover.h5").constants["shared_gradients"] == 3 * 7 / 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
