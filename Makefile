@@ -26,9 +26,9 @@ reproduce: $(READY) ## every table and figure of docs/ again, from docs/results 
 	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build)
 	@$(BIN)/python -m benchmarks.reproduction $(if $(RUN),--run) $(if $(ONLY),--only $(ONLY))
 
-bench: $(READY) ## what recovery costs, and its speed beside other methods (build/bench, 30 minutes)
+bench: $(READY) ## what users wait for, what recovery costs, its speed beside another method (30 minutes)
 	@mkdir -p build/bench
-	@$(BIN)/python -m benchmarks.speed.roofline --out build/bench/roofline.json
+	@$(BIN)/python -m benchmarks.speed.waits --out build/bench/waits.json
 	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
 	@$(BIN)/python -m benchmarks.speed.peers --out build/bench/peers.json
 

@@ -1,6 +1,9 @@
 """Pages of measured numbers come from the stored files; the measurements compare like with like."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import builders
@@ -8,7 +11,7 @@ import pytest
 
 from benchmarks.records import format_page
 from benchmarks.reproduction.pages import MEASUREMENTS
-from benchmarks.speed import peers, roofline
+from benchmarks.speed import peers, waits
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -45,8 +48,9 @@ def test_each_method_recovers_the_same_z(tmp_path):
     assert ours.gradients > 1 and paper.gradients > 100 and 0 < ours.stop < 1e-6
 
 
-def test_a_share_is_the_median_of_those_of_the_turns():
-    rates = {"loop": [1.0, 40.0, 4.0], "peak": [2.0, 40.0, 16.0]}
-    row = roofline.make_row(rates, "loop", "peak", 10**10)
-    assert (row["gradients/s"], row["G multiply-adds/s"]) == ("4", "40")
-    assert (row["share"], row["in the turns"]) == ("0.500", "0.250 to 1.000")
+@pytest.mark.slow
+def test_a_command_is_timed_to_its_first_gradients_and_in_its_report(tmp_path):
+    command = (sys.executable, waits.__file__, str(time.time()), "start")
+    output = subprocess.check_output(command, cwd=tmp_path)
+    first, report = json.loads(output.splitlines()[-1]).values()
+    assert 0 < report < first
