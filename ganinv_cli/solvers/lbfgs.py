@@ -62,12 +62,12 @@ class LBFGS(Solver):
     The rules: none has no effect. With standard, the direction leads to the minimum of the
     quadratic model inside the bounds (`quasi_newton.py`). With stochastic, redraws after every
     move would never converge. So the components outside are redrawn only when the row has stalled,
-    at most `redraws` times per start, and of an image of unknown residual only until two stalls in
-    a row have the same loss. The history is kept, but the redraw adds no pair to it. If z
-    is outside the bounds, the row has not converged, even if z makes the image; it is redrawn too,
-    unless the excess is within the possible error of z. If z leaves the bounds again (noise, or an
-    image outside the generator's range), the row is then kept inside as with standard. Zero and
-    reflect are as stochastic, with another value in place of the draw.
+    at most `redraws` times per start, and only until it leads to the same loss. The history is
+    kept, but the redraw adds no pair to it. If z is outside the bounds, the row has not converged,
+    even if z makes the image; it is redrawn too, unless the excess is within the possible error of
+    z. If z leaves the bounds again (noise, or an image outside the generator's range), the row is
+    then kept inside as with standard. Zero and reflect are as stochastic, with another value in
+    place of the draw.
     docs/solvers.md describes the alternatives that were tried.
     """
 
@@ -225,7 +225,7 @@ class LBFGS(Solver):
         redrawable = ((state.stalled | slow) & at_bound) | solved_outside
         change = tf.abs(state.image_loss - state.redrawn_loss)
         is_floor = change <= SAME_LOSS * state.redrawn_loss
-        useful = tf.where(unsure, ~is_floor, ~explained)
+        useful = ~is_floor & (unsure | ~explained)
         redrawn = outside & ~right & (state.redraws < self.redraws) & useful
         clamped = outside & (explained | solved) & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
