@@ -43,9 +43,8 @@ main(sys.argv[2:])
 
 @click.command()
 @click.option("--trials", default="10000,100000,1000000", type=CommaList(click.INT))
-@click.option("--batch-size", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
-def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
+def main(trials: tuple[int, ...], out: Path | None) -> None:
     """Run each size and print a row with its cost."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -57,17 +56,17 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
         writer.join()
         (folder / "settings.toml").write_text(SETTINGS)
         for number in trials:
-            rows.append(_measure_run(folder, number, batch_size))
+            rows.append(_measure_run(folder, number))
             click.echo(json.dumps(rows[-1]), err=True)
     about = f"CPU, {os.cpu_count()} cores; a DCGAN of 6 components and 16 × 16 pixels"
     title = "From ten thousand trials to a million"
     publish({"title": title, "about": about, "rows": rows}, format_page, out)
 
 
-def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
+def _measure_run(folder: Path, trials: int) -> dict[str, object]:
     results, seconds = folder / f"{trials}.h5", folder / f"{trials}.txt"
     given = ["--checkpoint", "g", "--config", "settings.toml", "--clip", "stochastic"]
-    given += ["--trials", str(trials), "--batch-size", batch_size, "--out", results.name, "-q"]
+    given += ["--trials", str(trials), "--out", results.name, "-q"]
     took, memory = _run_python(folder, "-c", TIMED_PROGRAM, seconds.name, "recover", *given)
     report_took, report_memory = _run_python(folder, "-m", "ganinv_cli", "report", results.name)
     commits = np.array([float(line) for line in seconds.read_text().split()])

@@ -11,7 +11,6 @@ run shows whether the speed of the machine was constant.
 """
 
 import statistics
-import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +43,6 @@ class Result:
     recovered: int
     gradients: float  # mean per trial, with its share of costs once per run
     seconds: float  # of all trials
-    startup: float  # seconds
     pace: float  # gradients per second of a bare loop, mean of before and after
     stop: float  # the largest final image loss of a recovered trial; 0 if there is none
 
@@ -76,9 +74,8 @@ def run_methods(
     loop()
 
     def run(title: str, trials: int, **settings: Any) -> Result:
-        before, began = measure_rate(loop, PACE_SECONDS), time.monotonic()
+        before = measure_rate(loop, PACE_SECONDS)
         recovery = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
-        spent = time.monotonic() - began
         columns, (row,) = recovery.columns(RULE), recovery.tables["table1"]
         solving, own = float(columns["seconds"].sum()), row["gradients"] - row["gradients_shared"]
         recovered = is_recovered(columns["z_error"], EPSILONS[SMALLEST_EPSILON])
@@ -89,7 +86,6 @@ def run_methods(
             row["gradients"],
             # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
             seconds=solving * row["gradients"] / own,
-            startup=spent - solving,
             pace=statistics.mean((before, measure_rate(loop, PACE_SECONDS))),
             stop=float(columns["image_loss"][recovered].max(initial=0.0)),
         )
@@ -114,7 +110,6 @@ def make_tables(ours: Result, authors: Result, updates: int) -> dict[str, Any]:
             "ganinv is faster by": "" if each is ours else format_speedup(ours, each),
             "at equal pace": "" if each is ours else format_speedup(ours, each, True),
             "pace": f"{each.pace / pace:.2f}",
-            "start-up, s": f"{each.startup:.1f}",
         }
         for each in (ours, authors)
     ]

@@ -68,6 +68,7 @@ def _run_all(tree: Path, own: Path) -> Figures:
 
 def measure_start(began: float) -> Figures:
     """A command that ends after its first steps, and its report."""
+    from ganinv_cli.cli import main as command
     from ganinv_cli.cli import publish
     from ganinv_cli.loop.batch import Batch
 
@@ -86,15 +87,18 @@ def measure_start(began: float) -> Figures:
 
     setattr(Batch, "advance", timed_advance)  # noqa: B010  # mypy knows no other function there
     publish.publish = timed_write
-    _call("recover", "--trials", 2, "--clip", "none", "--budget", 5, *QUIET, "start.h5")
+    words = ("recover", "--trials", "2", "--clip", "none", "--budget", "5", *QUIET, "start.h5")
+    command(words, standalone_mode=False)
     return ends
 
 
 def measure_invert(began: float, picture: str, file: str) -> Figures:
     """A command that inverts one image from eight starts."""
+    from ganinv_cli.cli import main as command
     from ganinv_cli.store import read_results
 
-    _call("invert", file, "--checkpoint", "portraits64", *QUIET, "invert.h5")
+    words = ("invert", file, "--checkpoint", "portraits64", *QUIET, "invert.h5")
+    command(words, standalone_mode=False)
     seconds = time.time() - began
     gradients = read_results(Path("invert.h5")).groups["image=0000/stochastic"]["gradients"]
     return {
@@ -113,13 +117,6 @@ def measure_second_call(began: float) -> Figures:
         start = time.time()
         ganinv.invert(generator, image, starts=1)
     return {"second ganinv.invert in a process, s": time.time() - start}
-
-
-def _call(*words: object) -> None:
-    """Run a command of ganinv in this process."""
-    from ganinv_cli.cli import main as command
-
-    command([str(word) for word in words], standalone_mode=False)
 
 
 PARTS: dict[str, Callable[..., Figures]] = {

@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from filelock import FileLock
 
 from benchmarks.records import format_page, publish
 from benchmarks.torture import disturbed
@@ -40,13 +39,8 @@ Case = Callable[[Path], Judged]  # works in a folder
 def main(
     kills: int, disks: int, files: int, seed: int, only: str, workers: int, out: Path | None
 ) -> None:
-    """Print each case with a fault or a disturbance, and a table of faults, which should be 0.
-
-    Raises Timeout if another run works in build/torture.
-    """
+    """Print each case with a fault or a disturbance, and a table of faults, which should be 0."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(BUILD / "lock", timeout=0)  # two runs here would share what they start from
-    click.get_current_context().with_resource(lock)
     began = time.monotonic()
     counts = {disturbed.KILL: kills, disturbed.FULL_DISK: disks}
     if disks and not disturbed.can_mount(BUILD / "mounted"):

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def make_result(**changed):
     given = {"title": "one", "trials": 2, "recovered": 2, "gradients": 200.0, "seconds": 4.0}
-    return peers.Result(**given | {"startup": 1.0, "pace": 100.0, "stop": 8e-8} | changed)
+    return peers.Result(**given | {"pace": 100.0, "stop": 8e-8} | changed)
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
