@@ -11,27 +11,33 @@ run shows whether the speed of the machine was constant.
 """
 
 import statistics
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
+import tensorflow as tf
 
 import ganinv_cli as ganinv
 from benchmarks.records import format_page, publish
-from benchmarks.speed.bare_loop import make_bare_loop, measure_rate
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
 
 RULE = "stochastic"
 PACE_SECONDS = 3.0  # of the bare loop, before and after each run
+STEPS = 4  # of the bare loop, in a call
 AUTHORS_UPDATES = 80_000
+Call = Callable[[], float]  # blocks until done; returns the number of gradients
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,37 @@ def run_methods(
     title = f"ReverseGAN (Lipton & Tripathi): descent, rate 1, {updates:,} of 80,000 updates"
     paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": ours.stop}
     return ours, run(title, their_trials, **paper)
+
+
+def make_bare_loop(generator: Generator, size: int) -> Call:
+    """Return a call that computes STEPS gradients of a batch, each from the one before."""
+    start, true = (
+        tf.random.stateless_uniform([size, generator.latent], [0, n], -1, 1) for n in range(2)
+    )
+    zeros = tf.zeros(size)
+    problem = Problem(generator, generator(true), zeros, zeros)
+
+    def step(z: tf.Tensor) -> tuple[tf.Tensor]:
+        return (z - 1e-6 * problem.evaluate(z).gradient,)
+
+    @tf.function(autograph=False)
+    def run(z: tf.Tensor) -> tf.Tensor:
+        return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=STEPS)[0]
+
+    def call() -> float:
+        run(start).numpy()
+        return float(STEPS * size)
+
+    return call
+
+
+def measure_rate(call: Call, seconds: float) -> float:
+    """Return gradients per second over one call, or over as many as fill these seconds."""
+    began, done, spent = time.perf_counter(), 0.0, 0.0
+    while not done or spent < seconds:
+        done += call()
+        spent = time.perf_counter() - began
+    return done / spent
 
 
 def make_tables(ours: Result, authors: Result, updates: int) -> dict[str, Any]:
