@@ -32,6 +32,7 @@ OTHERS = (  # c, f, b of the plan
 )
 NOISY = "figure2-zero.h5"
 PRIORS = "figure2-priors.npz"
+MIXTURES, SHARES = "mixtures.h5", (1, 0.98, 0.9, 0.75, 0.5, 0)  # of G(z); the rest is a portrait
 DRAWN = (FIVE, "faces16-stable", "faces32-authors", "faces32-stable")
 PRIMARY = "1e-3"
 SHOWN = ("1e-4", "1e-3", "1e-2")
@@ -55,6 +56,7 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
             {"generator, method": run.title} | row for run in others for row in _list_pairs(run)
         ],
         "Noise: rules and proper priors": list(_compare_priors(folder)),
+        "From a picture of the generator to a portrait": list(_count_minima(folder)),
         "Extrapolated from 20,000 updates": [
             row for run in by_name.values() for row in _list_extrapolations(run)
         ],
@@ -169,6 +171,17 @@ def _compare_priors(folder: Path) -> Iterator[dict[str, str]]:
             "nearest rule": rule,
             "nearer than the penalty": f"{nearer} of {test.trials}",
             "p": f"{test.p:.2g}",
+        }
+
+
+def _count_minima(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield how many z explain mixtures of a generator's picture and a portrait, for each pair."""
+    rows = summarize(read_results(folder / MIXTURES), MIXTURES).tables["table2"]
+    for place, share in enumerate(SHARES):
+        yield {"share of G(z)": f"{share:g}"} | {
+            f"pair {number}": f"{row['minima']['distinct']} of {row['recoveries']}, "
+            f"{format_scientific(row['distance']['mean'])} apart"
+            for number, row in enumerate(rows[place :: len(SHARES)], start=1)
         }
 
 
