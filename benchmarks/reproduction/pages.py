@@ -31,7 +31,7 @@ TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # in docs/
 FIGURES = "why.png", "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
     *("reliability/torture", "reproduction/ends", "scaling/million"),
-    *("scaling/workers", "solvers/peers", "solvers/roofline"),
+    *("scaling/workers", "solvers/peers", "solvers/roofline", "solvers/waits"),
 )
 
 
