@@ -201,10 +201,11 @@ def _sample(pictures: np.ndarray, axes: Axes) -> np.ndarray:
 
 
 def _resample(pixels: np.ndarray, axes: Axes) -> np.ndarray:
-    """Return pixels resampled with 8 bits, which Pillow rounds to after each axis."""
+    """Return pixels resampled with 8 bits, which Pillow rounds to after each axis, halves up."""
     rows, columns = axes
-    across = round_to_pixels(_sample(pixels, (np.eye(len(pixels)), columns)))
-    return round_to_pixels(_sample(across, (rows, np.eye(len(columns)))))
+    for part in ((np.eye(len(pixels)), columns), (rows, np.eye(len(columns)))):
+        pixels = round_to_pixels(np.floor(_sample(pixels, part) + 0.5))
+    return pixels
 
 
 def _resize(size: int, new_size: int, kernel: str) -> np.ndarray:
