@@ -33,8 +33,6 @@ MEASUREMENTS = (  # JSON in docs/, with its page beside it
     *("reliability/torture", "reproduction/ends", "scaling/million"),
     *("scaling/workers", "solvers/peers", "solvers/roofline", "solvers/waits"),
 )
-
-
 CALIBRATION = "invert/calibration"  # the same, with a page of its own form
 
 

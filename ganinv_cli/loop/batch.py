@@ -115,7 +115,7 @@ class Batch:
         trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
         batch_state = self._begin(tf.nest.map_structure(tf.constant, _stack_starts([trial] * size)))
         steps = tf.constant(0)
-        self._compiled_steps.get_concrete_function(_free_rows(batch_state), steps)
+        self._compiled_steps.get_concrete_function(_describe_rows(batch_state), steps)
         self._compiled_steps(batch_state, steps)
         return batch_state._replace(code=tf.fill([size], EMPTY))
 
@@ -247,7 +247,7 @@ def _classify_rows(
     return code
 
 
-def _free_rows(batch_state: BatchState) -> BatchState:
+def _describe_rows(batch_state: BatchState) -> BatchState:
     """Return the shapes and types of a batch of any number of rows."""
     specs: BatchState = tf.nest.map_structure(
         lambda field: tf.TensorSpec([None, *field.shape[1:]], field.dtype), batch_state

@@ -123,9 +123,8 @@ def test_an_increment_grows_until_it_takes_its_time():
 @pytest.mark.slow
 def test_no_result_depends_on_the_length_of_increments(hard, monkeypatch):
     limits, jobs = make_limits(tolerance=0.3, budget=403, restarts=1), JOBS[:6]
-    monkeypatch.setattr(
-        Slots, "count_needed_rows", lambda self: len(self)
-    )  # another number of rows rounds otherwise
+    # another number of rows rounds otherwise
+    monkeypatch.setattr(Slots, "count_needed_rows", lambda self: len(self))
     monkeypatch.setattr(sizing, "INCREMENT_SECONDS", 0.0)
     looks = []
     short = solve_jobs(hard, GD, jobs, end=limits, looks=looks)
