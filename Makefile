@@ -14,7 +14,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench million zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
+.PHONY: help recover reproduce bench zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-nightly test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,15 +26,13 @@ reproduce: $(READY) ## every table and figure of docs/ again, from docs/results 
 	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build)
 	@$(BIN)/python -m benchmarks.reproduction $(if $(RUN),--run) $(if $(ONLY),--only $(ONLY))
 
-bench: $(READY) ## what users wait for, what recovery costs, its speed beside another method (30 minutes)
+bench: $(READY) ## what users wait for, what recovery costs, its speed beside other methods (40 minutes)
 	@mkdir -p build/bench
 	@$(BIN)/python -m benchmarks.speed.waits --out build/bench/waits.json
 	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
-	@$(BIN)/python -m benchmarks.speed.peers --out build/bench/peers.json
+	@rm -f build/bench/peers.json
+	@$(BIN)/python -m benchmarks.speed.peers --checkpoint portraits64 --trials 16 --out build/bench/peers.json
 
-million: $(READY) ## a million trials of a tiny generator, into docs/scaling (10 minutes)
-	@$(BIN)/python -m benchmarks.speed.million --out docs/scaling/million.json
-	@$(BIN)/python docs/generate.py
 
 zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspect it (2 minutes)
 	@mkdir -p build/zoo docs/gan-faces

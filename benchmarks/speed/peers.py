@@ -1,177 +1,216 @@
-"""Compare the speed of recovery with the authors' method.
+"""Compare the speed of recovery with five other methods, on several generators.
 
-Both use the same gradient, generator, images and machine, in one run. They solve trials 0 to n − 1
-of `ganinv recover`, and stop by the image loss alone. A trial of the authors' method is done at the
-largest image loss at which one of our trials ended, so it has no more to do than ours. A trial is
-recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our
-preconditioner is counted as its gradients at the machine's pace. A bare loop before and after each
-run shows whether the speed of the machine was constant.
+All use the same gradient, images and machine. They solve trials 0 to n − 1 of `ganinv recover`, and
+stop by the image loss alone. A trial of another method is done at the largest image loss at which
+one of our recovered trials ended, so it has no more to do than ours. A trial is recovered if the
+final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our preconditioner is
+counted as its gradients at the machine's pace. A bare loop before and after each run measures the
+speed of the machine. The file is written after each method; what it has with as many trials is not
+measured again.
 
-    python -m benchmarks.speed.peers             # about 10 minutes on two cores
+    python -m benchmarks.speed.peers             # 45 minutes on two cores
+    python -m benchmarks.speed.peers --checkpoint build/zoo/gan_face_generate/weights.tar
+
+TensorFlow Probability is optional: pip install tensorflow-probability tf-keras.
 """
 
+import json
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+import numpy as np
 import tensorflow as tf
 
 import ganinv_cli as ganinv
 from benchmarks.records import format_page, publish
+from benchmarks.speed.methods import METHODS, Solve, Task, make_task
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.problem import Problem
-from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, bootstrap, is_recovered
 
 RULE = "stochastic"
-PACE_SECONDS = 3.0  # of the bare loop, before and after each run
-STEPS = 4  # of the bare loop, in a call
+OURS, AUTHORS = "ganinv", "ReverseGAN"
 AUTHORS_UPDATES = 80_000
-Call = Callable[[], float]  # blocks until done; returns the number of gradients
+PACE_SECONDS = 3.0  # of the bare loop, before and after each run
+PACE_TOLERANCE = 0.1  # relative difference from the median pace above which a note names it
+ANY_LOSS = 1e30  # an image loss at which every trial is done at once
 
 
-@dataclass(frozen=True)
-class Result:
-    """One run of a method."""
+class Result(NamedTuple):
+    """One run of a method on a generator."""
 
-    title: str
-    trials: int
-    recovered: int
-    gradients: float  # mean per trial, with its share of costs once per run
-    seconds: float  # of all trials
+    generator: str
+    method: str
+    updates: int  # of the authors' descent; 0 for other methods
     pace: float  # gradients per second of a bare loop, mean of before and after
-    stop: float  # the largest final image loss of a recovered trial; 0 if there is none
+    seconds: float  # of all trials
+    stop: float  # image loss at which trials were done; of ganinv, the largest that recovered z
+    gradients: list[float]  # per trial, with its share of costs once per run
+    recovered: list[bool]  # per trial
 
-    def measure_time(self, at_equal_pace: bool) -> float:
-        """Return the seconds, or the gradients that a bare loop would compute in that time."""
-        return self.seconds * (self.pace if at_equal_pace else 1.0)
+    @property
+    def gradient_time(self) -> float:
+        """The time per gradient, as the number of gradients of a bare loop."""
+        return self.seconds * self.pace / sum(self.gradients)
+
+
+Measured = tuple[float, float, list[float], list[bool]]  # the last fields of a result
+Results = dict[str, Result]  # "generator/method" -> result
 
 
 @click.command()
-@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
+@click.option("--checkpoint", default=("portraits64", "faces32"), multiple=True, show_default=True)
+@click.option("--trials", default=64, show_default=True)
 @click.option("--updates", default=2000, show_default=True, help="Updates of the authors' descent.")
-def main(checkpoint: str, out: Path, updates: int) -> None:
+@click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
+def main(checkpoint: Sequence[str], trials: int, updates: int, out: Path) -> None:
     """Print a Markdown table of trials recovered per second, ours over theirs."""
-    runs = run_methods(checkpoint, updates, our_trials=256, their_trials=16)
-    device, sha256 = find_devices("auto")[0], formats.read(find("checkpoint", checkpoint)).sha256
-    versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "numpy"))
-    revision = f"revision {read_git_revision()}; checkpoint {sha256[:12]}"
-    about = f"{device.description}; {versions}; {revision}"
-    publish({"about": about, **make_tables(*runs, updates)}, format_page, out)
+    kept = json.loads(out.read_text("utf-8"))["results"] if out.exists() else {}
+    results = {name: Result(**json.loads(line)) for name, line in kept.items()}
+    versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "scipy"))
+    about = f"{find_devices('auto')[0].description}; {versions}; revision {read_git_revision()}"
+    for path in checkpoint:
+        for _ in run_methods(path, trials, updates, results):
+            lines = {name: json.dumps(each._asdict()) for name, each in results.items()}
+            publish({"about": about, **make_tables(results), "results": lines}, format_page, out)
 
 
-def run_methods(
-    checkpoint: str, updates: int, our_trials: int, their_trials: int
-) -> tuple[Result, Result]:
-    """Return our result, and the authors', whose trials are done where the last of ours was."""
-    generator = make_generator(formats.read(find("checkpoint", checkpoint)))
-    loop = make_bare_loop(generator, RecoverConfig().initial_batch_size)
-    loop()
-
-    def run(title: str, trials: int, **settings: Any) -> Result:
-        before = measure_rate(loop, PACE_SECONDS)
-        recovery = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
-        columns, (row,) = recovery.columns(RULE), recovery.tables["table1"]
-        solving, own = float(columns["seconds"].sum()), row["gradients"] - row["gradients_shared"]
-        recovered = is_recovered(columns["z_error"], EPSILONS[SMALLEST_EPSILON])
-        return Result(
-            title,
-            trials,
-            int(recovered.sum()),
-            row["gradients"],
-            # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
-            seconds=solving * row["gradients"] / own,
-            pace=statistics.mean((before, measure_rate(loop, PACE_SECONDS))),
-            stop=float(columns["image_loss"][recovered].max(initial=0.0)),
-        )
-
-    ours = run("**ganinv**, its default", our_trials)
-    title = f"ReverseGAN (Lipton & Tripathi): descent, rate 1, {updates:,} of 80,000 updates"
-    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": ours.stop}
-    return ours, run(title, their_trials, **paper)
+def run_methods(checkpoint: str, trials: int, updates: int, results: Results) -> Iterator[None]:
+    """Add the results of methods that are missing; yield after each."""
+    path = Path(checkpoint)
+    name = path.parent.name if path.suffix else path.name
+    task = make_task(make_generator(formats.read(find("checkpoint", path))), trials)
+    measures: dict[str, Callable[[float], Measured]] = {
+        OURS: partial(recover, checkpoint, trials, 0),
+        **{method: partial(time_method, prepare, task) for method, prepare in METHODS.items()},
+        AUTHORS: partial(recover, checkpoint, trials, updates),
+    }
+    stop = 0.0
+    for method, measure in measures.items():
+        own_updates = updates if method == AUTHORS else 0
+        kept = results.get(f"{name}/{method}")
+        if not kept or (kept.updates, len(kept.gradients)) != (own_updates, trials):
+            before = measure_pace(task)
+            try:
+                measured = measure(stop)
+            except ImportError as error:
+                click.echo(f"{method} is left out: {error}", err=True)
+                continue
+            pace = statistics.mean((before, measure_pace(task)))
+            results[f"{name}/{method}"] = Result(name, method, own_updates, pace, *measured)
+            yield
+        stop = results[f"{name}/{OURS}"].stop
 
 
-def make_bare_loop(generator: Generator, size: int) -> Call:
-    """Return a call that computes STEPS gradients of a batch, each from the one before."""
-    start, true = (
-        tf.random.stateless_uniform([size, generator.latent], [0, n], -1, 1) for n in range(2)
-    )
-    zeros = tf.zeros(size)
-    problem = Problem(generator, generator(true), zeros, zeros)
-
-    def step(z: tf.Tensor) -> tuple[tf.Tensor]:
-        return (z - 1e-6 * problem.evaluate(z).gradient,)
-
-    @tf.function(autograph=False)
-    def run(z: tf.Tensor) -> tf.Tensor:
-        return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=STEPS)[0]
-
-    def call() -> float:
-        run(start).numpy()
-        return float(STEPS * size)
-
-    return call
+def measure_pace(task: Task) -> float:
+    """Return gradients per second of a bare loop over all trials."""
+    evaluate, z = tf.function(task.evaluate, autograph=False), task.draw_starts(0)
+    evaluate(z, task.images)
+    began, calls = time.perf_counter(), 0
+    while time.perf_counter() - began < PACE_SECONDS:
+        evaluate(z, task.images)[0].numpy()
+        calls += 1
+    return calls * len(z) / (time.perf_counter() - began)
 
 
-def measure_rate(call: Call, seconds: float) -> float:
-    """Return gradients per second over one call, or over as many as fill these seconds."""
-    began, done, spent = time.perf_counter(), 0.0, 0.0
-    while not done or spent < seconds:
-        done += call()
-        spent = time.perf_counter() - began
-    return done / spent
+def recover(checkpoint: str, trials: int, updates: int, stop: float) -> Measured:
+    """Run ganinv with its defaults or, with `updates`, the authors' descent."""
+    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": stop}
+    settings: dict[str, Any] = paper if updates else {}
+    run = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
+    columns, (row,) = run.columns(RULE), run.tables["table1"]
+    recovered = is_recovered(columns["z_error"], EPSILONS[SMALLEST_EPSILON])
+    # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
+    whole = row["gradients"] / (row["gradients"] - row["gradients_shared"])
+    seconds = float(columns["seconds"].sum()) * whole
+    stop = stop or float(columns["image_loss"][recovered].max(initial=0.0))
+    gradients = columns["gradients"] + row["gradients_shared"]
+    return seconds, stop, gradients.tolist(), recovered.tolist()
 
 
-def make_tables(ours: Result, authors: Result, updates: int) -> dict[str, Any]:
+def time_method(prepare: Callable[[Task], Solve], task: Task, stop: float) -> Measured:
+    """Run another method, which is traced first."""
+    solve = prepare(task)
+    solve(ANY_LOSS)
+    began = time.perf_counter()
+    z, gradients = solve(stop)
+    seconds = time.perf_counter() - began
+    errors = ((z - task.z_true.astype(np.float64)) ** 2).mean(axis=1)
+    recovered = is_recovered(errors, EPSILONS[SMALLEST_EPSILON])
+    return seconds, stop, gradients.tolist(), recovered.tolist()
+
+
+def make_tables(results: Results) -> dict[str, Any]:
     """Return the title, the rows and the notes."""
-    pace = statistics.median((ours.pace, authors.pace))
-    rows = [
-        {
-            "method": each.title,
-            "trials": f"{each.trials}",
-            "recovered": f"{each.recovered}",
-            "gradients per trial": f"{each.gradients:,.0f}",
-            "seconds per trial": f"{each.seconds / each.trials:.3g}",
-            "recovered per second": f"{each.recovered / each.seconds:.3g}",
-            "ganinv is faster by": "" if each is ours else format_speedup(ours, each),
-            "at equal pace": "" if each is ours else format_speedup(ours, each, True),
-            "pace": f"{each.pace / pace:.2f}",
-        }
-        for each in (ours, authors)
-    ]
-    rate = ours.recovered / ours.measure_time(at_equal_pace=True)
-    notes = [
-        f"Pace 1 is {pace:.0f} gradients per second of a bare loop over a full batch, measured "
-        "before and after each method.",
-        f"A trial of another method is done at an image loss of {ours.stop:.2g}, the largest "
-        "final loss of our recovered trials.",
-        f"The authors' descent ran {updates:,} of {AUTHORS_UPDATES:,} updates. If all of them "
-        "recovered every trial, at the pace of a full batch, ganinv would still be faster by "
-        f"{AUTHORS_UPDATES * rate:.3g}.",
-    ]
+    rows, notes = [], []
+    for ours in (each for each in results.values() if each.method == OURS):
+        runs = [each for each in results.values() if each.generator == ours.generator]
+        runs = [each for each in runs if len(each.gradients) == len(ours.gradients)]
+        rows += [
+            {
+                "generator": each.generator,
+                "method": each.method,
+                "recovered": f"{sum(each.recovered)} of {len(each.recovered)}",
+                "gradients": f"{statistics.mean(each.gradients):,.0f}",
+                "seconds": f"{each.seconds / len(each.gradients):.3g}",
+                "ganinv is faster by": "" if each is ours else format_speedup(ours, each),
+            }
+            for each in runs
+        ]
+        notes.append(" ".join(_iterate_notes(ours, runs)))
     return {"title": "Beside other methods", "rows": rows, "notes": notes}
 
 
-def format_speedup(ours: Result, other: Result, at_equal_pace: bool = False) -> str:
-    """Return our trials recovered per second over theirs; a bound if they recovered none.
+def format_speedup(ours: Result, other: Result) -> str:
+    """Return our trials recovered per time at equal pace over theirs, and its 95 % interval.
 
-    `at_equal_pace` measures time by the bare loop around each run instead of the clock, so that
-    other load on the machine has no effect.
+    The bootstrap draws each trial with the results of both methods. If the other method recovered
+    none, return the ratio if it had recovered one, as a bound.
     """
-    rate = ours.recovered / ours.measure_time(at_equal_pace)
-    ratio = rate * other.measure_time(at_equal_pace) / max(other.recovered, 1)
-    return f"{ratio:.3g}" if other.recovered else f"none recovered (> {ratio:.3g})"
+    least = 0.0 if any(other.recovered) else 1.0
+
+    def find_ratio(values: np.ndarray) -> np.ndarray:
+        gradients, recovered, their_gradients, their_recovered = values.sum(axis=0)
+        with np.errstate(divide="ignore"):
+            share = recovered / max(their_recovered, least)
+        return np.asarray(share * their_gradients * times / gradients)
+
+    times = other.gradient_time / ours.gradient_time
+    columns = ours.gradients, ours.recovered, other.gradients, other.recovered
+    values = np.array(columns, np.float64).T
+    ratio = format_scientific(float(find_ratio(values)))
+    interval = format_interval(tuple(map(float, bootstrap(values, find_ratio))))
+    return f"> {ratio}" if least else f"{ratio} {interval}"
+
+
+def _iterate_notes(ours: Result, runs: Sequence[Result]) -> Iterator[str]:
+    yield (
+        f"{ours.generator}: a trial of another method is done at an image loss of {ours.stop:.2g}, "
+        "the largest final loss of our recovered trials."
+    )
+    pace = statistics.median(each.pace for each in runs)
+    for each in runs:
+        if abs(each.pace / pace - 1) > PACE_TOLERANCE:
+            yield f"{each.method} ran at {each.pace / pace:.2f} of the median pace."
+        if each.method == AUTHORS:
+            rate = sum(ours.recovered) / (ours.gradient_time * sum(ours.gradients))
+            yield (
+                f"{AUTHORS} ran {each.updates:,} of {AUTHORS_UPDATES:,} updates. If all of them "
+                "recovered every trial, at the pace of a full batch, ganinv would still be faster "
+                f"by {AUTHORS_UPDATES * rate:.3g}."
+            )
+    if missing := METHODS.keys() - {each.method for each in runs}:
+        yield f"Not run: {', '.join(sorted(missing))}."
 
 
 if __name__ == "__main__":

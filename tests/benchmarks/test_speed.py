@@ -7,18 +7,22 @@ import time
 from pathlib import Path
 
 import builders
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmarks.records import format_page
 from benchmarks.reproduction.pages import MEASUREMENTS
-from benchmarks.speed import peers, waits
+from benchmarks.speed import methods, peers, waits
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def make_result(**changed):
-    given = {"title": "one", "trials": 2, "recovered": 2, "gradients": 200.0, "seconds": 4.0}
-    return peers.Result(**given | {"pace": 100.0, "stop": 8e-8} | changed)
+    given = {"generator": "g", "method": peers.OURS, "updates": 0, "pace": 100.0, "seconds": 1.0}
+    given |= {"stop": 8e-8, "gradients": [10.0, 30.0], "recovered": [True, True]}
+    return peers.Result(**given | changed)
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
@@ -28,24 +32,53 @@ def test_a_page_is_what_its_stored_file_says(name):
 
 
 def test_trials_recovered_per_second_are_compared_at_equal_pace():
-    mine = make_result(seconds=1.0)
+    assert peers.format_speedup(make_result(), make_result(seconds=8.0)).split()[0] == "8.00"
     slowed = make_result(seconds=8.0, pace=50.0)
-    assert peers.format_speedup(mine, slowed) == "8"
-    assert peers.format_speedup(mine, slowed, at_equal_pace=True) == "4"
+    assert peers.format_speedup(make_result(), slowed).split()[0] == "4.00"
+    half = make_result(recovered=[True, False])
+    assert peers.format_speedup(make_result(), half) == "2.00 [1.00, inf]"
 
 
-def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number():
-    mine, authors = make_result(seconds=1.0), make_result(title="short", recovered=0, seconds=8.0)
-    tables = peers.make_tables(mine, authors, 50)
-    assert tables["rows"][1]["ganinv is faster by"] == "none recovered (> 16)"
-    assert "faster by 1.6e+03." in tables["notes"][-1]  # 2 a second; 80,000 gradients take 800
+def test_a_method_that_recovered_nothing_gets_a_bound_and_no_interval():
+    authors = make_result(method=peers.AUTHORS, updates=50, seconds=8.0, recovered=[False, False])
+    tables = peers.make_tables({"g/ganinv": make_result(), "g/ReverseGAN": authors})
+    assert tables["rows"][1]["ganinv is faster by"] == "> 16.0"
+    assert "faster by 1.6e+03." in tables["notes"][0]  # 2 a second; 80,000 gradients take 800
 
 
-def test_each_method_recovers_the_same_z(tmp_path):
-    builders.make_checkpoint(tmp_path)
-    ours, paper = peers.run_methods(str(tmp_path), 3000, 4, 2)
-    assert (ours.recovered, ours.trials, paper.trials) == (4, 4, 2)
-    assert ours.gradients > 1 and paper.gradients > 100 and 0 < ours.stop < 1e-6
+def test_each_method_solves_the_same_trials_and_a_second_call_none(tmp_path, monkeypatch):
+    builders.make_checkpoint(tmp_path / "g")
+    monkeypatch.setattr(peers, "PACE_SECONDS", 0.01)
+    monkeypatch.delitem(peers.METHODS, "TFP L-BFGS")  # is not installed here
+    results = {}
+    assert len(list(peers.run_methods(str(tmp_path / "g"), 2, 3000, results))) == 5
+    kept = dict(results)
+    assert [*kept] == [f"g/{name}" for name in (peers.OURS, *peers.METHODS, peers.AUTHORS)]
+    for each in kept.values():
+        assert len(each.gradients) == 2 and 0 < each.stop < 1e-6 and each.seconds > 0
+    assert all(kept["g/ganinv"].recovered) and all(kept["g/SciPy L-BFGS-B"].recovered)
+    assert all(kept["g/ReverseGAN"].recovered)
+    list(peers.run_methods(str(tmp_path / "g"), 2, 3000, results))
+    assert all(results[name] is each for name, each in kept.items())
+    next(peers.run_methods(str(tmp_path / "g"), 1, 3000, results))  # of other results no row
+    assert [row["recovered"] for row in peers.make_tables(results)["rows"]] == ["1 of 1"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "optimizer"),
+    [
+        (methods.adam, keras.optimizers.Adam(0.1, epsilon=1e-8)),
+        (methods.momentum, keras.optimizers.SGD(10.0, momentum=0.7)),
+    ],
+)
+def test_a_descent_takes_the_steps_of_keras(rule, optimizer):
+    z, gradients = np.zeros((2, 3), np.float32), np.random.default_rng(0).normal(size=(4, 2, 3))
+    there, moments = keras.Variable(z), (z, z)
+    for count, gradient in enumerate(gradients.astype(np.float32), 1):
+        step, moments = rule(gradient, moments, tf.constant(float(count)))
+        z = z + step
+        optimizer.apply([gradient], [there])
+    np.testing.assert_allclose(z, there.numpy(), rtol=1e-5)
 
 
 @pytest.mark.slow
