@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.groups import Group
@@ -141,6 +140,8 @@ class Recoveries:
         largest_minimum = self.z[self.minimum_numbers == 0]
         if not len(largest_minimum):
             return np.full(len(self.loss), np.nan)
+        from scipy.spatial.distance import cdist  # here: slow to import
+
         distances = cdist(self.z, largest_minimum).min(axis=1) / self.z.shape[1]
         if self.labels is None:
             return np.asarray(distances)

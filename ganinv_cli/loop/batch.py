@@ -102,9 +102,6 @@ class Batch:
             rounding=rounding_loss(generator) if limits.tolerance > 0 else 0.0,
         )
         self._compiled_steps = tf.function(self._run_steps, autograph=False)
-        self._compiled_insert = tf.function(
-            self._insert_rows, autograph=False, reduce_retracing=True
-        )
 
     def make_empty(self, size: int) -> BatchState:
         """Return an empty batch; the first compiles the graph, for any size."""
@@ -113,7 +110,7 @@ class Batch:
         )
         points = RecordPoints(np.zeros(0), np.zeros(0))
         trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
-        batch_state = self._begin(tf.nest.map_structure(tf.constant, _stack_starts([trial] * size)))
+        batch_state = self._begin(_stack_starts([trial] * size))
         steps = tf.constant(0)
         self._compiled_steps.get_concrete_function(_describe_rows(batch_state), steps)
         self._compiled_steps(batch_state, steps)
@@ -123,8 +120,7 @@ class Batch:
         """Put the next start of each trial in its row, at its z or at one drawn from its stream."""
         rows = tf.constant([[row] for row in trials])
         starts = _stack_starts(list(trials.values()))
-        inserted: BatchState = self._compiled_insert(batch_state, rows, starts)
-        return inserted
+        return _scatter_rows(batch_state, rows, self._begin(starts))
 
     def advance(self, batch_state: BatchState, steps: int) -> tuple[BatchState, Observation]:
         """Take steps of every running row, until none runs; return what can be observed."""
@@ -134,10 +130,6 @@ class Batch:
         z, prior = observed["z"], self._generator.prior
         beyond = ((z < prior.low) | (z > prior.high)).any(-1)
         return batch_state, Observation(**observed, beyond=beyond)
-
-    def _insert_rows(self, batch_state: BatchState, rows: tf.Tensor, starts: Starts) -> BatchState:
-        """Return the batch with starts (n, …) in their rows (n, 1)."""
-        return _scatter_rows(batch_state, rows, self._begin(starts))
 
     def _begin(self, starts: Starts) -> BatchState:
         """Return a batch of new starts."""
@@ -199,13 +191,13 @@ class Batch:
 
 
 def _stack_starts(trials: Sequence[Trial]) -> Starts:
-    """Return the next start of each trial; all are arrays."""
+    """Return the next start of each trial."""
     rules = [RULES[trial.rule] for trial in trials]
     targets = [trial.target for trial in trials]
     drawn = np.full(len(targets[0].z_true), np.nan)
     given = [None if trial.start_results else trial.target.first_start for trial in trials]
     budgets = [trial.limits.budget - trial.gradients for trial in trials]
-    return Starts(
+    arrays = Starts(
         targets=np.stack([target.image for target in targets]).astype(np.float32),
         trials=np.array([trial.job.trial for trial in trials], np.int64),
         starts=np.array([len(trial.start_results) for trial in trials], np.int64),
@@ -221,6 +213,8 @@ def _stack_starts(trials: Sequence[Trial]) -> Starts:
         z_start=np.stack([drawn if z is None else z for z in given]).astype(np.float32),
         labels=np.array([trial.current_label for trial in trials], np.int32),
     )
+    starts: Starts = tf.nest.map_structure(tf.constant, arrays)
+    return starts
 
 
 def _classify_rows(

@@ -1,5 +1,6 @@
 """Search for the change and the storage that explain an image, the cheapest first."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -98,9 +99,7 @@ class _Search:
     def iterate_fits(self, first: Fit, align: bool) -> Iterator[Fit]:
         """Yield fits of more and more costly chains; the last step of each is its storage."""
         yield first
-        latent, enlarged = len(self.starts[0]), self.image.enlarged
-        tables = self.image.tables if enlarged == 1 else ()
-        jpeg = find_jpeg(self.image.pixels, self.counted, tables, latent)
+        enlarged, jpeg = self.image.enlarged, self._jpeg
         if jpeg is not None:
             yield self._fit(first.change, jpeg, first.z, None, EVALUATIONS["JPEG"])
         enlargements = [
@@ -163,6 +162,11 @@ class _Search:
             round_to_pixels(end.picture),
         )
 
+    @functools.cached_property
+    def _jpeg(self) -> Jpeg | None:
+        tables = self.image.tables if self.image.enlarged == 1 else ()
+        return find_jpeg(self.image.pixels, self.counted, tables, len(self.starts[0]))
+
     @property
     def _shape(self) -> tuple[int, int, int]:
         return self.renderer.generator.image_shape
@@ -181,7 +185,10 @@ class _Search:
         inside: np.ndarray | None = None,
     ) -> Fit:
         start = change.start if parameters is None else parameters
-        return fit(self.renderer, change, storage, z, start, self.counted, evaluations, inside)
+        # a JPEG may hide the way: fits that hardly came nearer have led to its right z
+        gives_up = bool(evaluations) and self._jpeg is None
+        problem = (self.renderer, change, storage, z, start, self.counted)
+        return fit(*problem, evaluations, inside, gives_up=gives_up)
 
     def _align(self, change: Alignment) -> Fit:
         """Return the best fit of an alignment to the pixels that are not at the edges."""

@@ -15,6 +15,8 @@ from ganinv_cli.reenact.storage import Storage
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
 TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit
 FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
+HOPELESS = 2.0  # RMS of which a fit that gives up must leave less than STEEP after two steps
+STEEP = 0.9
 DAMPING_FACTOR = 4.0
 ATTEMPTS = 10  # to find a step that lowers the sum of squares
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
@@ -69,12 +71,15 @@ def fit(
     counted: np.ndarray,
     evaluations: int,
     inside: np.ndarray | None = None,
+    *,
+    gives_up: bool = False,
 ) -> Fit:
     """Minimise what the storage leaves, over z (latent,) and the parameters, from both of a start.
 
     Costs at most J for each evaluation. z is free at first, because bounds slow the fit; if it ends
     outside, it is clipped and fitted again with bounds. `inside` (height, width) are the pixels to
-    use; None: those that show a known part at the start. The excess is of those at the end.
+    use; None: those that show a known part at the start. The excess is of those at the end. A fit
+    that `gives_up` ends early if it is far from an explanation, and hardly comes nearer.
     """
     latent = len(z)
     used = counted & (change.find_inside(parameters) if inside is None else inside)
@@ -97,11 +102,12 @@ def fit(
     end = np.concatenate([z, parameters])
     low, high = np.full(len(end), -np.inf), np.full(len(end), np.inf)
     if used.any() and evaluations:
-        end = minimise(subtract, differentiate, end, low, high, evaluations)
+        end = minimise(subtract, differentiate, end, low, high, evaluations, gives_up)
         low[:latent], high[:latent] = renderer.low, renderer.high
         if (end != end.clip(low, high)).any():
             more = evaluations // BOUNDED_SHARE
-            end = minimise(subtract, differentiate, end.clip(low, high), low, high, more)
+            end = end.clip(low, high)
+            end = minimise(subtract, differentiate, end, low, high, more, gives_up)
     picture, shown = change_picture(end), counted & change.find_inside(end[latent:])
     excess = storage.measure_excess(picture, shown)
     return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)
@@ -114,6 +120,7 @@ def minimise(
     low: np.ndarray,
     high: np.ndarray,
     evaluations: int,
+    gives_up: bool = False,
 ) -> np.ndarray:
     """Return a local minimum of ‖r(x)‖² between the bounds, after at most so many derivatives.
 
@@ -121,7 +128,12 @@ def minimise(
     least_squares factorises the derivatives, which takes longer than to compute them.
     """
     x, rest, damping = start, subtract(start), FIRST_DAMPING
+    last = earlier = np.inf  # RMS, one and two steps before
     for _ in range(evaluations):
+        error = float(np.sqrt(np.mean(rest**2)))
+        if gives_up and error > max(HOPELESS, STEEP * earlier):
+            break
+        last, earlier = error, last
         matrix = differentiate(x)
         slope, normal = matrix.T @ rest, matrix.T @ matrix
         free = ((x > low) | (slope < 0)) & ((x < high) | (slope > 0))

@@ -67,6 +67,7 @@ def test_a_z_near_that_of_an_image_is_found_to_the_last_digit(generator, polishe
     near = true + 1e-3 * np.random.default_rng(2).normal(size=LATENT)
     polished = polisher(near.astype(np.float32), image, rule)
     assert polished.image_loss < 1e-18
+    assert np.isnan(polished.goldstein_norm)  # an explained image is not tested
     assert polished.outcome is Outcome.converged
     np.testing.assert_allclose(polished.z, true, atol=1e-9)
     assert polished.z.dtype == np.float64
