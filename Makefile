@@ -33,7 +33,6 @@ bench: $(READY) ## what users wait for, what recovery costs, its speed beside ot
 	@rm -f build/bench/peers.json
 	@$(BIN)/python -m benchmarks.speed.peers --checkpoint portraits64 --trials 16 --out build/bench/peers.json
 
-
 zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspect it (2 minutes)
 	@mkdir -p build/zoo docs/gan-faces
 	@$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python \

@@ -187,8 +187,17 @@ class _Search:
         start = change.start if parameters is None else parameters
         # a JPEG may hide the way: fits that hardly came nearer have led to its right z
         gives_up = bool(evaluations) and self._jpeg is None
-        problem = (self.renderer, change, storage, z, start, self.counted)
-        return fit(*problem, evaluations, inside, gives_up=gives_up)
+        return fit(
+            self.renderer,
+            change,
+            storage,
+            z,
+            start,
+            self.counted,
+            evaluations,
+            inside,
+            gives_up=gives_up,
+        )
 
     def _align(self, change: Alignment) -> Fit:
         """Return the best fit of an alignment to the pixels that are not at the edges."""

@@ -15,8 +15,8 @@ from ganinv_cli.reenact.storage import Storage
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
 TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit
 FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
-HOPELESS = 2.0  # RMS of which a fit that gives up must leave less than STEEP after two steps
-STEEP = 0.9
+HOPELESS = 2.0  # RMS above which a fit may be given up
+STEEP = 0.9  # share of the RMS of two steps before; a fit that leaves more is given up
 DAMPING_FACTOR = 4.0
 ATTEMPTS = 10  # to find a step that lowers the sum of squares
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
@@ -125,12 +125,14 @@ def minimise(
     """Return a local minimum of ‖r(x)‖² between the bounds, after at most so many derivatives.
 
     Levenberg's and Marquardt's method (Marquardt 1963) on the normal equations. SciPy's
-    least_squares factorises the derivatives, which takes longer than to compute them.
+    least_squares factorises the derivatives, which takes longer than to compute them. With
+    `gives_up` it ends as well if it is far from 0 and hardly comes nearer (HOPELESS, STEEP).
     """
     x, rest, damping = start, subtract(start), FIRST_DAMPING
     last = earlier = np.inf  # RMS, one and two steps before
     for _ in range(evaluations):
-        error = float(np.sqrt(rest @ rest / max(1, len(rest))))  # a JPEG may leave nothing known
+        before = rest @ rest
+        error = np.sqrt(before / max(1, len(rest)))  # of a JPEG no block may be known
         if gives_up and error > max(HOPELESS, STEEP * earlier):
             break
         last, earlier = error, last
@@ -138,7 +140,6 @@ def minimise(
         slope, normal = matrix.T @ rest, matrix.T @ matrix
         free = ((x > low) | (slope < 0)) & ((x < high) | (slope > 0))
         scale = np.diag(normal)[free].clip(np.diag(normal).max() * _NO_EFFECT, None)
-        before = rest @ rest
         for _ in range(ATTEMPTS):
             step = np.zeros_like(x)
             damped = normal[np.ix_(free, free)] + damping * np.diag(scale)

@@ -39,7 +39,7 @@ class MinimumTest:
     radius: float = 1e-2  # of the ball, in z
     level: float = 0.1  # largest goldstein_norm of a minimum
     steps: int = 10  # of Gauss–Newton
-    explained: float = 1e-6  # image loss below which z is a minimum without the test, at least
+    explained: float = 1e-6  # image loss that is not tested, if rounding to 8 bits allows less
 
     def compile_for(self, generator: Generator, mask: np.ndarray | None = None) -> "MinimumTester":
         """Return the test for images of one generator, without what it knows of earlier runs."""
