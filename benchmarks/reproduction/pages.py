@@ -18,11 +18,11 @@ from benchmarks import records, verdicts
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2, why
 from ganinv_cli.cli import main
 
-FIGURE2B = "figure2b-variance=0.1.png"
+FIGURE2B = "figure2b-variance-0.1.png"
 REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in docs/, and its files
     "recover.h5": ("recover", ("table1.md", "convergence.png", "figure1-stochastic.png")),
     "noise-sweep.h5": ("noise-sweep", ("noise-sweep.md", "figure2a.png", FIGURE2B)),
-    "consistency.h5": ("consistency", ("table2.md", "image=0000.png")),
+    "consistency.h5": ("consistency", ("table2.md", "image-0000.png")),
     "invert.h5": ("invert", ("invert.md", "invert.txt", "reconstructions.png")),
     "gan-face-normal-preconditioned.h5": ("gan-faces/normal", ("table1.md",)),
     "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.md",)),

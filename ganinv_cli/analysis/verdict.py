@@ -212,8 +212,8 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) ->
         return "it was not re-enacted, and this is the verdict of ganinv 1.0"
     words = f"; {again.words}" if again.words else ""
     nearness = (
-        f"{format_number(again.excess)} grey levels are left; of its own copies at most "
-        f"{format_number(again.limit)}"
+        f"{format_number(again.excess)} grey levels are left (of its own pictures, up to "
+        f"{format_number(again.limit)})"
     )
     if verdict == "made":
         known = f"{again.known_directions} of the {evidence.latent} directions of z"

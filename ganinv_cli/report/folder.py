@@ -1,6 +1,7 @@
 """Write a report's folder: tables, figures, images and a page, each file whole or not at all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from PIL import Image
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.page import PageContent, render_page
-from ganinv_cli.report.plots import encode_drawn_figure, use_own_style
+from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
 from ganinv_cli.report.report import find_report_module
 from ganinv_cli.settings.names import STYLES
@@ -41,6 +42,7 @@ def write_report(report: "Report", results: "Results", folder: Path) -> PageCont
     files[PAGE] = render_page([content])
     _write_files(folder, files.items())
     _write_files(folder, _encode_pictures(module.iterate_pictures(results)))
+    _remove_earlier_figures(folder, module.figures, figures)
     return content
 
 
@@ -56,6 +58,16 @@ def write_page(
     if comparison:
         files |= _render_styles(comparison, comparison.name)
     _write_files(folder, files.items())
+
+
+def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -> None:
+    """Remove the figures of an earlier run that has others, but no file that is not of a figure."""
+    for path in folder.glob(f"*.{FORMATS[0]}"):
+        files = [path.with_name(f"{path.stem}.{form}") for form in FORMATS]
+        is_figure = re.fullmatch(pattern, path.stem) and all(file.is_file() for file in files)
+        if is_figure and path.stem not in drawn:
+            for file in files:
+                file.unlink(missing_ok=True)
 
 
 def _render_styles(report: "Report", stem: str) -> dict[str, str]:

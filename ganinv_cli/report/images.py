@@ -24,9 +24,9 @@ LEFT = Column(
     help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
 )
 COPIES = Column(
-    "own\ncopies",
+    "its\nown",
     "excess_limit",
-    help="Own copies: what they leave of the generator's own pictures at most.",
+    help="Its own: the most that is left of pictures that the generator made.",
 )
 RMSE = Column("RMSE\n(of 255)", "rmse", help="RMSE: without these changes, in grey levels.")
 

@@ -181,16 +181,16 @@ def _render_latex(reports: Sequence[Report], width: int) -> str:
     for report in reports:
         remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
         blocks.append("\n".join(f"% {line}" for remark in remarks for line in remark.splitlines()))
-        for table, explanation in _iterate_tables(report):
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", report.name.removesuffix(".h5")).strip("-")
+        for number, (table, explanation) in enumerate(_iterate_tables(report), start=1):
             lines = (line for row in table.make_cells() for line in _split_lines(row))
             body = _format_table(_join_lines(table.header), lines, "latex_booktabs")
             body = _LATEX_OPTION.sub("{}", body).translate(_LATEX_SIGNS)
             caption = table.title.translate(_LATEX_ESCAPES).translate(_LATEX_SIGNS)
             if explanation:
                 body += f"\n% {explanation}"
-            blocks.append(
-                f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n{body}\n\\end{{table}}"
-            )
+            heading = f"\\caption{{{caption}}}\n\\label{{tab:{name}-{number}}}"
+            blocks.append(f"\\begin{{table}}\n\\centering\n{heading}\n{body}\n\\end{{table}}")
     return "\n\n".join(blocks)
 
 

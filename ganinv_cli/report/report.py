@@ -65,6 +65,7 @@ class ReportModule:
     summarize: "Callable[[Results, str], Report]"
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
     iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = lambda _: iter(())
+    figures: str = ""  # regular expression of the stems of all figures that `draw` may return
 
     def draw(self, results: "Results") -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""

@@ -145,13 +145,6 @@ def describe_rule(rule: str) -> str:
     return "without clipping" if rule == "none" else f"with {rule} clipping"
 
 
-def describe_count(count: int, total: int) -> str:
-    """Return "both", "all 50", "none of 50" or "12 of 50"."""
-    if 1 < total == count:
-        return "both" if total == 2 else f"all {total:,}"
-    return f"{count:,} of {total:,}" if count else f"none of {total:,}"
-
-
 def describe_span(values: Sequence[Number], format_end: Callable[[Number], str]) -> str:
     """Return the range of numbers as "67" or "66 to 67"."""
     ends = dict.fromkeys(format_end(value) for value in (min(values), max(values)))

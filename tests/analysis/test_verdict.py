@@ -33,7 +33,7 @@ SURE = Evidence(
 FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
 LONG = {"norm": 9.5, "plausible": False}
 CASES = [
-    ({}, "made", "0.286 grey levels are left; of its own copies at most 0.305"),
+    ({}, "made", "0.286 grey levels are left (of its own pictures, up to 0.305)"),
     ({"same": 1, "reached": 1}, "made", "made this picture. 0.286"),
     (
         {"reenactment": AGAIN._replace(chain="made grey")},

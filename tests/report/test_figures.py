@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -20,14 +21,14 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report import consistency, noise_sweep, plots, recover
+from ganinv_cli.report import consistency, invert, noise_sweep, plots, recover
 from ganinv_cli.report.recover import figures
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.store import Figure
 
 
 def draw_recoveries(groups, name="portrait"):
-    return consistency.REPORT.draw(make_image_results(**{name: groups}))["image=0000"]
+    return consistency.REPORT.draw(make_image_results(**{name: groups}))["image-0000"]
 
 
 def draw_histogram(**given):
@@ -86,6 +87,26 @@ def test_figures_are_the_same_each_time_whatever_the_users_style():
 def test_rules_are_told_apart():
     looks = {(rule.colour, rule.dashes, rule.marker, rule.marker_size) for rule in RULES.values()}
     assert len(looks) == len(RULES)
+
+
+def test_the_labels_of_an_axis_are_all_of_one_kind():
+    quantiles = figures.ErrorQuantiles(np.array([5.0, 8, 12]), np.ones((3, 3)))
+    figure = figures.draw_convergence({"none": quantiles}, 4)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels(which="both")]
+    assert {"6", "10"} <= set(labels)
+    assert not any("10^" in label for label in labels)
+
+
+def test_long_names_fit_over_their_pictures():
+    wide = {f"{'W' * 15}{number}{'M' * 15}.png": make_image_groups() for number in range(3)}
+    drawn = invert.REPORT.draw(make_image_results("invert", **wide))["reconstructions"]
+    names = [text for text in drawn.figure.texts if "W" in text.get_text()]
+    edges = [text.get_window_extent() for text in names]
+    assert len({text.get_text() for text in names}) == 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(edges))
+    title = draw_recoveries(make_image_groups(), "W" * 60).figure.texts[0]
+    assert title.get_window_extent().x1 < title.figure.bbox.x1
 
 
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():

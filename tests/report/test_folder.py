@@ -47,6 +47,18 @@ def test_a_report_written_twice_is_the_same_and_a_failed_write_leaves_it(tmp_pat
         write(tmp_path / PAGE / "out")
 
 
+def test_no_figure_of_an_earlier_run_stays_and_every_other_file_does(tmp_path):
+    images = {f"{number}.png": make_image_groups() for number in range(13)}
+    write(tmp_path, make_image_results("invert", **images))
+    assert (tmp_path / "reconstructions-2.pdf").exists()
+    own = ["reconstructions-3.png", "notes.txt"]
+    for name in own:
+        (tmp_path / name).touch()
+    write(tmp_path, make_image_results("invert", **{"0.png": images["0.png"]}))
+    assert not (tmp_path / "reconstructions-2.pdf").exists()
+    assert all((tmp_path / name).exists() for name in ["reconstructions.png", *own])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels):
     groups = make_image_groups() | make_image_groups(technique="none")

@@ -52,6 +52,7 @@ def test_every_golden_file_is_compared():
 
 
 def compare_text(name, report, figures):
+    assert all(figure.caption[0].isupper() for figure in figures.values())
     drawn = [f"{stem}: {figure.alt}\n{figure.caption}\n" for stem, figure in figures.items()]
     parts = [render_brief(report, f"{name}/"), render([report], "text"), *drawn]
     compare(f"{name}.txt", f"\n{'=' * 80}\n\n".join(parts))

@@ -20,7 +20,6 @@ from ganinv_cli.report.images import (
 from ganinv_cli.report.report import Answer, Report, ReportModule
 from ganinv_cli.report.run import (
     capitalize,
-    describe_count,
     describe_rule,
     make_run_notes,
     make_warnings,
@@ -50,7 +49,7 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-REPORT = ReportModule(__name__, "table2", summarize)
+REPORT = ReportModule(__name__, "table2", summarize, figures=r"image-\d+")
 
 DISTANCES = (
     Column(
@@ -174,13 +173,18 @@ def _make_notes(run: Row, table2: list[Row]) -> list[str]:
     return lines
 
 
+def _format_largest(row: Row) -> str:
+    count = row["minima"]["largest"]  # 0: no recovery converged
+    return format_count(count, row["recoveries"]) if count else "-"
+
+
 ANSWER = (
     Column("clipping", "technique"),
     Column("z is", "unique"),
     Column("trials", "recoveries"),
     Column(
         "most\nfrequent z",
-        show=lambda row: format_count(row["minima"]["largest"], row["recoveries"]),
+        show=_format_largest,
     ),
     Column("mean\ndistance", "distance.mean", format_scientific),
     Column("random z", "baseline", format_scientific),
@@ -208,5 +212,5 @@ def _describe_uniqueness(table2: Sequence[Row]) -> str:
     others = [
         f", {word} in {counts[word]:,}" for word in ("not unique", "undecided") if counts[word]
     ]
-    unique = f"{describe_count(counts['unique'], len(table2))} cases (images and clipping rules)"
+    unique = f"{counts['unique']:,} of {len(table2):,} cases (images and clipping rules)"
     return f"the recovered z is unique in {unique}{''.join(others)}"

@@ -20,10 +20,12 @@ from ganinv_cli.report.plots import (
     add_pixel_axes,
     draw_picture,
     enlarge_side,
+    find_max_length,
     make_sheet,
     write_text,
 )
 from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.run import capitalize, describe_rule
 from ganinv_cli.settings.names import image_group
 from ganinv_cli.statistics import Floats
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 HEADINGS = ("image", "best", "most distant")
+NAME_SIZE = 12  # points
 LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
 PLOT, LEGEND, AXIS = 230, 72, 60  # pixels high: the histogram, the space above and below it
 BINS = 40
@@ -38,10 +41,10 @@ DECADES = 2  # that distances must span for a logarithmic axis
 
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Return figures by stem, e.g. `image=0000`, of the first images with reconstructions."""
+    """Return figures by stem, e.g. `image-0000`, of the first images with reconstructions."""
     drawn: dict[str, DrawnFigure] = {}
     for image in read_images(results):
-        stem = image_group(image.number)
+        stem = image_group(image.number).replace("=", "-")
         if len(drawn) == MAX_FIGURES:
             break
         if stem in drawn or not image.certificates:  # of an image with two names, the first
@@ -58,7 +61,10 @@ def draw_image_figure(image: ImageResults, distances: dict[str, Floats]) -> Figu
     width = LEFT + 3 * (side + GAP) + EDGE
     plot = TOP + len(image.certificates) * (side + GAP)
     figure = make_sheet(width, plot + LEGEND + PLOT + AXIS)
-    write_text(figure, shorten_name(image.name, 44), EDGE, 12, fontsize=12)
+    max_length = find_max_length(
+        lambda length: [shorten_name(image.name, length)], width - 2 * EDGE, NAME_SIZE
+    )
+    write_text(figure, shorten_name(image.name, max_length), EDGE, 12, fontsize=NAME_SIZE)
     for index, (technique, certificate) in enumerate(image.certificates.items()):
         top = TOP + index * (side + GAP)
         label = technique + _describe_best(image, technique)
@@ -131,7 +137,7 @@ def _describe_best(image: ImageResults, rule: str) -> str:
 
 def _make_alt_text(image: ImageResults) -> str:
     verdicts = (
-        f"{technique}: {decide_uniqueness(found).sentence}"
+        f"{capitalize(describe_rule(technique))}: {decide_uniqueness(found).sentence}"
         for technique, found in image.recoveries.items()
     )
     return (
@@ -143,7 +149,7 @@ def _make_alt_text(image: ImageResults) -> str:
 def _make_caption(image: ImageResults) -> str:
     labelled = any(recoveries.labels is not None for recoveries in image.recoveries.values())
     return (
-        f"{shorten_name(image.name, None)}: the image at the generator's size, the recovery with "
+        f"The image {shorten_name(image.name, None)} at the generator's size, the recovery with "
         "the least image loss (and its PSNR), the recovery with the z farthest from that one, and "
         f"the distances between all pairs of recoveries{' under the same label' * labelled}, by "
         "rule."

@@ -26,7 +26,6 @@ from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN, iterate_picture
 from ganinv_cli.report.report import Answer, Report, ReportModule
 from ganinv_cli.report.run import (
     capitalize,
-    describe_count,
     make_run_notes,
     make_warnings,
 )
@@ -62,7 +61,9 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-REPORT = ReportModule(__name__, "invert", summarize, iterate_pictures)
+REPORT = ReportModule(
+    __name__, "invert", summarize, iterate_pictures, figures=r"reconstructions(-\d+)?"
+)
 
 LISTS = ("z_found", "z_explained", "z_deviation")  # a number per component
 MAX_CHAIN = 28  # characters of the changes of an image in the short table
@@ -229,7 +230,7 @@ def _describe_verdicts(inverted: Sequence[Row]) -> str:
     ]
     rules = {row["technique"] for row in inverted}
     cases = "images" if len(rules) == 1 else "cases (images and clipping rules)"
-    made = f"The generator made {describe_count(counts['made'], len(inverted))} {cases}"
+    made = f"The generator made {counts['made']:,} of {len(inverted):,} {cases}"
     return made + (f"; {', '.join(others)}" if others else "")
 
 

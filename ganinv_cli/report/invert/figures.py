@@ -11,13 +11,21 @@ from ganinv_cli.analysis.image_results import ImageKey, find_rules, read_images
 from ganinv_cli.number_format import format_number
 from ganinv_cli.report.images import name_images
 from ganinv_cli.report.invert.pictures import MAX_SHOWN, Pair, draw_difference, iterate_pairs
-from ganinv_cli.report.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
+from ganinv_cli.report.plots import (
+    GAP,
+    draw_picture,
+    enlarge_side,
+    find_max_length,
+    make_sheet,
+    write_text,
+)
 from ganinv_cli.report.report import DrawnFigure
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 PAIRS_PER_FIGURE, PAIRS_PER_LINE = 12, 6  # images
+NAME_SIZE = 8  # points
 LEFT, EDGE, HEAD, BETWEEN = 104, 12, 54, 12  # pixels: names of rows, right, over a line, between
 
 
@@ -25,8 +33,14 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Return figures by stem, `reconstructions`, `reconstructions-2`, … of the first images."""
     shown = list(islice(iterate_pairs(read_images(results)), MAX_SHOWN))
     rows = [{"image": image.name, "number": image.number} for image in read_images(results)]
-    max_length = 20 - max((len(describe_label(pair)) for pair in shown), default=0)
-    whole, shortened = name_images(rows), name_images(rows, max_length)
+
+    def write_names(max_length: int) -> list[str]:
+        names = name_images(rows, max_length)
+        return [names[pair.image.key] + describe_label(pair) for pair in shown]
+
+    side = enlarge_side(shown[0].original.shape[0]) if shown else 0
+    whole = name_images(rows)
+    shortened = name_images(rows, find_max_length(write_names, side, NAME_SIZE))
     several = len(find_rules(results)) > 1
     chunks = [
         shown[first : first + PAIRS_PER_FIGURE] for first in range(0, len(shown), PAIRS_PER_FIGURE)
@@ -56,9 +70,13 @@ def draw_pairs(
     for at, pair in enumerate(pairs):
         line, column = divmod(at, PAIRS_PER_LINE)
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
-        write_text(figure, names[pair.image.key] + describe_label(pair), left, top - 46, fontsize=8)
-        write_text(figure, describe_nearness(pair, has_several_rules), left, top - 31, fontsize=8)
-        write_text(figure, pair.row["verdict"], left, top - 16, fontsize=8)
+        lines_over = (
+            names[pair.image.key] + describe_label(pair),
+            describe_nearness(pair, has_several_rules),
+            pair.row["verdict"],
+        )
+        for over, text in zip((46, 31, 16), lines_over, strict=True):
+            write_text(figure, text, left, top - over, fontsize=NAME_SIZE)
         pictures = (pair.original, pair.reconstruction, draw_difference(pair, amplification))
         for row, picture in enumerate(pictures):
             draw_picture(figure, picture, left, top + row * (side + GAP))

@@ -56,7 +56,7 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-REPORT = ReportModule(__name__, "noise-sweep", summarize)
+REPORT = ReportModule(__name__, "noise-sweep", summarize, figures=r"figure2a|figure2b-variance-.+")
 
 
 def _stack_interval(

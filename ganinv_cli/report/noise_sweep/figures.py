@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.number_format import format_scientific
 from ganinv_cli.report.noise_sweep.rows import make_rows, read_cells
-from ganinv_cli.report.plots import GREY, draw_montage, make_figure
+from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.table import Row
 from ganinv_cli.settings.names import representative_rule
@@ -36,7 +36,7 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     if has_medians and len({row["variance"] for row in shown}) > 1:
         drawn["figure2a"] = _make_figure2a(shown, pixels)
     return drawn | {
-        name: _make_figure2b(name, stored, _find_shown_rule(config), pixels)
+        name.replace("=", "-"): _make_figure2b(name, stored, _find_shown_rule(config), pixels)
         for name, stored in sorted(results.figures.items())
         if name.startswith("figure2b-variance=")
     }
@@ -65,8 +65,9 @@ def draw_figure2a(sweep: list[Row], pixels: str) -> Figure:
     axes.set_title(_make_title(pixels), fontsize=10, loc="left")
     if has_bound:
         _draw_ratios(figure.add_subplot(grid[1], sharex=axes), sweep)
-        axes.tick_params(labelbottom=False)
-    figure.axes[-1].xaxis.set_major_formatter("{x:g}")
+        axes.tick_params(which="both", labelbottom=False)
+    figure.axes[-1].xaxis.set_major_formatter(PlainLogFormatter())
+    figure.axes[-1].xaxis.set_minor_formatter(PlainLogFormatter())
     figure.axes[-1].set_xlabel("variance of the noise (pixels in [−1, 1])")
     for each in figure.axes:
         each.spines[["top", "right"]].set_visible(False)

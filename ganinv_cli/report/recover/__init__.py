@@ -34,7 +34,6 @@ from ganinv_cli.report.rules import (
 )
 from ganinv_cli.report.run import (
     capitalize,
-    describe_count,
     describe_rule,
     describe_run,
     describe_span,
@@ -99,7 +98,7 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-REPORT = ReportModule(__name__, "table1", summarize)
+REPORT = ReportModule(__name__, "table1", summarize, figures=r"figure1-\w+|convergence")
 
 
 CLIPPING = Column("clipping", "technique")
@@ -276,7 +275,7 @@ def _make_answer(run: Row, table1: Sequence[Row], polished: Sequence[Row]) -> An
         Column("at the\nfirst start", show=count("first_start")),
         Column("gradients\n(median)", "gradients_median"),
         *(
-            [Column("rule acted\n(trials)", "acted")]
+            [Column("acted\n(trials)", "acted")]
             if any(row["acted"] is not None for row in table1)
             else []
         ),
@@ -284,7 +283,7 @@ def _make_answer(run: Row, table1: Sequence[Row], polished: Sequence[Row]) -> An
         if refined
         else Column("seconds\n(mean)", "seconds"),
     ]
-    title = f"Recovered: the mean squared error of z is below {SMALLEST_EPSILON}{any_update}"
+    title = f"Recovered by each --clip: mean squared z error below {SMALLEST_EPSILON}{any_update}"
     return Answer(
         f"{capitalize(_describe_recovered(table1))}{any_update}{_describe_cost(table1)}.",
         Table(title, table1, columns),
@@ -298,16 +297,17 @@ def _describe_recovered(table1: Sequence[Row]) -> str:
     }
     if len(set(counts.values())) > 1:
         each = ", ".join(
-            f"{describe_count(*count)} {describe_rule(rule)}" for rule, count in counts.items()
+            f"{count:,} of {trials:,} {describe_rule(rule)}"
+            for rule, (count, trials) in counts.items()
         )
         return f"latent vectors recovered: {each}"
     count, trials = next(iter(counts.values()))
     rules = describe_rule(table1[0]["technique"])
     if len(counts) > 1:
         rules = f"under {'every' if count else 'any'} clipping rule"
-    verb = "was" if count <= 1 else "were"
+    verb = "was" if 1 in (count, trials) else "were"
     noun = "latent vector" if trials == 1 else "latent vectors"
-    return f"{describe_count(count, trials)} {noun} {verb} recovered {rules}"
+    return f"{count:,} of {trials:,} {noun} {verb} recovered {rules}"
 
 
 def _describe_cost(table1: Sequence[Row]) -> str:

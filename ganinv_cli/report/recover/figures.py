@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from ganinv_cli.analysis.groups import Group
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.plots import GREY, draw_montage, make_figure
+from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.report.recover.rows import select_groups
 from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.run import capitalize
 from ganinv_cli.statistics import (
     EPSILONS,
     SMALLEST_EPSILON,
@@ -100,7 +101,8 @@ def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: in
     )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="gradients per trial")
     axes.set_ylabel(f"mean squared error of z, ‖z′ − z‖² / {latent}")
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter(PlainLogFormatter())
+    axes.xaxis.set_minor_formatter(PlainLogFormatter())
     axes.set_title("Median over the trials, and the middle 80 % of them", fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -177,7 +179,7 @@ def _draw_figure1(
 ) -> DrawnFigure:
     number, _, technique = name.partition("-")
     clipping = "no clipping" if technique == "none" else f"{technique} clipping"
-    title = f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
+    title = f"{number.replace('figure', 'Figure ')}. {capitalize(clipping)}, {solver}"
     rows = ", ".join(stored.panels)
     alt = f"{len(stored.trials)} images with {clipping}, one per column; from above: {rows}."
     caption = f"{title}. One column per trial; rows from above: {rows}."
