@@ -53,8 +53,8 @@ class Pixels:
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         """Return the derivatives (parameters, n) of what `subtract` returns."""
-        clipped = ((picture <= 0) & (self.target == 0)) | ((picture >= 255) & (self.target == 255))
-        return np.asarray((derivatives * ~clipped)[:, counted].reshape(len(derivatives), -1))
+        seen = derivatives * ((picture > 0) & (picture < 255))
+        return np.asarray(seen[:, counted].reshape(len(derivatives), -1))
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
         """Return the RMSE in grey levels."""

@@ -81,3 +81,19 @@ def test_a_saturated_pixel_may_have_been_beyond():
     counted = np.ones((1, 2), np.bool_)
     assert pixels.measure_excess(np.full((1, 2, 1), 300.0), counted) == 0
     assert pixels.measure_excess(np.full((1, 2, 1), 250.0), counted) == 5
+
+
+@pytest.mark.parametrize("storage", [Pixels, lambda pixels: Jpeg(*_compress(pixels, 75))])
+def test_the_derivatives_are_those_of_what_is_left_beyond_black_and_white_too(storage):
+    random, counted = np.random.default_rng(2), WHOLE.copy()
+    counted[:8, :8] = False
+    picture, step = random.uniform(-40, 295, (SIDE, SIDE, 3)), 1e-4
+    directions = random.normal(size=(4, *picture.shape))
+    stored = storage(_make_picture())
+    differences = [
+        stored.subtract(picture + step * each, counted)
+        - stored.subtract(picture - step * each, counted)
+        for each in directions
+    ]
+    derivatives = stored.differentiate(picture, directions, counted)
+    np.testing.assert_allclose(derivatives, np.divide(differences, 2 * step), atol=1e-6)
