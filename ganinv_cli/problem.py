@@ -95,14 +95,14 @@ class Problem(NamedTuple):
         self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, values: list[tf.Tensor]
     ) -> list[tf.Tensor]:
         """Return the values with these rows (batch,) evaluated in this precision."""
-        indices = tf.where(rows)[:, 0]
-        missing = -tf.size(indices) % ROW_MULTIPLE
-        indices = tf.concat([indices, tf.fill([missing], indices[0])], 0)
+        places = tf.where(rows)  # (count, 1)
+        count = tf.shape(places)[0]
+        indices = tf.concat([places[:, 0], tf.fill([-count % ROW_MULTIPLE], places[0, 0])], 0)
         rows = {name: getattr(self, name) for name in _ROW_FIELDS}
         some = {name: tf.gather(row, indices) for name, row in rows.items() if row is not None}
         evaluation = self._replace(**some)._evaluate_in(tf.gather(z, indices), precision)
         return [
-            tf.tensor_scatter_nd_update(whole, indices[:, None], part)
+            tf.tensor_scatter_nd_update(whole, places, part[:count])
             for whole, part in zip(values, evaluation, strict=True)
         ]
 

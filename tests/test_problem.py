@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.problem import Problem
+from ganinv_cli.problem import ROW_MULTIPLE, Evaluation, Problem
 
 
 def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator):
@@ -16,3 +16,20 @@ def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator)
     np.testing.assert_allclose(value.objective - value.image_loss, 100 * (0.25 + 0.04), rtol=1e-9)
     slope = value.gradient - free.gradient
     np.testing.assert_allclose(slope, [[0, -100, 40, 0, 0, 0]], atol=1e-9)
+
+
+def test_a_row_of_low_precision_has_its_own_values_and_not_those_of_a_copy(generator, monkeypatch):
+    """Parts of a batch are padded with copies, whose rounding may be another."""
+
+    def number_rows(problem: Problem, z: tf.Tensor, precision: tf.DType | None = None) -> Evaluation:
+        numbers = tf.range(len(z), dtype=z.dtype)
+        return Evaluation(numbers, numbers, z + numbers[:, None], numbers)
+
+    monkeypatch.setattr(Problem, "_evaluate_in", number_rows)
+    rows = ROW_MULTIPLE + 3
+    ones, z = tf.ones(rows), tf.zeros([rows, generator.latent])
+    problem = Problem(generator, generator(z), ones, ones, mixed_precision=True)
+    low = np.arange(rows) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
+    evaluation = problem.evaluate(z, tf.constant(low))
+    assert evaluation.image_loss.numpy()[low].tolist() == [0, 1, 2, 3]
+    assert evaluation.gradient.numpy()[~low, 0].tolist() == [*range(rows - 4)]
