@@ -18,6 +18,10 @@ INSIDE_SHARE_RANGE = (
 )  # limits of the share of a component's draws; in float32, others would round to 0 or 1
 
 
+MAX_COMPONENT = 1e3  # absolute value of a component of z; beyond it, a trial has diverged
+MIN_SPREAD = 1e-6  # between the bounds, relative to the larger one or 1: what float32 resolves
+
+
 @dataclass(frozen=True)
 class Uniform:
     """Each component uniform in [low, high], independently of the others."""
@@ -133,14 +137,16 @@ def parse_prior(text: str, latent: int) -> Prior:
         prior = make_normal(latent, *given) if is_cut_by_default else _PRIORS[name.strip()](*given)
         least, most = INSIDE_SHARE_RANGE
         has_share = isinstance(prior, Uniform) or least <= prior.inside <= most
-        if not (has_share and -math.inf < prior.low < prior.high < math.inf):
-            raise ValueError("bounds the wrong way round, no deviation, or no share")
+        largest, spread = max(1.0, -prior.low, prior.high), prior.high - prior.low
+        if not (has_share and largest <= MAX_COMPONENT and spread >= MIN_SPREAD * largest):
+            raise ValueError("bounds the wrong way round, too near or too far, or no share")
         return prior
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"{text!r} is not a prior of z: give uniform or uniform:LOW,HIGH, or normal, "
             "normal:SIGMA or normal:SIGMA,INSIDE; INSIDE is the probability that one component "
-            "is inside the bounds, above 0 and below 1, such as normal:1,0.999"
+            "is inside the bounds, above 0 and below 1, such as normal:1,0.999; bounds are at "
+            f"least {MIN_SPREAD:g} apart and at most {MAX_COMPONENT:g}"
         ) from None
 
 

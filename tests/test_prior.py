@@ -84,6 +84,8 @@ def test_the_longest_z_is_drawn_within_its_bounds():
     [
         *("", "gamma", "uniform:1", "uniform:1,-1", "uniform:0,inf", "uniform:0,nan", "normal:a"),
         *("normal:0", "normal:1,1e-4", "normal:1,0.99999999", "normal:1,1", "normal:1,2,3"),
+        *("uniform:1e-45,2e-45", "uniform:999,999.0001", "normal:1e-40", "normal:1e30"),
+        "uniform:-3e38,3e38",
     ],
 )
 def test_what_is_no_prior_is_refused_in_a_sentence(text):

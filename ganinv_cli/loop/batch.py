@@ -12,13 +12,13 @@ from ganinv_cli.loop.trial import Limits, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
+from ganinv_cli.prior import MAX_COMPONENT
 from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver, select_rows
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
-DIVERGED_ABOVE = 1e3  # absolute value of a component of z
 
 
 class Starts(NamedTuple):
@@ -232,7 +232,7 @@ def _classify_rows(
     code = tf.fill(tf.shape(loss), RUNNING)
     for outcome, holds in (
         (Outcome.stalled, state.stalled),
-        (Outcome.diverged, size > DIVERGED_ABOVE),
+        (Outcome.diverged, size > MAX_COMPONENT),
         (Outcome.budget, state.gradients >= budget),
         (Outcome.converged, inside & (explained | problem.is_solved(loss, state.bound))),
         (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),

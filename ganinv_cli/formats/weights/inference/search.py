@@ -272,7 +272,7 @@ class Segment:
             return
         fitted = _find_deviation(scored.hypothesis.prior) * math.exp(-float(np.median(ratio)) / 2)
         others = (abs(fitted / _find_deviation(each) - 1) for each in ROUND_PRIORS)
-        if 1e-4 < fitted < 1e4 and min(others) >= SAME_SCALE:
+        if 1e-4 < fitted < 1e2 and min(others) >= SAME_SCALE:
             yield f"normal:{fitted:.2g}"
 
     def _list_starts(self) -> list[Hypothesis]:
