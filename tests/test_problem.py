@@ -21,7 +21,9 @@ def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator)
 def test_a_row_of_low_precision_has_its_own_values_and_not_those_of_a_copy(generator, monkeypatch):
     """Parts of a batch are padded with copies, whose rounding may be another."""
 
-    def number_rows(problem: Problem, z: tf.Tensor, precision: tf.DType | None = None) -> Evaluation:
+    def number_rows(
+        problem: Problem, z: tf.Tensor, precision: tf.DType | None = None
+    ) -> Evaluation:
         numbers = tf.range(len(z), dtype=z.dtype)
         return Evaluation(numbers, numbers, z + numbers[:, None], numbers)
 

@@ -1,5 +1,6 @@
 """The files of a TensorFlow checkpoint: found from a path without reading a tensor, and written."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ def find_checkpoint(path: Path) -> CheckpointFiles:
     """Return the checkpoint of a folder, a prefix, a state file or one of its files.
 
     For a folder, it is the checkpoint named in the state file. It is searched beside the state file
-    first, because the state file of a moved folder has the old path. Without a state file it is the
+    first, because the state file of a moved folder has the old path, and never outside its folder,
+    where another generator would be read without a word. Without a state file it is the
     only checkpoint, or the one with the highest step if all have the same name before `-STEP`.
     Raises CheckpointError.
     """
@@ -108,12 +110,13 @@ def _follow_state_file(state: Path) -> CheckpointFiles:
     with state.open("rb") as file:
         newest = _NEWEST.search(file.read(MAX_STATE_BYTES).decode("utf-8", "replace"))
     named = Path(text_encoding.CUnescape(newest[1]).decode("utf-8", "replace") if newest else "")
-    for prefix in (state.parent / named.name, state.parent / named):
-        if version := _find_version(prefix):
-            return CheckpointFiles(prefix, version)
+    folder = Path(os.path.abspath(state.parent))  # links in it may lead elsewhere
+    for prefix in (folder / named.name, Path(os.path.abspath(folder / named))):
+        if prefix.is_relative_to(folder) and (version := _find_version(prefix)):
+            return CheckpointFiles(state.parent / prefix.relative_to(folder), version)
     others = [prefix.name for prefix in _list_prefixes(state.parent)[:5]]
     raise CheckpointError(
-        f"{state} names no checkpoint that is there (expected a line model_checkpoint_path: …, "
+        f"{state} names no checkpoint in its folder (expected a line model_checkpoint_path: …, "
         f"found {str(named)!r}); name one: {', '.join(others) or 'none is beside it'}"
     )
 

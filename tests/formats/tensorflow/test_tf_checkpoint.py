@@ -6,7 +6,15 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from builders import STATISTICS, Arrays, make_weights, rename_arrays, save_checkpoint, write_v1
+from builders import (
+    STATISTICS,
+    Arrays,
+    assert_refused,
+    make_weights,
+    rename_arrays,
+    save_checkpoint,
+    write_v1,
+)
 
 from ganinv_cli.formats import read
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -97,7 +105,7 @@ def test_any_of_its_paths_names_the_checkpoint(tmp_path, name, version):
     assert (found.path, found.format) == (str(tmp_path / "DCGAN.model-7"), f"TensorFlow {version}")
 
 
-def test_a_state_file_names_another_folder_or_the_one_it_was_moved_to(tmp_path):
+def test_a_state_file_names_a_folder_inside_or_the_one_it_was_moved_to(tmp_path):
     save_checkpoint(tmp_path / "é" / 'a"b', rename_arrays(make_weights(), "C"))
     named = str(tmp_path) + '/\\303\\251/a\\"b/DCGAN.model-7'
     for text in (named, '\\303\\251/a\\"b/DCGAN.model-7'):
@@ -106,6 +114,10 @@ def test_a_state_file_names_another_folder_or_the_one_it_was_moved_to(tmp_path):
     moved = shutil.copytree(tmp_path / "é" / 'a"b', tmp_path / "there")
     (moved / "checkpoint").write_text(f'model_checkpoint_path: "{named}"\n')
     assert read(moved).path == str(moved / "DCGAN.model-7")
+    (moved / "DCGAN.model-7.index").unlink()
+    for text in (named, '../\\303\\251/a\\"b/DCGAN.model-7'):
+        (moved / "checkpoint").write_text(f'model_checkpoint_path: "{text}"\n')
+        assert_refused(moved, "names no checkpoint in its folder", "DCGAN.model-7'")
 
 
 def test_the_state_file_says_which_of_several_or_else_the_highest_step(tmp_path):

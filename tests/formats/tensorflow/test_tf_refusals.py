@@ -98,7 +98,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     ),
     "garbled state": (
         write_state(b"\xff\x00garbage"),
-        ("names no checkpoint that is there", "DCGAN.model-7"),
+        ("names no checkpoint in its folder", "DCGAN.model-7"),
     ),
     "state of another": (
         write_state(b'model_checkpoint_path: "/gone/DCGAN.model-9"'),
