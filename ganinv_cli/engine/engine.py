@@ -80,5 +80,6 @@ class Engine(Protocol):
         """Run every job once, in any order, and yield the results of all workers; call it once.
 
         After `stop` is set, the workers end, their last results are yielded, and the iterator ends.
-        Closing it early ends the workers. A worker's GaninvError is raised after the others ended.
+        Closing it early ends the workers. An error of a worker stops the others, and is raised
+        after they ended.
         """

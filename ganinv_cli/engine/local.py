@@ -40,6 +40,9 @@ class LocalEngine:
                     generator = self._spec.build() if number else self.generator
                     for result in task.run(generator, job_queue, number):
                         results.put(result.divide_seconds(self.workers))
+            except BaseException:
+                stop.set()  # the other workers save their batches and end
+                raise
             finally:
                 results.put(None)
 
@@ -57,4 +60,4 @@ class LocalEngine:
             finally:
                 deque(remaining, maxlen=0)  # or a worker would wait for space in the queue
         for future in futures:
-            future.result()  # raises the error of a worker, after the others have finished
+            future.result()  # raises the error of a worker, after the others have stopped

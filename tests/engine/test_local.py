@@ -19,8 +19,7 @@ JOBS = [Job(trial) for trial in range(60)]
 class Slow:
     """A task that finishes jobs one by one, and keeps those that it took until it is stopped."""
 
-    def __init__(self, failing: int | None = None) -> None:
-        self.failing = failing
+    def __init__(self) -> None:
         self.workers: set[int] = set()
         self.finished = 0
 
@@ -29,8 +28,6 @@ class Slow:
         while not jobs.is_stopped and (taken := jobs.take(4)):
             for job in taken:
                 time.sleep(0.001)
-                if job.trial == self.failing:
-                    raise GaninvError("the device is gone")
                 self.finished += 1
                 yield WorkerResult(Counts(1, 1, 1.0, 1.0, 1.0), [job])
         if jobs.is_stopped:
@@ -71,12 +68,25 @@ def test_a_run_that_is_closed_ends_its_threads(engine):
     assert not [each for each in threading.enumerate() if each.name.startswith("device")]
 
 
-def test_an_error_of_a_worker_is_raised_after_the_others_ended(engine):
+class OneFails:
+    """A task of which a worker fails, and the others go on until they are stopped."""
+
+    def __init__(self, failing: int) -> None:
+        self.failing = failing
+
+    def run(self, generator, jobs, worker):
+        if worker == self.failing:
+            raise GaninvError("the device is gone")
+        end = time.monotonic() + 60
+        while not jobs.is_stopped and time.monotonic() < end:
+            yield WorkerResult(Counts())
+        if jobs.is_stopped:
+            yield WorkerResult(Counts(), [Job(1000 + worker)])
+
+
+def test_an_error_of_a_worker_stops_the_others_and_is_raised_with_what_they_had(engine):
     done = []
     with pytest.raises(GaninvError, match="the device is gone"):
-        for each in engine.run(Slow(failing=9), JOBS, threading.Event()):
+        for each in engine.run(OneFails(engine.workers - 1), JOBS, threading.Event()):
             done += each.jobs
-    assert Job(9) not in done
-    assert len(done) == len(set(done))
-    if engine.workers > 1:
-        assert len(done) >= len(JOBS) - 4
+    assert sorted(done) == [Job(1000 + worker) for worker in range(engine.workers - 1)]
