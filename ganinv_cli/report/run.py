@@ -30,6 +30,7 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
     wall = None
     if started and finished:
         wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
+        wall = wall if wall >= 0 else None  # the clock was set back
     groups = {name: group for name, group in results.groups.items() if "seconds" in group}
     trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
     seconds = (_sum_seconds(group) for group in groups.values())

@@ -11,6 +11,7 @@ from ganinv_cli.errors import ConfigError, ResultsError, shorten_error
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\x01"  # a heap of texts begins so
 HEAP_HEADER = 16  # bytes, of a heap and of each text
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, ArithmeticError, ConfigError)
 PIECE_BYTES = 1 << 22  # of a file that are searched for heaps at once
 
 
@@ -30,7 +31,7 @@ def explain_damage(path: Path) -> Iterator[None]:
         raise ResultsError(
             f"{path} cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+    except _DAMAGE as error:
         reason = shorten_error(error, 200)
         raise DamagedError(
             f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or run "

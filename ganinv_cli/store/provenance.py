@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -86,13 +87,25 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
             value = value.decode() if isinstance(value, bytes) else value
             values[name] = int(value) if kind is int else value
             if kind in (dict, list):
-                values[name] = json.loads(value)
+                values[name] = json.loads(
+                    value, parse_float=_read_number, parse_constant=_read_number
+                )
             if not isinstance(values[name], kind):
                 raise TypeError(f"attribute {name} is of another type")
     check_names(values["groups"] + values["figures"])
+    for name in ("started", "finished"):  # a run that goes on has not finished
+        if values[name] and datetime.fromisoformat(values[name]).tzinfo is None:
+            raise ValueError(f"{name} is a time without its zone")
     for name in IMAGE_KEYS:  # earlier versions added no images to a file
         values["identity"].pop(name, None)
     return values
+
+
+def _read_number(text: str) -> float:
+    """Return a number of JSON. Raises ValueError for NaN and infinity, also as 1e999."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"it holds the number {text[:80]}")
+    return number
 
 
 def check_names(names: Iterable[str]) -> None:

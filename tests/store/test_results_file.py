@@ -91,6 +91,11 @@ SPOILED = {
     "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
     "trial twice": (_name_trial_twice, f"{DAMAGED} .none/trial has a number that is not its row"),
     "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
+    "no date": (lambda path: set_attribute(path, "started", "1e999"), DAMAGED),
+    "no zone": (lambda path: set_attribute(path, "finished", "2026-01-01"), "without its zone"),
+    "NaN": (lambda path: set_attribute(path, "config", '{"trials": NaN}'), "holds the number NaN"),
+    "endless": (lambda path: set_attribute(path, "identity", '{"a": 1e999}'), "number 1e999"),
+    "schema": (lambda path: set_attribute(path, "schema", np.inf), DAMAGED),
     "newer": (lambda path: set_attribute(path, "schema", 2), "written by a newer ganinv"),
 }
 
