@@ -71,12 +71,13 @@ class Command(click.Command):
                     formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; with --verbose, an error's cause is printed with its traceback."""
+        """Run the command; with --verbose, the traceback behind an error is printed."""
         try:
             return super().invoke(ctx)
-        except GaninvError as error:
-            if ctx.params.get("verbose") and error.__cause__:
-                traceback.print_exception(error.__cause__)
+        except (GaninvError, OSError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if ctx.params.get("verbose") and cause:
+                traceback.print_exception(cause)
             raise
 
 

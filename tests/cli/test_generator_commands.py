@@ -1,6 +1,7 @@
 """`ganinv inspect`, `train` and `train-encoder` on the command line, and mistakes of others."""
 
 import json
+from unittest import mock
 
 import builders
 import conditional
@@ -199,3 +200,13 @@ def test_width_and_excluded_images_decide_what_is_trained(folder):
     weights = tf.train.load_checkpoint(str(index.with_suffix("")))
     assert weights.get_tensor("generator/g_h2/w").shape == (5, 5, 3, 3)
     assert "is trained for 1 steps already" in run_ganinv(folder, *TRAIN[:-2], *options).stderr
+
+
+def test_an_error_of_the_system_is_a_sentence_and_with_v_a_traceback_too(tmp_path):
+    function = "ganinv_cli.engine.loaded_generator.read_generator"
+    with mock.patch(function, side_effect=OSError(5, "Input/output error", "g.npz")):
+        said = run_ganinv(tmp_path, "inspect", "faces16", code=1).stderr
+        verbose = run_ganinv(tmp_path, "inspect", "faces16", "-v", code=1).stderr
+    assert said.splitlines() == [verbose.splitlines()[-1]]
+    assert "g.npz cannot be used (Input/output error)" in said
+    assert verbose.startswith("Traceback") and "OSError: [Errno 5]" in verbose
