@@ -88,7 +88,16 @@ def _explain_errors() -> Iterator[None]:
         explained = explain_os_error(error) if isinstance(error, OSError) else error
         prefix = "Error: " if explained.exit_code else ""
         click.echo(f"{prefix}{to_printable(explained)}", err=True)  # names can be anything
+        _drop_unwritable_output()
         sys.exit(explained.exit_code)
+
+
+def _drop_unwritable_output() -> None:
+    """Point stdout to nowhere if it is full: Python writes the rest at its end, or exits 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.command(
