@@ -31,6 +31,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests and commands need
 
 
+def pytest_runtest_setup(item):
+    from ganinv_cli.settings.machine import has_fast_bfloat16
+
+    if item.get_closest_marker("bfloat16") and not has_fast_bfloat16():
+        pytest.skip("TensorFlow is not fast in bfloat16 here")
+
+
 @pytest.fixture(autouse=True)
 def keep_tracebacks(request, monkeypatch):
     """Errors of reading a generator become sentences only in tests with the mark `refusals`."""

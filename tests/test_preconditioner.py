@@ -92,6 +92,7 @@ def test_the_weights_of_the_image_make_its_stiff_directions_level(generator, jac
     np.testing.assert_allclose(weights, (values[-1] / values) ** preconditioner.POWER, rtol=0.05)
 
 
+@pytest.mark.bfloat16
 def test_a_jacobian_in_bfloat16_is_near_enough(generator):
     full, low = (
         measure_preconditioner(generator, POINTS, mixed_precision=mixed) for mixed in (False, True)
@@ -119,6 +120,7 @@ def test_a_generator_that_is_too_large_for_memory_is_measured_at_fewer_points(
         )
 
 
+@pytest.mark.bfloat16
 def test_each_way_to_measure_is_kept_apart_and_bit_for_bit(generator, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)

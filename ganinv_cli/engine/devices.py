@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.settings.machine import Machine, describe_device, is_mixed_precision, read_cpuinfo
+from ganinv_cli.settings.machine import Machine, describe_device, is_mixed_precision
 
 _DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
@@ -80,8 +80,11 @@ def find_devices(spec: str) -> list[Device]:
 
 
 def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
-    """Return the devices and the precision of a run, as its results file states them."""
-    in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu", read_cpuinfo())
+    """Return the devices and the precision of a run, as its results file states them.
+
+    Raises ConfigError if the precision is not fast on the devices.
+    """
+    in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu")
     names = [device.description for device in devices]
     parts = [f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items()]
     return Machine("; ".join(parts), "mixed" if in_bfloat16 else "float32")

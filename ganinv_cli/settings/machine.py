@@ -2,12 +2,17 @@
 
 import os
 import platform
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from ganinv_cli.errors import ConfigError
+
 # Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
 BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
+# Limits of oneDNN, TensorFlow's library of products, below its first instructions for bfloat16
+_LIMITS_BELOW_BFLOAT16 = re.compile("sse41|avx|avx2.*|avx512_core(_vnni)?", re.IGNORECASE)
 
 
 class Machine(NamedTuple):
@@ -24,15 +29,36 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def is_mixed_precision(precision: str, gpu: bool, cpuinfo: str) -> bool:
-    """Return whether the first gradients may be in bfloat16.
+def is_mixed_precision(precision: str, gpu: bool) -> bool:
+    """Return whether the first gradients may be in bfloat16; by default if that is fast here.
 
-    With `precision` auto they are on a GPU, and on a processor with one of BFLOAT16_FLAGS;
-    `cpuinfo` is the text of Linux's /proc/cpuinfo.
+    Raises ConfigError for `precision` mixed on a processor on which bfloat16 is not fast.
     """
-    if precision == "auto":
-        return gpu or not BFLOAT16_FLAGS.isdisjoint(cpuinfo.split())
-    return precision == "mixed"
+    if precision == "mixed":
+        require_fast_bfloat16("mixed", gpu)
+    return precision != "float32" and (gpu or has_fast_bfloat16())
+
+
+def require_fast_bfloat16(precision: str, gpu: bool) -> None:
+    """Raise ConfigError, which names the `precision` asked for, if bfloat16 is not fast here."""
+    if not gpu and not has_fast_bfloat16():
+        raise ConfigError(
+            f"precision = {precision}: TensorFlow has no fast products in bfloat16 on this "
+            "processor, or its environment (ONEDNN_MAX_CPU_ISA, TF_ENABLE_ONEDNN_OPTS) forbids "
+            "them; leave --precision out"
+        )
+
+
+def has_fast_bfloat16() -> bool:
+    """Return whether TensorFlow multiplies faster in bfloat16 than in float32 on this processor.
+
+    TensorFlow does not say, and a trial would end the process under a limit such as AVX2.
+    """
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
+    is_off = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false")
+    if is_off or _LIMITS_BELOW_BFLOAT16.fullmatch(limit):
+        return False
+    return not BFLOAT16_FLAGS.isdisjoint(_read_cpuinfo().split())
 
 
 def describe_current_device() -> str:
@@ -61,13 +87,13 @@ def describe_device(kind: str, number: int) -> str:
 
 def _read_processor_name() -> str:
     """Return the processor's name on Linux, and the architecture on other systems."""
-    for line in read_cpuinfo().splitlines():
+    for line in _read_cpuinfo().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
 
 
-def read_cpuinfo() -> str:
+def _read_cpuinfo() -> str:
     """Return the text of /proc/cpuinfo; empty on systems without it."""
     with suppress(OSError):
         return Path("/proc/cpuinfo").read_text(errors="replace")

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.files import check_writable
+from ganinv_cli.settings.machine import require_fast_bfloat16
 from ganinv_cli.training import networks
 from ganinv_cli.training.augment import augment_images
 from ganinv_cli.training.folder import (
@@ -151,6 +152,8 @@ def _batch_indices(step: int, count: int, settings: TrainingSettings) -> np.ndar
 def _compile_step(
     model: _TrainingState, settings: TrainingSettings, images: np.ndarray
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    if settings.precision == "bfloat16":
+        require_fast_bfloat16("bfloat16", gpu=bool(tf.config.list_logical_devices("GPU")))
     precision = tf.as_dtype(settings.precision)
     pictures = tf.constant(images)
 

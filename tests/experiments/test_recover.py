@@ -112,6 +112,7 @@ def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):
 
 
 @pytest.mark.slow
+@pytest.mark.bfloat16
 def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tmp_path):
     """Some trials do not converge, because their budget is too small."""
     given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
@@ -135,6 +136,7 @@ def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tm
         assert digits["recovered"]["1e-20"] == int((group["polished/z_error"] < 1e-20).sum())
 
 
+@pytest.mark.bfloat16
 def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, tmp_path):
     text = 'success = "ever"\nbatch_norm = "batch"\nprecision = "mixed"\nsnapshots = [10]\n'
     (tmp_path / "own.toml").write_text(text)

@@ -51,7 +51,10 @@ def _id(layer: object) -> str:
 
 
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
-@pytest.mark.parametrize(("precision", "near"), [(tf.float32, 1e-5), (tf.bfloat16, 0.1)])
+@pytest.mark.parametrize(
+    ("precision", "near"),
+    [(tf.float32, 1e-5), pytest.param(tf.bfloat16, 0.1, marks=pytest.mark.bfloat16)],
+)
 def test_it_makes_its_shape_and_less_precise_numbers_nearly_the_same(
     layer, shapes, precision, near
 ):

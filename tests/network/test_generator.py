@@ -36,6 +36,7 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(tmp_path, z
     np.testing.assert_allclose(exact, expected, atol=tolerance)
 
 
+@pytest.mark.bfloat16
 def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(tmp_path, z):
     generator = make_generator(make_checkpoint(tmp_path))
     expected = reference.render_images(make_weights(), z)

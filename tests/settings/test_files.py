@@ -6,11 +6,11 @@ import pytest
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import read_conventions
+from ganinv_cli.settings import machine
 from ganinv_cli.settings import shipped as shipped_
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.load import load
-from ganinv_cli.settings.machine import is_mixed_precision
 
 
 @pytest.fixture(params=["wheel", "checkout"])
@@ -103,9 +103,27 @@ def test_a_config_that_cannot_be_read_is_explained(tmp_path):
             load(RecoverConfig, path, {})
 
 
-def test_gradients_are_bfloat16_if_that_is_fast_or_asked_for():
-    for flag, fast in (("amx_bf16", True), ("avx512_bf16", True), ("avx512_bf16_not", False)):
-        assert is_mixed_precision("auto", False, f"flags\t\t: fpu {flag}\n") == fast
-    assert is_mixed_precision("auto", True, "")
-    assert is_mixed_precision("mixed", False, "")
-    assert not is_mixed_precision("float32", True, "flags\t\t: amx_bf16\n")
+@pytest.mark.parametrize(
+    ("flag", "variable", "value", "fast"),
+    [
+        ("amx_bf16", "ONEDNN_MAX_CPU_ISA", "", True),
+        ("avx512_bf16", "ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16", True),
+        ("avx512_bf16_not", "ONEDNN_MAX_CPU_ISA", "DEFAULT", False),
+        ("amx_bf16", "ONEDNN_MAX_CPU_ISA", "AVX512_CORE", False),
+        ("amx_bf16", "ONEDNN_MAX_CPU_ISA", "avx2_vnni_2", False),
+        ("amx_bf16", "TF_ENABLE_ONEDNN_OPTS", "0", False),
+    ],
+)
+def test_gradients_are_bfloat16_if_that_is_fast(monkeypatch, flag, variable, value, fast):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(machine, "_read_cpuinfo", lambda: f"flags\t\t: fpu {flag}\n")
+    assert machine.is_mixed_precision("auto", gpu=False) == fast
+    assert machine.is_mixed_precision("auto", gpu=True)
+    assert not machine.is_mixed_precision("float32", gpu=True)
+    if fast:
+        assert machine.is_mixed_precision("mixed", gpu=False)
+    else:
+        with pytest.raises(ConfigError, match=r"^precision = mixed: .* leave --precision out$"):
+            machine.is_mixed_precision("mixed", gpu=False)

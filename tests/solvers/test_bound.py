@@ -19,7 +19,9 @@ def hard(tmp_path_factory):
     return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
-@pytest.mark.parametrize("mixed", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "mixed", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.bfloat16])]
+)
 def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(hard, mixed):
     end = make_limits(tolerance=TOLERANCE)
     done = solve_jobs(hard, LBFGS, JOBS, end=end, batch_size=16, mixed=mixed)

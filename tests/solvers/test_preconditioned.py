@@ -93,6 +93,7 @@ def test_the_factors_of_the_inverse_multiply_as_the_inverse(generator, precondit
     np.testing.assert_allclose(factored.multiply(columns), expected, rtol=1e-10)
 
 
+@pytest.mark.bfloat16
 def test_low_precision_rows_equal_those_of_bfloat16(generator):
     rows = 11
     low = np.arange(rows) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
