@@ -1,5 +1,6 @@
 """Provenance of results: settings, library versions, hash of the generator, revision."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from ganinv_cli.store import Provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
+GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
@@ -51,19 +53,28 @@ def make_provenance(
 def read_git_revision(root: Path = ROOT) -> str:
     """Return the revision of the checkout that this package runs from; empty if installed.
 
-    It ends in -dirty if a tracked file outside docs/, where results are kept, has changed.
+    It ends in -dirty if a tracked file outside docs/, where results are kept, has changed, and is
+    "unknown" if git is missing, fails or does not answer.
     """
     if not (root / ".git").exists():
         return ""
-    revision = _run_git(root, "describe", "--always", "--abbrev=12")
-    changed = _run_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
-    return f"{revision}-dirty" if revision and changed else revision
+    try:
+        revision = _run_git(root, "describe", "--always", "--abbrev=12")
+        tracked = ("--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+        changed = _run_git(root, "status", *tracked)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return f"{revision}-dirty" if changed else revision
 
 
 def _run_git(root: Path, *options: str) -> str:
-    """Return the output of git, empty if it fails or is missing."""
-    command = ["git", "-C", str(root), *options]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+    """Return the output of git on the checkout at `root`, whoever owns it: its code runs here."""
+    run = subprocess.run(
+        ["git", "-c", f"safe.directory={root}", "-C", str(root), *options],
+        env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=GIT_SECONDS,
+    )
+    return run.stdout.strip()
