@@ -3,6 +3,7 @@
 import gc
 import importlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,7 @@ class _Commands(click.Group):
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # its encoding may lack characters
         os.environ.pop("MPLBACKEND", None)  # Jupyter's; no command needs it
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it explains its temporary folder
         with handle_signals(), _explain_errors():
             return super().main(args, *rest, **extra)
 
