@@ -98,7 +98,7 @@ def draw_spectrum(values: NDArray[np.floating]) -> Figure:
     axes.set(xlabel="singular value, from the largest", yscale="log")
     axes.set_ylabel("how far the image moves, pixels / z")
     axes.spines[["top", "right"]].set_visible(False)
-    largest = kept.max(initial=0)
+    largest = float(kept.max(initial=0))
     if largest == 0:
         axes.text(0.5, 0.5, "J is 0 or not finite", transform=axes.transAxes, ha="center")
         return figure
