@@ -240,7 +240,7 @@ class _Search:
         rest = storage.subtract(changed, counted)
         derivatives = change.differentiate(picture, at_z, parameters)
         matrix = storage.differentiate(changed, derivatives, counted).T
-        left = rest - matrix @ lstsq(matrix, rest)[0]
+        left = rest - matrix @ lstsq(matrix, rest, rcond=None)[0]
         return float(np.sqrt(np.mean(left**2)))
 
     def find_limit(self, end: Fit) -> float:

@@ -143,7 +143,7 @@ def minimise(
         for _ in range(ATTEMPTS):
             step = np.zeros_like(x)
             damped = normal[np.ix_(free, free)] + damping * np.diag(scale)
-            step[free] = np.linalg.lstsq(damped, -slope[free])[0]
+            step[free] = np.linalg.lstsq(damped, -slope[free], rcond=None)[0]
             moved = (x + step).clip(low, high)
             left = subtract(moved)
             if left @ left < before:
