@@ -84,7 +84,7 @@ docs: $(READY) ## write what docs/ takes from the code
 	@$(BIN)/python docs/generate.py
 
 tutorial: $(READY) ## run docs/tutorial.ipynb, and keep what its cells show (2 minutes)
-	@cd docs && ../$(BIN)/jupyter execute --inplace tutorial.ipynb
+	@GANINV_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/api/test_examples.py -k tutorial
 
 docs-check: $(READY) ## fail when docs/ is not what the code says
 	@$(BIN)/python docs/generate.py --check

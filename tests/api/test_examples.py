@@ -2,6 +2,8 @@
 
 import doctest
 import inspect
+import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -32,21 +34,28 @@ def test_an_example_prints_what_it_says(name, tmp_path, monkeypatch):
     assert not printed, "".join(printed)
 
 
-def _list_kinds(notebook):
-    """What each cell of code shows: names of streams, and types of pictures and values."""
-    return [
-        [output.get("name") or ",".join(sorted(output["data"])) for output in cell.outputs]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
+def _list_outputs(notebook):
+    """What each cell of code shows: types of pictures, and words; numbers and widths may differ."""
+    shown = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            text = output.get("text") or data["text/plain"]
+            words = re.sub(r"\d[\d.,]*(e-?\d+)?|─+", "0", text).split()
+            shown.append((cell.id, sorted(data), words))
+    return shown
 
 
-@pytest.mark.nightly
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of Jupyter, about event loops
 def test_the_tutorial_shows_what_it_kept():
+    """With GANINV_UPDATE_GOLDEN=1, as `make tutorial` sets it, what it shows now is kept."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    kept = _list_kinds(notebook)
-    assert any("image/png" in kind for kinds in kept for kind in kinds)
+    kept, about = _list_outputs(notebook), dict(notebook.metadata)
     resources = {"metadata": {"path": NOTEBOOK.parent}}
-    NotebookClient(notebook, timeout=300, resources=resources).execute()
-    assert _list_kinds(notebook) == kept
+    NotebookClient(notebook, timeout=300, record_timing=False, resources=resources).execute()
+    if os.environ.get("GANINV_UPDATE_GOLDEN"):
+        notebook.metadata = about  # without this machine's Python
+        nbformat.write(notebook, NOTEBOOK)
+    else:
+        assert _list_outputs(notebook) == kept
