@@ -32,7 +32,7 @@ def main() -> int:
     accepted = tomllib.loads(PYPROJECT.read_text("utf-8"))["tool"].get("audit", {})
     options = list_accepted(accepted.get("accepted", ()), datetime.date.today())
     command = [sys.executable, "-m", "pip_audit", *OPTIONS, *options]
-    audit = subprocess.run(command, capture_output=True, text=True)
+    audit = subprocess.run(command, capture_output=True, encoding="utf-8")
     status, text = summarize(audit.stdout, audit.stderr)
     sys.stdout.write(f"{text}\n")
     return status

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest describes the hardware
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 os.environ["COLUMNS"] = "100"  # help and tables come out alike whatever the terminal
+os.environ["TERM"] = "xterm"  # and a terminal is never a dumb one
+os.environ["PYTHONUTF8"] = "1"  # of the processes that tests start, pytest-xdist's among them
+for name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[name]  # in a hook of git, GIT_DIR is the repository that is committed to
+os.environ["GIT_CONFIG_GLOBAL"] = os.devnull  # it may ask for signed commits
 if "PYTEST_XDIST_WORKER" not in os.environ:  # the tests have a cache of their own, then removed
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="ganinv-tests-")
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)

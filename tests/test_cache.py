@@ -67,7 +67,7 @@ def test_it_can_be_switched_off(folder, monkeypatch):
 @pytest.mark.parametrize("place", ["a file", "no home"])
 def test_a_folder_that_cannot_be_written_does_no_harm(place, tmp_path, monkeypatch, capfd):
     home = tmp_path / "home"
-    home.write_text("")
+    home.write_text("", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     if place == "no home":
         monkeypatch.setattr(cache, "user_cache_path", _find_no_home)

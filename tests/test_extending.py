@@ -75,7 +75,7 @@ def tables(copy):
         ("half-seen", *small, "--clip", "none"),
     ]
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=copy, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -100,4 +100,6 @@ def test_an_experiment_is_a_command_with_a_report(copy, tables):
     (row,) = tables[2]["half_seen"]
     assert (row["technique"], row["trials"]) == ("none", 4)
     assert row["z_error"] < 1e-3  # half of the pixels are 8 times as many as components of z
-    assert "Error of z from half" in (copy / "half-seen" / "report.html").read_text()
+    assert "Error of z from half" in (copy / "half-seen" / "report.html").read_text(
+        encoding="utf-8"
+    )

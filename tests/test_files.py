@@ -17,11 +17,11 @@ ARRAYS = {"z": np.arange(6.0).reshape(2, 3).T, "names": np.array(["a", "größer
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     with pytest.raises(OSError, match="full"), open_replacement(path) as written:
-        written.write_text("half")
+        written.write_text("half", encoding="utf-8")
         raise OSError("full")
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -98,7 +98,10 @@ def test_a_library_is_used_in_its_place_alone(library):
 
 
 def test_a_file_is_one_subject():
-    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in SOURCES
+    }
     longer = {name for name, count in lines.items() if count > MAX_LINES}
     assert longer <= LONGER.keys()
 
@@ -125,7 +128,7 @@ def test_functions_are_named_by_verbs_rather_than_participles():
     assert not [
         f"{module.relative_to(ROOT)}:{node.lineno} {node.name}"
         for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text()))
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef) and _is_participle(node.name.strip("_"))
     ]
 
@@ -153,7 +156,7 @@ def _dotted(module: Path) -> str:
 @functools.cache
 def _names_imported(module: Path, everywhere: bool = True) -> list[str]:
     """Dotted names of all imports, or of those that run when the module is imported."""
-    tree = ast.parse(module.read_text())
+    tree = ast.parse(module.read_text(encoding="utf-8"))
     nodes = ast.walk(tree) if everywhere else iter(tree.body)
     return list(_names_in(module, nodes))
 

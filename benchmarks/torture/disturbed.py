@@ -36,14 +36,16 @@ def run_undisturbed(workload: Workload, place: Path) -> None:
     outcome = run_command(workload.arguments, place / "after")
     if outcome.status or outcome.ended:
         raise RuntimeError(f"{workload.name}: {shorten(outcome)}")
-    (place / "operations").write_text(f"{outcome.operations}")  # last: now it is complete
+    (place / "operations").write_text(
+        f"{outcome.operations}", encoding="utf-8"
+    )  # last: now it is complete
 
 
 def judge_killed(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
     """Kill a command up to three times as the case's name determines, and run it to its end."""
     random, place = Random(name), folder / "case"
     shutil.copytree(original / "before", place)
-    operations = int((original / "operations").read_text())
+    operations = int((original / "operations").read_text(encoding="utf-8"))
     kills = [random.randint(1, operations) for _ in range(random.choice((1, 1, 2, 3)))]
     committed, faults = RowBytes(), set[str]()
     for number, kill in enumerate(kills):

@@ -42,7 +42,7 @@ def judge_mutated(subject: Subject, name: str, originals: Path, folder: Path) ->
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(mutated, kept)
         about = {**asdict(command), "judged": asdict(judged)}
-        (kept / "case.json").write_text(json.dumps(about, indent=1) + "\n")
+        (kept / "case.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return judged
 
 

@@ -59,12 +59,14 @@ def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Ou
     process.kill()
     process.join()
     status = process.exitcode or 0
-    operations, memory = map(int, (streams / "cost").read_text().split() or (0, 0))
+    operations, memory = map(int, (streams / "cost").read_text(encoding="utf-8").split() or (0, 0))
     if memory > MAX_MEGABYTES:
         ended = "memory"
     elif status < 0 and not ended and not (kill_at and status == -signal.SIGKILL):
         ended = "hang" if status == -signal.SIGXCPU else "crash"
-    out, error = ((streams / name).read_text(errors="replace") for name in ("out", "error"))
+    out, error = (
+        (streams / name).read_text(errors="replace", encoding="utf-8") for name in ("out", "error")
+    )
     return Outcome(status, out, error, ended, operations)
 
 
@@ -94,7 +96,7 @@ def _run(arguments: tuple[str, ...], place: Path, streams: Path, kill_at: int) -
     try:
         main(prog_name="ganinv")
     finally:
-        (streams / "cost").write_text(f"{count} {_read_megabytes() - memory}")
+        (streams / "cost").write_text(f"{count} {_read_megabytes() - memory}", encoding="utf-8")
 
 
 def _is_writing(name: object, mode: object, flags: object) -> bool:

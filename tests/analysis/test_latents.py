@@ -53,7 +53,7 @@ def test_the_archive_has_the_labels_that_were_found_or_given(save):
 
 
 def test_without_z_or_a_place_to_write_there_is_a_sentence(save, tmp_path):
-    (tmp_path / "taken").write_text("")
+    (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(GaninvError, match=r"z\.npz: .* cannot be written"):
         save(make_image_results("invert", a=make_image_groups()), tmp_path / "taken" / "z.npz")
     with pytest.raises(ResultsError, match="holds no z of an image"):

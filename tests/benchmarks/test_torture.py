@@ -60,7 +60,7 @@ def test_a_process_is_killed_when_it_should_be(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
 def test_a_case_that_failed_once_does_not_fail_again(path, tmp_path):
-    about = json.loads(path.read_text())
+    about = json.loads(path.read_text(encoding="utf-8"))
     command = Command(tuple(about["arguments"]), tuple(about["outputs"]))
     assert judge_files(path.parent, command, tmp_path)[0] == set()
 

@@ -63,7 +63,9 @@ def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work):
 
 
 def test_the_note_and_the_generator_of_a_config_are_printed_unless_quiet(work):
-    (work / "c.toml").write_text("note = 'slow today'\ncheckpoint = 'a'\ntrials = 1\n")
+    (work / "c.toml").write_text(
+        "note = 'slow today'\ncheckpoint = 'a'\ntrials = 1\n", encoding="utf-8"
+    )
     given = ("recover", "--config", "c.toml", "--clip", "none")
     said = run_ganinv(work, *given).stderr
     assert "slow today\ngenerator: a, as c.toml has it\n" in said

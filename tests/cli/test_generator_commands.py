@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     arrays = builders.make_weights()
     dead = {name: 0 * array for name, array in arrays.items() if name.endswith(("w", "Matrix"))}
     builders.save_checkpoint(folder / "dead", builders.rename_arrays(arrays | dead, "C"))
-    (folder / "g.py").write_text(FUNCTION)
+    (folder / "g.py").write_text(FUNCTION, encoding="utf-8")
     builders.save_images(folder / "pictures", 4)
     for name, z in {"good": np.zeros((2, 6)), "five": np.zeros((2, 5))}.items():
         np.save(folder / f"{name}.npy", z)
@@ -126,7 +126,7 @@ def test_inspect_measures_the_spectrum(folder):
     generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
     values = spectrum.measure_spectrum(generator).values
     np.testing.assert_allclose(facts["singular_values"], values, rtol=1e-12)
-    assert (folder / "s.svg").read_text().startswith("<?xml")
+    assert (folder / "s.svg").read_text(encoding="utf-8").startswith("<?xml")
 
 
 def test_checks_pass_or_are_named_and_end_in_1(folder):
@@ -192,7 +192,7 @@ def test_an_encoder_is_written_beside_the_checkpoint_and_its_error_printed(folde
 
 @pytest.mark.slow
 def test_width_and_excluded_images_decide_what_is_trained(folder):
-    (folder / "names.txt").write_text("2.png\n\n")
+    (folder / "names.txt").write_text("2.png\n\n", encoding="utf-8")
     options = ("--width", 3, "--exclude", "names.txt", "--steps", 1, "--out", "trained")
     result = run_ganinv(folder, *TRAIN[:-2], *options)
     assert "3 images of 16x16 pixels" in result.stderr and result.stdout == "trained\n"

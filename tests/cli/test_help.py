@@ -21,7 +21,9 @@ def test_help_loads_nothing_heavy():
         "for name in sys.argv[1:]:\n    assert CliRunner().invoke(main, [name, '--help']).stdout\n"
         "print(*sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code, *COMMANDS], capture_output=True, encoding="utf-8"
+    )
     assert run.returncode == 0, run.stderr
     assert not HEAVY & set(run.stdout.split())
 

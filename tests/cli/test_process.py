@@ -36,9 +36,10 @@ def run_in_shell(folder, redirection, *arguments, **environment):
 
 
 def test_the_folder_is_filled_before_anything_is_printed(tmp_path):
-    """Also with Jupyter's backend of Matplotlib, which is not used."""
+    """Also with Jupyter's backend of Matplotlib, which is not used, and with no folder for it."""
     shutil.copy(RESULTS, tmp_path / "run.h5")
-    environment = {"MPLBACKEND": "other", "PYTHONUNBUFFERED": ""}
+    matplotlib = {"MPLBACKEND": "other", "MPLCONFIGDIR": "/dev/null/none"}
+    environment = {**matplotlib, "PYTHONUNBUFFERED": ""}
     run = run_in_shell(tmp_path, "<&- >/dev/full", *GANINV, "report", "run.h5", **environment)
     assert run.returncode == 1
     assert [line[:6] for line in run.stderr.splitlines()] == ["Error:"]
@@ -67,6 +68,6 @@ def test_a_pipe_that_is_closed_ends_without_a_traceback(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_starts_without_slow_imports():
-    run = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", START], capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == ["[]", "keras.src.optimizers.adam False"]

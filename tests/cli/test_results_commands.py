@@ -61,7 +61,7 @@ def test_missing_trials_are_refused_unless_partial(folder):
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder):
-    (folder / "run").write_text("")
+    (folder / "run").write_text("", encoding="utf-8")
     for command in (("merge", "run.h5", NAMES[0]), ("recover", "--out", "run.h5")):
         run = run_ganinv(folder, *command, code=2)
         assert "run is a file; give the results file another name" in run.stderr

@@ -28,10 +28,14 @@ def test_a_dcgan_keeps_its_layers_and_its_prior_goes_with_it(folder):
     before, after = read(folder / "first"), read(folder / "c.keras")
     assert (after.sha256, after.prior) == (before.sha256, Uniform())
     assert after.sha256 in result.stdout and "the same layers" in result.stdout
-    assert (folder / "c.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
+    assert (folder / "c.keras.toml").read_text(
+        encoding="utf-8"
+    ) == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
     assert "c.keras.toml holds the prior of z" in result.stdout
     assert not list(folder.glob(".ganinv-tmp*"))
-    (folder / "generator.toml").write_text('prior = "uniform:0,9"')  # of others beside it
+    (folder / "generator.toml").write_text(
+        'prior = "uniform:0,9"', encoding="utf-8"
+    )  # of others beside it
     run_ganinv(folder, "convert", "first", "normal.keras", "--prior", "normal")
     assert read(folder / "normal.keras").prior == make_normal(before.network.latent)
 
@@ -63,8 +67,8 @@ def test_one_label_of_a_conditional_generator_is_a_generator(tmp_path):
 
 
 def test_what_contradicts_is_refused_and_stays(folder):
-    (folder / "n.keras.toml").write_text('prior = "normal:2"')
+    (folder / "n.keras.toml").write_text('prior = "normal:2"', encoding="utf-8")
     result = run_ganinv(folder, "convert", "first", "n.keras", code=2)
     assert "n.keras.toml contradicts" in result.stderr and "which needs prior" in result.stderr
-    assert (folder / "n.keras.toml").read_text() == 'prior = "normal:2"'
+    assert (folder / "n.keras.toml").read_text(encoding="utf-8") == 'prior = "normal:2"'
     assert not (folder / "n.keras").exists()

@@ -230,12 +230,12 @@ def test_a_run_that_is_stopped_saves_and_goes_on(settings, alone, tmp_path):
 
 @contextlib.contextmanager
 def _start_locally(settings: dict[str, object], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    (folder / "program.py").write_text(RUN_LOCALLY)
+    (folder / "program.py").write_text(RUN_LOCALLY, encoding="utf-8")
     with subprocess.Popen(
         [sys.executable, "program.py", json.dumps(settings)],
         cwd=folder,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
         env={name: each for name, each in os.environ.items() if not name.startswith("RAY_")}
         | {"PYTHONPATH": str(Path(__file__).parents[2])},

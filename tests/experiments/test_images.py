@@ -21,7 +21,7 @@ def faces(easy, tmp_path_factory):
     for number, name in enumerate(("a.png", "b.png", "c.png")):
         save_image(folder / name, make_image(easy.generator, number))
     save_image(folder / "noise.png", make_random_pixels(easy.generator))
-    (folder / "text.png").write_text("no image")
+    (folder / "text.png").write_text("no image", encoding="utf-8")
     return folder
 
 

@@ -155,7 +155,7 @@ def test_other_settings_are_refused_with_what_differs(commands, finished, name, 
 def descent(easy, tmp_path_factory):
     """The arguments of a plain descent of six rows."""
     config = tmp_path_factory.mktemp("descent") / "gd.toml"
-    config.write_text(GD)
+    config.write_text(GD, encoding="utf-8")
     limits = ("--budget", UPDATES, "--tolerance", 0, "--restarts", 0)
     rows = ("--clip", "standard,stochastic", "--trials", 3, "--batch-size", 6)
     return ("recover", "--config", config, "--checkpoint", easy.folder, *limits, *rows)

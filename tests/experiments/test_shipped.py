@@ -14,7 +14,10 @@ FOLDER = Path(__file__).parents[2] / "checkpoints"
 
 
 def test_each_file_has_the_sum_that_the_page_gives():
-    page, files = (FOLDER / "README.md").read_text(), [*FOLDER.rglob("DCGAN.model-*")]
+    page, files = (
+        (FOLDER / "README.md").read_text(encoding="utf-8"),
+        [*FOLDER.rglob("DCGAN.model-*")],
+    )
     assert files
     for path in files:
         assert f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`" in page, path
@@ -37,7 +40,7 @@ def test_its_pictures_have_the_papers_shape_and_differ(name, side, multiply_adds
     assert generator.multiply_adds <= multiply_adds
     assert sum(path.stat().st_size for path in (FOLDER / name).iterdir()) < size
     if size < np.inf:  # of the small ones, the page lists which images were held out
-        assert len(set((FOLDER / name / "held-out.txt").read_text().split())) >= 60
+        assert len(set((FOLDER / name / "held-out.txt").read_text(encoding="utf-8").split())) >= 60
     pictures = generator(tf.random.stateless_uniform([32, 100], [0, 0], -1, 1)).numpy()
     rows = pictures.reshape(32, -1)
     distances = np.sqrt(((rows[:, None] - rows[None]) ** 2).mean(-1))

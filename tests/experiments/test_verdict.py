@@ -89,7 +89,7 @@ def test_a_picture_of_a_z_that_is_never_drawn_is_outside(grey, tmp_path, z, opti
 
 
 def test_two_z_of_one_picture_are_ambiguous(tmp_path):
-    (tmp_path / "generator.py").write_text(MIRRORED)
+    (tmp_path / "generator.py").write_text(MIRRORED, encoding="utf-8")
     run_ganinv(tmp_path, "sample", "generator.py", "--trust", "--count", 1, "--out", "a.png")
     arguments = ("a.png", "--checkpoint", "generator.py", "--trust", "--trials", 8)
     (row,) = _judge(tmp_path, *arguments).values()

@@ -19,7 +19,9 @@ from ganinv_cli.settings.conventions import Conventions
 
 def test_what_stands_beside_a_checkpoint_is_read(tmp_path):
     prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
-    (tmp_path / "generator.toml").write_text('prior = "normal:2,0.9"\nrange = "tanh"\n')
+    (tmp_path / "generator.toml").write_text(
+        'prior = "normal:2,0.9"\nrange = "tanh"\n', encoding="utf-8"
+    )
     checkpoint = read(tmp_path)
     assert checkpoint.prior == read(prefix).prior == Normal(2, 0.9)
     assert checkpoint.convention_files == (str(tmp_path / "generator.toml"),)
@@ -37,7 +39,7 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path):
 )
 def test_what_stands_there_wrongly_is_refused(tmp_path, text, words):
     prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
-    (tmp_path / "generator.toml").write_text(text)
+    (tmp_path / "generator.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         read(prefix)
     assert words in str(caught.value)
@@ -51,9 +53,11 @@ def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path):
 
 
 def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path):
-    (tmp_path / "generator.toml").write_text('strides = [1, 2]\nprior = "normal:2"\nlabels = 8\n')
+    (tmp_path / "generator.toml").write_text(
+        'strides = [1, 2]\nprior = "normal:2"\nlabels = 8\n', encoding="utf-8"
+    )
     alone = tmp_path / "x.pt.toml"
-    alone.write_text('prior = "uniform"\n')
+    alone.write_text('prior = "uniform"\n', encoding="utf-8")
     found, files = read_conventions(tmp_path / "x.pt", Conventions())
     assert (found.strides, found.prior, found.labels) == ((1, 2), "uniform", 8)
     assert files == (str(alone), str(tmp_path / "generator.toml"))

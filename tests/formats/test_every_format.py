@@ -35,7 +35,9 @@ def _saved_model(folder: Path) -> Made:
 def _python_file(folder: Path) -> Made:
     path = keras_models.save_model(folder, _build())
     start = "import keras\nLATENT = 6\nPRIOR = 'uniform'\n"
-    (folder / "g.py").write_text(f"{start}generate = keras.saving.load_model('{path}')")
+    (folder / "g.py").write_text(
+        f"{start}generate = keras.saving.load_model('{path}')", encoding="utf-8"
+    )
     return folder / "g.py", ("--trust",)
 
 

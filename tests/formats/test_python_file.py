@@ -33,7 +33,7 @@ Z = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
 
 def _write(folder: Path, text: str, name: str = "generator.py") -> Path:
     path = folder / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -54,7 +54,7 @@ def _expected() -> np.ndarray:
 
 
 def test_the_example_of_the_manual_is_a_conditional_generator(tmp_path):
-    text = DOCUMENT.read_text().partition("## Python files")[2]
+    text = DOCUMENT.read_text(encoding="utf-8").partition("## Python files")[2]
     checkpoint = _read(tmp_path, re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
     network = checkpoint.network
     assert (network.latent, network.labels, network.image_shape) == (100, 10, (16, 16, 3))

@@ -24,7 +24,7 @@ def _download(folder: Path, package: str, member: str) -> Path:
     """A file in a package; the tests are skipped, with the reason, if PyPI cannot be reached."""
     options = ["--no-deps", "--ignore-requires-python", "--quiet"]
     pip = [sys.executable, "-m", "pip", "download", *options, package]
-    run = subprocess.run(pip, cwd=folder, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(pip, cwd=folder, capture_output=True, encoding="utf-8", timeout=300)
     if run.returncode:
         reason = (run.stderr.strip() or "pip gave no reason").splitlines()[-1]
         pytest.skip(f"{package} cannot be downloaded: {reason}")

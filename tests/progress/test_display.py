@@ -66,7 +66,7 @@ class _Step:
 def test_a_training_stops_after_a_step_and_says_what_is_saved(saved, tmp_path, capsys):
     state = tmp_path / "state"
     if saved:
-        state.write_text("x")
+        state.write_text("x", encoding="utf-8")
     with pytest.raises(KeyboardInterrupt), show_steps(tmp_path, state) as reporter:
         reporter.start(2)
         reporter.show(_Step())

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from ganinv_cli.progress.interrupts import STOPPING, stop_on_signals
 PRELUDE = """
 import signal, sys, time
 from pathlib import Path
+from ganinv_cli.progress import interrupts
 for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
 from ganinv_cli.progress.interrupts import handle_signals, stop_on_signals
@@ -44,11 +44,16 @@ with handle_signals(), open_display(False) as reporter, stop_on_signals(reporter
 """
 
 
-def _start(folder: Path, body: str, seconds: float = 0.5) -> subprocess.Popen[str]:
-    """Start a program, and wait until it is ready for signals."""
-    program = f"SECONDS = {seconds}{PRELUDE}{body}"
+def _start(
+    folder: Path, body: str, seconds: float = 0.5, repeat: float = 0.3
+) -> subprocess.Popen[str]:
+    """Start a program, and wait until it is ready for signals.
+
+    Saving takes `seconds`; a signal that comes within `repeat` seconds is a repetition.
+    """
+    program = f"SECONDS = {seconds}{PRELUDE}interrupts.REPEAT_SECONDS = {repeat}\n{body}"
     command = [sys.executable, "-c", program]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, encoding="utf-8")
     assert process.stderr
     assert process.stderr.readline() == "ready\n"
     return process
@@ -71,20 +76,20 @@ def test_a_run_says_that_it_stops_and_saves(number, tmp_path):
 
 
 def test_a_second_signal_ends_a_run_at_once(tmp_path):
-    with _start(tmp_path, RUN, seconds=60) as process:
+    with _start(tmp_path, RUN, seconds=60, repeat=0) as process:
         process.send_signal(signal.SIGINT)
-        time.sleep(0.6)
+        assert process.stderr and process.stderr.readline() == f"{STOPPING}\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 130
+        assert process.wait(30) == 130
     assert not (tmp_path / "saved").exists()
 
 
 def test_a_signal_that_is_sent_twice_at_once_is_one(tmp_path):
     """As by GNU timeout: to its child, and then to its group, in which the child is."""
-    with _start(tmp_path, RUN, seconds=0.5) as process:
-        for _ in range(2):
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.05)
+    with _start(tmp_path, RUN, seconds=2, repeat=60) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr and process.stderr.readline() == f"{STOPPING}\n"
+        process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert (tmp_path / "saved").exists()
 
@@ -96,7 +101,7 @@ def test_a_signal_that_is_ignored_stays_ignored():
         f"with handle_signals(), stop_on_signals(tell) as stop:\n"
         f"    os.kill(os.getpid(), signal.SIGHUP)\n    tell(stop.is_set())\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
     assert (run.returncode, run.stderr) == (0, "False\n")
 
 

@@ -61,7 +61,7 @@ def test_a_report_is_printed_and_written_beside_the_file(save, tmp_path):
     stems = ("figure1-stochastic", "convergence")
     figures = {f"{stem}.{ending}" for stem in stems for ending in ("png", "pdf", "svg")}
     assert {file.name for file in folder.iterdir()} == tables | figures | {"report.html"}
-    assert (folder / "table1.md").read_text() == result.stdout
+    assert (folder / "table1.md").read_text(encoding="utf-8") == result.stdout
     assert "are in recover/." in result.stderr and "are in recover" not in result.stdout
 
 
@@ -75,7 +75,9 @@ def test_several_files_are_told_apart_and_have_one_page_in_out(save, tmp_path):
     assert "--out DIR" not in run("report", *files, "--out", "deep/both").stderr
     assert (tmp_path / "deep" / "both" / "b" / "table1.txt").exists()
     for place, count in (("deep/both", 2), ("deep/both/a", 1), ("a", 1)):
-        assert (tmp_path / place / "report.html").read_text().count("<article") == count
+        assert (tmp_path / place / "report.html").read_text(encoding="utf-8").count(
+            "<article"
+        ) == count
 
 
 @pytest.mark.usefixtures("without_encoding")
@@ -111,7 +113,9 @@ def test_files_that_would_fill_one_folder_or_none_are_refused(save, tmp_path):
 def test_report_needs_no_tensorflow_and_a_refusal_of_a_name_nothing_heavy(save):
     def list_loaded(*arguments):
         command = [sys.executable, "-c", LOADED, *arguments]
-        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[-1]
+        return subprocess.run(command, capture_output=True, encoding="utf-8").stdout.splitlines()[
+            -1
+        ]
 
     loaded = list_loaded("report", save())
     assert "numpy" in loaded and "tensorflow" not in loaded

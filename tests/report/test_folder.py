@@ -92,7 +92,7 @@ def test_images_of_equal_names_get_their_folder_each_time(tmp_path):
     for place, pixels in (("p", make_image(generator, 0)), ("q", make_random_pixels(generator))):
         (tmp_path / "faces" / place).mkdir(parents=True)
         save_image(tmp_path / "faces" / place / "x.png", pixels)
-        (tmp_path / "faces" / place / "text.png").write_text("no image")
+        (tmp_path / "faces" / place / "text.png").write_text("no image", encoding="utf-8")
     given = ("faces", "--checkpoint", "checkpoint", "--trials", 2, "--batch-size", 8)
     for _ in range(2):
         result = run_ganinv(tmp_path, "invert", *given, "--format", "json", code=1)

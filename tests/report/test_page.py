@@ -26,7 +26,7 @@ def write(tmp_path):
         picture = Figure(np.zeros((1, 2, 16, 16, 1), np.uint8), (panel,), (0, 1))
         results = replace(results or make_results(), figures={"figure1-none": picture})
         write_report(summarize(results, name), results, tmp_path)
-        return Page((tmp_path / PAGE).read_text())
+        return Page((tmp_path / PAGE).read_text(encoding="utf-8"))
 
     return write
 
@@ -67,7 +67,7 @@ def test_nothing_from_a_file_is_markup_and_the_page_asks_for_nothing(write, tmp_
     assert not page.find_all("script")
     asked = [a[key] for _, a, _ in page.elements for key in ("src", "href") if key in a]
     assert asked and all(address.startswith(("data:", "#")) for address in asked)
-    text = (tmp_path / PAGE).read_text()
+    text = (tmp_path / PAGE).read_text(encoding="utf-8")
     assert not re.search(r"url\(|@import", text)
     assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in text
     assert hostile in page.list_texts("td")
@@ -79,7 +79,7 @@ def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     reports = [summarize(each, name) for each, name in zip(results, "ab", strict=True)]
     contents = [write_report(*each, tmp_path) for each in zip(reports, results, strict=True)]
     write_page(contents, tmp_path, summarize_attribution(results, "ab"))
-    page = Page((tmp_path / PAGE).read_text())
+    page = Page((tmp_path / PAGE).read_text(encoding="utf-8"))
     assert len(page.find_all("article")) == 3
     ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)

@@ -40,7 +40,7 @@ def get_options(name):
 
 def read_file(folder, kind, text, **options):
     path = folder / "own.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return load(kind, path, options)
 
 
@@ -188,7 +188,10 @@ def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
     kind = CONFIGS.get({"paper-noise": "noise-sweep", "paper-consistency": "consistency"}.get(
         name, name
     ), RecoverConfig)  # fmt: skip
-    config, text = load(kind, find("config", name), {}), find("config", name).read_text()
+    config, text = (
+        load(kind, find("config", name), {}),
+        find("config", name).read_text(encoding="utf-8"),
+    )
     head = "".join(line for line in text.splitlines()[:3] if line.startswith("#"))
     assert "?" in head or "Table 1" in head or "Figure 2" in head
     assert any(unit in head for unit in ("second", "minute", "hour", "day"))

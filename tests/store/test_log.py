@@ -53,14 +53,14 @@ def test_a_changed_byte_loses_its_block_alone(path):
 
 
 def test_a_file_with_the_name_of_a_log_is_left(path):
-    log.name_log(path).write_text("what the shell wrote\n")
+    log.name_log(path).write_text("what the shell wrote\n", encoding="utf-8")
     for overwrite in (False, True):
         with (
             pytest.raises(ResultsError, match=r"recover.h5.log is no log of ganinv.*move it away"),
             open_run(path, make_provenance(), overwrite),
         ):
             pass
-    assert log.name_log(path).read_text() == "what the shell wrote\n"
+    assert log.name_log(path).read_text(encoding="utf-8") == "what the shell wrote\n"
 
 
 def test_a_log_of_another_run_beside_the_file_is_refused(path, tmp_path):

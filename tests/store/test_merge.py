@@ -132,7 +132,7 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     again = tmp_path / ".." / tmp_path.name / "a.h5"
     assert "is the file to write as well" in _refuse(first, [again], overwrite=True)
     assert "no.h5: there is no such file" in _refuse(out, [first, tmp_path / "no.h5"])
-    out.write_text("a letter")
+    out.write_text("a letter", encoding="utf-8")
     assert "not an HDF5 file" in _refuse(out, [first], overwrite=True)
     assert "not an HDF5 file" in _refuse(out, [first], partial=True)
     with hold_lock(out):

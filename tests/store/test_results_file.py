@@ -85,7 +85,7 @@ def _name_trial_twice(path):
 
 
 SPOILED = {
-    "text": (lambda path: path.write_text("hello"), "is not an HDF5 file"),
+    "text": (lambda path: path.write_text("hello", encoding="utf-8"), "is not an HDF5 file"),
     "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
     "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),

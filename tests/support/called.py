@@ -45,7 +45,7 @@ def run_and_stop(
     It is stopped when a file of the name `watched` has been written three times.
     """
     command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     process = subprocess.Popen(command, cwd=folder, **pipes)
     times: set[int] = set()
     while process.poll() is None and len(times) < 3:

@@ -103,10 +103,10 @@ def test_a_full_disk_is_explained_and_the_run_goes_on_later(images, tmp_path, mo
 
 @pytest.mark.parametrize("content", ["", "7"])
 def test_a_damaged_description_is_explained(images, tmp_path, content):
-    (tmp_path / "training.json").write_text(content)
+    (tmp_path / "training.json").write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"training\.json .*restore it, or name another --out"):
         next(train(images, SMALL, tmp_path))
-    assert (tmp_path / "training.json").read_text() == content
+    assert (tmp_path / "training.json").read_text(encoding="utf-8") == content
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     builders.make_hard_checkpoint(folder / "hard")
     (folder / "gd.toml").write_text(
-        'solver = "gd"\nrestarts = 0\nsuccess = "end"\nsnapshots = [50]\n[gd]\nrate = 2\n'
+        'solver = "gd"\nrestarts = 0\nsuccess = "end"\nsnapshots = [50]\n[gd]\nrate = 2\n',
+        encoding="utf-8",
     )
     arguments = ["recover", "--config", folder / "gd.toml", "--checkpoint", folder / "hard"]
     more = ["--trials", 10, "--budget", 300, "--out", folder / "run.h5", "-q"]

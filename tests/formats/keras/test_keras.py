@@ -31,7 +31,7 @@ def test_a_model_makes_kerass_own_pictures(name, file, tmp_path):
 def test_weights_alone_take_their_layers_from_json_beside_them(beside, tmp_path):
     model = km.build_model("nested")
     path = km.save_model(tmp_path, model, "g.weights.h5")
-    (tmp_path / beside).write_text(model.to_json())
+    (tmp_path / beside).write_text(model.to_json(), encoding="utf-8")
     checkpoint = formats.read(path)
     assert checkpoint.format == "Keras 3 (.weights.h5)"
     km.assert_pictures(checkpoint, km.render_images(model))

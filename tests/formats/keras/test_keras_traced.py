@@ -25,7 +25,9 @@ def test_a_lambda_layer_is_run_in_a_trusted_python_file_alone(tmp_path):
     with pytest.raises(CheckpointError, match=r"Lambda layer, which is code.* Python file"):
         formats.read(path)
     load = f"keras.models.load_model({str(path)!r}, safe_mode=False)"
-    (tmp_path / "g.py").write_text(f"import keras\n\nLATENT = {LATENT}\ngenerate = {load}\n")
+    (tmp_path / "g.py").write_text(
+        f"import keras\n\nLATENT = {LATENT}\ngenerate = {load}\n", encoding="utf-8"
+    )
     checkpoint = formats.read(tmp_path / "g.py", Conventions(trust=True))
     km.assert_pictures(checkpoint, km.render_images(model))
 

@@ -100,7 +100,9 @@ def test_any_of_its_paths_names_the_checkpoint(tmp_path, name, version):
     write = write_v1 if version == "V1" else _save
     write(tmp_path / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
     (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
-    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "DCGAN.model-7"\n')
+    (tmp_path / "checkpoint").write_text(
+        'model_checkpoint_path: "DCGAN.model-7"\n', encoding="utf-8"
+    )
     found = read(str(tmp_path / name))
     assert (found.path, found.format) == (str(tmp_path / "DCGAN.model-7"), f"TensorFlow {version}")
 
@@ -109,10 +111,12 @@ def test_a_state_file_names_a_folder_inside_or_the_one_it_was_moved_to(tmp_path)
     save_checkpoint(tmp_path / "é" / 'a"b', rename_arrays(make_weights(), "C"))
     named = str(tmp_path) + '/\\303\\251/a\\"b/DCGAN.model-7'
     for text in (named, '\\303\\251/a\\"b/DCGAN.model-7'):
-        (tmp_path / "checkpoint").write_text(f'# a comment\nmodel_checkpoint_path: "{text}"\n')
+        (tmp_path / "checkpoint").write_text(
+            f'# a comment\nmodel_checkpoint_path: "{text}"\n', encoding="utf-8"
+        )
         assert read(tmp_path).path.endswith('é/a"b/DCGAN.model-7')
     moved = shutil.copytree(tmp_path / "é" / 'a"b', tmp_path / "there")
-    (moved / "checkpoint").write_text(f'model_checkpoint_path: "{named}"\n')
+    (moved / "checkpoint").write_text(f'model_checkpoint_path: "{named}"\n', encoding="utf-8")
     assert read(moved).path == str(moved / "DCGAN.model-7")
     (moved / "DCGAN.model-7.index").unlink()
     for text in (named, '../\\303\\251/a\\"b/DCGAN.model-7'):
