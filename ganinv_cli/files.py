@@ -4,7 +4,10 @@ import contextlib
 import errno
 import io
 import os
+import sys
+import tempfile
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -40,7 +43,8 @@ def read_arrays(
     Nothing is unpickled. With a key, it must be a file of `encode_arrays` with that key. Raises
     OSError; ArrayFileError also if the arrays have more than `max_bytes` unpacked.
     """
-    with path.open("rb") as file:
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of NumPy and Python's parser, on an odd header
         try:
             _check_total(path.stat().st_size, max_bytes)
             loaded = np.load(file, allow_pickle=False)
@@ -164,6 +168,21 @@ def write_error(path: Path, error: OSError) -> GaninvError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, None):
         return GaninvError(f"{message}; free some space, or choose another place")
     return UsageError(f"{message}; choose another place, or allow writing there")
+
+
+@contextlib.contextmanager
+def hide_stderr() -> Iterator[None]:
+    """Redirect file descriptor 2, to which C and C++ code writes, to a file that is removed."""
+    if sys.stderr:
+        sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log_file:
+        os.dup2(log_file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def has_content(path: Path) -> bool:

@@ -43,6 +43,11 @@ def _make_header(shape: str, data: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
 
 
+def test_an_array_that_python_2_wrote_is_read_without_a_warning(tmp_path):
+    (tmp_path / "a.npy").write_bytes(_make_header("(2L,)", bytes(16)))
+    assert read_arrays(tmp_path / "a.npy")[""].shape == (2,)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -53,6 +58,7 @@ def _make_header(shape: str, data: bytes = b"") -> bytes:
         pickle.dumps(ARRAYS),
         _make_header("(1099511627776,)"),
         _make_header("(-1, -1)", bytes(8)),
+        _make_header("(1is, 1)", bytes(8)),
     ],
 )
 def test_damaged_arrays_and_those_of_another_key_are_refused(content, tmp_path):

@@ -2,30 +2,21 @@
 
 import logging
 import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+
+from ganinv_cli.files import hide_stderr
 
 
 def start_tensorflow(gpus: bool = True) -> None:
     """Import TensorFlow and find its devices, without its log.
 
-    TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
-    descriptor is redirected to a file meanwhile.
+    TensorFlow's C++ code writes to file descriptor 2 before it reads any log level.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if sys.stderr:
-        sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as log_file:
-        os.dup2(log_file.fileno(), 2)
-        try:
-            _prepare_devices(gpus)
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    with hide_stderr():
+        _prepare_devices(gpus)
 
 
 def _prepare_devices(gpus: bool) -> None:

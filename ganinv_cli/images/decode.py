@@ -20,6 +20,7 @@ from PIL import (
 )
 
 from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.files import hide_stderr
 
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -49,11 +50,11 @@ class DecodedImage(NamedTuple):
 
 @contextlib.contextmanager
 def suppress_pillow_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings, except that more than 89 million pixels are an error.
+    """Suppress warnings of Pillow and libtiff, but more than 89 million pixels are an error.
 
-    Warning filters hold for all threads: enter this once, around the threads that decode.
+    This holds for all threads: enter it once, around the threads that decode.
     """
-    with warnings.catch_warnings():
+    with hide_stderr(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield

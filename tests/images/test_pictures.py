@@ -28,9 +28,9 @@ def draw(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
 
 
-def encode(image: Image.Image, kind: str = "PNG") -> bytes:
+def encode(image: Image.Image, kind: str = "PNG", **options: str) -> bytes:
     data = io.BytesIO()
-    image.save(data, kind)
+    image.save(data, kind, **options)
     return data.getvalue()
 
 
@@ -38,6 +38,9 @@ def write(path: Path, data: bytes | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode(draw(8, 8)) if data is None else data)
     return path
+
+
+TIFF = encode(draw(64, 64), "TIFF", compression="tiff_deflate")
 
 
 def claim(width: int, height: int) -> bytes:
@@ -84,12 +87,13 @@ def test_a_picture_says_what_it_is(tmp_path):
     [
         (b"not a picture", "is no image of a known format"),
         (encode(draw(64, 64), "JPEG")[:-2000], "cannot be read as an image"),
+        (TIFF[:100] + bytes(99) + TIFF[199:], "cannot be read as an image .*-2"),
         (claim(30_000, 30_000), "cannot be read as an image .*pixels"),
         (claim(10_000, 9_000), "cannot be read as an image .*pixels"),
     ],
-    ids=["text", "truncated", "bomb", "small bomb"],
+    ids=["text", "truncated", "damaged", "bomb", "small bomb"],
 )
-def test_a_bad_image_is_one_sentence(tmp_path, data, words):
+def test_a_bad_image_is_one_sentence(tmp_path, data, words, capfd):
     file = write(tmp_path / "a\nb\x1b.png", data)
     with suppress_pillow_warnings(), pytest.raises(ImageError, match=words) as caught:
         load_image(file, SHAPE, Crop())
@@ -97,6 +101,7 @@ def test_a_bad_image_is_one_sentence(tmp_path, data, words):
     assert r"a\nb\x1b.png" in str(caught.value)
     assert str(caught.value).isprintable()
     assert str(caught.value).endswith("leave it out")
+    assert capfd.readouterr().err == ""  # also of libtiff
 
 
 @pytest.mark.parametrize(
