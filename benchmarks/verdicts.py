@@ -52,7 +52,9 @@ NEAR_SIBLINGS = [*SIBLINGS][:2]  # which JPEG hides: below 30 %
 @click.command()
 @click.option("--only", default="", help="Kinds with this text in their name: faces32-own-jpeg.")
 @click.option("--pictures", default=max(GENERATORS.values()), help="Of each kind, at most.")
-@click.option("--starts", default=InvertConfig.trials, show_default=True, help="Per picture.")
+@click.option(
+    "--starts", default=InvertConfig.default_trials, show_default=True, help="Per picture."
+)
 @click.option("--list", "lists", is_flag=True, help="Print what is planned and done; invert none.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Write what is done; invert none.")
 def main(only: str, pictures: int, starts: int, lists: bool, keep: Path | None) -> None:

@@ -12,6 +12,8 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import CONFIGS
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.declare import to_toml
 from ganinv_cli.settings.load import check_keywords, load
 from ganinv_cli.settings.shipped import find
 
@@ -39,7 +41,8 @@ def recover(
             after an interruption, and more trials extend it. None: results are kept in memory.
         overwrite: whether to start again if `out` exists.
         progress: whether to show progress on stderr, or what shows it (`ganinv_cli.progress`).
-        settings: any setting of a config file (docs/cli.md), among them
+        settings: any setting of a config file (docs/cli.md); one that would have no effect is
+            refused. A loaded generator takes another label, but no other conventions. Among them
             trials: latent vectors to recover, 1 to 2³¹; default 1000.
             rule: clipping rules: "none", "standard", "stochastic", "zero", "reflect" or "wall", or
                 several of them; default the first three.
@@ -139,7 +142,7 @@ def invert(
             resized.
         settings: as for `recover`, and those of `invert`, e.g. crop="none", mask="glasses.png";
             rule: one clipping rule, default "stochastic"; starts: starts for each image, of which
-            the best is kept, default 8.
+            the best is kept, default 8, or one per label if these are more.
 
     The other arguments are those of `recover`. With `out`, images that the file holds already are
     not done again.
@@ -164,10 +167,6 @@ def invert(
         >>> bool(abs(r.z - z).max() < 0.05), r.agreement.tolist(), r.inside.tolist()
         (True, [1.0, 1.0], [True, True])
     """
-    if not isinstance(settings.get("rule"), str | None):
-        raise ConfigError("invert takes one clipping rule; to compare rules, call it for each")
-    if "starts" in settings:
-        settings["trials"] = settings.pop("starts")
     run = _run("invert", generator, images, config, out, overwrite, progress, settings)
     return make_inversion(run)
 
@@ -204,10 +203,14 @@ def _run(
     settings: dict[str, Any],
 ) -> RunResults:
     """Run an experiment; return its results, read into memory if no file is named."""
-    if "rule" in settings:
-        settings["clip"] = settings.pop("rule")
     kind, path = CONFIGS[command], find("config", config_file) if config_file else None
-    config = load(kind, path, check_keywords(kind, command, settings))
+    given = check_keywords(kind, command, settings)
+    for name, other, value in (("checkpoint", "generator", generator), ("image", "images", images)):
+        if name in given and value is not None:
+            raise ConfigError(f"{command} has {other} and {name}, which are one; give one of them")
+    config = load(kind, path, given)
+    if command == "invert" and len(config.clip) > 1:
+        raise ConfigError("invert takes one clipping rule; to compare rules, call it for each")
     with ExitStack() as stack:
         if progress is True:
             progress = stack.enter_context(open_display(quiet=False))
@@ -215,7 +218,11 @@ def _run(
         if out is None:
             file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file
         reporter = progress or SILENT
-        if not isinstance(generator, LoadedGenerator):
+        if isinstance(generator, LoadedGenerator):
+            _refuse_other_conventions(generator, config.conventions)
+            if "label" in given or config.label >= 0:
+                generator = replace(generator, label=config.label)
+        else:
             name = config.checkpoint if generator is None else str(generator)
             generator = read_generator(replace(config, checkpoint=name), reporter)
         from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
@@ -231,3 +238,23 @@ def _run(
         )
         results = read_run(file, in_memory=out is None)
         return results.select_images(found.images) if found else results
+
+
+def _refuse_other_conventions(generator: LoadedGenerator, given: Conventions) -> None:
+    """Raise ConfigError if a convention is given that the generator was not loaded with.
+
+    Conventions decide what is read, inferred and checked then.
+    """
+    from ganinv_cli.prior import parse_prior
+
+    for name, value in vars(given).items():
+        if not given.is_given(name) or value == getattr(generator.conventions, name):
+            continue
+        if (
+            name != "prior"
+            or parse_prior(value, generator.latent_size) != generator.checkpoint.prior
+        ):
+            raise ConfigError(
+                f"{name} = {to_toml(value)}: {generator.name} is loaded already, without that; "
+                f"load it so, as in ganinv.load(…, {name}={value!r})"
+            )

@@ -13,8 +13,9 @@ from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config, RecoverConfig
-from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
-from ganinv_cli.settings.load import check_settings
+from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
+from ganinv_cli.settings.declare import list_settings
+from ganinv_cli.settings.load import check_settings, check_type, to_plain
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class LoadedGenerator:
     checkpoint: "Checkpoint" = field(repr=False)
     conventions: Conventions = field(default_factory=Conventions)
     label: int = -1
-    _built: "dict[tuple[str, str], Generator]" = field(default_factory=dict, init=False)
+    # shared by the same generator with other labels
+    _built: "dict[tuple[int, str, str], Generator]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = self.checkpoint.network.labels
@@ -73,13 +75,17 @@ class LoadedGenerator:
             (n, height, width, channels) float32 in [-1, 1], one image per row of z.
 
         Raises:
-            UsageError: z or labels have another shape, or labels are missing.
+            UsageError: z or labels have another shape or value, or labels are missing.
         """
-        vectors = np.asarray(z, np.float32)
+        with np.errstate(over="ignore"):  # which is said below
+            vectors = np.asarray(z, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != self.latent_size:
             raise UsageError(
                 f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
             )
+        if not np.isfinite(vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
+            raise UsageError(f"z[{row}] has a component that is not a finite float32 number")
         numbers = self._check_labels(labels, len(vectors))
         return self.build().render(vectors, BATCH_SIZE, labels=numbers)
 
@@ -121,8 +127,8 @@ class LoadedGenerator:
         return self.checkpoint.norm_check.doubt
 
     def build(self, batch_norm: "BatchNormMode" = "frozen", device: str = "") -> "Generator":
-        """Return the network on the current device, built once for each `device`."""
-        key = batch_norm, device
+        """Return the network on the current device, built once for each label and `device`."""
+        key = self.label, batch_norm, device
         if key not in self._built:
             self._built[key] = self.make_spec(batch_norm).build()
         return self._built[key]
@@ -166,10 +172,14 @@ class LoadedGenerator:
                 f"{self.name} needs a label from 0 to {self.labels - 1} for each z; give labels, "
                 "or load it with label=N"
             )
-        numbers = np.broadcast_to(np.asarray(labels, np.int32), (count,))
-        if ((numbers < 0) | (numbers >= self.labels)).any():
-            raise UsageError(f"labels of {self.name} are from 0 to {self.labels - 1}")
-        return numbers
+        numbers = np.asarray(labels)
+        is_valid = np.isin(numbers, np.arange(self.labels)).all()
+        if numbers.shape not in ((), (count,)) or not is_valid:
+            raise UsageError(
+                f"labels of {self.name} are from 0 to {self.labels - 1}: give a whole number, or "
+                f"{count} of them"
+            )
+        return np.broadcast_to(numbers.astype(np.int32), (count,))
 
 
 def load(
@@ -191,7 +201,8 @@ def load(
         latent: number of components of z, for a function.
         conventions: settings that are missing in the file, by the names of the commands' options:
             prior, range, activation, strides, padding, epsilon, upsampling, norm, labels, trust.
-            For a function: prior (default "normal"), range (default "-1,1"), labels.
+            For a Keras model or a function: prior (default "normal") and range (default "-1,1");
+            for a function also labels.
 
     Returns:
         The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.
@@ -206,7 +217,11 @@ def load(
         >>> z.shape, G(z).shape
         ((2, 100), (2, 16, 16, 3))
     """
-    config = Config(label=label, **check_settings("load", conventions, CONVENTIONS))
+    known = {"label": list_settings(Config)["label"], **CONVENTIONS}
+    plain = {name: to_plain(value) for name, value in {"label": label, **conventions}.items()}
+    config = Config(**check_settings("load", plain, known))
+    given, latent = config.conventions, to_plain(latent)
+    check_type("load: latent", latent, 100)
     if isinstance(source, str | Path):
         if latent:
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
@@ -214,20 +229,28 @@ def load(
     start_tensorflow()
     from ganinv_cli.formats.python import read_function, read_keras_model
 
-    given = config.conventions
     keras = sys.modules.get("keras")
-    if keras is not None and isinstance(source, keras.Model):
-        checkpoint = read_keras_model(source, given)
-    elif callable(source):
-        if latent < 1:
-            raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
-        checkpoint = read_function(source, latent, max(given.labels, 0), given)
-    else:
+    is_model = keras is not None and isinstance(source, keras.Model)
+    if not (is_model or callable(source)):
         raise UsageError(
             f"a {type(source).__name__} is no generator; give a path, a Keras model, or a function "
             "of a tf.Tensor"
         )
-    return LoadedGenerator(checkpoint.path, _check_norms(checkpoint), given, label)
+    unused = {name for name in (*WEIGHTS_ONLY, "trust") if given.is_given(name)}
+    if not is_model:
+        unused.discard("labels")
+    elif latent:
+        unused.add("latent")
+    if unused:
+        source_kind = "Keras model" if is_model else "function"
+        raise ConfigError(f"leave out {' and '.join(sorted(unused))}: a {source_kind} says it")
+    if is_model:
+        checkpoint = read_keras_model(source, given)
+    elif latent < 1:
+        raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
+    else:
+        checkpoint = read_function(source, latent, max(given.labels, 0), given)
+    return LoadedGenerator(checkpoint.path, _check_norms(checkpoint), given, config.label)
 
 
 def read_generator(

@@ -232,9 +232,15 @@ def _measure_settings(config: Settings, generator: Generator, reporter: Reporter
     All workers get these numbers, and they are stored in the results file. Raises CheckpointError
     if the images do not depend on z; with a preconditioner, it is measured later and says so.
     """
-    if isinstance(config, ImagesConfig) and config.trials == type(config).trials < generator.labels:
-        reporter.say(f"{generator.labels} labels, and so {generator.labels} starts for each image")
-        config = replace(config, trials=generator.labels)
+    if isinstance(config, ImagesConfig) and not config.trials:
+        trials, labels = config.default_trials, generator.labels
+        if trials < labels:
+            reporter.say(f"{labels} labels, and so {labels} starts for each image")
+            trials = labels
+        is_coupled = config.batch_norm == "batch"
+        config = replace(
+            config, trials=trials, batch_size=trials if is_coupled else config.batch_size
+        )
     _check_labels(generator, config)
     solver = make_solver(config.solver, config.solver_settings)
     mask = images.read_mask(config, generator) if isinstance(config, ImagesConfig) else None
@@ -267,8 +273,13 @@ def _make_worker(plan: Plan, engine: Engine) -> Worker:
 
     Raises CheckpointError if the encoder is missing, or was fitted to another generator.
     """
-    mixed = engine.machine.precision == "mixed"
-    mixed = mixed and plan.solver.uses_low_precision and plan.config.has_exact_images
+    is_possible = plan.solver.uses_low_precision and plan.config.has_exact_images
+    if plan.config.precision == "mixed" and not is_possible:
+        raise ConfigError(
+            "precision = mixed: it is always float32 for other solvers than lbfgs, for noisy "
+            "images and for images outside the generator's range; leave --precision out"
+        )
+    mixed = engine.machine.precision == "mixed" and is_possible
     if plan.config.start == "random":
         return Worker(plan, mixed)
     if engine.generator.labels:

@@ -42,7 +42,7 @@ def read_latents(path: Path, group: str, generator: Generator) -> Latents:
     is_results = path.suffix in (".h5", ".hdf5")
     z, labels, description = _read_results(path, group) if is_results else _read_numpy(path)
     fits = z.ndim == 2 and len(z) and z.shape[1] == generator.latent and z.dtype.kind == "f"
-    if not (fits and np.isfinite(z).all()):
+    if not (fits and (np.abs(z) <= np.finfo(np.float32).max).all()):  # false for NaN
         raise UsageError(
             f"{path} holds z of {z.dtype} {z.shape}; the generator takes finite floats of "
             f"(n, {generator.latent}); name the z of this generator"

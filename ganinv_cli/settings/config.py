@@ -11,23 +11,16 @@ from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.declare import (
     GENERATOR,
     INPUT,
-    MACHINE,
     MAX_NUMBER,
-    Value,
     check_value,
     declare,
     list_settings,
     to_toml,
 )
+from ganinv_cli.settings.machine import MachineSettings
 from ganinv_cli.settings.names import SOLVERS
 
 MAX_SEED = 2**32 - 1
-MAX_WORKERS = 2**16  # of Ray, and cores of each
-
-
-def _declare_machine(default: Value, **properties: Any) -> Value:
-    """Declare a setting of the machine, which may differ when a run goes on."""
-    return declare(default, **{"group": MACHINE, "resume": "free"} | properties)
 
 
 def _declare_stationary(default: float) -> float:
@@ -42,7 +35,7 @@ def _declare_stationary(default: float) -> float:
 
 
 @dataclass(frozen=True)
-class Config(Conventions):
+class Config(MachineSettings, Conventions):
     """The settings that every experiment has; each adds its own in a subclass below."""
 
     checkpoint: str = declare(
@@ -73,6 +66,7 @@ class Config(Conventions):
         ("none", "standard", "stochastic"),
         help=f"Clipping rules to run: one or more of {', '.join(RULES)}.",
         choices=tuple(RULES),
+        synonym="rule",
     )
     solver: str = declare("lbfgs", help="Optimisation method.", choices=SOLVERS)
     loss: Literal["preconditioned", "plain"] = declare(
@@ -106,55 +100,6 @@ class Config(Conventions):
         "batch (batch).",
     )
     seed: int = declare(0, help="Seed for all random numbers.", range=(0, MAX_SEED))
-    device: str = _declare_machine(
-        "auto",
-        help="Devices: all GPUs, or the CPU if there is none (auto); the CPU; all GPUs; or the "
-        "GPUs with these numbers.",
-        metavar="auto|cpu|gpu|gpu:0,1",
-    )
-    batch_size: int = _declare_machine(
-        0,
-        help="Trials per batch on each device; auto measures the fastest size.",
-        range=(1, 2**16),
-        automatic=(0, "auto"),
-        metavar="auto|N",
-        resume="free unless coupled",
-    )
-    engine: Literal["local", "ray"] = _declare_machine(
-        "local",
-        help="local: the devices of this machine. ray: the workers of a Ray cluster (needs "
-        "ganinv[ray]).",
-    )
-    address: str = _declare_machine(
-        "local",
-        help="Address of the Ray cluster: local starts one here, auto finds the cluster of this "
-        "machine.",
-        metavar="local|auto|HOST:PORT|ray://HOST:PORT",
-    )
-    workers: int = _declare_machine(
-        0,
-        help="Number of Ray workers.",
-        range=(1, MAX_WORKERS),
-        automatic=(0, "as many as fit"),
-    )
-    cpus_per_worker: int = _declare_machine(
-        1,
-        help="Cores and threads per Ray worker.",
-        range=(1, MAX_WORKERS),
-    )
-    gpus_per_worker: float = _declare_machine(
-        -1.0,
-        help="GPUs per Ray worker; may be a fraction, e.g. 0.5.",
-        range=(0, MAX_WORKERS),
-        automatic=(-1, "auto"),
-        shown_default="1 if the cluster has GPUs, else 0",
-    )
-    shard: str = _declare_machine(
-        "",
-        help="Run part I of N equal parts of the trials (invert: of the images), for array jobs; "
-        "ganinv merge joins the parts.",
-        metavar="I/N",
-    )
     note: str = declare("", in_options=False, resume="free")  # printed first
     # the tables [gd], [lbfgs], … of the file: settings of each solver, by the solver's name
     solver_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -178,6 +123,9 @@ class Config(Conventions):
         for name in ("address", "workers", "cpus_per_worker", "gpus_per_worker"):
             if self.engine != "ray" and getattr(self, name) != getattr(Config, name):
                 yield f'{name} is a setting of a Ray cluster: add engine = "ray" (--engine ray)'
+        default = getattr(type(self), "stationary", None)
+        if self.solver == "gd" and getattr(self, "stationary", None) != default:
+            yield 'stationary is a setting of lbfgs: leave it out, or give solver = "lbfgs"'
         needed = {"solver": "gd", "batch_size": self.trials, "engine": "local", "shard": ""}
         needed |= {"start": "random", "tolerance": 0, "restarts": 0}
         for name, value in needed.items() if self.batch_norm == "batch" else ():
@@ -267,6 +215,7 @@ class ImagesConfig(Config):
     """The settings of experiments on image files; `trials` counts the starts per image."""
 
     shards_images: ClassVar[bool]  # whether a shard has whole images, else trials of each image
+    default_trials: ClassVar[int]  # for each image, of a generator with no more labels
 
     restarts: int = 0
     budget: float = 20_000.0
@@ -307,8 +256,11 @@ class ConsistencyConfig(ImagesConfig):
     """The settings of `ganinv consistency`."""
 
     shards_images = False
+    default_trials = 100
     trials: int = declare(
-        100, help="Recoveries of each image under each rule, from independent starts."
+        0,
+        help="Recoveries of each image under each rule, from independent starts.",
+        automatic=(0, f"{default_trials}, or one per label if these are more"),
     )
 
 
@@ -323,11 +275,14 @@ class InvertConfig(ImagesConfig):
         "Repeat it to ask which of several generators made the image.",
         repeated=True,
     )
+    default_trials = 8
     trials: int = declare(
-        8,
+        0,
         help="Number of starts for each image. The best start is kept. If others find the same z, "
         "the result is more certain.",
+        automatic=(0, f"{default_trials}, or one per label if these are more"),
         names=("--starts", "--trials"),
+        synonym="starts",
     )
     clip: tuple[str, ...] = ("stochastic",)
     image: tuple[str, ...] = declare((), in_options=False)  # arguments of the command

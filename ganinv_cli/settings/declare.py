@@ -36,6 +36,7 @@ class Setting:
     metavar: str = ""
     shown_default: str = ""  # in the help, if the default alone would mislead
     names: tuple[str, ...] = ()  # of the option, if they are not the setting's
+    synonym: str = ""  # another name of the key and of the keyword
     in_options: bool = True
     repeated: bool = False  # whether the option is given once for each item
     is_path: bool = False  # which the shell completes

@@ -33,16 +33,32 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
     """
     settings = _check_config(config_class, path, read_toml(path)) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
+    file_tables, tables = settings.get("solver_tables", {}), options.get("solver_tables", {})
     settings |= options
+    settings["solver_tables"] = file_tables | {
+        name: file_tables.get(name, {}) | table for name, table in tables.items()
+    }
     if settings.get("batch_norm") == "batch":
         settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
     try:
         config = config_class(**settings)
+        _check_tables_are_used(tables, config.solver)
+        _check_tables_are_used({} if "solver" in options else file_tables, config.solver)
     except ConfigError as error:
         if path and not options:
             raise ConfigError(f"{path}: {error}") from None
         raise
     return config
+
+
+def _check_tables_are_used(tables: Mapping[str, Any], solver: str) -> None:
+    """Raise ConfigError if solvers have settings in one place, and none is the chosen one."""
+    if tables and solver not in tables:
+        name = next(iter(tables))
+        raise ConfigError(
+            f'{name} has settings, but the solver is {solver}: add solver = "{name}", or leave '
+            f"{name} out"
+        )
 
 
 def check_keywords(
@@ -52,13 +68,14 @@ def check_keywords(
 
     A value may be what a config file has, or its like in NumPy. Raises ConfigError.
     """
-    settings = {key: _to_plain(value) for key, value in given.items() if value is not None}
-    if isinstance(settings.get("clip"), str):
-        settings["clip"] = [settings["clip"]]
+    settings = {key: to_plain(value) for key, value in given.items() if value is not None}
+    for key in ("clip", "rule"):
+        if isinstance(settings.get(key), str):
+            settings[key] = [settings[key]]
     return _check_config(config_class, command, settings)
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a NumPy array or number as a list or number of Python."""
     return value.tolist() if hasattr(value, "tolist") else value
 
@@ -66,8 +83,17 @@ def _to_plain(value: Any) -> Any:
 def _check_config(
     config_class: type[Config], place: Path | str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return checked settings; the tables of the solvers, if there are any, as one setting."""
-    checked = check_settings(place, settings, list_settings(config_class) | _SOLVER_TABLES)
+    """Return checked settings by name; the tables of the solvers, if any, as one setting."""
+    known = list_settings(config_class) | _SOLVER_TABLES
+    synonyms = {each.synonym: each for each in known.values() if each.synonym}
+    checked = check_settings(place, settings, known | synonyms)
+    for synonym, setting in synonyms.items():
+        if synonym in checked and setting.name in checked:
+            raise ConfigError(
+                f"{place} has {synonym} and {setting.name}, which are one setting; give one of them"
+            )
+        if synonym in checked:
+            checked[setting.name] = checked.pop(synonym)
     tables = {name: checked.pop(name) for name in SOLVERS if name in checked}
     return checked | ({"solver_tables": tables} if tables else {})
 
@@ -85,7 +111,7 @@ def check_settings(
             raise ConfigError(f"{place} has a setting {to_toml(key)}; {_suggest_key(key, known)}")
         example = known[key].example
         checked[key] = tuple(value) if isinstance(value, list) else value
-        check_type(f"{place}: {key}", checked[key], example)
+        check_type(f"{place}: {key}", checked[key], example, _suggest_similar(key, value, known))
         for item in checked[key] if isinstance(example, tuple) else ():
             check_type(f"{place}: an item of {key}", item, example[0])
         check_value(f"{place}: {key}", checked[key], known[key])
@@ -98,14 +124,26 @@ def _suggest_key(key: str, known: Collection[str]) -> str:
     return "".join(f"did you mean {name}? " for name in close) + f"known are {', '.join(known)}"
 
 
-def check_type(name: str, value: Any, example: Any) -> None:
+def _suggest_similar(key: str, value: Any, known: Mapping[str, Setting]) -> str:
+    """Return a question for another key of nearly the same name that takes the value."""
+    fitting = [name for name, each in known.items() if _has_type(value, each.example)]
+    close = get_close_matches(key, fitting, n=1, cutoff=0.9)
+    return "".join(f"; did you mean {name}?" for name in close)
+
+
+def check_type(name: str, value: Any, example: Any, suggestion: str = "") -> None:
     """Raise ConfigError unless a value has its example's type; an int is valid as a float."""
+    if not _has_type(value, example):
+        shown = "" if example in ("", (), {}) else f", e.g. {to_toml(example)}"
+        words = _TYPE_WORDS[type(example)]
+        raise ConfigError(f"{name} = {to_toml(value)} should be {words}{shown}{suggestion}")
+
+
+def _has_type(value: Any, example: Any) -> bool:
     kind = type(example)
     is_wrong = isinstance(value, bool) != (kind is bool)
     is_wrong |= not isinstance(value, (int, float) if kind is float else kind)
-    if is_wrong or (isinstance(value, float) and not math.isfinite(value)):
-        shown = "" if example in ("", (), {}) else f", e.g. {to_toml(example)}"
-        raise ConfigError(f"{name} = {to_toml(value)} should be {_TYPE_WORDS[kind]}{shown}")
+    return not is_wrong and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

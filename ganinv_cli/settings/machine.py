@@ -4,8 +4,13 @@ import os
 import platform
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from ganinv_cli.settings.declare import MACHINE, Value, declare
+
+MAX_WORKERS = 2**16  # of Ray, and cores of each
 
 from ganinv_cli.errors import ConfigError
 
@@ -98,3 +103,63 @@ def _read_cpuinfo() -> str:
     with suppress(OSError):
         return Path("/proc/cpuinfo").read_text(errors="replace")
     return ""
+
+
+def _declare_machine(default: Value, **properties: Any) -> Value:
+    """Declare a setting of the machine, which may differ when a run goes on."""
+    return declare(default, **{"group": MACHINE, "resume": "free"} | properties)
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """Settings of where a run computes; all may differ when it goes on."""
+
+    device: str = _declare_machine(
+        "auto",
+        help="Devices: all GPUs, or the CPU if there is none (auto); the CPU; all GPUs; or the "
+        "GPUs with these numbers.",
+        metavar="auto|cpu|gpu|gpu:0,1",
+    )
+    batch_size: int = _declare_machine(
+        0,
+        help="Trials per batch on each device; auto measures the fastest size.",
+        range=(1, 2**16),
+        automatic=(0, "auto"),
+        metavar="auto|N",
+        resume="free unless coupled",
+    )
+    engine: Literal["local", "ray"] = _declare_machine(
+        "local",
+        help="local: the devices of this machine. ray: the workers of a Ray cluster (needs "
+        "ganinv[ray]).",
+    )
+    address: str = _declare_machine(
+        "local",
+        help="Address of the Ray cluster: local starts one here, auto finds the cluster of this "
+        "machine.",
+        metavar="local|auto|HOST:PORT|ray://HOST:PORT",
+    )
+    workers: int = _declare_machine(
+        0,
+        help="Number of Ray workers.",
+        range=(1, MAX_WORKERS),
+        automatic=(0, "as many as fit"),
+    )
+    cpus_per_worker: int = _declare_machine(
+        1,
+        help="Cores and threads per Ray worker.",
+        range=(1, MAX_WORKERS),
+    )
+    gpus_per_worker: float = _declare_machine(
+        -1.0,
+        help="GPUs per Ray worker; may be a fraction, e.g. 0.5.",
+        range=(0, MAX_WORKERS),
+        automatic=(-1, "auto"),
+        shown_default="1 if the cluster has GPUs, else 0",
+    )
+    shard: str = _declare_machine(
+        "",
+        help="Run part I of N equal parts of the trials (invert: of the images), for array jobs; "
+        "ganinv merge joins the parts.",
+        metavar="I/N",
+    )

@@ -7,15 +7,20 @@ from typing import Any
 from unittest import mock
 
 import builders
+import conditional
 import numpy as np
 import pytest
 from called import run_ganinv, save_image
 from PIL import Image
 
 import ganinv_cli as ganinv
+from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.network.generator import MAX_KEPT
+from ganinv_cli.settings.config import CONFIGS
+from ganinv_cli.settings.conventions import CONVENTIONS
+from ganinv_cli.settings.declare import list_settings
 
 GIVEN: dict[str, Any] = {"trials": 3, "rule": "none", "seed": 4, "batch_size": 8}
 TYPED = ("--trials", 3, "--clip", "none", "--seed", 4, "--batch-size", 8)
@@ -124,6 +129,87 @@ def test_a_wrong_setting_is_refused(generator):
             ganinv.recover(generator, **GIVEN | wrong)
 
 
+class RunReachedError(Exception):
+    """Raised in place of a run."""
+
+
+def call_until_run(command, generator, **keywords):
+    """Return the config and the generator with which a function would run."""
+    function = getattr(ganinv, command.replace("-", "_"))
+    images = ["x.png"] if "image" in list_settings(CONFIGS[command]) else []
+    with (
+        mock.patch("ganinv_cli.experiments.run.run_experiment", side_effect=RunReachedError) as run,
+        pytest.raises(RunReachedError),
+    ):
+        function(generator, *images, **keywords)
+    return run.call_args.args[:2]
+
+
+def choose_other_value(setting):
+    """Return a value that a setting may have, and does not have by default."""
+    is_list = isinstance(setting.example, tuple)
+    item = setting.example[0] if is_list else setting.example
+    low, high = setting.range or (0, 1)
+    if isinstance(item, str):
+        choices = setting.choices or [{"shard": "1/2"}.get(setting.name, "other")]
+    elif isinstance(item, bool):
+        choices = [not item]
+    else:
+        choices = [low + 1 if isinstance(item, int) else (low + high) / 2]
+    value = next(each for each in choices if each != setting.default)
+    return (value,) if is_list else value
+
+
+@pytest.mark.parametrize("command", CONFIGS)
+def test_a_keyword_changes_the_run_or_is_refused(command):
+    generator = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
+    kind = CONFIGS[command]
+    refused = set()
+    for setting in list_settings(kind).values():
+        value = choose_other_value(setting)
+        for name in filter(None, (setting.name, setting.synonym)):
+            try:
+                config, _ = call_until_run(command, generator, **{name: value})
+            except ganinv.ConfigError as error:
+                refused.add(name)
+                assert name in str(error)
+            else:
+                assert getattr(config, setting.name) == value != getattr(kind(), setting.name)
+    other = {"checkpoint", "image", "address", "workers", "cpus_per_worker", "gpus_per_worker"}
+    assert refused == {*CONVENTIONS, *other & list_settings(kind).keys(), "batch_norm"}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"label": 3}, "has labels 0 to 2"),
+        ({"prior": "normal:2"}, r"load it so, as in ganinv.load\(…, prior='normal:2'\)"),
+        ({"rule": "wall", "clip": "none"}, "rule and clip, which are one setting"),
+        ({"starts": 4, "trials": 4}, "starts and trials, which are one setting"),
+        ({"start": 4}, 'start = 4 should be text in quotes, e.g. "random"; did you mean starts?'),
+        ({"gd": {"rate": 1.0}}, 'the solver is lbfgs: add solver = "gd"'),
+        ({"solver": "gd", "stationary": 0.1}, "stationary is a setting of lbfgs"),
+        ({"rule": ["none", "standard"]}, "one clipping rule"),
+    ],
+)
+def test_a_keyword_without_effect_is_refused(keywords, words):
+    generator = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
+    with pytest.raises(ganinv.ConfigError, match=words):
+        ganinv.invert(generator, "x.png", **keywords)
+
+
+def test_a_loaded_generator_takes_a_label_its_own_prior_and_the_table_of_a_solver():
+    loaded = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
+    one = LoadedGenerator("digits", loaded.checkpoint, label=1)
+    for generator, label in ((loaded, 2), (one, 2), (one, -1)):
+        config, used = call_until_run("invert", generator, label=label, prior="uniform")
+        assert used.label == config.label == label
+    assert call_until_run("recover", one)[0].label == 1
+    table = {"halve_every": 7}
+    config, _ = call_until_run("recover", loaded, config="paper-stable", gd=table)
+    assert config.solver_settings == {"rate": "stable", "halve_every": 7}
+
+
 def test_an_inversion_has_a_row_for_each_image(generator, images, inversion):
     assert inversion.z.shape == (len(inversion), generator.latent_size) == (3, 6)
     assert np.abs(inversion.z - generator.draw_z(3, seed=9)).max() < 0.1
@@ -165,5 +251,3 @@ def test_what_cannot_be_inverted_is_refused(generator):
     ):
         with pytest.raises(ganinv.ImageError, match=words):
             ganinv.invert(generator, images)
-    with pytest.raises(ganinv.ConfigError, match="one clipping rule"):
-        ganinv.invert(generator, [], rule=["none", "standard"])

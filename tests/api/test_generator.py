@@ -54,6 +54,9 @@ def test_a_file_makes_images_of_arrays(tmp_path):
     for wrong in (np.zeros(3), np.zeros((2, 3)), np.zeros((1, 2, 3))):
         with pytest.raises(ganinv.UsageError, match=r"z has the shape .* takes \(n, \d+\)"):
             generator(wrong)
+    for wrong in (np.nan, np.inf, 1e300):
+        with pytest.raises(ganinv.UsageError, match=r"z\[1\] has a component that is not a finite"):
+            generator([[0.0] * 6, [wrong] * 6])
 
 
 def test_a_conditional_generator_needs_labels():
@@ -61,8 +64,9 @@ def test_a_conditional_generator_needs_labels():
     z = generator.draw_z(2)
     with pytest.raises(ganinv.UsageError, match="needs a label from 0 to 2 for each z"):
         generator(z)
-    with pytest.raises(ganinv.UsageError, match="are from 0 to 2"):
-        generator(z, [0, 3])
+    for wrong in ([0, 3], 1.5, [np.nan, 0], [0, 1, 2], "1"):
+        with pytest.raises(ganinv.UsageError, match="are from 0 to 2"):
+            generator(z, wrong)
     np.testing.assert_array_equal(generator(z, 1), generator(z, [1, 1]))
     fixed = LoadedGenerator("digits", generator.checkpoint, label=1)
     np.testing.assert_allclose(fixed(z), generator(z, 1), atol=1e-6)
@@ -100,6 +104,9 @@ def test_what_is_no_generator_is_refused():
         ("faces16", {"strides": "2"}, "strides"),
         ("faces16", {"label": 3}, "has no labels"),
         ("faces16", {"latent": 3}, "latent is for a function"),
+        ("faces16", {"label": 1.5}, "label = 1.5 should be a whole number"),
+        (_make_model(), {"latent": 4, "labels": 3}, "leave out labels and latent: a Keras model"),
+        (abs, {"latent": 4, "norm": ("after",)}, "leave out norm: a function"),
     ):
         with pytest.raises(ganinv.UsageError, match=words):
             ganinv.load(source, **arguments)

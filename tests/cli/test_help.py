@@ -57,7 +57,7 @@ def test_commands_stand_under_headings_and_an_experiments_options_in_groups():
     assert headings == [*titles, "Other options"]
     first = page.partition("people need:\n")[2].partition("\n\n")[0]
     assert "  --checkpoint " in first and "[default: portraits64]" in first
-    assert "  --starts, --trials N " in first and "[default: 8]" in first
+    assert "  --starts, --trials N " in first and "[default: 8, or one" in first
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path):
     assert "10 labels, and so 10 starts" in run_ganinv(tmp_path, *given).stderr
     found = read_results(tmp_path / "invert.h5").groups["image=0000/stochastic"]["label"]
     assert sorted(found) == list(range(10))
+    few = run_ganinv(tmp_path, *given, "--starts", InvertConfig.default_trials, code=2)
+    assert "8 starts try 8 of the generator's 10 labels" in few.stderr
 
 
 @pytest.mark.parametrize(
