@@ -153,7 +153,11 @@ def _measure_spectrum(generator: "Generator", path: Path) -> dict[str, Any]:
     show_default="as many as rows; one row of --between",
     help="Columns of the sheet.",
 )
-@options.seed(help="Seed for z; picture N has the z of trial N in ganinv recover.")
+@options.seed(
+    default=None,
+    show_default="0",
+    help="Seed for z; picture N has the z of trial N in ganinv recover.",
+)
 @options.option(
     "--z",
     "z_file",
@@ -187,7 +191,7 @@ def sample(
     out: str,
     count: int | None,
     columns: int | None,
-    seed: int,
+    seed: int | None,
     z_file: Path | None,
     between: tuple[str, str] | None,
     group: str,
@@ -223,6 +227,12 @@ def sample(
         files.check_output_file(npz, (".npz",), overwrite, "--npz")
     if z_file and between:
         raise UsageError("--z and --between both name the z of the pictures; give one of them")
+    if seed is not None and (z_file or between):
+        raise UsageError("--seed is for z that are drawn, and a file has these; leave --seed out")
+    if columns and folder:
+        raise UsageError("--columns is for a sheet; leave it out, or give --out FILE.png")
+    if between and count == 1:
+        raise UsageError("--between includes both ends; give a --count of 2 or more")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
@@ -240,7 +250,7 @@ def sample(
 
             latents = interpolate(built, *between, count or DEFAULT_BETWEEN)
         else:
-            latents = _load_latents(built, z_file, group, seed, count)
+            latents = _load_latents(built, z_file, group, seed or 0, count)
         if z_file:
             some = f"the first {count:,} of " if count else ""
             reporter.say(f"{z_file}: {some}{latents.description}")

@@ -92,12 +92,17 @@ def test_pictures_between_two_z_lie_on_a_line_or_for_a_normal_prior_on_a_circle(
     [
         (("ends.npz[3]", "end.npy"), "ends.npz holds 3 z, from ends.npz[0] on; name one of them"),
         (("ends.npz", "none.npz"), "none.npz cannot be read"),
+        (("ends.npz", "large.npy"), "large.npy holds z of float64 (1, 6); the generator takes fin"),
         (("ends.npz", "end.npy", "--z", "end.npy"), "give one of them"),
+        (("ends.npz", "end.npy", "--seed", "3"), "--seed is for z that are drawn"),
+        (("ends.npz", "end.npy", "--count", "1"), "--between includes both ends"),
+        (("ends.npz", "end.npy", "--out", "many/", "--columns", "2"), "--columns is for a sheet"),
     ],
 )
 def test_ends_that_cannot_be_read_are_named(folder, given, words):
     np.savez(folder / "ends.npz", z=np.zeros((3, 6), np.float32))
     np.save(folder / "end.npy", np.zeros(6, np.float32))
+    np.save(folder / "large.npy", np.full(6, 1e300))  # infinite in float32
     result = run_ganinv(folder, "sample", "grey", "--out", "no.png", "--between", *given, code=2)
     assert words in result.stderr
 

@@ -68,6 +68,7 @@ def apply_given(design: Design) -> Design:
             values = [each.strip() for each in values.split(",") if each.strip()]
         if not values:
             continue
+        given = design.given
         places = [e for e in build(design, len(design.steps)).choices if e.name == name]
         is_for_all = len(values) == 1 and name not in ("strides", "padding")
         if len(values) != len(places) and not is_for_all:
@@ -87,6 +88,8 @@ def apply_given(design: Design) -> Design:
                     f"--{name} {value} does not fit {place.layer}, whose weights allow only "
                     f"{' or '.join(map(str, possible))}"
                 )
+        if design.given == given:
+            raise UnreadableError(f"--{name} {values[0]} fits none of its layers; leave it out")
     return design
 
 

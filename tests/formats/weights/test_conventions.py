@@ -140,6 +140,7 @@ GIVEN: list[tuple[dict[str, Any], str]] = [
     ({"padding": (0, 4, 4)}, r"main\.6 .*cannot take 2 x 2 x 32"),
     ({"epsilon": (1e-5,) * 3}, r"give 2, one for each of main\.1, main\.4"),
     ({"upsampling": ("nearest",) * 3}, r"nearest does not fit main\.0, .* only transposed"),
+    ({"upsampling": ("nearest",)}, "--upsampling nearest fits none of its layers"),
     ({"activation": "relu,relu,relu"}, r"give 2, one for each of main\.0, main\.3"),
     ({"activation": "sine"}, "'sine' cannot be read; give leaky_relu with its slope, .* elu, exp"),
     ({"activation": "leaky_relu"}, "'leaky_relu' cannot be read"),
