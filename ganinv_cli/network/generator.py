@@ -113,6 +113,9 @@ class Generator(ABC):
             images[rows] = self._render_functions[precision](blocks[rows], block_labels[rows])
         return images[: len(z)]
 
+    def _make_images(self, z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return self(z, labels=labels)
+
     @cached_property
     def _results(self) -> dict[tuple[Any, ...], Any]:
         return {}
@@ -122,7 +125,7 @@ class Generator(ABC):
         labels = tf.TensorSpec([None], tf.int32)
         return {
             precision: tf.function(
-                lambda z, labels: self(z, labels=labels),
+                self._make_images,  # a method: `start_tensorflow` knows it by its module
                 [tf.TensorSpec([None, self.latent], precision), labels],
                 autograph=False,
             )

@@ -1,11 +1,15 @@
 """A generator gives the pictures its checkpoint defines."""
 
+import logging
+
 import numpy as np
 import pytest
 import reference
 import tensorflow as tf
 from builders import make_checkpoint, make_weights
+from conditional import make_conditional_checkpoint
 
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.network import convolutions
 from ganinv_cli.network.make_generator import make_generator
 
@@ -63,3 +67,12 @@ def test_pictures_do_not_depend_on_how_channels_are_cut(tmp_path, z, monkeypatch
     found = make_generator(make_checkpoint(tmp_path, **shape))(z)
     expected = reference.render_images(make_weights(**shape), z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_many_generators_of_a_program_bring_no_advice_from_tensorflow(caplog, monkeypatch):
+    start_tensorflow()
+    monkeypatch.setattr(logging.getLogger("tensorflow"), "propagate", True)
+    for _ in range(6):  # from the fifth on, TensorFlow takes them for one function, traced anew
+        generator = make_generator(make_conditional_checkpoint())
+        generator.render(np.zeros((1, generator.latent)), 1, labels=np.zeros(1))
+    assert not caplog.messages
