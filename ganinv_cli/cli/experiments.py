@@ -117,8 +117,8 @@ def consistency(**given: Any) -> None:
     Do the recoveries agree? Prints how far apart they are, compared with random vectors and with
     the paper, and how many distinct minima they are. With --restarts N each recovery is the best
     of N + 1 starts. The same command continues a run that was stopped; a larger --trials extends a
-    finished run. New images are added to the results file; those that it holds are not run again,
-    and `ganinv report` shows all of them. The paper has 1,000 trials; the default is 100.
+    finished run. New images are added to the results file; those that it holds are not run again.
+    The folder and `ganinv report` show all of them. The paper has 1,000 trials; the default is 100.
 
     \b
     Example:
@@ -148,7 +148,7 @@ def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
     no file is an image, it is 2. The same command continues a run that was stopped.
 
     New images are added to the results file. Images that it holds, under this or another name, are
-    not inverted again. `ganinv report invert.h5` shows all of them.
+    not inverted again. The folder and `ganinv report invert.h5` show all of them.
 
     With several generators it prints which of them made each image, or that none did. Each
     generator gets its own results file, e.g. invert-portraits64.h5; `ganinv report` on these files

@@ -12,7 +12,8 @@ from ganinv_cli.errors import UsageError, to_printable
 from ganinv_cli.progress.display import open_display
 
 if TYPE_CHECKING:
-    from ganinv_cli.store import NamedImage
+    from ganinv_cli.report import Report
+    from ganinv_cli.store import NamedImage, Results
 
 
 def get_results_folder(file: Path) -> Path:
@@ -50,7 +51,8 @@ def publish(
     `page_folder`, if given, contains all other folders and gets one page for all files. Results of
     one image on several generators are compared after their own tables.
     With `brief`, the style text prints the answer, a short table, and where the rest is.
-    `images` selects those of some files. With `attribution` only that comparison is printed.
+    `images` selects those of some files to print; the folder has all of a file. With `attribution`
+    only that comparison is printed.
     Raises ResultsError, before anything is written, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
@@ -59,26 +61,34 @@ def publish(
     from ganinv_cli.report.folder import write_page, write_report
     from ganinv_cli.store import read_results, select_images
 
-    results = [read_results(file) for file in folders]
-    for number, file in enumerate(folders):
-        if images and file in images:
-            results[number] = select_images(results[number], images[file])
+    whole = [read_results(file) for file in folders]
+    results = [
+        select_images(each, images[file]) if images and file in images else each
+        for file, each in zip(folders, whole, strict=True)
+    ]
     places = list(folders.values())
     names = [str(file) for file in folders]
     reports = [summarize(each, name) for each, name in zip(results, names, strict=True)]
-    comparison = None
-    if attribution or compares_generators(results):
-        comparison = summarize_attribution(results, names)
+
+    def compare(results: "Sequence[Results]") -> "Report | None":
+        if attribution or compares_generators(results):
+            return summarize_attribution(results, names)
+        return None
+
+    comparison = compare(results)
     shown = [*([] if attribution else reports), *([comparison] if comparison else [])]
     place = page_folder or places[0]
     is_brief = brief and style == "text"
     try:
         with open_display(quiet) as display:
             display.enter("writing tables and figures")
+            for number, (every, some) in enumerate(zip(whole, results, strict=True)):
+                if every.groups.keys() != some.groups.keys():
+                    results[number], reports[number] = every, summarize(every, names[number])
             written = zip(reports, results, places, strict=True)
             contents = [write_report(*each) for each in written]
             if page_folder:
-                write_page(contents, page_folder, comparison)
+                write_page(contents, page_folder, compare(results))
     finally:
         width = shutil.get_terminal_size().columns
         if is_brief:

@@ -134,7 +134,7 @@ def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (("",), 'the empty name ""'),
+        (("",), "the name of an image is empty"),
         (("more", "--out", "more.h5"), "figures of the results; choose another --out"),
         (("a.png", "more/b.png", "--out", "more.h5"), "more/b.png lies in more/, the folder"),
         (("a.png", "--npz", "more/b.png"), "b.png"),
@@ -167,7 +167,7 @@ def added(invert, tmp_path_factory):
     file = folder / "invert.h5"
     assert _list_shown(invert(folder, "a.png")) == ["a.png"]
     before = {name: {**rows} for name, rows in read_results(file).groups.items()}
-    assert _list_shown(invert(folder, "noise.png")) == ["noise.png"]
+    assert _list_shown(invert(folder, "noise.png", publishing=True)) == ["noise.png"]
     for name, rows in before.items():
         _assert_equal(read_results(file).groups[name], rows)
     return file
@@ -175,6 +175,8 @@ def added(invert, tmp_path_factory):
 
 def test_an_added_image_gets_the_z_of_a_run_without_the_others(added, inverted):
     results = read_results(added)
+    drawn = (added.parent / "invert" / "images").glob("*-original.png")
+    assert sorted(path.name[:7] for path in drawn) == ["0000-a-", "0001-no"]
     assert results.complete and _list_stored(added) == ["faces0/a.png", "faces0/noise.png"]
     first = {name: rows for name, rows in inverted[2].groups.items() if "image=0000" in name}
     assert len(results.groups) == 2 * len(first)
