@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,14 @@ class ImageError(UsageError):
 
 class ResultsError(UsageError):
     """A results file is missing, damaged, busy, or belongs to another run."""
+
+
+def refuse_address(name: str) -> None:
+    """Raise UsageError if the name of a file is an address on the web."""
+    if re.match(r"https?://", name):
+        raise UsageError(
+            f"{to_printable(name)} is an address; download the file, and name the copy"
+        )
 
 
 def explain_os_error(error: OSError) -> GaninvError:

@@ -3,9 +3,11 @@
 A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
+import re
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
 FIRST_GROUP = "Options most people need"
+SETTINGS_OF_CONFIGS = dict.fromkeys(("--lr", "--rate", "--learning-rate"), "[gd] rate")
 TEXT_OR_JSON = click.Choice(["text", "json"])  # formats of commands that print no tables
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -69,6 +72,30 @@ class Command(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an error for a likely slip says what to type instead."""
+        given = list(args)  # which parsing consumes
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if isinstance(error, click.NoSuchOption) and error.option_name in SETTINGS_OF_CONFIGS:
+                setting = SETTINGS_OF_CONFIGS[error.option_name]
+                error.possibilities = None
+                error.message += f" {setting} is a setting of a config file; name it with --config."
+            elif values := self._join_list(given):
+                error.message = f"{error.message.rstrip('.')}; a list has commas: {values}"
+            raise
+
+    def _join_list(self, args: list[str]) -> str:
+        """Return a list of numbers that is separated by spaces with commas; empty if none is."""
+        for option in self.params:
+            for name in option.opts if isinstance(option.type, CommaList) else ():
+                after = args[args.index(name) + 1 :] if name in args else []
+                values = list(takewhile(re.compile(r"-?[\d.]+").match, after))
+                if len(values) > 1:
+                    return f"{name} {','.join(values)}"
+        return ""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; with --verbose, the traceback behind an error is printed."""

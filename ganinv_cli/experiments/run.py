@@ -250,7 +250,7 @@ def _measure_settings(config: Settings, generator: Generator, reporter: Reporter
     given, measured = asdict(solver), asdict(resolved)
     measured = {name: value for name, value in measured.items() if value != given[name]}
     for name, value in measured.items():
-        reporter.say(f"[{config.solver}] {name} = {given[name]!r} is {value:g} here")
+        reporter.say(f"[{config.solver}] {name} is set to {value:g} for this generator")
     settings = {**config.solver_settings, **measured}
     return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
 

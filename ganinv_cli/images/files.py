@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ConfigError, ImageError, UsageError, to_printable
+from ganinv_cli.errors import ConfigError, ImageError, UsageError, refuse_address, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
@@ -19,9 +19,11 @@ def list_named_images(names: Sequence[str], own_folder: Path | None = None) -> l
     none is named or a name is empty, ImageError if one does not exist, or a folder has no images,
     UsageError if one is in `own_folder`.
     """
-    if not all(names) or not names:  # e.g. an unset variable of a shell
+    if not names:
+        raise ConfigError("no image is named; give a file, a folder, or . for this folder")
+    if not all(names):
         raise ConfigError(
-            'no image is named, or one has the empty name ""; give a file, or . for this folder'
+            'the name of an image is empty; is a variable of the shell, as in "$x", set?'
         )
     kept: dict[str, Path] = {}
     for name in names:
@@ -30,6 +32,7 @@ def list_named_images(names: Sequence[str], own_folder: Path | None = None) -> l
                 f"{to_printable(name)} lies in {to_printable(own_folder)}/, the folder for the "
                 "figures of the results; choose another --out"
             )
+        refuse_address(str(name))
         for path in _list_source(Path(name)):
             if not _is_inside(path, own_folder):
                 kept.setdefault(os.path.realpath(path), path)
@@ -105,6 +108,8 @@ def check_size(name: str, size: int) -> None:
 
 def make_read_error(path: Path | str, error: OSError) -> ImageError:
     """Return the error for a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return ImageError(f"{to_printable(path)} does not exist; check the name and its folder")
     reason = error.strerror or error
     return ImageError(f"{to_printable(path)} cannot be read ({reason}); allow it or leave it out")
 

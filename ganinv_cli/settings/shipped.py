@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.errors import CheckpointError, ConfigError, refuse_address
 
 ResourceKind = Literal["checkpoint", "config"]
 
@@ -20,6 +20,7 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
     also be the prefix of its files (`portraits64/DCGAN.model-9000`). Raises CheckpointError or
     ConfigError if neither exists.
     """
+    refuse_address(str(name))
     typed = Path(name)
     for path in (typed, *_shipped_paths(kind, typed)):
         if _exists(kind, path):

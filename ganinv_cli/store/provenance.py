@@ -120,9 +120,10 @@ def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[
 
     The runs are given by their attributes. Of another command or generator no more is said.
     """
-    for key, name in (("command", "the command"), ("checkpoint_sha256", "the generator")):
-        if there[key] != here[key]:
-            return {name: [str(each[key])[:12] for each in (there, here)]}
+    if there["command"] != here["command"]:
+        return {"the command": [str(each["command"]) for each in (there, here)]}
+    if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
+        return {"the generator": [_name_generator(each) for each in (there, here)]}
     first, second = (
         {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
         for each in (there, here)
@@ -146,6 +147,12 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield prefix + key, list(value) if isinstance(value, tuple) else value
+
+
+def _name_generator(attributes: Mapping[str, Any]) -> str:
+    """Return the path or name of a run's generator, and its hash."""
+    path = attributes["config"].get("checkpoint", "")
+    return f"{path} ({attributes['checkpoint_sha256'][:12]})".lstrip()
 
 
 def _format_value(value: Any) -> str:

@@ -26,8 +26,9 @@ def test_another_run_is_refused_with_every_difference(path, finished):
         "--clip is none,stochastic in the file, and none here",
         "[lbfgs] step is not set in the file, and 1 here",
     ]
-    said = _refuse(path, checkpoint_sha256="cd" * 32, identity={"prior": "normal:1"})
-    assert said == "the generator is abababababab in the file, and cdcdcdcdcdcd here"
+    other = {"checkpoint": "other.pt", "trials": 3}
+    said = _refuse(path, checkpoint_sha256="cd" * 32, identity={"prior": "normal:1"}, config=other)
+    assert said == "the generator is (abababababab) in the file, and other.pt (cdcdcdcdcdcd) here"
     said = _refuse(path, command="invert")
     assert said == "the command is recover in the file, and invert here"
     assert_holds(read_results(path), [0])
