@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.declare import MACHINE, Value, declare
 
 MAX_WORKERS = 2**16  # of Ray, and cores of each
-
-from ganinv_cli.errors import ConfigError
-
 # Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
 BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 # Limits of oneDNN, TensorFlow's library of products, below its first instructions for bfloat16

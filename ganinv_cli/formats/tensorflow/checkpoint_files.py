@@ -110,8 +110,8 @@ def _follow_state_file(state: Path) -> CheckpointFiles:
     with state.open("rb") as file:
         newest = _NEWEST.search(file.read(MAX_STATE_BYTES).decode("utf-8", "replace"))
     named = Path(text_encoding.CUnescape(newest[1]).decode("utf-8", "replace") if newest else "")
-    folder = Path(os.path.abspath(state.parent))  # links in it may lead elsewhere
-    for prefix in (folder / named.name, Path(os.path.abspath(folder / named))):
+    folder = state.parent.absolute()  # not resolved: links in it may lead elsewhere
+    for prefix in (folder / named.name, Path(os.path.normpath(folder / named))):
         if prefix.is_relative_to(folder) and (version := _find_version(prefix)):
             return CheckpointFiles(state.parent / prefix.relative_to(folder), version)
     others = [prefix.name for prefix in _list_prefixes(state.parent)[:5]]
