@@ -2,6 +2,7 @@
 
     python -m benchmarks.jumps                       # all studies, in their order, for days
     python -m benchmarks.jumps whole-1 --out FOLDER  # one of them
+    python -m benchmarks.jumps --table               # the tables of what is finished so far
 
 Each block of trials is a file in a folder of its study. The same command continues a stopped one,
 and computes no block again whose file is there.
@@ -14,14 +15,21 @@ import click
 import numpy as np
 
 from benchmarks.jumps.arms import SEED, STUDIES, Study
+from benchmarks.jumps.tables import make_sections
+from benchmarks.records import format_section
 from ganinv_cli.files import open_replacement
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([*STUDIES]))
 @click.option("--out", default="build/jumps", show_default=True, type=click.Path(path_type=Path))
-def main(names: tuple[str, ...], out: Path) -> None:
+@click.option("--table", is_flag=True, help="Print the tables of the finished blocks, and stop.")
+def main(names: tuple[str, ...], out: Path, table: bool) -> None:
     """Compute these studies, or all."""
+    if table:
+        for title, rows in make_sections(out).items():
+            click.echo(format_section(title, rows))
+        return
     from ganinv_cli.engine.devices import configure_tensorflow
 
     configure_tensorflow(threads=1)
