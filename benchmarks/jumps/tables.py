@@ -21,7 +21,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def make_sections(folder: Path) -> dict[str, Rows]:
-    """Return the tables by their titles; those of a study without a finished block are empty."""
+    """Return the tables by their titles, of the studies that have a finished block."""
     sections: dict[str, Rows] = {}
     for rate in ("1", "2.17"):
         studies = [read_blocks(folder / f"{name}-{rate}") for name in ("phases", "whole")]
@@ -39,7 +39,7 @@ def make_sections(folder: Path) -> dict[str, Rows]:
     for name in ("faces16", "faces32"):
         tested = _test_rates(read_blocks(folder / f"rates-{name}"))
         sections[f"{name}: each rule at its best rate"] = list(tested)
-    return sections
+    return {title: rows for title, rows in sections.items() if rows}
 
 
 def read_blocks(folder: Path) -> Arrays:
@@ -71,7 +71,7 @@ def _compare_planned(errors: dict[str, tuple[np.ndarray, np.ndarray]]) -> Iterat
             yield {
                 "arms": f"{pair[0]} – {pair[1]}",
                 "second nearer": f"{np.sum(second < first)} of {test.trials}",
-                "second / first, median": f"{np.exp(-test.median_difference):.3f} "
+                "second / first, median": f"{format_scientific(np.exp(-test.median_difference))} "
                 + format_interval((np.exp(-test.high), np.exp(-test.low))),
                 "p": f"{test.p:.2g}",
                 "p, Holm": f"{p:.2g}",
