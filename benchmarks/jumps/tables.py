@@ -1,0 +1,160 @@
+"""The tables of the experiment, from the blocks that are finished."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.jumps.arms import EARLY, OTHERS, PLANNED, STOCHASTIC, TUNING
+from benchmarks.records import format_counted_share
+from ganinv_cli.number_format import format_interval, format_scientific
+from ganinv_cli.report.noise_sweep.rows import holm
+from ganinv_cli.statistics import EPSILONS, compare_errors, match_trials, mcnemar
+
+PERIODS = 0, 100, 1_000, EARLY, 20_000  # updates
+NEAR, FAR = 0.1, 0.5  # of a true value from the bound at which its component was
+BUDGETS = 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000  # updates
+COUNTED = EPSILONS["1e-3"]
+Rows = list[dict[str, str]]
+Arrays = dict[str, np.ndarray]
+
+
+def make_sections(folder: Path) -> dict[str, Rows]:
+    """Return the tables by their titles, of the studies that have a finished block."""
+    sections: dict[str, Rows] = {}
+    for rate in ("1", "2.17"):
+        studies = [read_blocks(folder / f"{name}-{rate}") for name in ("phases", "whole")]
+        errors = {
+            name: (each["trials"], np.log(each["error"][:, place, -1]))
+            for each in studies
+            for place, name in enumerate(each.get("arms", ()))
+        }
+        title = f"faces16, rate {rate}"
+        sections[f"{title}: after the last update"] = [*map(_count_shares, errors, errors.values())]
+        sections[f"{title}: planned comparisons"] = list(_compare_planned(errors))
+        sections[f"{title}: jumps"] = [row for each in studies for row in _list_jumps(each)]
+        gains = [row for each in studies for row in _compare_gains(each)]
+        sections[f"{title}: gain of a jump, by the true value of its component"] = gains
+    for name in ("faces16", "faces32"):
+        tested = _test_rates(read_blocks(folder / f"rates-{name}"))
+        sections[f"{name}: each rule at its best rate"] = list(tested)
+    return {title: rows for title, rows in sections.items() if rows}
+
+
+def read_blocks(folder: Path) -> Arrays:
+    """Return the arrays of all finished blocks of a study, joined by trial."""
+    blocks = [dict(np.load(path)) for path in sorted(folder.glob("*.npz"))]
+    if not blocks:
+        return {}
+    joined = {"trials", "error", "loss", "jumps"} | {name for name in blocks[0] if "jump_" in name}
+    return blocks[0] | {name: np.concatenate([each[name] for each in blocks]) for name in joined}
+
+
+def _count_shares(name: str, found: tuple[np.ndarray, np.ndarray]) -> dict[str, str]:
+    errors = np.exp(found[1])
+    counts = {epsilon: int(np.sum(errors < limit)) for epsilon, limit in EPSILONS.items()}
+    shares = {epsilon: format_counted_share(n, len(errors)) for epsilon, n in counts.items()}
+    median = format_scientific(np.median(errors))
+    return {"arm": name, "trials": f"{len(errors)}", **shares, "median error": median}
+
+
+def _compare_planned(errors: dict[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[dict[str, str]]:
+    """Yield the planned tests; Holm's correction is for all, also those that are not run yet."""
+    pairs = [pair for pair in PLANNED if errors.keys() >= set(pair)]
+    matched = {(a, b): match_trials(*errors[a], *errors[b]) for a, b in pairs}
+    tests = {pair: compare_errors(*logs) for pair, logs in matched.items()}
+    corrected = holm([tests[pair].p if pair in tests else 1.0 for pair in PLANNED])
+    for pair, p in zip(PLANNED, corrected, strict=True):
+        if pair in tests:
+            test, (first, second) = tests[pair], matched[pair]
+            yield {
+                "arms": f"{pair[0]} – {pair[1]}",
+                "second nearer": f"{np.sum(second < first)} of {test.trials}",
+                "second / first, median": f"{format_scientific(np.exp(-test.median_difference))} "
+                + format_interval((np.exp(-test.high), np.exp(-test.low))),
+                "p": f"{test.p:.2g}",
+                "p, Holm": f"{p:.2g}",
+            }
+
+
+def _list_jumps(study: Arrays) -> Iterator[dict[str, str]]:
+    """Yield the means over the jumps of each arm in each period."""
+    for place, name in enumerate(study.get("arms", ())):
+        for first, end in pairwise(PERIODS):
+            update = study["jump_update"]
+            chosen = (study["jump_arm"] == place) & (first <= update) & (update < end)
+            if chosen.any():
+                before, after, true, share = study["jump_values"][chosen].T.astype(float)
+                own, standard = study["jump_losses"][chosen, 1:].T.astype(float)
+                cells = {
+                    "per trial": chosen.sum() / len(study["trials"]),
+                    "squared error before": np.mean((before - true) ** 2),
+                    "after": np.mean((after - true) ** 2),
+                    "share in slow directions": share.mean(),
+                    "log loss after 100 updates": own.mean(),
+                    "of standard": standard.mean(),
+                }
+                about = {"arm": name, "updates": f"{first:,} to {end:,}"}
+                yield about | {column: f"{value:.3g}" for column, value in cells.items()}
+
+
+def _compare_gains(study: Arrays) -> Iterator[dict[str, str]]:
+    """Yield, for each arm, whether jumps gain less if the true value is near the bound.
+
+    A gain is the change of log loss in 100 updates less that of `standard`, in the mean of a trial.
+    """
+    for place, name in enumerate(study.get("arms", ())):
+        own = study["jump_arm"] == place
+        gain = study["jump_losses"][own, 1].astype(float) - study["jump_losses"][own, 2]
+        distance = abs(study["jump_values"][own, 0] - study["jump_values"][own, 2])
+        means = []
+        for trial in study["trials"]:
+            of_trial = study["jump_trial"][own] == trial
+            near, far = of_trial & (distance < NEAR), of_trial & (distance > FAR)
+            if near.any() and far.any():
+                means.append((gain[near].mean(), gain[far].mean()))
+        if means:
+            near, far = np.transpose(means)
+            cells = {"near": near.mean(), "far": far.mean(), "p": compare_errors(near, far).p}
+            formatted = {column: f"{value:.3g}" for column, value in cells.items()}
+            yield {"arm": name, "trials with both": f"{len(means)}"} | formatted
+
+
+def _test_rates(study: Arrays) -> Iterator[dict[str, str]]:
+    """Yield the share below 1e-3 of each rule at the rate that did best in the tuning trials.
+
+    p is the largest of the tests of stochastic clipping and each other rule; 1 if that recovers
+    as many.
+    """
+    if not study:
+        return
+    columns: dict[str, dict[str, int]] = {}
+    for place, name in enumerate(study["arms"]):
+        rule, _, rate = name.partition(", rate ")
+        columns.setdefault(rule, {})[rate] = place
+    is_tuning = study["trials"] < OTHERS[TUNING]
+    rows, tests = [], []
+    for budget in BUDGETS:
+        errors = study["error"][:, :, study["points"].tolist().index(budget)]
+        found, row = {}, {"updates": f"{budget:,}"}
+        for rule, rates in columns.items():
+            tuning = {rate: errors[is_tuning, place] for rate, place in rates.items()}
+            best = max(tuning, key=lambda rate: _rank(tuning[rate]))
+            found[rule] = errors[~is_tuning, rates[best]] < COUNTED
+            count = int(found[rule].sum())
+            row[rule] = f"{format_counted_share(count, len(found[rule]))}, rate {best}"
+        ours = found.pop(STOCHASTIC.name)
+        rows.append(row)
+        tests.append(
+            max(
+                mcnemar(ours, other).p if ours.sum() > other.sum() else 1.0
+                for other in found.values()
+            )
+        )
+    for row, p, corrected in zip(rows, tests, holm(tests), strict=True):
+        yield row | {"p": f"{p:.2g}", "p, Holm": f"{corrected:.2g}"}
+
+
+def _rank(errors: np.ndarray) -> tuple[float, float]:
+    return float(np.mean(errors < COUNTED)), -float(np.median(errors))
