@@ -123,6 +123,11 @@ WRONG = {
         f"{START}\ndef generate(z):\n    return z.real_part",
         r"fails \(AttributeError: .*real_part",
     ),
+    "state": (
+        f"{START}\ncount = tf.Variable(1.0)\n@tf.function\ndef generate(z):\n"
+        f"    z = z * count.assign_add(1.0)\n{DRAW}",
+        r"changes a variable whenever it makes a picture \(AssignAddVariableOp\); .* z alone",
+    ),
 }
 
 

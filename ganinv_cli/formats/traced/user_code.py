@@ -1,5 +1,6 @@
 """Run the code of a user's generator: imports, errors, and its function as operations."""
 
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -38,12 +39,26 @@ def trace_user_function(
 
     def generate(*tensors: tf.Tensor) -> tf.Tensor:
         with explain_errors(failure, advice):
-            return tf.convert_to_tensor(function(*tensors))
+            pictures = tf.convert_to_tensor(function(*tensors))
+        _refuse_changes(tf.compat.v1.get_default_graph())
+        return pictures
 
     inputs = [FunctionInput("z", tf.float32, (None, latent))]
     if labels:
         inputs.append(FunctionInput("label", tf.int32, (None,)))
     return trace_function(generate, inputs, labels)
+
+
+def _refuse_changes(graph: Any) -> None:
+    """Raise UnreadableError if a graph, or a function that it calls, changes a variable."""
+    definition = graph.as_graph_def()
+    functions = (each.node_def for each in definition.library.function)
+    for node in itertools.chain(definition.node, *functions):
+        if "Assign" in node.op or node.op.startswith("ResourceScatter"):
+            raise UnreadableError(
+                f"changes a variable whenever it makes a picture ({node.op}); a picture must "
+                "depend on z alone, so leave that out"
+            )
 
 
 @contextmanager
