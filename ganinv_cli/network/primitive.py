@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
-MAX_OUTPUTS = 1 << 12  # of one operation
+MAX_SETTING = 1 << 12  # of the integers of an operation, e.g. a stride or the number of outputs
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # places of the channels
 _IMAGES = ("input", "out_backprop", "x", "value")  # inputs that have channels
 
@@ -24,7 +24,7 @@ def create_operation(node: Any, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     ValueError or TypeError if the inputs do not fit.
     """
     settings = {name: value for name, value in node.attr.items() if not name.startswith("_")}
-    _refuse_aborts(node.op, settings, inputs)
+    _refuse_aborts(settings, inputs)
     is_norm = node.op.startswith("FusedBatchNorm")
     if is_norm and "is_training" in settings and not settings["is_training"].b:
         return _normalize(settings, *inputs)
@@ -49,7 +49,7 @@ def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list
     return list(graph.create_op(kind, list(inputs), attrs=dict(settings)).outputs)
 
 
-def _refuse_aborts(kind: str, settings: _Settings, inputs: Sequence[tf.Tensor]) -> None:
+def _refuse_aborts(settings: _Settings, inputs: Sequence[tf.Tensor]) -> None:
     """Raise ValueError for settings at which TensorFlow would end the process."""
     strides = list(settings["strides"].list.i) if "strides" in settings else [1] * 4
     if len(strides) != 4 or min(strides) < 1:
@@ -57,9 +57,10 @@ def _refuse_aborts(kind: str, settings: _Settings, inputs: Sequence[tf.Tensor]) 
     ranks = [len(each.shape) for each in inputs if each.shape.rank is not None]
     if "batch_dims" in settings and settings["batch_dims"].i > min(ranks[:2], default=0):
         raise ValueError("its batch_dims are more than its axes")
-    for each in op_def_registry.get(kind).output_arg:
-        if each.number_attr in settings and settings[each.number_attr].i > MAX_OUTPUTS:
-            raise ValueError(f"it has {settings[each.number_attr].i:,} outputs")
+    for name, value in settings.items():
+        largest = max(value.i, *value.list.i, key=abs) if value.list.i else value.i
+        if abs(largest) > MAX_SETTING:
+            raise ValueError(f"{name} of {largest:,}, at most {MAX_SETTING:,} was expected")
 
 
 def _has_channels_first(settings: _Settings) -> bool:

@@ -23,6 +23,7 @@ _BRANCHES = ("If", "StatelessIf")
 _VARIABLES = ("VarHandleOp", "Variable", "VariableV2")
 _RANDOM = ("Random", "StatelessRandom", "TruncatedNormal", "Multinomial", "StatelessMultinomial")
 _LOOPS = ("While", "For", "Enter", "NextIteration", "LoopCond", "TensorList", "TensorArray")
+_MISFITS = (ValueError, TypeError, LookupError, OverflowError, AssertionError)  # of TensorFlow
 _DEAD: Any = object()  # the output of a branch that is not taken
 
 _Key = tuple[str, int]  # a node, and which of its outputs
@@ -110,7 +111,7 @@ class GraphReplay:
             outputs = self._copy(node, inputs)
         except GraphError as error:
             raise GraphError(f"{name} {error}") from None
-        except (ValueError, TypeError, LookupError, OverflowError, tf.errors.OpError) as error:
+        except (*_MISFITS, tf.errors.OpError) as error:
             reason = shorten_error(error, 160)
             raise GraphError(f"{name} does not fit its inputs: {reason}") from error
         for number, value in enumerate(outputs):

@@ -147,25 +147,40 @@ def _transpose_convolution(z: tf.Tensor) -> tf.Tensor:
     )
 
 
-@pytest.mark.parametrize("strides", [[1, 2, 1], [], [1, 0, 2, 1]])
-def test_strides_for_which_tensorflow_would_end_the_process(strides, tmp_path):
+@pytest.mark.parametrize(
+    ("strides", "words"),
+    [
+        *((strides, f"strides are {strides}") for strides in ([1, 2, 1], [], [1, 0, 2, 1])),
+        ([1, 2**62, 2**62, 1], "strides of 4,611,686,018,427,387,904"),
+    ],
+)
+def test_strides_for_which_tensorflow_would_end_the_process(strides, words, tmp_path):
     def change(graph: GraphDef) -> None:
         (node,) = (each for each in graph.node if each.op == "Conv2DBackpropInput")
         node.attr["strides"].list.i[:] = strides
 
     path = write_graph(tmp_path / "g.pb", _transpose_convolution)
-    assert_refused(edit_message(path, GraphDef, change), f"strides are {strides}")
+    assert_refused(edit_message(path, GraphDef, change), words)
 
 
-@pytest.mark.parametrize("operation", ["Split", "Unpack"])
-def test_more_outputs_than_the_memory_holds(operation, tmp_path):
+@pytest.mark.parametrize(
+    ("operation", "setting", "count", "words"),
+    [
+        ("Split", "num_split", 2**31 - 1, "num_split of 2,147,483,647"),
+        ("Unpack", "num", 2**31 - 1, "num of 2,147,483,647"),
+        ("Pack", "N", 1, "(Pack) does not fit its inputs"),
+    ],
+)
+def test_other_counts_of_tensors_than_there_are_or_could_be(
+    operation, setting, count, words, tmp_path
+):
     def build(z: tf.Tensor) -> tf.Tensor:
         first, *_ = tf.split(tf.stack(tf.unstack(draw_small_picture(z), axis=3), 3), 3, axis=3)
         return first
 
     def change(graph: GraphDef) -> None:
         (node,) = (each for each in graph.node if each.op == operation)
-        node.attr["num_split" if operation == "Split" else "num"].i = 2**31 - 1
+        node.attr[setting].i = count
 
     path = edit_message(write_graph(tmp_path / "g.pb", build), GraphDef, change)
-    assert_refused(path, "it has 2,147,483,647 outputs")
+    assert_refused(path, words)
