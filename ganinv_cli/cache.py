@@ -2,8 +2,9 @@
 
 A measurement is a set of arrays, an .npz file of its own in the user's cache folder. It may be lost
 at any time: a missing or damaged measurement, or one that another user wrote, is made again, and
-one that cannot be written is not kept. Some measurements of the generators that ship are shipped
-beside them, and used first.
+one that cannot be written is not kept. It is used only by the same packages on the same kind of
+device, so that every bit equals a new one. Some measurements of the generators that ship are
+shipped beside them, and used first, wherever they were made.
 """
 
 import hashlib
@@ -14,9 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import PIL
 from platformdirs import user_cache_path
 
 from ganinv_cli.files import ArrayFileError, encode_arrays, read_arrays, replace_file
+from ganinv_cli.settings.machine import describe_current_device
 from ganinv_cli.settings.shipped import find_folder
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
@@ -38,42 +41,45 @@ def find_cache_folder() -> Path | None:
     return None
 
 
-def make_key(*parts: object) -> str:
-    """Return the key of a measurement, a hash of all its inputs."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+def describe_environment() -> tuple[str, ...]:
+    """Return what a measurement's last bits depend on besides its inputs: packages and device."""
+    import tensorflow as tf  # here: importing it takes seconds
+
+    return describe_current_device(), tf.__version__, np.__version__, PIL.__version__
 
 
-def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
+def load(kind: str, *inputs: object) -> dict[str, np.ndarray] | None:
     """Return the arrays of a measurement by name, or None if they are not kept.
 
-    `kind` is the folder of measurements of one kind, such as "preconditioner". A damaged file
-    counts as missing, and so does one of another user, who may write any numbers into it.
+    `kind` is the folder of measurements of one kind, such as "preconditioner"; `inputs` are all
+    that it depends on. A damaged file counts as missing, and so does one of another user, who may
+    write any numbers into it.
     """
-    own = _find_path(kind, key)
-    shipped = find_folder("checkpoint").glob(f"*/{SHIPPED}/{kind}/{key}.npz")
-    for path in (*shipped, own) if own else ():
+    own, shipped = _find_path(kind, _make_key(*inputs, *describe_environment())), _make_key(*inputs)
+    beside = find_folder("checkpoint").glob(f"*/{SHIPPED}/{kind}/{shipped}.npz")
+    for path in (*beside, own) if own else ():
         with suppress(OSError, ArrayFileError):
             if path != own or path.stat().st_uid == os.geteuid():
-                arrays = read_arrays(path, 2 * MAX_ENTRY_BYTES, key)
+                arrays = read_arrays(path, 2 * MAX_ENTRY_BYTES, path.stem)
                 with suppress(OSError):  # the folder may be read-only
                     os.utime(path)
                 return arrays
     return None
 
 
-def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+def save(kind: str, arrays: Mapping[str, np.ndarray], *inputs: object) -> None:
     """Keep the arrays of a measurement. If they cannot be written, nothing happens.
 
     The least recently used measurements are removed until all take at most MAX_BYTES.
     """
-    path = _find_path(kind, key)
+    path = _find_path(kind, _make_key(*inputs, *describe_environment()))
     if path is None or sum(array.nbytes for array in arrays.values()) > MAX_ENTRY_BYTES:
         return
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Several processes may keep the same measurement at once.
         temporary = path.with_name(f".{uuid.uuid4()}.npz")
-        replace_file(path, encode_arrays(arrays, key), temporary=temporary)
+        replace_file(path, encode_arrays(arrays, path.stem), temporary=temporary)
         left = MAX_BYTES
         for file, status in sorted(
             _list_files(path.parents[1]), key=lambda each: -each[1].st_mtime
@@ -88,6 +94,10 @@ def _list_files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.glob("*/*.npz"):
         with suppress(OSError):  # another process removed it
             yield path, path.stat()
+
+
+def _make_key(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def _find_path(kind: str, key: str) -> Path | None:

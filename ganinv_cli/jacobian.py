@@ -13,7 +13,6 @@ from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian, compute_jacobian_blocks
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.settings.machine import describe_current_device
 
 POINTS = 40  # draws at which J is measured
 MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
@@ -72,16 +71,15 @@ def refuse_dead_generator(changes: Iterable[np.ndarray]) -> None:
 
 def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
     """Return what `measure_spectrum` returns, kept from an earlier command or measured now."""
-    key = cache.make_key(
+    inputs = (
         *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS),
-        *("" if mask is None else mask.tobytes().hex(), describe_current_device()),
-        *(tf.__version__, np.__version__),
+        "" if mask is None else mask.tobytes().hex(),
     )
-    kept = cache.load(CACHE_KIND, key)
+    kept = cache.load(CACHE_KIND, *inputs)
     if kept is not None and "eigenvalues" in kept:
         return kept["eigenvalues"]
     eigenvalues = measure_spectrum(generator, mask)
-    cache.save(CACHE_KIND, key, {"eigenvalues": eigenvalues})
+    cache.save(CACHE_KIND, {"eigenvalues": eigenvalues}, *inputs)
     return eigenvalues
 
 

@@ -20,7 +20,6 @@ from ganinv_cli.jacobian import (
 )
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
-from ganinv_cli.settings.machine import describe_current_device
 
 
 class QuadraticModel(NamedTuple):
@@ -67,30 +66,20 @@ def find_preconditioner(
 ) -> Preconditioner:
     """Return the preconditioner: shipped with the generator, kept from a run, or measured now.
 
-    A kept one is used only if it was measured by the same TensorFlow on the same kind of device, so
-    that every bit equals a new measurement. For the rest see `measure_preconditioner`.
+    For the rest see `measure_preconditioner`.
     """
-    inputs = describe_inputs(generator, points, preconditioned, mixed_precision)
-    key = cache.make_key(*inputs, describe_current_device(), tf.__version__, np.__version__)
+    inputs = (
+        *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
+        *(limit_points(generator, points), preconditioned, mixed_precision),
+    )
     try:
-        shipped = cache.load(CACHE_KIND, cache.make_key(*inputs))
-        return _unpack(shipped or cache.load(CACHE_KIND, key) or {})
+        return _unpack(cache.load(CACHE_KIND, *inputs) or {})
     except KeyError:
         measured = measure_preconditioner(
             generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
         )
-        cache.save(CACHE_KIND, key, pack(measured))
+        cache.save(CACHE_KIND, _pack(measured), *inputs)
         return measured
-
-
-def describe_inputs(
-    generator: Generator, points: int, preconditioned: bool, mixed_precision: bool
-) -> tuple[object, ...]:
-    """Return all that the preconditioner depends on, but for rounding: the key of a shipped one."""
-    return (
-        *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
-        *(limit_points(generator, points), preconditioned, mixed_precision),
-    )
 
 
 def measure_preconditioner(
@@ -183,7 +172,7 @@ def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
     )
 
 
-def pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
+def _pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
     """Return the arrays of a preconditioner by number, for the cache."""
     leaves = tf.nest.flatten(preconditioner)
     return {str(number): np.asarray(leaf) for number, leaf in enumerate(leaves)}

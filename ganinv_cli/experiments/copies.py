@@ -26,15 +26,15 @@ MAX_MULTIPLY_ADDS = 2**38  # for all pictures together
 def find_copy_losses(generator: Generator, mask: np.ndarray | None) -> np.ndarray:
     """Return the losses of `measure_copy_losses`, which are kept between commands."""
     mask_hash = "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest()
-    key = cache.make_key(
+    inputs = (
         *(VERSION, generator.sha256, generator.prior, generator.batch_norm),
         *(QUALITIES, PICTURES, MARGIN, mask_hash),
     )
-    kept = cache.load("copies", key)
+    kept = cache.load("copies", *inputs)
     if kept is not None and kept.get("loss", np.zeros(0)).shape == (len(QUALITIES),):
         return kept["loss"]
     losses = measure_copy_losses(generator, mask)
-    cache.save("copies", key, {"loss": losses})
+    cache.save("copies", {"loss": losses}, *inputs)
     return losses
 
 

@@ -27,7 +27,7 @@ def load_check(checkpoint: Checkpoint) -> NormCheck | None:
         isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes
     ):
         return doubt_assumptions(UNCHECKED, checkpoint.conventions)
-    arrays = cache.load(KIND, _make_key(checkpoint))
+    arrays = cache.load(KIND, *_list_inputs(checkpoint))
     if arrays is None:
         return None
     status, doubt, numbers = json.loads(arrays["json"].tobytes())
@@ -45,9 +45,9 @@ def measure_check(checkpoint: Checkpoint) -> NormCheck:
         check = compare_norms(norms, measure, checkpoint.prior.deviation)
     rows = [[row.name, *row.discrepancy] for row in check.rows]
     text = json.dumps([check.status, check.doubt, rows]).encode()
-    cache.save(KIND, _make_key(checkpoint), {"json": np.frombuffer(text, np.uint8)})
+    cache.save(KIND, {"json": np.frombuffer(text, np.uint8)}, *_list_inputs(checkpoint))
     return doubt_assumptions(check, checkpoint.conventions)
 
 
-def _make_key(checkpoint: Checkpoint) -> str:
-    return cache.make_key(VERSION, checkpoint.sha256, checkpoint.prior)
+def _list_inputs(checkpoint: Checkpoint) -> tuple[object, ...]:
+    return VERSION, checkpoint.sha256, checkpoint.prior

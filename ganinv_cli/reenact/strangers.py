@@ -20,12 +20,12 @@ EVALUATIONS = 15  # of each fit, which begins at the mean of both z
 def find_stranger_errors(generator: Generator, mask: np.ndarray | None) -> np.ndarray:
     """Return the errors of `measure_stranger_errors`, which are kept between commands."""
     mask_hash = "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest()
-    key = cache.make_key(VERSION, generator.sha256, generator.prior, STRANGERS, mask_hash)
-    kept = cache.load("strangers", key)
+    inputs = VERSION, generator.sha256, generator.prior, STRANGERS, mask_hash
+    kept = cache.load("strangers", *inputs)
     if kept is not None and kept.get("rmse", np.zeros(0)).shape == (STRANGERS,):
         return kept["rmse"]
     errors = measure_stranger_errors(generator, mask)
-    cache.save("strangers", key, {"rmse": errors})
+    cache.save("strangers", {"rmse": errors}, *inputs)
     return errors
 
 

@@ -33,8 +33,8 @@ def infer_or_load(design: Design) -> Inference:
     """
     if not any(step.norm_layer for step in design.steps):
         return {}
-    key = cache.make_key(VERSION, _hash_content(design))
-    arrays = cache.load(KIND, key)
+    inputs = VERSION, _hash_content(design)
+    arrays = cache.load(KIND, *inputs)
     if arrays is not None:
         return {
             (name, number): Decision(value, _decode(row))
@@ -44,7 +44,7 @@ def infer_or_load(design: Design) -> Inference:
 
     inference = infer_conventions(design)
     rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
-    cache.save(KIND, key, {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)})
+    cache.save(KIND, {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}, *inputs)
     return inference
 
 
