@@ -3,9 +3,13 @@
 import ast
 import functools
 import graphlib
+import importlib
+import platform
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,7 @@ PLACES = {
     "onnx": ("formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),
 }
+PRIVATE = re.compile(r"from (tensorflow\.python\S*|keras\.src\S*) import (\w+)|\b(pickle)\.(_\w+)")
 MAX_LINES = 350
 LONGER = {  # file -> why it is longer
     "ganinv_cli/settings/config.py": "the declarations of all settings, with their help",
@@ -95,6 +100,19 @@ def test_a_library_is_used_in_its_place_alone(library):
     users = [module for module in MODULES if library in _libraries_imported(module)]
     strays = [m for m in users if not any(_is_in(m, place) for place in PLACES[library])]
     assert not strays
+
+
+def test_a_private_name_of_a_library_has_one_place_and_is_still_there():
+    """A version of the library that no longer has it is named."""
+    found = [match for module in MODULES for match in PRIVATE.findall(module.read_text("utf-8"))]
+    names = [(a or c, b or d) for a, b, c, d in found]
+    assert names and max(Counter(names).values()) == 1
+    for module, name in names:
+        with suppress(ImportError):
+            importlib.import_module(module)
+        library = module.partition(".")[0]
+        version = getattr(sys.modules[library], "__version__", platform.python_version())
+        assert hasattr(sys.modules.get(module), name), f"{library} {version} lacks {module}.{name}"
 
 
 def test_a_file_is_one_subject():

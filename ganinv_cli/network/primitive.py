@@ -39,8 +39,7 @@ def create_operation(node: Any, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 def count_outputs_before(operation: str, argument: str) -> int:
     """Return how many single outputs an operation has before an output argument."""
-    definition = op_def_registry.get(operation)
-    names = [each.name for each in definition.output_arg] if definition else []
+    names = [each.name for each in _list_arguments(operation, "output_arg")]
     return names.index(argument) if argument in names else 0
 
 
@@ -96,7 +95,7 @@ def _create_channels_last(
         for axis in _TO_LAST:
             changed[name].list.i.extend(numbers[axis * size : (axis + 1) * size])
     tensors = []
-    for argument, tensor in zip(op_def_registry.get(kind).input_arg, inputs, strict=True):
+    for argument, tensor in zip(_list_arguments(kind, "input_arg"), inputs, strict=True):
         if argument.name in _IMAGES:
             tensor = tf.transpose(tensor, _TO_LAST)
         elif argument.name == "input_sizes" and tensor.shape == 4:
@@ -104,6 +103,12 @@ def _create_channels_last(
         tensors.append(tensor)
     first, *others = _create(kind, tensors, changed)
     return [tf.transpose(first, _TO_FIRST), *others]
+
+
+def _list_arguments(operation: str, field: str) -> Sequence[Any]:
+    """Return the ArgDefs of an operation; none if TensorFlow does not know it."""
+    definition = op_def_registry.get(operation)
+    return getattr(definition, field) if definition else ()
 
 
 def _list_names(names: str) -> frozenset[str]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.ops import gradient_registry
 
 from ganinv_cli.network.primitive import IDENTITIES, create_operation
 from ganinv_cli.network.replay import GraphError, GraphReplay
@@ -115,11 +114,12 @@ _GRADIENTS = {**dict.fromkeys(_LINEAR, "GaninvLinear"), "Softsign": "GaninvSofts
 
 @tf.RegisterGradient("GaninvLinear")
 def _differentiate_linear(operation: Any, gradient: tf.Tensor) -> Any:
-    _, *others = operation.inputs
+    point, *others = operation.inputs
 
     @tf.custom_gradient
     def pull(given: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        usual, *_ = gradient_registry.lookup(operation.type)(operation, given)
+        (again,) = create_operation(operation.node_def, [point, *others])  # with its own gradient
+        (usual,) = tf.gradients(again, point, given)
         return usual, lambda moved: create_operation(operation.node_def, [moved, *others])[0]
 
     return [pull(gradient), *(None for _ in others)]

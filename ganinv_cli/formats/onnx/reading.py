@@ -14,7 +14,6 @@ from onnx import helper, inliner, numpy_helper, version_converter
 from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 from onnx.version_converter import ConvertError
-from tensorflow.python.framework.func_graph import FuncGraph
 
 from ganinv_cli.errors import shorten_error
 from ganinv_cli.formats import boundary
@@ -170,8 +169,12 @@ def _compute_constant(call: Call, inputs: Sequence[Value]) -> Sequence[Value]:
 
     The sizes are checked first, because a few bytes can request any number of values.
     """
-    with FuncGraph("sizes").as_default():
-        shapes = list(map(get_shape, _apply(call._replace(rows=None), inputs)))
+    shapes: list[tuple[int, ...]] = []
+
+    def measure() -> None:
+        shapes.extend(map(get_shape, _apply(call._replace(rows=None), inputs)))
+
+    tf.function(measure, autograph=False).get_concrete_function()  # traced, and not run
     if any(is_free(size) for shape in shapes for size in shape):
         return _apply(call, inputs)
     if max(map(prod, shapes)) > MAX_VALUES:
