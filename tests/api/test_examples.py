@@ -48,8 +48,10 @@ def _list_outputs(notebook):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of Jupyter, about event loops
-def test_the_tutorial_shows_what_it_kept():
+def test_the_tutorial_shows_what_it_kept(tmp_path, monkeypatch):
     """With GANINV_UPDATE_GOLDEN=1, as `make tutorial` sets it, what it shows now is kept."""
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))  # the home may be missing, or have settings
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     kept, about = _list_outputs(notebook), dict(notebook.metadata)
     resources = {"metadata": {"path": NOTEBOOK.parent}}
