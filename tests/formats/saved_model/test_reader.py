@@ -119,7 +119,9 @@ def test_a_saved_model_of_tensorflow_1_and_its_frozen_graph(resource, batch, tmp
     assert (frozen.format, frozen.sha256) == ("TensorFlow graph", saved.sha256)
 
 
-@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float64])
+@pytest.mark.parametrize(
+    "dtype", [pytest.param(tf.bfloat16, marks=pytest.mark.bfloat16), tf.float64]
+)
 def test_a_graph_of_another_precision(dtype, tmp_path):
     matrix = tf.Variable(tf.cast(make_variable(LATENT, 48), dtype))
 
