@@ -29,7 +29,7 @@ ALL_PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "checkpoints/README.
     str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md"))
 ]
 NOT_RUN = {  # beginning of a line -> why it is not run here
-    "pip install": "the tests run in an environment that has ganinv",
+    "python3 -m venv": "the tests run in an environment that has ganinv",
     "make ": "runs the tests, or experiments for hours",
     ".venv/bin/python -m pytest": "runs the tests",
     ".venv/bin/uv ": "asks the package index",
