@@ -81,11 +81,12 @@ class Command(click.Command):
         except click.UsageError as error:
             if isinstance(error, click.NoSuchOption) and error.option_name in SETTINGS_OF_CONFIGS:
                 setting = SETTINGS_OF_CONFIGS[error.option_name]
-                error.possibilities = None
-                error.message += f" {setting} is a setting of a config file; name it with --config."
+                said = f"no option {error.option_name}; set {setting} in a file for --config"
             elif values := self._join_list(given):
-                error.message = f"{error.message.rstrip('.')}; a list has commas: {values}"
-            raise
+                said = f"{error.format_message().rstrip('.')}; a list has commas: {values}"
+            else:
+                raise
+            raise click.UsageError(said, ctx) from error
 
     def _join_list(self, args: list[str]) -> str:
         """Return a list of numbers that is separated by spaces with commas; empty if none is."""

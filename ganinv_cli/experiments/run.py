@@ -1,10 +1,9 @@
 """A whole run from top to bottom, for the commands and the Python functions."""
 
-import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -13,11 +12,11 @@ import numpy as np
 
 from ganinv_cli import preconditioner
 from ganinv_cli.encoder.model import Encoder, encoder_path
-from ganinv_cli.engine.engine import Counts, Engine, WorkerResult
+from ganinv_cli.engine.engine import Engine
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, refuse_precision
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import images, noise_sweep, recover
-from ganinv_cli.experiments.jobs import PendingJobs
+from ganinv_cli.experiments.jobs import PendingJobs, ProgressCounter
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.rows import Groups, join_groups
@@ -29,10 +28,8 @@ from ganinv_cli.jacobian import (
 )
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.outcome import Phase
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
-from ganinv_cli.progress.reporters import RunProgress
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
@@ -46,8 +43,6 @@ from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Run, open_run, read_results
 
 COMMIT_SECONDS = 5.0
-MIN_SECONDS = 3.0  # of computing before a rate is used
-ENOUGH_TRIALS = 50  # whose mean cost replaces the expected cost; fewer are averaged with it
 
 NO_INPUTS = ImageInputs()
 Settings = TypeVar("Settings", bound=Config)
@@ -151,13 +146,9 @@ def _run_jobs(
     if finished or resumed:
         running = f", and the state of {len(resumed):,} that ran" if resumed else ""
         reporter.say(f"resuming: {finished:,} of {jobs.total:,} trials are saved{running}")
-    expected = min(plan.relative_cost * plan.solver.expected_gradients, config.budget)
+    expected = plan.relative_cost * plan.solver.expected_gradients
     counter = ProgressCounter(
-        jobs.total,
-        finished,
-        expected,
-        plan.success_word,
-        has_fixed_cost=expected == config.budget,
+        jobs.total, jobs.missing_by_group, expected, config.budget, plan.success_word
     )
     constants = _make_constants(plan, engine.generator)
     uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
@@ -297,40 +288,3 @@ def _make_constants(plan: Plan, generator: Generator) -> Mapping[str, np.ndarray
     if plan.mask is not None:
         constants["pixels_counted"] = np.array(plan.mask.sum() * generator.image_shape[2])
     return constants
-
-
-@dataclass
-class ProgressCounter:
-    """Adds up the counts of a run, and estimates the time left."""
-
-    total: int  # trials
-    finished_before: int  # of these
-    expected_gradients: float  # per trial of the rest
-    success_word: str = "recovered"  # names a success
-    has_fixed_cost: bool = False  # whether a trial needs `expected_gradients`, or hardly less
-    counts: Counts = field(default_factory=Counts)
-    phase: Phase = Phase.measuring  # of the worker that is farthest
-
-    def add(self, result: WorkerResult) -> RunProgress:
-        """Add what a worker has done, and return the progress after it."""
-        self.phase = max(self.phase, result.phase, key=list(Phase).index)
-        self.counts = self.counts.add(result.counts)
-        done, good, _, gradients, seconds = self.counts
-        rate = gradients / seconds if seconds else 0.0
-        count, left = self.finished_before + done, self._estimate_seconds_left(rate)
-        shown = (count, self.total, good, self.success_word, gradients, rate, left)
-        return RunProgress(*shown, self.phase, done)
-
-    def _estimate_seconds_left(self, rate: float) -> float:
-        done, _, spent, gradients, seconds = self.counts
-        if seconds < MIN_SECONDS or not (done or self.has_fixed_cost):
-            return math.nan
-        remaining = self.total - self.finished_before - done
-        if not remaining:
-            return 0.0
-        weight = max(ENOUGH_TRIALS - done, 0)  # of the guess
-        mean = (weight * self.expected_gradients + spent) / (weight + done)
-        gradients_left = remaining * mean - (gradients - spent)
-        if gradients_left <= 0:  # all trials left are slower than the mean
-            gradients_left = remaining * gradients / done if done >= remaining else math.nan
-        return gradients_left / rate

@@ -45,7 +45,10 @@ class Worker:
             for increment in self._run_loop(generator, jobs, worker):
                 ended += increment.finished
                 result = WorkerResult(
-                    self._count(increment), batch_size=increment.rows, phase=increment.phase
+                    self._count(increment),
+                    batch_size=increment.rows,
+                    running=increment.running,
+                    phase=increment.phase,
                 )
                 if jobs.is_exhausted or time.monotonic() - last_result > RESULT_SECONDS:
                     result = self._add_rows(result, ended, rules_ended, generator)
@@ -98,7 +101,11 @@ class Worker:
         return Counts(
             finished=len(ended),
             successes=sum(map(self.plan.is_success, ended)),
-            finished_gradients=sum(trial.gradients for trial in ended if not trial.is_copy),
+            finished_gradients=sum(
+                trial.gradients + (trial.refined.gradients if trial.refined else 0.0)
+                for trial in ended
+                if not trial.is_copy
+            ),
             gradients=increment.gradients,
             seconds=increment.seconds,
         )

@@ -82,3 +82,20 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         run = run_ganinv(work, *arguments, code=2)
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]
     assert not list(work.glob("*.h5"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("recover", "--lr", 0.1), "set [gd] rate in a file for --config"),
+        (("noise-sweep", "--variances", 0.1, -0.2), "a list has commas: --variances 0.1,-0.2"),
+        (("noise-sweep", "--variances", 0.1, 0.2), "a list has commas: --variances 0.1,0.2"),
+        (("invert", "https://example.org/a.png"), "org/a.png is an address; download the file"),
+        (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
+        (("invert",), "no image is named; give a file, a folder"),
+        (("invert", "faces", "--mask", "other.png"), "other.png does not exist"),
+    ],
+)
+def test_a_likely_slip_is_answered_with_what_to_type(work, given, said):
+    given = (*given, *([] if "--checkpoint" in given else ["--checkpoint", "a"]))
+    assert said in run_ganinv(work, *given, code=2).stderr

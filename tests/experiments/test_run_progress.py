@@ -4,29 +4,47 @@ import numpy as np
 import pytest
 
 from ganinv_cli.engine.engine import Counts, WorkerResult
-from ganinv_cli.experiments.run import ENOUGH_TRIALS, ProgressCounter
+from ganinv_cli.experiments.jobs import EMPTYING_SPEED, ENOUGH_TRIALS, ProgressCounter
+
+BUDGET = 1000.0
+
+
+def make_result(seconds, gradients, running=(), group="none", costs=(), shared=False):
+    """Return the result of a full batch, and the rows of trials of one group that ended."""
+    costs = np.array(costs, np.float64)
+    rows = {"gradients": costs, "shared": np.full(len(costs), shared)}
+    counts = Counts(len(costs), 0, 0.0 if shared else costs.sum(), gradients, seconds)
+    return WorkerResult(counts, rows={group: rows}, running=running, batch_size=len(running))
 
 
 @pytest.mark.parametrize(
-    ("total", "expected", "fixed", "counts", "left"),
+    ("missing", "expected", "results", "left"),
     [
-        # five trials are left, of which one in fifty may be like the first
-        (10, 100, False, [Counts(1, 1, 300, 300, 3)], 5.2),
+        # five trials wait at 100 gradients a second; one in fifty may be like the first
+        (6, 100, [make_result(3, 300, costs=[300])], 5.2),
         # once enough trials are done, their mean counts
-        (4 + 2 * ENOUGH_TRIALS, 1, False, [Counts(ENOUGH_TRIALS, 0, 1e4, 1e4, 10)], 10),
-        # trials that take longer than most are not said to be done
-        (8, 10, False, [Counts(1, 1, 10, 400, 4)], np.nan),
-        # no time is given before a rate was measured, and none is left at the end
-        (5, 100, False, [Counts(0, 0, 0, 10, 0.1)], np.nan),
-        # before a trial has finished, the time is known only if all cost the same
-        (14, 100, False, [Counts(0, 0, 0, 500, 5)], np.nan),
-        (14, 100, True, [Counts(0, 0, 0, 500, 5)], 5),
+        (ENOUGH_TRIALS + 5, 1, [make_result(10, 1e4, costs=[200] * ENOUGH_TRIALS)], 1),
+        # trials that run longer than all others need as much again, within their budget
+        (3, 10, [make_result(3, 600, [295.0, 295.0], costs=[10])], 590 / 200 / EMPTYING_SPEED),
+        (3, 10, [make_result(3, 1810, [900.0, 900.0], costs=[10])], 200 / 603 / EMPTYING_SPEED),
+        # no time is given before a rate was measured or a trial has ended; none is left at the end
+        (5, 100, [make_result(0.1, 10, costs=[10])], np.nan),
+        (14, 100, [make_result(5, 500, [500.0])], np.nan),
+        (1, 100, [make_result(3, 300, costs=[300])], 0),
+        # unless all trials cost their budget
+        (3, BUDGET, [make_result(5, 500, [500.0])], 5 + 20),
     ],
 )
-def test_time_left_is_estimated_from_the_cost_of_a_trial(total, expected, fixed, counts, left):
-    counter = ProgressCounter(total, 4, expected, "converged", has_fixed_cost=fixed)
-    shown = [counter.add(WorkerResult(each)) for each in counts][-1]
+def test_time_left_is_estimated_from_the_costs_of_trials(missing, expected, results, left):
+    counter = ProgressCounter(4 + missing, {"none": missing}, expected, BUDGET, "converged")
+    shown = [counter.add(each) for each in results][-1]
     assert shown.seconds_left == pytest.approx(left, rel=0.05, nan_ok=True)
-    assert shown.finished == 4 + sum(each.finished for each in counts)
-    assert shown.successes == sum(each.successes for each in counts)
-    assert (shown.total, shown.success_word) == (total, "converged")
+    assert shown.finished == 4 + sum(each.counts.finished for each in results)
+    assert (shown.total, shown.success_word) == (4 + missing, "converged")
+
+
+def test_trials_that_are_copied_cost_nothing():
+    counter = ProgressCounter(400, {"none": 200, "copied": 200}, 50, BUDGET)
+    counter.add(make_result(10, 1e4, costs=[100] * 100))
+    shown = counter.add(make_result(0, 0, group="copied", costs=[100] * 100, shared=True))
+    assert shown.seconds_left == pytest.approx(10, rel=0.1)
