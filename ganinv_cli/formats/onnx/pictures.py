@@ -39,6 +39,8 @@ def _read_filters(call: Call, filters: Value) -> np.ndarray:
     span = [(k - 1) * d + 1 for k, d in zip(w.shape[:2], dilations, strict=True)]
     if max(*span, *call.get("strides", [1]), *call.get("pads", [0])) > MAX_SPAN:
         raise UnsupportedError(f"spans over {MAX_SPAN:,} pixels; is it a generator?")
+    if call.get("group", 1) > max(filters.shape):
+        raise UnsupportedError(f"has {call.get('group', 1):,} groups of fewer channels")
     # TensorFlow differentiates dilated convolutions only on GPUs
     spread = np.zeros([*span, *w.shape[2:]], np.float32)
     spread[:: dilations[0], :: dilations[1]] = w

@@ -49,6 +49,10 @@ BAD: dict[str, tuple[Any, str]] = {
               k=make_array(3, 3, 2, 2)),
         "spans over",
     ),
+    "groups": (
+        start([node("Conv", ["x", "k"], ["picture"], group=2**31 - 1)], k=make_array(3, 3, 2, 2)),
+        "has 2,147,483,647 groups",
+    ),
     "one side": (
         start([node("Conv", ["v", "k"], ["picture"])], k=make_array(3, 3, 2)),
         "two sides",
