@@ -1,6 +1,5 @@
 """The files of a TensorFlow checkpoint: found from a path without reading a tensor, and written."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,9 +32,9 @@ def find_checkpoint(path: Path) -> CheckpointFiles:
 
     For a folder, it is the checkpoint named in the state file. It is searched beside the state file
     first, because the state file of a moved folder has the old path, and never outside its folder,
-    where another generator would be read without a word. Without a state file it is the
-    only checkpoint, or the one with the highest step if all have the same name before `-STEP`.
-    Raises CheckpointError.
+    where another generator would be read without a word. Without a state file it is the only
+    checkpoint, or the one with the highest step if all have the same name before `-STEP`. Raises
+    CheckpointError.
     """
     part = _PART.fullmatch(path.name)
     for prefix in (path, path.with_name(part["prefix"]) if part else path):
@@ -110,10 +109,10 @@ def _follow_state_file(state: Path) -> CheckpointFiles:
     with state.open("rb") as file:
         newest = _NEWEST.search(file.read(MAX_STATE_BYTES).decode("utf-8", "replace"))
     named = Path(text_encoding.CUnescape(newest[1]).decode("utf-8", "replace") if newest else "")
-    folder = state.parent.absolute()  # not resolved: links in it may lead elsewhere
-    for prefix in (folder / named.name, Path(os.path.normpath(folder / named))):
-        if prefix.is_relative_to(folder) and (version := _find_version(prefix)):
-            return CheckpointFiles(state.parent / prefix.relative_to(folder), version)
+    for prefix in (state.parent / named.name, state.parent / named):
+        is_inside = prefix.parent.resolve().is_relative_to(state.parent.resolve())
+        if is_inside and (version := _find_version(prefix)):
+            return CheckpointFiles(prefix, version)
     others = [prefix.name for prefix in _list_prefixes(state.parent)[:5]]
     raise CheckpointError(
         f"{state} names no checkpoint in its folder (expected a line model_checkpoint_path: …, "
