@@ -174,6 +174,8 @@ def pad(call: Call, x: Value, pads: Value, value: Value = None, axes: Value = No
     chosen = [move_axis(y, axis) for axis in read_integers(axes, range(len(y.shape)))]
     sides = np.zeros((len(y.shape), 2), int)
     sides[chosen] = np.reshape(read_integers(pads), [2, -1]).T
+    if np.abs(sides).max() > MAX_SPAN:
+        raise UnsupportedError(f"pads more than {MAX_SPAN:,} pixels; is it a generator?")
     cuts, sides = np.minimum(sides, 0), np.maximum(sides, 0)
     if cuts.any():
         y = y[tuple(slice(-before, after or None) for before, after in cuts)]

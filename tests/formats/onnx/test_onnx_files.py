@@ -49,6 +49,10 @@ BAD: dict[str, tuple[Any, str]] = {
               k=make_array(3, 3, 2, 2)),
         "spans over",
     ),
+    "padding": (
+        start([node("Pad", ["x", "n"], ["picture"], mode="edge")], n=np.full(8, 2**31 - 1)),
+        "pads more than",
+    ),
     "groups": (
         start([node("Conv", ["x", "k"], ["picture"], group=2**31 - 1)], k=make_array(3, 3, 2, 2)),
         "has 2,147,483,647 groups",
