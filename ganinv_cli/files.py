@@ -8,6 +8,7 @@ import sys
 import tempfile
 import tokenize
 import warnings
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -88,6 +89,19 @@ def is_bomb(unpacked: int, stored: int) -> bool:
     return unpacked > max(MAX_UNPACKED, MAX_RATIO * stored)
 
 
+class OpenFile:
+    """A file that stays readable if it is removed; it is closed with the object."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self.descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self.descriptor)
+
+    def read(self, size: int, start: int) -> bytes:
+        """Return so many bytes from a place, fewer at the end. Raises OSError."""
+        return os.pread(self.descriptor, size, start)
+
+
 def follow_link(path: Path) -> Path:
     """Return the path that a link leads to, where nothing may be; other paths as they are."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
@@ -97,11 +111,6 @@ def make_folder(path: Path) -> Path:
     """Make the folder that a path or a link names, unless it exists; return `path`."""
     follow_link(path).mkdir(parents=True, exist_ok=True)
     return path
-
-
-def name_temporary(path: Path) -> Path:
-    """Return the path at which a file is written before it is renamed."""
-    return path.with_name(f".{path.name}.tmp")
 
 
 def sync_to_disk(path: Path) -> None:
@@ -129,12 +138,14 @@ def open_replacement(
 
     If `path` is a link, the file that it leads to is replaced. If the block or the replacement
     fails, the temporary file is removed and `path` is as before. By default the temporary file is
-    `name_temporary(path)`: the next call replaces the one that a killed process has left. With
-    `durable` the content, and then the name, reach the disk before this returns. Raises OSError.
+    `.NAME.tmp`: the next call replaces the one that a killed process has left. With `durable` the
+    content, and then the name, reach the disk before this returns. Raises OSError.
     """
     path = follow_link(path)
-    temporary = temporary or name_temporary(path)
+    temporary = temporary or path.with_name(f".{path.name}.tmp")
     try:
+        temporary.unlink(missing_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o666))  # a link would lead elsewhere
         yield temporary
         if durable:
             sync_to_disk(temporary)

@@ -25,6 +25,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path):
+    victim = tmp_path / "victim.txt"
+    victim.write_text("his")
+    (tmp_path / ".a.txt.tmp").symlink_to(victim)
+    with open_replacement(tmp_path / "a.txt") as written:
+        written.write_text("mine")
+    assert (victim.read_text(), (tmp_path / "a.txt").read_text()) == ("his", "mine")
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [(errno.ENOSPC, GaninvError), (errno.EACCES, UsageError), (errno.EROFS, UsageError)],

@@ -70,7 +70,7 @@ def copy_thinned(source: Path, destination: Path, thinned: set[str], dropped: se
         copy_group(old, new, "")
         names = [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
         new.attrs["figures"] = json.dumps(names)
-        hdf5.write_attributes_sum(new)
+    hdf5.seal_file(destination)
 
 
 if __name__ == "__main__":

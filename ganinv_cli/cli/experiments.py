@@ -135,8 +135,8 @@ def consistency(**given: Any) -> None:
 @click.argument("image", nargs=-1, type=click.Path(), metavar="IMAGE...")
 @add_experiment_options(InvertConfig, "invert.h5")
 @options.npz(
-    help="Also write the z of every image to this file. With several generators each gets its own "
-    "file, e.g. z-portraits64.npz."
+    help="Also write the z of every image to this file. With several generators, or with --shard, "
+    "each gets its own file, e.g. z-portraits64.npz, z-1-of-4.npz."
 )
 def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
     """Find the latent vectors of images, each with a verdict.
@@ -243,16 +243,18 @@ def _prepare(kind: type[Config], given: Mapping[str, Any], name: str) -> _Run:
     """
     path = find("config", given["config"]) if given["config"] else None
     config = load(kind, path, {key: given[key] for key in list_settings(kind) if key in given})
-    file, npz = given["out"] or given["results_file"], given["npz"]
+    out = given["out"]
+    file, npz = out or given["results_file"], given["npz"]
+    folder = publish.get_results_folder(file)
     if isinstance(config, ImagesConfig):
         from ganinv_cli.images.files import list_named_images
 
-        list_named_images(config.image, publish.get_results_folder(file))
-    shard = "" if given["out"] else config.shard.replace("/", "-of-")
-    file = file.with_stem("-".join(filter(None, (file.stem, name, shard))))
+        list_named_images(config.image, folder)
+    shard = config.shard.replace("/", "-of-")
+    file = file.with_stem("-".join(filter(None, (file.stem, name, "" if out else shard))))
     publish.get_results_folder(file)
     if npz:
-        npz = npz.with_stem(f"{npz.stem}-{name}") if name else npz
+        npz = npz.with_stem("-".join(filter(None, (npz.stem, name, shard))))
         _check_npz(npz, file)
     if config.note and not given["quiet"]:
         click.echo(config.note.strip(), err=True)

@@ -21,12 +21,12 @@ def get_results_folder(file: Path) -> Path:
 
     Raises UsageError if the name has no suffix, or if the folder's name is that of a file.
     """
-    folder = file.with_suffix("")
     if not file.suffix or not file.stem.strip("."):
         raise UsageError(
             f"{file}: tables and figures go into a folder named like the results file without its "
             "ending; give the file a name such as recover.h5"
         )
+    folder = file.with_suffix("")
     if folder.exists() and not folder.is_dir():
         raise UsageError(
             f"{file}: its tables and figures would go into the folder {folder}/, but {folder} is "
@@ -62,6 +62,8 @@ def publish(
     from ganinv_cli.store import read_results, select_images
 
     whole = [read_results(file) for file in folders]
+    for note in dict.fromkeys(note for each in whole for note in each.notes):
+        click.echo(to_printable(note), err=True)
     results = [
         select_images(each, images[file]) if images and file in images else each
         for file, each in zip(folders, whole, strict=True)

@@ -25,12 +25,11 @@ from ganinv_cli.images.files import is_array_name, list_named_images
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import ImagesConfig
-from ganinv_cli.settings.names import image_group, image_number, name_images
+from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
 from ganinv_cli.store import NamedImage, Run
 
 MAX_DESCRIBED = 8  # images that are described one by one
 TEXT_BYTES = 255  # of a text in the results file
-CONTENT_COLUMNS = ("name", "sha256", "error")
 
 Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
 
@@ -186,7 +185,8 @@ def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dic
 def _read_images(run: Run) -> dict[Content, NamedImage]:
     """Return the committed images by their content."""
     images: dict[Content, NamedImage] = {}
-    for group, row in sorted(run.read_images(CONTENT_COLUMNS).items()):
+    rows = run.read().groups
+    for group, row in sorted((name, rows[name]) for name in filter(is_image_group, rows)):
         name = bytes(row["name"][0]).decode(errors="replace")
         images.setdefault(_get_content(row), NamedImage(image_number(group), name))
     return images

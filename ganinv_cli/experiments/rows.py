@@ -7,7 +7,7 @@ import numpy as np
 from ganinv_cli.loop.trial import StartResult, Trial
 from ganinv_cli.prior import Prior
 from ganinv_cli.refine import Refined
-from ganinv_cli.store import join_rows
+from ganinv_cli.store.rows import make_empty
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
@@ -50,9 +50,19 @@ def make_truth_rows(trials: Sequence[Trial]) -> Groups:
 
 
 def join_groups(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> Groups:
-    """Join rows by group; of several rows of one trial, the first is kept."""
-    names = dict.fromkeys(name for piece in parts for name in piece)
-    return {name: join_rows([p[name] for p in parts if name in p]) for name in names}
+    """Join rows by group; columns that some rows lack are empty there."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: _join_pieces([part[name] for part in parts if name in part]) for name in names}
+
+
+def _join_pieces(pieces: Sequence[Mapping[str, np.ndarray]]) -> Columns:
+    dtypes = {n: np.dtype((v.dtype, v.shape[1:])) for piece in pieces for n, v in piece.items()}
+    return {
+        name: np.concatenate(
+            [piece.get(name, make_empty(dtype, len(piece["trial"]))) for piece in pieces]
+        )
+        for name, dtype in dtypes.items()
+    }
 
 
 def z_error(found: np.ndarray, true: np.ndarray) -> float:

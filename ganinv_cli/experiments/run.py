@@ -40,7 +40,7 @@ from ganinv_cli.settings.config import (
 )
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Run, open_run, read_results
+from ganinv_cli.store import Run, open_run
 
 COMMIT_SECONDS = 5.0
 
@@ -122,9 +122,9 @@ def _fill(
         _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter)
     reporter.enter("finishing the results")
     _commit_summaries(plan, run, generator)
-    results = read_results(run.path)
-    if not (results.complete and results.figures):
-        run.finish(plan.make_figures(results, generator))
+    results = run.read()
+    is_whole = results.complete and results.figures
+    run.finish({} if is_whole else plan.make_figures(results, generator))
     return plan.images
 
 
@@ -139,6 +139,8 @@ def _run_jobs(
     key = f"{run.key} {version('ganinv')}"
     snapshots = [Snapshot(run.snapshot_file(n), key) for n in range(engine.workers)]
     for snapshot in snapshots:
+        if snapshot.note:
+            reporter.say(snapshot.note)
         snapshot.select(jobs.find_rules, plan.is_coupled)
     resumed = [job for snapshot in snapshots for job in snapshot.jobs]
     jobs.leave_out(resumed)

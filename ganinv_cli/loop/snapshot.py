@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -32,13 +33,18 @@ class Snapshot:
         """Read the file at `path` if it is there and has this key.
 
         The key identifies the run and the version of ganinv. A file that is damaged or has another
-        key counts as none.
+        key counts as none; `note` says so of the former.
         """
         self._path, self._key = path, key
         self._last_save = time.monotonic()
         self._arrays: Arrays = {}
         self._jobs: dict[int, Job] = {}  # of the saved trials that go on, by place in the file
+        self.note = ""
         with contextlib.suppress(OSError, ArrayFileError):
+            content = path.read_bytes()
+            if content[-4:] != _sum(content[:-4]):
+                self.note = f"{path} is damaged; the trials that it saved start again"
+                return
             self._arrays = read_arrays(path, MAX_BYTES, key)
             columns = [self._arrays[name].tolist() for name in ("number", "case", "rules")]
             for place, (trial, case, rules) in enumerate(zip(*columns, strict=True)):
@@ -107,7 +113,8 @@ class Snapshot:
         for number, leaf in enumerate(tf.nest.flatten(_drop_targets(saved_rows))):
             arrays[f"row.{number}"] = leaf.numpy()
         with contextlib.suppress(OSError):
-            replace_file(self._path, encode_arrays(arrays, self._key), durable=True)
+            content = encode_arrays(arrays, self._key)
+            replace_file(self._path, content + _sum(content), durable=True)
 
     def _restore_progress(self, trials: Sequence[Trial], batch_state: BatchState) -> None:
         arrays, template = self._arrays, _drop_targets(batch_state)
@@ -129,6 +136,10 @@ class Snapshot:
                 row = tf.nest.pack_sequence_as(template, leaves)
                 targets = trial.target.image[None].astype(np.float32)
                 trial.row_state = row._replace(starts=row.starts._replace(targets=targets))
+
+
+def _sum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(4, "little")
 
 
 def _drop_targets(batch_state: BatchState) -> BatchState:

@@ -1,9 +1,9 @@
 """The results file: HDF5 that survives a kill at any instant."""
 
-from ganinv_cli.store.hdf5 import Figure, NamedImage, Results
+from ganinv_cli.store.hdf5 import NamedImage, Results
 from ganinv_cli.store.provenance import Provenance
 from ganinv_cli.store.results import SaveError, read_results, select_images
-from ganinv_cli.store.rows import join_rows
+from ganinv_cli.store.rows import Figure
 from ganinv_cli.store.run import Run, open_run
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Results",
     "Run",
     "SaveError",
-    "join_rows",
     "open_run",
     "read_results",
     "select_images",

@@ -3,7 +3,9 @@
 import functools
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ganinv_cli.outcome import Outcome
 
@@ -185,6 +187,11 @@ def get_enclosing_group(group: str) -> str:
 def column_path(group: str, name: str) -> str:
     """Return the HDF5 path of a column."""
     return f"{group}/{name}" if group else name
+
+
+def read_constants(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the constants among values by name, in the dtypes of the schema."""
+    return {n: np.asarray(values[n], CONSTANTS[n].dtype) for n in CONSTANTS if n in values}
 
 
 def update_tables(text: str) -> str:

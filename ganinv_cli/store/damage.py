@@ -1,22 +1,28 @@
-"""Damaged files: found when they are opened, and explained."""
+"""Damaged files: noticed by checksums, and explained."""
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from ganinv_cli.errors import ConfigError, ResultsError, shorten_error
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-HEAP = b"GCOL\x01"  # a heap of texts begins so
-HEAP_HEADER = 16  # bytes, of a heap and of each text
 _DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, ArithmeticError, ConfigError)
-PIECE_BYTES = 1 << 22  # of a file that are searched for heaps at once
 
 
 class DamagedError(ResultsError):
     """A results file is damaged, or of a newer ganinv."""
+
+
+class ChangedError(DamagedError):
+    """A file of a run has changed while it was in use."""
+
+    exit_code = 1
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} was changed or damaged while it was in use; run the same command again: it "
+            "runs the trials that are missing"
+        )
 
 
 @contextmanager
@@ -34,52 +40,6 @@ def explain_damage(path: Path) -> Iterator[None]:
     except _DAMAGE as error:
         reason = shorten_error(error, 200)
         raise DamagedError(
-            f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or run "
-            "its command again with --overwrite"
+            f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or move "
+            "it away and run its command again"
         ) from error
-
-
-def open_hdf5(path: Path) -> BinaryIO:
-    """Open a file for reading.
-
-    Raises ResultsError if it is not HDF5, ValueError if a heap of its texts is damaged: HDF5 would
-    read it for ever.
-    """
-    with ExitStack() as stack:
-        file = stack.enter_context(path.open("rb"))
-        if file.read(len(SIGNATURE)) != SIGNATURE:
-            raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-        check_heaps(file)
-        stack.pop_all()
-    return file
-
-
-def check_heaps(file: BinaryIO) -> None:
-    """Raise ValueError if a heap of texts in an HDF5 file is damaged: HDF5 may read it for ever."""
-    length = file.seek(0, os.SEEK_END)
-    for start in range(0, length, PIECE_BYTES):
-        content = _read_at(file, start, PIECE_BYTES + HEAP_HEADER)
-        at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
-        while at >= 0:
-            size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
-            whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
-            if whole and not _is_heap(_read_at(file, start + at, size)):
-                raise ValueError("a heap of its texts is damaged")
-            at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
-
-
-def _read_at(file: BinaryIO, start: int, size: int) -> bytes:
-    file.seek(start)
-    return file.read(size)
-
-
-def _is_heap(content: bytes) -> bool:
-    """Return whether the texts of a heap follow one another to its end."""
-    start = HEAP_HEADER
-    while start + HEAP_HEADER <= len(content):
-        is_text = content[start : start + 2] != b"\0\0"  # the free space has number 0
-        size = int.from_bytes(content[start + 8 : start + 16], "little")
-        if not is_text and size < HEAP_HEADER:
-            return False
-        start += HEAP_HEADER + -(-size // 8) * 8 if is_text else size
-    return start <= len(content)

@@ -15,16 +15,17 @@ def hold_lock(path: Path) -> Iterator[Path]:
     """Hold `.NAME.lock` beside NAME; yield the path to write: NAME, or the file a link leads to.
 
     The kernel releases the lock however the process ends. It is beside the file because every
-    process that writes the file must see it, also on another host of a shared folder. The empty
-    file is never removed, because another process may just have opened it. Raises UsageError if
-    there is no such folder or it cannot be written, ResultsError if another process holds the lock.
+    process that writes the file must see it, also on another host of a shared folder. The file is
+    removed while the lock is held; who has just opened it finds out, and opens another. Raises
+    UsageError if there is no such folder, it cannot be written or has no locks, ResultsError if
+    another process holds the lock.
     """
     check_parent_folder(path)
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
     with explain_write_errors(path):
         path = follow_link(path)
-        lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+        lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0, preserve_lock_file=True)
         try:
             lock.acquire()
         except Timeout as error:
@@ -35,4 +36,5 @@ def hold_lock(path: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()

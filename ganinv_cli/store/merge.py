@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -19,15 +19,10 @@ from ganinv_cli.store.columns import (
     is_trial_group,
 )
 from ganinv_cli.store.hdf5 import Results
+from ganinv_cli.store.log import Log
 from ganinv_cli.store.provenance import IMAGE_KEYS, now
-from ganinv_cli.store.results import (
-    join_groups,
-    join_results,
-    open_files,
-    read_results,
-    replace_results,
-)
-from ganinv_cli.store.rows import Group, GroupRows, Source
+from ganinv_cli.store.results import join_parts, open_parts, replace_results
+from ganinv_cli.store.rows import Part, Rows
 from ganinv_cli.store.run import check_replaceable
 
 MAX_RANGES = 6  # of trials, or groups, in a sentence
@@ -63,28 +58,24 @@ def merge_files(
     if overwrite:
         check_replaceable(out)
     members = [_open_member(out, path) for path in dict.fromkeys(paths)]
-    sources = [source for each in members for source in each]
-    groups = _drop_outdated_summaries(join_groups(sources))
-    joined = join_results(sources, groups, sources[-1].attributes)
-    about = _merge_attributes([sources[-1].attributes for sources in members])
-    results = replace(joined, attributes=about)
+    joined = join_parts([part for parts, _ in members for part in parts])
+    about = _merge_attributes([parts[-1].attributes for parts, _ in members])
+    groups = _drop_outdated_summaries(cast("Mapping[str, Rows]", joined.groups))
+    results = replace(joined, attributes=about, groups=groups)
     trial_groups = [name for name in groups if is_trial_group(name)]
     if not any(len(groups[name][TRIAL]) for name in trial_groups):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
-    notes = []
+    notes = [note for _, log in members for note in log.notes]
     if repeated := sum(groups[name].repeated for name in trial_groups):
         notes.append(f"{repeated:,} trials are in several files; the first file counts")
-    expected = list_trial_groups(about["config"] | about["identity"])
-    lacking = _describe_missing(groups, expected, about["config"].get("trials", 0))
-    if lacking and not partial:
-        raise MissingError(
-            f"{out} is not written, because trials are missing: {lacking}; add the files that have "
-            "them, or give --partial to write the others; the run's command without --shard and "
-            f"with --out {out} then runs the rest"
-        )
-    if lacking:
+    if lacking := _describe_missing(results):
+        if not partial:
+            raise MissingError(
+                f"{out} is not written, because trials are missing: {lacking}; add the files that "
+                "have them, or give --partial to write the others; the run's command without "
+                f"--shard and with --out {out} then runs the rest"
+            )
         notes.append(f"missing are {lacking}")
-    cases = {get_enclosing_group(name) for name in trial_groups} - {""}
     certificates = {f"{name}/certificate" for name in trial_groups if is_image_group(name[:10])}
     if certificates - groups.keys():
         notes.append(
@@ -94,6 +85,7 @@ def merge_files(
     if overwrite or not _is_written(out, results):
         with lock.hold_lock(out) as path:
             replace_results(path, results)
+    cases = {get_enclosing_group(name) for name in trial_groups} - {""}
     trials = max(len(groups[name][TRIAL]) for name in trial_groups)
     rules = len({name.rpartition("/")[2] for name in trial_groups})
     contents = f"{_count(trials, 'trial')} of {_count(rules, 'rule')}"
@@ -101,24 +93,25 @@ def merge_files(
     return MergeSummary(f"{contents} from {_count(len(paths), 'file')}", notes)
 
 
-def _open_member(out: Path, path: Path) -> list[Source]:
+def _open_member(out: Path, path: Path) -> tuple[list[Part], Log]:
     if path.resolve() == out.resolve():
         raise ResultsError(f"{path} is the file to write as well; name another one first")
-    sources = open_files(path).sources
-    if not sources:
+    parts, log = open_parts(path)
+    if not parts:
         raise ResultsError(f"{path}: there is no such file; name a file that a run has written")
-    return sources
+    return parts, log
 
 
-def _drop_outdated_summaries(groups: Mapping[str, GroupRows]) -> dict[str, GroupRows]:
+def _drop_outdated_summaries(groups: Mapping[str, Rows]) -> dict[str, Rows]:
     """Return the groups; summaries only of one file that has all trials of their group."""
     kept = dict(groups)
     for name in groups:
         if count := get_group_kind(name).summarised_trials:
             trials = groups[get_enclosing_group(name)]
-            holder, *others = trials.list_sources()
-            is_whole = not others and name in holder.groups
-            summaries = GroupRows(name, [holder]) if is_whole else None
+            holders = trials.list_parts()
+            parts = [part for part in holders if name in part.trials]
+            is_whole = len({part.path for part in holders}) == 1 and bool(parts)
+            summaries = Rows(name, parts) if is_whole else None
             if summaries and summaries[count][-1] == len(trials[TRIAL]):
                 kept[name] = summaries
             else:
@@ -144,11 +137,11 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _is_written(out: Path, results: Results) -> bool:
-    """Return whether `out` is what is to be written. Raises ResultsError if it is anything else."""
-    if not open_files(out).sources:
+    """Return whether `out` has what is to be written. Raises ResultsError if it has another."""
+    parts, _ = open_parts(out)
+    if not parts:
         return False
-    there = read_results(out)
-    free = {"finished": "", "groups": [], "figures": []}
+    there, free = join_parts(parts), {"finished": "", "groups": [], "figures": []}
     old, new = (
         (each.attributes | free, {name: g[TRIAL].tolist() for name, g in each.groups.items()})
         for each in (there, results)
@@ -161,13 +154,14 @@ def _is_written(out: Path, results: Results) -> bool:
     )
 
 
-def _describe_missing(groups: Mapping[str, GroupRows], expected: Sequence[str], total: int) -> str:
+def _describe_missing(results: Results) -> str:
     """Return such as "6 trials of none, stochastic (2-3, 6-9)"; nothing of images with an error."""
+    groups, config = results.groups, results.attributes["config"]
     lacking: dict[str, list[str]] = {}
-    for name in expected:
+    for name in list_trial_groups(config | results.attributes["identity"]):
         known = groups[name][TRIAL] if name in groups else np.zeros(0, np.int64)
-        case: Group = groups.get(get_enclosing_group(name), {})
-        trials = np.setdiff1d(np.arange(total), known)
+        case = groups.get(get_enclosing_group(name), {})
+        trials = np.setdiff1d(np.arange(config.get("trials", 0)), known)
         if len(trials) and not (ERROR in case and case[ERROR][0]):
             runs = np.split(trials, np.flatnonzero(np.diff(trials) > 1) + 1)
             ranges = [f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]

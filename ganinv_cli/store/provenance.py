@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,15 +20,8 @@ DEFAULTS = {  # of files without these settings
     "label": -1,
     "loss": "preconditioned",
 }
-_TYPES = {  # of the attributes; tables and lists are stored as JSON
-    **dict.fromkeys(("schema", "seed"), int),
-    **dict.fromkeys(("command", "checkpoint_sha256", "device", "precision"), str),
-    **dict.fromkeys(("started", "finished", "git"), str),
-    **dict.fromkeys(("config", "identity", "versions", "generator"), dict),
-    **dict.fromkeys(("groups", "figures"), list),
-}
-_OPTIONAL = {"precision", "generator"}
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
+_JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5
 
 
 @dataclass(frozen=True)
@@ -61,58 +53,33 @@ def make_run_key(provenance: Provenance) -> str:
 
 
 def encode_attributes(values: Mapping[str, Any]) -> dict[str, int | str]:
-    """Return the attributes of "/": numbers and text, other values as JSON."""
-    return {
-        name: json.dumps(value) if _TYPES[name] in (dict, list) else value
-        for name, value in values.items()
-        if value is not None
-    }
+    """Return the attributes of "/" as HDF5 has them: numbers and text, other values as JSON."""
+    known = {name: value for name, value in values.items() if value is not None}
+    return {name: json.dumps(value) if name in _JSON else value for name, value in known.items()}
 
 
 def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of "/" of a file as Python values.
+    """Return the attributes of "/" of an HDF5 file as Python values.
 
-    Raises DamagedError if it has a newer schema; KeyError, ValueError or TypeError if an attribute
-    is missing or not as ganinv writes it.
+    Raises DamagedError if it has a newer schema, KeyError or ValueError if it is not as it should.
     """
-    if int(stored["schema"]) > SCHEMA_VERSION:
-        raise DamagedError(
-            f"{path} was written by a newer ganinv (schema {stored['schema']}, this one reads "
-            f"{SCHEMA_VERSION}); update ganinv, or name another file"
-        )
-    values: dict[str, Any] = {}
-    for name, kind in _TYPES.items():
-        if name in stored or name not in _OPTIONAL:
-            value = stored[name]
-            value = value.decode() if isinstance(value, bytes) else value
-            values[name] = int(value) if kind is int else value
-            if kind in (dict, list):
-                values[name] = json.loads(
-                    value, parse_float=_read_number, parse_constant=_read_number
-                )
-            if not isinstance(values[name], kind):
-                raise TypeError(f"attribute {name} is of another type")
-    check_names(values["groups"] + values["figures"])
-    for name in ("started", "finished"):  # a run that goes on has not finished
-        if values[name] and datetime.fromisoformat(values[name]).tzinfo is None:
-            raise ValueError(f"{name} is a time without its zone")
+    check_schema(path, stored)
+    values = {name: json.loads(v) if name in _JSON else v for name, v in stored.items()}
+    for name in values["groups"] + values["figures"]:
+        if not _NAME.fullmatch(name):  # `report` names files like figures
+            raise ValueError(f"{name[:80]!r} is no name of a group or figure")
     for name in IMAGE_KEYS:  # earlier versions added no images to a file
         values["identity"].pop(name, None)
     return values
 
 
-def _read_number(text: str) -> float:
-    """Return a number of JSON. Raises ValueError for NaN and infinity, also as 1e999."""
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"it holds the number {text[:80]}")
-    return number
-
-
-def check_names(names: Iterable[str]) -> None:
-    """Raise ValueError if a name of a group or figure is none that ganinv gives."""
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name[:80]!r} is no name of a group or figure")
+def check_schema(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Raise DamagedError if a file has a newer schema."""
+    if attributes["schema"] > SCHEMA_VERSION:
+        raise DamagedError(
+            f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
+            f"{SCHEMA_VERSION}); update ganinv, or name another file"
+        )
 
 
 def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, list[str]]:

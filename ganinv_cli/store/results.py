@@ -1,28 +1,19 @@
 """Read results: the finished file of a run, the log of a run that goes on, or both."""
 
-import glob
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number, is_image_group
 from ganinv_cli.store.columns import TRIAL, is_trial_group
-from ganinv_cli.store.hdf5 import Figure, NamedImage, Results, ResultsFile, write_results
-from ganinv_cli.store.log import Log, name_log
+from ganinv_cli.store.hdf5 import NamedImage, Results, open_file, write_results
+from ganinv_cli.store.log import Log, name_log, read_log
 from ganinv_cli.store.provenance import find_differences
-from ganinv_cli.store.rows import (
-    Constants,
-    Group,
-    GroupRows,
-    Layout,
-    Source,
-    join_constants,
-    join_layouts,
-)
+from ganinv_cli.store.rows import Figure, Group, Part, Rows
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
@@ -33,19 +24,6 @@ class SaveError(ResultsError):
     exit_code = 1
 
 
-class RunFiles(NamedTuple):
-    """The files of a run."""
-
-    finished: ResultsFile | None
-    log: Log  # empty if there is none
-
-    @property
-    def sources(self) -> list[Source]:
-        """The files that have rows, the newest last; of a trial in both, the first row counts."""
-        files = (self.finished, self.log if self.log.groups else None)
-        return [file for file in files if file is not None]
-
-
 def read_results(path: Path) -> Results:
     """Return everything committed at `path`, also while another process writes there.
 
@@ -53,15 +31,10 @@ def read_results(path: Path) -> Results:
     ResultsError if there are no results, or a file is damaged, not from ganinv or has a newer
     schema.
     """
-    files = open_files(path)
-    if not files.sources:
+    parts, log = open_parts(path)
+    if not parts:
         raise ResultsError(f"{path}: there are no results; name a file that a run has written")
-    groups = join_groups(files.sources)
-    results = join_results(files.sources, groups, files.sources[-1].attributes)
-    counted = [source for rows in groups.values() for source in rows.list_sources()]
-    if files.finished is None or files.log in counted:
-        return results
-    return replace(results, attributes=files.finished.attributes, complete=True)
+    return replace(join_parts(parts), notes=tuple(log.notes))
 
 
 def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
@@ -85,50 +58,40 @@ def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
     )
 
 
-def open_files(path: Path) -> RunFiles:
-    """Return the files of a run. Raises ResultsError as `read_results` does."""
-    log = Log(path)  # first: if the run finishes meanwhile, the finished file has its rows
-    return RunFiles(ResultsFile(path) if has_content(path) else None, log)
+def open_parts(path: Path) -> tuple[list[Part], Log]:
+    """Return the parts of a run, the newest last, and its log, empty if there is none.
 
-
-def join_sources(sources: Sequence[Source]) -> tuple[Layout, Constants]:
-    """Return the columns and constants of files. Raises ResultsError if they are not of one run."""
-    layout: Layout = {}
-    constants: Constants = {}
-    for source in sources:
-        try:
-            if differing := find_differences(sources[0].attributes, source.attributes):
-                raise ValueError(f"it differs in {', '.join(differing)}")
-            layout = join_layouts(layout, source.layout)
-            constants = join_constants(constants, source.constants)
-        except ValueError as error:
-            raise ResultsError(
-                f"{source.path} is of another run than {sources[0].path}: {error}; name files of "
-                "one run, or move it away"
-            ) from error
-    return layout, constants
-
-
-def join_groups(sources: Sequence[Source]) -> dict[str, GroupRows]:
-    """Return the rows of all groups by name; of a trial in several files, the first row counts."""
-    names = dict.fromkeys(name for source in sources for name in source.groups)
-    return {name: GroupRows(name, sources) for name in names}
-
-
-def join_results(
-    sources: Sequence[Source], groups: Mapping[str, GroupRows], attributes: Mapping[str, Any]
-) -> Results:
-    """Return what files have together; of several figures, the one with the lowest trials.
-
-    Raises ResultsError if the files are not of one run.
+    Raises ResultsError as `read_results` does.
     """
-    constants = join_sources(sources)[1]
+    log = read_log(path)  # first: if the run finishes meanwhile, the finished file has its rows
+    finished = [open_file(path)] if has_content(path) else []
+    return [*finished, *log.parts], log
+
+
+def join_parts(parts: Sequence[Part]) -> Results:
+    """Return what parts have together, with the attributes of the last that counts.
+
+    Of a trial in several parts the first row counts, of several figures the one with the lowest
+    trials. Raises ResultsError if the parts are not of one run.
+    """
+    for part in {id(part.attributes): part for part in parts}.values():  # blocks share them
+        if differing := find_differences(parts[0].attributes, part.attributes):
+            raise ResultsError(
+                f"{part.path} is of another run than {parts[0].path}: it differs in "
+                f"{', '.join(differing)}; name files of one run, or move it away"
+            )
+    names = dict.fromkeys(name for part in parts for name in part.trials)
+    groups = {name: Rows(name, parts) for name in names}
+    counted = [part for rows in groups.values() for part in rows.list_parts()]
+    complete = bool(counted) and all(part.is_finished for part in counted)
+    newest = (counted if complete else parts)[-1:]
+    attributes = dict(newest[0].attributes) if newest else {}
+    constants = {name: value for part in parts for name, value in part.constants.items()}
     figures: dict[str, Figure] = {}
-    for source in sources:
-        found = source.read_figures() if isinstance(source, ResultsFile) else {}
-        for name, figure in found.items():
+    for part in parts:
+        for name, figure in part.figures.items():
             figures[name] = min(figures.get(name, figure), figure, key=lambda each: each.trials)
-    return Results(dict(attributes), groups, constants, figures, complete=False)
+    return Results(attributes, groups, constants, figures, complete)
 
 
 def replace_results(path: Path, results: Results) -> None:
@@ -157,15 +120,15 @@ def explain_save_errors(path: Path) -> Iterator[None]:
 def remove_log(path: Path) -> None:
     """Remove the log of a run, and its snapshots."""
     name_log(path).unlink(missing_ok=True)
-    pattern = glob.escape(name_snapshot(path).name)
-    for file in (*path.parent.glob(f"{pattern}*"), *path.parent.glob(f".{pattern}*")):
-        file.unlink(missing_ok=True)
+    snapshot = re.compile(rf"\.?{re.escape(name_snapshot(path, 0).name[:-1])}\d+(\.tmp)?")
+    for file in path.parent.iterdir():
+        if snapshot.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
-def name_snapshot(path: Path, number: int | str = "") -> Path:
+def name_snapshot(path: Path, number: int) -> Path:
     """Return the path of the snapshot of a worker of a run, beside its log."""
-    path = follow_link(path)
-    return path.with_name(f"{path.name}.snapshot-{number}")
+    return Path(f"{follow_link(path)}.snapshot-{number}")
 
 
 def _count_trials(groups: Mapping[str, Group]) -> int:

@@ -134,7 +134,9 @@ def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_pa
     path = tmp_path / "s"
     stop(path, generator, GD, JOBS, 2, **WHOLE_RUN)
     assert (Snapshot(path, "other").jobs, Snapshot(tmp_path / "none", "run").jobs) == ([], [])
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    assert (Snapshot(path, "run").jobs, Snapshot(path, "run").rows) == ([], 0)
+    content = path.read_bytes()
+    for place in range(0, len(content), len(content) // 50):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        damaged = Snapshot(path, "run")
+        assert (damaged.jobs, damaged.rows) == ([], 0)
+        assert damaged.note == f"{path} is damaged; the trials that it saved start again"

@@ -17,7 +17,7 @@ from stored import (
 
 from ganinv_cli.store import SaveError, log, open_run, read_results
 
-DISK_CALLS = ("pwrite", "fsync", "replace", "posix_fallocate")
+DISK_CALLS = ("fsync", "replace", "posix_fallocate")
 
 
 def _kill_at_each_step(monkeypatch, act):
@@ -29,7 +29,7 @@ def _kill_at_each_step(monkeypatch, act):
                 act()
         yield calls
         if left[0] >= 0:
-            assert calls > 1, "the calls are counted"
+            assert calls > 0, "the calls are counted"
             return
     pytest.fail("it never ended")
 
@@ -75,7 +75,20 @@ def test_a_kill_during_the_finish(path, monkeypatch):
             run.snapshot_file(0).write_bytes(b"")
     with open_run(path, make_provenance()) as run:
         run.finish()
-    assert {file.name for file in path.parent.iterdir()} == {path.name, ".recover.h5.lock"}
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_what_a_kill_after_the_renaming_has_left_is_removed(path):
+    write_results_file(path, [0, 1], finished=False)
+    content = log.name_log(path).read_bytes()
+    with open_run(path, make_provenance()) as run:
+        run.finish()
+    log.name_log(path).write_bytes(content)
+    with open_run(path, make_provenance()) as run:
+        run.snapshot_file(0).write_bytes(b"")
+        assert run.read().complete
+        run.finish()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.slow
@@ -103,7 +116,7 @@ def test_a_full_disk_loses_nothing(path, monkeypatch, call, finished):
                 run.finish()
         said = str(refusal.value)
         assert f"{path} could not be written (No space left on device)" in said
-        saved = 6 if call in ("pwrite", "fsync") else 8
+        saved = 6 if call == "fsync" else 8
         assert "run the same command to go on" in said
         assert log.name_log(path).read_bytes().startswith(before)
         assert_holds(read_results(path), range(saved // 2))

@@ -43,6 +43,7 @@ def test_a_changed_byte_loses_its_block_alone(path):
         changed[place] ^= 0x40
         log.name_log(path).write_bytes(changed)
         assert_holds(read_results(path), [0, 2])
+        assert "recover.h5.log is damaged in 1 place" in read_results(path).notes[0]
     with open_run(path, make_provenance()) as run:
         assert run.is_missing("none", np.arange(4)).tolist() == [False, True, False, True]
         assert "recover.h5.log is damaged in 1 place; the trials" in run.notes[0]
@@ -52,15 +53,62 @@ def test_a_changed_byte_loses_its_block_alone(path):
     assert_holds(read_results(path), [0, 1, 2])
 
 
-def test_a_file_with_the_name_of_a_log_is_left(path):
-    log.name_log(path).write_text("what the shell wrote\n", encoding="utf-8")
+@pytest.mark.parametrize("place", range(0, 40, 3))
+def test_damage_to_the_last_block_is_said(path, place):
+    first, both = _commit(path, [0], [1])
+    changed = bytearray(both)
+    changed[len(first) + place] ^= 0x40
+    log.name_log(path).write_bytes(changed)
+    assert_holds(read_results(path), [0])
+    assert "is damaged in 1 place" in read_results(path).notes[0]
+
+
+def _flip_bit(content, older):
+    return bytes([*content[:-9], content[-9] ^ 1, *content[-8:]])
+
+
+CHANGES = {
+    "cut off": lambda content, older: content[:-50],
+    "a flipped bit": _flip_bit,
+    "an older copy": lambda content, older: older,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_log_that_changes_while_the_run_goes_on_becomes_no_wrong_numbers(path, change):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
+        older = log.name_log(path).read_bytes()
+        commit_batches(run, [1])
+        log.name_log(path).write_bytes(change(log.name_log(path).read_bytes(), older))
+        commit_batches(run, [2])
+        with pytest.raises(ResultsError, match="run the same command again") as refusal:
+            run.finish()
+    assert refusal.value.exit_code == 1
+    assert not path.exists()
+    with open_run(path, make_provenance()) as run:
+        assert run.is_missing("none", np.arange(3)).tolist() == [False, True, False]
+        commit_batches(run, [1])
+        run.finish()
+    assert_holds(read_results(path), [0, 1, 2])
+
+
+OTHERS = {
+    "a text": (b"what the shell wrote\n", r"recover.h5.log is no log of ganinv.*move it away"),
+    "earlier": (log.EARLIER_MARK + bytes(50), r"recover.h5.log is the log of an earlier ganinv; f"),
+}
+
+
+@pytest.mark.parametrize("content, said", OTHERS.values(), ids=OTHERS)
+def test_a_file_with_the_name_of_a_log_is_left(path, content, said):
+    log.name_log(path).write_bytes(content)
     for overwrite in (False, True):
         with (
-            pytest.raises(ResultsError, match=r"recover.h5.log is no log of ganinv.*move it away"),
+            pytest.raises(ResultsError, match=said),
             open_run(path, make_provenance(), overwrite),
         ):
             pass
-    assert log.name_log(path).read_text(encoding="utf-8") == "what the shell wrote\n"
+    assert log.name_log(path).read_bytes() == content
 
 
 def test_a_log_of_another_run_beside_the_file_is_refused(path, tmp_path):

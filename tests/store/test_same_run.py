@@ -60,15 +60,20 @@ def test_the_key_names_the_run_and_the_version(path, tmp_path):
     assert key != make_key("d.h5", versions={"ganinv": "1"}, seed=8)
 
 
-def test_overwrite_starts_again_without_snapshots(path):
+def test_overwrite_replaces_when_the_first_row_is_committed(path):
     write_results_file(path, [0, 1])
     with open_run(path, make_provenance()) as run:
         commit_batches(run, [2])
         run.snapshot_file(3).write_bytes(b"")
-    other = path.with_name("other-recover.h5.snapshot-3")
-    other.write_bytes(b"")
+    others = [path.with_name(name) for name in ("other-recover.h5.snapshot-3", "s.snapshot-notes")]
+    others.append(path.with_name(f"{path.name}.snapshot-notes.txt"))
+    for other in others:
+        other.write_bytes(b"")
     with open_run(path, make_provenance(seed=8), overwrite=True) as run:
         assert run.list_committed("none").size == 0
-        assert not run.snapshot_file(3).exists() and other.exists()
+    assert_holds(read_results(path), [0, 1, 2])  # a mistake was found before that
+    with open_run(path, make_provenance(seed=8), overwrite=True) as run:
+        assert not run.snapshot_file(3).exists()
         commit_batches(run, [5])
     assert_holds(read_results(path), [5])
+    assert all(other.exists() for other in others)

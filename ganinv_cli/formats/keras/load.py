@@ -15,10 +15,9 @@ import tensorflow as tf
 
 from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
+from ganinv_cli.formats.keras.hdf5 import check_heaps, check_links
 from ganinv_cli.formats.keras.vet import vet_model
 from ganinv_cli.formats.traced.user_code import explain_errors
-from ganinv_cli.store.damage import check_heaps
-from ganinv_cli.store.hdf5 import check_links
 
 WEIGHTS_MEMBER = "model.weights.h5"
 GROUPS = ("layers", "_layer_checkpoint_dependencies")  # the second in Keras 2.12
@@ -115,14 +114,9 @@ def _read_text(group: h5py.Group, name: str) -> str:
 
 def _check_hdf5(path: Path) -> None:
     """Raise UnreadableError or ValueError if HDF5 would read another file, or no weights."""
-    paths: list[bytes] = []
-    with path.open("rb") as file:
-        check_heaps(file)
+    check_heaps(path)
     with h5py.File(path, "r") as root:
-        root.id.links.visit(paths.append)
-        names = [path.decode() for path in paths]
-        check_links(root, names)
-        for node in map(root.get, names):
+        for node in map(root.get, check_links(root)):
             if not isinstance(node, h5py.Dataset):
                 continue
             if node.size > MAX_WEIGHTS:
