@@ -56,11 +56,12 @@ class Problem(NamedTuple):
     preconditioned loss rᵀWr is minimised. Otherwise the image loss ‖r‖² is minimised.
     """
 
-    generator: Generator
-    targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]; NaN: does not count
-    penalty: tf.Tensor  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
-    residual: tf.Tensor  # (batch,), upper limit of the image loss at the right z; inf: unknown
+    generator: Generator = None  # type: ignore[assignment]  # a plan's problem has none yet, nor rows
+    targets: tf.Tensor = None  # (batch, height, width, channels) in [-1, 1]; NaN: does not count
+    penalty: tf.Tensor = None  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
+    residual: tf.Tensor = None  # (batch,), most image loss at the right z; inf: unknown
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none
+    preconditioned: bool = True  # whether rᵀWr replaces ‖r‖²; if not, W = 1
     preconditioner: Preconditioner | None = None
     mixed_precision: bool = False  # whether rows may be evaluated in bfloat16
     mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0

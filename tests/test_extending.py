@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import builders
+import h5py
 import numpy as np
 import pytest
 
@@ -18,6 +19,8 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of RULES": "    )\n}\n",
     "an entry of EXPERIMENTS": "}\n_COMMANDS",
     "imports": "\nCOMMIT_SECONDS",
+    "a column of every start": "seconds | float64 | - | s | - | share of the batches",
+    "a count of each step": "            ),\n            actions=",
     "an entry of COMMANDS": "}\n\n\nclass _Commands",
     "the import of a format": "from ganinv_cli.formats.boundary",
     "an entry of FORMATS": "    tensorflow.FORMAT,",
@@ -73,6 +76,7 @@ def tables(copy):
         ("recover", *small, *momentum, "--clip", "none,soft-wall"),
         ("recover", "--checkpoint", "mine.matrices", "--trials", "4", "--out", "mine.h5"),
         ("half-seen", *small, "--clip", "none"),
+        ("recover", *small, "--solver", "gd", "--budget", "20", "--clip", "none", "--out", "gd.h5"),
     ]
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
     done = subprocess.run(command, cwd=copy, capture_output=True, encoding="utf-8")
@@ -82,14 +86,22 @@ def tables(copy):
 
 def test_the_page_has_an_example_of_each_thing():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert titles == ["A solver", "A clipping rule", "A format", "An experiment"]
-    assert len(BLOCKS) == 12
+    assert titles == ["A solver", "A count", "A clipping rule", "A format", "An experiment"]
+    assert len(BLOCKS) == 14
 
 
 def test_a_solver_and_a_rule_are_used(tables):
     rows = tables[0]["table1"]
     assert [row["technique"] for row in rows] == ["none", "soft-wall"]
     assert all(row["recovered"]["1e-3"] > 0 for row in rows)
+
+
+def test_a_count_is_a_column(copy, tables):
+    with h5py.File(copy / "gd.h5") as file:
+        for column in (file["none/downhill"], file["none/first/downhill"]):
+            assert ((column[()] > 0) & (column[()] < 20)).all()
+            assert column.attrs["unit"] == "updates"
+    assert tables[3]["table1"][0]["trials"] == 4
 
 
 def test_a_format_is_read(tables):

@@ -74,7 +74,7 @@ class _Commands(click.Group):
         gc.set_threshold(GARBAGE_THRESHOLD)
         if sys.stderr is None:  # closed; a file that is opened would take its descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            sys.stderr = open(2, "w", closefd=False)
+            sys.stderr = os.fdopen(2, "w", closefd=False)
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # its encoding may lack characters
         os.environ.pop("MPLBACKEND", None)  # Jupyter's; no command needs it

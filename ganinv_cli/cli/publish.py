@@ -32,7 +32,15 @@ def get_results_folder(file: Path) -> Path:
             f"{file}: its tables and figures would go into the folder {folder}/, but {folder} is "
             "a file; give the results file another name"
         )
+    _check_page(folder)
     return folder
+
+
+def _check_page(folder: Path) -> None:
+    """Raise UsageError if a folder has a page that ganinv did not write."""
+    page = folder / "report.html"
+    if page.is_file() and b"<title>ganinv" not in page.read_bytes()[:4096]:
+        raise UsageError(f"{page} exists, and ganinv did not write it; move it, or name another")
 
 
 def publish(
@@ -61,6 +69,8 @@ def publish(
     from ganinv_cli.report.folder import write_page, write_report
     from ganinv_cli.store import read_results, select_images
 
+    for folder in (*folders.values(), *([page_folder] if page_folder else [])):
+        _check_page(folder)
     whole = [read_results(file) for file in folders]
     for note in dict.fromkeys(note for each in whole for note in each.notes):
         click.echo(to_printable(note), err=True)

@@ -8,9 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ganinv_cli.jobs import Job, JobCollection, JobQueue
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import BatchNormMode, Generator
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Phase
 from ganinv_cli.settings.machine import Machine
 
@@ -45,6 +43,7 @@ class WorkerResult(NamedTuple):
         return self._replace(counts=self.counts._replace(seconds=seconds))
 
 
+BuildGenerator = abc.Callable[[], Generator]  # on the current device; can be pickled
 WorkerResults = abc.Generator[WorkerResult, None, None]
 
 
@@ -56,18 +55,6 @@ class Task(Protocol):
 
         `worker` is the worker's number among those of this machine, from 0.
         """
-
-
-class GeneratorSpec(NamedTuple):
-    """The specification from which each worker builds its generator; can be pickled."""
-
-    checkpoint: Checkpoint
-    batch_norm: BatchNormMode = "frozen"
-    label: int | None = None
-
-    def build(self) -> Generator:
-        """Build the generator on the current device."""
-        return make_generator(self.checkpoint, self.batch_norm, self.label)
 
 
 class Engine(Protocol):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,7 @@ from ganinv_cli.settings.load import check_settings, check_type, to_plain
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.engine.engine import BuildGenerator
     from ganinv_cli.network.checkpoint import Checkpoint
     from ganinv_cli.network.generator import BatchNormMode, Generator
 
@@ -130,17 +131,17 @@ class LoadedGenerator:
         """Return the network on the current device, built once for each label and `device`."""
         key = self.label, batch_norm, device
         if key not in self._built:
-            self._built[key] = self.make_spec(batch_norm).build()
+            self._built[key] = self.make_builder(batch_norm)()
         return self._built[key]
 
-    def make_spec(self, batch_norm: "BatchNormMode" = "frozen") -> "GeneratorSpec":
-        """Return what an engine builds its generators from.
+    def make_builder(self, batch_norm: "BatchNormMode" = "frozen") -> "BuildGenerator":
+        """Return the function with which an engine builds its generators.
 
         Raises ConfigError if there is no batch norm for that mode.
         """
-        from ganinv_cli.engine.engine import GeneratorSpec
         from ganinv_cli.network.graph import Network
         from ganinv_cli.network.layers import BatchNorm
+        from ganinv_cli.network.make_generator import make_generator
 
         network = self.checkpoint.network
         nodes = network.nodes if isinstance(network, Network) else ()
@@ -149,7 +150,8 @@ class LoadedGenerator:
                 f"{self.checkpoint.path} has no layers of batch norm that could take a batch's "
                 "statistics; leave --batch-norm out"
             )
-        return GeneratorSpec(self.checkpoint, batch_norm, None if self.label < 0 else self.label)
+        label = None if self.label < 0 else self.label
+        return partial(make_generator, self.checkpoint, batch_norm, label)
 
     def configure(self, config: Kind) -> Kind:
         """Return the settings of a run on this generator."""

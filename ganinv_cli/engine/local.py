@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
+from ganinv_cli.engine.engine import BuildGenerator, Task, WorkerResult, WorkerResults
 from ganinv_cli.jobs import JobCollection, JobQueue
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.machine import Machine
@@ -20,11 +20,11 @@ class LocalEngine:
     """An engine whose workers take their jobs from one queue; one runs here, several in threads."""
 
     def __init__(
-        self, spec: GeneratorSpec, devices: Sequence[Device], first: Generator, machine: Machine
+        self, build: BuildGenerator, devices: Sequence[Device], first: Generator, machine: Machine
     ) -> None:
         """Use these devices; `first` is the generator on the first, which is the current one."""
         self.generator, self.machine, self.workers = first, machine, len(devices)
-        self._spec, self._devices = spec, devices
+        self._build, self._devices = build, devices
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`."""
@@ -37,7 +37,7 @@ class LocalEngine:
         def run_worker(number: int, device: Device) -> None:
             try:
                 with device.scope():
-                    generator = self._spec.build() if number else self.generator
+                    generator = self._build() if number else self.generator
                     for result in task.run(generator, job_queue, number):
                         results.put(result.divide_seconds(self.workers))
             except BaseException:

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
+from ganinv_cli.engine.engine import BuildGenerator, Task, WorkerResult, WorkerResults
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.jobs import Job, JobCollection, JobQueue
@@ -49,7 +49,7 @@ ENVIRONMENT = {
 
 @contextlib.contextmanager
 def open_cluster(
-    config: Config, spec: GeneratorSpec, say: Callable[[str], None]
+    config: Config, build: BuildGenerator, say: Callable[[str], None]
 ) -> Iterator["RayCluster"]:
     """Connect to a cluster and start the workers that a config asks for; end them on exit.
 
@@ -79,10 +79,10 @@ def open_cluster(
         stack.callback(ray.shutdown)
         with _keep_signal_handlers():
             if config.address == "local":
-                _start_cluster(ray, folder, OBJECT_STORE_BYTES + 2 * len(pickle.dumps(spec)))
+                _start_cluster(ray, folder, OBJECT_STORE_BYTES + 2 * len(pickle.dumps(build)))
             else:
                 _join_cluster(ray, config.address)
-        yield RayCluster(ray, config, spec, say)
+        yield RayCluster(ray, config, build, say)
 
 
 @dataclass(eq=False)
@@ -107,7 +107,7 @@ class RayCluster:
     workers = 0  # on this machine
 
     def __init__(
-        self, ray: Any, config: Config, spec: GeneratorSpec, say: Callable[[str], None]
+        self, ray: Any, config: Config, build: BuildGenerator, say: Callable[[str], None]
     ) -> None:
         """Start the workers and wait until one is ready. Raises GaninvError, UsageError.
 
@@ -124,7 +124,7 @@ class RayCluster:
             )
         if not self._count_workers_that_fit(ray.available_resources()):
             say(f"waiting for a worker: it needs {needs}, and less is free on the Ray cluster")
-        self._start_arguments = version("ganinv"), config.precision, ray.put(pickle.dumps(spec))
+        self._start_arguments = version("ganinv"), config.precision, ray.put(pickle.dumps(build))
         self._actor_class = ray.remote(RayWorker).options(
             num_cpus=config.cpus_per_worker, num_gpus=self._gpus, **ACTOR_OPTIONS
         )
@@ -133,7 +133,7 @@ class RayCluster:
         self._expected = min(config.workers or capacity, capacity)  # the others start if nodes join
         self._pool = [self._start_worker() for _ in range(config.workers or capacity)]
         with Device("cpu", 0).scope():
-            self.generator = spec.build()
+            self.generator = build()
         while not (machines := [each.machine for each in self._pool if each.machine]):
             self._receive_results()
         device, precision = machines[0]

@@ -35,8 +35,8 @@ class RayWorker:
         self._jobs = JobQueue()
         self._results: WorkerResults | None = None
 
-    def start(self, ganinv_version: str, precision: str, spec: bytes) -> "Machine":
-        """Start TensorFlow, build the generator of a pickled GeneratorSpec; return the device.
+    def start(self, ganinv_version: str, precision: str, build: bytes) -> "Machine":
+        """Start TensorFlow, call the pickled `build` for the generator; return the device.
 
         Raises GaninvError if this node has another version of ganinv, UsageError if it has no GPU.
         """
@@ -50,7 +50,7 @@ class RayWorker:
         devices.configure_tensorflow(self._threads)
         self._device = devices.find_devices(f"{self._device_kind}:0")[0]
         with self._device.scope():
-            self._generator = pickle.loads(spec).build()
+            self._generator = pickle.loads(build)()
         return devices.describe_machine([self._device], precision)
 
     def work(self, task: "Task | None", jobs: "list[Job]", remaining: int) -> "list[WorkerResult]":

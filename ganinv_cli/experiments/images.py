@@ -35,6 +35,7 @@ from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
 from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian, decompose_jacobian
+from ganinv_cli.problem import Problem
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group
@@ -46,15 +47,17 @@ START_COST = 6.0  # cost of a start for an image outside the generator's range, 
 
 def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
     """Return the plan for a config; `open_cases` adds its images."""
-    mask = read_mask(config, generator)
+    mask = None  # (height, width, 1), 1 for pixels that count, else 0
+    if config.mask:
+        with suppress_pillow_warnings():
+            mask = load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
     test = MinimumTest() if generator.batch_norm == "frozen" else None  # else z has no own loss
     return ImagesPlan(
         config,
         make_solver(config.solver, config.solver_settings),
         cases={},
-        mask=mask,
+        problem=Problem(mask=mask, stationary=config.stationary),
         exact=False,
-        stationary=config.stationary,
         identity={
             "mask_sha256": "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
             "polish": _describe_test(test, generator),
@@ -62,14 +65,6 @@ def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
         relative_cost=START_COST * (1 + config.restarts),
         minimum_test=test,
     )
-
-
-def read_mask(config: ImagesConfig, generator: Generator) -> np.ndarray | None:
-    """Return the mask of a config (height, width, 1): 1 for pixels that count, else 0."""
-    if not config.mask:
-        return None
-    with suppress_pillow_warnings():
-        return load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +100,7 @@ class ImagesPlan(Plan):
             if PurePath(image.name).name != PurePath(picture.name).name:
                 say(f"{picture.name} is the same image as {image.name} in {run.path}")
         shard = self._select_shard(by_number)
-        commit_new_images(run, shard, generator, self.mask)
+        commit_new_images(run, shard, generator, self.problem.mask)
         readable = {n: picture for n, picture in shard.items() if not picture.error}
         named = zip(stored, pictures, strict=True)
         return replace(
@@ -121,7 +116,7 @@ class ImagesPlan(Plan):
     def make_refiner(self, generator: Generator) -> Refiner | None:
         if self.minimum_test is None:
             return None
-        tester = self.minimum_test.compile_for(generator, self.mask)
+        tester = self.minimum_test.compile_for(generator, self.problem.mask)
         # the minimum of a loss with a penalty is another
         return lambda trial: None if RULES[trial.rule].penalty else trial.refine_best(tester)
 
@@ -151,7 +146,11 @@ class ImagesPlan(Plan):
         """Return which pixels (height, width) of an image count: of the mask, without borders."""
         picture = self.pictures[case]
         inside = mask_border(picture.pixels, picture.border)
-        return inside if self.mask is None else inside & self.mask[..., 0].astype(np.bool_)
+        return (
+            inside
+            if self.problem.mask is None
+            else inside & self.problem.mask[..., 0].astype(np.bool_)
+        )
 
     def iterate_summaries(
         self, run: Run, generator: Generator, groups: Collection[str] | None = None
@@ -161,7 +160,7 @@ class ImagesPlan(Plan):
         It has the best z, the z farthest from it, and J at the best; a new one is made if trials
         were added.
         """
-        reenactor = Reenactor(generator, self.mask, self.config)
+        reenactor = Reenactor(generator, self.problem.mask, self.config)
         for case, rule in product(self.cases, self.config.clip):
             group = self.get_group(case, rule)
             trials, name = len(run.list_committed(group)), f"{group}/certificate"

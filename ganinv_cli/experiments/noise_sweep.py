@@ -15,6 +15,7 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import representative_rule, variance_group
 from ganinv_cli.solvers import make_solver
@@ -33,7 +34,7 @@ def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan
         make_solver(config.solver, config.solver_settings),
         cases={n: variance_group(each) for n, each in enumerate(config.variances)},
         exact=not any(config.variances),
-        stationary=config.stationary,
+        problem=Problem(stationary=config.stationary),
         relative_cost=1.3,  # the least loss is not 0 and approached slowly
     )
 

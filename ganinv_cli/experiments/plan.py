@@ -10,9 +10,10 @@ import numpy as np
 
 from ganinv_cli.experiments.rows import Groups, z_error
 from ganinv_cli.jobs import Job, Shard, parse_shard
-from ganinv_cli.loop.trial import Limits, MakeTargets, RecordPoints, Trial
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.solver import Solver
@@ -46,13 +47,12 @@ class Plan(ABC):
     Workers get a copy, so it can be pickled.
     """
 
-    config: Config  # with measured settings
-    solver: Solver
+    config: Config
+    solver: Solver  # after `make_plan`: with measured settings
     cases: Mapping[int, str] = field(default_factory=lambda: {0: ""})  # number -> its group
     record_points: RecordPoints = NO_RECORD_POINTS
-    mask: np.ndarray | None = None  # (height, width, 1), which pixels count
+    problem: Problem = field(default_factory=Problem)  # of no generator and no rows
     exact: bool = True  # whether the right z has no residual, in every case
-    stationary: float = Limits.stationary  # relative decrease of the image loss that counts as none
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
     images: ImageRun | None = None  # what was done with the images, if there are any

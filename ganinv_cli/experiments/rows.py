@@ -12,7 +12,7 @@ from ganinv_cli.store.rows import make_empty
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
 
-_END_FIELDS = ("image_loss", "outcome", "gradients", "redraws", "actions", "seconds")
+_END_FIELDS = ("image_loss", "outcome", "actions", "seconds")
 _REFINED_FIELDS = {  # column -> field
     **{name: name for name in ("image_loss", "gradient_norm", "gradients", "seconds", "outcome")},
     **{"z_found": "z", "steepness": "goldstein_norm"},
@@ -105,8 +105,7 @@ def _sum_starts(trial: Trial) -> StartResult:
     ends = trial.start_results
     return trial.best._replace(
         outcome=trial.outcome,
-        gradients=trial.gradients,
-        redraws=sum(end.redraws for end in ends),
+        counts={name: sum(end.counts[name] for end in ends) for name in trial.best.counts},
         actions=sum(end.actions for end in ends),
         seconds=sum(end.seconds for end in ends),
     )
@@ -119,6 +118,7 @@ def _make_end_columns(
         "z_found": np.array([end.z for end in ends]),
         "acted": np.array([end.actions > 0 for end in ends]),
         **{name: np.array([getattr(end, name) for end in ends]) for name in _END_FIELDS},
+        **{name: np.array([end.counts[name] for end in ends]) for name in ends[0].counts},
         **_make_label_column([end.label for end in ends]),
     }
     if has_bounds:

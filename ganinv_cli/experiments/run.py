@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,13 +39,11 @@ from ganinv_cli.settings.config import (
     RecoverConfig,
 )
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Run, open_run
 
 COMMIT_SECONDS = 5.0
 
 NO_INPUTS = ImageInputs()
-Settings = TypeVar("Settings", bound=Config)
 
 
 class Experiment(NamedTuple):
@@ -85,19 +83,17 @@ def run_experiment(
             if verbose:
                 reporter.say(f"on {engine.machine.device}, gradients {engine.machine.precision}")
             reporter.enter("measuring the generator")
-            config = _measure_settings(config, engine.generator, reporter)
-            command = _COMMANDS[type(config)]
-            plan = EXPERIMENTS[command].make_plan(config, engine.generator)
-            worker = _make_worker(plan, engine)
+            plan = _make_plan(config, engine, reporter)
+            worker = Worker(plan, _load_encoder(plan, engine.generator))
             encoder = {"encoder_sha256": worker.encoder.sha256} if worker.encoder else {}
             about = make_provenance(
-                command,
-                config,
+                _COMMANDS[type(config)],
+                plan.config,
                 plan.solver,
                 engine.generator,
                 engine.machine.device,
                 {**plan.identity, **encoder},
-                "mixed" if worker.mixed_precision else "float32",
+                "mixed" if plan.problem.mixed_precision else "float32",
             )
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs)
@@ -204,11 +200,11 @@ def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) 
         refuse_precision(generator.checkpoint, "precision", config.precision, ("auto", "float32"))
         refuse_precision(generator.checkpoint, "polish", polish, ("none",))
         config = replace(config, precision="float32")
-    spec = generator.make_spec(config.batch_norm)
+    build = generator.make_builder(config.batch_norm)
     if config.engine == "ray":
         from ganinv_cli.engine.ray_cluster import open_cluster
 
-        with Device("cpu", 0).scope(), open_cluster(config, spec, reporter.say) as cluster:
+        with Device("cpu", 0).scope(), open_cluster(config, build, reporter.say) as cluster:
             yield cluster
         return
     devices = find_devices(config.device)
@@ -216,15 +212,16 @@ def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) 
         devices = devices[:1]
     with devices[0].scope():
         first = generator.build(config.batch_norm, config.device)
-        yield LocalEngine(spec, devices, first, describe_machine(devices, config.precision))
+        yield LocalEngine(build, devices, first, describe_machine(devices, config.precision))
 
 
-def _measure_settings(config: Settings, generator: Generator, reporter: Reporter) -> Settings:
-    """Return the config with what is measured of the generator; show that, and theory on it.
+def _make_plan(config: Config, engine: Engine, reporter: Reporter) -> Plan:
+    """Return the plan of a config, with what is measured of the generator; show that.
 
     All workers get these numbers, and they are stored in the results file. Raises CheckpointError
     if the images do not depend on z; with a preconditioner, it is measured later and says so.
     """
+    generator = engine.generator
     if isinstance(config, ImagesConfig) and not config.trials:
         trials, labels = config.default_trials, generator.labels
         if trials < labels:
@@ -235,17 +232,25 @@ def _measure_settings(config: Settings, generator: Generator, reporter: Reporter
             config, trials=trials, batch_size=trials if is_coupled else config.batch_size
         )
     _check_labels(generator, config)
-    solver = make_solver(config.solver, config.solver_settings)
-    mask = images.read_mask(config, generator) if isinstance(config, ImagesConfig) else None
-    resolved = solver.resolve(generator, mask)
-    if not resolved.preconditioner_points and generator.batch_norm == "frozen":
+    plan = EXPERIMENTS[_COMMANDS[type(config)]].make_plan(config, generator)
+    solver = plan.solver.resolve(generator, plan.problem.mask)
+    if not solver.preconditioner_points and generator.batch_norm == "frozen":
         refuse_dead_generator(measure_largest_changes(generator, POINTS))
-    given, measured = asdict(solver), asdict(resolved)
-    measured = {name: value for name, value in measured.items() if value != given[name]}
-    for name, value in measured.items():
-        reporter.say(f"[{config.solver}] {name} is set to {value:g} for this generator")
-    settings = {**config.solver_settings, **measured}
-    return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
+    given = asdict(plan.solver)
+    for name, value in asdict(solver).items():
+        if value != given[name]:
+            reporter.say(f"[{config.solver}] {name} is set to {value:g} for this generator")
+    is_possible = solver.uses_low_precision and config.has_exact_images
+    if config.precision == "mixed" and not is_possible:
+        raise ConfigError(
+            "precision = mixed: it is always float32 for other solvers than lbfgs, for noisy "
+            "images and for images outside the generator's range; leave --precision out"
+        )
+    problem = plan.problem._replace(
+        preconditioned=config.has_exact_images and config.loss == "preconditioned",
+        mixed_precision=engine.machine.precision == "mixed" and is_possible,
+    )
+    return replace(plan, solver=solver, problem=problem)
 
 
 def _check_labels(generator: Generator, config: Config) -> None:
@@ -261,24 +266,16 @@ def _check_labels(generator: Generator, config: Config) -> None:
         )
 
 
-def _make_worker(plan: Plan, engine: Engine) -> Worker:
-    """Return the worker of a plan, with its precision and its encoder, if it has one.
+def _load_encoder(plan: Plan, generator: Generator) -> Encoder | None:
+    """Return the encoder of a plan, if it has one.
 
-    Raises CheckpointError if the encoder is missing, or was fitted to another generator.
+    Raises CheckpointError if it is missing, or was fitted to another generator.
     """
-    is_possible = plan.solver.uses_low_precision and plan.config.has_exact_images
-    if plan.config.precision == "mixed" and not is_possible:
-        raise ConfigError(
-            "precision = mixed: it is always float32 for other solvers than lbfgs, for noisy "
-            "images and for images outside the generator's range; leave --precision out"
-        )
-    mixed = engine.machine.precision == "mixed" and is_possible
     if plan.config.start == "random":
-        return Worker(plan, mixed)
-    if engine.generator.labels:
+        return None
+    if generator.labels:
         raise ConfigError("an encoder is fitted to one label's images: name the label with --label")
-    path = encoder_path(find("checkpoint", plan.config.checkpoint))
-    return Worker(plan, mixed, Encoder.load(path, engine.generator))
+    return Encoder.load(encoder_path(find("checkpoint", plan.config.checkpoint)), generator)
 
 
 def _make_constants(plan: Plan, generator: Generator) -> Mapping[str, np.ndarray]:
@@ -287,6 +284,7 @@ def _make_constants(plan: Plan, generator: Generator) -> Mapping[str, np.ndarray
     if len(plan.record_points.curve):
         constants["curve_gradients"] = plan.record_points.curve
         constants["snapshot_gradients"] = plan.record_points.snapshots
-    if plan.mask is not None:
-        constants["pixels_counted"] = np.array(plan.mask.sum() * generator.image_shape[2])
+    if plan.problem.mask is not None:
+        counted = plan.problem.mask.sum() * generator.image_shape[2]
+        constants["pixels_counted"] = np.array(counted)
     return constants

@@ -28,7 +28,6 @@ class Worker:
     """Runs jobs of a plan; it can be pickled, and every worker has a copy."""
 
     plan: Plan
-    mixed_precision: bool = False  # whether exact jobs begin with bfloat16 gradients
     encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
     snapshots: Sequence[Snapshot] = ()  # of the workers of this machine
 
@@ -69,15 +68,13 @@ class Worker:
         increments = solve(
             generator,
             plan.solver,
+            plan.problem,
             jobs,
             make_targets,
-            Limits(config.tolerance, config.budget, config.restarts, plan.stationary),
+            Limits(config.tolerance, config.budget, config.restarts),
             plan.record_points,
             seed=config.seed,
             batch_size=config.batch_size,
-            preconditioned=config.has_exact_images and config.loss == "preconditioned",
-            mixed_precision=self.mixed_precision,
-            mask=None if plan.mask is None else plan.mask.astype(np.float32),
             snapshot=self.snapshots[worker] if worker < len(self.snapshots) else None,
         )
         refiner = plan.make_refiner(generator)

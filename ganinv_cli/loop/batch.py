@@ -56,9 +56,8 @@ class Observation(NamedTuple):
     least_error: np.ndarray  # (batch,)
     z: np.ndarray  # (batch, latent)
     image_loss: np.ndarray  # (batch,)
-    gradients: np.ndarray  # (batch,)
     bound: np.ndarray  # (batch,)
-    redraws: np.ndarray  # (batch,)
+    counts: dict[str, np.ndarray]  # (batch,) each
     actions: np.ndarray  # (batch, ACTION_KINDS)
     beyond: np.ndarray  # (batch,) bool: z is beyond a bound of the prior, whatever the rule
 
@@ -70,34 +69,24 @@ class Batch:
         self,
         generator: Generator,
         solver: Solver,
+        problem: Problem,
         limits: Limits,
         seed: int,
-        *,
-        preconditioned: bool = True,
-        mixed_precision: bool = False,
-        mask: np.ndarray | None = None,
     ) -> None:
+        """Take the problem of a plan, which has no generator and no rows yet."""
         self._generator, self._solver, self._seed = generator, solver, seed
-        points = solver.preconditioner_points
-        preconditioner = (
-            generator.reuse(
+        preconditioner = None
+        if points := solver.preconditioner_points:
+            preconditioner = generator.reuse(
                 find_preconditioner,
                 points,
-                preconditioned=preconditioned,
-                mixed_precision=mixed_precision,
+                preconditioned=problem.preconditioned,
+                mixed_precision=problem.mixed_precision,
             )
-            if points
-            else None
-        )
-        self._problem = Problem(  # of no row
-            generator,
-            targets=None,
-            penalty=None,
-            residual=None,
-            stationary=limits.stationary,
+        self._problem = problem._replace(
+            generator=generator,
             preconditioner=preconditioner,
-            mixed_precision=mixed_precision,
-            mask=mask,
+            mask=None if problem.mask is None else problem.mask.astype(np.float32),
             tolerance=limits.tolerance,
             rounding=rounding_loss(generator) if limits.tolerance > 0 else 0.0,
         )
@@ -126,7 +115,8 @@ class Batch:
         """Take steps of every running row, until none runs; return what can be observed."""
         batch_state = self._compiled_steps(batch_state, tf.constant(steps))
         values = batch_state.solver_state._asdict() | batch_state._asdict()
-        observed = {name: values[name].numpy() for name in Observation._fields if name in values}
+        known = {name: values[name] for name in Observation._fields if name in values}
+        observed = tf.nest.map_structure(lambda value: value.numpy(), known)
         z, prior = observed["z"], self._generator.prior
         beyond = ((z < prior.low) | (z > prior.high)).any(-1)
         return batch_state, Observation(**observed, beyond=beyond)
@@ -233,7 +223,7 @@ def _classify_rows(
     for outcome, holds in (
         (Outcome.stalled, state.stalled),
         (Outcome.diverged, size > MAX_COMPONENT),
-        (Outcome.budget, state.gradients >= budget),
+        (Outcome.budget, state.counts["gradients"] >= budget),
         (Outcome.converged, inside & (explained | problem.is_solved(loss, state.bound))),
         (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
     ):

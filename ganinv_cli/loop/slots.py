@@ -161,7 +161,7 @@ def _record_row(trial: Trial, observation: Observation, row: int, seconds: float
 
     Return the gradients of the increment.
     """
-    before, trial.spent = trial.spent, float(observation.gradients[row])
+    before, trial.spent = trial.spent, float(observation.counts["gradients"][row])
     trial.seconds += seconds
     trial.least_error = min(trial.least_error, float(observation.least_error[row]))
     first, last = trial.gradients + before, trial.gradients + trial.spent
@@ -175,13 +175,14 @@ def _record_row(trial: Trial, observation: Observation, row: int, seconds: float
 def _make_start_result(trial: Trial, observation: Observation, row: int) -> StartResult:
     rule, actions = RULES[trial.rule], observation.actions[row]
     beyond = bool(observation.beyond[row])
+    counts = {name: values[row].item() for name, values in observation.counts.items()}
+    counts["gradients"] += 0.0 if trial.start_results else trial.target.first_start_cost
     return StartResult(
         z=observation.z[row].copy(),
         image_loss=float(observation.image_loss[row]),
         bound=float(observation.bound[row]),
         outcome=Outcome(observation.code[row]),
-        gradients=trial.spent + (0.0 if trial.start_results else trial.target.first_start_cost),
-        redraws=int(observation.redraws[row]),
+        counts=counts,
         seconds=trial.seconds,
         label=trial.current_label,
         outside=beyond and rule.keeps_bounds,

@@ -5,6 +5,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -107,9 +108,9 @@ class Snapshot:
         }
         for name in _PROGRESS:
             arrays[f"trial.{name}"] = np.stack([getattr(trial, name) for trial in trials])
-        ends = [end for trial in trials for end in trial.start_results]
-        for name in StartResult._fields:
-            arrays[f"start.{name}"] = np.array([getattr(end, name) for end in ends])
+        ends = [_flatten_end(end) for trial in trials for end in trial.start_results]
+        for name in ends[0] if ends else ():
+            arrays[f"start.{name}"] = np.array([end[name] for end in ends])
         for number, leaf in enumerate(tf.nest.flatten(_drop_targets(saved_rows))):
             arrays[f"row.{number}"] = leaf.numpy()
         with contextlib.suppress(OSError):
@@ -121,10 +122,12 @@ class Snapshot:
         last = np.cumsum(arrays["starts"])
         for trial, place in zip(trials, self._jobs, strict=True):
             for number in range(last[place] - arrays["starts"][place], last[place]):
-                values = {name: arrays[f"start.{name}"][number] for name in StartResult._fields}
-                plain = {name: value.item() for name, value in values.items() if not value.ndim}
-                end = StartResult(**values | plain)
-                trial.start_results.append(end._replace(outcome=Outcome(end.outcome)))
+                values = {
+                    name.removeprefix("start."): values[number]
+                    for name, values in arrays.items()
+                    if name.startswith("start.")
+                }
+                trial.start_results.append(_restore_end(values))
             for name in _PROGRESS:
                 value = arrays[f"trial.{name}"][place]
                 setattr(trial, name, value if value.ndim else value.item())
@@ -140,6 +143,17 @@ class Snapshot:
 
 def _sum(content: bytes) -> bytes:
     return zlib.crc32(content).to_bytes(4, "little")
+
+
+def _flatten_end(end: StartResult) -> dict[str, Any]:
+    values = end._asdict()
+    return {**values.pop("counts"), **values}
+
+
+def _restore_end(values: Mapping[str, np.ndarray]) -> StartResult:
+    plain: dict[str, Any] = {n: v if v.ndim else v.item() for n, v in values.items()}
+    counts = {name: plain.pop(name) for name in plain.keys() - set(StartResult._fields)}
+    return StartResult(**plain | {"counts": counts, "outcome": Outcome(plain["outcome"])})
 
 
 def _drop_targets(batch_state: BatchState) -> BatchState:

@@ -10,7 +10,6 @@ z is recorded, but never used.
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.jobs import JobQueue
@@ -21,12 +20,14 @@ from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, RecordPoints, make_trials
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Phase
+from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.solver import Solver
 
 
 def solve(
     generator: Generator,
     solver: Solver,
+    problem: Problem,
     job_queue: JobQueue,
     make_targets: MakeTargets,
     limits: Limits,
@@ -34,9 +35,6 @@ def solve(
     *,
     seed: int,
     batch_size: int = 0,
-    preconditioned: bool = True,
-    mixed_precision: bool = False,
-    mask: np.ndarray | None = None,
     snapshot: Snapshot | None = None,
 ) -> Iterator[Increment]:
     """Run all jobs of a source; yield an increment after some steps of the batch.
@@ -44,13 +42,11 @@ def solve(
     An empty increment is yielded before each phase, and if the source has no jobs now and nothing
     runs. The trial without clipping runs first; at its end each other rule of the job gets a copy,
     if it would not have acted, or a trial of its own. `make_targets` is called for a block of jobs
-    shortly before they start; `batch_size` 0 chooses one by speed; `mask` (height, width, 1)
-    selects the pixels that count; `preconditioned` weights the residual of jobs whose right z
-    leaves none; `mixed_precision` allows bfloat16 gradients at first. The trials of a `snapshot` go
-    on from there. The batch is saved in it every few minutes and if the source is stopped, which
-    ends the loop. With `batch_norm="batch"` the rows are coupled: each batch runs to its end before
-    the next starts, and no restarts are allowed. Raises GaninvError if there is no memory for one
-    row.
+    shortly before they start; `batch_size` 0 chooses one by speed. The `problem` is that of the
+    plan. The trials of a `snapshot` go on from there. The batch is saved in it every few minutes
+    and if the source is stopped, which ends the loop. With `batch_norm="batch"` the rows are
+    coupled: each batch runs to its end before the next starts, and no restarts are allowed. Raises
+    GaninvError if there is no memory for one row.
     """
     saved_jobs = snapshot.jobs if snapshot else []
     if job_queue.is_exhausted and not saved_jobs:
@@ -58,15 +54,7 @@ def solve(
     coupled = generator.batch_norm == "batch"
     first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
-    batch = generator.reuse(
-        Batch,
-        solver,
-        limits,
-        seed,
-        preconditioned=preconditioned,
-        mixed_precision=mixed_precision,
-        mask=mask,
-    )
+    batch = generator.reuse(Batch, solver, problem, limits, seed)
     sizing = BatchSizing(batch, first_rows, measured=not batch_size, coupled=coupled)
     increment_sizing = IncrementSizing(solver)
     yield Increment(phase=Phase.compiling)

@@ -41,7 +41,6 @@ class Limits:
     tolerance: float  # estimated bound on ‖z − z_true‖² / latent: converged
     budget: float  # gradients per trial, restarts included
     restarts: int  # at most, per trial
-    stationary: float = 1e-4  # relative decrease of the image loss that counts as none
 
 
 class StartResult(NamedTuple):
@@ -51,13 +50,17 @@ class StartResult(NamedTuple):
     image_loss: float
     bound: float  # bound on ‖z − z_true‖² / latent, if z leaves almost no residual
     outcome: Outcome
-    gradients: float
-    redraws: int
+    counts: dict[str, float]  # what the solver counted, by column of the results
     seconds: float
     label: int = -1  # of the start; -1 for an unconditional generator
     outside: bool = False  # whether z is outside bounds that the rule keeps: it has not converged
     actions: int = 0  # updates in which the rule changed z
     acting_kinds: int = 0  # bit k: a rule of the kind k of `ClippingRule.kinds` would have acted
+
+    @property
+    def gradients(self) -> float:
+        """Gradients spent, by the encoder too."""
+        return self.counts["gradients"]
 
 
 class RecordPoints(NamedTuple):

@@ -87,7 +87,7 @@ class Generator(ABC):
 
         What it has compiled is then not traced again. The latest MAX_KEPT results are kept.
         """
-        arguments = (*settings, *options, *options.values())
+        arguments = tf.nest.flatten((settings, *options, options))
         key = make, *(a.tobytes() if isinstance(a, np.ndarray) else a for a in arguments)
         result: Kept = self._results.pop(key, None) or make(self, *settings, **options)
         self._results[key] = result

@@ -14,7 +14,7 @@ from ganinv_cli.problem import Problem
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.solver import Solver, add_counts, start_counts
 from ganinv_cli.statistics.descent import (
     AUTHORS_RATE,
     HALVE_EVERY,
@@ -29,8 +29,7 @@ class _State(NamedTuple):
     image_loss: tf.Tensor  # (batch,)
     bound: tf.Tensor  # (batch,)
     next_z: tf.Tensor  # (batch, latent), the z after the next update
-    gradients: tf.Tensor  # (batch,)
-    redraws: tf.Tensor  # (batch,)
+    counts: dict[str, tf.Tensor]  # (batch,) each
     actions: tf.Tensor  # (batch, ACTION_KINDS)
     stalled: tf.Tensor  # (batch,)
 
@@ -93,8 +92,7 @@ class GradientDescent(Solver):
             image_loss=tf.fill([rows], float("inf")),
             bound=tf.fill([rows], tf.cast(float("inf"), self.precision)),
             next_z=z,
-            gradients=tf.zeros([rows]),
-            redraws=tf.zeros([rows], tf.int64),
+            counts=start_counts(rows),
             actions=tf.zeros([rows, ACTION_KINDS], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
@@ -102,16 +100,19 @@ class GradientDescent(Solver):
     def step(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         z = state.next_z
         evaluation = problem.evaluate(z)
-        learning_rate = self._compute_learning_rate(problem, state.gradients)
+        learning_rate = self._compute_learning_rate(problem, state.counts["gradients"])
         updated = z - learning_rate[:, None] * evaluation.gradient
         redrawn = clipping.find_replaceable(updated)
         return _State(
             z=z,
             image_loss=evaluation.image_loss,
             bound=evaluation.bound,
-            next_z=clipping.replace(clipping.clip_to_bounds(updated), state.redraws),
-            gradients=state.gradients + 1,
-            redraws=state.redraws + tf.cast(redrawn, tf.int64),
+            next_z=clipping.replace(clipping.clip_to_bounds(updated), state.counts["redraws"]),
+            counts=add_counts(
+                state.counts,
+                gradients=1,
+                redraws=redrawn,
+            ),
             actions=state.actions + clipping.find_actions(updated),
             stalled=state.stalled,
         )

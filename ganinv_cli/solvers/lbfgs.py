@@ -14,7 +14,7 @@ from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts import quasi_newton
 from ganinv_cli.solvers.parts.quasi_newton import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.solver import Solver, add_counts, start_counts
 
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
 MAX_PATIENCE = 100_000  # losses that are kept per trial
@@ -38,8 +38,7 @@ class _State(NamedTuple):
     # (batch, patience), the image loss after each gradient, the newest last
     loss_history: tf.Tensor
     clamped: tf.Tensor  # (batch,) bool: the row has no redraws left and is kept inside the bounds
-    gradients: tf.Tensor  # (batch,)
-    redraws: tf.Tensor  # (batch,)
+    counts: dict[str, tf.Tensor]  # (batch,) each
     redrawn_loss: tf.Tensor  # (batch,), the image loss at the last redraw; 0 before the first
     actions: tf.Tensor  # (batch, ACTION_KINDS)
     stalled: tf.Tensor  # (batch,)
@@ -116,8 +115,7 @@ class LBFGS(Solver):
             history=quasi_newton.empty_history(z, self.memory),
             loss_history=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
             clamped=tf.zeros([rows], tf.bool),
-            gradients=tf.zeros([rows]),
-            redraws=tf.zeros([rows], tf.int64),
+            counts=start_counts(rows),
             redrawn_loss=row,
             actions=tf.zeros([rows, ACTION_KINDS], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
@@ -157,7 +155,7 @@ class LBFGS(Solver):
             jumped=tf.zeros_like(state.jumped),
             history=quasi_newton.append_pair(state.history, accepted & ~state.jumped, move, change),
             loss_history=tf.concat([loss_history[:, 1:], image_loss[:, None]], 1),
-            gradients=state.gradients + 1,
+            counts=add_counts(state.counts, gradients=1),
         )
 
     def _choose_direction(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
@@ -226,10 +224,11 @@ class LBFGS(Solver):
         change = tf.abs(state.image_loss - state.redrawn_loss)
         is_floor = change <= SAME_LOSS * state.redrawn_loss
         useful = ~is_floor & (unsure | ~explained)
-        redrawn = outside & ~right & (state.redraws < self.redraws) & useful
+        redraws = state.counts["redraws"]
+        redrawn = outside & ~right & (redraws < self.redraws) & useful
         clamped = outside & (explained | solved) & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
-        jump = tf.where(redrawn[:, None], clipping.replace(state.z, state.redraws), inside)
+        jump = tf.where(redrawn[:, None], clipping.replace(state.z, redraws), inside)
         jumped = redrawn | clamped
         acted = tf.where(clipping.replacing, jumped, redrawable & ~state.clamped)
         never = tf.zeros_like(acted)
@@ -237,7 +236,7 @@ class LBFGS(Solver):
             candidate=tf.where(jumped[:, None], jump, state.candidate),
             jumped=state.jumped | jumped,
             clamped=state.clamped | clamped,
-            redraws=state.redraws + tf.cast(redrawn, tf.int64),
+            counts=add_counts(state.counts, redraws=redrawn),
             redrawn_loss=tf.where(redrawn, state.image_loss, state.redrawn_loss),
             actions=state.actions + stack_actions(never, acted, never),
             stalled=state.stalled & ~jumped,

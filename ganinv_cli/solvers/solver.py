@@ -1,6 +1,7 @@
 """The interface of a solver."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.store.columns import COUNTS
 
 
 class State(Protocol):
@@ -21,8 +23,7 @@ class State(Protocol):
     z: tf.Tensor  # (batch, latent), the latest z that was accepted
     image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
     bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, near no residual
-    gradients: tf.Tensor  # (batch,) float32, spent since init
-    redraws: tf.Tensor  # (batch,) int64, number of redraws by the rule since init
+    counts: dict[str, tf.Tensor]  # (batch,) each, since init: the counted columns of the results
     # (batch, ACTION_KINDS) int64: number of updates since init in which a rule of each kind changed
     # z or, in rows of other rules, would have changed it
     actions: tf.Tensor
@@ -68,6 +69,20 @@ class Solver(ABC):
         A row does not count as converged while z is outside bounds that its rule keeps. The step
         must bring z inside.
         """
+
+
+def start_counts(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Return the counts of this many rows before the first step: (rows,) each, float32 or int64."""
+    return {
+        name: tf.zeros([rows], tf.float32 if column.dtype == "float64" else tf.int64)
+        for name, column in COUNTS.items()
+    }
+
+
+def add_counts(counts: Mapping[str, tf.Tensor], **more: Any) -> dict[str, tf.Tensor]:
+    """Return counts with more, a number or (batch,), added to some of them."""
+    new = {name: counts[name] + tf.cast(each, counts[name].dtype) for name, each in more.items()}
+    return {**counts, **new}
 
 
 Nested = TypeVar("Nested")

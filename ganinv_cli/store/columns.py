@@ -20,6 +20,7 @@ class Column(NamedTuple):
     unit: str
     meaning: str
     optional: bool = False
+    counted: bool = False  # by a solver, from 0 in each start
 
 
 Columns = Mapping[str, Column]  # by their paths inside the group
@@ -37,13 +38,14 @@ class GroupKind(NamedTuple):
 
 
 def _read_table(table: str) -> dict[str, Column]:
-    """Return the columns of a table: name, dtype, axes after the rows, unit, optional, meaning."""
+    """Return the columns of a table: name, dtype, axes after the rows, unit, flags, meaning."""
     lines = re.sub(r"\n +", " ", table.strip()).splitlines()  # an indented line continues the last
     columns = {}
     for line in lines:
         name, dtype, axes, unit, optional, text = (cell.strip() for cell in line.split(" | "))
         shape = () if axes == "-" else tuple(axes.split(", "))
-        columns[name] = Column(dtype, shape, unit.strip("-"), text, optional == "optional")
+        flags = "optional" in optional, "counted" in optional
+        columns[name] = Column(dtype, shape, unit.strip("-"), text, *flags)
     return columns
 
 
@@ -101,13 +103,14 @@ error_bound | float64 | - | z² | optional | estimated bound on z_error: the los
     measured; certain only if G is linear from z_true to here, with no eigenvalue below σ²
 image_loss | float | - | pixel² | - | squared error summed over the image's pixels
 outcome | uint8 | - | - | - | how the trial ended (see Outcomes); 0: not run
-gradients | float64 | - | gradients | - | gradients spent; a forward pass counts .5
-redraws | int32 | - | times | - | times that the rule replaced components of z
+gradients | float64 | - | gradients | counted | gradients spent; a forward pass counts .5
+redraws | int32 | - | times | counted | times that the rule replaced components of z
 acted | uint8 | - | - | optional | 1: the rule changed z; 0: it did not
 actions | int32 | - | updates | optional | updates in which the rule changed a component of z:
     clamped or held at a bound, or replaced; with `wall`, after which z was outside the bounds
 seconds | float64 | - | s | - | share of the batches' wall time
 """)  # known at the end of the first start and at the end of the trial
+COUNTS = {name: column for name, column in _START_RESULT.items() if column.counted}
 
 RULE = {
     **_read_table("""

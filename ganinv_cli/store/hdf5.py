@@ -40,6 +40,7 @@ FORMAT = ("v110", "v110")  # of HDF5: has checksums of all but texts and arrays
 # gzip makes a chunk's rows that were not run small. Arrays have Fletcher-32 sums.
 STORAGE: Mapping[str, Any] = {"fletcher32": True, "compression": "gzip", "compression_opts": 1}
 CHUNK_BYTES = 1 << 19  # of the rows of a group that are a chunk of each column
+SLICE_CHUNKS = 32  # whose rows are in memory at a time
 
 
 class NamedImage(NamedTuple):
@@ -79,7 +80,7 @@ def open_file(path: Path) -> Part:
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Write a finished file from the rows of parts: row = trial number, a chunk at a time.
+    """Write a finished file from the rows of parts: row = trial number, a slice at a time.
 
     Chunks without trials are not written, and are read as rows that were not run. HDF5 aborts the
     process if a write fails, so it writes only to memory, or to space that is already reserved.
@@ -224,13 +225,17 @@ def _write_figures(root: h5py.File, figures: Mapping[str, Figure]) -> None:
 
 def _write_rows(root: h5py.File, group: str, rows: Rows) -> None:
     trials, size = rows[TRIAL], _count_chunk_rows(rows)
-    for low in np.unique(trials // size) * size:
-        part = slice(*np.searchsorted(trials, [low, low + size]))
+    step = SLICE_CHUNKS * size
+    for low in np.unique(trials // step) * step:
+        part = slice(*np.searchsorted(trials, [low, low + step]))
+        places = trials[part] - low
         for name, values in rows.read([*rows], part).items():
             data = root[column_path(group, name)]
-            chunk = np.full_like(data[:0], data.fillvalue, shape=(size, *data.shape[1:]))
-            chunk[trials[part] - low] = values
-            data[low : low + size] = chunk[: len(data) - low]
+            shape = min(step, len(data) - low), *data.shape[1:]
+            whole = np.full(shape, data.fillvalue, data.dtype)
+            whole[places] = values
+            for first in np.unique(places // size) * size:
+                data[low + first : low + first + size] = whole[first : first + size]
 
 
 def _count_rows(rows: Rows) -> int:

@@ -2,15 +2,17 @@
 
 import threading
 import time
+from functools import partial
 
 import conditional
 import pytest
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import Counts, GeneratorSpec, WorkerResult
+from ganinv_cli.engine.engine import Counts, WorkerResult
 from ganinv_cli.engine.local import LocalEngine
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import Job
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.machine import Machine
 
 JOBS = [Job(trial) for trial in range(60)]
@@ -36,8 +38,8 @@ class Slow:
 
 @pytest.fixture(scope="module", params=[1, 3])
 def engine(request):
-    spec = GeneratorSpec(conditional.make_conditional_checkpoint())
-    return LocalEngine(spec, [Device("cpu", 0)] * request.param, spec.build(), Machine("CPU"))
+    build = partial(make_generator, conditional.make_conditional_checkpoint())
+    return LocalEngine(build, [Device("cpu", 0)] * request.param, build(), Machine("CPU"))
 
 
 def test_every_job_is_done_once_by_all_workers(engine):

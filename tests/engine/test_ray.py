@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -23,13 +24,13 @@ import numpy as np
 import psutil
 import pytest
 
-from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.jobs import Job
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.progress import SILENT
 from ganinv_cli.settings.config import RecoverConfig
@@ -201,8 +202,8 @@ def test_workers_that_die_again_and_again_end_the_run(checkpoint, cluster):
             yield os._exit(1)
 
     config = RecoverConfig(engine="ray", address=cluster.address)
-    spec = GeneratorSpec(builders.read(checkpoint))
-    with mock.patch.dict(os.environ), open_cluster(config, spec, print) as engine:
+    build = partial(make_generator, builders.read(checkpoint))
+    with mock.patch.dict(os.environ), open_cluster(config, build, print) as engine:
         results = engine.run(Deadly(), [Job(0)], threading.Event())
         with pytest.raises(GaninvError, match="6 workers in a row ended"):
             list(results)
@@ -265,16 +266,17 @@ def test_an_address_where_no_cluster_answers_is_refused(scheme, tmp_path):
     words = f"--address {address}: no Ray cluster answers"
     config = RecoverConfig(engine="ray", address=address)
     with mock.patch.dict(os.environ), pytest.raises(UsageError, match=words) as caught:
-        open_cluster(config, GeneratorSpec(builders.make_checkpoint(tmp_path)), print).__enter__()
+        build = partial(make_generator, builders.make_checkpoint(tmp_path))
+        open_cluster(config, build, print).__enter__()
     assert time.monotonic() - start < SOON
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_ray_is_asked_for(tmp_path):
-    spec = GeneratorSpec(builders.make_checkpoint(tmp_path))
+    build = partial(make_generator, builders.make_checkpoint(tmp_path))
     missing = mock.patch.dict(sys.modules, {"ray": None})
     with mock.patch.dict(os.environ), missing, pytest.raises(UsageError) as caught:
-        open_cluster(RecoverConfig(engine="ray"), spec, print).__enter__()
+        open_cluster(RecoverConfig(engine="ray"), build, print).__enter__()
     assert "pip install 'ganinv[ray]'" in str(caught.value)
 
 

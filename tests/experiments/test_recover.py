@@ -82,8 +82,11 @@ def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(fini
 def test_a_trial_costs_what_all_of_its_starts_cost():
     target = Target(np.zeros((2, 2, 3)), np.zeros(3))
     trial = Trial(Job(0), "stochastic", (), target, make_limits(), MARKS)
-    best = StartResult(np.zeros(3), 1.0, 1.0, Outcome.stalled, 20.0, 0, 2.0)
-    worse = best._replace(image_loss=9.0, gradients=30.0, redraws=3, seconds=4.0, actions=5)
+    best = StartResult(
+        np.zeros(3), 1.0, 1.0, Outcome.stalled, {"gradients": 20.0, "redraws": 0}, 2.0
+    )
+    counts = {"gradients": 30.0, "redraws": 3}
+    worse = best._replace(image_loss=9.0, counts=counts, seconds=4.0, actions=5)
     trial.start_results += [best, worse, worse]
     row = make_rule_rows([trial], lambda case, rule: rule, Uniform(), has_bounds=False)[
         "stochastic"

@@ -58,7 +58,7 @@ def test_copies_equal_separate_runs(simple, name, residual):
             np.testing.assert_allclose(ours.z, theirs.z, atol=1e-4)
             assert (ours.outcome, ours.outside) == (theirs.outcome, theirs.outside)
             assert (ours.gradients, ours.actions) == (theirs.gradients, 0)
-            assert theirs.actions == theirs.redraws == 0
+            assert theirs.actions == theirs.counts["redraws"] == 0
     copied = [key.rule for key, trial in shared.items() if trial.is_copy]
     assert set(copied) == set(FOLLOWERS)
     assert all(copied.count(rule) < TRIALS for rule in FOLLOWERS)

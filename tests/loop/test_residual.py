@@ -5,6 +5,7 @@ import pytest
 from small import jobs_of, make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics import expected_residual
 
@@ -53,7 +54,12 @@ def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, l
     jobs = jobs_of(["none"], 4)
     loose, tight = (
         solve_jobs(
-            generator, lbfgs, jobs, end=make_limits(restarts=0, stationary=share), supply=supply
+            generator,
+            lbfgs,
+            jobs,
+            problem=Problem(stationary=share),
+            end=make_limits(restarts=0),
+            supply=supply,
         )
         for share in (1e-1, 1e-6)
     )
@@ -66,17 +72,19 @@ def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, l
 def test_a_row_outside_its_bounds_is_redrawn_long_before_it_would_have_ended(generator):
     solver = make_solver("lbfgs", {"memory": 10, "patience": 10, "redraws": 1})
     supply = noisy_targets(generator, 1.0, UNKNOWN)
-    end = make_limits(restarts=0, budget=40, stationary=1e-6)
-    done = solve_jobs(generator, solver, jobs_of(["stochastic"], 4), end=end, supply=supply)
-    assert max(trial.best.redraws for trial in done.values()) == 1
+    end = make_limits(restarts=0, budget=40)
+    jobs, problem = jobs_of(["stochastic"], 4), Problem(stationary=1e-6)
+    done = solve_jobs(generator, solver, jobs, problem=problem, end=end, supply=supply)
+    assert max(trial.best.counts["redraws"] for trial in done.values()) == 1
 
 
 def test_a_row_whose_loss_returns_after_a_redraw_is_kept_inside_from_then_on(generator):
     solver = make_solver("lbfgs", {"memory": 10, "patience": 10, "redraws": 1000})
     supply = noisy_targets(generator, 1.0, UNKNOWN)
-    end = make_limits(restarts=0, budget=5000, stationary=1e-6)
-    done = solve_jobs(generator, solver, jobs_of(["stochastic"], 4), end=end, supply=supply)
+    end = make_limits(restarts=0, budget=5000)
+    jobs, problem = jobs_of(["stochastic"], 4), Problem(stationary=1e-6)
+    done = solve_jobs(generator, solver, jobs, problem=problem, end=end, supply=supply)
     for trial in done.values():
         assert trial.outcome is Outcome.converged
         assert not trial.best.outside
-        assert trial.best.redraws < 20
+        assert trial.best.counts["redraws"] < 20

@@ -25,7 +25,7 @@ def assert_same(found, done):
     assert sorted(found) == sorted(done)
     for job, trial in done.items():
         assert found[job].outcome == trial.outcome
-        if any(end.redraws for each in (trial, found[job]) for end in each.start_results):
+        if any(end.counts["redraws"] for each in (trial, found[job]) for end in each.start_results):
             continue  # a redraw magnifies rounding, which a row's place in the batch changes
         assert len(found[job].start_results) == len(trial.start_results)
         if trial.outcome is Outcome.converged:

@@ -11,6 +11,7 @@ from ganinv_cli.outcome import Outcome
 NAN, INF = float("nan"), float("inf")
 LATENT = 3
 TOLERANCE = 1e-8
+COUNTS = {"gradients": 10.0, "redraws": 0}
 LIMITS = Limits(TOLERANCE, budget=INF, restarts=9)
 
 
@@ -22,7 +23,7 @@ def _trial(residual, enough, *ends, bound=INF, cost=0.0):
     trial = Trial(Job(0), "none", (), target, LIMITS, MARKS)
     for outcome, loss in ends:
         trial.start_results.append(
-            StartResult(np.zeros(LATENT), loss, bound, Outcome[outcome], 10.0, 0, 1.0)
+            StartResult(np.zeros(LATENT), loss, bound, Outcome[outcome], COUNTS, 1.0)
         )
     return trial
 
@@ -72,7 +73,7 @@ def test_a_trial_has_converged_only_where_its_best_start_has():
 
 def test_a_start_outside_the_bounds_counts_only_if_none_has_converged():
     trial = _trial(5.0, 0.0, ("converged", 4))
-    outside = StartResult(np.ones(LATENT), 3.0, INF, Outcome.stalled, 10.0, 0, 1.0, outside=True)
+    outside = StartResult(np.ones(LATENT), 3.0, INF, Outcome.stalled, COUNTS, 1.0, outside=True)
     trial.start_results.append(outside)
     assert (trial.best.image_loss, trial.outcome) == (4, Outcome.converged)
     trial = _trial(5.0, 0.0, ("stalled", 4))
@@ -82,7 +83,7 @@ def test_a_start_outside_the_bounds_counts_only_if_none_has_converged():
 
 def test_a_start_outside_the_bounds_solves_nothing():
     trial = _trial(0.0, 1.0)
-    end = StartResult(np.ones(LATENT), 0.5, 0.0, Outcome.stalled, 10.0, 0, 1.0)
+    end = StartResult(np.ones(LATENT), 0.5, 0.0, Outcome.stalled, COUNTS, 1.0)
     trial.start_results.append(end._replace(outside=True))
     assert not trial.is_solved
     trial.start_results[0] = end

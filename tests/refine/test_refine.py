@@ -9,6 +9,7 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.problem import Problem
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.refine.refinement import (
     FLOAT64_COST,
@@ -28,12 +29,12 @@ def polisher(generator):
 @pytest.fixture(scope="module")
 def minima(generator):
     """The ends of the solver for noisy images, which are outside the generator's range."""
-    end = make_limits(restarts=0, budget=20_000, stationary=1e-6)
+    end, problem = make_limits(restarts=0, budget=20_000), Problem(stationary=1e-6)
     jobs = [Job(trial) for trial in range(6)]
     supply = noisy_targets(generator, 1.0, residual=float("inf"))
-    return solve_jobs(
-        generator, make_solver("lbfgs", {"memory": 10}), jobs, end=end, supply=supply
-    ).values()
+    solver = make_solver("lbfgs", {"memory": 10})
+    done = solve_jobs(generator, solver, jobs, problem=problem, end=end, supply=supply)
+    return done.values()
 
 
 def _random_z(seed=0):

@@ -7,6 +7,7 @@ from small import clean_targets, jobs_of, make_limits, measure_z_error, solve_jo
 
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import make_solver
 
 LBFGS = make_solver("lbfgs", {"memory": 20})
@@ -24,7 +25,9 @@ def hard(tmp_path_factory):
 )
 def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(hard, mixed):
     end = make_limits(tolerance=TOLERANCE)
-    done = solve_jobs(hard, LBFGS, JOBS, end=end, batch_size=16, mixed=mixed)
+    done = solve_jobs(
+        hard, LBFGS, JOBS, end=end, batch_size=16, problem=Problem(mixed_precision=mixed)
+    )
     converged = [trial for trial in done.values() if trial.outcome is Outcome.converged]
     assert len(converged) == len(JOBS)
     for trial in converged:

@@ -58,4 +58,4 @@ def test_a_right_z_that_rounding_puts_outside_is_held_and_not_redrawn():
     )
     assert {trial.outcome for trial in done.values()} == {Outcome.converged}
     assert max(measure_z_error(trial) for trial in done.values()) < 1e-8
-    assert not any(trial.best.redraws for trial in done.values())
+    assert not any(trial.best.counts["redraws"] for trial in done.values())

@@ -24,6 +24,7 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.preconditioner import Preconditioner
 from ganinv_cli.prior import Prior
+from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers.solver import Solver
 
@@ -87,7 +88,7 @@ def solve_jobs(
     end: Limits | None = None,
     batch_size: int = 4,
     supply: MakeTargets | None = None,
-    mixed: bool = False,
+    problem: Problem | None = None,
     looks: list[Increment] | None = None,
     snapshot: Snapshot | None = None,
     stop_after: int = 0,
@@ -101,13 +102,13 @@ def solve_jobs(
     for look in solve(
         generator,
         solver,
+        problem or Problem(),
         JobQueue(jobs, stop=stop),
         supply or clean_targets(generator),
         end or make_limits(),
         MARKS,
         seed=0,
         batch_size=batch_size,
-        mixed_precision=mixed,
         snapshot=snapshot,
     ):
         for trial in look.finished:
