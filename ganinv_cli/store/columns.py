@@ -1,4 +1,4 @@
-"""The contents of a results file: each kind of group, each column with its unit and meaning."""
+"""The contents of a results file: each column of each group with its unit and meaning."""
 
 import functools
 import re
@@ -24,17 +24,6 @@ class Column(NamedTuple):
 
 
 Columns = Mapping[str, Column]  # by their paths inside the group
-
-
-class GroupKind(NamedTuple):
-    """A kind of group."""
-
-    pattern: str  # a regular expression for the whole name of a group
-    columns: Columns  # with the numbers of the trials
-    holds_trials: bool = False  # each row is a trial, and has an outcome
-    # A group of summaries is inside the group that it summarises. Each row summarises the trials
-    # that were committed at the time, and this column has their number; the last row counts.
-    summarised_trials: str = ""
 
 
 def _read_table(table: str) -> dict[str, Column]:
@@ -161,35 +150,26 @@ snapshot_gradients | float64 | snapshots | gradients | optional | gradients at w
 
 _TRIAL = {TRIAL: Column("int64", (), "", "number of the trial")}
 
-GROUP_KINDS = (  # if several match a name, the first one counts
-    GroupKind(r"", _TRIAL | ROOT),
-    GroupKind(r".*/certificate", _TRIAL | CERTIFICATE, summarised_trials="recoveries"),
-    GroupKind(r"image=[^/]*", _TRIAL | IMAGE),
-    GroupKind(r".+", _TRIAL | RULE | FIRST | POLISHED, holds_trials=True),
+_GROUPS = (  # a regular expression for the whole name; the first that matches counts
+    ("", ROOT),
+    (".*/certificate", CERTIFICATE),
+    ("image=[^/]*", IMAGE),
+    (".+", RULE | FIRST | POLISHED),
 )
 
 ERROR = "error"  # of a case (a group around groups of trials): if not empty, it has no trials
+RECOVERIES = "recoveries"  # of a certificate: of how many trials it was made
 
 
 @functools.cache
-def get_group_kind(group: str) -> GroupKind:
-    """Return the kind of a group by its path; "" is the root."""
-    return next(kind for kind in GROUP_KINDS if re.fullmatch(kind.pattern, group))
+def get_columns(group: str) -> Columns:
+    """Return the columns of a group by its path; "" is the root."""
+    return _TRIAL | next(columns for name, columns in _GROUPS if re.fullmatch(name, group))
 
 
 def is_trial_group(group: str) -> bool:
     """Return whether a group's rows are trials."""
-    return get_group_kind(group).holds_trials
-
-
-def get_enclosing_group(group: str) -> str:
-    """Return the group that a group lies in: `a=1` for `a=1/none`, "" for `none`."""
-    return group.rpartition("/")[0]
-
-
-def column_path(group: str, name: str) -> str:
-    """Return the HDF5 path of a column."""
-    return f"{group}/{name}" if group else name
+    return "outcome" in get_columns(group)
 
 
 def read_constants(values: Mapping[str, Any]) -> dict[str, np.ndarray]:

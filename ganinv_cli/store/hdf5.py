@@ -15,22 +15,10 @@ from h5py import h5a
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile
-from ganinv_cli.store.columns import (
-    CONSTANTS,
-    TRIAL,
-    column_path,
-    get_group_kind,
-    read_constants,
-)
+from ganinv_cli.store.columns import CONSTANTS, TRIAL, get_columns, read_constants
 from ganinv_cli.store.damage import explain_damage
 from ganinv_cli.store.provenance import decode_attributes, encode_attributes
-from ganinv_cli.store.rows import (
-    Figure,
-    Group,
-    Part,
-    Rows,
-    make_empty,
-)
+from ganinv_cli.store.rows import Figure, Group, Part, Rows, make_empty
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SEAL = bytes.fromhex("41c6d2f08b7e4359a0f3127d9ce58b64")  # random: begins the file's checksum
@@ -96,10 +84,9 @@ def write_results(path: Path, results: Results) -> None:
         names = {"groups": list(groups), "figures": list(results.figures)}
         root.attrs.update(encode_attributes(results.attributes | names))
     with path.open("wb") as file:
-        file.write(image.getvalue())
+        size = file.write(image.getvalue()) + (1 << 20) + sum(map(_count_bytes, groups.values()))
         file.flush()
         if hasattr(os, "posix_fallocate"):  # macOS has none
-            size = image.tell() + (1 << 20) + sum(map(_count_bytes, groups.values()))
             os.posix_fallocate(file.fileno(), 0, size)
     with h5py.File(path, "r+", libver=FORMAT, locking=False) as root:
         for group, rows in groups.items():
@@ -157,7 +144,7 @@ def _read_part(path: Path, file: OpenFile, root: h5py.File) -> Part:
     attributes = decode_attributes(path, stored)
     constants = read_constants({name: root[name][()] for name in CONSTANTS if name in root})
     layout = {group: _read_layout(root, group) for group in attributes["groups"]}
-    trials = {group: np.flatnonzero(root[column_path(group, TRIAL)][()] != -1) for group in layout}
+    trials = {group: np.flatnonzero(root[f"{group}/{TRIAL}"][()] != -1) for group in layout}
     figures = {
         name: Figure(
             root[name]["pictures"][()],
@@ -171,7 +158,7 @@ def _read_part(path: Path, file: OpenFile, root: h5py.File) -> Part:
         places = trials[group][at]
         low, high = int(places.min(initial=0)), 1 + int(places.max(initial=0))
         with explain_damage(path), _open_hdf5(file) as root:
-            found = {name: root[column_path(group, name)][low:high] for name in names}
+            found = {name: root[f"{group}/{name}"][low:high] for name in names}
         return {name: values[places - low] for name, values in found.items()}
 
     return Part(path, attributes, constants, layout, trials, read, True, figures)
@@ -183,8 +170,8 @@ def _read_layout(root: h5py.File, group: str) -> np.dtype:
     Raises ValueError if a column is missing.
     """
     fields = []
-    for name, column in get_group_kind(group).columns.items():
-        path = column_path(group, name)
+    for name, column in get_columns(group).items():
+        path = f"{group}/{name}"
         if path in root:
             fields.append((name, root[path].dtype, root[path].shape[1:]))
         elif not column.optional:
@@ -198,7 +185,7 @@ def _create_columns(root: h5py.File, groups: Mapping[str, Rows]) -> None:
         length, chunk_rows = _count_rows(rows), _count_chunk_rows(rows)
         for name, dtype in rows.dtypes.items():
             data = root.create_dataset(
-                column_path(group, name),
+                f"{group}/{name}",
                 (length, *dtype.shape),
                 dtype.base,
                 chunks=(min(chunk_rows, length), *dtype.shape),
@@ -207,11 +194,10 @@ def _create_columns(root: h5py.File, groups: Mapping[str, Rows]) -> None:
                 **STORAGE,
             )
             if name != TRIAL:
-                column = get_group_kind(group).columns[name]
+                column = get_columns(group)[name]
                 data.attrs.update({"unit": column.unit, "meaning": column.meaning})
         if "z_start" in rows:
-            start = column_path(group, "z_start")
-            root[column_path(group, "first/z_start")] = root[start]
+            root[f"{group}/first/z_start"] = root[f"{group}/z_start"]
 
 
 def _write_figures(root: h5py.File, figures: Mapping[str, Figure]) -> None:
@@ -230,7 +216,7 @@ def _write_rows(root: h5py.File, group: str, rows: Rows) -> None:
         part = slice(*np.searchsorted(trials, [low, low + step]))
         places = trials[part] - low
         for name, values in rows.read([*rows], part).items():
-            data = root[column_path(group, name)]
+            data = root[f"{group}/{name}"]
             shape = min(step, len(data) - low), *data.shape[1:]
             whole = np.full(shape, data.fillvalue, data.dtype)
             whole[places] = values

@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,22 @@ from ganinv_cli.store.provenance import check_schema
 from ganinv_cli.store.rows import Group, Part
 
 MARK = bytes.fromhex("8e17c5d02b9f46a37cd16be4093f58b1")  # random: begins each block
-EARLIER_MARK = bytes.fromhex("d5a3c1874e0b92f66c18e7b03d5f2a99")  # of ganinv 0.1
 _FRAME = struct.Struct("<16sQII")  # mark, bytes of the payload, CRC-32 of both, of the payload
 _LENGTH = struct.Struct("<I")  # bytes of the header
 PIECE_BYTES = 1 << 22  # in which a mark is searched at once
 CACHED_BLOCKS = 4  # of the last ones that were read
 
-Records = dict[str, np.ndarray]  # group -> (rows,), with a field for each column
+
+class _Records(NamedTuple):
+    """Where the rows of a group are in a payload."""
+
+    start: int
+    rows: int
+    dtype: np.dtype  # with a field for each column
+
+    def read(self, payload: bytes) -> np.ndarray:
+        """Return the rows (rows,) as records."""
+        return np.frombuffer(payload, self.dtype, self.rows, self.start)
 
 
 def name_log(path: Path) -> Path:
@@ -61,17 +70,16 @@ class Log:
         """Make the log of the results file `path`, whose first commit replaces what is there."""
         self.path = name_log(path)
         self.parts: list[Part] = []
-        self.damaged_places = 0  # beside whole blocks
+        self.is_damaged = False  # between or after whole blocks
         self._end = 0  # of the last whole block
         self._attributes: dict[str, Any] = {}  # of the last block
-        self._read_records = functools.lru_cache(CACHED_BLOCKS)(self._check_records)
+        self._read_payload_again = functools.lru_cache(CACHED_BLOCKS)(self._check_payload)
 
     @property
     def notes(self) -> list[str]:
         """A sentence if the log is damaged."""
-        places = f"{self.damaged_places:,} place{'' if self.damaged_places == 1 else 's'}"
-        said = f"{self.path} is damaged in {places}; the trials committed there count as missing"
-        return [said] if self.damaged_places else []
+        said = f"{self.path} is damaged; trials that were committed there count as missing"
+        return [said] if self.is_damaged else []
 
     def append(
         self,
@@ -111,27 +119,24 @@ class Log:
             raise
 
     def index_blocks(self) -> None:
-        """Read the blocks, and count the damaged places between and after them."""
+        """Read the blocks, and note whether there is damage between or after them."""
         size = os.fstat(self._file.descriptor).st_size
         start: int | None = 0
-        if self._file.read(len(MARK), 0) == EARLIER_MARK:
-            raise ResultsError(
-                f"{self.path} is the log of an earlier ganinv; finish its run with that version, "
-                "or name another file with --out"
-            )
         while start is not None and start < size:
             payload, is_cut_off = self._read_payload(start)
-            if payload:
-                self.damaged_places += start > self._end
-                self._add_block(payload, start)
-                start = self._end
-            elif is_cut_off:
+            if payload or is_cut_off:
+                self.is_damaged |= start > self._end
+            if is_cut_off:
                 break
-            else:
-                start = self._find_mark(start + 1)
-        self.damaged_places += start is None  # after the last block
+            if payload:
+                self._add_block(payload, start)
+            start = self._end if payload else self._find_mark(start + 1)
+        self.is_damaged |= start is None
         if size and not self.parts:
-            raise ResultsError(f"{self.path} is no log of ganinv, or is damaged; move it away")
+            raise ResultsError(
+                f"{self.path} is the log of an earlier ganinv, or none of ganinv; finish its run "
+                "with the version that began it, or move it away"
+            )
 
     def _read_payload(self, start: int) -> tuple[bytes, bool]:
         """Return the payload of a block, empty if it is not whole, and whether the file ends in it.
@@ -160,11 +165,12 @@ class Log:
         if header["attributes"] != self._attributes:  # else all blocks share them
             check_schema(self.path, header["attributes"])
             self._attributes = header["attributes"]
-        self._end = start + _FRAME.size + len(payload)
-        checksum = zlib.crc32(payload)
+        start += _FRAME.size
+        self._end = start + len(payload)
+        block = start, len(payload), zlib.crc32(payload)
 
         def read(group: str, names: Sequence[str], at: np.ndarray) -> Group:
-            rows = self._read_records(start, len(payload), checksum)[group]
+            rows = records[group].read(self._read_payload_again(*block))
             return {name: rows[name][at] for name in names}
 
         self.parts.append(
@@ -172,18 +178,18 @@ class Log:
                 self.path,
                 self._attributes,
                 read_constants(header["constants"]),
-                {group: _share_dtype(rows.dtype) for group, rows in records.items()},
-                {group: rows[TRIAL].copy() for group, rows in records.items()},
+                {group: place.dtype for group, place in records.items()},
+                {group: place.read(payload)[TRIAL].copy() for group, place in records.items()},
                 read,
             )
         )
 
-    def _check_records(self, start: int, size: int, checksum: int) -> Records:
-        """Return the rows of a block. Raises ChangedError if it is not what it was."""
-        payload = self._file.read(size, start + _FRAME.size)
+    def _check_payload(self, start: int, size: int, checksum: int) -> bytes:
+        """Return the payload of a block. Raises ChangedError if it is not what it was."""
+        payload = self._file.read(size, start)
         if zlib.crc32(payload) != checksum:
             raise ChangedError(self.path)
-        return _decode_payload(payload)[1]
+        return payload
 
     @functools.cached_property
     def _file(self) -> OpenFile:
@@ -195,19 +201,18 @@ def _make_frame(size: int, checksum: int) -> bytes:
     return _FRAME.pack(MARK, size, zlib.crc32(begin), checksum)
 
 
-def _decode_payload(payload: bytes) -> tuple[dict[str, Any], Records]:
-    """Return the header of a block, and its rows."""
+def _decode_payload(payload: bytes) -> tuple[dict[str, Any], dict[str, _Records]]:
+    """Return the header of a block, and where the rows of each group are."""
     (length,) = _LENGTH.unpack_from(payload)
     start = _LENGTH.size + length
     header, records = json.loads(payload[_LENGTH.size : start]), {}
     for group, (rows, fields) in header["rows"].items():
-        dtype = np.dtype([(name, of, *map(tuple, shape)) for name, of, *shape in fields])
-        records[group] = np.frombuffer(payload, dtype, rows, start)
-        start += records[group].nbytes
+        records[group] = _Records(start, rows, _make_dtype(json.dumps(fields)))
+        start += rows * records[group].dtype.itemsize
     return header, records
 
 
 @functools.lru_cache(maxsize=256)
-def _share_dtype(dtype: np.dtype) -> np.dtype:
-    """Return an equal dtype, once in memory for all blocks."""
-    return dtype
+def _make_dtype(fields: str) -> np.dtype:
+    """Return the dtype of a record, once in memory for all blocks."""
+    return np.dtype([(name, of, *map(tuple, shape)) for name, of, *shape in json.loads(fields)])

@@ -4,25 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.lock import hold_lock
 from ganinv_cli.settings.names import is_image_group, list_trial_groups
-from ganinv_cli.store import lock
-from ganinv_cli.store.columns import (
-    ERROR,
-    TRIAL,
-    get_enclosing_group,
-    get_group_kind,
-    is_trial_group,
-)
+from ganinv_cli.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
 from ganinv_cli.store.provenance import IMAGE_KEYS, now
 from ganinv_cli.store.results import join_parts, open_parts, replace_results
-from ganinv_cli.store.rows import Part, Rows
+from ganinv_cli.store.rows import Group, Part
 from ganinv_cli.store.run import check_replaceable
 
 MAX_RANGES = 6  # of trials, or groups, in a sentence
@@ -60,13 +54,16 @@ def merge_files(
     members = [_open_member(out, path) for path in dict.fromkeys(paths)]
     joined = join_parts([part for parts, _ in members for part in parts])
     about = _merge_attributes([parts[-1].attributes for parts, _ in members])
-    groups = _drop_outdated_summaries(cast("Mapping[str, Rows]", joined.groups))
+    groups = _drop_outdated_summaries(joined.groups)
     results = replace(joined, attributes=about, groups=groups)
     trial_groups = [name for name in groups if is_trial_group(name)]
     if not any(len(groups[name][TRIAL]) for name in trial_groups):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
     notes = [note for _, log in members for note in log.notes]
-    if repeated := sum(groups[name].repeated for name in trial_groups):
+    rows = sum(
+        len(p.trials.get(name, ())) for parts, _ in members for p in parts for name in trial_groups
+    )
+    if repeated := rows - sum(len(groups[name][TRIAL]) for name in trial_groups):
         notes.append(f"{repeated:,} trials are in several files; the first file counts")
     if lacking := _describe_missing(results):
         if not partial:
@@ -83,9 +80,9 @@ def merge_files(
             f"without --shard, with --out {out}, makes them"
         )
     if overwrite or not _is_written(out, results):
-        with lock.hold_lock(out) as path:
+        with hold_lock(out) as path:
             replace_results(path, results)
-    cases = {get_enclosing_group(name) for name in trial_groups} - {""}
+    cases = {name.rpartition("/")[0] for name in trial_groups} - {""}
     trials = max(len(groups[name][TRIAL]) for name in trial_groups)
     rules = len({name.rpartition("/")[2] for name in trial_groups})
     contents = f"{_count(trials, 'trial')} of {_count(rules, 'rule')}"
@@ -102,21 +99,14 @@ def _open_member(out: Path, path: Path) -> tuple[list[Part], Log]:
     return parts, log
 
 
-def _drop_outdated_summaries(groups: Mapping[str, Rows]) -> dict[str, Rows]:
-    """Return the groups; summaries only of one file that has all trials of their group."""
-    kept = dict(groups)
-    for name in groups:
-        if count := get_group_kind(name).summarised_trials:
-            trials = groups[get_enclosing_group(name)]
-            holders = trials.list_parts()
-            parts = [part for part in holders if name in part.trials]
-            is_whole = len({part.path for part in holders}) == 1 and bool(parts)
-            summaries = Rows(name, parts) if is_whole else None
-            if summaries and summaries[count][-1] == len(trials[TRIAL]):
-                kept[name] = summaries
-            else:
-                del kept[name]
-    return kept
+def _drop_outdated_summaries(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Return the groups without summaries that are not of all trials of their group."""
+    return {
+        name: rows
+        for name, rows in groups.items()
+        if RECOVERIES not in rows
+        or rows[RECOVERIES][-1] == len(groups[name.rpartition("/")[0]][TRIAL])
+    }
 
 
 def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -160,7 +150,7 @@ def _describe_missing(results: Results) -> str:
     lacking: dict[str, list[str]] = {}
     for name in list_trial_groups(config | results.attributes["identity"]):
         known = groups[name][TRIAL] if name in groups else np.zeros(0, np.int64)
-        case = groups.get(get_enclosing_group(name), {})
+        case = groups.get(name.rpartition("/")[0], {})
         trials = np.setdiff1d(np.arange(config.get("trials", 0)), known)
         if len(trials) and not (ERROR in case and case[ERROR][0]):
             runs = np.split(trials, np.flatnonzero(np.diff(trials) > 1) + 1)

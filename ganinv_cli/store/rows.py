@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.store.columns import TRIAL, get_group_kind
+from ganinv_cli.store.columns import TRIAL, get_columns
 
 CACHE_BYTES = 1 << 16  # larger columns are not cached
 
@@ -41,7 +41,7 @@ class Part:
 
 def make_records(group: str, rows: Group) -> np.ndarray:
     """Return rows as records, (rows,) with a field for each column, in the schema's dtypes."""
-    known = get_group_kind(group).columns
+    known = get_columns(group)
     fields = []
     for name, values in rows.items():
         dtype = values.dtype if known[name].dtype == "float" else known[name].dtype
@@ -72,7 +72,6 @@ class Rows(Mapping[str, np.ndarray]):
         lengths = [len(trials) for trials in found]
         self._rows = np.concatenate([np.arange(length) for length in lengths])[first]
         self._numbers = np.repeat(np.arange(len(found), dtype=np.uint32), lengths)[first]
-        self.repeated = sum(lengths) - len(trials)  # rows that do not count
         rows = [part.layout[name] for part in self._parts]
         self.dtypes = {column: row[column] for row in rows for column in row.names or ()}
         self._cache: dict[str, np.ndarray] = {TRIAL: trials}

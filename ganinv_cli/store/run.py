@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import lock
+from ganinv_cli.lock import hold_lock
 from ganinv_cli.store.columns import TRIAL
 from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Results
@@ -34,7 +34,7 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
     if the folder is missing, ResultsError if another process has locked the file, or the file is
     damaged, not from ganinv, has a newer schema, or is of another run.
     """
-    with lock.hold_lock(path) as path:
+    with hold_lock(path) as path:
         parts, log = list[Part](), Log(path)
         if overwrite:
             check_replaceable(path)

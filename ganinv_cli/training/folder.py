@@ -21,8 +21,8 @@ from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.inspection.render import draw_sheet
+from ganinv_cli.lock import hold_lock
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.store import lock
 from ganinv_cli.training import networks
 from ganinv_cli.training.settings import TrainingSettings
 
@@ -46,7 +46,7 @@ def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -
         raise ConfigError(f"{folder} has one of * ? [ \\ in its name; name another --out")
     with explain_write_errors(folder):
         make_folder(folder)
-    with lock.hold_lock(folder / DESCRIPTION_NAME):
+    with hold_lock(folder / DESCRIPTION_NAME):
         _write_or_check_description(folder, _make_description(settings, images))
         yield
 

@@ -46,9 +46,34 @@ def test_the_answer_fits_a_small_terminal_and_v_prints_all_tables(work, monkeypa
     assert "Print all" not in run_ganinv(work, *RECOVER, "-q").stdout
 
 
+def test_a_mistake_beside_overwrite_leaves_the_results(work):
+    (work / "bad.png").write_bytes(b"no image")
+    run_ganinv(work, "invert", next((work / "faces").iterdir()), *INVERT[2:])
+    before = (work / "invert.h5").read_bytes()
+    for arguments, code in (
+        (("invert", "bad.png", *INVERT[2:]), 2),
+        (("invert", "faces", *INVERT[2:], "--crop", "0,0,99"), 2),
+        (("invert", "faces", *INVERT[2:], "--shard", "99/99", "--out", "invert.h5"), 0),
+    ):
+        run_ganinv(work, *arguments, "--overwrite", code=code)
+        assert (work / "invert.h5").read_bytes() == before
+
+
+def test_a_page_that_ganinv_did_not_write_is_kept(work):
+    (work / "recover").mkdir()
+    (work / "recover" / "report.html").write_text("<title>mine</title>")
+    said = run_ganinv(work, *RECOVER, code=2).stderr
+    assert "recover/report.html exists, and ganinv did not write it" in said
+    assert not list(work.glob("*.h5"))
+
+
 @pytest.mark.slow
 def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work):
     run_ganinv(work, *RECOVER, "--shard", "1/2", "--clip", "none")
+    run_ganinv(work, *INVERT, "--shard", "1/4", "--npz", "s.npz")
+    assert [path.name for path in work.glob("*.npz")] == ["s-1-of-4.npz"]
+    for name in ("s-1-of-4.npz", "invert-1-of-4.h5"):
+        (work / name).unlink()
     images = sorted((work / "faces").iterdir())[:2]
     several = ("invert", *images, *INVERT[2:], "--checkpoint", "b", "--npz", "z.npz")
     run = run_ganinv(work, *several, publishing=True)
@@ -78,6 +103,9 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         ((*RECOVER, "--out", "none/r.h5"), "none/r.h5"),
         (("recover", "--checkpoint", "none"), "no such checkpoint"),
         ((*INVERT, "--checkpoint", "a"), "is given twice"),
+        ((*RECOVER, "--out", ""), "give the file a name such as recover.h5"),
+        (("report", "."), "give the file a name such as recover.h5"),
+        (("merge", "m.h5", "."), "cannot be read (Is a directory)"),
     ):
         run = run_ganinv(work, *arguments, code=2)
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]

@@ -46,6 +46,13 @@ def test_the_folder_is_filled_before_anything_is_printed(tmp_path):
     assert (tmp_path / "run" / "report.html").exists()
 
 
+def test_a_closed_stderr_changes_nothing(tmp_path):
+    shutil.copy(RESULTS, tmp_path / "run.h5")
+    run = run_in_shell(tmp_path, "2>&-", *GANINV, "report", "run.h5")
+    assert run.returncode == 0 and (tmp_path / "run" / "report.html").exists()
+    assert run.stdout == run_in_shell(tmp_path, "", *GANINV, "report", "run.h5").stdout
+
+
 def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
     run = run_in_shell(tmp_path, "", *GANINV, "inspect", "\x1b[31m\u202e.pt")
     assert (run.returncode, run.stdout) == (2, "")

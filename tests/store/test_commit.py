@@ -13,8 +13,9 @@ from stored import (
     write_results_file,
 )
 
+from ganinv_cli import lock
 from ganinv_cli.errors import ResultsError, UsageError
-from ganinv_cli.store import Figure, lock, open_run, read_results, results
+from ganinv_cli.store import Figure, open_run, read_results, results
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
 

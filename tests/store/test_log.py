@@ -12,6 +12,8 @@ from stored import (
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import log, open_run, read_results
 
+EARLIER = bytes.fromhex("d5a3c1874e0b92f66c18e7b03d5f2a99") + bytes(50)  # its mark
+
 
 def _commit(path, *batches):
     """Commit the batches; return the bytes of the log after each."""
@@ -43,10 +45,10 @@ def test_a_changed_byte_loses_its_block_alone(path):
         changed[place] ^= 0x40
         log.name_log(path).write_bytes(changed)
         assert_holds(read_results(path), [0, 2])
-        assert "recover.h5.log is damaged in 1 place" in read_results(path).notes[0]
+        assert "recover.h5.log is damaged" in read_results(path).notes[0]
     with open_run(path, make_provenance()) as run:
         assert run.is_missing("none", np.arange(4)).tolist() == [False, True, False, True]
-        assert "recover.h5.log is damaged in 1 place; the trials" in run.notes[0]
+        assert "recover.h5.log is damaged; trials" in run.notes[0]
         commit_batches(run, [1])
         run.finish()
         assert run.notes == []
@@ -60,7 +62,7 @@ def test_damage_to_the_last_block_is_said(path, place):
     changed[len(first) + place] ^= 0x40
     log.name_log(path).write_bytes(changed)
     assert_holds(read_results(path), [0])
-    assert "is damaged in 1 place" in read_results(path).notes[0]
+    assert "is damaged" in read_results(path).notes[0]
 
 
 def _flip_bit(content, older):
@@ -93,18 +95,14 @@ def test_a_log_that_changes_while_the_run_goes_on_becomes_no_wrong_numbers(path,
     assert_holds(read_results(path), [0, 1, 2])
 
 
-OTHERS = {
-    "a text": (b"what the shell wrote\n", r"recover.h5.log is no log of ganinv.*move it away"),
-    "earlier": (log.EARLIER_MARK + bytes(50), r"recover.h5.log is the log of an earlier ganinv; f"),
-}
-
-
-@pytest.mark.parametrize("content, said", OTHERS.values(), ids=OTHERS)
-def test_a_file_with_the_name_of_a_log_is_left(path, content, said):
+@pytest.mark.parametrize("content", [b"what the shell wrote\n", EARLIER], ids=["text", "earlier"])
+def test_a_file_with_the_name_of_a_log_is_left(path, content):
     log.name_log(path).write_bytes(content)
     for overwrite in (False, True):
         with (
-            pytest.raises(ResultsError, match=said),
+            pytest.raises(
+                ResultsError, match="is the log of an earlier ganinv, or none of ganinv; f"
+            ),
             open_run(path, make_provenance(), overwrite),
         ):
             pass

@@ -40,7 +40,7 @@ def make_row(group, trial):
     """Return trial `trial` of a group, the same for every call: a random value in each column."""
     draw = np.random.default_rng([trial, *group.encode()])
     row = {}
-    for name, column in columns.get_group_kind(group).columns.items():
+    for name, column in columns.get_columns(group).items():
         shape = tuple(AXES[axis] for axis in column.shape)
         kind = np.dtype("float32" if column.dtype == "float" else column.dtype)
         if kind.kind == "S":
@@ -71,7 +71,7 @@ def add_missing_columns(given, latent):
     """Return rows of a rule with zeros in the columns that they lack and every file has."""
     zeros = {
         name: np.zeros((len(given["trial"]), *[latent] * len(column.shape)), np.float32)
-        for name, column in columns.get_group_kind("none").columns.items()
+        for name, column in columns.get_columns("none").items()
         if not column.optional or name in ("z_error", "first/z_error")
     }
     return zeros | {"first/outcome": np.ones(len(given["trial"]))} | given
