@@ -14,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.formats import read
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_scientific
 from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
@@ -37,7 +37,7 @@ FRAME_MS, FIRST_MS, LAST_MS = 150, 1200, 3500
 
 def main() -> None:
     """Draw the animation."""
-    generator = GeneratorSpec(read(find("checkpoint", "portraits64"))).build()
+    generator = make_generator(read(find("checkpoint", "portraits64")))
     targets = prepare_known_targets(generator, SEED, COLUMNS)(
         [Job(trial, rules=("stochastic",)) for trial in range(COLUMNS)]
     )

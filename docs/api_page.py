@@ -12,7 +12,7 @@ from ganinv_cli.errors import GaninvError
 
 FUNCTIONS = ("load", "invert", "recover", "noise_sweep", "consistency", "open")
 CLASSES = ("LoadedGenerator", "Inversion", "RunResults")
-INTERNAL = {"build", "configure", "make_spec", "select_images"}  # methods that the commands use
+INTERNAL = {"build", "configure", "make_builder", "select_images"}  # methods that the commands use
 WIDTH = 100  # columns of a signature
 _LISTS = {
     DocstringSectionKind.parameters: "Arguments",

@@ -4,6 +4,7 @@ import pickle
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import tensorflow as tf
 from called import run_ganinv
 
 from ganinv_cli import formats
-from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.make_generator import make_generator
@@ -140,7 +140,7 @@ def test_a_mistake_is_one_sentence(name, tmp_path):
 
 
 def test_a_worker_needs_neither_the_file_nor_its_modules(tmp_path):
-    spec = pickle.dumps(GeneratorSpec(_read(tmp_path, PLAIN)))
+    build = pickle.dumps(partial(make_generator, _read(tmp_path, PLAIN)))
     (tmp_path / "generator.py").unlink()
-    pictures = pickle.loads(spec).build()(tf.constant(Z))
+    pictures = pickle.loads(build)()(tf.constant(Z))
     np.testing.assert_allclose(pictures, _expected(), atol=1e-6)
