@@ -138,3 +138,13 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeyp
     words = r"cannot be written \(Permission denied\)"
     with pytest.raises(UsageError, match=words), open_run(path, make_provenance()):
         pass
+
+
+def test_a_folder_without_locks_is_refused(path, monkeypatch):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    words = r"cannot be written \(Function not implemented\); choose another place"
+    with pytest.raises(UsageError, match=words), open_run(path, make_provenance()):
+        pass
