@@ -139,9 +139,8 @@ def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tm
         assert digits["recovered"]["1e-20"] == int((group["polished/z_error"] < 1e-20).sum())
 
 
-@pytest.mark.bfloat16
 def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, tmp_path):
-    text = 'success = "ever"\nbatch_norm = "batch"\nprecision = "mixed"\nsnapshots = [10]\n'
+    text = 'success = "ever"\nbatch_norm = "batch"\nsnapshots = [10]\n'
     (tmp_path / "own.toml").write_text(text, encoding="utf-8")
     given = (*PAPERS_CODE, "--config", "own.toml", "--trials", 4)
     result = _recover(tmp_path, hard, *given)
