@@ -32,15 +32,20 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
     wait for the event in the main thread, whose lock the handler may then need.
     """
     stop = threading.Event()
+    # In another thread, since this one may hold a lock of the display.
+    speaker = threading.Thread(target=say, args=(STOPPING,), daemon=True)
 
     def request_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
-        # In another thread, since this one may hold a lock of the display.
-        threading.Thread(target=say, args=(STOPPING,), daemon=True).start()
+        speaker.start()
 
     is_command = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     with _handle(request_stop, ends_process=is_command):
-        yield stop
+        try:
+            yield stop
+        finally:
+            if speaker.ident:  # it was started
+                speaker.join()  # before a display that it uses is closed
 
 
 @contextmanager
