@@ -99,7 +99,7 @@ def test_a_solver_and_a_rule_are_used(tables):
 def test_a_count_is_a_column(copy, tables):
     with h5py.File(copy / "gd.h5") as file:
         for column in (file["none/downhill"], file["none/first/downhill"]):
-            assert ((column[()] > 0) & (column[()] < 20)).all()
+            assert ((column[()] > 0) & (column[()] <= 20)).all()
             assert column.attrs["unit"] == "updates"
     assert tables[3]["table1"][0]["trials"] == 4
 
