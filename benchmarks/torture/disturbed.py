@@ -19,7 +19,8 @@ KILL, FULL_DISK = "kill -9", "full disk"
 RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its columns
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
 _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show seconds and dates
-_TIMED = ("seconds", "first/seconds", "polished/seconds")  # columns that no second run repeats
+# Columns that no second run repeats: the last counts a Jacobian that trials share.
+_TIMED = ("seconds", "first/seconds", "polished/seconds", "polished/gradients")
 # Temporary files, which a killed command may leave.
 _UNUSED = "tmp/", "work/.ganinv-tmp-", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/."
 
@@ -167,7 +168,7 @@ def _read_files(folder: Path, has_times: bool) -> dict[str, bytes]:
         path = folder / name
         if path.suffix == ".h5" or (has_times and path.suffix in _TABLES):
             files[name] = b""
-        elif path.suffix == ".keras":  # has a date beside the weights
+        elif zipfile.is_zipfile(path) and path.suffix == ".keras":  # has a date
             with zipfile.ZipFile(path) as archive:
                 files[name] = archive.read("model.weights.h5")
         elif path.suffix != ".lock":
