@@ -22,7 +22,8 @@ _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show second
 # Columns that no second run repeats: the last counts a Jacobian that trials share.
 _TIMED = ("seconds", "first/seconds", "polished/seconds", "polished/gradients")
 # Temporary files, which a killed command may leave.
-_UNUSED = "tmp/", "work/.ganinv-tmp-", "cache/ganinv/norms/.", "cache/ganinv/preconditioner/."
+_CACHED = "norms", "preconditioner", "copies"
+_UNUSED = "tmp/", "work/.ganinv-tmp-", *(f"cache/ganinv/{kind}/." for kind in _CACHED)
 
 
 def run_undisturbed(workload: Workload, place: Path) -> None:
