@@ -1,6 +1,6 @@
 """The certificate of an inverted image: errors, agreement of starts, conditioning, verdict."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -9,14 +9,7 @@ from ganinv_cli.analysis.groups import Pixels
 from ganinv_cli.analysis.image_results import ImageResults, best_psnr, get_reconstruction
 from ganinv_cli.analysis.prior import is_at_bound
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
-from ganinv_cli.analysis.verdict import (
-    REACHED_SHARE,
-    Evidence,
-    decide,
-    explain,
-    gather_evidence,
-)
-from ganinv_cli.statistics import Floats
+from ganinv_cli.analysis.verdict import REACHED_SHARE, Evidence
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 
@@ -33,12 +26,9 @@ def make_certificate(image: ImageResults, rule: str) -> Certificate:
     recoveries = image.recoveries[rule]
     best, group = recoveries.best_row, recoveries.group
     loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
-    conditioning = _measure_conditioning(image, rule)
-    measured = conditioning.singular_values, conditioning.rank
-    again = image.read_reenactment(rule)
-    old = gather_evidence(image, rule, *measured, None)
-    evidence = gather_evidence(image, rule, *measured, again) if again else old
-    verdict = decide(evidence)
+    evidence = image.gather_evidence(rule)
+    verdict, explanation = image.read_judgement(rule, evidence)
+    again = evidence.reenactment
     z = again.z if again and again.explained else recoveries.z[best]
     labels = {} if label is None else {"label": label, "starts_under_label": evidence.starts}
     return {
@@ -52,8 +42,7 @@ def make_certificate(image: ImageResults, rule: str) -> Certificate:
         "rmse": statistics.rmse(loss, pixels),  # in grey levels of 255
         "psnr": best_psnr(image, recoveries),  # in dB
         "verdict": verdict,
-        "verdict_1_0": decide(old),  # of ganinv 1.0
-        "explanation": explain(verdict, evidence, recoveries.prior, image.masked),
+        "explanation": explanation,
         **_describe_reenactment(evidence),
         "told": evidence.determines_z,  # whether the pixels that count do, as far as is known
         "rounding_loss": recoveries.rounding_loss,  # below it a reconstruction is exact
@@ -64,9 +53,9 @@ def make_certificate(image: ImageResults, rule: str) -> Certificate:
             "reached": evidence.reached,
             "same": evidence.same,
         },
-        "condition": conditioning.condition,  # of J: its largest singular value over its least
-        "rank": conditioning.rank,
-        "difference_amplified": conditioning.amplification,  # factor in its picture
+        "condition": evidence.condition,  # of J: its largest singular value over its least
+        "rank": evidence.rank,
+        "difference_amplified": _find_amplification(image, rule),  # factor in its picture
         "latent": recoveries.z.shape[1],
         "outside": evidence.outside,  # components of z beyond a bound of the prior
         "at_bound": int(np.sum(is_at_bound(z, recoveries.prior))),  # at or beyond a bound
@@ -100,15 +89,6 @@ def subtract_pictures(reconstruction: Pixels, original: Pixels) -> np.ndarray:
     return np.asarray(reconstruction.astype(np.int64) - original)
 
 
-class _Conditioning(NamedTuple):
-    """How well J, the generator's Jacobian at the best z, is conditioned; None: not known."""
-
-    singular_values: Floats | None = None
-    condition: float | None = None
-    rank: int | None = None
-    amplification: int | None = None  # of the difference
-
-
 def _describe_reenactment(evidence: Evidence) -> Certificate:
     """Return the chain of changes that comes nearest to the image; None: not re-enacted."""
     again, alarms = evidence.reenactment, evidence.false_alarms
@@ -126,18 +106,8 @@ def _describe_reenactment(evidence: Evidence) -> Certificate:
     }
 
 
-def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
+def _find_amplification(image: ImageResults, rule: str) -> int | None:
     certificate = image.find_certificate(rule)
     if certificate is None:
-        return _Conditioning()
-    difference = subtract_pictures(get_reconstruction(certificate), image.target)
-    amplification = choose_amplification([difference])
-    values = certificate["singular_values"][0].astype(np.float64)
-    if not np.isfinite(values).all():
-        return _Conditioning(amplification=amplification)
-    return _Conditioning(
-        values,
-        float(statistics.condition_number(values)),
-        int(statistics.rank(values, image.pixel_count)),
-        amplification,
-    )
+        return None
+    return choose_amplification([subtract_pictures(get_reconstruction(certificate), image.target)])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,44 +11,23 @@ from ganinv_cli import statistics
 from ganinv_cli.analysis.groups import Group, Pixels, share_gradients
 from ganinv_cli.analysis.prior import read_prior
 from ganinv_cli.analysis.recoveries import Recoveries
+from ganinv_cli.analysis.verdict import (
+    CountedPixels,
+    Evidence,
+    Judgement,
+    Verdict,
+    gather_evidence,
+    judge,
+)
 from ganinv_cli.clipping import RULES
-from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.prior import Prior
 from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
-from ganinv_cli.statistics import Floats
 from ganinv_cli.store import NamedImage
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 ImageKey = tuple[int, str]  # number and name; an image of two names has two
-
-
-class Reenactment(NamedTuple):
-    """The chain of changes that comes nearest to the image, and what is left after it."""
-
-    explained: bool  # whether the chain leaves no more than it does of the generator's own pictures
-    chain: str  # in words, e.g. "saved as JPEG 75"; empty: rounded to 8 bits alone
-    excess: float  # RMS in grey levels that the chain leaves
-    limit: float  # of the generator's own pictures, at most
-    z: Floats  # (latent,), refitted through the chain; the best one if nothing explains the image
-    deviation: Floats  # (latent,) standard error of z
-    known_directions: int  # with a standard error below half the prior's deviation
-    stranger_rmse: Floats  # (strangers,) grey levels, of pictures that it cannot make, ascending
-    has_border: bool = False  # that does not count
-
-    @property
-    def words(self) -> str:
-        """The chain, and what was left out; empty: rounded to 8 bits alone."""
-        return "; ".join(filter(None, [self.chain, "without its border" * self.has_border]))
-
-    @property
-    def keeps_loss(self) -> bool:
-        """Whether the image loss of a start says how well it explains the image, as in white noise.
-
-        After a change G(z) is another picture, and a JPEG has errors that are larger and not white.
-        """
-        return not self.chain or self.chain.startswith("noise of")
 
 
 @dataclass(frozen=True)
@@ -60,8 +39,7 @@ class ImageResults:
     columns: Group  # one row
     recoveries: dict[str, Recoveries]  # in the rules' order; only rules that have recoveries
     certificates: dict[str, Group]  # one row each, the newest; of rules that have finished
-    pixel_count: int  # pixels times channels that the image loss sums over
-    masked: bool  # whether a mask excludes some pixels
+    pixels: CountedPixels
     prior: Prior  # of z
     gradients_shared: float  # each recovery's share of what the run spent once
 
@@ -84,27 +62,10 @@ class ImageResults:
         """Why the file could not be read; empty if it was read."""
         return _read_text(self.columns, "error")
 
-    @cached_property
-    def copy_losses(self) -> dict[int, float]:
-        """Largest image loss of copies of the generator's own pictures, by their JPEG quality.
-
-        From the nearest to the farthest; ROUNDED alone if the file has no measurement.
-        """
-        if "copy_loss" not in self.columns or not np.isfinite(self.columns["copy_loss"][0]).all():
-            return {ROUNDED: self.rounding_loss}
-        qualities, losses = self.columns["copy_quality"][0], self.columns["copy_loss"][0]
-        return dict(
-            zip(qualities.tolist(), np.maximum(losses, self.rounding_loss).tolist(), strict=True)
-        )
-
-    def find_nearest_copy(self, loss: float) -> int | None:
-        """Return the JPEG quality of the nearest copies that lose as much; None: none of them."""
-        return next((quality for quality, most in self.copy_losses.items() if loss <= most), None)
-
     @property
-    def has_border(self) -> bool:
-        """Whether rows or columns of one colour at the edges do not count."""
-        return "border" in self.columns and bool(self.columns["border"].any())
+    def pixel_count(self) -> int:
+        """Pixels times channels that the image loss sums over."""
+        return self.pixels.number
 
     @property
     def rounding_loss(self) -> float:
@@ -112,31 +73,27 @@ class ImageResults:
         return statistics.rounding_residual(self.pixel_count)
 
     def find_certificate(self, rule: str) -> Group | None:
-        """Return the certificate of a rule, if it is of the current best z."""
-        certificate, recoveries = self.certificates.get(rule), self.recoveries[rule]
-        if certificate is None:
-            return None
-        is_current = certificate["best"][0] == recoveries.group["trial"][recoveries.best_row]
-        return certificate if is_current else None
+        """Return the certificate of a rule if it is of all its recoveries, else None."""
+        certificate = self.certificates.get(rule)
+        return certificate if _is_whole(certificate, self.recoveries[rule].group) else None
 
-    def read_reenactment(self, rule: str) -> Reenactment | None:
-        """Return the re-enactment in the certificate of a rule; None if it has none."""
+    def gather_evidence(self, rule: str) -> Evidence:
+        """Return the evidence for the verdict under a rule."""
+        return gather_evidence(self.recoveries[rule], self.find_certificate(rule), self.pixels)
+
+    def read_judgement(self, rule: str, evidence: Evidence) -> Judgement:
+        """Return the verdict that the run stored under a rule.
+
+        A file that has what it follows from, but is older than stored verdicts, gets it here.
+        """
         certificate = self.find_certificate(rule)
-        if certificate is None or "explained" not in certificate:
-            return None
-        row = {name: values[0] for name, values in certificate.items()}
-        strangers = row.get("stranger_rmse", np.zeros(0))
-        return Reenactment(
-            bool(row["explained"]),
-            bytes(row["chain"]).decode(errors="replace"),
-            float(row["excess"]),
-            float(row["excess_limit"]),
-            row["z_explained"].astype(np.float64),
-            row["z_deviation"].astype(np.float64),
-            int(row["known_directions"]),
-            strangers[np.isfinite(strangers)],
-            self.has_border,
-        )
+        if certificate is None:
+            return Judgement("not finished", "some starts have not ended; let the run go on")
+        if verdict := _read_text(certificate, "verdict"):
+            return Judgement(cast("Verdict", verdict), _read_text(certificate, "explanation"))
+        if "explained" not in certificate:
+            return Judgement("no verdict", "the file is of ganinv 1.0; run it again")
+        return judge(evidence, self.recoveries[rule].prior)
 
     @cached_property
     def target(self) -> Pixels:
@@ -189,33 +146,41 @@ def _read_image(results: "Results", image: NamedImage) -> ImageResults:
     groups, name = results.groups, image_group(image.number)
     rules: dict[str, Recoveries] = {}
     certificates: dict[str, Group] = {}
-    pixel_count = _count_pixels(results, groups[name])
-    rounding = statistics.rounding_residual(pixel_count)
+    pixels = _count_pixels(results, groups[name])
+    rounding = statistics.rounding_residual(pixels.number)
     prior = read_prior(results.attributes.get("config", {}))
     for rule in RULES:
         group = groups.get(f"{name}/{rule}")
-        if group is not None and len(group["trial"]):
-            rules[rule] = Recoveries(group, rounding, prior)
-            certificate = groups.get(f"{name}/{rule}/certificate")
-            if certificate is not None and len(certificate["trial"]):
-                # An extended run also has an earlier certificate, of fewer recoveries.
-                certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
-    masked = "pixels_counted" in results.constants
+        if group is None or not len(group["trial"]):
+            continue
+        certificate = groups.get(f"{name}/{rule}/certificate")
+        if certificate is not None and len(certificate["trial"]):
+            # An extended run also has an earlier certificate, of fewer recoveries.
+            certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
+        newest = certificates.get(rule)
+        best = int(newest["best"][0]) if newest and _is_whole(newest, group) else None
+        rules[rule] = Recoveries(group, rounding, prior, best)
     return ImageResults(
-        *(*image, groups[name], rules, certificates, pixel_count, masked, prior),
+        *(*image, groups[name], rules, certificates, pixels, prior),
         gradients_shared=share_gradients(results),
     )
 
 
+def _is_whole(certificate: Group | None, group: Group) -> bool:
+    return certificate is not None and certificate["recoveries"][0] == len(group["trial"])
+
+
 def _read_text(columns: Group, name: str) -> str:
-    """Return a text of a group of one row."""
-    return bytes(columns[name][0]).decode(errors="replace")
+    """Return a text of a group of one row; empty if the file has no such column."""
+    return bytes(columns[name][0]).decode(errors="replace") if name in columns else ""
 
 
-def _count_pixels(results: "Results", image: Group) -> int:
-    """Return the pixels times channels that the loss sums over: not the border, or by the mask."""
+def _count_pixels(results: "Results", image: Group) -> CountedPixels:
+    """Return the pixels that count: not the border, or by the mask."""
+    border = image["border"][0] if "border" in image else np.zeros(4, np.int64)
     if "pixels_counted" in results.constants:
-        return int(results.constants["pixels_counted"])
+        return CountedPixels(int(results.constants["pixels_counted"]), True, bool(border.any()))
     height, width, channels = image["target"][0].shape
-    top, right, bottom, left = image["border"][0] if "border" in image else (0, 0, 0, 0)
-    return int((height - top - bottom) * (width - left - right) * channels)
+    top, right, bottom, left = border
+    inside = int((height - top - bottom) * (width - left - right) * channels)
+    return CountedPixels(inside, False, bool(border.any()))

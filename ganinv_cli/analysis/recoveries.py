@@ -28,6 +28,7 @@ class Recoveries:
     group: Group
     rounding_loss: float  # image loss that rounding to 8 bits leaves; less counts as 0
     prior: Prior = DEFAULT
+    certified: int | None = None  # the trial that the run found to be the best; None: not yet
 
     @cached_property
     def polished(self) -> Booleans:
@@ -78,6 +79,8 @@ class Recoveries:
     @cached_property
     def best_row(self) -> int:
         """The row with the least image loss."""
+        if self.certified is not None:
+            return int(np.searchsorted(self.group["trial"], self.certified))
         return int(np.nanargmin(np.where(np.isfinite(self.loss), self.loss, np.inf)))
 
     @cached_property

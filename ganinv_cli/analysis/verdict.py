@@ -1,7 +1,8 @@
 """The verdict on one image under one rule: did the generator make it?
 
 It follows from whether a chain of changes to G(z) explains the image, from where z lies, and from
-how many starts agree. docs/invert.md explains the words.
+how many starts agree. It is decided once, when the run measures the image. docs/invert.md explains
+the words.
 """
 
 from typing import Literal, NamedTuple
@@ -9,24 +10,65 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.image_results import ImageResults, Reenactment
+from ganinv_cli.analysis.groups import Group
 from ganinv_cli.analysis.prior import format_range, is_outside
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
-from ganinv_cli.images.copies import ROUNDED
 from ganinv_cli.number_format import format_number
 from ganinv_cli.prior import Prior
 from ganinv_cli.statistics import Booleans, Floats
 
-# The last two are words of ganinv 1.0, for files without re-enactment.
-Verdict = Literal["failed", "outside", "sibling", "ambiguous", "made", "implausible", "near"]
+# "no verdict": nothing was re-enacted; "not finished": starts are missing.
+Verdict = Literal["failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "made"]
 
-MATCH_QUALITY = 75  # JPEG quality of the farthest copy that ganinv 1.0 took for the picture itself
+VERSION = 2  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
 AGREEING_STARTS = 2  # that must find z if no chain of changes explains the image
 REACHED_SHARE = 1e-2  # of the least image loss, within which a start has reached it
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
+
+
+class Reenactment(NamedTuple):
+    """The chain of changes that comes nearest to the image, and what is left after it."""
+
+    explained: bool  # whether the chain leaves no more than it does of the generator's own pictures
+    chain: str  # in words, e.g. "saved as JPEG 75"; empty: rounded to 8 bits alone
+    excess: float  # RMS in grey levels that the chain leaves
+    limit: float  # of the generator's own pictures, at most
+    z: Floats  # (latent,), refitted through the chain; the best one if nothing explains the image
+    deviation: Floats  # (latent,) standard error of z
+    known_directions: int  # with a standard error below half the prior's deviation
+    stranger_rmse: Floats  # (strangers,) grey levels, of pictures that it cannot make, ascending
+    has_border: bool = False  # that does not count
+
+    @property
+    def words(self) -> str:
+        """The chain, and what was left out; empty: rounded to 8 bits alone."""
+        return "; ".join(filter(None, [self.chain, "without its border" * self.has_border]))
+
+    @property
+    def keeps_loss(self) -> bool:
+        """Whether the image loss of a start says how well it explains the image, as in white noise.
+
+        After a change G(z) is another picture, and a JPEG has errors that are larger and not white.
+        """
+        return not self.chain or self.chain.startswith("noise of")
+
+
+class CountedPixels(NamedTuple):
+    """The pixels of an image that count."""
+
+    number: int  # pixels times channels that the image loss sums over
+    masked: bool  # whether a mask excludes some
+    has_border: bool  # whether rows or columns of one colour at the edges are left out
+
+
+class Judgement(NamedTuple):
+    """A verdict and what it follows from."""
+
+    verdict: Verdict
+    explanation: str  # a sentence or two, without the last full stop
 
 
 class FalseAlarms(NamedTuple):
@@ -42,7 +84,7 @@ class Evidence(NamedTuple):
 
     reenactment: Reenactment | None  # None: not re-enacted
     rmse: float  # of the best z, in grey levels; NaN: no start has a finite one
-    copy: int | None  # JPEG quality of the nearest copies that lose as much; None: none of them
+    exact: bool  # whether the best z leaves no more of the image than rounding to 8 bits
     starts: int  # under the label of the best z
     reached: int  # of these, starts at the least image loss
     same: int  # of these, starts that found the best z
@@ -56,7 +98,9 @@ class Evidence(NamedTuple):
     plausible: bool  # whether the right z may be drawn
     too_few_pixels: bool  # whether a mask leaves no more pixels than z has components
     rank: int | None  # of J; None: not known
+    condition: float | None  # of J: its largest singular value over its least
     latent: int
+    masked: bool  # whether only some pixels count
 
     @property
     def ignores_norm(self) -> bool:
@@ -82,59 +126,49 @@ class Evidence(NamedTuple):
         return FalseAlarms(len(rmse), as_near, most)
 
 
+def judge(evidence: Evidence, prior: Prior) -> Judgement:
+    """Return the verdict on an image, with its words."""
+    verdict = decide(evidence)
+    return Judgement(verdict, explain(verdict, evidence, prior))
+
+
 def decide(evidence: Evidence) -> Verdict:
-    """Return the verdict on an image; that of ganinv 1.0 if it was not re-enacted."""
+    """Return the verdict on an image of which all starts have ended."""
     if not np.isfinite(evidence.rmse):
         return "failed"
-    if evidence.reenactment is None:
-        return _decide_1_0(evidence)
-    if evidence.reenactment.explained:
+    again = evidence.reenactment
+    if again.explained if again else evidence.exact:
         if evidence.is_never_drawn:
             return "outside"
         return "ambiguous" if evidence.rivals or not evidence.determines_z else "made"
+    if again is None:
+        return "no verdict"
     alarms = evidence.false_alarms
     is_nearest = alarms.strangers > 0 and alarms.as_near == 0
     agrees = evidence.plausible and evidence.same >= AGREEING_STARTS
     return "sibling" if agrees and is_nearest else "outside"
 
 
-def _decide_1_0(evidence: Evidence) -> Verdict:
-    copy = evidence.copy
-    if copy is None:
-        return "outside"
-    if copy != ROUNDED and copy < MATCH_QUALITY:
-        return "near" if evidence.plausible or evidence.rivals else "outside"
-    if evidence.is_never_drawn:
-        return "implausible"
-    if evidence.rivals or not evidence.determines_z:
-        return "ambiguous"
-    needed = 1 if copy == ROUNDED else min(AGREEING_STARTS, evidence.starts)
-    return "made" if evidence.same >= needed else "near"
-
-
 def gather_evidence(
-    image: ImageResults,
-    rule: str,
-    singular_values: Floats | None,
-    rank: int | None,
-    reenactment: Reenactment | None,
+    recoveries: Recoveries, certificate: Group | None, pixels: CountedPixels
 ) -> Evidence:
-    """Return the evidence on an image; singular values and rank are of J at the best z.
+    """Return the evidence on an image, from its starts under one rule.
 
-    They are None if they are not known.
+    `certificate` has the columns, of one row, that were measured at the best z; None: none were.
     """
-    recoveries = image.recoveries[rule]
+    reenactment = read_reenactment(certificate, pixels)
+    singular_values = read_singular_values(certificate)
     prior, best, labels = recoveries.prior, recoveries.best_row, recoveries.labels
     latent = int(recoveries.z.shape[1])
     under_label = (
         np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
     )
     loss = float(recoveries.loss[best])
-    noise_error = _estimate_noise_error(image, rule, singular_values)
+    noise_error = _estimate_noise_error(loss, pixels.number, singular_values, latent)
     most = MAX_ERROR_SHARE * statistics.expected_distance(latent, prior) * latent
     z_error = min(ERROR_FACTOR * noise_error, most)
     *_, plausible = _locate(recoveries.z, prior, z_error)
-    reached = statistics.is_lowest(recoveries.loss, REACHED_SHARE, image.rounding_loss)
+    reached = statistics.is_lowest(recoveries.loss, REACHED_SHARE, recoveries.rounding_loss)
     clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
     same = reached & (clusters == clusters[best])
     rivals = len(np.unique(clusters[reached & plausible & ~same]))
@@ -146,8 +180,8 @@ def gather_evidence(
     inside, norm, may_be_drawn = (values[0] for values in position)
     return Evidence(
         reenactment=reenactment,
-        rmse=statistics.rmse(loss, image.pixel_count),
-        copy=image.find_nearest_copy(loss),
+        rmse=statistics.rmse(loss, pixels.number),
+        exact=loss <= recoveries.rounding_loss,
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
         same=int(np.sum(same)),
@@ -159,10 +193,43 @@ def gather_evidence(
         norm=float(norm),
         norm_range=statistics.find_norm_range(prior, latent),
         plausible=bool(may_be_drawn),
-        too_few_pixels=image.masked and image.pixel_count <= latent,
-        rank=rank,
+        too_few_pixels=pixels.masked and pixels.number <= latent,
+        rank=None
+        if singular_values is None
+        else int(statistics.rank(singular_values, pixels.number)),
+        condition=None
+        if singular_values is None
+        else float(statistics.condition_number(singular_values)),
         latent=latent,
+        masked=pixels.masked,
     )
+
+
+def read_reenactment(certificate: Group | None, pixels: CountedPixels) -> Reenactment | None:
+    """Return the re-enactment in the columns of a certificate; None if it has none."""
+    if certificate is None or "explained" not in certificate:
+        return None
+    row = {name: values[0] for name, values in certificate.items()}
+    strangers = row.get("stranger_rmse", np.zeros(0))
+    return Reenactment(
+        bool(row["explained"]),
+        bytes(row["chain"]).decode(errors="replace"),
+        float(row["excess"]),
+        float(row["excess_limit"]),
+        row["z_explained"].astype(np.float64),
+        row["z_deviation"].astype(np.float64),
+        int(row["known_directions"]),
+        strangers[np.isfinite(strangers)],
+        pixels.has_border,
+    )
+
+
+def read_singular_values(certificate: Group | None) -> Floats | None:
+    """Return the singular values of J at the best z, (latent,) float64; None if not known."""
+    if certificate is None:
+        return None
+    values: Floats = certificate["singular_values"][0].astype(np.float64)
+    return values if np.isfinite(values).all() else None
 
 
 def _locate(z: Floats, prior: Prior, z_error: float) -> tuple[Booleans, Floats, Booleans]:
@@ -178,14 +245,13 @@ def _locate(z: Floats, prior: Prior, z_error: float) -> tuple[Booleans, Floats, 
     return inside, norms, inside & (low <= norms) & (norms <= high)
 
 
-def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Floats | None) -> float:
+def _estimate_noise_error(
+    loss: float, pixels: int, singular_values: Floats | None, latent: int
+) -> float:
     """Return how far z is from the right one, ‖·‖, if what is left of the image is white noise.
 
     It is √(variance · Σ 1 / s²) with the variance loss / (pixels − latent); 0 if that is not known.
     """
-    recoveries = image.recoveries[rule]
-    latent, pixels = recoveries.z.shape[1], image.pixel_count
-    loss = float(recoveries.loss[recoveries.best_row])
     if singular_values is None or pixels <= latent or not 0 < loss < np.inf:
         return 0.0
     with np.errstate(divide="ignore"):  # a direction of z that changes nothing: an infinite error
@@ -199,30 +265,29 @@ def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float
     return clusters
 
 
-def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) -> str:
-    """Return the verdict on an image in words, without a full stop.
-
-    `masked`: only some pixels count.
-    """
+def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
+    """Return the verdict on an image in words, without a full stop."""
     if verdict == "failed":
         return "no start ended at a picture of finite numbers"
-    subject = "these pixels" if masked else "this picture"
+    subject = "these pixels" if evidence.masked else "this picture"
+    if verdict == "no verdict":
+        return (
+            f"no z was found that makes {subject} as PNG, and changes of it could not be tried: J "
+            "has too many or infinite numbers, or batch norms couple the images"
+        )
     again = evidence.reenactment
-    if again is None:
-        return "it was not re-enacted, and this is the verdict of ganinv 1.0"
-    words = f"; {again.words}" if again.words else ""
-    nearness = (
-        f"{format_number(again.excess)} grey levels are left (of its own pictures, up to "
-        f"{format_number(again.limit)})"
-    )
+    words = f"; {again.words}" if again and again.words else ""
+    nearness = _describe_nearness(evidence)
     if verdict == "made":
-        known = f"{again.known_directions} of the {evidence.latent} directions of z"
-        part = f"; it determines {known}" if again.known_directions < evidence.latent else ""
-        return f"the generator made {subject}{words}. {nearness}{part}"
+        known = again.known_directions if again else evidence.latent
+        part = f"; it determines {known} of the {evidence.latent} directions of z"
+        return f"the generator made {subject}{words}. {nearness}" + (
+            part if known < evidence.latent else ""
+        )
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
         return f"the generator makes {subject}, but {reason}{words}. {nearness}"
-    nearness += _describe_strangers(evidence, again)
+    nearness += _describe_strangers(evidence)
     if verdict == "sibling":
         return f"a sibling of the generator may have made {subject}, but not itself. {nearness}"
     if not evidence.is_never_drawn or evidence.false_alarms.as_near:
@@ -232,9 +297,20 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool) ->
     )
 
 
-def _describe_strangers(evidence: Evidence, again: Reenactment) -> str:
-    alarms = evidence.false_alarms
-    if alarms.most is None:
+def _describe_nearness(evidence: Evidence) -> str:
+    again = evidence.reenactment
+    if again is None:
+        left = format_number(evidence.rmse)
+        return f"{left} grey levels are left, no more than rounding to 8 bits leaves"
+    return (
+        f"{format_number(again.excess)} grey levels are left (of its own pictures, up to "
+        f"{format_number(again.limit)})"
+    )
+
+
+def _describe_strangers(evidence: Evidence) -> str:
+    again, alarms = evidence.reenactment, evidence.false_alarms
+    if again is None or alarms.most is None:
         return ""
     rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
     count = f"{alarms.as_near} of {alarms.strangers} are as near"

@@ -156,7 +156,7 @@ class Inversion:
         psnr: (n,) in dB; inf if the loss is 0.
         outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
         verdict: (n,) whether the generator made the image: "made", "ambiguous", "sibling",
-            "outside" or "failed"; docs/invert.md says what each follows from.
+            "outside", "failed" or "no verdict"; docs/invert.md says what each follows from.
         explanation: (n,) what the verdict follows from, in a sentence or two.
         agreement: (n,) share of the starts that found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
@@ -236,7 +236,9 @@ def make_inversion(run: RunResults) -> Inversion:
 
     rule = representative_rule(run.config["clip"])
     images = [
-        image for image in read_images(run.store) if rule in image.certificates and not image.error
+        image
+        for image in read_images(run.store)
+        if rule in image.recoveries and image.find_certificate(rule) is not None
     ]
     targets = [image.target for image in images]
     if not targets or len(images) < len(run.store.selection or ()):

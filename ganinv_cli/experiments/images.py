@@ -11,11 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import statistics
+from ganinv_cli.analysis.recoveries import Recoveries
+from ganinv_cli.analysis.verdict import VERSION, CountedPixels, gather_evidence, judge
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import NothingToDoError, OutOfMemoryError
 from ganinv_cli.experiments.pictures import (
     commit_new_images,
     describe_changes,
+    encode_text,
     number_images,
     read_pictures,
 )
@@ -42,6 +45,7 @@ from ganinv_cli.settings.names import image_group
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import NamedImage, Run
 
+EXPLANATION_BYTES = 1023  # of a verdict in words
 START_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
 
 
@@ -100,7 +104,7 @@ class ImagesPlan(Plan):
             if PurePath(image.name).name != PurePath(picture.name).name:
                 say(f"{picture.name} is the same image as {image.name} in {run.path}")
         shard = self._select_shard(by_number)
-        commit_new_images(run, shard, generator, self.problem.mask)
+        commit_new_images(run, shard)
         readable = {n: picture for n, picture in shard.items() if not picture.error}
         named = zip(stored, pictures, strict=True)
         return replace(
@@ -179,11 +183,12 @@ class ImagesPlan(Plan):
         With training-mode statistics, an image depends on all z of its batch.
         """
         generator, counted = reenactor.generator, self._find_counted(case)
-        z = rows.get("polished/z_found", rows["z_found"])
-        loss = rows.get("polished/image_loss", rows["image_loss"])
+        pixels = self._count_pixels(case, counted, generator)
+        rounding = statistics.rounding_residual(pixels.number)
+        recoveries = Recoveries(rows, rounding, generator.prior)
+        z, loss, best = recoveries.z, recoveries.loss, recoveries.best_row
         labels = rows.get("label", np.full(len(z), -1))
-        best = int(np.argmin(np.nan_to_num(loss, nan=np.inf)))
-        distance = np.linalg.norm(z.astype(np.float64) - z[best], axis=1)
+        distance = np.linalg.norm(z - z[best], axis=1)
         distant = int(np.argmax(np.nan_to_num(distance * (labels == labels[best]))))
         together = np.arange(len(z)) if self.is_coupled else np.array([best, distant])
         pair = [best, distant] if self.is_coupled else [0, 1]
@@ -204,7 +209,7 @@ class ImagesPlan(Plan):
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemoryError() from error
         reconstruction, farther = to_pixels(pictures)
-        return {
+        measured = {
             "trial": np.array([number]),
             "recoveries": np.array([len(z)]),
             "best": rows["trial"][[best]],
@@ -214,6 +219,17 @@ class ImagesPlan(Plan):
             "singular_values": values[None],
             **more,
         }
+        evidence = gather_evidence(recoveries, measured, pixels)
+        verdict, explanation = judge(evidence, generator.prior)
+        return measured | {
+            "verdict": encode_text(verdict),
+            "explanation": encode_text(explanation, EXPLANATION_BYTES),
+            "verdict_rule": np.array([VERSION]),
+        }
+
+    def _count_pixels(self, case: int, counted: np.ndarray, generator: Generator) -> CountedPixels:
+        number = int(counted.sum()) * generator.image_shape[2]
+        return CountedPixels(number, self.mask is not None, any(self.pictures[case].border))
 
     def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:
         """Return the images of the shard, by number, and all that cannot be read."""

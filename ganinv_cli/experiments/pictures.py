@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ImageError, ResultsError, to_printable
-from ganinv_cli.experiments.copies import find_copy_losses
 from ganinv_cli.experiments.plan import ImageInputs
 from ganinv_cli.images import (
     Crop,
@@ -20,7 +19,6 @@ from ganinv_cli.images import (
     suppress_pillow_warnings,
 )
 from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
-from ganinv_cli.images.copies import QUALITIES
 from ganinv_cli.images.files import is_array_name, list_named_images
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.generator import Generator
@@ -29,7 +27,7 @@ from ganinv_cli.settings.names import image_group, image_number, is_image_group,
 from ganinv_cli.store import NamedImage, Run
 
 MAX_DESCRIBED = 8  # images that are described one by one
-TEXT_BYTES = 255  # of a text in the results file
+TEXT_BYTES = 255  # of most texts in the results file
 
 Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
 
@@ -79,7 +77,7 @@ def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list
     a shard holds no other images, and so numbers are places in the command, as in all shards.
     Raises ResultsError if it does.
     """
-    contents = [_get_content(_make_image_row(picture, None)) for picture in pictures]
+    contents = [_get_content(_make_image_row(picture)) for picture in pictures]
     images = _read_images(run)
     used = {image.number for image in images.values()}
     places = {content: place for place, content in enumerate(dict.fromkeys(contents))}
@@ -96,23 +94,14 @@ def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list
     return [images[content] for content in contents]
 
 
-def commit_new_images(
-    run: Run,
-    pictures: Mapping[int, TargetImage],
-    generator: Generator,
-    mask: np.ndarray | None,
-) -> None:
+def commit_new_images(run: Run, pictures: Mapping[int, TargetImage]) -> None:
     """Commit the rows of those of these pictures, by their numbers, that have none."""
     new = {
         number: picture
         for number, picture in pictures.items()
         if not len(run.list_committed(image_group(number)))
     }
-    is_readable = any(not picture.error for picture in new.values())
-    losses = find_copy_losses(generator, mask) if is_readable else None
-    run.commit(
-        {image_group(number): _make_image_row(picture, losses) for number, picture in new.items()}
-    )
+    run.commit({image_group(number): _make_image_row(each) for number, each in new.items()})
 
 
 def _read_files(
@@ -166,9 +155,9 @@ def _name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
     return [picture._replace(name=name) for picture, name in zip(pictures, names, strict=True)]
 
 
-def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Return the picture's row in the results file; `copy_losses` are those of QUALITIES."""
-    row = {
+def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:
+    """Return the picture's row in the results file."""
+    return {
         "trial": np.array([0]),
         "name": encode_text(picture.name),
         "sha256": encode_text(picture.sha256),
@@ -177,9 +166,6 @@ def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dic
         "target": picture.pixels[None],
         "border": np.array([picture.border]),
     }
-    if copy_losses is not None and not picture.error:
-        row |= {"copy_quality": np.array([QUALITIES]), "copy_loss": copy_losses[None]}
-    return row
 
 
 def _read_images(run: Run) -> dict[Content, NamedImage]:
@@ -205,6 +191,6 @@ def _summarize(images: Mapping[Content, NamedImage]) -> dict[str, int | str]:
     return {"images": total, "images_sha256": hashlib.sha256(joined.encode()).hexdigest()}
 
 
-def encode_text(text: str) -> np.ndarray:
-    """Return a column (1,) of a text of at most TEXT_BYTES bytes, without a cut character."""
-    return np.array([text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()])
+def encode_text(text: str, most: int = TEXT_BYTES) -> np.ndarray:
+    """Return a column (1,) of a text of at most so many bytes, without a cut character."""
+    return np.array([text.encode()[:most].decode(errors="ignore").encode()])

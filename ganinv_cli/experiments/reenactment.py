@@ -4,18 +4,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import tensorflow as tf
 
-from ganinv_cli.experiments.copies import render_draws
 from ganinv_cli.experiments.pictures import encode_text
 from ganinv_cli.experiments.rows import Columns
 from ganinv_cli.images import TargetImage
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
 from ganinv_cli.refine.refinement import find_limits
 from ganinv_cli.settings.config import ImagesConfig, InvertConfig
 
+PICTURES = 64  # draws from the prior, if they are small
+MIN_PICTURES = 8
+MAX_VALUES = 2**24  # of all pictures together
+MAX_MULTIPLY_ADDS = 2**38  # for all pictures together
 MAX_JACOBIAN_VALUES = 1 << 26  # of J in float64, half a GiB; images of a larger one are not tested
 
 
@@ -76,3 +81,14 @@ class Reenactor:
     @cached_property
     def _stranger_errors(self) -> np.ndarray:
         return find_stranger_errors(self.generator, self.mask)
+
+
+def render_draws(generator: Generator) -> np.ndarray:
+    """Return images of draws from the prior; fewer if they are large or slow to compute."""
+    values = int(np.prod(generator.image_shape))
+    affordable = min(MAX_VALUES // values, MAX_MULTIPLY_ADDS // max(1, generator.multiply_adds))
+    numbers = tf.range(min(PICTURES, max(MIN_PICTURES, affordable)), dtype=tf.int64)
+    share = uniform(0, numbers, Purpose.copies, tf.zeros_like(numbers), generator.latent)
+    labels = numbers.numpy() % generator.labels if generator.labels else None
+    z = generator.prior.quantile(share).numpy()
+    return generator.render(z, min(len(z), MIN_PICTURES), labels=labels)

@@ -137,8 +137,8 @@ def _make_evidence(checkpoint: str, image: ImageResults) -> Row | None:
         return None
     best = min(certificates, key=lambda each: (each["verdict"] != MADE, _get_rmse(each)))
     copied = (
-        "technique", "verdict", "verdict_1_0", "explanation", "chain", "excess", "excess_limit",
-        "psnr", "rmse", "image_loss", "rounding_loss", "starts", "outside", "z_norm",
+        "technique", "verdict", "explanation", "chain", "excess", "excess_limit", "psnr",
+        "rmse", "image_loss", "rounding_loss", "starts", "outside", "z_norm",
         "z_norm_range",
     )  # fmt: skip
     return {

@@ -54,10 +54,6 @@ error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
 target | uint8 | height, width, channels | - | - | the image as the network takes it
 border | int32 | sides | pixels | optional | rows and columns of one colour at the edges, which do
     not count: top, right, bottom, left
-copy_quality | int32 | copies | - | optional | JPEG quality of copies of the generator's own
-    pictures; 0: rounded to 8 bits alone
-copy_loss | float64 | copies | pixel² | optional | 1.1 times the largest image loss between such
-    pictures of random z and their copies
 """)  # one row for the image as a whole, with trial 0
 
 CERTIFICATE = _read_table("""
@@ -81,6 +77,9 @@ known_directions | int32 | - | directions | optional | orthogonal directions of 
 stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
     two of the generator's own pictures, ascending; NaN: not measured, the image is explained
 reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
+verdict | S16 | - | - | optional | the verdict of invert.md, decided when the image was measured
+explanation | S1023 | - | - | optional | what it follows from, in words, UTF-8
+verdict_rule | int32 | - | - | optional | version of the rule that decided it
 """)  # a row for one image under one rule; the last one made counts
 
 _START_RESULT = _read_table("""

@@ -8,14 +8,14 @@ from reports.known_sweep import (
     add_earlier_certificate,
     add_labels,
     add_reenactment,
+    add_verdict,
     make_image_groups,
     make_image_results,
 )
 
 from ganinv_cli.analysis.certificate import make_certificates
-from ganinv_cli.analysis.image_results import Reenactment, read_images
-from ganinv_cli.analysis.verdict import Evidence, decide, explain
-from ganinv_cli.images.copies import ROUNDED
+from ganinv_cli.analysis.image_results import read_images
+from ganinv_cli.analysis.verdict import Evidence, Reenactment, judge
 from ganinv_cli.prior import Uniform
 
 PIXELS = SIDE * SIDE * 3
@@ -25,8 +25,8 @@ AGAIN = Reenactment(
 NOT = AGAIN._replace(explained=False, excess=8.5)
 STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]))
 SURE = Evidence(
-    **{"reenactment": AGAIN, "rmse": 8.5},
-    **{"copy": ROUNDED, "starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
+    **{"reenactment": AGAIN, "rmse": 8.5, "exact": False, "masked": False, "condition": 90.0},
+    **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
     **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
     **{"norm": 5.7, "norm_range": (4.43, 6.96), "rank": LATENT, "latent": LATENT},
 )
@@ -67,43 +67,25 @@ CASES = [
     ),
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "no z was found"),
     ({"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT}, "outside", "no z that may be drawn"),
-]
-OLD_CASES = [
-    ({}, "made"),
-    ({"same": 1, "reached": 1}, "made"),
-    ({"rank": None, "copy": 75, "same": 2}, "made"),
-    ({"copy": 90, "starts": 1, "same": 1}, "made"),
-    ({"copy": 90, "same": 1}, "near"),
-    ({"copy": 50}, "near"),
-    ({"copy": 10, "rivals": 3, **FAR_OUT}, "near"),
-    ({"copy": 50, **FAR_OUT}, "outside"),
-    ({"copy": None}, "outside"),
-    ({"copy": 75, "same": 1, **FAR_OUT}, "implausible"),
-    ({"rank": 3, **LONG}, "implausible"),
-    ({"rivals": 1, **FAR_OUT}, "ambiguous"),
-    ({"rank": 99, **LONG}, "ambiguous"),
+    ({"reenactment": None}, "no verdict", "changes of it could not be tried"),
+    ({"reenactment": None, "exact": True}, "made", "no more than rounding to 8 bits leaves"),
+    ({"reenactment": None, "exact": True, **LONG}, "outside", "its length is 9.50"),
+    ({"rmse": np.nan}, "failed", "no start ended at a picture of finite numbers"),
 ]
 
 
 @pytest.mark.parametrize(("evidence", "verdict", "words"), CASES)
 def test_the_verdict_and_its_sentence_follow_from_the_evidence(evidence, verdict, words):
     whole = SURE._replace(**evidence)
-    assert decide(whole) == verdict
-    sentence = explain(verdict, whole, Uniform(), masked=False)
+    word, sentence = judge(whole, Uniform())
+    assert word == verdict
     assert words in sentence and not sentence.endswith(".")
 
 
-@pytest.mark.parametrize(("evidence", "verdict"), OLD_CASES)
-def test_an_image_that_was_not_reenacted_keeps_its_old_word(evidence, verdict):
-    whole = SURE._replace(reenactment=None, **evidence)
-    assert decide(whole) == verdict
-    assert "not re-enacted" in explain(verdict, whole, Uniform(), masked=False)
-
-
 def certify(groups=None, constants=None, config=(), chain="", again=(), **given):
-    """The certificate of one image that this chain explains."""
+    """The certificate of one image that this chain explains; `again` None: not re-enacted."""
     groups = make_image_groups(**given) if groups is None else groups
-    groups = add_reenactment(groups, chain, **dict(again))
+    groups = groups if again is None else add_reenactment(groups, chain, **dict(again))
     results = make_image_results("invert", constants=constants, portrait=groups)
     results.attributes["config"] |= dict(config)
     (image,) = read_images(results)
@@ -178,7 +160,7 @@ def test_a_z_of_a_length_that_is_never_drawn_is_outside():
     for column in ("z_found", "polished/z_found"):
         groups["stochastic"][column] = groups["stochastic"][column] * 0.1
     found = certify(groups)
-    assert (found["verdict"], found["verdict_1_0"]) == ("outside", "implausible")
+    assert found["verdict"] == "outside"
     assert (found["outside"], found["z_norm"] < found["z_norm_range"][0]) == (0, True)
     assert certify(groups, config={"prior": "normal:0.06"})["verdict"] == "made"
 
@@ -194,16 +176,21 @@ def test_an_image_that_hardly_depends_on_z_does_not_determine_it():
     assert found["z_deviation_mean"] == pytest.approx(0.4 * 0.02 + 0.6 * 0.57)
 
 
-def test_a_certificate_of_another_z_than_the_best_says_nothing():
+def test_an_image_whose_starts_have_not_all_ended_has_no_verdict_yet():
     groups = add_earlier_certificate(add_reenactment(make_image_groups(minima=(8,))))
-    results = make_image_results("invert", portrait=groups)
-    (found,) = (row for image in read_images(results) for row in make_certificates(image))
-    assert found["condition"] == pytest.approx(100)  # of the last one
-    assert (found["verdict"], found["verdict_1_0"], found["chain"]) == ("made", "outside", "")
-    groups["stochastic"]["polished/image_loss"][3] = 1.0  # found since
-    (found,) = (row for image in read_images(results) for row in make_certificates(image))
-    assert (found["best_trial"], found["condition"], found["rank"]) == (3, None, None)
-    assert (found["verdict"], found["chain"]) == (found["verdict_1_0"], None)
+    assert certify(groups, again=None)["condition"] == pytest.approx(100)  # of the last one
+    more = make_image_groups(minima=(9,), losses=(1.0,))["stochastic"]
+    found = certify(groups | {"stochastic": more}, again=None)
+    assert (found["best_trial"], found["condition"], found["rank"]) == (0, None, None)
+    assert (found["verdict"], found["chain"]) == ("not finished", None)
+
+
+def test_the_verdict_of_the_run_is_read_and_a_file_of_1_0_has_none():
+    stored = add_verdict(make_image_groups(), "sibling", "as the run said")
+    found = certify(stored)
+    assert (found["verdict"], found["explanation"]) == ("sibling", "as the run said")
+    found = certify(make_image_groups(losses=(0.0,)), again=None)
+    assert (found["verdict"], found["explanation"][-12:]) == ("no verdict", "run it again")
 
 
 def test_a_border_that_does_not_count_is_in_no_number():

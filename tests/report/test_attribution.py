@@ -1,7 +1,14 @@
 """Which generator made an image; golden/attribution* has the whole reports."""
 
 import pytest
-from reports.known_sweep import EXACT, FAR, invert_on, make_image_groups, make_image_results
+from reports.known_sweep import (
+    EXACT,
+    FAR,
+    add_reenactment,
+    invert_on,
+    make_image_groups,
+    make_image_results,
+)
 
 from ganinv_cli.report.attribution import (
     _describe_images,
@@ -10,11 +17,13 @@ from ganinv_cli.report.attribution import (
 )
 from ganinv_cli.settings.names import name_generators
 
-SEVERAL_Z = make_image_groups(minima=(5, 5), losses=(EXACT,))
-TWO_RULES = make_image_groups(technique="none", losses=(FAR,)) | make_image_groups(losses=(EXACT,))
-
-ONE_RULE_SURE = make_image_groups(technique="none", minima=(5, 5), losses=(EXACT,))
-ONE_RULE_SURE |= make_image_groups(losses=(1.0,))
+SEVERAL_Z = add_reenactment(make_image_groups(minima=(5, 5), losses=(EXACT,)))
+FAR_OFF = make_image_groups(technique="none", losses=(FAR,))
+TWO_RULES = add_reenactment(FAR_OFF, rule="none", explained=0)
+TWO_RULES |= add_reenactment(make_image_groups(losses=(EXACT,)))
+UNSURE = make_image_groups(technique="none", minima=(5, 5), losses=(EXACT,))
+ONE_RULE_SURE = add_reenactment(UNSURE, rule="none")
+ONE_RULE_SURE |= add_reenactment(make_image_groups(losses=(1.0,)))
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ MEANINGS: Mapping[Verdict, str] = {  # the worst verdict first
     "outside": "no z was found that makes it",
     "sibling": "nearer than strangers, but not its own",
     "ambiguous": "made, but the image does not determine z",
-    "implausible": "only a z that is never drawn makes it",
-    "near": "perhaps the generator made it",
+    "no verdict": "not re-enacted",
+    "not finished": "starts are missing",
 }
 
 
@@ -66,7 +66,7 @@ REPORT = ReportModule(
 )
 
 LISTS = ("z_found", "z_explained", "z_deviation")  # a number per component
-MAX_CHAIN = 28  # characters of the changes of an image in the short table
+MAX_CHAIN = 25  # characters of the changes of an image in the short table
 
 DEVIATION = Column(
     "z ±",
@@ -147,7 +147,7 @@ def _make_tables(inverted: list[Row], unread: list[Row]) -> list[Table]:
             inverted,
             NEARNESS,
             name_row=name_row,
-            max_length=24,
+            max_length=21,
         ),
         make_image_table(
             "What the verdict says", "image: verdict", inverted, name_row=explain, max_length=40

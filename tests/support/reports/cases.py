@@ -14,6 +14,7 @@ from reports.known_sweep import (
     add_reenactment,
     add_refinement,
     add_true_labels,
+    add_verdict,
     invert_on,
     make_image_groups,
     make_image_results,
@@ -164,7 +165,7 @@ def make_invert():
         "sibling": add_reenactment(make_image_groups(losses=(2.0,)), excess=6.5, **STRANGERS),
         "several": add_reenactment(make_image_groups(minima=(5, 3), losses=(1.0, 1.005))),
         "unlikely": add_reenactment(unlikely, z_explained=z),
-        "broken": broken,
+        "broken": add_verdict(broken, "failed", "no start ended at a picture of finite numbers"),
         "older": make_image_groups(losses=(9.0,)),
         "text": "this is a text file; give an image",
     }
@@ -175,7 +176,9 @@ def make_invert():
 
 
 def make_invert_with_mask():
-    groups = make_image_groups(losses=(0.5,)) | make_image_groups(technique="none", losses=(FAR,))
+    far = make_image_groups(technique="none", losses=(FAR,))
+    groups = add_reenactment(make_image_groups(losses=(0.5,)))
+    groups |= add_reenactment(far, rule="none", excess=7.0, **STRANGERS)
     constants = {"pixels_counted": np.array(500), "shared_gradients": np.array(120.0)}
     results = make_image_results("invert", constants=constants, portrait=groups)
     results.attributes["config"] |= {"mask": "mask.png"}
@@ -183,14 +186,11 @@ def make_invert_with_mask():
 
 
 def make_invert_of_labels():
-    """A conditional generator; an older file without copies, and a best z without a certificate."""
-    groups = add_labels(make_image_groups(minima=(6,), losses=(EXACT,)), 2, 2, 2, 0, 0, 1)
+    """A conditional generator; a best z without a certificate."""
+    groups = add_reenactment(make_image_groups(minima=(6,), losses=(EXACT,)))
+    groups = add_labels(groups, 2, 2, 2, 0, 0, 1)
     later = add_labels({"stochastic": make_recoveries(minima=(2,), polished=False)}, 0, 1)
-    results = make_image_results("invert", portrait=groups, later=later, begun={}, complete=False)
-    for number in range(3):
-        for column in ("copy_quality", "copy_loss"):
-            del results.groups[f"image={number:04d}"][column]
-    return results
+    return make_image_results("invert", portrait=groups, later=later, begun={}, complete=False)
 
 
 REPORTS = {
@@ -208,7 +208,7 @@ REPORTS = {
 
 
 def make_several_generators():
-    several = make_image_groups(minima=(5, 5), losses=(EXACT,))
+    several = add_reenactment(make_image_groups(minima=(5, 5), losses=(EXACT,)))
     related = add_reenactment(make_image_groups(losses=(2.0,)), excess=6.5, **STRANGERS)
     unlike = add_reenactment(make_image_groups(losses=(50.0,)), excess=32.5, **STRANGERS)
     found = {"both": EXACT, "perhaps": several, "related": related, "neither": FAR, "later": {}}

@@ -12,8 +12,8 @@ VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100
 INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
 SIDE = 16
-COPY_RMSE = {95: 5, 90: 7, 75: 10, 50: 15, 25: 20, 10: 25}  # JPEG quality -> grey levels
 EXACT, FAR = 1e-9, 50.0  # image losses
+EXPLAINED = 2.0  # the largest loss of an image that `invert_on` says is explained
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
 
 
@@ -58,8 +58,6 @@ def make_image_results(command="consistency", complete=True, constants=None, **g
             "said": np.array([b"cropped to a square"], "S255"),
             "error": np.array([error.encode()], "S255"),
             "target": make_picture(SIDE)[None],
-            "copy_quality": np.array([[0, *COPY_RMSE]], np.int32),
-            "copy_loss": np.array([[0.0, *map(_find_loss, COPY_RMSE.values())]]),
         }
         groups |= {f"{place}/{name}": columns for name, columns in of.items()}
     config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
@@ -130,6 +128,14 @@ def add_reenactment(groups, chain="", rule="stochastic", **given):
     return groups | {f"{rule}/certificate": certificate | columns}
 
 
+def add_verdict(groups, verdict, explanation, rule="stochastic"):
+    """The same with the verdict that the run stored."""
+    texts = {"verdict": verdict, "explanation": explanation}
+    columns = {name: np.array([text.encode()]) for name, text in texts.items()}
+    name = f"{rule}/certificate"
+    return groups | {name: groups[name] | columns | {"verdict_rule": np.array([2])}}
+
+
 def add_actions(group, actions):
     """The group with this many actions of its rule in each trial; a tenth in its first start."""
     for prefix, counts in (("", actions), ("first/", actions // 10)):
@@ -177,10 +183,6 @@ def make_picture(side, brighter=0):
     return np.stack([ramp, ramp // 2, 200 - ramp // 2], axis=-1).astype(np.uint8)
 
 
-def _find_loss(grey_levels):
-    return SIDE * SIDE * 3 * (grey_levels / 127.5) ** 2
-
-
 def _make_figure(variance):
     panels = ("clean", "noisy", "recovered")
     pictures = np.stack([np.stack([make_picture(SIDE, 20 * i)] * 5) for i in range(3)])
@@ -192,7 +194,9 @@ def _make_figure(variance):
 def invert_on(checkpoint, complete=True, **images):
     """Results on a generator; `images` names each file's loss, or its groups, or why it failed."""
     given = {
-        name: make_image_groups(losses=(of,)) if isinstance(of, float) else of
+        name: add_reenactment(make_image_groups(losses=(of,)), explained=of <= EXPLAINED)
+        if isinstance(of, float)
+        else of
         for name, of in images.items()
     }
     results = make_image_results("invert", complete=complete, **given)
