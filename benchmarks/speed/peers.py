@@ -180,9 +180,10 @@ def format_speedup(ours: Result, other: Result) -> str:
     least = 0.0 if any(other.recovered) else 1.0
 
     def find_ratio(values: np.ndarray) -> np.ndarray:
-        gradients, recovered, their_gradients, their_recovered = values.sum(axis=0)
+        sums = np.moveaxis(values.sum(axis=0), -1, 0)
+        gradients, recovered, their_gradients, their_recovered = sums
         with np.errstate(divide="ignore"):
-            share = recovered / max(their_recovered, least)
+            share = recovered / np.maximum(their_recovered, least)
         return np.asarray(share * their_gradients * times / gradients)
 
     times = other.gradient_time / ours.gradient_time

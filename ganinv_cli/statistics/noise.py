@@ -69,7 +69,7 @@ def fit_slope(
     kept = errors[:, used]
 
     def fit(resample: Floats) -> Floats:
-        return np.asarray(_regress(variances[used], statistic(resample)))
+        return _regress(variances[used], statistic(resample))
 
     low, high = bootstrap(kept, fit, resamples=resamples)
     return Slope(float(fit(kept)), float(low), float(high), int(np.sum(used)))
@@ -133,11 +133,14 @@ def _has_logarithm(values: Floats) -> Booleans:
     return np.asarray(np.isfinite(values) & (values > 0))
 
 
-def _regress(variances: Floats, centres: Floats) -> float:
-    """Return Σ (x − x̄) y / Σ (x − x̄)², NaN if fewer than two different x have a y."""
+def _regress(variances: Floats, centres: Floats) -> Floats:
+    """Return Σ (x − x̄) y / Σ (x − x̄)² of (..., variances): (...), NaN if fewer than two x have a y.
+
+    x and y are logarithms.
+    """
     usable = _has_logarithm(centres)
-    x, y = np.log10(variances[usable]), np.log10(centres[usable])
-    if len(set(x)) < 2:
-        return np.nan
-    aside = x - x.mean()
-    return float(aside @ y / (aside @ aside))
+    x, y = np.log10(variances), np.log10(np.where(usable, centres, 1))
+    with np.errstate(invalid="ignore"):
+        middle = np.sum(x * usable, axis=-1) / np.sum(usable, axis=-1)
+        aside = (x - middle[..., None]) * usable
+        return np.asarray(np.sum(aside * y, axis=-1) / np.sum(aside**2, axis=-1))

@@ -19,7 +19,7 @@ def test_the_interval_of_a_median_is_the_exact_one():
 def test_a_trial_is_drawn_whole_and_each_column_has_its_own_interval():
     first = np.random.default_rng(4).integers(0, 99, 30)
     values = np.stack([first, 100 - first], axis=1).astype(float)
-    assert statistics.bootstrap(values, lambda v: statistics.mean(v).sum()) == (100, 100)
+    assert statistics.bootstrap(values, lambda v: statistics.mean(v).sum(axis=-1)) == (100, 100)
     together = statistics.bootstrap(values, statistics.median)
     alone = statistics.bootstrap(values[:, 1], statistics.median)
     assert (together.low[1], together.high[1]) == alone

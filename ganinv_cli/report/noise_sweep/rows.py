@@ -164,8 +164,8 @@ def _bootstrap_ratio(errors: bytes, bound: bytes) -> statistics.Band:
 
 
 def _divide_means(pairs: Floats) -> Floats:
-    error, bound = np.mean(pairs, axis=0)
-    return np.asarray(error / bound)
+    means = np.mean(pairs, axis=0)
+    return np.asarray(means[..., 0] / means[..., 1])
 
 
 def fit_slopes(cells: Sequence[Cell]) -> list[Row]:
