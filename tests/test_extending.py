@@ -24,6 +24,13 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of COMMANDS": "}\n\n\nclass _Commands",
     "the import of a format": "from ganinv_cli.formats.boundary",
     "an entry of FORMATS": "    tensorflow.FORMAT,",
+    "the import of a report": "from ganinv_cli.report.images",
+    "an entry of the reports": "}\n\n\ndef summarize",
+    "an entry of EVERY": ")\nNAMES = (",
+    "a test of two cells": "TESTS = (\n",
+    "an entry of TESTS": ")\n\n\ndef collect_p_values",
+    "figures of a command": "FIGURES = (\n",
+    "an entry of FIGURES": ")\n",
 }
 
 PROGRAM = """
@@ -86,8 +93,9 @@ def tables(copy):
 
 def test_the_page_has_an_example_of_each_thing():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert titles == ["A solver", "A count", "A clipping rule", "A format", "An experiment"]
-    assert len(BLOCKS) == 14
+    things = ["A solver", "A count", "A clipping rule", "A format", "An experiment"]
+    assert titles == [*things, "A measure", "A paired test", "A figure"]
+    assert len(BLOCKS) == 21
 
 
 def test_a_solver_and_a_rule_are_used(tables):
@@ -112,6 +120,21 @@ def test_an_experiment_is_a_command_with_a_report(copy, tables):
     (row,) = tables[2]["half_seen"]
     assert (row["technique"], row["trials"]) == ("none", 4)
     assert row["z_error"] < 1e-3  # half of the pixels are 8 times as many as components of z
-    assert "Error of z from half" in (copy / "half-seen" / "report.html").read_text(
-        encoding="utf-8"
-    )
+    page = (copy / "half-seen" / "report.html").read_text("utf-8")
+    assert "Error of z from half" in page and "How many gradients" in page
+    assert (copy / "half-seen" / "costs.png").exists()
+
+
+def test_a_measure_is_in_every_format_of_every_command(copy, tables):
+    rows = [*tables[0]["table1"], *tables[1]["table1"], *tables[2]["half_seen"]]
+    assert all(row["gradients_most"] >= row["gradients"] for row in rows[:-1])
+    assert rows[-1]["gradients_most"] > 0
+    for ending in ("txt", "md", "csv", "tex"):
+        text = (copy / "mine" / f"table1.{ending}").read_text("utf-8")
+        assert "gradients_most" in text if ending == "csv" else "dearest trial" in text
+
+
+def test_a_paired_test_is_a_table(tables):
+    (first, second) = tables[0]["signs"]
+    assert (first["first"], first["second"], first["trials"]) == ("none", "soft-wall", 4)
+    assert 0 < second["p"] <= 1

@@ -9,8 +9,7 @@ import numpy as np
 from benchmarks.jumps.arms import EARLY, OTHERS, PLANNED, STOCHASTIC, TUNING
 from benchmarks.records import format_counted_share
 from ganinv_cli.number_format import format_interval, format_scientific
-from ganinv_cli.report.noise_sweep.rows import holm
-from ganinv_cli.statistics import EPSILONS, compare_errors, match_trials, mcnemar
+from ganinv_cli.statistics import EPSILONS, compare_errors, holm, match_trials, mcnemar
 
 PERIODS = 0, 100, 1_000, EARLY, 20_000  # updates
 NEAR, FAR = 0.1, 0.5  # of a true value from the bound at which its component was

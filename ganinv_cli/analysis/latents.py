@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.analysis.certificate import Certificate, make_certificates
-from ganinv_cli.analysis.image_results import read_images
+from ganinv_cli.analysis.cells import Cell, Image, read_cells
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.files import ArrayFileError, make_folder, read_arrays, replace_file
 from ganinv_cli.store import NamedImage, Results, read_results, select_images
@@ -34,21 +33,22 @@ def save_latents(
     results = read_results(results_file)
     if images is not None:
         results = select_images(results, images)
-    rows = _find_best(results, results_file)
+    cells = _find_cells(results, results_file)
+    starts = [cell.recoveries for cell in cells]
     file = io.BytesIO()
     np.savez_compressed(
         file,
-        names=np.array([row["image"] for row in rows]),
-        sha256=np.array([row["sha256"] for row in rows]),
-        rule=np.array([row["technique"] for row in rows]),
-        z=np.array([row["z_explained"] for row in rows]),
-        z_deviation=np.array([row["z_deviation"] for row in rows]),
-        image_loss=np.array([row["image_loss"] for row in rows]),
-        psnr=np.array([row["psnr"] for row in rows]),
-        verdict=np.array([row["verdict"] for row in rows]),
-        agreeing=np.array([row["agreement"]["same"] for row in rows]),
-        starts=np.array([row["starts"] for row in rows]),
-        **_make_label_column(rows, results.attributes["config"].get("label", -1)),
+        names=np.array([cell.image.name for cell in cells]),
+        sha256=np.array([cell.image.sha256 for cell in cells]),
+        rule=np.array([cell.rule for cell in cells]),
+        z=np.array([cell.best_z for cell in cells]),
+        z_deviation=np.array([cell.z_deviation for cell in cells]),
+        image_loss=np.array([each.loss[each.best_row] for each in starts]),
+        psnr=np.array([cell.best_psnr for cell in cells]),
+        verdict=np.array([cell.judgement.verdict for cell in cells]),
+        agreeing=np.array([cell.evidence.same for cell in cells]),
+        starts=np.array([cell.trials for cell in cells]),
+        **_make_label_column(starts[0].labels is not None, cells, results),
     )
     try:
         make_folder(path.parent)
@@ -79,32 +79,29 @@ class BestLatents(NamedTuple):
 
 def select_best(results: Results, results_file: Path) -> BestLatents:
     """Return the rows that `save_latents` writes. Raises ResultsError if there are none."""
-    rows = _find_best(results, results_file)
-    labels = [row.get("label") for row in rows]
+    cells = _find_cells(results, results_file)
+    labels = [cell.recoveries.best_label for cell in cells]
     return BestLatents(
-        np.array([row["z_explained"] for row in rows]),
+        np.array([cell.best_z for cell in cells]),
         None if None in labels else np.array(labels),
-        len({row["number"] for row in rows}),
-        sum(row["starts"] for row in rows),
+        len({cell.image.number for cell in cells}),
+        sum(cell.trials for cell in cells),
     )
 
 
-def _find_best(results: Results, results_file: Path) -> list[Certificate]:
-    found = [
-        {**certificate, "sha256": image.sha256}
-        for image in read_images(results)
-        for certificate in make_certificates(image)
-    ]
-    if not found:
+def _find_cells(results: Results, results_file: Path) -> list[Cell]:
+    cells = [cell for cell in read_cells(results) if isinstance(cell.case, Image)]
+    if not cells:
         raise ResultsError(
             f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
         )
-    return found
+    return cells
 
 
-def _make_label_column(rows: list[Certificate], fixed_label: int) -> dict[str, Any]:
+def _make_label_column(has_labels: bool, cells: Sequence[Cell], results: Results) -> dict[str, Any]:
     """Return the labels that were found, or the one that was given; no column without either."""
-    if "label" not in rows[0] and fixed_label < 0:
+    fixed_label = results.attributes["config"].get("label", -1)
+    if not has_labels and fixed_label < 0:
         return {}
-    labels = [row.get("label", fixed_label) for row in rows]
-    return {"label": np.array(labels)}
+    found = [cell.recoveries.best_label for cell in cells]
+    return {"label": np.array([fixed_label if label is None else label for label in found])}

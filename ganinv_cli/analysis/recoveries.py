@@ -1,24 +1,38 @@
-"""The recoveries of one image under one rule: which converged, and to how many minima.
+"""The recoveries of one image under one rule: which converged, to how many minima, is z unique?
 
 A recovery that did not converge is not a minimum and is counted apart. The z compared is the
 refined one if there is one. Two z are compared only under the same label of a conditional
 generator: under another label the same z makes another image.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.groups import Group
-from ganinv_cli.analysis.prior import DEFAULT, is_at_bound, is_outside
+from ganinv_cli.errors import ConfigError, ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.prior import Prior
+from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
 from ganinv_cli.statistics import Booleans, Floats, Integers
+from ganinv_cli.store.rows import Group
 
+DEFAULT = Uniform()  # the paper's, and the prior of files that name none
 SAME_Z_TOLERANCE = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
 REACHED_SHARE = 1e-3  # of the least image loss, within which a recovery has reached it
+MIN_RECOVERIES = 10  # for a verdict
+NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique
+
+Uniqueness = Literal["unique", "not unique", "undecided"]
+
+
+class UniquenessVerdict(NamedTuple):
+    """Whether z is unique, and the numbers that say so."""
+
+    word: Uniqueness
+    sentence: str  # without its full stop
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,16 @@ class Recoveries:
         """The label of the row with the least image loss; None: the run found no labels."""
         return None if self.labels is None else int(self.labels[self.best_row])
 
+    @cached_property
+    def uniqueness(self) -> UniquenessVerdict:
+        """Whether the recoveries reached one minimum."""
+        return _decide_uniqueness(self)
+
+    @cached_property
+    def distances(self) -> Floats:
+        """(pairs,): ‖zᵢ − zⱼ‖ / latent over the pairs of finite z under one label."""
+        return self.measure_distances(self.has_finite_z)
+
     def measure_distances(self, selected: Booleans) -> Floats:
         """Return ‖zᵢ − zⱼ‖ / latent (pairs,) over selected pairs under one label."""
         return statistics.pairwise_distances(
@@ -168,3 +192,100 @@ class Recoveries:
 
 def _select_labels(labels: Integers | None, selected: Booleans) -> Integers | None:
     return None if labels is None else labels[selected]
+
+
+def _decide_uniqueness(recoveries: Recoveries) -> UniquenessVerdict:
+    """Return whether the recoveries reached one minimum.
+
+    z is unique if NEARLY_ALL recoveries converged to one z, and none elsewhere reached the least
+    image loss. With labels, the verdict is on those under the label of the least image loss.
+    """
+    label, labels = recoveries.best_label, recoveries.labels
+    if label is None or labels is None:
+        return _decide_one_label(recoveries)
+    others = labels != label
+    rivals = int(np.sum(recoveries.reached_least_loss & others))
+    word, sentence = _decide_one_label(recoveries.select_label(label))
+    own_verdict = f"under label {label}, {sentence}"
+    if rivals:
+        return UniquenessVerdict(
+            "not unique",
+            f"not unique: {rivals:,} under other labels reached the least image loss too; "
+            f"{own_verdict}",
+        )
+    more = f"; {np.sum(others):,} ended under other labels, at larger losses"
+    return UniquenessVerdict(word, own_verdict + (more if others.any() else ""))
+
+
+def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
+    recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
+    if recovered < MIN_RECOVERIES:
+        noun = "recovery" if recovered == 1 else "recoveries"
+        return UniquenessVerdict("undecided", f"undecided: only {recovered} {noun}")
+    if converged < 2:
+        count = f"{converged or 'none'} of {recovered:,}"
+        return UniquenessVerdict("undecided", f"undecided: {count} recoveries converged")
+    minima, largest = recoveries.count_minima(), recoveries.largest_count
+    rivals = int(np.sum(recoveries.away_from_largest & recoveries.reached_least_loss))
+    if largest >= NEARLY_ALL * recovered and not rivals:
+        most = 1 - statistics.clopper_pearson(largest, recovered).low
+        count = "all" if largest == recovered else f"{largest:,} of"
+        return UniquenessVerdict(
+            "unique",
+            f"unique: {count} {recovered:,} recoveries are one z (at most {100 * most:.2g} % of "
+            "starts end elsewhere, 95 %)",
+        )
+    count = f"{converged:,} of {recovered:,} recoveries converged"
+    if minima == 1:
+        others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
+        return UniquenessVerdict("undecided", f"undecided: {count}; they are one z{others}")
+    best = int(np.sum(recoveries.reached_least_loss & recoveries.stationary))
+    return UniquenessVerdict(
+        "not unique",
+        f"not unique: {count}, to {minima:,} different minima, {largest:,} to the most frequent; "
+        f"{best:,} reached the least image loss",
+    )
+
+
+def read_prior(config: Mapping[str, Any]) -> Prior:
+    """Return the prior of a run from its config. Raises ResultsError if it is unknown."""
+    name = str(config.get("prior") or DEFAULT)
+    try:
+        return parse_prior(name, latent=1)  # results state the share, so no default is needed
+    except ConfigError:
+        raise ResultsError(
+            f"the results' config names the prior {name!r}, which this ganinv does not know; "
+            "use the ganinv that wrote them, or a newer one"
+        ) from None
+
+
+def is_outside(z: Floats, prior: Prior) -> Booleans:
+    """Return which components of z, of any shape, are outside the bounds beyond rounding."""
+    return np.asarray((z < min(_with_float32(prior.low))) | (z > max(_with_float32(prior.high))))
+
+
+def is_at_bound(z: Floats, prior: Prior) -> Booleans:
+    """Return which components of z, of any shape, are at a bound, in float32, or beyond."""
+    return np.asarray((z <= max(_with_float32(prior.low))) | (z >= min(_with_float32(prior.high))))
+
+
+def format_range(prior: Prior) -> str:
+    """Return the range of a component as text, e.g. `[-1, 1]`."""
+    return f"[{prior.low:.3g}, {prior.high:.3g}]"
+
+
+def describe_prior(prior: Prior) -> list[str]:
+    """Return a sentence on the prior of z, or none for the paper's."""
+    if prior == DEFAULT:
+        return []
+    if isinstance(prior, Normal):
+        return [
+            f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at ±{prior.high:.3g}: "
+            f"this keeps {100 * prior.inside:.10g} % of a component's draws."
+        ]
+    return [f"z is drawn from a prior that is uniform in {format_range(prior)}."]
+
+
+def _with_float32(bound: float) -> tuple[float, float]:
+    """Return a bound, and the bound in float32: z in float64 may have been clamped in float32."""
+    return bound, float(np.float32(bound))

@@ -10,19 +10,18 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.groups import Group
-from ganinv_cli.analysis.prior import format_range, is_outside
-from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries, format_range, is_outside
 from ganinv_cli.number_format import format_number
 from ganinv_cli.prior import Prior
 from ganinv_cli.statistics import Booleans, Floats
+from ganinv_cli.store.rows import Group
 
 # "no verdict": nothing was re-enacted; "not finished": starts are missing.
 Verdict = Literal["failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "made"]
 
 VERSION = 2  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
 AGREEING_STARTS = 2  # that must find z if no chain of changes explains the image
-REACHED_SHARE = 1e-2  # of the least image loss, within which a start has reached it
+AGREEING_SHARE = 1e-2  # of the least image loss, within which a start has reached it
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
@@ -160,6 +159,10 @@ def gather_evidence(
     singular_values = read_singular_values(certificate)
     prior, best, labels = recoveries.prior, recoveries.best_row, recoveries.labels
     latent = int(recoveries.z.shape[1])
+    rank, condition = None, None
+    if singular_values is not None:
+        rank = int(statistics.rank(singular_values, pixels.number))
+        condition = float(statistics.condition_number(singular_values))
     under_label = (
         np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
     )
@@ -168,7 +171,7 @@ def gather_evidence(
     most = MAX_ERROR_SHARE * statistics.expected_distance(latent, prior) * latent
     z_error = min(ERROR_FACTOR * noise_error, most)
     *_, plausible = _locate(recoveries.z, prior, z_error)
-    reached = statistics.is_lowest(recoveries.loss, REACHED_SHARE, recoveries.rounding_loss)
+    reached = statistics.is_lowest(recoveries.loss, AGREEING_SHARE, recoveries.rounding_loss)
     clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
     same = reached & (clusters == clusters[best])
     rivals = len(np.unique(clusters[reached & plausible & ~same]))
@@ -194,12 +197,8 @@ def gather_evidence(
         norm_range=statistics.find_norm_range(prior, latent),
         plausible=bool(may_be_drawn),
         too_few_pixels=pixels.masked and pixels.number <= latent,
-        rank=None
-        if singular_values is None
-        else int(statistics.rank(singular_values, pixels.number)),
-        condition=None
-        if singular_values is None
-        else float(statistics.condition_number(singular_values)),
+        rank=rank,
+        condition=condition,
         latent=latent,
         masked=pixels.masked,
     )
@@ -280,10 +279,9 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
     nearness = _describe_nearness(evidence)
     if verdict == "made":
         known = again.known_directions if again else evidence.latent
-        part = f"; it determines {known} of the {evidence.latent} directions of z"
-        return f"the generator made {subject}{words}. {nearness}" + (
-            part if known < evidence.latent else ""
-        )
+        if known < evidence.latent:
+            nearness += f"; it determines {known} of the {evidence.latent} directions of z"
+        return f"the generator made {subject}{words}. {nearness}"
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
         return f"the generator makes {subject}, but {reason}{words}. {nearness}"

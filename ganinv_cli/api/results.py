@@ -92,9 +92,7 @@ class RunResults:
 
     def figures(self) -> "dict[str, DrawnFigure]":
         """Return the figures by name, e.g. "figure2a": matplotlib's `figure`, `alt`, `caption`."""
-        from ganinv_cli.report.report import find_report_module
-
-        return find_report_module(self.store, self.name).draw(self.store)
+        return self._report.draw()
 
     def save_report(self, folder: str | Path) -> None:
         """Write the tables in every style, the figures and report.html into a folder.
@@ -103,7 +101,7 @@ class RunResults:
         """
         from ganinv_cli.report.folder import write_report
 
-        write_report(self._report, self.store, Path(folder))
+        write_report(self._report, Path(folder))
 
     def to_hdf5(self, path: str | Path) -> None:
         """Write the results as an HDF5 file, which `open` and the commands read.
@@ -230,48 +228,35 @@ def make_inversion(run: RunResults) -> Inversion:
 
     Raises ResultsError if there is none, or an image has not had all its starts.
     """
-    from ganinv_cli.analysis.certificate import make_certificates
-    from ganinv_cli.analysis.image_results import get_reconstruction, read_images
+    from ganinv_cli.analysis.cells import read_cells
     from ganinv_cli.images import to_floats
 
     rule = representative_rule(run.config["clip"])
-    images = [
-        image
-        for image in read_images(run.store)
-        if rule in image.recoveries and image.find_certificate(rule) is not None
-    ]
-    targets = [image.target for image in images]
-    if not targets or len(images) < len(run.store.selection or ()):
+    cells = [cell for cell in read_cells(run.store) if cell.rule == rule and cell.whole_certificate]
+    if not cells or len(cells) < len(run.store.selection or ()):
         raise ResultsError(f"{run.name}: an image has not had all its starts; let its run go on")
-    rows = [
-        next(row for row in make_certificates(each) if row["technique"] == rule) for each in images
-    ]
-    starts = [image.recoveries[rule] for image in images]
+    starts = [cell.recoveries for cell in cells]
     best = [each.best_row for each in starts]
     outcomes = [
         each.group["polished/outcome" if each.polished[row] else "outcome"][row]
         for each, row in zip(starts, best, strict=True)
     ]
-    labels = [row.get("label") for row in rows]
-    explanations = [row["explanation"] for row in rows]
+    labels = [each.best_label for each in starts]
+    explanations = [cell.judgement.explanation for cell in cells]
+    reconstructions = [cell.reconstruction for cell in cells]
     return Inversion(
-        names=[row["image"] for row in rows],
-        z=np.array([row["z_explained"] for row in rows]),
-        z_deviation=np.array([row["z_deviation"] for row in rows]),
+        names=[cell.image.name for cell in cells],
+        z=np.array([cell.best_z for cell in cells]),
+        z_deviation=np.array([cell.z_deviation for cell in cells]),
         labels=None if None in labels else np.array(labels, np.int64),
         image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
-        psnr=np.array([row["psnr"] for row in rows]),
+        psnr=np.array([cell.best_psnr for cell in cells]),
         outcome=[Outcome(int(outcome)).name for outcome in outcomes],
-        verdict=[row["verdict"] for row in rows],
+        verdict=[cell.judgement.verdict for cell in cells],
         explanation=[f"{text[:1].upper()}{text[1:]}." for text in explanations],
-        agreement=np.array(
-            [
-                row["agreement"]["same"] / row.get("starts_under_label", row["starts"])
-                for row in rows
-            ]
-        ),
-        inside=np.array([row["outside"] == 0 for row in rows]),
-        images=to_floats(np.stack([get_reconstruction(i.certificates[rule]) for i in images])),
-        targets=to_floats(np.stack(targets)),
+        agreement=np.array([cell.evidence.same / cell.evidence.starts for cell in cells]),
+        inside=np.array([cell.evidence.outside == 0 for cell in cells]),
+        images=to_floats(np.stack([each for each in reconstructions if each is not None])),
+        targets=to_floats(np.stack([cell.image.target for cell in cells])),
         run=run,
     )

@@ -13,7 +13,7 @@ from ganinv_cli.progress.display import open_display
 
 if TYPE_CHECKING:
     from ganinv_cli.report import Report
-    from ganinv_cli.store import NamedImage, Results
+    from ganinv_cli.store import NamedImage
 
 
 def get_results_folder(file: Path) -> Path:
@@ -82,25 +82,25 @@ def publish(
     names = [str(file) for file in folders]
     reports = [summarize(each, name) for each, name in zip(results, names, strict=True)]
 
-    def compare(results: "Sequence[Results]") -> "Report | None":
-        if attribution or compares_generators(results):
-            return summarize_attribution(results, names)
+    def compare(reports: "Sequence[Report]") -> "Report | None":
+        if attribution or compares_generators(reports):
+            return summarize_attribution(reports)
         return None
 
-    comparison = compare(results)
+    comparison = compare(reports)
     shown = [*([] if attribution else reports), *([comparison] if comparison else [])]
     place = page_folder or places[0]
     is_brief = brief and style == "text"
     try:
         with open_display(quiet) as display:
             display.enter("writing tables and figures")
-            for number, (every, some) in enumerate(zip(whole, results, strict=True)):
-                if every.groups.keys() != some.groups.keys():
-                    results[number], reports[number] = every, summarize(every, names[number])
-            written = zip(reports, results, places, strict=True)
-            contents = [write_report(*each) for each in written]
+            written = [
+                report if every.groups.keys() == some.groups.keys() else summarize(every, name)
+                for report, every, some, name in zip(reports, whole, results, names, strict=True)
+            ]
+            contents = [write_report(*each) for each in zip(written, places, strict=True)]
             if page_folder:
-                write_page(contents, page_folder, compare(results))
+                write_page(contents, page_folder, compare(written))
     finally:
         width = shutil.get_terminal_size().columns
         if is_brief:

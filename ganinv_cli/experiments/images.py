@@ -229,7 +229,7 @@ class ImagesPlan(Plan):
 
     def _count_pixels(self, case: int, counted: np.ndarray, generator: Generator) -> CountedPixels:
         number = int(counted.sum()) * generator.image_shape[2]
-        return CountedPixels(number, self.mask is not None, any(self.pictures[case].border))
+        return CountedPixels(number, self.problem.mask is not None, any(self.pictures[case].border))
 
     def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:
         """Return the images of the shard, by number, and all that cannot be read."""

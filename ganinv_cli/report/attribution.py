@@ -6,161 +6,131 @@ images to the last grey level, and other images hardly ever.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.analysis.certificate import make_certificates
-from ganinv_cli.analysis.image_results import ImageResults, read_images
-from ganinv_cli.analysis.verdict import Verdict
 from ganinv_cli.number_format import format_number
-from ganinv_cli.report.images import (
-    COPIES,
-    LEFT,
-    RMSE,
-    VERDICT,
+from ganinv_cli.report.report import Answer, Report
+from ganinv_cli.report.run import capitalize
+from ganinv_cli.report.table import (
+    Column,
+    Row,
+    Table,
     describe_unread,
+    flatten,
     make_image_table,
-    make_unread_rows,
-    make_unread_tables,
+    make_unread_table,
     name_images,
     shorten_name,
 )
-from ganinv_cli.report.report import Answer, Report
-from ganinv_cli.report.run import capitalize
-from ganinv_cli.report.table import Column, Row, Table, flatten, to_plain
 from ganinv_cli.settings.names import name_generators
-
-if TYPE_CHECKING:
-    from ganinv_cli.store import Results
 
 NAME = "attribution"  # of the table, and stem of its files
 NONE_OF_THEM = "none of them"
-MADE: Verdict = "made"
-AMBIGUOUS: Verdict = "ambiguous"
-SIBLING: Verdict = "sibling"
 MAX_NAME, MAX_ANSWER = 20, 24  # characters of a generator's name and of an answer in the table
+COPIED = (  # keys of a row of `invert`
+    *("technique", "verdict", "explanation", "chain", "excess", "excess_limit", "psnr", "rmse"),
+    *("image_loss", "rounding_loss", "starts", "outside", "z_norm", "z_norm_range"),
+)
 
 
-@dataclass(frozen=True)
-class ComparedGenerator:
-    """One of the generators, and the results that invert images on it."""
-
-    name: str  # distinct
-    file: str
-    results: "Results"
-
-
-def compares_generators(results: Sequence["Results"]) -> bool:
-    """Return whether these are results of `ganinv invert` for one image on several generators."""
-    if any(each.attributes.get("command") != "invert" for each in results):
+def compares_generators(reports: Sequence[Report]) -> bool:
+    """Return whether these are reports of `ganinv invert` for one image on several generators."""
+    if any(report.run.get("command") != "invert" for report in reports):
         return False
-    hashes = {each.attributes.get("checkpoint_sha256") for each in results}
-    if len(hashes) < len(results) or len(results) < 2:
+    hashes = {report.run.get("checkpoint_sha256") for report in reports}
+    if len(hashes) < len(reports) or len(reports) < 2:
         return False
-    images = [{image.sha256 for image in read_images(each)} - {""} for each in results]
+    images = [{cell.image.sha256 for cell in report.cells} - {""} for report in reports]
     return any(first & second for i, first in enumerate(images) for second in images[:i])
 
 
-def summarize_attribution(results: Sequence["Results"], files: Sequence[str]) -> Report:
-    """Return the report that compares the generators of results of `ganinv invert`.
-
-    `files` are the names of the results files, for the reader.
-    """
-    checkpoints = [str(each.attributes.get("config", {}).get("checkpoint", "")) for each in results]
-    named = zip(name_generators(checkpoints), files, results, strict=True)
-    generators = [ComparedGenerator(*each) for each in named]
-    rows = _make_rows(generators)
-    unread = [row for image in read_images(results[0]) for row in make_unread_rows(image)]
-    evidence = [
-        {key: row[key] for key in ("image", "number", "sha256", "answer")} | each
+def summarize_attribution(reports: Sequence[Report]) -> Report:
+    """Return the report that compares the generators of reports of `ganinv invert`."""
+    names = name_generators([str(r.run["config"].get("checkpoint", "")) for r in reports])
+    rows = _make_rows(dict(zip(names, reports, strict=True)))
+    unread = reports[0].tables["unread"]
+    lines = [
+        {key: row[key] for key in ("image", "sha256", "answer")} | each
         for row in rows
         for each in row["generators"]
     ]
+    incomplete = [
+        f"{name}: trials are missing; the same command goes on."
+        for name, report in zip(names, reports, strict=True)
+        if not report.run["complete"]
+    ]
     return Report(
         NAME,
-        _make_answer(rows, unread, generators),
+        NAME,
+        _make_answer(rows, unread, incomplete),
         {"attribution": rows, "unread": unread},
-        _make_tables(rows, evidence, unread),
-        _make_notes(rows, generators),
-        _describe_generators(generators),
-        [flatten({key: row[key] for key in row if key != "number"}) for row in evidence],
+        [table for table in (_make_table(rows, names), make_unread_table(unread)) if table.rows],
+        _make_notes(rows, dict(zip(names, reports, strict=True)), incomplete),
+        _describe_generators(dict(zip(names, reports, strict=True))),
+        [flatten(line) for line in lines],
     )
 
 
-def _describe_generators(generators: Sequence[ComparedGenerator]) -> Row:
+def _describe_generators(reports: dict[str, Report]) -> Row:
     """Return the provenance of a comparison: each generator's file, hash and state."""
-    return {
-        "complete": all(each.results.complete for each in generators),
-        "generators": {
-            each.name: {
-                "file": each.file,
-                "checkpoint": each.results.attributes.get("config", {}).get("checkpoint"),
-                "checkpoint_sha256": each.results.attributes.get("checkpoint_sha256"),
-                "complete": each.results.complete,
-            }
-            for each in generators
-        },
+    generators = {
+        name: {
+            "file": report.name,
+            "checkpoint": report.run["config"].get("checkpoint"),
+            "checkpoint_sha256": report.run.get("checkpoint_sha256"),
+            "complete": report.run["complete"],
+        }
+        for name, report in reports.items()
     }
+    complete = all(each["complete"] for each in generators.values())
+    return {"complete": complete, "generators": generators}
 
 
-def _make_rows(generators: Sequence[ComparedGenerator]) -> list[Row]:
+def _make_rows(reports: dict[str, Report]) -> list[Row]:
     """Return a row for each image that was inverted on at least two of the generators."""
-    images: dict[tuple[str, int], list[tuple[ImageResults, Row]]] = {}
-    for generator in generators:
-        for key, image in _iterate_images(generator.results):
-            if evidence := _make_evidence(generator.name, image):
-                images.setdefault(key, []).append((image, evidence))
-    compared = [found for found in images.values() if len(found) > 1]
+    images: dict[tuple[str, int], list[tuple[str, Row]]] = {}
+    for generator, report in reports.items():
+        for key, rows in _iterate_images(report):
+            best = min(rows, key=lambda row: (row["verdict"] != "made", _get_rmse(row)))
+            evidence = {"checkpoint": generator} | {key: best[key] for key in COPIED}
+            evidence["agree"] = best["agreement"]["same"]  # starts that found the best z
+            images.setdefault(key, []).append((best["image"], evidence))
+    compared = [(key[0], found) for key, found in images.items() if len(found) > 1]
     return [
-        to_plain(_make_row(number, found[0][0], [evidence for _, evidence in found]))
-        for number, found in enumerate(compared)
+        _make_row(number, sha256, found[0][0], [evidence for _, evidence in found])
+        for number, (sha256, found) in enumerate(compared)
     ]
 
 
-def _iterate_images(results: "Results") -> Iterator[tuple[tuple[str, int], ImageResults]]:
-    """Yield each image with its key: its hash, and how many images before it have the same."""
+def _iterate_images(report: Report) -> Iterator[tuple[tuple[str, int], list[Row]]]:
+    """Yield the rows of each image with its key: its hash, and how many before it have the same."""
+    rows: dict[tuple[int, str], list[Row]] = {}
+    hashes = {}
+    for cell, row in zip(report.cells, report.rows, strict=True):
+        rows.setdefault(cell.image.key, []).append(row)
+        hashes[cell.image.key] = cell.image.sha256
     counts: Counter[str] = Counter()
-    for image in read_images(results):
-        yield (image.sha256, counts[image.sha256]), image
-        counts[image.sha256] += 1
+    for key, own in rows.items():
+        yield (hashes[key], counts[hashes[key]]), own
+        counts[hashes[key]] += 1
 
 
-def _make_evidence(checkpoint: str, image: ImageResults) -> Row | None:
-    """Return how well a generator matches an image, under the clipping rule that did best.
-
-    None if no start has ended yet.
-    """
-    certificates = [to_plain(each) for each in make_certificates(image)]
-    if not certificates:
-        return None
-    best = min(certificates, key=lambda each: (each["verdict"] != MADE, _get_rmse(each)))
-    copied = (
-        "technique", "verdict", "explanation", "chain", "excess", "excess_limit", "psnr",
-        "rmse", "image_loss", "rounding_loss", "starts", "outside", "z_norm",
-        "z_norm_range",
-    )  # fmt: skip
-    return {
-        "checkpoint": checkpoint,  # name of the generator, which no other of them has
-        **{key: best[key] for key in copied},
-        "agree": best["agreement"]["same"],  # starts that found the best z
-    }
-
-
-def _make_row(number: int, image: ImageResults, evidence: Sequence[Row]) -> Row:
+def _make_row(number: int, sha256: str, image: str, evidence: Sequence[Row]) -> Row:
     """Return which generator made one image."""
-    made_by = _find_makers(evidence)
-    guesses = {"perhaps": AMBIGUOUS, "a sibling of": SIBLING}
+    # If rounding to 8 bits explains the image on some of them, these alone: the others need a
+    # change that it does not show.
+    exact = [row for row in evidence if (row["image_loss"] or 0) <= row["rounding_loss"]]
+    made_by = _find_generators(exact, "made") or _find_generators(evidence, "made")
     uncertain = [
         f"{words} {' or '.join(names)}"
-        for words, verdict in guesses.items()
+        for words, verdict in {"perhaps": "ambiguous", "a sibling of": "sibling"}.items()
         if (names := _find_generators(evidence, verdict))
     ]
     return {
-        "image": image.name,
+        "image": image,
         "number": number,
-        "sha256": image.sha256,
+        "sha256": sha256,
         "answer": " or ".join(made_by) or [*uncertain, NONE_OF_THEM][0],
         "made_by": made_by,  # the generators in the answer, without the uncertain
         # the generator with the least RMSE, which need not have made the image
@@ -169,17 +139,7 @@ def _make_row(number: int, image: ImageResults, evidence: Sequence[Row]) -> Row:
     }
 
 
-def _find_makers(evidence: Sequence[Row]) -> list[str]:
-    """Return the generators whose verdict is made.
-
-    If rounding to 8 bits explains the image on some of them, these alone: the others need a change
-    that it does not show.
-    """
-    exact = [row for row in evidence if (row["image_loss"] or 0) <= row["rounding_loss"]]
-    return _find_generators(exact, MADE) or _find_generators(evidence, MADE)
-
-
-def _find_generators(evidence: Sequence[Row], verdict: Verdict) -> list[str]:
+def _find_generators(evidence: Sequence[Row], verdict: str) -> list[str]:
     return [each["checkpoint"] for each in evidence if each["verdict"] == verdict]
 
 
@@ -187,83 +147,63 @@ def _get_rmse(row: Row) -> float:
     return np.inf if row["rmse"] is None else float(row["rmse"])
 
 
-EVIDENCE = (
-    *(VERDICT, LEFT, COPIES, RMSE),
-    Column("one z", show=lambda row: f"{row['agree']:,} of {row['starts']:,}"),
-    Column("outside", "outside"),
-)
+def _make_table(rows: Sequence[Row], names: Sequence[str]) -> Table:
+    """Return the table of verdicts, the generators side by side."""
+
+    def show(name: str) -> Column:
+        def find(row: Row) -> str:
+            found = [each for each in row["generators"] if each["checkpoint"] == name]
+            if not found:
+                return "-"
+            left = found[0]["rmse" if found[0]["excess"] is None else "excess"]
+            return f"{found[0]['verdict']}, {format_number(left)}"
+
+        help_text = "Each generator: its verdict, and the grey levels that are left (RMS)."
+        return Column(shorten_name(name, MAX_NAME), show=find, help=help_text)
+
+    columns = [Column("made by", "answer"), *map(show, names)]
+    return make_image_table("Which generator made it", "image", rows, columns, max_length=24)
 
 
-def _make_tables(rows: list[Row], evidence: list[Row], unread: list[Row]) -> list[Table]:
-    """Return the tables: the answer for each image, each generator's evidence, unread files."""
-    if not rows:
-        return make_unread_tables(unread)
-    made_by = Column("made by", "answer")
-    return [
-        make_image_table("Which generator made it", "image", rows, [made_by], max_length=24),
-        make_image_table(
-            "The evidence for each generator",
-            "image",
-            evidence,
-            EVIDENCE,
-            name_row=lambda row, name: f"{name},\n{row['checkpoint']}",
-            max_length=20,
-        ),
-        *make_unread_tables(unread),
-    ]
-
-
-def _make_notes(rows: Sequence[Row], generators: Sequence[ComparedGenerator]) -> list[str]:
+def _make_notes(
+    rows: Sequence[Row], reports: dict[str, Report], incomplete: Sequence[str]
+) -> list[str]:
     """Return notes on the generators, on runs in progress, and on the answer."""
-    lines = [f"{each.name}: {_describe_generator(each)}." for each in generators]
-    lines += _list_incomplete(generators)
+    lines = []
+    for name, report in reports.items():
+        checkpoint = report.run["config"].get("checkpoint", "")
+        sha256 = (report.run.get("checkpoint_sha256") or "")[:12]
+        known = {"checkpoint": checkpoint, "sha256": sha256, "results": report.name}
+        said = ", ".join(f"{word} {value}" for word, value in known.items() if value)
+        lines.append(f"{name}: {said}.")
+    lines += incomplete
     if not rows:
         return [*lines, "No image has been inverted on two of the generators yet."]
-    lines.append(
-        f"Made by: the generators with the verdict {MADE}; only those that leave nothing but "
-        "rounding, if there are any. If no generator has it: perhaps those with the verdict "
-        f"{AMBIGUOUS}, otherwise a sibling of those with the verdict {SIBLING}, otherwise "
-        f"{NONE_OF_THEM} (docs/invert.md)."
-    )
-    return lines
-
-
-def _describe_generator(generator: ComparedGenerator) -> str:
-    attributes = generator.results.attributes
-    checkpoint = attributes.get("config", {}).get("checkpoint", "")
-    known = [f"checkpoint {checkpoint}"] if checkpoint else []
-    sha256 = attributes.get("checkpoint_sha256")
-    known += [f"sha256 {sha256[:12]}"] if sha256 else []
-    return ", ".join([*known, f"results {generator.file}"])
-
-
-def _list_incomplete(generators: Sequence[ComparedGenerator]) -> list[str]:
-    """Return a sentence for each run that is not complete."""
     return [
-        f"{each.name}: trials are missing; the same command goes on."
-        for each in generators
-        if not each.results.complete
+        *lines,
+        "Made by: the generators with the verdict made; only those that leave nothing but "
+        "rounding, if there are any. If no generator has it: perhaps those with the verdict "
+        "ambiguous, otherwise a sibling of those with the verdict sibling, otherwise "
+        f"{NONE_OF_THEM} (docs/invert.md).",
     ]
 
 
-def _make_answer(
-    rows: list[Row], unread: Sequence[Row], generators: Sequence[ComparedGenerator]
-) -> Answer:
+def _make_answer(rows: list[Row], unread: Sequence[Row], warnings: Sequence[str]) -> Answer:
     """Return which generator made the image, or how many images each of them made."""
-    warnings = _list_incomplete(generators)
+    lost = describe_unread(unread)
     if not rows:
-        said = describe_unread(unread) if unread else "no image is inverted on two generators yet"
+        said = lost or "no image is inverted on two generators yet"
         return Answer(f"{capitalize(said)}.", None, warnings)
-    lost = f"; {describe_unread(unread)}" if unread else ""
-    said = _describe_image(rows[0]) if len(rows) == 1 else _describe_images(rows)
+    said = _describe_image(rows[0]) if len(rows) == 1 else describe_images(rows)
     columns = [
         Column("made by", "answer", lambda answer: shorten_name(answer, MAX_ANSWER)),
         Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
         Column("its RMSE\n(of 255)", show=lambda row: format_number(_find_nearest(row)["rmse"])),
     ]
+    title = "Which generator made each image"
     return Answer(
-        f"{said}{lost}.",
-        make_image_table("Which generator made each image", "image", rows, columns, max_length=22),
+        f"{'; '.join(filter(None, (said, lost)))}.",
+        make_image_table(title, "image", rows, columns, max_length=22),
         warnings,
         counted="answer",
     )
@@ -280,7 +220,7 @@ def _describe_image(row: Row) -> str:
     )
 
 
-def _describe_images(rows: Sequence[Row]) -> str:
+def describe_images(rows: Sequence[Row]) -> str:
     counts = Counter(row["answer"] for row in rows)
     answers = sorted(counts, key=lambda answer: (answer == NONE_OF_THEM, -counts[answer]))
     said = ", ".join(f"{answer} made {counts[answer]:,}" for answer in answers)

@@ -1,48 +1,72 @@
-"""Write a report's folder: tables, figures, images and a page, each file whole or not at all."""
+"""Write a report's folder: tables, figures, images and a page, each file whole or not at all.
 
+report.html is one self-contained page, without scripts and network.
+"""
+
+import base64
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.files import encode_png, make_folder, replace_file
-from ganinv_cli.report.page import PageContent, render_page
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
-from ganinv_cli.report.report import find_report_module
+from ganinv_cli.report.run import make_run_notes
+from ganinv_cli.report.table import Table, holds_words, list_help
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
+    from ganinv_cli.report.plots import EncodedFigure
     from ganinv_cli.report.report import Report
-    from ganinv_cli.store import Results
+
 
 PAGE = "report.html"
 
 _Pictures = Iterator[tuple[str, NDArray[np.uint8]]]  # (name in the folder, pixels), one by one
 
 
-def write_report(report: "Report", results: "Results", folder: Path) -> PageContent:
+class PageContent(NamedTuple):
+    """The contents of the page for one results file."""
+
+    report: "Report"
+    figures: "Mapping[str, EncodedFigure]"  # by stem, all that were drawn
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Attributes of the results file."""
+        return self.report.results.attributes if self.report.results else {}
+
+
+def write_report(report: "Report", folder: Path) -> PageContent:
     """Write the tables in every style, the figures and the page, whose content is returned.
 
     Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
     written.
     """
-    module = find_report_module(results, report.name)
+    from ganinv_cli.report.figures import FIGURES
+    from ganinv_cli.report.image_figures import iterate_pictures
+
     with use_own_style():
-        figures = {name: encode_drawn_figure(drawn) for name, drawn in module.draw(results).items()}
-    content = PageContent(report, module, figures, results.attributes)
-    files: dict[str, str | bytes] = {**_render_styles(report, module.table)}
+        figures = {name: encode_drawn_figure(drawn) for name, drawn in report.draw().items()}
+    content = PageContent(report, figures)
+    files: dict[str, str | bytes] = {**_render_styles(report)}
     for name, figure in figures.items():
         files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
     files[PAGE] = render_page([content])
     _write_files(folder, files.items())
-    _write_files(folder, _encode_pictures(module.iterate_pictures(results)))
-    _remove_earlier_figures(folder, module.figures, figures)
+    command = report.run["command"]
+    if command == "invert":
+        _write_files(folder, _encode_pictures(iterate_pictures(report)))
+    stems = "|".join(drawing.stems for drawing in FIGURES if drawing.command == command)
+    _remove_earlier_figures(folder, stems, figures)
     return content
 
 
@@ -56,7 +80,7 @@ def write_page(
     """
     files: dict[str, str | bytes] = {PAGE: render_page(contents, comparison)}
     if comparison:
-        files |= _render_styles(comparison, comparison.name)
+        files |= _render_styles(comparison)
     _write_files(folder, files.items())
 
 
@@ -70,9 +94,9 @@ def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -
                 file.unlink(missing_ok=True)
 
 
-def _render_styles(report: "Report", stem: str) -> dict[str, str]:
+def _render_styles(report: "Report") -> dict[str, str]:
     """Return the tables in every style, by the name of their file."""
-    return {f"{stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
+    return {f"{report.stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
 
 
 def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
@@ -95,3 +119,89 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None
             f"{folder}: tables and figures cannot be written there ({error.strerror}); "
             "free some space or give another folder, then run `ganinv report`"
         ) from error
+
+
+_MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+
+
+def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None) -> str:
+    """Return the page as HTML; several results files are shown side by side if they fit.
+
+    `comparison` is a report on all of them, shown before them. All text from files and paths is
+    escaped.
+    """
+    environment = Environment(
+        loader=PackageLoader("ganinv_cli", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _format_time
+    environment.globals["data_uri"] = _make_data_uri
+    template = environment.get_template("page.html")
+    return template.render(
+        title=_make_title(parts),
+        results=[_make_template_values(part) for part in parts],
+        comparison=comparison,
+        compared=_make_tables(comparison) if comparison else [],
+    )
+
+
+def _make_title(parts: Sequence[PageContent]) -> str:
+    if len(parts) > 1:
+        return f"ganinv: {len(parts)} results"
+    return f"ganinv {parts[0].attributes['command']}"
+
+
+def _make_template_values(content: PageContent) -> dict[str, Any]:
+    about = make_run_notes(content.report.run)
+    return {
+        **content._asdict(),
+        "attributes": content.attributes,
+        "name": Path(content.report.name).name,
+        "about": about,
+        "sections": _make_tables(content.report),
+        "notes": [note for note in content.report.notes if note not in about],
+    }
+
+
+def _format_time(text: str) -> str:
+    """Return an ISO date and time as text to the minute, in the file's time zone, UTC."""
+    return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
+
+
+class _Table(NamedTuple):
+    """A table of the page."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    words: list[int]  # numbers of the columns that hold no numbers
+    help: str
+
+
+def _make_tables(report: "Report") -> list[_Table]:
+    explained = zip(report.sections, list_help(report.sections), strict=True)
+    return [_make_table(table, explanation) for table, explanation in explained]
+
+
+def _make_table(table: Table, explanation: str) -> _Table:
+    """Return a table with short names; the browser wraps the sentences of one without columns."""
+    title, header, rows = table.title, table.header, table.make_cells(short=True)
+    if len(header) == 1:
+        return _Table(title, header, [(_join_sentence(row[0]),) for row in rows], [0], explanation)
+    columns = list(zip(*rows, strict=True))
+    words = [number for number, cells in enumerate(columns) if number == 0 or holds_words(cells)]
+    return _Table(title, header, rows, words, explanation)
+
+
+def _join_sentence(cell: str) -> str:
+    """Join the lines of a sentence, under the line that names what it is about."""
+    heading, _, sentence = cell.partition("\n")
+    return "\n".join(filter(None, (heading, sentence.replace("\n", " "))))
+
+
+def _make_data_uri(figure: "EncodedFigure") -> str:
+    data = base64.b64encode(figure.files[figure.inline_format]).decode()
+    return f"data:{_MIME_TYPES[figure.inline_format]};base64,{data}"

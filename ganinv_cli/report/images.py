@@ -1,170 +1,320 @@
-"""Tables and sentences on many images, each under a name that no other has."""
+"""The reports of `ganinv consistency` (Table 2: is z unique?) and `ganinv invert` (verdicts)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from textwrap import fill
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from ganinv_cli.analysis.image_results import ImageKey, ImageResults, read_images
-from ganinv_cli.errors import ResultsError, to_printable
-from ganinv_cli.report.run import describe_run
-from ganinv_cli.report.table import Column, Row, Table, to_plain
-from ganinv_cli.settings.names import image_group
-
-if TYPE_CHECKING:
-    from ganinv_cli.store import Results
-
-MAX_NAMES = 3  # files that a sentence names
-LINE_WIDTH = 78  # of a table of sentences
-
-VERDICT = Column("verdict", "verdict")  # this and the next are of rows with a certificate's keys
-LEFT = Column(
-    "left\n(of 255)",
-    "excess",
-    help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
+from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
+from ganinv_cli.analysis.verdict import AGREEING_SHARE, Verdict
+from ganinv_cli.number_format import format_concise, format_count, format_scientific
+from ganinv_cli.report.image_measures import CONSISTENCY, INVERT
+from ganinv_cli.report.measures import select_columns
+from ganinv_cli.report.report import Answer, Command, Grid
+from ganinv_cli.report.run import capitalize, describe_rule
+from ganinv_cli.report.table import (
+    Column,
+    Row,
+    Table,
+    describe_handling,
+    make_image_table,
+    make_statement,
+    name_images,
+    shorten_name,
 )
-COPIES = Column(
-    "its\nown",
-    "excess_limit",
-    help="Its own: the most that is left of pictures that the generator made.",
+
+PICTURES = "images"  # the folder of PNG files
+MAX_SHOWN = 60  # images in figures; the files show all
+MAX_CHAIN = 25  # characters of the changes of an image in the short table
+MEANINGS: Mapping[Verdict, str] = {  # the worst verdict first
+    "failed": "no start gave finite numbers",
+    "outside": "no z was found that makes it",
+    "sibling": "nearer than strangers, but not its own",
+    "ambiguous": "made, but the image does not determine z",
+    "no verdict": "not re-enacted",
+    "not finished": "starts are missing",
+}
+MAX_FIGURES = 20  # images that are drawn; more are too many to look through
+DISTANCES = select_columns(
+    CONSISTENCY,
+    "recoveries",
+    Column("mean", "distance.mean", format_scientific),
+    "distance_as_found",
+    "paper",
+    Column("median", "distance.median", format_scientific),
+    Column("largest", "distance.largest", format_scientific),
+    "baseline",
 )
-RMSE = Column("RMSE\n(of 255)", "rmse", help="RMSE: without these changes, in grey levels.")
+MINIMA = (
+    Column("trials", "recoveries"),
+    Column("by\nsolver", "converged.solver"),
+    Column("when\nrefined", show=lambda row: _format_polished(row)),
+    *select_columns(CONSISTENCY, "not_converged"),
+    Column(
+        "minima",
+        "minima.distinct",
+        help="Minima: converged recoveries are one minimum if distances below "
+        f"{format_concise(SAME_Z_TOLERANCE)} link them (docs/consistency.md).",
+    ),
+    Column("most\nfrequent", "minima.largest"),
+    Column(
+        "outside\nmedian",
+        "outside.median",
+        help="Outside: components of z beyond a bound of the prior, which never draws such z.",
+    ),
+)
+LOSSES = (
+    Column("least", "image_loss.least", format_scientific),
+    Column("median", "image_loss.median", format_scientific),
+    Column("largest", "image_loss.largest", format_scientific),
+    Column("largest /\nleast − 1", "image_loss.spread", format_scientific),
+    Column("PSNR of\nbest (dB)", "psnr"),
+    Column("gradients", "gradients"),
+)
+REACHED = (
+    Column(
+        "trials",
+        "reached.recoveries",
+        help=f"Least loss: within {100 * REACHED_SHARE:g} % of the least image loss, or no more "
+        "than rounding to 8 bits leaves.",
+    ),
+    Column("mean\ndistance", "reached.distance.mean", format_scientific),
+    Column("median\ndistance", "reached.distance.median", format_scientific),
+    Column("squared", "reached.distance.mean_squared", format_scientific),
+    Column("converged", "reached.converged"),
+    Column("distinct\nminima", "reached.distinct"),
+)
+ANSWER = (
+    Column("clipping", "technique"),
+    Column("z is", "unique"),
+    Column("trials", "recoveries"),
+    Column("most\nfrequent z", show=lambda row: _format_largest(row)),
+    Column("mean\ndistance", "distance.mean", format_scientific),
+    Column("random z", "baseline", format_scientific),
+)
 
 
-def get_key(row: Row) -> ImageKey:
-    """Return the key of the image that a row is about."""
-    return row["number"], row["image"]
+def _make_consistency_sections(grid: Grid) -> list[Table]:
+    """Return the tables: distances, uniqueness, minima, losses."""
 
-
-def read_rows(
-    results: "Results", name: str, make_rows: Callable[[ImageResults], list[Row]]
-) -> tuple[list[Row], list[Row], Row]:
-    """Return rows on all images, rows on the files that could not be read, and on the run.
-
-    Raises ResultsError, with `name` in its message, if there are rows of neither kind.
-    """
-    rows: list[Row] = []
-    unread: list[Row] = []
-    groups: list[str] = []
-    rules = results.attributes.get("config", {}).get("clip", ())
-    for image in read_images(results):
-        rows += map(to_plain, make_rows(image))
-        unread += make_unread_rows(image)
-        groups += [] if image.error else [image_group(image.number, rule) for rule in rules]
-    if not rows and not unread:
-        raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    return rows, unread, describe_run(results, groups)
-
-
-def make_unread_rows(image: ImageResults) -> list[Row]:
-    """Return a row with the reason if the file could not be read, else none."""
-    if not image.error:
-        return []
-    return [{"image": image.name, "number": image.number, "error": image.error}]
-
-
-def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[ImageKey, str]:
-    """Return a distinct name for each image.
-
-    A name that two images have gets the image's number in front. A name longer than `max_length`
-    letters, its number included, is shortened in the middle.
-    """
-    called = {get_key(row): shorten_name(row["image"], max_length) for row in rows}
-    counts = Counter(called.values())
-    return {
-        (number, image): name
-        if counts[name] == 1
-        else f"{number:04d} {shorten_name(image, max_length and max_length - 5)}"
-        for (number, image), name in called.items()
-    }
-
-
-def shorten_name(name: str, max_length: int | None) -> str:
-    """Return a name with control characters escaped, shortened in the middle if it is too long."""
-    name = to_printable(name)
-    if max_length is None or len(name) <= max_length:
-        return name
-    head = (max_length - 1) // 2
-    return f"{name[:head]}…{name[len(name) - (max_length - 1 - head) :]}"
-
-
-def make_image_table(
-    title: str,
-    heading: str,
-    rows: Sequence[Row],
-    columns: Iterable[Column] = (),
-    *,
-    name_row: Callable[[Row, str], str] = lambda row, name: name,
-    max_length: int,
-) -> Table:
-    """Return a table whose first column is made from each row and the name of its image.
-
-    The names have at most `max_length` letters on a terminal and on the page.
-    """
-    names, short_names = name_images(rows), name_images(rows, max_length)
-    first = Column(
-        heading,
-        show=lambda row: name_row(row, names[get_key(row)]),
-        show_short=lambda row: name_row(row, short_names[get_key(row)]),
-    )
-    return Table(title, rows, [first, *columns])
-
-
-def join_names(names: Iterable[str]) -> str:
-    """Return the first names, and how many more there are."""
-    every = list(dict.fromkeys(names))
-    more = len(every) - MAX_NAMES
-    return ", ".join(every[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def make_statement(heading: str, sentence: str) -> str:
-    """Return the cell of a table of one column: a sentence under what it is about."""
-    return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
-
-
-def make_unread_tables(unread: Sequence[Row]) -> list[Table]:
-    """Return a table of the files that could not be read; none if all were read."""
-    if not unread:
-        return []
-    return [
-        make_image_table(
-            "Files that could not be read",
-            "file and reason",
-            unread,
-            name_row=lambda row, name: make_statement(f"{name}:", row["error"]),
-            max_length=LINE_WIDTH,
+    def make_table(title: str, columns: Sequence[Column]) -> Table:
+        return make_image_table(
+            title,
+            "image,\nclipping",
+            grid.rows,
+            columns,
+            name_row=lambda row, name: f"{name},\n{row['technique']}",
+            max_length=16,
         )
+
+    def state(row: Row, name: str) -> str:
+        return make_statement(f"{name}, {row['technique']}:", row["verdict"])
+
+    costs = select_columns(CONSISTENCY, topic="costs")
+    return [
+        make_table("The paper's Table 2: distance between recoveries of one image", DISTANCES),
+        make_image_table(
+            "Is z unique?", "image, clipping: verdict", grid.rows, name_row=state, max_length=40
+        ),
+        make_table("How many converged, and to how many minima", MINIMA),
+        make_table("Image loss, squared error summed over pixels in [-1, 1]", [*LOSSES, *costs]),
+        make_table("Only the recoveries that reached the least image loss", REACHED),
     ]
 
 
-def describe_unread(unread: Sequence[Row]) -> str:
-    """Return how many files could not be read, as a clause."""
-    return (
-        f"{len(unread):,} {'file' if len(unread) == 1 else 'files'} could not be read as an image"
-    )
+def _format_polished(row: Row) -> str:
+    """Return how many converged after refinement, and of how many if not all were refined."""
+    count, polished = row["converged"]["polished"], row["polished"]
+    if count is None:
+        return "-"
+    return f"{count:,}" + (f" of {polished:,}" if polished < row["recoveries"] else "")
 
 
-def describe_handling(rows: Sequence[Row]) -> list[str]:
-    """Return a sentence for each change that was made to files, `said` of the rows."""
-    names = name_images(rows)
-    done_to: dict[str, list[str]] = {}
-    for row in rows:
-        if row["said"]:
-            done_to.setdefault(row["said"], []).append(names[get_key(row)])
-    return [f"{join_names(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
+def _format_largest(row: Row) -> str:
+    count = row["minima"]["largest"]  # 0: no recovery converged
+    return format_count(count, row["recoveries"]) if count else "-"
 
 
-def describe_criterion(run: Row, any_polished: bool) -> str:
-    """Return a note on what counts as converged; `refine/minimum.py` has the test.
+def _describe_consistency(grid: Grid) -> list[str]:
+    """Return notes on changed files, and on what was found."""
+    lines = [*describe_handling(grid.rows), _describe_criterion(grid)]
+    if lost := sum(row["without_number"] for row in grid.rows):
+        lines.append(f"Without a finite z, not converged and in no distance: {lost:,} recoveries.")
+    if len(name_images(grid.rows)) > MAX_FIGURES:
+        lines.append(f"Figures show the first {MAX_FIGURES} images.")
+    return lines
 
-    `any_polished`: whether any recovery was refined.
-    """
-    settings = run["config"].get("polish") or {}
+
+def _describe_criterion(grid: Grid) -> str:
+    """Return a note on what counts as converged; `refine/minimum.py` has the test."""
+    settings = grid.run["config"].get("polish") or {}
     precision = settings.get("precision", "float64")  # float32: a generator without layers
-    if not any_polished:
+    if not any(row["polished"] for row in grid.rows):
         return f"Nothing was refined in {precision}: converged means that the solver converged."
     exact = f"is below {settings['explained']:g}" if "explained" in settings else "is as good as 0"
     return (
         f"Converged: after refinement in {precision}, the image loss {exact}, or z passes "
         "Goldstein's test for a minimum (docs/consistency.md)."
     )
+
+
+def _answer_consistency(grid: Grid) -> Answer:
+    """Return for how many images z is unique, and how far the recoveries are apart."""
+    title = "Do recoveries agree? Distance: ‖zᵢ − zⱼ‖ / latent"
+    table = make_image_table(title, "image", grid.rows, ANSWER, max_length=16)
+    return Answer(_describe_uniqueness(grid.rows), table)
+
+
+def _describe_uniqueness(rows: Sequence[Row]) -> str:
+    if len(rows) == 1:
+        (row,), (name,) = rows, name_images(rows, max_length=40).values()
+        return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
+    counts = Counter(row["unique"] for row in rows)
+    others = [
+        f", {word} in {counts[word]:,}" for word in ("not unique", "undecided") if counts[word]
+    ]
+    unique = f"{counts['unique']:,} of {len(rows):,} cases (images and clipping rules)"
+    return f"the recovered z is unique in {unique}{''.join(others)}"
+
+
+CONSISTENCY_COMMAND = Command(
+    "table2",
+    "table2",
+    CONSISTENCY,
+    _answer_consistency,
+    _make_consistency_sections,
+    _describe_consistency,
+)
+
+
+def _make_inversion_sections(grid: Grid) -> list[Table]:
+    """Return the tables: errors of the images, what the verdict says, certainty of z."""
+    several = len({row["technique"] for row in grid.rows}) > 1
+    labelled = any("label" in row for row in grid.rows)
+
+    def name_row(row: Row, name: str) -> str:
+        return f"{name},\n{row['technique']}" if several else name
+
+    def explain(row: Row, name: str) -> str:
+        rule = f", {row['technique']}" if several else ""
+        heading = f"{name}{rule}: {row['verdict']}."
+        return make_statement(heading, f"{capitalize(row['explanation'])}.")
+
+    nearness = ("verdict", "excess", "excess_limit", "rmse", "psnr", "stranger_rmse")
+    certainty = ("z_deviation_mean", "known_directions", "at_bound", "outside")
+    return [
+        make_image_table(
+            "How near the reconstruction is, and the verdict",
+            "image",
+            grid.rows,
+            select_columns(INVERT, *nearness),
+            name_row=name_row,
+            max_length=21,
+        ),
+        make_image_table(
+            "What the verdict says", "image: verdict", grid.rows, name_row=explain, max_length=40
+        ),
+        make_image_table(
+            "How sure z is",
+            "image",
+            grid.rows,
+            [
+                *select_columns(INVERT, *(["label"] if labelled else [])),
+                *_make_agreement_columns(labelled),
+                *select_columns(INVERT, *certainty, topic="costs"),
+            ],
+            name_row=name_row,
+            max_length=10 if labelled else 15,
+        ),
+    ]
+
+
+def _make_agreement_columns(labelled: bool) -> list[Column]:
+    same_label = " under the same label" if labelled else ""
+    return [
+        Column(
+            "agree",
+            show=lambda row: (
+                f"{row['agreement']['reached']:,} of "
+                f"{row.get('starts_under_label', row['starts']):,}"
+            ),
+            help=f"Agree: starts{same_label} with an image loss at most {100 * AGREEING_SHARE:g} % "
+            "above the lowest one, or not above rounding.",
+        ),
+        Column(
+            "one z",
+            "agreement.same",
+            help="One z: of these, the starts that found the best z, to within "
+            f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
+        ),
+    ]
+
+
+def _describe_inversion(grid: Grid) -> list[str]:
+    """Return notes on changed files, and on what was measured."""
+    lines = describe_handling(grid.rows)
+    if mask := grid.run["config"].get("mask"):
+        lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")
+    if any(row["difference_amplified"] for row in grid.rows):
+        lines.append(
+            f"Original, reconstruction and difference of each image are PNG files in {PICTURES}/. "
+            "In the difference, amplified by the factor difference_amplified of the JSON, brighter "
+            "than grey means that the reconstruction is brighter. Figures show the first "
+            f"{MAX_SHOWN} images."
+        )
+    return lines
+
+
+def _answer_inversion(grid: Grid) -> Answer:
+    """Return the verdict on one image, or how many images have each verdict."""
+    several = len({row["technique"] for row in grid.rows}) > 1
+    chain = Column(
+        "what was done",
+        show=_describe_chain,
+        show_short=lambda row: shorten_name(_describe_chain(row), MAX_CHAIN),
+    )
+    names = ["technique", "verdict"] if several else ["verdict"]
+    table = make_image_table(
+        "Verdict on each image, what was done to it, and what that leaves unexplained",
+        "image",
+        sorted(grid.rows, key=_get_rank),
+        select_columns(INVERT, *names, chain, "excess", "z_deviation_mean"),
+        max_length=12 if several else 20,
+    )
+    return Answer(_describe_verdicts(grid.rows), table, counted="verdict")
+
+
+def _describe_chain(row: Row) -> str:
+    return (row["chain"] or "rounded to 8 bits") if row["explained"] else "-"
+
+
+def _get_rank(row: Row) -> tuple[int, float]:
+    """Return a key that sorts the worst verdicts and the largest errors first, `made` last."""
+    return [*MEANINGS, "made"].index(row["verdict"]), -(row["excess"] or row["rmse"] or 0.0)
+
+
+def _describe_verdicts(rows: Sequence[Row]) -> str:
+    if len(rows) == 1:
+        return _describe_verdict(rows[0])
+    counts = Counter(row["verdict"] for row in rows)
+    others = [
+        f"{counts[verdict]:,} {verdict} ({meaning})"
+        for verdict, meaning in MEANINGS.items()
+        if verdict in counts
+    ]
+    rules = {row["technique"] for row in rows}
+    cases = "images" if len(rules) == 1 else "cases (images and clipping rules)"
+    made = f"the generator made {counts['made']:,} of {len(rows):,} {cases}"
+    return made + (f"; {', '.join(others)}" if others else "")
+
+
+def _describe_verdict(row: Row) -> str:
+    """Return the explanation of a verdict, with the name of the image in it."""
+    (name,) = name_images([row], max_length=40).values()
+    explanation: str = row["explanation"]
+    named = explanation.replace("this picture", name, 1)
+    named = named.replace("these pixels", f"these pixels of {name}", 1)
+    return named if named != explanation else f"{name}: {named}"
+
+
+INVERT_COMMAND = Command(
+    "invert", "invert", INVERT, _answer_inversion, _make_inversion_sections, _describe_inversion
+)

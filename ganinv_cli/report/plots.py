@@ -18,7 +18,7 @@ from matplotlib.textpath import TextToPath
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
-from ganinv_cli.analysis.groups import Pixels
+from ganinv_cli.analysis.cells import Pixels
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.store import Figure as StoredFigure
 

@@ -1,31 +1,47 @@
-"""What a report holds, and how the report of a command is found by the command's name."""
+"""What a report holds, and how it is made of a command's description."""
 
-from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ganinv_cli.analysis.cells import Cell, read_cells, read_images
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report.table import Row, Table
+from ganinv_cli.report.measures import EVERY, Measure, Starts, measure_cell
+from ganinv_cli.report.pairs import TESTS, collect_p_values, find_same
+from ganinv_cli.report.run import capitalize, describe_run, make_run_notes, make_warnings
+from ganinv_cli.report.table import (
+    Row,
+    Table,
+    describe_unread,
+    flatten,
+    make_unread_rows,
+    make_unread_table,
+)
+from ganinv_cli.settings.names import image_group, list_trial_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from matplotlib.figure import Figure
 
-    from ganinv_cli.analysis.groups import Pixels
     from ganinv_cli.store import Results
 
 
 class Answer(NamedTuple):
     """The end of a command on a terminal: the answer to its question, and a short table."""
 
-    sentence: str  # with its full stop
+    sentence: str
     table: Table | None  # cells have one line each; None if there is nothing to count
-    warnings: list[str]  # a short sentence each
+    warnings: Sequence[str] = ()  # a short sentence each
     counted: str = ""  # key of the rows by whose values those that the table leaves out are counted
+
+
+class DrawnFigure(NamedTuple):
+    """A figure, its alternative text and its caption."""
+
+    figure: "Figure"
+    alt: str  # the finding
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -33,65 +49,108 @@ class Report:
     """The content of one results file's report, each number computed once for all formats."""
 
     name: str  # of the results, for the reader
+    stem: str  # of the files that hold its tables
     answer: Answer
     tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Table]  # for text, Markdown, LaTeX and HTML
     notes: list[str]  # on missing trials, on the run, and on what was found
     run: Row  # provenance and totals, as `run.describe_run` returns them
     csv: list[Row]  # flat rows, one line each
+    cells: list[Cell] = field(default_factory=list)
+    results: "Results | None" = None  # None: a comparison of several
+
+    @property
+    def rows(self) -> list[Row]:
+        """The main table, a row for each cell."""
+        return next(iter(self.tables.values()))
+
+    def draw(self) -> dict[str, DrawnFigure]:
+        """Return the figures by the stem of their files."""
+        from ganinv_cli.report.figures import FIGURES  # slow to import
+
+        with np.errstate(all="ignore"):  # an edited file can hold any number
+            drawn = [each.draw(self) for each in FIGURES if each.command == self.run["command"]]
+        return {stem: figure for figures in drawn for stem, figure in figures.items()}
 
 
-class DrawnFigure(NamedTuple):
-    """A figure, its alternative text and its caption."""
+class Grid(NamedTuple):
+    """What a command has to say its answer: the cells of its results, and their numbers."""
 
-    figure: "Figure"
-    alt: str  # describes the figure, the finding first
-    caption: str
+    results: "Results"
+    cells: list[Cell]
+    rows: list[Row]  # the main table
+    tables: dict[str, list[Row]]  # all
+    run: Row
 
 
 @dataclass(frozen=True)
-class ReportModule:
-    """All that the report of one command consists of.
+class Command:
+    """What the report of one command shows; `COMMANDS` has them all."""
 
-    The package `report/noise_sweep/` reports the results of `ganinv noise-sweep`. It holds one
-    value of this class, named `REPORT`, and no other place names the package. If it has a module
-    `figures`, the function `draw` in it makes the figures.
-    """
+    table: str  # key of the main table in the JSON: a row for each cell
+    stem: str  # of the files that hold the tables
+    measures: Sequence[Measure]  # of a row
+    answer: Callable[[Grid], Answer]  # without full stop, without warnings
+    make_sections: Callable[[Grid], list[Table]]  # a table without rows is left out
+    describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
+    starts: Starts = ("first_start", "with_restarts")
+    # Return the rows of another table of the JSON by its key; None: these results have none.
+    more: Mapping[str, Callable[["Results", list[Cell]], list[Row] | None]] = field(
+        default_factory=dict
+    )
 
-    package: str  # its dotted name
-    table: str  # stem of the files that hold its tables
-    # Return the report of results under a name for the reader. Raises ResultsError, with the name
-    # in its message, if there is nothing to count.
-    summarize: "Callable[[Results, str], Report]"
-    # Yield the name in the folder and the pixels of each picture that becomes a PNG.
-    iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = lambda _: iter(())
-    figures: str = ""  # regular expression of the stems of all figures that `draw` may return
+    def summarize(self, results: "Results", name: str) -> Report:
+        """Return the report of results; `name` is shown to the reader.
 
-    def draw(self, results: "Results") -> dict[str, DrawnFigure]:
-        """Return the figures by the stem of their files."""
-        name = f"{self.package}.figures"
-        if find_spec(name) is None:
-            return {}
-        figures = import_module(name)  # slow to import
-        with np.errstate(all="ignore"):  # an edited file can hold any number
-            drawn: dict[str, DrawnFigure] = figures.draw(results)
-        return drawn
-
-
-def find_report_module(results: "Results", name: str) -> ReportModule:
-    """Return the report module of the command that wrote these results.
-
-    Raises ResultsError, with `name` in its message, if this version has no such module.
-    """
-    command = str(results.attributes.get("command", ""))
-    word = command.replace("-", "_")
-    package = f"{__package__}.{word}"
-    # A file may name any command, also a module of this package without a REPORT.
-    found = import_module(package) if word.isidentifier() and find_spec(package) else None
-    module = getattr(found, "REPORT", None)
-    if not isinstance(module, ReportModule):
-        raise ResultsError(
-            f"{name}: results of the command {command!r}, which this ganinv does not report; "
-            "use the ganinv that wrote them, or a newer one"
+        Raises ResultsError if there is nothing to count.
+        """
+        cells, images = read_cells(results), read_images(results)
+        unread = make_unread_rows(images)
+        if not cells and not unread:
+            raise ResultsError(f"{name}: no trial is saved yet; let its run go on")
+        if any(c.at_any_update and "z_error_least" not in c.columns for c in cells):
+            raise ResultsError(
+                f"{name}: success 'ever' needs the column z_error_least, which is not there"
+            )
+        measures = (*self.measures, *EVERY)
+        tables = {self.table: [measure_cell(cell, measures, self.starts) for cell in cells]}
+        tests = [test for test in TESTS if test.command == results.attributes["command"]]
+        if tests:
+            same = find_same(cells, self.starts)
+            tables |= {test.table: test.make_rows(cells, same, self.starts) for test in tests}
+            tables["same"] = same
+        for key, make_rows in self.more.items():
+            if (rows := make_rows(results, cells)) is not None:
+                tables[key] = rows
+        config = results.attributes.get("config", {})
+        groups = list_trial_groups(config)
+        if images:
+            tables["unread"] = unread
+            read = [image.number for image in images if not image.error]
+            groups = [image_group(each, rule) for each in read for rule in config.get("clip", ())]
+        run = describe_run(results, groups)
+        grid = Grid(results, cells, tables[self.table], tables, run)
+        answer = self.answer(grid) if cells else Answer("", None)
+        sections = self.make_sections(grid) if cells else []
+        said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
+        return Report(
+            name,
+            self.stem,
+            answer._replace(sentence=f"{capitalize(said)}.", warnings=make_warnings(run)),
+            tables,
+            [table for table in (*sections, make_unread_table(unread)) if table.rows],
+            [*make_run_notes(run), *(self.describe(grid) if cells else [])],
+            run,
+            self._flatten(grid, [test.table for test in tests]),
+            cells,
+            results,
         )
-    return module
+
+    def _flatten(self, grid: Grid, tests: Sequence[str]) -> list[Row]:
+        """Return the lines of the CSV; in a run of one case, with p of each test."""
+        rows = [flatten(row) for row in grid.rows]
+        rules = [cell.rule for cell in grid.cells]
+        for table in tests if all(cell.case is None for cell in grid.cells) else ():
+            for row, rule in zip(rows, rules, strict=True):
+                row |= collect_p_values(grid.tables[table], rule, rules, self.starts)
+        return rows

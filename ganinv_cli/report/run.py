@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ganinv_cli.analysis.prior import describe_prior, read_prior
+from ganinv_cli.analysis.recoveries import describe_prior, read_prior
 from ganinv_cli.number_format import format_duration
-from ganinv_cli.report.table import Row, finite_or_none
+from ganinv_cli.report.table import Row, to_plain
 from ganinv_cli.store.rows import Group, get_row_shape
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
         "incomplete": _list_incomplete(results, trials, config.get("trials")),
         "latent": next(latents, None),
         "wall_seconds": wall,  # from the first start to the end, pauses included
-        "solving_seconds": finite_or_none(sum(seconds)),
+        "solving_seconds": to_plain(sum(seconds)),
     }
 
 

@@ -1,13 +1,16 @@
 """Tables: the rows are objects of JSON, and the columns say how their values are shown."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ganinv_cli.analysis.cells import Image, ImageKey
+from ganinv_cli.errors import to_printable
 from ganinv_cli.number_format import format_number
 
 Row = dict[str, Any]  # an object of JSON
@@ -78,8 +81,8 @@ def holds_words(cells: Iterable[str]) -> bool:
 
 def to_plain(value: Any) -> Any:
     """Return a value that JSON can hold; a number that is not finite becomes None."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -90,11 +93,16 @@ def to_plain(value: Any) -> Any:
 
 
 def flatten(row: Mapping[str, Any], prefix: str = "") -> Row:
-    """Return a row with the nested keys joined by dots; an interval ends in `low` and `high`."""
+    """Return a row with the nested keys joined by dots; an interval ends in `low` and `high`.
+
+    Other lists are left out: the numbers of a z.
+    """
     columns: Row = {}
     for key, value in row.items():
         if isinstance(value, dict):
             columns |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and len(value) != 2:
+            continue
         elif isinstance(value, list):
             ends = zip(("low", "high"), value, strict=True)
             columns |= {f"{prefix}{key}.{end}": at for end, at in ends}
@@ -103,11 +111,102 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> Row:
     return columns
 
 
-def mean_or_none(values: NDArray[Any]) -> float | None:
-    """Return the mean; None if there are no values, or if their mean is not finite."""
-    return finite_or_none(float(np.mean(values))) if len(values) else None
+MAX_NAMES = 3  # files that a sentence names
+LINE_WIDTH = 78  # of a table of sentences
 
 
-def finite_or_none(value: float) -> float | None:
-    """Return a number that JSON can hold; None if it is infinite or NaN."""
-    return value if np.isfinite(value) else None
+def get_key(row: Row) -> ImageKey:
+    return row["number"], row["image"]
+
+
+def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[ImageKey, str]:
+    """Return a distinct name for each image.
+
+    A name that two images have gets the image's number in front. A name longer than `max_length`
+    letters, its number included, is shortened in the middle.
+    """
+    called = {get_key(row): shorten_name(row["image"], max_length) for row in rows}
+    counts = Counter(called.values())
+    return {
+        (number, image): name
+        if counts[name] == 1
+        else f"{number:04d} {shorten_name(image, max_length and max_length - 5)}"
+        for (number, image), name in called.items()
+    }
+
+
+def shorten_name(name: str, max_length: int | None) -> str:
+    """Return a name with control characters escaped, shortened in the middle if it is too long."""
+    name = to_printable(name)
+    if max_length is None or len(name) <= max_length:
+        return name
+    head = (max_length - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (max_length - 1 - head) :]}"
+
+
+def make_image_table(
+    title: str,
+    heading: str,
+    rows: Sequence[Row],
+    columns: Iterable[Column] = (),
+    *,
+    name_row: Callable[[Row, str], str] = lambda row, name: name,
+    max_length: int,
+) -> Table:
+    """Return a table whose first column is made from each row and the name of its image.
+
+    The names have at most `max_length` letters on a terminal and on the page.
+    """
+    names, short_names = name_images(rows), name_images(rows, max_length)
+    first = Column(
+        heading,
+        show=lambda row: name_row(row, names[get_key(row)]),
+        show_short=lambda row: name_row(row, short_names[get_key(row)]),
+    )
+    return Table(title, rows, [first, *columns])
+
+
+def make_statement(heading: str, sentence: str) -> str:
+    """Return the cell of a table of one column: a sentence under what it is about."""
+    return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
+
+
+def describe_handling(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each change that was made to files, `said` of the rows."""
+    names = name_images(rows)
+    done_to: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row["said"]:
+            done_to.setdefault(row["said"], {})[names[get_key(row)]] = None
+    return [f"{_join_names([*of])}: {done.rstrip('.')}." for done, of in done_to.items()]
+
+
+def _join_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def make_unread_rows(images: Iterable[Image]) -> list[Row]:
+    """Return a row with the reason for each file that could not be read."""
+    return [
+        {"image": image.name, "number": image.number, "error": image.error}
+        for image in images
+        if image.error
+    ]
+
+
+def make_unread_table(unread: Sequence[Row]) -> Table:
+    return make_image_table(
+        "Files that could not be read",
+        "file and reason",
+        unread,
+        name_row=lambda row, name: make_statement(f"{name}:", row["error"]),
+        max_length=LINE_WIDTH,
+    )
+
+
+def describe_unread(unread: Sequence[Row]) -> str:
+    """Return how many files could not be read, as a clause; empty for none."""
+    files = "file" if len(unread) == 1 else "files"
+    return f"{len(unread):,} {files} could not be read as an image" if unread else ""

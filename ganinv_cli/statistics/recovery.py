@@ -4,6 +4,7 @@
 image loss, but z is not recovered at the smallest ε of the paper's table.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -118,6 +119,19 @@ def compare_errors(
         p = float(wilcoxon(differing).pvalue)
     middle = float(median(difference))
     return Comparison(len(difference), middle, float(band.low), float(band.high), p)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return Holm's step-down p values in the given order: p₍ₖ₎ · (n − k + 1), made monotone.
+
+    If no two rules differ, the probability that any of these tests is significant at some level is
+    at most that level (Holm 1979). SciPy has no such correction.
+    """
+    tests, adjusted, largest = len(p), [0.0] * len(p), 0.0
+    for rank, index in enumerate(np.argsort(p, kind="stable")):
+        largest = max(largest, min(1.0, (tests - rank) * p[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def _nan_to_infinity(errors: Floats) -> Floats:

@@ -5,7 +5,7 @@ import pytest
 from reports.known_sweep import LATENT, add_labels, make_image_groups, make_image_results
 
 from ganinv_cli.analysis import latents
-from ganinv_cli.analysis.prior import describe_prior, read_prior
+from ganinv_cli.analysis.recoveries import describe_prior, read_prior
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.prior import make_normal
 

@@ -7,7 +7,6 @@ import pytest
 from reports.known_sweep import LATENT, make_recoveries
 
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries
-from ganinv_cli.analysis.uniqueness import decide_uniqueness
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import parse_prior
 
@@ -51,7 +50,7 @@ def make(*labels, stalled=(), polished=True, **given):
 @pytest.mark.parametrize(("given", "words"), CASES)
 def test_the_verdict_follows_from_minima_and_losses(given, words):
     for polished in (True, False):
-        found = decide_uniqueness(make(polished=polished, **given))
+        found = make(polished=polished, **given).uniqueness
         pattern = re.escape(words).replace("…", ".*")
         assert re.match(pattern, found.sentence)
         assert words.startswith(found.word)
@@ -59,11 +58,11 @@ def test_the_verdict_follows_from_minima_and_losses(given, words):
 
 def test_with_labels_the_verdict_is_on_the_label_of_the_least_loss():
     losers = make(*[1] * 12, *[0] * 20, minima=(12, 15, 5), losses=(4.0, 9.0, 8.0))
-    found = decide_uniqueness(losers).sentence
+    found = losers.uniqueness.sentence
     assert found.startswith("under label 1, unique: all 12 recoveries are one z (")
     assert found.endswith("; 20 ended under other labels, at larger losses")
     rivals = make(*[1] * 12, *[0] * 3, minima=(15,))  # under label 0 the z make another image
-    found = decide_uniqueness(rivals).sentence
+    found = rivals.uniqueness.sentence
     assert found.startswith("not unique: 3 under other labels reached the least image loss too; ")
 
 
@@ -73,7 +72,7 @@ def test_a_recovery_without_a_number_is_no_minimum_and_in_no_distance():
         found.group[column][99] = np.nan
     assert found.measure_distances(found.has_finite_z).max() < 1e-6
     assert (found.best_row, found.count_minima(), found.largest_count) == (0, 1, 99)
-    assert decide_uniqueness(found).sentence.startswith("unique: 99 of 100")
+    assert found.uniqueness.sentence.startswith("unique: 99 of 100")
 
 
 def test_a_refined_z_is_compared_and_one_that_is_not_refined_has_not_converged():

@@ -13,10 +13,9 @@ from reports.known_sweep import (
     make_image_results,
 )
 
-from ganinv_cli.analysis.certificate import make_certificates
-from ganinv_cli.analysis.image_results import read_images
 from ganinv_cli.analysis.verdict import Evidence, Reenactment, judge
 from ganinv_cli.prior import Uniform
+from ganinv_cli.report import summarize
 
 PIXELS = SIDE * SIDE * 3
 AGAIN = Reenactment(
@@ -88,8 +87,7 @@ def certify(groups=None, constants=None, config=(), chain="", again=(), **given)
     groups = groups if again is None else add_reenactment(groups, chain, **dict(again))
     results = make_image_results("invert", constants=constants, portrait=groups)
     results.attributes["config"] |= dict(config)
-    (image,) = read_images(results)
-    (found,) = make_certificates(image)
+    (found,) = summarize(results, "x").rows
     return found
 
 
@@ -197,6 +195,6 @@ def test_a_border_that_does_not_count_is_in_no_number():
     groups = add_reenactment(make_image_groups(losses=(1.0,)), "saved as JPEG 75")
     results = make_image_results("invert", portrait=groups)
     results.groups["image=0000"]["border"] = np.array([[2, 0, 1, 4]])
-    (found,) = (row for image in read_images(results) for row in make_certificates(image))
+    (found,) = summarize(results, "x").rows
     assert found["rmse"] == pytest.approx(127.5 / np.sqrt((SIDE - 3) * (SIDE - 4) * 3))
     assert found["chain"] == "saved as JPEG 75; without its border"

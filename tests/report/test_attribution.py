@@ -10,9 +10,10 @@ from reports.known_sweep import (
     make_image_results,
 )
 
+from ganinv_cli.report import summarize
 from ganinv_cli.report.attribution import (
-    _describe_images,
     compares_generators,
+    describe_images,
     summarize_attribution,
 )
 from ganinv_cli.settings.names import name_generators
@@ -24,6 +25,14 @@ TWO_RULES |= add_reenactment(make_image_groups(losses=(EXACT,)))
 UNSURE = make_image_groups(technique="none", minima=(5, 5), losses=(EXACT,))
 ONE_RULE_SURE = add_reenactment(UNSURE, rule="none")
 ONE_RULE_SURE |= add_reenactment(make_image_groups(losses=(1.0,)))
+
+
+def report(*results):
+    return [summarize(each, "x") for each in results]
+
+
+def compare(*results):
+    return summarize_attribution(report(*results))
 
 
 @pytest.mark.parametrize(
@@ -38,24 +47,24 @@ ONE_RULE_SURE |= add_reenactment(make_image_groups(losses=(1.0,)))
 )
 def test_the_answer_names_the_generators_that_may_have_made_the_image(first, second, answer):
     results = [invert_on("a", x=first), invert_on("b", x=second)]
-    (row,) = summarize_attribution(results, "ab").tables["attribution"]
+    (row,) = compare(*results).tables["attribution"]
     assert row["answer"] == answer
 
 
 def test_only_results_of_invert_for_one_image_on_several_generators_are_compared():
     a, b = invert_on("a", x=EXACT), invert_on("b", x=FAR)
-    assert compares_generators([a, b])
-    assert not compares_generators([a])
-    assert not compares_generators([a, a])  # one generator
-    assert not compares_generators([a, invert_on("b", y=FAR)])  # no image in common
-    assert not compares_generators([a, make_image_results(x=make_image_groups())])
+    assert compares_generators(report(a, b))
+    assert not compares_generators(report(a))
+    assert not compares_generators(report(a, a))  # one generator
+    assert not compares_generators(report(a, invert_on("b", y=FAR)))  # no image in common
+    assert not compares_generators(report(a, make_image_results(x=make_image_groups())))
 
 
 def test_an_image_that_was_given_twice_is_compared_twice():
     results = [invert_on(name, x=EXACT, y=FAR) for name in "ab"]
     for each in results:
         each.groups["image=0001"]["sha256"] = each.groups["image=0000"]["sha256"]
-    rows = summarize_attribution(results, "ab").tables["attribution"]
+    rows = compare(*results).tables["attribution"]
     assert [row["answer"] for row in rows] == ["a or b", "none of them"]
 
 
@@ -75,4 +84,4 @@ def test_generators_have_distinct_names_that_any_system_takes_for_a_file(checkpo
 
 def test_the_generator_of_most_images_is_named_first():
     rows = [{"answer": name} for name in "abb"]
-    assert _describe_images(rows) == "Of 3 images, b made 2, a made 1"
+    assert describe_images(rows) == "Of 3 images, b made 2, a made 1"

@@ -7,7 +7,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
-from known_results import GRADIENTS, make_results
+from known_results import GRADIENTS, make_group, make_results
 from matplotlib.image import imread
 from reports.known_sweep import (
     INFORMATION,
@@ -20,15 +20,20 @@ from reports.known_sweep import (
     make_picture,
 )
 
+from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report import consistency, invert, noise_sweep, plots, recover
-from ganinv_cli.report.recover import figures
+from ganinv_cli.prior import Uniform
+from ganinv_cli.report import figures, plots, summarize
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.store import Figure
 
 
+def draw(results):
+    return summarize(results, "x").draw()
+
+
 def draw_recoveries(groups, name="portrait"):
-    return consistency.REPORT.draw(make_image_results(**{name: groups}))["image-0000"]
+    return draw(make_image_results(**{name: groups}))["image-0000"]
 
 
 def draw_histogram(**given):
@@ -36,7 +41,9 @@ def draw_histogram(**given):
 
 
 def find_quantiles(errors, ends):
-    return figures.compute_error_quantiles(figures.Curves(GRADIENTS, errors.__getitem__, ends))
+    columns = {"trial": np.arange(len(ends)), "z_error": ends, "curve_error": errors}
+    cell = Cell(None, "none", columns, {}, None, Uniform(), 0.0)
+    return figures.find_curve(cell, GRADIENTS)
 
 
 def assert_shows(figure, picture):
@@ -72,7 +79,7 @@ def test_figures_are_the_same_each_time_whatever_the_users_style():
         picture = Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), ("found",), (0,))
         results = replace(make_results(), figures={"figure1-none": picture})
         with plots.use_own_style():
-            drawn = recover.REPORT.draw(results)
+            drawn = draw(results)
             return {name: plots.encode_drawn_figure(each) for name, each in drawn.items()}
 
     first = encode()
@@ -90,8 +97,9 @@ def test_rules_are_told_apart():
 
 
 def test_the_labels_of_an_axis_are_all_of_one_kind():
-    quantiles = figures.ErrorQuantiles(np.array([5.0, 8, 12]), np.ones((3, 3)))
-    figure = figures.draw_convergence({"none": quantiles}, 4)
+    results = make_results({"none": make_group(np.arange(3), 0)})
+    results.constants["curve_gradients"] = np.array([0.0, 5, 8, 12])
+    figure = draw(results)["convergence"].figure
     figure.canvas.draw()
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels(which="both")]
     assert {"6", "10"} <= set(labels)
@@ -100,7 +108,7 @@ def test_the_labels_of_an_axis_are_all_of_one_kind():
 
 def test_long_names_fit_over_their_pictures():
     wide = {f"{'W' * 15}{number}{'M' * 15}.png": make_image_groups() for number in range(3)}
-    drawn = invert.REPORT.draw(make_image_results("invert", **wide))["reconstructions"]
+    drawn = draw(make_image_results("invert", **wide))["reconstructions"]
     names = [text for text in drawn.figure.texts if "W" in text.get_text()]
     edges = [text.get_window_extent() for text in names]
     assert len({text.get_text() for text in names}) == 3
@@ -111,8 +119,10 @@ def test_long_names_fit_over_their_pictures():
 
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     errors = np.array([[1, 0.1, np.nan, np.nan], [1, 0.0, 0.0, np.nan], [np.nan] * 4])
-    found = find_quantiles(errors, np.array([0.02, 0.0, np.nan]))
-    figure = figures.draw_convergence({"none": found}, 4)
+    ends = np.array([0.02, 0.0, np.nan])
+    results = make_results({"none": make_group(np.arange(3), 0)})
+    results.groups["none"] |= {"curve_error": errors, "z_error": ends}
+    figure = draw(results)["convergence"].figure
     figure.canvas.draw()
     median = figure.axes[0].lines[-2]
     assert figure.axes[0].get_legend_handles_labels()[1] == ["none"]
@@ -135,7 +145,7 @@ def test_quantiles_are_those_of_all_trials_whatever_the_block(monkeypatch, block
 
 
 def test_figure_2a_shows_medians_means_bound_ratios_and_a_guide():
-    upper, lower = noise_sweep.REPORT.draw(make_noise_sweep(trials=9))["figure2a"].figure.axes
+    upper, lower = draw(make_noise_sweep(trials=9))["figure2a"].figure.axes
     lines = {line.get_label(): line.get_xydata().T for line in upper.lines}
     for name, factor in {"none, median": 2, "none, mean": 2, "stochastic, median": 1}.items():
         x, y = lines[name]

@@ -14,9 +14,9 @@ from reports.known_sweep import make_image_groups, make_image_results, make_pict
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.report import invert, summarize
+from ganinv_cli.report import summarize
 from ganinv_cli.report.folder import PAGE, write_report
-from ganinv_cli.report.invert.pictures import make_file_stem
+from ganinv_cli.report.image_figures import iterate_pictures, make_file_stem
 from ganinv_cli.store import read_results
 
 pytestmark = pytest.mark.usefixtures("without_encoding")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("without_encoding")
 
 def write(folder, results=None):
     results = results or make_results()
-    return write_report(summarize(results, folder.name), results, folder)
+    return write_report(summarize(results, folder.name), folder)
 
 
 def read(folder):
@@ -72,7 +72,7 @@ def test_each_image_has_three_pictures_at_the_generators_size(tmp_path, channels
         *("original", "none-reconstruction", "none-difference"),
         *("stochastic-reconstruction", "stochastic-difference"),
     ]
-    found = dict(invert.REPORT.iterate_pictures(results))
+    found = dict(iterate_pictures(summarize(results, "x")))
     assert list(found) == [f"images/0000-a_b-{name}.png" for name in names]
     assert np.median(found["images/0000-a_b-none-difference.png"][..., 0]) == 128 + 64
     for name, brighter in zip(names[:2], (0, 8), strict=True):

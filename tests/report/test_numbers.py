@@ -16,10 +16,9 @@ from reports.known_sweep import (
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import render, render_brief, summarize
 from ganinv_cli.report.noise_sweep import _describe_differences
-from ganinv_cli.report.noise_sweep.rows import holm
-from ganinv_cli.report.report import find_report_module
 from ganinv_cli.report.run import describe_run, make_run_notes
 from ganinv_cli.settings.names import STYLES
+from ganinv_cli.statistics import holm
 
 
 def make_images(command):
@@ -61,7 +60,7 @@ def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
     texts = {style: render([report], style) for style in STYLES}
     json.loads(texts["json"], parse_constant=pytest.fail)
     assert render_brief(report, "x/")
-    find_report_module(results, "x").draw(results)
+    report.draw()
 
 
 def test_columns_that_older_files_lack_are_not_needed():
@@ -71,11 +70,11 @@ def test_columns_that_older_files_lack_are_not_needed():
     results = replace(make_results(groups), constants={})
     (row,) = tabulate(results, "table1")
     assert (row["at_bound"], row["acted"], row["bound"]) == (None, None, None)
-    assert not find_report_module(results, "x").draw(results)
+    assert not summarize(results, "x").draw()
     sweep = make_noise_sweep(trials=4, figures=False)
     del sweep.groups[""]["cramer_rao"]
     assert find_row(sweep)["with_restarts"]["ratio"] is None
-    (drawn,) = find_report_module(sweep, "x").draw(sweep).values()
+    (drawn,) = summarize(sweep, "x").draw().values()
     assert len(drawn.figure.axes) == 1  # without ratios
     results.attributes["config"]["success"] = "ever"
     with pytest.raises(ResultsError, match="x: success 'ever' needs the column z_error_least"):

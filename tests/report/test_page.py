@@ -25,7 +25,7 @@ def write(tmp_path):
     def write(results=None, name="recover.h5", panel="start"):
         picture = Figure(np.zeros((1, 2, 16, 16, 1), np.uint8), (panel,), (0, 1))
         results = replace(results or make_results(), figures={"figure1-none": picture})
-        write_report(summarize(results, name), results, tmp_path)
+        write_report(summarize(results, name), tmp_path)
         return Page((tmp_path / PAGE).read_text(encoding="utf-8"))
 
     return write
@@ -77,8 +77,8 @@ def test_nothing_from_a_file_is_markup_and_the_page_asks_for_nothing(write, tmp_
 def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     results = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]
     reports = [summarize(each, name) for each, name in zip(results, "ab", strict=True)]
-    contents = [write_report(*each, tmp_path) for each in zip(reports, results, strict=True)]
-    write_page(contents, tmp_path, summarize_attribution(results, "ab"))
+    contents = [write_report(report, tmp_path) for report in reports]
+    write_page(contents, tmp_path, summarize_attribution(reports))
     page = Page((tmp_path / PAGE).read_text(encoding="utf-8"))
     assert len(page.find_all("article")) == 3
     ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]

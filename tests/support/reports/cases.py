@@ -79,7 +79,7 @@ def make_recover_in_progress():
 def make_sweep():
     """Bounds that differ, first starts that differ at one variance, trials not converged."""
     results = make_noise_sweep(trials=21, clip_pixels=True)
-    results.groups[""]["cramer_rao"] *= np.linspace(0.2, 3, 21)
+    results.groups[""]["cramer_rao"] *= np.linspace(0.2, 3.1, 21)
     group = results.groups["variance=0.1/none"]
     group["first/z_error"] *= 3
     group["outcome"][:3] = Outcome.stalled

@@ -194,7 +194,11 @@ def _make_figure(variance):
 def invert_on(checkpoint, complete=True, **images):
     """Results on a generator; `images` names each file's loss, or its groups, or why it failed."""
     given = {
-        name: add_reenactment(make_image_groups(losses=(of,)), explained=of <= EXPLAINED)
+        name: add_reenactment(
+            make_image_groups(losses=(of,)),
+            explained=of <= EXPLAINED,
+            excess=0.3 if of <= EXPLAINED else of,
+        )
         if isinstance(of, float)
         else of
         for name, of in images.items()

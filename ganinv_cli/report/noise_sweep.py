@@ -1,62 +1,71 @@
 """The report of `ganinv noise-sweep`: the paper's Figure 2, and tests of its two claims."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from ganinv_cli.errors import ResultsError
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import format_interval, format_scientific, format_share
-from ganinv_cli.report.noise_sweep.rows import (
-    SMALL_VARIANCE,
-    compare_rules,
-    find_same_rules,
-    fit_slopes,
-    make_rows,
-    read_cells,
-)
-from ganinv_cli.report.report import Answer, Report, ReportModule
-from ganinv_cli.report.rules import ACTED, ACTIONS, make_label_tables, make_rule_notes
-from ganinv_cli.report.run import (
-    capitalize,
-    describe_rule,
-    describe_run,
-    describe_span,
-    make_run_notes,
-    make_warnings,
-)
-from ganinv_cli.report.table import Column, Row, Table, flatten
-from ganinv_cli.settings.names import list_trial_groups, representative_rule
+from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns
+from ganinv_cli.report.pairs import describe_same
+from ganinv_cli.report.report import Answer, Command, Grid
+from ganinv_cli.report.run import describe_rule, describe_span
+from ganinv_cli.report.table import Column, Row, Table, to_plain
+from ganinv_cli.settings.names import representative_rule
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
+STARTS = ("first_start", "with_restarts")
 SIGNIFICANT = 0.05  # Holm's corrected p of Wilcoxon's test, below which two rules differ
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
+SMALL_VARIANCE = 0.01  # variance up to which noise counts as small
+VARIANCE_RANGES = {"all": float("inf"), "small": SMALL_VARIANCE}
 
 
-def summarize(results: "Results", name: str) -> Report:
-    """Return the report of results; `name` is shown to the reader.
+def _fit_slopes(results: "Results", cells: list[Cell]) -> list[Row]:
+    """Return a row per rule, place, statistic and range of variances with a slope."""
+    rules = dict.fromkeys(cell.rule for cell in cells)
+    given = product(rules, STARTS, ("median", "mean"), VARIANCE_RANGES)
+    rows = [_fit_slope(cells, *each) for each in given]
+    return [to_plain(row) for row in rows if row]
 
-    Raises ResultsError if there is no trial to count.
+
+def _fit_slope(
+    cells: Sequence[Cell], rule: str, start: str, statistic: str, range_name: str
+) -> Row | None:
+    """Return the slope of log error against log variance, or None; 1 is growth in proportion.
+
+    It is fitted to the statistic over the trials that were run at every variance. A variance of 0
+    has no logarithm and is left out.
     """
-    cells = read_cells(results)
-    if not cells:
-        raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
-    sweep, slopes = make_rows(results, cells), fit_slopes(cells)
-    same = find_same_rules(cells)
-    comparisons = compare_rules(cells, same)
-    run = describe_run(results, list_trial_groups(results.attributes.get("config", {})))
-    return Report(
-        name,
-        _make_answer(run, sweep, slopes, comparisons),
-        {"noise_sweep": sweep, "slopes": slopes, "comparisons": comparisons, "same": same},
-        _make_tables(sweep, slopes, comparisons),
-        _make_notes(run, sweep, comparisons, same),
-        run,
-        [flatten(row) for row in sweep],
-    )
-
-
-REPORT = ReportModule(__name__, "noise-sweep", summarize, figures=r"figure2a|figure2b-variance-.+")
+    largest = VARIANCE_RANGES[range_name]
+    used = [c for c in cells if c.rule == rule and 0 < c.variance <= largest]
+    if len(used) < 2:
+        return None
+    trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
+    places = [cell.first if start == STARTS[0] else cell for cell in used]
+    errors = np.stack([c.errors[np.isin(c.columns["trial"], trials)] for c in places], axis=1)
+    variances = np.array([cell.variance for cell in used])
+    found = statistics.fit_slope(variances, errors, getattr(statistics, statistic))
+    if found is None:
+        return None
+    return {
+        "technique": rule,
+        "counted": start,
+        "statistic": statistic,
+        "over": range_name,
+        "variances": found.variances,  # that the slope is fitted to
+        "least_variance": variances[0],
+        "largest_variance": variances[-1],
+        "trials": len(errors),
+        "slope": found.slope,
+        "interval": (found.low, found.high),  # 95 %, bootstrap over the trials
+    }
 
 
 def _stack_interval(
@@ -67,26 +76,24 @@ def _stack_interval(
 
 
 ROW_NAME = Column("variance,\nclipping", show=lambda row: f"{row['variance']:g} {row['technique']}")
-TRIALS = Column("trials", "trials")
-COSTS = (
-    ROW_NAME,
-    Column("gradients", "gradients"),
-    Column("first start", "gradients_first_start"),
-    Column("restarts", "restarts"),
-    Column("redraws", "redraws"),
-    ACTIONS,
-    Column("seconds", "seconds"),
+ERRORS = (
+    Column(
+        "median",
+        "with_restarts",
+        _stack_interval("median", "median_interval"),
+        "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials.",
+    ),
+    Column("mean", "with_restarts", _stack_interval("mean", "mean_interval")),
+    Column(
+        "first\nstart",
+        "first_start.median",
+        format_scientific,
+        "First start: the median before any restart.",
+    ),
 )
 BOUNDS = (
-    ROW_NAME,
     Column("trials", "with_restarts.converged"),
-    Column(
-        "bound,\nmean",
-        "cramer_rao",
-        format_scientific,
-        help="Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
-        "unbiased estimate has a smaller mean error, but a median or a biased estimate can.",
-    ),
+    *select_columns(NOISE_SWEEP, "cramer_rao"),
     Column(
         "error / bound,\nmeans",
         "with_restarts.ratio",
@@ -103,7 +110,7 @@ COMPARISONS = (
         "variance,\nrules",
         show=lambda row: f"{row['variance']:g} {row['first']},\n{row['second']}",
     ),
-    TRIALS,
+    Column("trials", "trials"),
     Column(
         "difference",
         show=_stack_interval("median_difference", "interval"),
@@ -116,66 +123,49 @@ COMPARISONS = (
         "p\n(Holm)",
         "p_holm",
         "{:.2g}".format,
-        help="p: Wilcoxon's test that the differences are symmetric about 0; it ranks them by "
-        "size, so p can be small even if their median is near 0. p (Holm): corrected for all "
-        "these tests.",
+        "p: Wilcoxon's test that the differences are symmetric about 0; it ranks them by size, so "
+        "p can be small even if their median is near 0. p (Holm): corrected for all these tests.",
     ),
+)
+COSTS = (
+    "gradients",
+    "gradients_first_start",
+    *("restarts", "redraws", "actions", "seconds"),
 )
 
 
-def _make_tables(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -> list[Table]:
+def _make_sections(grid: Grid) -> list[Table]:
     """Return the tables of errors, of the paper's two claims and of costs."""
-    tested = [row for row in comparisons if row["counted"] == "with_restarts"]
-    tables = [
-        _make_errors_table(sweep),
-        Table("Converged trials against the Cramér-Rao bound, with restarts", sweep, BOUNDS),
-        _make_slopes_table(slopes),
+    rows = grid.rows
+    acted = ["acted"] if any(row["acted"] is not None for row in rows) else []
+    counted = select_columns(NOISE_SWEEP, "trials", *acted)
+    tested = [row for row in grid.tables["comparisons"] if row["counted"] == STARTS[1]]
+    costs = select_columns(NOISE_SWEEP, *COSTS, topic="costs")
+    return [
+        Table("With restarts: z error under noise", rows, [ROW_NAME, *counted, *ERRORS]),
+        Table(
+            "Converged trials against the Cramér-Rao bound, with restarts",
+            rows,
+            [ROW_NAME, *BOUNDS],
+        ),
+        _make_slopes_table(grid.tables["slopes"]),
         Table(
             "With restarts: rules compared trial by trial (Wilcoxon signed-rank)",
             tested,
             COMPARISONS,
         ),
-        *make_label_tables(sweep, ROW_NAME),
-        Table("Cost per trial, means", sweep, COSTS),
+        make_label_table(rows, ROW_NAME),
+        Table("Cost per trial, means", rows, [ROW_NAME, *costs]),
     ]
-    return [table for table in tables if table.rows]
 
 
-def _make_errors_table(sweep: list[Row]) -> Table:
-    def show(name: str) -> Callable[[Row], str]:
-        stack = _stack_interval(name, f"{name}_interval")
-        return lambda row: stack(row["with_restarts"])
-
-    columns = [
-        ROW_NAME,
-        TRIALS,
-        *([ACTED] if any(row["acted"] is not None for row in sweep) else []),
-        Column(
-            "median",
-            show=show("median"),
-            help="z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the "
-            "trials.",
-        ),
-        Column("mean", show=show("mean")),
-        Column(
-            "first\nstart",
-            "first_start.median",
-            format_scientific,
-            help="First start: the median before any restart.",
-        ),
-    ]
-    return Table("With restarts: z error under noise", sweep, columns)
-
-
-def _make_slopes_table(slopes: list[Row]) -> Table:
+def _make_slopes_table(slopes: Sequence[Row]) -> Table:
     """Return a table with a row per rule and statistic, and a column per range of variances."""
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[str, Row] = {}
     for row in slopes:
-        if row["counted"] == "with_restarts":
-            named = rows.setdefault(
-                (row["technique"], row["statistic"]), {"all": None, "small": None}
-            )
-            named |= {"name": f"{row['technique']},\n{row['statistic']}", row["over"]: row}
+        if row["counted"] == STARTS[1]:
+            name = f"{row['technique']},\n{row['statistic']}"
+            rows.setdefault(name, {"name": name, "all": None, "small": None})[row["over"]] = row
 
     def show(row: Row | None) -> str:
         if row is None or row["slope"] is None:
@@ -193,40 +183,35 @@ def _make_slopes_table(slopes: list[Row]) -> Table:
     )
 
 
-def _make_notes(run: Row, sweep: list[Row], comparisons: list[Row], same: list[Row]) -> list[str]:
-    """Return notes on missing trials, on the run, and on what the numbers include."""
-    lines = make_run_notes(run)
-    clipped = bool(run["config"].get("clip_pixels"))
+def _describe(grid: Grid) -> list[str]:
+    """Return notes on what the numbers include."""
+    clipped = bool(grid.run["config"].get("clip_pixels"))
     biased = " Clipping the pixels adds a bias, too." if clipped else ""
-    lines.append(
+    lines = [
         f"Noisy pixels were {'' if clipped else 'not '}clipped to [-1, 1]. Under strong noise "
         "every estimate is biased, because the generator is not linear, and so are those that a "
         f"rule keeps in the prior's bounds: their errors can be below the Cramér-Rao bound."
         f"{biased}"
-    )
-    if any(row["variance"] == 0 for row in sweep):
+    ]
+    if any(row["variance"] == 0 for row in grid.rows):
         lines.append("Variance 0 has no logarithm: it is in neither the slopes nor figure 2a.")
-    if any(
-        row[each]["without_number"] for row in sweep for each in ("first_start", "with_restarts")
-    ):
+    if any(row[start]["without_number"] for row in grid.rows for start in STARTS):
         lines.append(
             "A trial without a finite z counts as an infinite error: it raises the median, and "
             "there is no mean."
         )
-    if any(row["trials"] < MIN_TRIALS for row in sweep):
+    if any(row["trials"] < MIN_TRIALS for row in grid.rows):
         lines.append(
             f"Some rows have fewer than {MIN_TRIALS} trials: their bootstrap intervals are too "
             "narrow."
         )
-    return lines + make_rule_notes(same, sweep)
+    return lines + describe_same(grid.rows, grid.tables["same"])
 
 
-def _make_answer(
-    run: Row, sweep: Sequence[Row], slopes: Sequence[Row], comparisons: Sequence[Row]
-) -> Answer:
+def _answer(grid: Grid) -> Answer:
     """Return how the median error grows, and whether the clipping rules differ."""
     by_variance: dict[float, Row] = {}
-    for row in sweep:
+    for row in grid.rows:
         rules = by_variance.setdefault(row["variance"], {"variance": row["variance"]})
         rules[row["technique"]] = row
 
@@ -239,31 +224,29 @@ def _make_answer(
         counts = [row["trials"] for row in rules.values() if isinstance(row, dict)]
         return describe_span(counts, "{:,}".format)
 
+    names = dict.fromkeys(row["technique"] for row in grid.rows)
     columns = [
         Column("noise variance", "variance", "{:g}".format),
         Column("trials", show=count_trials),
-        *(
-            Column(rule, show=show_median(rule))
-            for rule in dict.fromkeys(row["technique"] for row in sweep)
-        ),
+        *(Column(rule, show=show_median(rule)) for rule in names),
     ]
+    growth = _describe_growth(grid.rows, grid.tables["slopes"])
     return Answer(
-        f"{capitalize(_describe_growth(sweep, slopes))}{_describe_differences(comparisons)}.",
+        growth + _describe_differences(grid.tables["comparisons"]),
         Table(
             "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
             list(by_variance.values()),
             columns,
         ),
-        make_warnings(run),
     )
 
 
-def _describe_growth(sweep: Sequence[Row], slopes: Sequence[Row]) -> str:
+def _describe_growth(rows: Sequence[Row], slopes: Sequence[Row]) -> str:
     """Return a clause on the rule that pictures of the run show."""
-    name = representative_rule([row["technique"] for row in sweep])
-    rows = [row for row in sweep if row["technique"] == name]
-    first, last, rule = rows[0], rows[-1], describe_rule(name)
-    trials = describe_span([row["trials"] for row in rows], "{:,}".format)
+    name = representative_rule([row["technique"] for row in rows])
+    shown = [row for row in rows if row["technique"] == name]
+    first, last, rule = shown[0], shown[-1], describe_rule(name)
+    trials = describe_span([row["trials"] for row in shown], "{:,}".format)
     if first is last:
         return (
             f"at noise variance {last['variance']:g} the median error of z over {trials} trials is "
@@ -278,20 +261,18 @@ def _describe_growth(sweep: Sequence[Row], slopes: Sequence[Row]) -> str:
 
 def _describe_differences(comparisons: Sequence[Row]) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
-    tested = [row for row in comparisons if row["counted"] == "with_restarts"]
-    if not tested:
-        return ""
-    variances = {row["variance"] for row in tested}
+    tested = [row for row in comparisons if row["counted"] == STARTS[1]]
     differing = {row["variance"] for row in tested if row["p_holm"] < SIGNIFICANT}
     if not differing:
-        return "; no difference between clipping rules is significant"
+        return "; no difference between clipping rules is significant" if tested else ""
+    variances = {row["variance"] for row in tested}
     return (
         f"; clipping rules differ significantly at {len(differing)} of {len(variances)} variances"
     )
 
 
 def _describe_slope(rule: str, slopes: Sequence[Row]) -> str:
-    wanted = (rule, "median", "with_restarts", "small")
+    wanted = (rule, "median", STARTS[1], "small")
     for row in slopes:
         key = tuple(row[part] for part in ("technique", "statistic", "counted", "over"))
         if key == wanted and row["slope"] is not None:
@@ -305,3 +286,14 @@ def _describe_slope(rule: str, slopes: Sequence[Row]) -> str:
 def _format_error(row: Row) -> str:
     median = row["with_restarts"]["median"]
     return "no finite number" if median is None else format_scientific(median)
+
+
+NOISE_SWEEP_COMMAND = Command(
+    "noise_sweep",
+    "noise-sweep",
+    NOISE_SWEEP,
+    _answer,
+    _make_sections,
+    _describe,
+    more={"slopes": _fit_slopes},
+)

@@ -1,0 +1,269 @@
+"""The figures of each command, from the cells and rows of its report."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
+
+from ganinv_cli.analysis.cells import Cell
+from ganinv_cli.clipping import RULES
+from ganinv_cli.report.image_figures import draw_reconstructions, draw_recoveries
+from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
+from ganinv_cli.report.report import DrawnFigure, Report
+from ganinv_cli.report.run import capitalize
+from ganinv_cli.report.table import Row
+from ganinv_cli.settings.names import representative_rule
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats, carry_forward
+from ganinv_cli.store.rows import get_row_shape, take_rows
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+BLOCK_BYTES = 1 << 26  # of curves in memory at a time
+QUANTILES = (0.1, 0.5, 0.9)
+MAX_DRAWN = 1e30  # a logarithmic axis overflows at 1e300, which only an edited file has
+OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of Figure 2a
+GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
+
+
+class Drawing(NamedTuple):
+    """Figures of a command."""
+
+    command: str
+    draw: Callable[[Report], dict[str, DrawnFigure]]  # by the stem of their files
+    stems: str  # regular expression of all stems that it may return
+
+
+def _draw_figure1(report: Report) -> dict[str, DrawnFigure]:
+    """Draw the pictures of some trials under each rule."""
+    drawn = {}
+    for name, stored in _get_results(report).figures.items():
+        number, _, rule = name.partition("-")
+        clipping = "no clipping" if rule == "none" else f"{rule} clipping"
+        solver = report.run["config"].get("solver", "")
+        title = f"{number.replace('figure', 'Figure ')}. {capitalize(clipping)}, {solver}"
+        caption = f"{title}. One column per trial; rows from above: {', '.join(stored.panels)}."
+        if any(cell.rule == rule and cell.has("label") for cell in report.cells):
+            caption += " The rows above the original use the label that was found."
+        drawn[name] = DrawnFigure(draw_montage(stored, title), report.answer.sentence, caption)
+    return drawn
+
+
+def _draw_figure2b(report: Report) -> dict[str, DrawnFigure]:
+    """Draw the pictures of some trials at each variance."""
+    config, drawn = report.run["config"], {}
+    rule = representative_rule(config["clip"]) if config.get("clip") else ""
+    for name, stored in sorted(_get_results(report).figures.items()):
+        variance = float(name.partition("=")[2])
+        by, found = (f", {rule}", f"; recovered with the rule {rule}") if rule else ("", "")
+        caption = (
+            f"Figure 2b. Noise of variance {variance:g}, a standard deviation of "
+            f"{GREY_LEVELS * variance**0.5:.1f} of 255 grey levels; noisy {_name_pixels(report)}"
+            f"{found}. One column per trial; rows from above: {', '.join(stored.panels)}."
+        )
+        title = f"Figure 2b. Variance {variance:g}{by}, {_name_pixels(report)}"
+        figure = draw_montage(stored, title)
+        drawn[name.replace("=", "-")] = DrawnFigure(figure, report.answer.sentence, caption)
+    return drawn
+
+
+def _name_pixels(report: Report) -> str:
+    clipped = report.run["config"].get("clip_pixels")
+    return f"pixels {'clipped to [−1, 1]' if clipped else 'not clipped'}"
+
+
+def _get_results(report: Report) -> "Results":
+    assert report.results is not None
+    return report.results
+
+
+class Curve(NamedTuple):
+    """Quantiles of the errors at the points at which a trial was running, and at the next one."""
+
+    gradients: Floats  # (points,), above 0, which has no logarithm
+    quantiles: Floats  # (3, points), at QUANTILES, of the trials with an error at each point
+
+
+def _draw_convergence(report: Report) -> dict[str, DrawnFigure]:
+    """Draw the median z error and the band of its 10 % to 90 % quantiles against gradients."""
+    gradients = _get_results(report).constants.get("curve_gradients", np.zeros(0))
+    cells = [cell for cell in report.cells if cell.has("curve_error") and len(gradients)]
+    curves = {cell.rule: find_curve(cell, gradients) for cell in cells}
+    curves = {rule: curve for rule, curve in curves.items() if len(curve.gradients)}
+    if not curves:
+        return {}
+    figure = make_figure()
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="gradients per trial")
+    for rule, curve in curves.items():
+        low, median, high = np.minimum(curve.quantiles, MAX_DRAWN)
+        style: dict[str, Any] = {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
+        axes.fill_between(curve.gradients, low, high, color=style["color"], alpha=0.08, linewidth=0)
+        for edge in (low, high):  # equal bands cover one another
+            axes.plot(curve.gradients, edge, linewidth=0.6, **style)
+        axes.plot(curve.gradients, median, linewidth=1.8, label=rule, **style)
+    epsilon = EPSILONS[SMALLEST_EPSILON]
+    axes.axhline(epsilon, color=GREY, linewidth=0.8, zorder=1)
+    axes.annotate(
+        f"ε = {SMALLEST_EPSILON}", (0.005, epsilon), xycoords=("axes fraction", "data"),
+        xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
+    )  # fmt: skip
+    (latent,) = get_row_shape(cells[0].columns, "z_found")
+    axes.set_ylabel(f"mean squared error of z, ‖z′ − z‖² / {latent}")
+    axes.xaxis.set_major_formatter(PlainLogFormatter())
+    axes.xaxis.set_minor_formatter(PlainLogFormatter())
+    axes.set_title("Median over the trials, and the middle 80 % of them", fontsize=10, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    caption = (
+        "How the error of z fell with the gradients spent: median over the trials, and the band "
+        "from the 10 % to the 90 % quantile. A trial that ended counts with its last error."
+    )
+    return {"convergence": DrawnFigure(figure, report.answer.sentence, caption)}
+
+
+def find_curve(cell: Cell, gradients: Floats) -> Curve:
+    """Return the quantiles; a trial that has ended counts with its final error.
+
+    `gradients` (points,) are those at which errors were stored. Trials without an error at some
+    point are left out; if none is left, there are no points. Only some trials are in memory.
+    """
+    final, length = cell.read("z_error"), max(1, BLOCK_BYTES // (32 * len(gradients)))
+    blocks = [slice(low, low + length) for low in range(0, len(final), length)]
+
+    def read(points: np.ndarray) -> Iterator[Floats]:
+        for block in blocks:
+            errors = take_rows(cell.columns, "curve_error", block)[:, points]
+            yield carry_forward(errors, final[block])
+
+    stored = (take_rows(cell.columns, "curve_error", block) for block in blocks)
+    ran = np.any([np.isfinite(errors).any(axis=0) for errors in stored], axis=0) & (gradients > 0)
+    points = np.flatnonzero(ran | np.concatenate([[False], ran[:-1]]))
+    kept = np.concatenate([np.isfinite(errors).all(axis=1) for errors in read(points)])
+    if not kept.any():
+        points = points[:0]
+    quantiles = np.empty((len(QUANTILES), len(points)))
+    together = max(1, BLOCK_BYTES // (8 * max(1, int(kept.sum()))))
+    for first in range(0, len(points), together):
+        some = slice(first, first + together)
+        parts = zip(read(points[some]), blocks, strict=True)
+        errors = np.concatenate([errors[kept[block]] for errors, block in parts]).T
+        quantiles[:, some] = np.quantile(errors.astype(np.float64), QUANTILES, axis=1)
+    return Curve(gradients[points], quantiles)
+
+
+def _draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
+    """Draw median and band, mean, Cramér-Rao bound and a guide of slope 1 on log-log axes.
+
+    If the bound is known, lower axes show the ratio of the error to the bound.
+    """
+    rows = [row for row in report.rows if row["variance"] > 0]
+    has_medians = any(row["with_restarts"]["median"] for row in rows)
+    if not has_medians or len({row["variance"] for row in rows}) < 2:
+        return {}
+    has_bound = any(row["with_restarts"]["ratio"] for row in rows)
+    heights = [5, 3] if has_bound else [5]
+    figure = make_figure(7.2, 7.2 if has_bound else 5.2)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    axes = figure.add_subplot(grid[0], xscale="log", yscale="log")
+    by_rule: dict[str, list[Row]] = {}
+    for row in rows:
+        by_rule.setdefault(row["technique"], []).append(row)
+    for rule, own in by_rule.items():
+        _draw_errors(axes, rule, own)
+    bounds = {row["variance"]: row["cramer_rao"] for row in rows if row["cramer_rao"]}
+    if bounds:
+        x, y = list(bounds), list(bounds.values())
+        axes.plot(x, y, color="black", linewidth=1.2, label="Cramér-Rao bound")
+    _draw_guide(axes, rows)
+    axes.set_ylim(_find_limits(rows))
+    axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
+    title = f"Figure 2a. With restarts; noisy {_name_pixels(report)}"
+    axes.set_title(title, fontsize=10, loc="left")
+    if has_bound:
+        _draw_ratios(figure.add_subplot(grid[1], sharex=axes, yscale="log"), by_rule)
+        axes.tick_params(which="both", labelbottom=False)
+    figure.axes[-1].xaxis.set_major_formatter(PlainLogFormatter())
+    figure.axes[-1].xaxis.set_minor_formatter(PlainLogFormatter())
+    figure.axes[-1].set_xlabel("variance of the noise (pixels in [−1, 1])")
+    for each in figure.axes:
+        each.spines[["top", "right"]].set_visible(False)
+    # Beside the axes: the mean of a rule that often fails is high everywhere.
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
+    caption = (
+        f"{title}. Thick: median over the trials, with the band of its "
+        "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
+        "dotted: growth in proportion to the noise. Below: the mean error of the converged trials "
+        "over the mean of their bounds, with the 95 % interval, shifted a little so that "
+        "they do not overlap."
+    )
+    return {"figure2a": DrawnFigure(figure, report.answer.sentence, caption)}
+
+
+def _draw_errors(axes: Axes, rule: str, rows: list[Row]) -> None:
+    x = [row["variance"] for row in rows]
+    low, high = (_select(rows, "median_interval", end) for end in (0, 1))
+    style: dict[str, Any] = {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
+    axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
+    marked = style | _make_marker(rule)
+    axes.plot(x, _select(rows, "median"), linewidth=1.6, label=f"{rule}, median", **marked)
+    axes.plot(x, _select(rows, "mean"), linewidth=0.7, label=f"{rule}, mean", **style)
+
+
+def _make_marker(rule: str) -> dict[str, Any]:
+    """Return an unfilled marker; its size differs by rule, so that all are visible at one point."""
+    size = RULES[rule].marker_size
+    marker = {"marker": RULES[rule].marker, "markersize": size, "markerfacecolor": "none"}
+    return marker | {"markeredgewidth": 1}
+
+
+def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]]) -> None:
+    """Draw the mean error over the mean bound, the rules side by side."""
+    axes.axhline(1, color="black", linewidth=1.2)
+    for index, (rule, rows) in enumerate(by_rule.items()):
+        known = [row for row in rows if row["with_restarts"]["ratio"]]
+        offset = OFFSET_FACTOR ** (index - (len(by_rule) - 1) / 2)
+        x = np.array([row["variance"] for row in known]) * offset
+        low, high = (_select(known, "ratio_interval", end) for end in (0, 1))
+        style: dict[str, Any] = {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
+        axes.vlines(x, low, high, color=style["color"], linewidth=1.2)
+        axes.plot(x, _select(known, "ratio"), linewidth=0.8, **style, **_make_marker(rule))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylabel("error / bound")
+
+
+def _draw_guide(axes: Axes, rows: list[Row]) -> None:
+    """Draw a line of slope 1 below the least median at the least variance, off the other lines."""
+    x = np.array([rows[0]["variance"], rows[-1]["variance"]])
+    starts = [row["with_restarts"]["median"] for row in rows if row["variance"] == x[0]]
+    if known := [start for start in starts if start]:
+        y = min(known) / 3 * x / x[0]
+        axes.plot(x, y, color=GREY, linestyle=(0, (1, 3)), label="slope 1")
+
+
+def _find_limits(rows: list[Row]) -> tuple[float, float]:
+    """Return the limits of y, which leave out the ends of intervals."""
+    middles = [row[start] for row in rows for start in ("first_start", "with_restarts")]
+    values = [middle[name] for middle in middles for name in ("median", "mean")]
+    known = [v for v in [*values, *(row["cramer_rao"] for row in rows)] if v and v > 0]
+    return min(known, default=1e-6) / 5, max(known, default=1) * 3
+
+
+def _select(rows: list[Row], key: str, end: int | None = None) -> Floats:
+    """Return numbers with restarts, NaN for None and for 0, which has no logarithm."""
+    values = [row["with_restarts"][key] for row in rows]
+    ends = values if end is None else [value[end] for value in values]
+    return np.array([value if value else np.nan for value in ends], np.float64)
+
+
+FIGURES = (
+    Drawing("recover", _draw_figure1, r"figure1-[\w-]+"),
+    Drawing("recover", _draw_convergence, "convergence"),
+    Drawing("noise-sweep", _draw_figure2a, "figure2a"),
+    Drawing("noise-sweep", _draw_figure2b, "figure2b-variance-.+"),
+    Drawing("consistency", draw_recoveries, r"image-\d+"),
+    Drawing("invert", draw_reconstructions, r"reconstructions(-\d+)?"),
+)

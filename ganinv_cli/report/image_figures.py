@@ -1,0 +1,256 @@
+"""Figures and pictures of images: recoveries with a histogram, and reconstructions."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ganinv_cli import statistics
+from ganinv_cli.analysis.cells import Cell, Image, ImageKey, Pixels
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.clipping import RULES
+from ganinv_cli.number_format import format_concise, format_number, format_scientific
+from ganinv_cli.report.image_measures import find_amplification, subtract_pictures
+from ganinv_cli.report.images import MAX_FIGURES, MAX_SHOWN, PICTURES
+from ganinv_cli.report.plots import (
+    GAP,
+    GREY,
+    add_pixel_axes,
+    draw_picture,
+    enlarge_side,
+    find_max_length,
+    make_sheet,
+    write_text,
+)
+from ganinv_cli.report.report import DrawnFigure, Report
+from ganinv_cli.report.run import capitalize, describe_rule
+from ganinv_cli.report.table import Row, get_key, name_images, shorten_name
+
+HEADINGS = ("image", "best", "most distant")
+NAME_SIZE = 12  # points
+LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
+PLOT, LEGEND, AXIS = 230, 72, 60  # pixels high: the histogram, the space above and below it
+BINS = 40
+DECADES = 2  # that distances must span for a logarithmic axis
+PER_FIGURE, PER_LINE = 12, 6  # images
+SMALL_SIZE = 8  # points
+HEAD, RIGHT, BETWEEN = 54, 12, 12  # pixels over a line, at the right, between lines
+MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
+
+
+def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
+    """Draw the first images with reconstructions, by stem, e.g. `image-0000`."""
+    by_image: dict[int, dict[ImageKey, list[Cell]]] = {}
+    for cell in report.cells:
+        if cell.certificate is not None:
+            names = by_image.setdefault(cell.image.number, {})
+            names.setdefault(cell.image.key, []).append(cell)
+    drawn: dict[str, DrawnFigure] = {}
+    for number, names in by_image.items():
+        cells = next(iter(names.values()))  # of an image with two names, the first
+        if len(drawn) < MAX_FIGURES and any(len(cell.recoveries.distances) for cell in cells):
+            alt = ". ".join(
+                f"{capitalize(describe_rule(cell.rule))}: {cell.recoveries.uniqueness.sentence}"
+                for cell in cells
+            )
+            figure = _draw_recoveries(cells[0].image, cells)
+            drawn[f"image-{number:04d}"] = DrawnFigure(figure, f"{alt}.", _make_caption(cells))
+    return drawn
+
+
+def _draw_recoveries(image: Image, cells: Sequence[Cell]) -> Figure:
+    """Draw a row of pictures for each rule, as in HEADINGS, above a histogram of distances."""
+    side = enlarge_side(image.target.shape[0])
+    width = LEFT + 3 * (side + GAP) + EDGE
+    plot = TOP + len(cells) * (side + GAP)
+    figure = make_sheet(width, plot + LEGEND + PLOT + AXIS)
+    max_length = find_max_length(
+        lambda length: [shorten_name(image.name, length)], width - 2 * EDGE, NAME_SIZE
+    )
+    write_text(figure, shorten_name(image.name, max_length), EDGE, 12, fontsize=NAME_SIZE)
+    for index, cell in enumerate(cells):
+        top = TOP + index * (side + GAP)
+        label = cell.rule + _describe_best(cell)
+        write_text(figure, label, LEFT - 10, top + side / 2, ha="right", va="center", fontsize=10)
+        certificate = cell.certificate or {}
+        found = (certificate[name][0] for name in ("reconstruction", "distant_reconstruction"))
+        for column, picture in enumerate((image.target, *found)):
+            draw_picture(figure, picture, LEFT + column * (side + GAP), top)
+    for column, heading in enumerate(HEADINGS):
+        centre = LEFT + column * (side + GAP) + side / 2
+        write_text(figure, heading, centre, TOP - 22, ha="center", fontsize=10)
+    axes = add_pixel_axes(figure, LEFT - 38, plot + LEGEND, width - LEFT + 38 - EDGE, PLOT)
+    _draw_histogram(axes, [cell for cell in cells if len(cell.recoveries.distances)])
+    return figure
+
+
+def _draw_histogram(axes: Axes, cells: Sequence[Cell]) -> None:
+    """Draw the share of pairs by distance, a line per rule; logarithmic over many decades."""
+    baseline = statistics.expected_distance(cells[0].recoveries.z.shape[1], cells[0].prior)
+    every = np.concatenate([*(cell.recoveries.distances for cell in cells), [baseline]])
+    least, most = every[every > 0].min(), every.max()
+    logarithmic = most > least * 10**DECADES
+    edges = (
+        np.geomspace(least, most * 1.1, BINS) if logarithmic else np.linspace(0, most * 1.1, BINS)
+    )
+    for cell in cells:
+        apart, rule = cell.recoveries.distances, RULES[cell.rule]
+        counts, _ = np.histogram(np.clip(apart, edges[0], edges[-1]), edges)
+        axes.stairs(
+            100 * counts / len(apart), edges, color=rule.colour, linestyle=rule.dashes,
+            linewidth=1.6, label=cell.rule,
+        )  # fmt: skip
+    keys: dict[str, Any] = {
+        "frameon": False, "fontsize": 10, "loc": "lower left", "borderaxespad": 0,
+        "columnspacing": 1.4, "handlelength": 2, "borderpad": 0,
+    }  # fmt: skip
+    axes.add_artist(axes.legend(ncols=4, bbox_to_anchor=(0, 1.15), **keys))
+    marks = []
+    if logarithmic:
+        axes.set_xscale("log")
+        if least < SAME_Z_TOLERANCE:
+            same_z = f"one z: below {format_concise(SAME_Z_TOLERANCE)}"
+            style: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (1, 2))}
+            marks.append(axes.axvline(SAME_Z_TOLERANCE, label=same_z, **style))
+    random = f"random z: {format_scientific(baseline)}"
+    marks.append(axes.axvline(baseline, color="black", linewidth=1.2, label=random))
+    axes.legend(handles=marks, ncols=2, bbox_to_anchor=(0, 1.04), **keys)
+    axes.set_xlabel("distance between two recoveries, ‖zᵢ − zⱼ‖ / latent", fontsize=10)
+    axes.set_ylabel("% of pairs", fontsize=10)
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _describe_best(cell: Cell) -> str:
+    """Return the PSNR and the label of the best recovery, each on a line of its own."""
+    psnr, label = cell.best_psnr, cell.recoveries.best_label
+    decibels = f"\n{format_number(psnr)} dB" if np.isfinite(psnr) else ""
+    return decibels + ("" if label is None else f"\nlabel {label}")
+
+
+def _make_caption(cells: Sequence[Cell]) -> str:
+    labelled = any(cell.recoveries.labels is not None for cell in cells)
+    under = " under the same label" if labelled else ""
+    return (
+        f"The image {shorten_name(cells[0].image.name, None)} at the generator's size, the "
+        "recovery with the least image loss (and its PSNR), the recovery with the z farthest from "
+        f"that one, and the distances between all pairs of recoveries{under}, by rule."
+    )
+
+
+def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
+    """Draw the first images, twelve per figure: `reconstructions`, `reconstructions-2`, …"""
+    pairs = [pair for pair in zip(report.cells, report.rows, strict=True) if _is_drawn(pair[0])]
+    shown = pairs[:MAX_SHOWN]
+    if not shown:
+        return {}
+
+    def write_names(max_length: int) -> list[str]:
+        names = name_images(report.rows, max_length)
+        return [names[get_key(row)] + _describe_label(row) for _, row in shown]
+
+    side = enlarge_side(shown[0][0].image.target.shape[0])
+    whole = name_images(report.rows)
+    short = name_images(report.rows, find_max_length(write_names, side, SMALL_SIZE))
+    several = len({cell.rule for cell in report.cells}) > 1
+    drawn = {}
+    parts = [shown[first : first + PER_FIGURE] for first in range(0, len(shown), PER_FIGURE)]
+    for number, some in enumerate(parts, start=1):
+        times = find_amplification([_subtract(cell) for cell, _ in some])
+        alt = "; ".join(f"{whole[get_key(row)]} {_describe_pair(row, several)}" for _, row in some)
+        over = " Over each: the label that z was found under." if "label" in some[0][1] else ""
+        caption = (
+            "From above: the image at the generator's size, its reconstruction, and their "
+            f"difference, amplified {times} times around grey: bright if the reconstruction is "
+            f"brighter.{over}"
+        )
+        figure = _draw_pairs(some, several, times, short)
+        stem = f"reconstructions-{number}" if number > 1 else "reconstructions"
+        drawn[stem] = DrawnFigure(figure, f"{alt}.", caption)
+    return drawn
+
+
+def _draw_pairs(
+    pairs: Sequence[tuple[Cell, Row]], several: bool, times: int, names: Mapping[ImageKey, str]
+) -> Figure:
+    """Draw lines of images; from above: original, reconstruction, difference."""
+    side = enlarge_side(pairs[0][0].image.target.shape[0])
+    columns, lines = min(len(pairs), PER_LINE), -(-len(pairs) // PER_LINE)
+    tall = HEAD + 3 * (side + GAP) + BETWEEN
+    figure = make_sheet(max(LEFT + columns * (side + GAP) + RIGHT, 360), lines * tall)
+    for line in range(lines):
+        for at, label in enumerate(("original", "reconstruction", f"difference\n× {times}")):
+            middle = line * tall + HEAD + at * (side + GAP) + side / 2
+            write_text(figure, label, LEFT - 8, middle, ha="right", va="center")
+    for at, (cell, row) in enumerate(pairs):
+        line, column = divmod(at, PER_LINE)
+        left, top = LEFT + column * (side + GAP), line * tall + HEAD
+        name = names[get_key(row)] + _describe_label(row)
+        lines_over = (name, _describe_nearness(row, several), row["verdict"])
+        for over, text in zip((46, 31, 16), lines_over, strict=True):
+            write_text(figure, text, left, top - over, fontsize=SMALL_SIZE)
+        pictures = (cell.image.target, _get_made(cell), _draw_difference(cell, times))
+        for index, picture in enumerate(pictures):
+            draw_picture(figure, picture, left, top + index * (side + GAP))
+    return figure
+
+
+def _is_drawn(cell: Cell) -> bool:
+    return cell.reconstruction is not None
+
+
+def _get_made(cell: Cell) -> Pixels:
+    return cast("Pixels", cell.reconstruction)
+
+
+def _subtract(cell: Cell) -> np.ndarray:
+    return subtract_pictures(_get_made(cell), cell.image.target)
+
+
+def _draw_difference(cell: Cell, amplification: int) -> Pixels:
+    """Return reconstruction less original, amplified, around grey."""
+    return np.asarray(np.clip(128 + amplification * _subtract(cell), 0, 255), np.uint8)
+
+
+def _describe_nearness(row: Row, several: bool) -> str:
+    """Return the grey levels that are left, and the rule's name if there are several rules."""
+    left = row["rmse"] if row["excess"] is None else row["excess"]
+    said = [f"{format_number(left)} left"] if left is not None else []
+    return ", ".join([row["technique"], *said] if several else said)
+
+
+def _describe_label(row: Row) -> str:
+    return f", label {row['label']}" if "label" in row else ""
+
+
+def _describe_pair(row: Row, several: bool) -> str:
+    nearness = _describe_nearness(row, several)
+    return ", ".join(filter(None, (row["verdict"], nearness))) + _describe_label(row)
+
+
+def iterate_pictures(report: Report) -> Iterator[tuple[str, Pixels]]:
+    """Yield (name, pixels) of three PNGs per image, `images/0000-NAME-original.png` and so on.
+
+    If several rules were run, their names precede `reconstruction` and `difference`.
+    """
+    several = len({cell.rule for cell in report.cells}) > 1
+    before = None
+    for cell in filter(_is_drawn, report.cells):
+        stem = f"{PICTURES}/{cell.image.number:04d}-{make_file_stem(cell.image.name)}"
+        rule = f"{cell.rule}-" if several else ""
+        if cell.image is not before:
+            yield f"{stem}-original.png", cell.image.target
+        yield f"{stem}-{rule}reconstruction.png", _get_made(cell)
+        times = find_amplification([_subtract(cell)])
+        yield f"{stem}-{rule}difference.png", _draw_difference(cell, times)
+        before = cell.image
+
+
+def make_file_stem(name: str) -> str:
+    """Return a file's name without its suffix, in characters that every system accepts."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", PurePath(name).stem)[:MAX_NAME_LENGTH]

@@ -1,0 +1,304 @@
+"""The numbers of images, whose true z is unknown: an entry each, for every format."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.analysis.cells import Cell, Pixels
+from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE, Recoveries, is_at_bound
+from ganinv_cli.analysis.verdict import AGREEING_SHARE
+from ganinv_cli.clipping import RULES
+from ganinv_cli.number_format import format_scientific
+from ganinv_cli.report.measures import ABSENT, COSTS, Measure, mean
+from ganinv_cli.report.table import Row
+from ganinv_cli.statistics import Booleans, Integers
+
+AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
+
+
+def find_amplification(differences: Sequence[np.ndarray]) -> int:
+    """Return the largest amplification that shows 99 % of the differences in full.
+
+    Differences are arrays of grey levels, of any shape.
+    """
+    large = float(np.quantile(np.concatenate([np.abs(each).ravel() for each in differences]), 0.99))
+    return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
+
+
+def subtract_pictures(reconstruction: Pixels, original: Pixels) -> np.ndarray:
+    """Return the reconstruction minus the original, in grey levels."""
+    return np.asarray(reconstruction.astype(np.int64) - original)
+
+
+def _count_converged(cell: Cell) -> Row:
+    starts, refined = cell.recoveries, cell.recoveries.polished
+    return {
+        "solver": np.sum(starts.solver_converged),  # by its outcome in float32
+        # after refinement; None: none was refined
+        "polished": np.sum(starts.stationary & refined) if refined.any() else None,
+    }
+
+
+def _count_minima(cell: Cell) -> Row:
+    """Return the minima among the recoveries that converged."""
+    return {
+        "tolerance": SAME_Z_TOLERANCE,  # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
+        "distinct": cell.recoveries.count_minima(),
+        "largest": cell.recoveries.largest_count,  # recoveries at the most frequent minimum
+    }
+
+
+def _measure_reached(cell: Cell) -> Row:
+    """Return the recoveries that reached the least image loss."""
+    starts = cell.recoveries
+    reached = starts.reached_least_loss
+    return {
+        "share": REACHED_SHARE,  # of the least loss, within which it is reached
+        "rounding_loss": starts.rounding_loss,  # a loss below this has reached it, too
+        "recoveries": np.sum(reached),
+        "distance": _summarize_distances(starts, reached & starts.has_finite_z),
+        "converged": np.sum(reached & starts.stationary),
+        "distinct": starts.count_minima(reached),
+    }
+
+
+def _summarize_counts(counts: Integers) -> Row:
+    """Return the median and the largest of counts (recoveries,) of components of z."""
+    if not len(counts):
+        return {"median": None, "most": None}
+    return {"median": np.median(counts), "most": counts.max()}
+
+
+def _summarize_distances(starts: Recoveries, selected: Booleans | None = None) -> Row:
+    """Return the distances over the pairs of the selected recoveries, (recoveries,), or all."""
+    apart = starts.distances if selected is None else starts.measure_distances(selected)
+    if not len(apart):
+        return {"mean": None, "median": None, "largest": None, "mean_squared": None}
+    return {
+        "mean": np.mean(apart),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
+        "median": np.median(apart),
+        "largest": apart.max(),
+        "mean_squared": float(np.mean(apart**2)) * starts.z.shape[1],  # E‖zᵢ − zⱼ‖₂² / latent
+    }
+
+
+def _summarize_losses(cell: Cell) -> Row:
+    known = cell.recoveries.loss[np.isfinite(cell.recoveries.loss)]
+    if not len(known):
+        return {"least": None, "median": None, "largest": None, "spread": None}
+    least, median, largest = (float(np.quantile(known, q)) for q in (0, 0.5, 1))
+    # A spread relative to a loss that is rounding alone has no meaning.
+    is_known = least > cell.recoveries.rounding_loss
+    spread = (largest - least) / least if is_known else None
+    return {"least": least, "median": median, "largest": largest, "spread": spread}
+
+
+def _get_label(cell: Cell) -> object:
+    label = cell.recoveries.best_label
+    return ABSENT if label is None else label
+
+
+NAMES = (
+    Measure("image", lambda cell: cell.image.name),
+    Measure("number", lambda cell: cell.image.number),
+    Measure("technique", lambda cell: cell.rule, "clipping"),
+)
+LATENT = Measure("latent", lambda cell: cell.recoveries.z.shape[1])
+LABEL = Measure(
+    "label",
+    _get_label,
+    "label",
+    show=str,
+    help="Each start tries one label, and the starts take the labels in turn; z under "
+    "different labels cannot be compared.",
+)
+SAID = Measure("said", lambda cell: cell.image.handling)  # how the file was changed, in words
+PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR", "dB")  # of the best
+_COSTS = {measure.key: measure for measure in COSTS}
+SHARED = _COSTS["gradients_shared"]
+
+CONSISTENCY = (
+    *NAMES,
+    Measure(
+        "recoveries",
+        lambda cell: cell.trials,
+        "trials",
+        help="Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the "
+        "paper.",
+    ),
+    Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
+    Measure("converged", _count_converged),
+    Measure("not_converged", lambda cell: np.sum(~cell.recoveries.stationary), "not\nconverged"),
+    Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
+    LABEL,  # of the best recovery
+    Measure("distance", lambda cell: _summarize_distances(cell.recoveries)),
+    Measure(
+        "distance_as_found",
+        lambda cell: mean(cell.recoveries.measure_found_distances()),
+        "unrefined\nmean",
+        help="Unrefined: as the solver left z.",
+        show=format_scientific,
+    ),
+    Measure(
+        "paper",
+        lambda cell: RULES[cell.rule].paper_distance,
+        "paper",
+        help="Paper: its value, for its image and generator.",
+        show=format_scientific,
+    ),
+    Measure(
+        "baseline",
+        lambda cell: statistics.expected_distance(cell.recoveries.z.shape[1], cell.prior),
+        "random",
+        help="Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
+        show=format_scientific,
+    ),
+    Measure("minima", _count_minima),
+    Measure("image_loss", _summarize_losses),
+    PSNR,
+    Measure("reached", _measure_reached),
+    LATENT,
+    Measure(  # components beyond a bound
+        "outside",
+        lambda cell: _summarize_counts(cell.recoveries.outside_count[cell.recoveries.has_finite_z]),
+    ),
+    Measure(  # at or beyond one
+        "at_bound",
+        lambda cell: _summarize_counts(
+            cell.recoveries.at_bound_count[cell.recoveries.has_finite_z]
+        ),
+    ),
+    *(_COSTS[key] for key in ("acted", "actions", "shared", "gradients")),
+    *(SHARED, _COSTS["restarts"], SAID),
+    Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
+    Measure("verdict", lambda cell: cell.recoveries.uniqueness.sentence),
+)
+
+
+def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
+    """Return a number of the re-enactment; None: not re-enacted, or it explains nothing."""
+    again = cell.evidence.reenactment
+    return getattr(again, name) if again and (again.explained or not is_explained) else None
+
+
+def _find_least_stranger(cell: Cell) -> float | None:
+    again = cell.evidence.reenactment
+    return float(again.stranger_rmse[0]) if again and len(again.stranger_rmse) else None
+
+
+def _average_deviation(cell: Cell) -> float | None:
+    return float(cell.z_deviation.mean()) if _get_again(cell, "explained") else None
+
+
+def _describe_agreement(cell: Cell) -> Row:
+    """Return how many starts agree; with labels, of those under the best one's label."""
+    evidence = cell.evidence
+    return {
+        "share": AGREEING_SHARE,  # of the least loss, within which it is reached
+        # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
+        "tolerance": max(SAME_Z_TOLERANCE, evidence.z_error / evidence.latent),
+        "reached": evidence.reached,
+        "same": evidence.same,
+    }
+
+
+def _find_own_amplification(cell: Cell) -> int | None:
+    if cell.reconstruction is None:
+        return None
+    return find_amplification([subtract_pictures(cell.reconstruction, cell.image.target)])
+
+
+INVERT = (
+    *NAMES,
+    Measure("starts", lambda cell: cell.trials),
+    LABEL,  # of the best z
+    Measure(
+        "starts_under_label",
+        lambda cell: ABSENT if cell.recoveries.labels is None else cell.evidence.starts,
+    ),
+    Measure("best_trial", lambda cell: cell.columns["trial"][cell.recoveries.best_row]),
+    Measure("image_loss", lambda cell: cell.recoveries.loss[cell.recoveries.best_row]),
+    Measure(
+        "rmse",
+        lambda cell: cell.evidence.rmse,
+        "RMSE",
+        "of 255",
+        help="RMSE: without these changes, in grey levels.",
+    ),
+    PSNR,
+    Measure("verdict", lambda cell: cell.judgement.verdict, "verdict"),
+    Measure("explanation", lambda cell: cell.judgement.explanation),
+    Measure("chain", lambda cell: _get_again(cell, "words")),  # empty: rounded to 8 bits alone
+    Measure("explained", lambda cell: _get_again(cell, "explained")),
+    Measure(
+        "excess",
+        lambda cell: _get_again(cell, "excess"),
+        "left",
+        "of 255",
+        help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
+    ),
+    Measure(
+        "excess_limit",
+        lambda cell: _get_again(cell, "limit"),
+        "its\nown",
+        help="Its own: the most that is left of pictures that the generator made.",
+    ),
+    Measure(
+        "stranger_rmse",
+        _find_least_stranger,
+        "nearest\nstranger",
+        help="Nearest stranger: least RMSE of pictures that are averages of two of its own.",
+    ),
+    # strangers with at most this RMSE
+    Measure("false_alarms", lambda cell: cell.evidence.false_alarms._asdict()),
+    Measure(
+        "known_directions",
+        lambda cell: _get_again(cell, "known_directions", is_explained=True),
+        "directions\nknown",
+        help="Directions known: of z, with a standard error below half the prior's deviation.",
+    ),
+    Measure(
+        "z_deviation_mean",
+        _average_deviation,
+        "z ±",
+        help="z ±: standard error of a component, their mean; at most the prior's deviation.",
+    ),
+    Measure("told", lambda cell: cell.evidence.determines_z),  # whether the pixels that count do
+    Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
+    Measure("agreement", _describe_agreement),
+    Measure("condition", lambda cell: cell.evidence.condition),  # of J: largest value over least
+    Measure("rank", lambda cell: cell.evidence.rank),
+    Measure("difference_amplified", _find_own_amplification),  # factor in its picture
+    LATENT,
+    Measure(
+        "outside",
+        lambda cell: cell.evidence.outside,
+        "outside",
+        help="Outside: components beyond a bound.",
+    ),
+    Measure(
+        "at_bound",
+        lambda cell: np.sum(is_at_bound(cell.best_z, cell.prior)),
+        "at\nbound",
+        help="At bound: components of z at or beyond a bound of the prior.",
+    ),
+    Measure("z_error", lambda cell: cell.evidence.z_error),  # ‖·‖ that what is left explains
+    Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),
+    Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
+    Measure("converged", lambda cell: cell.recoveries.stationary[cell.recoveries.best_row]),
+    Measure(
+        "z",
+        lambda cell: (
+            "polished" if cell.recoveries.polished[cell.recoveries.best_row] else "as found"
+        ),
+    ),
+    Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
+    SHARED,
+    Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of all starts, as gradients
+    SAID,
+    Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
+    Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image
+    # standard error of each component, at most the prior's deviation; NaN: not re-enacted
+    Measure("z_deviation", lambda cell: cell.z_deviation),
+)

@@ -1,0 +1,311 @@
+"""The numbers of trials with a known z: an entry each, for every format.
+
+A measure is a key of a row of the JSON and of the CSV, and a column wherever a table names it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.analysis.cells import Cell
+from ganinv_cli.clipping import RULES
+from ganinv_cli.number_format import format_count, format_scientific
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.report.table import Column, Row, Table, show_value, to_plain
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats
+
+ABSENT = object()  # computed for a cell whose row has no such key
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a cell, or an object of numbers.
+
+    A measure whose key holds `{start}` is read twice: at the end of the first start and of the
+    trial. The places have the names of `Starts`.
+    """
+
+    key: str  # in the JSON; dots lead into objects
+    compute: Callable[[Cell], Any]
+    heading: str = ""
+    unit: str = ""
+    help: str = ""  # a sentence below the table
+    show: Callable[[Any], str] = show_value
+    topic: str = ""  # a table that every command has, in which this is one of the last columns
+
+    def make_column(self, heading: str = "", start: str = "") -> Column:
+        """Return the column, under another heading if one is given."""
+        unit = f"\n({self.unit})" if self.unit else ""
+        key = self.key.format(start=start)
+        return Column(heading or self.heading + unit, key, self.show, self.help)
+
+
+Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
+
+
+def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row:
+    """Return the row of a cell."""
+    row: Row = {}
+    for measure in measures:
+        is_twofold = "{start}" in measure.key
+        places = {starts[0]: cell.first, starts[1]: cell} if is_twofold else {"": cell}
+        for start, place in places.items():
+            *path, last = measure.key.format(start=start).split(".")
+            inner = row
+            for part in path:
+                inner = inner.setdefault(part, {})
+            if (value := measure.compute(place)) is not ABSENT:
+                inner[last] = to_plain(value)
+    return row
+
+
+def select_columns(
+    measures: Sequence[Measure], *wanted: "str | Column | tuple[str, str]", topic: str = ""
+) -> list[Column]:
+    """Return columns by the keys of their measures, each perhaps with another heading.
+
+    Those of a topic follow, also of EVERY command.
+    """
+    by_key = {measure.key: measure for measure in measures}
+    columns = []
+    for each in wanted:
+        key, heading = each if isinstance(each, tuple) else (each, "")
+        columns.append(key if isinstance(key, Column) else by_key[key].make_column(heading))
+    more = (each for each in (*measures, *EVERY) if topic and each.topic == topic)
+    return columns + [measure.make_column() for measure in more]
+
+
+def mean(values: Floats) -> float | None:
+    """Return the mean; None if there are no values."""
+    return float(np.mean(values)) if len(values) else None
+
+
+def count_outcomes(cell: Cell) -> Row:
+    return {outcome.name: int(np.sum(cell.outcomes == outcome)) for outcome in Outcome}
+
+
+def _count_acted(cell: Cell) -> int | None:
+    """Return in how many trials the rule changed z; None: an older file does not say it."""
+    return int(np.sum(cell.read("acted") > 0)) if cell.has("acted") else None
+
+
+def _count_right_labels(cell: Cell) -> Any:
+    if "label" not in cell.truth or not (cell.has("label") and cell.first.has("label")):
+        return ABSENT
+    first, best = (
+        int(np.sum(place.read("label") == cell.truth["label"])) for place in (cell.first, cell)
+    )
+    return _add_interval(best, cell.trials) | {"first_start": _add_interval(first, cell.trials)}
+
+
+def _add_interval(right: int, trials: int) -> Row:
+    return {"right": right, "interval": statistics.clopper_pearson(right, trials)}
+
+
+def _measure_gradients(cell: Cell) -> Floats:
+    """Return the gradients of each trial, with its part of what the run spent once."""
+    return np.asarray(cell.read("gradients") + cell.gradients_shared)
+
+
+ACTED_HELP = "Acted: trials in which the rule changed z."
+EVERY: tuple[Measure, ...] = (  # of every command
+)
+NAMES = (
+    Measure("technique", lambda cell: cell.rule, "clipping"),
+    Measure("trials", lambda cell: cell.trials, "trials"),
+)
+OUTCOMES = Measure("outcomes.{start}", count_outcomes)
+COSTS = (
+    Measure("gradients", lambda cell: mean(_measure_gradients(cell)), "gradients"),
+    Measure("gradients_median", lambda cell: np.median(_measure_gradients(cell))),
+    Measure(
+        "gradients_first_start", lambda cell: mean(_measure_gradients(cell.first)), "first start"
+    ),
+    Measure("gradients_shared", lambda cell: cell.gradients_shared),
+    Measure("seconds", lambda cell: mean(cell.read("seconds")), "seconds"),
+    Measure("restarts", lambda cell: mean(cell.read("restarts")), "restarts"),
+    Measure("redraws", lambda cell: mean(cell.read("redraws")), "redraws"),
+    Measure("acted_first_start", lambda cell: _count_acted(cell.first), "acted", help=ACTED_HELP),
+    Measure("acted", _count_acted, "acted", help=ACTED_HELP),
+    Measure(
+        "actions",
+        lambda cell: mean(cell.read("actions")) if cell.has("actions") else None,
+        "actions",
+        help="Actions: updates per trial in which the rule changed z.",
+    ),
+    # trials that are copies of those of none, because the rule would not have acted
+    Measure(
+        "shared",
+        lambda cell: int(np.sum(cell.read("shared") > 0)) if cell.has("shared") else None,
+    ),
+)
+LABELS = Measure("labels", _count_right_labels)
+
+
+def count_recovered(cell: Cell) -> dict[str, int]:
+    """Return in how many trials the error of z is below each epsilon."""
+    return {
+        name: int(np.sum(statistics.is_recovered(cell.errors, epsilon)))
+        for name, epsilon in EPSILONS.items()
+    }
+
+
+def _find_intervals(cell: Cell) -> Row:
+    counts = count_recovered(cell)
+    return {name: statistics.clopper_pearson(count, cell.trials) for name, count in counts.items()}
+
+
+def _count_within_bound(cell: Cell) -> Row | None:
+    """Return how often the estimated bound on the error of z held; None without bounds."""
+    if not cell.has("error_bound"):
+        return None
+    bound = cell.read("error_bound")
+    bounded = cell.has_converged & np.isfinite(bound)
+    converged, held = (
+        int(np.sum(each)) for each in (bounded, bounded & (cell.read("z_error") <= bound))
+    )
+    interval = statistics.clopper_pearson(held, converged) if converged else (None, None)
+    return {"converged": converged, "held": held, "interval": interval}
+
+
+def _get_paper_shares(cell: Cell) -> Row:
+    shares = RULES[cell.rule].paper_shares
+    return dict(zip(EPSILONS, shares, strict=True)) if shares else {}
+
+
+def _average_at_bound(cell: Cell) -> float | None:
+    """Return the mean components of z at a bound, over the first starts that failed."""
+    if not cell.first.has("at_bound"):
+        return None
+    failed = ~statistics.is_recovered(cell.first.errors, EPSILONS[SMALLEST_EPSILON])
+    return mean(cell.first.read("at_bound")[failed])
+
+
+RECOVER = (
+    *NAMES,
+    Measure("{start}", count_recovered),
+    Measure("intervals.{start}", _find_intervals),  # 95 %, of their shares
+    Measure("paper", _get_paper_shares),
+    Measure(
+        "elsewhere.{start}",
+        lambda cell: int(np.sum(statistics.is_elsewhere(cell.errors, cell.outcomes))),
+        help="Elsewhere: converged by the image loss, but the error of z is not below "
+        f"{SMALLEST_EPSILON}.",
+    ),
+    Measure("bound", _count_within_bound),
+    OUTCOMES,
+    Measure(
+        "at_bound",
+        _average_at_bound,
+        "at\nbound",
+        help="At bound: mean number of components of z at a bound of the prior, over the first "
+        f"starts that did not reach {SMALLEST_EPSILON}.",
+    ),
+    *COSTS,
+    LABELS,
+)
+
+
+def measure_refinement(cell: Cell) -> Row | None:
+    """Return the errors of z after the refinement in float64; None if there was none."""
+    if not cell.has("polished/z_error"):
+        return None
+    error, refined = cell.read("polished/z_error"), cell.read("polished/outcome") != 0
+    exact = int(np.sum(statistics.is_recovered(error, statistics.EXACT_EPSILON)))
+    return {
+        "technique": cell.rule,
+        "trials": cell.trials,  # refined or not
+        "polished": int(np.sum(refined)),  # the median and the means are over these
+        "recovered": {"1e-20": exact},
+        "interval": statistics.clopper_pearson(exact, cell.trials),
+        "z_error_median": np.median(error[refined]) if refined.any() else None,
+        "gradients": mean(cell.read("polished/gradients")[refined]),
+        "seconds": mean(cell.read("polished/seconds")[refined]),
+    }
+
+
+def _summarize_errors(cell: Cell) -> Row:
+    """Return the errors over the trials of a cell, and over the mean bound of those converged."""
+    errors, converged = cell.errors, cell.has_converged
+    row: Row = {}
+    for name, statistic in {"median": statistics.median, "mean": statistics.mean}.items():
+        row |= {
+            name: statistic(errors),
+            f"{name}_interval": statistics.bootstrap(errors, statistic),
+        }
+    ratio, interval = _compare_with_bound(errors[converged], find_bound(cell)[converged])
+    return row | {
+        "without_number": int(np.sum(np.isinf(errors))),  # trials whose z is no finite number
+        "converged": int(np.sum(converged)),  # trials; the following is over these
+        "median_converged": statistics.median(errors[converged]),
+        "ratio": ratio,  # mean error over the mean of the same trials' Cramér-Rao bounds
+        "ratio_interval": interval,
+    }
+
+
+def find_bound(cell: Cell) -> Floats:
+    """Return the Cramér-Rao bound of ‖z − z_true‖² / latent, (trials,); NaN: not known."""
+    # at variance 1: tr((JᵀJ)⁻¹) / latent, with J at each trial's true z
+    unit_bound = cell.truth.get("cramer_rao", np.full(cell.trials, np.nan))
+    return np.asarray(cell.variance * unit_bound)
+
+
+def _compare_with_bound(errors: Floats, bound: Floats) -> tuple[float | None, Sequence[Any]]:
+    """Return the mean error over the mean bound, and its interval.
+
+    The bound is on the mean of the squared error, which its median may be below. Trials are drawn
+    with their bounds. Only those with a bound above 0 count; None if there is none.
+    """
+    known = np.isfinite(bound) & (bound > 0)
+    if not known.any():
+        return None, (None, None)
+    pairs = np.stack([errors[known], bound[known]], axis=1)
+    return float(_divide_means(pairs)), statistics.bootstrap(pairs, _divide_means)
+
+
+def _divide_means(pairs: Floats) -> Floats:
+    means = np.mean(pairs, axis=0)
+    return np.asarray(means[..., 0] / means[..., 1])
+
+
+NOISE_SWEEP = (
+    Measure("variance", lambda cell: cell.variance),
+    *NAMES,
+    Measure(
+        "cramer_rao",
+        lambda cell: mean(find_bound(cell)),
+        "bound,\nmean",
+        help="Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
+        "unbiased estimate has a smaller mean error, but a median or a biased estimate can.",
+        show=format_scientific,
+    ),
+    Measure("{start}", _summarize_errors),
+    OUTCOMES,
+    *COSTS,
+    LABELS,
+)
+
+
+def make_label_table(rows: Sequence[Row], name: Column) -> Table:
+    """Return the table of the rows that have labels."""
+
+    def show(find: Callable[[Row], Row]) -> Callable[[Row], str]:
+        return lambda row: format_count(
+            find(row["labels"])["right"], row["trials"], find(row["labels"])["interval"]
+        )
+
+    columns = [
+        name,
+        *select_columns(NAMES, "trials"),
+        Column("first start", show=show(lambda labels: labels["first_start"])),
+        Column(
+            "with restarts",
+            show=show(lambda labels: labels),
+            help="Each start tries one label, and the starts take the labels in turn. So a first "
+            "start can succeed only if its label is the right one by chance.",
+        ),
+    ]
+    return Table("Trials that found the right label", [r for r in rows if "labels" in r], columns)

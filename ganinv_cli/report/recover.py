@@ -1,0 +1,299 @@
+"""The report of `ganinv recover`: Table 1, the refinement in float64, and paired tests."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganinv_cli.analysis.cells import Cell
+from ganinv_cli.number_format import (
+    format_count,
+    format_interval,
+    format_number,
+    format_scientific,
+    format_share,
+)
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.report.measures import (
+    RECOVER,
+    make_label_table,
+    measure_refinement,
+    select_columns,
+)
+from ganinv_cli.report.pairs import describe_same
+from ganinv_cli.report.report import Answer, Command, Grid
+from ganinv_cli.report.run import describe_rule, describe_span
+from ganinv_cli.report.table import Column, Row, Table, to_plain
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
+from ganinv_cli.statistics.descent import POINTS, extrapolate_errors
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
+PAPER_UPDATES = 100_000
+COUNTING_TITLES = {"first_start": "first start", "recovered": "with restarts"}
+INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
+TESTS = (
+    Column("clipping", show=lambda row: f"{row['first']}, {row['second']}"),
+    Column("counted", "counted", COUNTING_TITLES.__getitem__),
+    Column("trials", "trials"),
+    Column("only the\nfirst", "only_first"),
+    Column("only the\nsecond", "only_second"),
+    Column("p", "p", "{:.2g}".format),
+)
+REFINEMENT = (
+    Column("clipping", "technique"),
+    Column("trials", "trials"),
+    Column(
+        "1e-20",
+        show=lambda row: format_count(row["recovered"]["1e-20"], row["trials"], row["interval"]),
+        help=INTERVAL_HELP,
+    ),
+    Column("z error\nmedian", "z_error_median", format_scientific),
+    Column("gradients\nmean", "gradients"),
+    Column("seconds\nmean", "seconds"),
+)
+
+
+def _make_sections(grid: Grid) -> list[Table]:
+    rows, tables = grid.rows, grid.tables
+    costs = select_columns(
+        RECOVER,
+        "technique",
+        ("gradients", "gradients\nmean"),
+        ("gradients_median", "gradients\nmedian"),
+        ("gradients_first_start", "first start\nmean"),
+        ("seconds", "seconds\nmean"),
+        ("restarts", "restarts\nmean"),
+        "actions",
+        topic="costs",
+    )
+    return [
+        *(_make_shares_table(rows, counting) for counting in COUNTING_TITLES),
+        Table(
+            "Refined in float64: trials with mean squared z error below",
+            tables["polished"],
+            REFINEMENT,
+        ),
+        make_label_table(rows, *select_columns(RECOVER, "technique")),
+        _make_outcomes_table(rows),
+        Table("Cost per trial", rows, costs),
+        Table(
+            f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial",
+            tables["mcnemar"],
+            TESTS,
+        ),
+        _make_extrapolation_table(tables.get("extrapolated", [])),
+    ]
+
+
+def _make_shares_table(rows: Sequence[Row], counting: str) -> Table:
+    is_first = counting == "first_start"
+
+    def count_below(epsilon: str) -> Callable[[Row], str]:
+        def show(row: Row) -> str:
+            interval = row["intervals"][counting][epsilon]
+            share = format_count(row[counting][epsilon], row["trials"], interval)
+            if is_first and row["paper"]:  # the paper's runs had no restarts
+                return f"{share}\npaper {format_share(row['paper'][epsilon])}"
+            return share
+
+        return show
+
+    acted, trials = "acted_first_start" if is_first else "acted", {row["trials"] for row in rows}
+    columns = select_columns(RECOVER, "technique")
+    if len(trials) > 1:  # else in the title: the table fits 80 columns
+        columns += select_columns(RECOVER, "trials")
+    if any(row["acted"] is not None for row in rows):
+        columns += select_columns(RECOVER, acted)
+    columns += [Column(name, show=count_below(name), help=INTERVAL_HELP) for name in EPSILONS]
+    count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
+    title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
+    return Table(title, rows, columns)
+
+
+def _make_outcomes_table(rows: Sequence[Row]) -> Table:
+    outcomes = [
+        Column(each.name.replace("_", "\n"), f"outcomes.first_start.{each.name}")
+        for each in Outcome
+        if any(row["outcomes"]["first_start"][each.name] for row in rows)
+    ]
+    elsewhere = next(measure for measure in RECOVER if measure.key == "elsewhere.{start}")
+    columns = [
+        *select_columns(RECOVER, "technique"),
+        *outcomes,
+        *select_columns(RECOVER, "at_bound"),
+        elsewhere.make_column("elsewhere", "first_start"),
+        elsewhere.make_column("with\nrestarts", "recovered"),
+    ]
+    return Table("Outcomes of first starts, and elsewhere with restarts", rows, columns)
+
+
+def _make_extrapolation_table(rows: Sequence[Row]) -> Table:
+    def show_share(epsilon: str) -> Callable[[Row], str]:
+        def show(row: Row) -> str:
+            predicted, measured = format_share(row["predicted"][epsilon]), row["measured"]
+            return f"{predicted}\nis {format_share(measured[epsilon])}" if measured else predicted
+
+        return show
+
+    updates = f"{rows[0]['updates']:,}" if rows else ""
+    first, second = (f"{each:,}" for each in POINTS)
+    falling = Column(
+        "still\nfalling",
+        "falling",
+        help=f"Still falling: trials whose error after {second} updates is below that after "
+        f"{first}. The shares are those of the errors that these two predict after {updates} "
+        "updates, on a straight line in the logarithm; is: as measured.",
+    )
+    shares = (Column(name, show=show_share(name)) for name in EPSILONS)
+    title = f"Extrapolated to {updates} updates: share of trials with a mean squared z error below"
+    columns = [Column("clipping", "technique"), Column("trials", "trials"), falling, *shares]
+    return Table(title, rows, columns)
+
+
+def _refine_rules(results: "Results", cells: list[Cell]) -> list[Row]:
+    return [to_plain(row) for cell in cells if (row := measure_refinement(cell))]
+
+
+def _extrapolate_rules(results: "Results", cells: list[Cell]) -> list[Row] | None:
+    """Return each rule's shares below ε as its errors after POINTS predict them, and as measured.
+
+    None unless the method is gradient descent without restarts, and the errors of all trials after
+    POINTS are known. A run that ends there predicts the paper's number of updates.
+    """
+    config = results.attributes.get("config", {})
+    if config.get("solver") != "gd" or config.get("restarts"):
+        return None
+    gradients = results.constants["curve_gradients"]
+    places = np.searchsorted(gradients, POINTS)
+    updates = int(config.get("budget", 0)) - 1
+    if places[-1] == len(gradients) or updates < POINTS[-1]:
+        return None
+    end = updates if updates > POINTS[-1] else PAPER_UPDATES
+    rows = []
+    for cell in cells:
+        first, second = cell.read("curve_error")[:, places].astype(np.float64).T
+        if not (np.isfinite(first) & np.isfinite(second)).all():
+            return None
+        found = extrapolate_errors(first, second, end, config["gd"]["halve_every"])
+        measured = _find_shares(cell.read("z_error")) if end == updates else None
+        rows.append(
+            {
+                "technique": cell.rule,
+                "trials": len(found),
+                "updates": end,
+                "falling": int(np.sum(second < first)),  # trials whose error still falls
+                "predicted": _find_shares(found),
+                "measured": measured,
+            }
+        )
+    return rows
+
+
+def _find_shares(errors: np.ndarray) -> Row:
+    return {name: float(is_recovered(errors, each).mean()) for name, each in EPSILONS.items()}
+
+
+def _describe(grid: Grid) -> list[str]:
+    lines, config = [], grid.run["config"]
+    if config.get("success") == "ever":
+        lines.append(
+            "Recovered: the error of z was below the bound at any update, not only at the end, as "
+            'in the paper\'s code (success = "ever").'
+        )
+    if shared := grid.rows[0]["gradients_shared"]:
+        lines.append(
+            f"The gradients of each trial include {format_number(shared)} for the preparation of "
+            "the run, which is divided among all trials."
+        )
+    lines += describe_same(grid.rows, grid.tables["same"])
+    counts = [
+        f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
+        f"{format_interval(row['bound']['interval'], format_share)}"
+        for row in grid.rows
+        if row["bound"] and row["bound"]["converged"]
+    ]
+    if counts:
+        lines.append(
+            "Converged trials with an error of z within its estimated bound (from the image loss "
+            "and the least eigenvalue of JᵀJ at some random z, as if the generator were linear): "
+            f"{', '.join(counts)}. A trial converges if the bound is at most "
+            f"{config.get('tolerance', 0):g}, or if the image equals the target in float32."
+        )
+    return lines
+
+
+def _answer(grid: Grid) -> Answer:
+    """Return how many latent vectors each clipping rule recovered, and at what cost."""
+    rows = grid.rows
+    any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
+    refined = {row["technique"]: row for row in grid.tables["polished"]}
+
+    def count(counting: str) -> Callable[[Row], str]:
+        return lambda row: format_count(row[counting][SMALLEST_EPSILON], row["trials"])
+
+    def count_exact(row: Row) -> str:
+        found = refined.get(row["technique"])
+        return format_count(found["recovered"]["1e-20"], found["trials"]) if found else "-"
+
+    columns = [
+        *select_columns(RECOVER, "technique", "trials"),
+        Column("recovered", show=count("recovered")),
+        Column("at the\nfirst start", show=count("first_start")),
+        Column("gradients\n(median)", "gradients_median"),
+    ]
+    if any(row["acted"] is not None for row in rows):
+        columns.append(Column("acted\n(trials)", "acted"))
+    if refined:
+        columns.append(Column("below 1e-20\nif refined", show=count_exact))
+    else:
+        columns.append(Column("seconds\n(mean)", "seconds"))
+    title = f"Recovered by each --clip: mean squared z error below {SMALLEST_EPSILON}{any_update}"
+    sentence = f"{_describe_recovered(rows)}{any_update}{_describe_cost(rows)}"
+    return Answer(sentence, Table(title, rows, columns))
+
+
+def _describe_recovered(rows: Sequence[Row]) -> str:
+    counts = {row["technique"]: (row["recovered"][SMALLEST_EPSILON], row["trials"]) for row in rows}
+    if len(set(counts.values())) > 1:
+        each = ", ".join(
+            f"{count:,} of {trials:,} {describe_rule(rule)}"
+            for rule, (count, trials) in counts.items()
+        )
+        return f"latent vectors recovered: {each}"
+    count, trials = next(iter(counts.values()))
+    rules = describe_rule(rows[0]["technique"])
+    if len(counts) > 1:
+        rules = f"under {'every' if count else 'any'} clipping rule"
+    verb = "was" if 1 in (count, trials) else "were"
+    noun = "latent vector" if trials == 1 else "latent vectors"
+    return f"{count:,} of {trials:,} {noun} {verb} recovered {rules}"
+
+
+def _describe_cost(rows: Sequence[Row]) -> str:
+    medians = [row["gradients_median"] for row in rows if row["gradients_median"] is not None]
+    if not medians:
+        return ""
+    cost = f", at {describe_span(medians, _format_gradients)} gradients each (median)"
+    shared = rows[0]["gradients_shared"]  # the same for all trials
+    if shared < NOTEWORTHY_SHARE * min(medians):
+        return cost
+    return f"{cost}, {_format_gradients(shared)} of them for measuring the generator once"
+
+
+def _format_gradients(gradients: float) -> str:
+    return f"{gradients:,.0f}" if gradients >= 10 else format_number(gradients)
+
+
+RECOVER_COMMAND = Command(
+    "table1",
+    "table1",
+    RECOVER,
+    _answer,
+    _make_sections,
+    _describe,
+    starts=("first_start", "recovered"),
+    more={"polished": _refine_rules, "extrapolated": _extrapolate_rules},
+)
