@@ -57,7 +57,7 @@ WORKLOADS = (
         for name, options in _EXPERIMENTS.items()
     ),
     Workload("convert", ("convert", "g", "out.keras"), ("--overwrite",)),
-    Workload("train-encoder", _ENCODER),
+    Workload("train-encoder", _ENCODER, ("--overwrite",)),
     Workload("sample", ("sample", "g", "--out", "many/", "--npz", "z.npz"), ("--overwrite",)),
 )
 
