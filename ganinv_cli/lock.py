@@ -36,5 +36,7 @@ def hold_lock(path: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+        try:
+            Path(lock.lock_file).unlink(missing_ok=True)
+        finally:
+            lock.release()
