@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,8 +131,7 @@ def _run_jobs(
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     plan, config = worker.plan, worker.plan.config
-    key = f"{run.key} {version('ganinv')}"
-    snapshots = [Snapshot(run.snapshot_file(n), key) for n in range(engine.workers)]
+    snapshots = [Snapshot(run.snapshot_file(n), run.key) for n in range(engine.workers)]
     for snapshot in snapshots:
         if snapshot.note:
             reporter.say(snapshot.note)

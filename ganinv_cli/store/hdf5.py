@@ -119,7 +119,6 @@ def _check_seal(path: Path, file: OpenFile) -> bool:
 
 
 def _make_seal(file: OpenFile, size: int) -> bytes:
-    """Return the seal of the first bytes of a file."""
     checksum = 0
     for start in range(0, size, PIECE_BYTES):
         checksum = zlib.crc32(file.read(min(PIECE_BYTES, size - start), start), checksum)
@@ -245,7 +244,7 @@ def _count_bytes(rows: Rows) -> int:
 
 def _read_attributes(holder: h5py.Group) -> dict[str, Any]:
     names: list[bytes] = []
-    h5a.iterate(holder.id, names.append)
+    h5a.iterate(holder.id, names.append)  # `holder.attrs` calls Python code, which signals disturb
     values = {name.decode(): holder.attrs[name.decode()] for name in names}
     plain = np.ndarray | np.generic
     return {name: v.tolist() if isinstance(v, plain) else v for name, v in values.items()}

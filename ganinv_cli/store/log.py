@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,18 +30,6 @@ _FRAME = struct.Struct("<16sQII")  # mark, bytes of the payload, CRC-32 of both,
 _LENGTH = struct.Struct("<I")  # bytes of the header
 PIECE_BYTES = 1 << 22  # in which a mark is searched at once
 CACHED_BLOCKS = 4  # of the last ones that were read
-
-
-class _Records(NamedTuple):
-    """Where the rows of a group are in a payload."""
-
-    start: int
-    rows: int
-    dtype: np.dtype  # with a field for each column
-
-    def read(self, payload: bytes) -> np.ndarray:
-        """Return the rows (rows,) as records."""
-        return np.frombuffer(payload, self.dtype, self.rows, self.start)
 
 
 def name_log(path: Path) -> Path:
@@ -73,7 +61,7 @@ class Log:
         self.is_damaged = False  # between or after whole blocks
         self._end = 0  # of the last whole block
         self._attributes: dict[str, Any] = {}  # of the last block
-        self._read_payload_again = functools.lru_cache(CACHED_BLOCKS)(self._check_payload)
+        self._read_records_again = functools.lru_cache(CACHED_BLOCKS)(self._read_records)
 
     @property
     def notes(self) -> list[str]:
@@ -170,7 +158,7 @@ class Log:
         block = start, len(payload), zlib.crc32(payload)
 
         def read(group: str, names: Sequence[str], at: np.ndarray) -> Group:
-            rows = records[group].read(self._read_payload_again(*block))
+            rows = self._read_records_again(*block)[group]
             return {name: rows[name][at] for name in names}
 
         self.parts.append(
@@ -178,18 +166,18 @@ class Log:
                 self.path,
                 self._attributes,
                 read_constants(header["constants"]),
-                {group: place.dtype for group, place in records.items()},
-                {group: place.read(payload)[TRIAL].copy() for group, place in records.items()},
+                {group: rows.dtype for group, rows in records.items()},
+                {group: rows[TRIAL].copy() for group, rows in records.items()},
                 read,
             )
         )
 
-    def _check_payload(self, start: int, size: int, checksum: int) -> bytes:
-        """Return the payload of a block. Raises ChangedError if it is not what it was."""
+    def _read_records(self, start: int, size: int, checksum: int) -> dict[str, np.ndarray]:
+        """Return the rows of each group of a block. Raises ChangedError if it has changed."""
         payload = self._file.read(size, start)
         if zlib.crc32(payload) != checksum:
             raise ChangedError(self.path)
-        return payload
+        return _decode_payload(payload)[1]
 
     @functools.cached_property
     def _file(self) -> OpenFile:
@@ -201,14 +189,14 @@ def _make_frame(size: int, checksum: int) -> bytes:
     return _FRAME.pack(MARK, size, zlib.crc32(begin), checksum)
 
 
-def _decode_payload(payload: bytes) -> tuple[dict[str, Any], dict[str, _Records]]:
-    """Return the header of a block, and where the rows of each group are."""
+def _decode_payload(payload: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the header of a block, and the rows (rows,) of each group as records."""
     (length,) = _LENGTH.unpack_from(payload)
     start = _LENGTH.size + length
     header, records = json.loads(payload[_LENGTH.size : start]), {}
     for group, (rows, fields) in header["rows"].items():
-        records[group] = _Records(start, rows, _make_dtype(json.dumps(fields)))
-        start += rows * records[group].dtype.itemsize
+        records[group] = np.frombuffer(payload, _make_dtype(json.dumps(fields)), rows, start)
+        start += records[group].nbytes
     return header, records
 
 

@@ -1,6 +1,5 @@
 """Provenance: the attributes of a results file, and whether two files are of one run."""
 
-import hashlib
 import json
 import math
 import re
@@ -14,7 +13,6 @@ from ganinv_cli.settings.load import name_setting
 from ganinv_cli.store.damage import DamagedError
 
 SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
-RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
 DEFAULTS = {  # of files without these settings
     "prior": "uniform:-1,1",
@@ -44,13 +42,6 @@ class Provenance:
         """Return the attributes of "/" of a file without groups and figures, as Python values."""
         about = {"started": started, "finished": finished, "groups": [], "figures": []}
         return {"schema": SCHEMA_VERSION, **vars(self), **about}
-
-
-def make_run_key(provenance: Provenance) -> str:
-    """Return a hash of what is equal in every file of a run, and of ganinv's version."""
-    values = {name: getattr(provenance, name) for name in RUN_KEYS}
-    values["version"] = provenance.versions.get("ganinv")
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def encode_attributes(values: Mapping[str, Any]) -> dict[str, int | str]:
@@ -132,7 +123,6 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 
 def _name_generator(attributes: Mapping[str, Any]) -> str:
-    """Return the path or name of a run's generator, and its hash."""
     path = attributes["config"].get("checkpoint", "")
     return f"{path} ({attributes['checkpoint_sha256'][:12]})".lstrip()
 

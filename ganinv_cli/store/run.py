@@ -1,5 +1,7 @@
 """Write results: commit rows to the log during a run, and write one file at its end."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,7 +16,7 @@ from ganinv_cli.store.columns import TRIAL
 from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
-from ganinv_cli.store.provenance import Provenance, find_differences, make_run_key, now
+from ganinv_cli.store.provenance import Provenance, find_differences, now
 from ganinv_cli.store.results import (
     explain_save_errors,
     join_parts,
@@ -79,7 +81,9 @@ class Run:
     @property
     def key(self) -> str:
         """A hash of what is equal in all commands of a run with this version of ganinv."""
-        return make_run_key(self._provenance)
+        about, version = self._provenance, self._provenance.versions.get("ganinv")
+        values = about.command, about.seed, about.checkpoint_sha256, about.identity, version
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def record(self, settings: Mapping[str, Any]) -> None:
         """Add settings to the config that later commits record."""
