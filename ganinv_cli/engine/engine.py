@@ -18,7 +18,6 @@ class Counts(NamedTuple):
 
     finished: int = 0  # trials
     successes: int = 0  # finished trials that recovered z, or converged if z is unknown
-    finished_gradients: float = 0.0  # gradients of the finished trials
     gradients: float = 0.0  # gradients of all running trials
     seconds: float = 0.0  # of the run: the worker's own time over the number of workers
 

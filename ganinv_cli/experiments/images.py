@@ -167,8 +167,10 @@ class ImagesPlan(Plan):
         reenactor = Reenactor(generator, self.problem.mask, self.config)
         for case, rule in product(self.cases, self.config.clip):
             group = self.get_group(case, rule)
+            if groups is not None and group not in groups:
+                continue
             trials, name = len(run.list_committed(group)), f"{group}/certificate"
-            if trials < self.config.trials or (groups is not None and group not in groups):
+            if trials < self.config.trials:
                 continue
             certificates = len(run.list_committed(name))
             if not certificates or run.read_group(name)["recoveries"][-1] != trials:

@@ -42,7 +42,8 @@ class PendingJobs:
                 f"{plan.config.trials:,} trials, which are dealt {BLOCK_SIZE} at a time"
             )
         groups = [plan.get_group(case, rule) for case in self._cases for rule in plan.config.clip]
-        missing = np.array([run.is_missing(group, self._numbers) for group in groups])
+        committed = [np.isin(self._numbers, run.list_committed(group)) for group in groups]
+        missing = ~np.array(committed)
         if plan.is_coupled:
             missing |= missing.any(axis=-1, keepdims=True)
         shape = len(self._cases), len(plan.config.clip), len(self._numbers)
@@ -114,7 +115,7 @@ class ProgressCounter:
         self.phase = max(self.phase, result.phase, key=list(Phase).index)
         self.counts = self.counts.add(result.counts)
         self._record(result)
-        done, good, _, gradients, seconds = self.counts
+        done, good, gradients, seconds = self.counts
         rate = gradients / seconds if seconds else 0.0
         count = self.total - sum(self.missing.values()) + done
         left = self._estimate_seconds_left()
@@ -137,7 +138,7 @@ class ProgressCounter:
             self._running = np.array(result.running)
 
     def _estimate_seconds_left(self) -> float:
-        done, _, spent, gradients, seconds = self.counts
+        done, _, gradients, seconds = self.counts
         expected = min(self.expected_gradients, self.budget)
         has_fixed_cost = expected == self.budget
         if done == sum(self.missing.values()):
@@ -146,7 +147,8 @@ class ProgressCounter:
             return math.nan
         costs, running = np.array(self._costs), self._running
         # the running trials of one worker stand for those of all
-        share = max(1.0, (gradients - spent) / max(running.sum(), 1.0))
+        ongoing = gradients - sum(self._spent.values())
+        share = max(1.0, ongoing / max(running.sum(), 1.0))
         running = np.sort(running)[:: 1 + len(running) // MOST_RUNNING]
         share *= len(self._running) / max(len(running), 1)
         rest = estimate_rest(running, share, costs, expected, self.budget)

@@ -98,11 +98,6 @@ class Worker:
         return Counts(
             finished=len(ended),
             successes=sum(map(self.plan.is_success, ended)),
-            finished_gradients=sum(
-                trial.gradients + (trial.refined.gradients if trial.refined else 0.0)
-                for trial in ended
-                if not trial.is_copy
-            ),
             gradients=increment.gradients,
             seconds=increment.seconds,
         )

@@ -109,6 +109,12 @@ class Rows(Mapping[str, np.ndarray]):
         return values
 
 
+def list_trials(parts: Sequence[Part], group: str) -> np.ndarray:
+    """Return the numbers of the trials that parts have of a group, sorted: int64 (trials,)."""
+    found = [part.trials[group] for part in parts if group in part.trials]
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+
+
 def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
     """Return a column's values in some rows, by index; other rows are not loaded from files."""
     return group.read([name], rows)[name] if isinstance(group, Rows) else group[name][rows]

@@ -12,7 +12,6 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.lock import hold_lock
-from ganinv_cli.store.columns import TRIAL
 from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
@@ -25,7 +24,7 @@ from ganinv_cli.store.results import (
     remove_log,
     replace_results,
 )
-from ganinv_cli.store.rows import Figure, Group, Part, Rows, make_records
+from ganinv_cli.store.rows import Figure, Group, Part, Rows, list_trials, make_records
 
 
 @contextmanager
@@ -68,10 +67,7 @@ class Run:
     ) -> None:
         self.path, self._provenance = path, provenance
         self._parts, self._log, self._overwrite = parts, log, overwrite
-        self._committed: dict[str, np.ndarray] = {}  # group -> bool (trials,)
         self._start_time = parts[0].attributes["started"] if parts else now()
-        for part in parts:
-            self._mark_committed(part)
 
     @property
     def notes(self) -> list[str]:
@@ -97,12 +93,7 @@ class Run:
 
     def list_committed(self, group: str) -> np.ndarray:
         """Return the numbers of the trials committed to a group, sorted: int64 (trials,)."""
-        return np.flatnonzero(self._get_committed(group))
-
-    def is_missing(self, group: str, trials: np.ndarray) -> np.ndarray:
-        """Return which trials are not committed to a group: bool (trials,)."""
-        committed: np.ndarray = self._get_committed(group, 1 + int(trials.max(initial=-1)))[trials]
-        return ~committed
+        return list_trials(self._parts, group)
 
     def read(self) -> Results:
         """Return what is committed."""
@@ -120,19 +111,14 @@ class Run:
         When this returns, the rows are on the disk and no later failure changes them. A trial that
         was committed before keeps its first row. Raises SaveError if the disk is full or read-only.
         """
-        batch = {}
-        for group, columns in rows.items():
-            missing = self.is_missing(group, columns[TRIAL])
-            if missing.any():
-                batch[group] = make_records(group, columns)[missing]
-        if not batch:
+        if not rows:
             return
+        batch = {group: make_records(group, columns) for group, columns in rows.items()}
         with explain_save_errors(self.path):
             self._remove_replaced()
             attributes = self._provenance.to_attributes(self._start_time)
             self._log.append(attributes, constants or {}, batch)
         self._parts.append(self._log.parts[-1])
-        self._mark_committed(self._parts[-1])
 
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
         """Write all that was committed as one file; figures of an earlier finish are kept.
@@ -155,15 +141,3 @@ class Run:
             self.path.unlink(missing_ok=True)
             remove_log(self.path)
             self._overwrite = False
-
-    def _mark_committed(self, part: Part) -> None:
-        for group, trials in part.trials.items():
-            self._get_committed(group, 1 + int(trials.max(initial=-1)))[trials] = True
-
-    def _get_committed(self, group: str, size: int = 0) -> np.ndarray:
-        """Return which trials are committed, bool, of so many at least."""
-        known = self._committed.get(group, np.zeros(0, np.bool_))
-        if size > len(known):
-            known = np.pad(known, (0, max(size, 2 * len(known)) - len(known)))
-            self._committed[group] = known
-        return known

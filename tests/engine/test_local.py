@@ -31,7 +31,7 @@ class Slow:
             for job in taken:
                 time.sleep(0.001)
                 self.finished += 1
-                yield WorkerResult(Counts(1, 1, 1.0, 1.0, 1.0), [job])
+                yield WorkerResult(Counts(1, 1, 1.0, 1.0), [job])
         if jobs.is_stopped:
             yield WorkerResult(Counts(), [Job(1000 + worker)])
 

@@ -13,7 +13,7 @@ def make_result(seconds, gradients, running=(), group="none", costs=(), shared=F
     """Return the result of a full batch, and the rows of trials of one group that ended."""
     costs = np.array(costs, np.float64)
     rows = {"gradients": costs, "shared": np.full(len(costs), shared)}
-    counts = Counts(len(costs), 0, 0.0 if shared else costs.sum(), gradients, seconds)
+    counts = Counts(len(costs), 0, gradients, seconds)
     return WorkerResult(counts, rows={group: rows}, running=running, batch_size=len(running))
 
 
