@@ -156,7 +156,6 @@ def _name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
 
 
 def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:
-    """Return the picture's row in the results file."""
     return {
         "trial": np.array([0]),
         "name": encode_text(picture.name),
@@ -169,7 +168,6 @@ def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:
 
 
 def _read_images(run: Run) -> dict[Content, NamedImage]:
-    """Return the committed images by their content."""
     images: dict[Content, NamedImage] = {}
     rows = run.read().groups
     for group, row in sorted((name, rows[name]) for name in filter(is_image_group, rows)):

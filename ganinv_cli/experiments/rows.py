@@ -13,10 +13,6 @@ Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
 
 _END_FIELDS = ("image_loss", "outcome", "actions", "seconds")
-_REFINED_FIELDS = {  # column -> field
-    **{name: name for name in ("image_loss", "gradient_norm", "gradients", "seconds", "outcome")},
-    **{"z_found": "z", "steepness": "goldstein_norm"},
-}
 
 
 def make_rule_rows(
@@ -71,7 +67,6 @@ def z_error(found: np.ndarray, true: np.ndarray) -> float:
 
 
 def _make_label_column(labels: Sequence[int]) -> Columns:
-    """Return the label column, if there are labels."""
     return {"label": np.array(labels)} if max(labels) >= 0 else {}
 
 
@@ -138,13 +133,10 @@ def _make_refined_columns(
     """
     missing = Refined(np.full(len(truths[0]), np.nan), gradients=np.nan, seconds=np.nan)
     ends = [each or missing for each in refined]
-    columns = {
-        name: np.array([getattr(end, field) for end in ends])
-        for name, field in _REFINED_FIELDS.items()
-    }
+    columns = {name: np.array([getattr(end, name) for end in ends]) for name in Refined._fields}
     columns["outcome"][[end is missing for end in ends]] = 0
     pairs = zip(ends, truths, strict=True)
-    columns["z_error"] = np.array([z_error(end.z, true) for end, true in pairs])
+    columns["z_error"] = np.array([z_error(end.z_found, true) for end, true in pairs])
     empty = {
         name for name in ("z_error", "gradient_norm", "steepness") if np.isnan(columns[name]).all()
     }

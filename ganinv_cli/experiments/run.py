@@ -20,11 +20,7 @@ from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
-from ganinv_cli.jacobian import (
-    POINTS,
-    measure_largest_changes,
-    refuse_dead_generator,
-)
+from ganinv_cli.jacobian import POINTS, measure_largest_changes, refuse_dead_generator
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.progress import Reporter

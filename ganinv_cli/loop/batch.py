@@ -66,12 +66,7 @@ class Batch:
     """Compiled functions of a BatchState, which holds all that changes."""
 
     def __init__(
-        self,
-        generator: Generator,
-        solver: Solver,
-        problem: Problem,
-        limits: Limits,
-        seed: int,
+        self, generator: Generator, solver: Solver, problem: Problem, limits: Limits, seed: int
     ) -> None:
         """Take the problem of a plan, which has no generator and no rows yet."""
         self._generator, self._solver, self._seed = generator, solver, seed
@@ -122,7 +117,6 @@ class Batch:
         return batch_state, Observation(**observed, beyond=beyond)
 
     def _begin(self, starts: Starts) -> BatchState:
-        """Return a batch of new starts."""
         prior, rows = self._generator.prior, tf.shape(starts.trials)
         share = uniform(
             self._seed, starts.trials, Purpose.start, starts.starts, self._generator.latent

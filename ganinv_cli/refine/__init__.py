@@ -8,14 +8,13 @@ from ganinv_cli.outcome import Outcome
 
 
 class Refined(NamedTuple):
-    """The end of a refinement (`refinement.py`, `minimum.py`)."""
+    """The end of a refinement, with a field for each column `polished/*` of the results."""
 
-    z: np.ndarray  # (latent,) float64
+    z_found: np.ndarray  # (latent,) float64
     image_loss: float = np.nan
     gradient_norm: float = np.nan  # of the shortest convex combination of the gradients around z
-    # gradient_norm / their mean norm: 0 at a minimum, about 1 far from it
-    goldstein_norm: float = np.nan
+    steepness: float = np.nan  # gradient_norm / their mean norm: 0 at a minimum, about 1 far away
     gradients: float = 0.0  # spent, including those in float64
     seconds: float = 0.0  # measured by the worker
-    # converged: a minimum, by goldstein_norm; stalled: not a minimum
+    # converged: a minimum, by steepness; stalled: not a minimum
     outcome: Outcome = Outcome.non_finite

@@ -37,7 +37,7 @@ class MinimumTest:
     """Gauss–Newton, then the test for a minimum."""
 
     radius: float = 1e-2  # of the ball, in z
-    level: float = 0.1  # largest goldstein_norm of a minimum
+    level: float = 0.1  # largest steepness of a minimum
     steps: int = 10  # of Gauss–Newton
     explained: float = 1e-6  # image loss that is not tested, if rounding to 8 bits allows less
 
@@ -91,13 +91,13 @@ class MinimumTester:
                 return Refined(z, loss, gradients=spent)
             free = gradients[:, _find_free(z, gradients.mean(0), low, high)]
             norm = float(np.linalg.norm(shortest_combination(free)))
-            goldstein_norm = norm / max(float(np.linalg.norm(free, axis=1).mean()), _TINY)
+            steepness = norm / max(float(np.linalg.norm(free, axis=1).mean()), _TINY)
             lower = least < loss * (1 - LOSS_ROUNDING)  # at a ridge the combination is also 0
-            minimum = goldstein_norm <= self._settings.level and not lower
+            minimum = steepness <= self._settings.level and not lower
             if minimum:
                 break
         outcome = Outcome.converged if minimum else Outcome.stalled
-        return Refined(z, loss, norm, goldstein_norm, spent, outcome=outcome)
+        return Refined(z, loss, norm, steepness, spent, outcome=outcome)
 
     def evaluate(
         self, z: np.ndarray, target: np.ndarray, label: int = -1, precision: str = "float32"

@@ -15,11 +15,7 @@ from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver, add_counts, start_counts
-from ganinv_cli.statistics.descent import (
-    AUTHORS_RATE,
-    HALVE_EVERY,
-    find_stable_rate,
-)
+from ganinv_cli.statistics.descent import AUTHORS_RATE, HALVE_EVERY, find_stable_rate
 
 STABLE = "stable"
 
@@ -108,11 +104,7 @@ class GradientDescent(Solver):
             image_loss=evaluation.image_loss,
             bound=evaluation.bound,
             next_z=clipping.replace(clipping.clip_to_bounds(updated), state.counts["redraws"]),
-            counts=add_counts(
-                state.counts,
-                gradients=1,
-                redraws=redrawn,
-            ),
+            counts=add_counts(state.counts, gradients=1, redraws=redrawn),
             actions=state.actions + clipping.find_actions(updated),
             stalled=state.stalled,
         )

@@ -37,10 +37,7 @@ class MergeSummary(NamedTuple):
 
 
 def merge_files(
-    out: Path,
-    paths: Sequence[Path],
-    partial: bool = False,
-    overwrite: bool = False,
+    out: Path, paths: Sequence[Path], partial: bool = False, overwrite: bool = False
 ) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
