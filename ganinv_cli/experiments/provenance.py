@@ -2,16 +2,14 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.settings.config import Config
+from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.engine.engine import Engine
+from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.settings.load import identity_settings
-from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,22 +18,19 @@ GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
-    command: str,
-    config: Config,
-    solver: Solver,
-    generator: Generator,
-    device: str,
-    extra: Mapping[str, Any] | None = None,
-    precision: str = "float32",
+    command: str, plan: Plan, engine: Engine, encoder: Encoder | None
 ) -> Provenance:
     """Return the provenance of a run that starts now.
 
-    Its config has every setting of the solver that is given or has a default. `extra` are further
-    inputs that decide the results, such as a hash of the mask.
+    Its config has every setting of the solver that is given or has a default, and further inputs
+    that decide the results, such as a hash of the mask.
     """
+    config, generator = plan.config, engine.generator
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
-    solver_settings = {key: value for key, value in asdict(solver).items() if value is not None}
-    settings |= {config.solver: solver_settings, "prior": str(generator.prior), **(extra or {})}
+    solver = {key: value for key, value in asdict(plan.solver).items() if value is not None}
+    settings |= {config.solver: solver, "prior": str(generator.prior), **plan.identity}
+    if encoder:
+        settings["encoder_sha256"] = encoder.sha256
     return Provenance(
         command=command,
         config=settings,
@@ -43,8 +38,8 @@ def make_provenance(
         checkpoint_sha256=generator.sha256,
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
-        device=device,
-        precision=precision,
+        device=engine.machine.device,
+        precision="mixed" if plan.problem.mixed_precision else "float32",
         seed=config.seed,
         git=read_git_revision(),
     )

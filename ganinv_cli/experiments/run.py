@@ -80,16 +80,7 @@ def run_experiment(
             reporter.enter("measuring the generator")
             plan = _make_plan(config, engine, reporter)
             worker = Worker(plan, _load_encoder(plan, engine.generator))
-            encoder = {"encoder_sha256": worker.encoder.sha256} if worker.encoder else {}
-            about = make_provenance(
-                _COMMANDS[type(config)],
-                plan.config,
-                plan.solver,
-                engine.generator,
-                engine.machine.device,
-                {**plan.identity, **encoder},
-                "mixed" if plan.problem.mixed_precision else "float32",
-            )
+            about = make_provenance(_COMMANDS[type(config)], plan, engine, worker.encoder)
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs)
     except KeyboardInterrupt:
