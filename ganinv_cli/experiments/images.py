@@ -169,13 +169,13 @@ class ImagesPlan(Plan):
             group = self.get_group(case, rule)
             if groups is not None and group not in groups:
                 continue
-            trials, name = len(run.list_committed(group)), f"{group}/certificate"
+            name = f"{group}/certificate"
+            rows, certificates = run.read_group(group), run.read_group(name)
+            trials, number = len(rows["trial"]), len(certificates["trial"])
             if trials < self.config.trials:
                 continue
-            certificates = len(run.list_committed(name))
-            if not certificates or run.read_group(name)["recoveries"][-1] != trials:
-                rows = run.read_group(group)
-                yield {name: self._certify(rows, certificates, case, rule, reenactor)}
+            if not number or certificates["recoveries"][-1] != trials:
+                yield {name: self._certify(dict(rows), number, case, rule, reenactor)}
 
     def _certify(
         self, rows: Columns, number: int, case: int, rule: str, reenactor: Reenactor

@@ -42,7 +42,7 @@ class PendingJobs:
                 f"{plan.config.trials:,} trials, which are dealt {BLOCK_SIZE} at a time"
             )
         groups = [plan.get_group(case, rule) for case in self._cases for rule in plan.config.clip]
-        committed = [np.isin(self._numbers, run.list_committed(group)) for group in groups]
+        committed = [np.isin(self._numbers, run.read_group(group)["trial"]) for group in groups]
         missing = ~np.array(committed)
         if plan.is_coupled:
             missing |= missing.any(axis=-1, keepdims=True)

@@ -99,7 +99,7 @@ def commit_new_images(run: Run, pictures: Mapping[int, TargetImage]) -> None:
     new = {
         number: picture
         for number, picture in pictures.items()
-        if not len(run.list_committed(image_group(number)))
+        if not len(run.read_group(image_group(number))["trial"])
     }
     run.commit({image_group(number): _make_image_row(each) for number, each in new.items()})
 

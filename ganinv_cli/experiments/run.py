@@ -117,7 +117,7 @@ def _run_jobs(
 
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
-    plan, config = worker.plan, worker.plan.config
+    plan = worker.plan
     snapshots = [Snapshot(run.snapshot_file(n), run.key) for n in range(engine.workers)]
     for snapshot in snapshots:
         if snapshot.note:
@@ -131,7 +131,7 @@ def _run_jobs(
         reporter.say(f"resuming: {finished:,} of {jobs.total:,} trials are saved{running}")
     expected = plan.relative_cost * plan.solver.expected_gradients
     counter = ProgressCounter(
-        jobs.total, jobs.missing_by_group, expected, config.budget, plan.success_word
+        jobs.total, jobs.missing_by_group, expected, plan.config.budget, plan.success_word
     )
     constants = _make_constants(plan, engine.generator)
     uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
@@ -139,9 +139,8 @@ def _run_jobs(
     def commit() -> Groups:
         """Commit what has finished, and return it."""
         rows = join_groups(uncommitted)
-        if rows:
-            run.commit(rows, constants)
-            uncommitted.clear()
+        run.commit(rows, constants)
+        uncommitted.clear()
         return rows
 
     last_commit = time.monotonic()

@@ -16,7 +16,7 @@ from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
 from ganinv_cli.store.provenance import IMAGE_KEYS, now
 from ganinv_cli.store.results import join_parts, open_parts, replace_results
-from ganinv_cli.store.rows import Group, Part, list_trials
+from ganinv_cli.store.rows import Group, Part, Rows
 from ganinv_cli.store.run import check_replaceable
 
 MAX_RANGES = 6  # of trials, or groups, in a sentence
@@ -57,7 +57,7 @@ def merge_files(
     if not any(len(groups[name][TRIAL]) for name in trial_groups):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
     notes = [note for _, log in members for note in log.notes]
-    rows = sum(len(list_trials(parts, name)) for parts, _ in members for name in trial_groups)
+    rows = sum(len(Rows(name, parts)[TRIAL]) for parts, _ in members for name in trial_groups)
     if repeated := rows - sum(len(groups[name][TRIAL]) for name in trial_groups):
         notes.append(f"{repeated:,} trials are in several files; the first file counts")
     if lacking := _describe_missing(results):

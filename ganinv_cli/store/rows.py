@@ -68,9 +68,10 @@ class Rows(Mapping[str, np.ndarray]):
         self._name = name
         self._parts = [part for part in parts if name in part.trials]
         found = [part.trials[name] for part in self._parts]
-        trials, first = np.unique(np.concatenate(found), return_index=True)
+        none = np.zeros(0, np.int64)
+        trials, first = np.unique(np.concatenate([none, *found]), return_index=True)
         lengths = [len(trials) for trials in found]
-        self._rows = np.concatenate([np.arange(length) for length in lengths])[first]
+        self._rows = np.concatenate([none, *map(np.arange, lengths)])[first]
         self._numbers = np.repeat(np.arange(len(found), dtype=np.uint32), lengths)[first]
         rows = [part.layout[name] for part in self._parts]
         self.dtypes = {column: row[column] for row in rows for column in row.names or ()}
@@ -107,12 +108,6 @@ class Rows(Mapping[str, np.ndarray]):
             for name, found in part.read(self._name, known, at[places]).items():
                 values[name][places] = found
         return values
-
-
-def list_trials(parts: Sequence[Part], group: str) -> np.ndarray:
-    """Return the numbers of the trials that parts have of a group, sorted: int64 (trials,)."""
-    found = [part.trials[group] for part in parts if group in part.trials]
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
 def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:

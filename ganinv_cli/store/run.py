@@ -24,7 +24,7 @@ from ganinv_cli.store.results import (
     remove_log,
     replace_results,
 )
-from ganinv_cli.store.rows import Figure, Group, Part, Rows, list_trials, make_records
+from ganinv_cli.store.rows import Figure, Group, Part, Rows, make_records
 
 
 @contextmanager
@@ -91,17 +91,13 @@ class Run:
         self._remove_replaced()
         return name_snapshot(self.path, number)
 
-    def list_committed(self, group: str) -> np.ndarray:
-        """Return the numbers of the trials committed to a group, sorted: int64 (trials,)."""
-        return list_trials(self._parts, group)
-
     def read(self) -> Results:
         """Return what is committed."""
         return join_parts(self._parts)
 
-    def read_group(self, group: str) -> dict[str, np.ndarray]:
-        """Return the committed rows of a group, at least one, sorted by trial."""
-        return dict(Rows(group, self._parts))
+    def read_group(self, group: str) -> Rows:
+        """Return the committed rows of a group, sorted by trial; a column is read when used."""
+        return Rows(group, self._parts)
 
     def commit(
         self, rows: Mapping[str, Group], constants: Mapping[str, np.ndarray] | None = None

@@ -30,7 +30,7 @@ def test_a_commit_torn_at_any_byte_is_cut_off(path):
         log.name_log(path).write_bytes(both[:size])
         assert_holds(read_results(path), [0])
         with open_run(path, make_provenance()) as run:
-            assert run.list_committed("none").tolist() == [0]
+            assert run.read_group("none")["trial"].tolist() == [0]
             assert run.notes == []
             commit_batches(run, [1])
         assert log.name_log(path).read_bytes()[: len(first)] == first
@@ -46,7 +46,7 @@ def test_a_changed_byte_loses_its_block_alone(path):
         assert_holds(read_results(path), [0, 2])
         assert "recover.h5.log is damaged" in read_results(path).notes[0]
     with open_run(path, make_provenance()) as run:
-        assert run.list_committed("none").tolist() == [0, 2]
+        assert run.read_group("none")["trial"].tolist() == [0, 2]
         assert "recover.h5.log is damaged; trials" in run.notes[0]
         commit_batches(run, [1])
         run.finish()
@@ -88,7 +88,7 @@ def test_a_log_that_changes_while_the_run_goes_on_becomes_no_wrong_numbers(path,
     assert refusal.value.exit_code == 1
     assert not path.exists()
     with open_run(path, make_provenance()) as run:
-        assert run.list_committed("none").tolist() == [0, 2]
+        assert run.read_group("none")["trial"].tolist() == [0, 2]
         commit_batches(run, [1])
         run.finish()
     assert_holds(read_results(path), [0, 1, 2])

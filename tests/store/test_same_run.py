@@ -38,7 +38,7 @@ def test_a_run_from_before_priors_and_labels_goes_on(path):
     write_results_file(path, [0], identity={"clip": ["none"]})
     now = {"clip": ["none"], "prior": "uniform:-1,1", "label": -1}
     with open_run(path, make_provenance(identity=now)) as run:
-        assert run.list_committed("none").tolist() == [0]
+        assert run.read_group("none")["trial"].tolist() == [0]
     assert _refuse(path, identity=now | {"label": 3}) == "--label is -1 in the file, and 3 here"
 
 
@@ -46,7 +46,7 @@ def test_settings_that_do_not_decide_the_results_may_change(path):
     write_results_file(path, [0], identity={"clip": ("none",), "step": 1.0, "images": 3})
     changed = make_provenance(identity={"step": 1, "clip": ["none"]}, config={}, device="GPU")
     with open_run(path, changed) as run:
-        assert run.list_committed("none").tolist() == [0]
+        assert run.read_group("none")["trial"].tolist() == [0]
 
 
 def test_the_key_names_the_run_and_the_version(path, tmp_path):
@@ -70,7 +70,7 @@ def test_overwrite_replaces_when_the_first_row_is_committed(path):
     for other in others:
         other.write_bytes(b"")
     with open_run(path, make_provenance(seed=8), overwrite=True) as run:
-        assert run.list_committed("none").size == 0
+        assert run.read_group("none")["trial"].size == 0
     assert_holds(read_results(path), [0, 1, 2])  # a mistake was found before that
     with open_run(path, make_provenance(seed=8), overwrite=True) as run:
         assert not run.snapshot_file(3).exists()
