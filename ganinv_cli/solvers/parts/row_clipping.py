@@ -42,10 +42,6 @@ class RowClipping(NamedTuple):
         """Return which rows (batch,) replace and have a component at or beyond a bound."""
         return self.replacing & self.find_at_bound(z)
 
-    def find_beyond(self, z: tf.Tensor) -> tf.Tensor:
-        """Return which rows (batch,) have a component beyond a bound. At a bound is inside."""
-        return tf.reduce_any((z < self.prior.low) | (z > self.prior.high), -1)
-
     def find_clampable(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) clamping may change: those beyond a bound or with NaN."""
         clamped = self._clamp(z)
@@ -54,9 +50,10 @@ class RowClipping(NamedTuple):
     def find_outside(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) have a component beyond a bound that their rule keeps.
 
-        Such a row has not converged.
+        Such a row has not converged. At a bound is inside.
         """
-        return (self.clamping | self.replacing) & self.find_beyond(z)
+        beyond = tf.reduce_any((z < self.prior.low) | (z > self.prior.high), -1)
+        return (self.clamping | self.replacing) & beyond
 
     def find_actions(self, z: tf.Tensor) -> tf.Tensor:
         """Return which kinds of rule change z (batch, latent), or would change it in other rows.
