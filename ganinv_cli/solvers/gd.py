@@ -104,7 +104,11 @@ class GradientDescent(Solver):
             image_loss=evaluation.image_loss,
             bound=evaluation.bound,
             next_z=clipping.replace(clipping.clip_to_bounds(updated), state.counts["redraws"]),
-            counts=add_counts(state.counts, gradients=1, redraws=redrawn),
+            counts=add_counts(
+                state.counts,
+                gradients=1,
+                redraws=redrawn,
+            ),
             actions=state.actions + clipping.find_actions(updated),
             stalled=state.stalled,
         )
