@@ -16,8 +16,6 @@ INSIDE_SHARE_RANGE = (
     1e-3,
     1 - 1e-7,
 )  # limits of the share of a component's draws; in float32, others would round to 0 or 1
-
-
 MAX_COMPONENT = 1e3  # absolute value of a component of z; beyond it, a trial has diverged
 MIN_SPREAD = 1e-6  # between the bounds, relative to the larger one or 1: what float32 resolves
 
