@@ -13,10 +13,10 @@ from pathlib import Path
 
 from api_page import describe_api
 from cli_page import WIDTH, describe_commands
+from columns_page import update_tables
 
 from ganinv_cli.report import render_brief, summarize
 from ganinv_cli.store import read_results
-from ganinv_cli.store.columns import update_tables
 
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.outcome import Outcome
-
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 
 
@@ -174,29 +172,3 @@ def is_trial_group(group: str) -> bool:
 def read_constants(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the constants among values by name, in the dtypes of the schema."""
     return {n: np.asarray(values[n], CONSTANTS[n].dtype) for n in CONSTANTS if n in values}
-
-
-def update_tables(text: str) -> str:
-    """Return docs/results-format.md with its generated blocks replaced by the present tables."""
-    block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
-    tables = {
-        "root": _render_columns(ROOT, "trials"),
-        "rule": _render_columns(RULE | FIRST_ALONE | POLISHED, "trials"),
-        "image": _render_columns(IMAGE, "1"),
-        "certificate": _render_columns(CERTIFICATE, "1"),
-        "constants": _render_columns(CONSTANTS, ""),
-        "outcomes": "\n".join(
-            ["| number | outcome |", "|---|---|", "| 0 | not run |"]
-            + [f"| {outcome.value} | `{outcome.name}` |" for outcome in Outcome]
-        ),
-    }
-    return block.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", text)
-
-
-def _render_columns(columns: Columns, rows: str) -> str:
-    lines = [
-        f"| `{name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
-        f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
-        for name, column in columns.items()
-    ]
-    return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])

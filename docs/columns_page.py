@@ -1,0 +1,41 @@
+"""The tables of docs/results-format.md, from the schema."""
+
+import re
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.store.columns import (
+    CERTIFICATE,
+    CONSTANTS,
+    FIRST_ALONE,
+    IMAGE,
+    POLISHED,
+    ROOT,
+    RULE,
+    Columns,
+)
+
+
+def update_tables(text: str) -> str:
+    """Return docs/results-format.md with its generated blocks replaced by the present tables."""
+    block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
+    tables = {
+        "root": _render_columns(ROOT, "trials"),
+        "rule": _render_columns(RULE | FIRST_ALONE | POLISHED, "trials"),
+        "image": _render_columns(IMAGE, "1"),
+        "certificate": _render_columns(CERTIFICATE, "1"),
+        "constants": _render_columns(CONSTANTS, ""),
+        "outcomes": "\n".join(
+            ["| number | outcome |", "|---|---|", "| 0 | not run |"]
+            + [f"| {outcome.value} | `{outcome.name}` |" for outcome in Outcome]
+        ),
+    }
+    return block.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", text)
+
+
+def _render_columns(columns: Columns, rows: str) -> str:
+    lines = [
+        f"| `{name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
+        f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
+        for name, column in columns.items()
+    ]
+    return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])
