@@ -1,5 +1,6 @@
 """Kill a command, or fill its disk; run it again, and judge what it made."""
 
+import re
 import shutil
 import subprocess
 import zipfile
@@ -22,8 +23,7 @@ _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show second
 # Columns that no second run repeats: the last counts a Jacobian that trials share.
 _TIMED = ("seconds", "first/seconds", "polished/seconds", "polished/gradients")
 # Temporary files, which a killed command may leave.
-_CACHED = "norms", "preconditioner", "copies"
-_UNUSED = "tmp/", "work/.ganinv-tmp-", *(f"cache/ganinv/{kind}/." for kind in _CACHED)
+_UNUSED = re.compile(r"tmp/|work/\.ganinv-tmp-|cache/ganinv/\w+/\.")
 
 
 def run_undisturbed(workload: Workload, place: Path) -> None:
@@ -93,7 +93,7 @@ def _run_again(
     after = original / "after"
     lost = _find_lost(committed, workload.results, place / "work", after / "work")
     new = {name for name in list_files(place) - list_files(after) if not name.endswith(".lock")}
-    left = sorted(name for name in new if before.kind != KILL or not name.startswith(_UNUSED))
+    left = sorted(name for name in new if before.kind != KILL or not _UNUSED.match(name))
     faults = {*before.faults, *judge_outcome(outcome, (0,))}
     faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
     says = (
