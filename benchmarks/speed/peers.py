@@ -1,4 +1,4 @@
-"""Compare the speed of recovery with five other methods, on several generators.
+"""Compare the speed of recovery with four other methods, on several generators.
 
 All use the same gradient, images and machine. They solve trials 0 to n − 1 of `ganinv recover`, and
 stop by the image loss alone. A trial of another method is done at the largest image loss at which
@@ -36,11 +36,16 @@ from ganinv_cli.experiments.provenance import read_git_revision
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, bootstrap, is_recovered
+from ganinv_cli.statistics import (
+    EPSILONS,
+    SMALLEST_EPSILON,
+    bootstrap,
+    clopper_pearson,
+    is_recovered,
+)
 
 RULE = "stochastic"
-OURS, AUTHORS = "ganinv", "ReverseGAN"
-AUTHORS_UPDATES = 80_000
+OURS = "ganinv"
 PACE_SECONDS = 3.0  # of the bare loop, before and after each run
 PACE_TOLERANCE = 0.1  # relative difference from the median pace above which a note names it
 ANY_LOSS = 1e30  # an image loss at which every trial is done at once
@@ -51,7 +56,6 @@ class Result(NamedTuple):
 
     generator: str
     method: str
-    updates: int  # of the authors' descent; 0 for other methods
     pace: float  # gradients per second of a bare loop, mean of before and after
     seconds: float  # of all trials
     stop: float  # image loss at which trials were done; of ganinv, the largest that recovered z
@@ -71,35 +75,32 @@ Results = dict[str, Result]  # "generator/method" -> result
 @click.command()
 @click.option("--checkpoint", default=("portraits64", "faces32"), multiple=True, show_default=True)
 @click.option("--trials", default=64, show_default=True)
-@click.option("--updates", default=2000, show_default=True, help="Updates of the authors' descent.")
 @click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
-def main(checkpoint: Sequence[str], trials: int, updates: int, out: Path) -> None:
+def main(checkpoint: Sequence[str], trials: int, out: Path) -> None:
     """Print a Markdown table of trials recovered per second, ours over theirs."""
     kept = json.loads(out.read_text("utf-8"))["results"] if out.exists() else {}
     results = {name: Result(**json.loads(line)) for name, line in kept.items()}
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "scipy"))
     about = f"{find_devices('auto')[0].description}; {versions}; revision {read_git_revision()}"
     for path in checkpoint:
-        for _ in run_methods(path, trials, updates, results):
+        for _ in run_methods(path, trials, results):
             lines = {name: json.dumps(each._asdict()) for name, each in results.items()}
             publish({"about": about, **make_tables(results), "results": lines}, format_page, out)
 
 
-def run_methods(checkpoint: str, trials: int, updates: int, results: Results) -> Iterator[None]:
+def run_methods(checkpoint: str, trials: int, results: Results) -> Iterator[None]:
     """Add the results of methods that are missing; yield after each."""
     path = Path(checkpoint)
     name = path.parent.name if path.suffix else path.name
     task = make_task(make_generator(formats.read(find("checkpoint", path))), trials)
     measures: dict[str, Callable[[float], Measured]] = {
-        OURS: partial(recover, checkpoint, trials, 0),
+        OURS: lambda _: recover(checkpoint, trials),
         **{method: partial(time_method, prepare, task) for method, prepare in METHODS.items()},
-        AUTHORS: partial(recover, checkpoint, trials, updates),
     }
     stop = 0.0
     for method, measure in measures.items():
-        own_updates = updates if method == AUTHORS else 0
         kept = results.get(f"{name}/{method}")
-        if not kept or (kept.updates, len(kept.gradients)) != (own_updates, trials):
+        if not kept or len(kept.gradients) != trials:
             before = measure_pace(task)
             try:
                 measured = measure(stop)
@@ -107,7 +108,7 @@ def run_methods(checkpoint: str, trials: int, updates: int, results: Results) ->
                 click.echo(f"{method} is left out: {error}", err=True)
                 continue
             pace = statistics.mean((before, measure_pace(task)))
-            results[f"{name}/{method}"] = Result(name, method, own_updates, pace, *measured)
+            results[f"{name}/{method}"] = Result(name, method, pace, *measured)
             yield
         stop = results[f"{name}/{OURS}"].stop
 
@@ -123,17 +124,15 @@ def measure_pace(task: Task) -> float:
     return calls * len(z) / (time.perf_counter() - began)
 
 
-def recover(checkpoint: str, trials: int, updates: int, stop: float) -> Measured:
-    """Run ganinv with its defaults or, with `updates`, the authors' descent."""
-    paper = {"solver": "gd", "gd": {"rate": 1.0}, "budget": updates + 1, "tolerance": stop}
-    settings: dict[str, Any] = paper if updates else {}
-    run = ganinv.recover(checkpoint, trials=trials, rule=RULE, **settings)
+def recover(checkpoint: str, trials: int) -> Measured:
+    """Run ganinv with its defaults."""
+    run = ganinv.recover(checkpoint, trials=trials, rule=RULE)
     columns, (row,) = run.columns(RULE), run.tables["table1"]
     recovered = is_recovered(columns["z_error"], EPSILONS[SMALLEST_EPSILON])
     # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
     whole = row["gradients"] / (row["gradients"] - row["gradients_shared"])
     seconds = float(columns["seconds"].sum()) * whole
-    stop = stop or float(columns["image_loss"][recovered].max(initial=0.0))
+    stop = float(columns["image_loss"][recovered].max(initial=0.0))
     gradients = columns["gradients"] + row["gradients_shared"]
     return seconds, stop, gradients.tolist(), recovered.tolist()
 
@@ -175,9 +174,10 @@ def format_speedup(ours: Result, other: Result) -> str:
     """Return our trials recovered per time at equal pace over theirs, and its 95 % interval.
 
     The bootstrap draws each trial with the results of both methods. If the other method recovered
-    none, return the ratio if it had recovered one, as a bound.
+    none, return a bound: the ratio at the upper end of the exact 95 % interval of its share.
     """
-    least = 0.0 if any(other.recovered) else 1.0
+    trials = len(other.recovered)
+    least = 0.0 if any(other.recovered) else clopper_pearson(0, trials).high * trials
 
     def find_ratio(values: np.ndarray) -> np.ndarray:
         sums = np.moveaxis(values.sum(axis=0), -1, 0)
@@ -203,13 +203,6 @@ def _iterate_notes(ours: Result, runs: Sequence[Result]) -> Iterator[str]:
     for each in runs:
         if abs(each.pace / pace - 1) > PACE_TOLERANCE:
             yield f"{each.method} ran at {each.pace / pace:.2f} of the median pace."
-        if each.method == AUTHORS:
-            rate = sum(ours.recovered) / (ours.gradient_time * sum(ours.gradients))
-            yield (
-                f"{AUTHORS} ran {each.updates:,} of {AUTHORS_UPDATES:,} updates. If all of them "
-                "recovered every trial, at the pace of a full batch, ganinv would still be faster "
-                f"by {AUTHORS_UPDATES * rate:.3g}."
-            )
     if missing := METHODS.keys() - {each.method for each in runs}:
         yield f"Not run: {', '.join(sorted(missing))}."
 
