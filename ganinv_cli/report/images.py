@@ -33,6 +33,21 @@ MEANINGS: Mapping[Verdict, str] = {  # the worst verdict first
     "not finished": "starts are missing",
 }
 MAX_FIGURES = 20  # images that are drawn; more are too many to look through
+
+
+def _format_polished(row: Row) -> str:
+    """Return how many converged after refinement, and of how many if not all were refined."""
+    count, polished = row["converged"]["polished"], row["polished"]
+    if count is None:
+        return "-"
+    return f"{count:,}" + (f" of {polished:,}" if polished < row["recoveries"] else "")
+
+
+def _format_largest(row: Row) -> str:
+    count = row["minima"]["largest"]  # 0: no recovery converged
+    return format_count(count, row["recoveries"]) if count else "-"
+
+
 DISTANCES = select_columns(
     CONSISTENCY,
     "recoveries",
@@ -46,7 +61,7 @@ DISTANCES = select_columns(
 MINIMA = (
     Column("trials", "recoveries"),
     Column("by\nsolver", "converged.solver"),
-    Column("when\nrefined", show=lambda row: _format_polished(row)),
+    Column("when\nrefined", show=_format_polished),
     *select_columns(CONSISTENCY, "not_converged"),
     Column(
         "minima",
@@ -86,7 +101,7 @@ ANSWER = (
     Column("clipping", "technique"),
     Column("z is", "unique"),
     Column("trials", "recoveries"),
-    Column("most\nfrequent z", show=lambda row: _format_largest(row)),
+    Column("most\nfrequent z", show=_format_largest),
     Column("mean\ndistance", "distance.mean", format_scientific),
     Column("random z", "baseline", format_scientific),
 )
@@ -118,19 +133,6 @@ def _make_consistency_sections(grid: Grid) -> list[Table]:
         make_table("Image loss, squared error summed over pixels in [-1, 1]", [*LOSSES, *costs]),
         make_table("Only the recoveries that reached the least image loss", REACHED),
     ]
-
-
-def _format_polished(row: Row) -> str:
-    """Return how many converged after refinement, and of how many if not all were refined."""
-    count, polished = row["converged"]["polished"], row["polished"]
-    if count is None:
-        return "-"
-    return f"{count:,}" + (f" of {polished:,}" if polished < row["recoveries"] else "")
-
-
-def _format_largest(row: Row) -> str:
-    count = row["minima"]["largest"]  # 0: no recovery converged
-    return format_count(count, row["recoveries"]) if count else "-"
 
 
 def _describe_consistency(grid: Grid) -> list[str]:
