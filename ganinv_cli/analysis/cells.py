@@ -133,10 +133,18 @@ class Cell:
     def has_converged(self) -> Booleans:
         return np.asarray(self.outcomes == Outcome.converged)
 
+    @property
+    def pixels(self) -> CountedPixels:
+        """The pixels that count; with a mask and a border, their number is in the certificate."""
+        if self.certificate and "pixels_counted" in self.certificate:
+            number = int(self.certificate["pixels_counted"][0])
+            return self.image.pixels._replace(number=number)
+        return self.image.pixels
+
     @cached_property
     def recoveries(self) -> Recoveries:
         """The trials of an image: which converged, and to how many minima."""
-        rounding = statistics.rounding_residual(self.image.pixels.number)
+        rounding = statistics.rounding_residual(self.pixels.number)
         best = int(self.whole_certificate["best"][0]) if self.whole_certificate else None
         return Recoveries(self.columns, rounding, self.prior, best)
 
@@ -144,7 +152,7 @@ class Cell:
     def best_psnr(self) -> float:
         """PSNR of the best recovery in dB; infinite if its loss is 0."""
         loss = float(self.recoveries.loss[self.recoveries.best_row])
-        return statistics.psnr(loss, self.image.pixels.number)
+        return statistics.psnr(loss, self.pixels.number)
 
     @property
     def whole_certificate(self) -> Group | None:
@@ -155,7 +163,7 @@ class Cell:
     @cached_property
     def evidence(self) -> Evidence:
         """What the verdict on the image follows from."""
-        return gather_evidence(self.recoveries, self.whole_certificate, self.image.pixels)
+        return gather_evidence(self.recoveries, self.whole_certificate, self.pixels)
 
     @cached_property
     def judgement(self) -> Judgement:

@@ -214,6 +214,7 @@ class ImagesPlan(Plan):
         measured = {
             "trial": np.array([number]),
             "recoveries": np.array([len(z)]),
+            "pixels_counted": np.array([pixels.number]),
             "best": rows["trial"][[best]],
             "distant": rows["trial"][[distant]],
             "reconstruction": reconstruction[None],

@@ -56,6 +56,8 @@ border | int32 | sides | pixels | optional | rows and columns of one colour at t
 
 CERTIFICATE = _read_table("""
 recoveries | int32 | - | - | - | how many trials there were when it was made
+pixels_counted | int64 | - | pixels | optional | pixels times channels that count, without border
+    and mask
 best | int32 | - | - | - | the trial with the least image loss
 distant | int32 | - | - | - | the trial with the z farthest from the best one, under the same label
 reconstruction | uint8 | height, width, channels | - | - | image of the best trial

@@ -114,12 +114,18 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
     white[2:9, 4:12] = 0
     save_image(tmp_path / "painted.png", np.where(white[..., None] == 0, 255 - pixels, pixels))
     save_image(tmp_path / "mask.png", white)
-    invert(tmp_path, "painted.png", "--mask", "mask.png")
+    pixels = np.where(white[..., None] == 0, 255 - pixels, pixels)
+    pixels[:2] = 0
+    save_image(tmp_path / "framed.png", pixels)
+    shown = invert(tmp_path, "painted.png", "framed.png", "--mask", "mask.png")
     results = read_results(tmp_path / "invert.h5")
     rows = results.groups["image=0000/stochastic"]
     assert abs(rows["polished/z_found"] - true).max() < 0.02
     assert results.constants["pixels_counted"] == (white > 0).sum() * 3
     assert (rows["image_loss"] < 0.02).all()
+    for row, border in zip(json.loads(shown.stdout)["tables"]["invert"], (0, 2), strict=True):
+        number = (white[border:] > 0).sum() * 3  # without the border, which has no painted pixel
+        assert row["rmse"] == pytest.approx(127.5 * np.sqrt(row["image_loss"] / number))
 
 
 @pytest.mark.slow
