@@ -202,7 +202,8 @@ def load(
         label: label of a conditional generator, from 0; -1: all labels, and each is tried.
         latent: number of components of z, for a function.
         conventions: settings that are missing in the file, by the names of the commands' options:
-            prior, range, activation, strides, padding, epsilon, upsampling, norm, labels, trust.
+            prior, range, activation, strides, padding, epsilon, upsampling, norm, key, labels,
+            trust.
             For a Keras model or a function: prior (default "normal") and range (default "-1,1");
             for a function also labels.
 

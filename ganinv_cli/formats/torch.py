@@ -66,11 +66,17 @@ class Stub(dict[Any, Any]):
     """
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # it may be a key
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> "Stub":
+        """Keep the arguments; a pickle may make an object without calling its class."""
+        stub = super().__new__(cls)
+        stub.arguments, stub.state = arguments, None
+        return stub
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__()
-        self.arguments = arguments
-        self.state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -124,7 +130,8 @@ class _Tensor(NamedTuple):
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file with state dicts or whole modules, under any keys.
 
-    If there are several generators, the one with ema in its name is read.
+    If there are several generators, the one that `conventions.key` names is read, or the one with
+    ema in its name.
     """
     options = state_dict.ReadOptions(conventions, ordered=True)
     with path.open("rb") as file:

@@ -83,6 +83,14 @@ class Conventions:
         example=("before",),
         weights_only=True,
     )
+    key: str = _declare(
+        "",
+        help="Key of the generator in a file of weights alone that holds several, e.g. netG or "
+        "model.G_ema.",
+        metavar="NAME",
+        example="model.G_ema",
+        weights_only=True,
+    )
     labels: int = _declare(
         -1,
         help="Number of labels, for a file of weights alone; the one-hot label follows z.",

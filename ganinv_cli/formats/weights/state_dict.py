@@ -64,9 +64,9 @@ class Candidate(NamedTuple):
 def find_generator(
     networks: Mapping[str, Weights], path: str, format_name: str, options: ReadOptions
 ) -> UnfinishedGenerator:
-    """Return the generator of a file: the only one, or the one with "average" or "ema" in its name.
+    """Return the generator of a file: the one of the given key, the only one, or the average.
 
-    Raises UnreadableError.
+    An average has "average" or "ema" in its name. Raises UnreadableError.
     """
     candidates = [
         candidate
@@ -74,16 +74,23 @@ def find_generator(
         if any(_WEIGHT_NAME.search(name) for name in weights)  # optimizers use other names
         for candidate in _list_candidates(where, weights, options)
     ]
+    if key := options.conventions.key:
+        known = [options.framework.show(each.path) for each in candidates]
+        if key not in known:
+            raise UnreadableError(
+                f"holds no network under --key {key[:80]}, only {format_names(known)}"
+            )
+        candidates = [candidates[known.index(key)]]
     generators = [each for each in candidates if each.design]
     averages = [each for each in generators if _AVERAGE_NAME.search(each.path)]
     chosen = generators if len(generators) < 2 else averages
     if not generators:
         raise UnreadableError(_explain_no_generator(candidates))
     if len(chosen) != 1:
+        keys = [options.framework.show(each.path) for each in generators]
         raise UnreadableError(
-            f"holds {len(generators)} generators "
-            f"({format_names([each.path or 'all' for each in generators])}), "
-            "but one was expected, or one with ema in its name; save one of them alone"
+            f"holds {len(generators)} generators ({format_names(keys)}), and none or several with "
+            f"ema in their names; choose one, e.g. --key {max(keys)}"
         )
     where, used, design, _ = chosen[0]
     assert design
