@@ -41,8 +41,8 @@ from benchmarks.verdict_pictures import (
     make_pictures,
 )
 from ganinv_cli.api.results import read_run
+from ganinv_cli.experiments.invert import InvertConfig
 from ganinv_cli.number_format import format_number
-from ganinv_cli.settings.config import InvertConfig
 
 CORES = 2  # kinds of pictures that are inverted at the same time
 VERDICTS = ("made", "ambiguous", "sibling", "outside", "failed", "implausible", "near")

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from ganinv_cli.experiments.recover import prepare_known_targets
+from ganinv_cli.experiments.known import prepare_known_targets
 from ganinv_cli.formats import read
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job

@@ -9,8 +9,9 @@ from griffe import Docstring, DocstringSectionKind, Parser
 
 import ganinv_cli as ganinv
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.experiments import list_experiments
 
-FUNCTIONS = ("load", "invert", "recover", "noise_sweep", "consistency", "open")
+FUNCTIONS = ("load", *(each.function for each in list_experiments()), "open")
 CLASSES = ("LoadedGenerator", "Inversion", "RunResults")
 INTERNAL = {"build", "configure", "make_builder", "select_images"}  # methods that the commands use
 WIDTH = 100  # columns of a signature
@@ -40,8 +41,9 @@ def describe_api(_: str = "") -> str:
         if inspect.isclass(error := getattr(ganinv, name)) and issubclass(error, GaninvError)
     ]
     parts = [INTRODUCTION.strip()]
+    said: dict[str, str] = {}
     for name in FUNCTIONS:
-        parts += _describe(f"ganinv.{name}", getattr(ganinv, name), 2)
+        parts += _describe(f"ganinv.{name}", getattr(ganinv, name), 2, said)
     for name in CLASSES:
         parts += _describe_class(name, getattr(ganinv, name))
     parts += [
@@ -76,7 +78,13 @@ def _describe_class(name: str, described: type) -> Iterator[str]:
         yield from _describe(shown, methods[shown], 3)
 
 
-def _describe(name: str, function: Any, level: int) -> Iterator[str]:
+def _describe(
+    name: str, function: Any, level: int, said: dict[str, str] | None = None
+) -> Iterator[str]:
+    """Yield the parts of a function; `said` are the arguments of others, with the first of these.
+
+    An argument that another function has alike is named.
+    """
     call = _format_call(name, function)
     if len(call) <= WIDTH:
         yield f"{'#' * level} `{call}`"
@@ -84,7 +92,19 @@ def _describe(name: str, function: Any, level: int) -> Iterator[str]:
         yield f"{'#' * level} {name}"
         indent = " " * (call.index("(") + 1)
         yield f"```text\n{textwrap.fill(call, WIDTH, subsequent_indent=indent)}\n```"
-    yield from _describe_sections(inspect.getdoc(function) or "")
+    sections = list(_describe_sections(inspect.getdoc(function) or ""))
+    for section in sections:
+        title, _, items = section.partition("\n\n")
+        if said is None or title != "**Arguments**":
+            yield section
+            continue
+        own = [item for item in items.splitlines() if item not in said]
+        same = {said[item]: None for item in items.splitlines() if item in said}
+        said |= dict.fromkeys(own, name)
+        if same:
+            places = " and ".join(f"`{each}`" for each in same)
+            own.append(f"* {'the others' if own else 'all'}: as for {places}")
+        yield f"{title}\n\n" + "\n".join(own)
 
 
 def _format_call(name: str, function: Any) -> str:

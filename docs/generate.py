@@ -15,7 +15,10 @@ from api_page import describe_api
 from cli_page import WIDTH, describe_commands
 from columns_page import update_tables
 
-from ganinv_cli.report import render_brief, summarize
+from ganinv_cli.experiments import list_experiments
+from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.report import render_brief
+from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.store import read_results
 
 DOCS = Path(__file__).parent
@@ -28,8 +31,8 @@ def fill_blocks(text: str) -> str:
     `<!-- from recover/table1.md: Cost per trial -->` is followed by that table of that file, as
     Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
     text without Markdown beside it is shown from the title on (`verdict to file`: up to the second
-    word), a results file as the command that wrote it ends, and `../configs` as a list of its
-    configs.
+    word), a results file as the command that wrote it ends, `../configs` as a list of its configs,
+    and the folder of the experiments as a table of these.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
@@ -37,7 +40,7 @@ def fill_blocks(text: str) -> str:
 def _block(name: str, titles: str) -> str:
     path = DOCS / name
     if path.is_dir():
-        return _list_configs(path)
+        return _list_experiments() if path.name == "experiments" else _list_configs(path)
     if path.suffix == ".h5":
         report = summarize(read_results(path), path.name)
         return f"```text\n{render_brief(report, f'{path.stem}/').strip()}\n```"
@@ -51,6 +54,18 @@ def _block(name: str, titles: str) -> str:
     shown = [_section(text, title.strip(), headings, path.suffix) for title in titles.split("|")]
     joined = "\n\n".join(shown)
     return joined if path.suffix == ".md" else f"```text\n{joined}\n```"
+
+
+def _list_experiments() -> str:
+    """Return a table of the commands of the experiments."""
+    lines = ["| command | does | writes |", "|---|---|---|"]
+    for each in list_experiments():
+        arguments = [setting.argument for setting in list_settings(each.config).values()]
+        call = " ".join(["ganinv", each.command, *filter(None, arguments)])
+        sentence = (each.help or "").partition(".\n")[0]
+        folder = f"`{each.results_file}`, folder `{each.command}/`"
+        lines.append(f"| `{call}` | {sentence} | {folder} |")
+    return "\n".join(lines)
 
 
 def _list_configs(folder: Path) -> str:

@@ -12,9 +12,11 @@ Importing this module imports neither TensorFlow nor NumPy; each name is loaded 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ganinv_cli.experiments import NAMES as FUNCTIONS
+
 if TYPE_CHECKING:
-    from ganinv_cli.api.experiments import consistency, invert, noise_sweep, recover
     from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
+    from ganinv_cli.api.functions import *  # noqa: F403 - one for each experiment
     from ganinv_cli.api.results import Inversion, RunResults
     from ganinv_cli.engine.loaded_generator import LoadedGenerator, load
     from ganinv_cli.errors import (
@@ -36,12 +38,9 @@ __all__ = [
     "ResultsError",
     "RunResults",
     "UsageError",
-    "consistency",
-    "invert",
     "load",
-    "noise_sweep",
     "open",
-    "recover",
+    *FUNCTIONS,
 ]
 
 _PLACES = {
@@ -49,6 +48,7 @@ _PLACES = {
     "load": "engine.loaded_generator",
     "Inversion": "api.results",
     "RunResults": "api.results",
+    "open": "api.experiments",
 }
 
 
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
         return version("ganinv")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place = "errors" if name.endswith("Error") else _PLACES.get(name, "api.experiments")
+    place = "errors" if name.endswith("Error") else _PLACES.get(name, "api.functions")
     # `open` has another name in its module, since it would hide Python's own there
     return getattr(import_module(f"{__name__}.{place}"), "open_results" if name == "open" else name)
 

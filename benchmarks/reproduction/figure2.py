@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.number_format import format_interval, format_scientific
-from ganinv_cli.report import summarize
 from ganinv_cli.store import read_results
 
 AUTHORS_STOP = 0.005  # mean error of z at which the authors' noise run stops

@@ -15,9 +15,9 @@ from benchmarks.records import format_counted_share
 from benchmarks.reproduction.runs import Run
 from ganinv_cli import formats
 from ganinv_cli.clipping import RULES
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_scientific, format_share
-from ganinv_cli.report import summarize
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import EPSILONS, clopper_pearson, compare_errors, holm, mcnemar
 from ganinv_cli.store import read_results

@@ -131,7 +131,7 @@ class RunResults:
 
     @cached_property
     def _report(self) -> "Report":
-        from ganinv_cli.report import summarize
+        from ganinv_cli.experiments.summary import summarize
 
         return summarize(self.store, self.name)
 

@@ -13,15 +13,14 @@ from typing import Any
 import click
 
 from ganinv_cli.errors import GaninvError, explain_memory_errors, explain_os_error, to_printable
+from ganinv_cli.experiments import find_experiment, list_experiments
 from ganinv_cli.progress.interrupts import handle_signals
 
 # Objects between two garbage collections: imports and traces make millions, and nearly all stay.
 GARBAGE_THRESHOLD = 100_000
+EXPERIMENTS = "Experiments"  # whose commands are made of their declarations
 COMMANDS = {  # name of the command and its function -> heading in the help, module
-    "recover": ("Experiments", "experiments"),
-    "noise-sweep": ("Experiments", "experiments"),
-    "consistency": ("Experiments", "experiments"),
-    "invert": ("Experiments", "experiments"),
+    **{each.command: (EXPERIMENTS, "experiments") for each in list_experiments()},
     "inspect": ("Generators", "generators"),
     "sample": ("Generators", "generators"),
     "convert": ("Generators", "generators"),
@@ -44,7 +43,10 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"ganinv_cli.cli.{COMMANDS[name][1]}")
+        heading, place = COMMANDS[name]
+        module = importlib.import_module(f"ganinv_cli.cli.{place}")
+        if heading == EXPERIMENTS:
+            return module.make_command(find_experiment(name))  # type: ignore[no-any-return]
         return getattr(module, name.replace("-", "_"))  # type: ignore[no-any-return]
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

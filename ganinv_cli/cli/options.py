@@ -128,11 +128,15 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 option = partial(click.option, cls=Option)
 
 
-def make_option(setting: Setting) -> Decorator:
-    """Return the option of a setting; its value is None if it is not given.
+def make_parameter(setting: Setting) -> Decorator:
+    """Return the option or argument of a setting; an option's value is None if it is not given.
 
     Its help shows the default, but a config file's value must not be overridden by it.
     """
+    if setting.argument:
+        return click.argument(
+            setting.name, nargs=-1, type=_find_type(setting), metavar=setting.argument
+        )
     default = setting.default
     names = setting.names or (f"--{setting.name.replace('_', '-')}",)
     automatic = setting.automatic or (None, "")
@@ -218,7 +222,7 @@ def generator_options(checkpoint: Decorator) -> Callable[[Function], Function]:
 
     A command takes them as further keywords, which are settings of a Config.
     """
-    label = make_option(list_settings(Config)["label"])
+    label = make_parameter(list_settings(Config)["label"])
     return partial(
-        add_options, decorators=[checkpoint, *map(make_option, CONVENTIONS.values()), label]
+        add_options, decorators=[checkpoint, *map(make_parameter, CONVENTIONS.values()), label]
     )

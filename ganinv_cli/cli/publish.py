@@ -64,7 +64,8 @@ def publish(
     Raises ResultsError, before anything is written, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
-    from ganinv_cli.report import render, render_brief, summarize
+    from ganinv_cli.experiments.summary import summarize
+    from ganinv_cli.report import render, render_brief
     from ganinv_cli.report.attribution import compares_generators, summarize_attribution
     from ganinv_cli.report.folder import write_page, write_report
     from ganinv_cli.store import read_results, select_images

@@ -141,7 +141,7 @@ def train(
     cls=Command,
     first=("checkpoint", "out", "images", "label", "seed", "overwrite", "quiet"),
 )
-@options.generator_options(options.make_option(list_settings(Config)["checkpoint"]))
+@options.generator_options(options.make_parameter(list_settings(Config)["checkpoint"]))
 @options.out(show_default="encoder.npz beside the checkpoint", help="File for the encoder.")
 @options.count(
     "--images",

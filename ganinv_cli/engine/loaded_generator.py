@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.progress import SILENT, Reporter
-from ganinv_cli.settings.config import Config, RecoverConfig
+from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import check_settings, check_type, to_plain
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound=Config)
 
-DEFAULT = Path(RecoverConfig.checkpoint).name
+DEFAULT = Path(Config.checkpoint).name
 BATCH_SIZE = 64  # images that are made at once
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Engine
+from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.settings.load import identity_settings
 from ganinv_cli.store import Provenance
@@ -18,7 +19,7 @@ GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
-    command: str, plan: Plan, engine: Engine, encoder: Encoder | None
+    experiment: Experiment, plan: Plan, engine: Engine, encoder: Encoder | None
 ) -> Provenance:
     """Return the provenance of a run that starts now.
 
@@ -32,9 +33,9 @@ def make_provenance(
     if encoder:
         settings["encoder_sha256"] = encoder.sha256
     return Provenance(
-        command=command,
+        command=experiment.command,
         config=settings,
-        identity=identity_settings(settings),
+        identity=identity_settings(experiment.config, settings),
         checkpoint_sha256=generator.sha256,
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},

@@ -15,7 +15,7 @@ from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
 from ganinv_cli.refine.refinement import find_limits
-from ganinv_cli.settings.config import ImagesConfig, InvertConfig
+from ganinv_cli.settings.config import ImagesConfig
 
 PICTURES = 64  # draws from the prior, if they are small
 MIN_PICTURES = 8
@@ -58,7 +58,7 @@ class Reenactor:
             starts.astype(np.float64),
             to_grey_levels(jacobian, self.generator),
             lambda: self._draws,
-            align=isinstance(self.config, InvertConfig) and self.config.align == "auto",
+            align=self.config.aligns,
         )
         strangers = np.full(STRANGERS, np.nan) if explanation.explained else self._stranger_errors
         return {

@@ -1,11 +1,10 @@
 """A whole run from top to bottom, for the commands and the Python functions."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, refuse_precision
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments import images, noise_sweep, recover
+from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.jobs import PendingJobs, ProgressCounter
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
 from ganinv_cli.experiments.provenance import make_provenance
@@ -25,14 +24,7 @@ from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
-from ganinv_cli.settings.config import (
-    Config,
-    ConsistencyConfig,
-    ImagesConfig,
-    InvertConfig,
-    NoiseSweepConfig,
-    RecoverConfig,
-)
+from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.store import Run, open_run
 
@@ -41,23 +33,8 @@ COMMIT_SECONDS = 5.0
 NO_INPUTS = ImageInputs()
 
 
-class Experiment(NamedTuple):
-    """An experiment: its settings, and what is particular to it."""
-
-    config: type[Config]
-    make_plan: Callable[[Any, Generator], Plan]  # from settings and generator
-
-
-EXPERIMENTS: Mapping[str, Experiment] = {
-    "recover": Experiment(RecoverConfig, recover.make_plan),
-    "noise-sweep": Experiment(NoiseSweepConfig, noise_sweep.make_plan),
-    "consistency": Experiment(ConsistencyConfig, images.make_plan),
-    "invert": Experiment(InvertConfig, images.make_plan),
-}
-_COMMANDS = {experiment.config: command for command, experiment in EXPERIMENTS.items()}
-
-
 def run_experiment(
+    experiment: Experiment,
     config: Config,
     generator: LoadedGenerator,
     out: Path,
@@ -78,9 +55,9 @@ def run_experiment(
             if verbose:
                 reporter.say(f"on {engine.machine.device}, gradients {engine.machine.precision}")
             reporter.enter("measuring the generator")
-            plan = _make_plan(config, engine, reporter)
+            plan = _make_plan(experiment, config, engine, reporter)
             worker = Worker(plan, _load_encoder(plan, engine.generator))
-            about = make_provenance(_COMMANDS[type(config)], plan, engine, worker.encoder)
+            about = make_provenance(experiment, plan, engine, worker.encoder)
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs)
     except KeyboardInterrupt:
@@ -199,7 +176,7 @@ def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) 
         yield LocalEngine(build, devices, first, describe_machine(devices, config.precision))
 
 
-def _make_plan(config: Config, engine: Engine, reporter: Reporter) -> Plan:
+def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter: Reporter) -> Plan:
     """Return the plan of a config, with what is measured of the generator; show that.
 
     All workers get these numbers, and they are stored in the results file. Raises CheckpointError
@@ -216,7 +193,7 @@ def _make_plan(config: Config, engine: Engine, reporter: Reporter) -> Plan:
             config, trials=trials, batch_size=trials if is_coupled else config.batch_size
         )
     _check_labels(generator, config)
-    plan = EXPERIMENTS[_COMMANDS[type(config)]].make_plan(config, generator)
+    plan = experiment.make_plan(config, generator)
     solver = plan.solver.resolve(generator, plan.problem.mask)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":
         refuse_dead_generator(measure_largest_changes(generator, POINTS))

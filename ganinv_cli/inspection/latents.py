@@ -13,9 +13,8 @@ from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.prior import Normal
+from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import read_results
-
-IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
 
 
 class Latents(NamedTuple):
@@ -126,7 +125,7 @@ def _read_results(path: Path, group: str) -> Latents:
     def fill_labels(labels: np.ndarray | None, count: int) -> np.ndarray | None:
         return np.full(count, label) if labels is None and label >= 0 else labels
 
-    if not group and results.attributes["command"] in IMAGE_COMMANDS:
+    if not group and any(map(is_image_group, results.groups)):
         best = select_best(results, path)
         images = f"{best.image_count:,} {'image' if best.image_count == 1 else 'images'}"
         rules = " under each rule" if len(best.z) > best.image_count else ""

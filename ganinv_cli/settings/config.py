@@ -23,7 +23,7 @@ from ganinv_cli.settings.names import SOLVERS
 MAX_SEED = 2**32 - 1
 
 
-def _declare_stationary(default: float) -> float:
+def declare_stationary(default: float) -> float:
     """Declare when a start has converged, for images outside the generator's range."""
     return declare(
         default,
@@ -157,60 +157,6 @@ class Config(MachineSettings, Conventions):
 
 
 @dataclass(frozen=True)
-class RecoverConfig(Config):
-    """The settings of `ganinv recover`."""
-
-    # whether a trial counts by its error at the end, or at any update
-    success: Literal["end", "ever"] = declare("end", in_options=False)
-    snapshots: tuple[int, ...] = declare(  # gradients at which Figure 1 shows images; (): auto
-        (), range=(0, MAX_NUMBER), example=(10, 50), in_options=False
-    )
-    polish: Literal["none", "float64"] = declare(
-        "none",
-        help="float64: make the images in float64, and refine each converged z in float64.",
-    )
-
-    def _find_faults(self) -> Iterator[str]:
-        yield from super()._find_faults()
-        if self.polish != "none" and self.batch_norm == "batch":
-            yield 'polish refines one trial at a time: it needs batch_norm = "frozen"'
-
-
-@dataclass(frozen=True)
-class NoiseSweepConfig(Config):
-    """The settings of `ganinv noise-sweep`; `trials` counts those of each variance."""
-
-    trials: int = declare(100, help="Latent vectors to recover at each variance.")
-    variances: tuple[float, ...] = declare(
-        (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0),
-        help="Variances of the Gaussian noise, for pixels in [-1, 1]. A variance of 0.1 is a "
-        "standard deviation of 40 grey levels of 255.",
-        group=INPUT,
-        range=(0, MAX_NUMBER),
-    )
-    clip_pixels: bool = declare(
-        False,
-        help="Whether to clip the noisy image to [-1, 1]. The paper's code clips; its text does "
-        "not, nor does ganinv by default.",
-        group=INPUT,
-        names=("--clip-pixels/--no-clip-pixels",),
-    )
-    stationary: float = _declare_stationary(1e-4)
-
-    @property
-    def has_exact_images(self) -> bool:
-        return not all(self.variances)
-
-    def _find_faults(self) -> Iterator[str]:
-        yield from super()._find_faults()
-        names = [f"{variance:g}" for variance in self.variances]
-        if len(set(names)) < len(names):
-            yield f"variances {', '.join(names)}: two are the same to six digits; give each once"
-        if self.batch_norm == "batch":
-            yield 'noise-sweep runs each trial alone: it needs batch_norm = "frozen"'
-
-
-@dataclass(frozen=True)
 class ImagesConfig(Config):
     """The settings of experiments on image files; `trials` counts the starts per image."""
 
@@ -244,60 +190,13 @@ class ImagesConfig(Config):
         is_path=True,
         resume="free",
     )
-    stationary: float = _declare_stationary(1e-6)
+    stationary: float = declare_stationary(1e-6)
 
     @property
     def has_exact_images(self) -> bool:
         return False
 
-
-@dataclass(frozen=True)
-class ConsistencyConfig(ImagesConfig):
-    """The settings of `ganinv consistency`."""
-
-    shards_images = False
-    default_trials = 100
-    trials: int = declare(
-        0,
-        help="Recoveries of each image under each rule, from independent starts.",
-        automatic=(0, f"{default_trials}, or one per label if these are more"),
-    )
-
-
-@dataclass(frozen=True)
-class InvertConfig(ImagesConfig):
-    """The settings of `ganinv invert`."""
-
-    shards_images = True
-    checkpoint: str = declare(
-        Config.checkpoint,
-        help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
-        "Repeat it to ask which of several generators made the image.",
-        repeated=True,
-    )
-    default_trials = 8
-    trials: int = declare(
-        0,
-        help="Number of starts for each image. The best start is kept. If others find the same z, "
-        "the result is more certain.",
-        automatic=(0, f"{default_trials}, or one per label if these are more"),
-        names=("--starts", "--trials"),
-        synonym="starts",
-    )
-    clip: tuple[str, ...] = ("stochastic",)
-    image: tuple[str, ...] = declare((), in_options=False)  # arguments of the command
-    # the best z counts, not how many minima there are
-    stationary: float = _declare_stationary(1e-5)
-    align: Literal["auto", "none"] = declare(
-        "auto",
-        help="Whether to fit a shift, a scale and new colours of an image that the generator does "
-        "not make as it is: auto or none.",
-    )
-
-
-CONFIGS: Mapping[str, type[Config]] = {  # command -> its settings
-    "recover": RecoverConfig,
-    "noise-sweep": NoiseSweepConfig,
-    "consistency": ConsistencyConfig,
-    "invert": InvertConfig,
-}
+    @property
+    def aligns(self) -> bool:
+        """Whether a shift, a scale and new colours are fitted if z alone makes no such image."""
+        return False

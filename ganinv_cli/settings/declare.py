@@ -38,6 +38,7 @@ class Setting:
     names: tuple[str, ...] = ()  # of the option, if they are not the setting's
     synonym: str = ""  # another name of the key and of the keyword
     in_options: bool = True
+    argument: str = ""  # of an argument of the command, in place of an option: its metavar
     repeated: bool = False  # whether the option is given once for each item
     is_path: bool = False  # which the shell completes
     # Whether the setting must be equal when a run goes on. One that depends on the coupling is free

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settings.config import CONFIGS, Config
+from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
-_SETTINGS = {name: each for kind in CONFIGS.values() for name, each in list_settings(kind).items()}
 _SOLVER_TABLES = {name: Setting(name, default={}, example={}) for name in SOLVERS}
 _TYPE_WORDS: dict[type, str] = {
     bool: "true or false",
@@ -146,20 +145,18 @@ def _has_type(value: Any, example: Any) -> bool:
     return not is_wrong and not (isinstance(value, float) and not math.isfinite(value))
 
 
-def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def identity_settings(config_class: type[Config], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide the results; a run goes on only if they are equal."""
     free = {"free"} if settings["batch_norm"] == "batch" else {"free", "free unless coupled"}
-    free_names = {name for name, each in _SETTINGS.items() if each.resume in free}
+    declared = list_settings(config_class).values()
+    free_names = {setting.name for setting in declared if setting.resume in free}
     return {key: value for key, value in settings.items() if key not in free_names}
 
 
 def name_setting(key: str) -> str:
     """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
     table, dot, name = key.rpartition(".")
-    if dot:
-        return f"[{table}] {name}"
-    is_option = key not in _SETTINGS or _SETTINGS[key].in_options
-    return f"--{key.replace('_', '-')}" if is_option else key
+    return f"[{table}] {name}" if dot else f"--{key.replace('_', '-')}"
 
 
 def read_toml(path: Path) -> dict[str, Any]:

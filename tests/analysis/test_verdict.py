@@ -14,8 +14,8 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.analysis.verdict import Evidence, Reenactment, judge
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.prior import Uniform
-from ganinv_cli.report import summarize
 
 PIXELS = SIDE * SIDE * 3
 AGAIN = Reenactment(

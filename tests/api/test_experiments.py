@@ -15,10 +15,10 @@ from PIL import Image
 
 import ganinv_cli as ganinv
 from ganinv_cli.engine.loaded_generator import LoadedGenerator
+from ganinv_cli.experiments import NAMES, find_experiment
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.network.generator import MAX_KEPT
-from ganinv_cli.settings.config import CONFIGS
 from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import list_settings
 
@@ -133,16 +133,16 @@ class RunReachedError(Exception):
     """Raised in place of a run."""
 
 
-def call_until_run(command, generator, **keywords):
+def call_until_run(name, generator, **keywords):
     """Return the config and the generator with which a function would run."""
-    function = getattr(ganinv, command.replace("-", "_"))
-    images = ["x.png"] if "image" in list_settings(CONFIGS[command]) else []
+    function = getattr(ganinv, name)
+    images = ["x.png"] if find_experiment(name).has_images else []
     with (
         mock.patch("ganinv_cli.experiments.run.run_experiment", side_effect=RunReachedError) as run,
         pytest.raises(RunReachedError),
     ):
         function(generator, *images, **keywords)
-    return run.call_args.args[:2]
+    return run.call_args.args[1:3]
 
 
 def choose_other_value(setting):
@@ -160,16 +160,16 @@ def choose_other_value(setting):
     return (value,) if is_list else value
 
 
-@pytest.mark.parametrize("command", CONFIGS)
-def test_a_keyword_changes_the_run_or_is_refused(command):
+@pytest.mark.parametrize("function", NAMES)
+def test_a_keyword_changes_the_run_or_is_refused(function):
     generator = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
-    kind = CONFIGS[command]
+    kind = find_experiment(function).config
     refused = set()
     for setting in list_settings(kind).values():
         value = choose_other_value(setting)
         for name in filter(None, (setting.name, setting.synonym)):
             try:
-                config, _ = call_until_run(command, generator, **{name: value})
+                config, _ = call_until_run(function, generator, **{name: value})
             except ganinv.ConfigError as error:
                 refused.add(name)
                 assert name in str(error)

@@ -24,10 +24,10 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.progress import SILENT
-from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
 for name, device in (("one", "cpu:1"), ("three", "cpu")):
     config = RecoverConfig(clip=("none", "stochastic"), trials=30, batch_size=4, device=device)
-    run_experiment(config, load("."), Path(f"{name}.h5"), SILENT)
+    run_experiment(EXPERIMENT, config, load("."), Path(f"{name}.h5"), SILENT)
 """
 
 

@@ -28,12 +28,12 @@ from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
 from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.progress import SILENT
-from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.store import Results, read_results
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes")
@@ -55,7 +55,7 @@ from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.experiments import run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.display import open_display
-from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
 
 commit = run.Run.commit
 
@@ -73,7 +73,8 @@ if __name__ == "__main__":
     config = RecoverConfig(**settings | {"clip": tuple(settings["clip"])}, engine="ray", workers=2)
     try:
         with handle_signals(), open_display(False) as reporter:
-            run.run_experiment(config, load(config.checkpoint), Path("recover.h5"), reporter)
+            path = Path("recover.h5")
+            run.run_experiment(EXPERIMENT, config, load(config.checkpoint), path, reporter)
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -158,7 +159,7 @@ def _run(settings: dict[str, object], folder: Path, **others: object) -> Results
     path = folder / "recover.h5"
     with mock.patch.dict(os.environ):
         config = RecoverConfig(**settings, **others)  # type: ignore[arg-type]
-        run_experiment(config, load(config.checkpoint), path, SILENT)
+        run_experiment(EXPERIMENT, config, load(config.checkpoint), path, SILENT)
     return read_results(path)
 
 

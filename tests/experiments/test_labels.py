@@ -12,11 +12,14 @@ from called import run_ganinv, save_image
 
 from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.experiments import list_experiments
+from ganinv_cli.experiments.invert import InvertConfig
+from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.progress import SILENT
-from ganinv_cli.settings.config import Config, InvertConfig, RecoverConfig
+from ganinv_cli.settings.config import Config
 from ganinv_cli.store import Results, read_results
 
 LABELS = conditional.LABELS
@@ -27,7 +30,8 @@ COUPLED |= {"trials": 4, "batch_size": 4}
 def _run(folder: Path, config: Config) -> Results:
     checkpoint = conditional.make_conditional_checkpoint()
     loaded = LoadedGenerator("digits", checkpoint, label=config.label)
-    run_experiment(config, loaded, folder / "r.h5", SILENT)
+    experiment = next(each for each in list_experiments() if each.config is type(config))
+    run_experiment(experiment, config, loaded, folder / "r.h5", SILENT)
     return read_results(folder / "r.h5")
 
 

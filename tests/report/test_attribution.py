@@ -10,7 +10,7 @@ from reports.known_sweep import (
     make_image_results,
 )
 
-from ganinv_cli.report import summarize
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report.attribution import (
     compares_generators,
     describe_images,

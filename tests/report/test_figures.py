@@ -22,8 +22,9 @@ from reports.known_sweep import (
 
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.prior import Uniform
-from ganinv_cli.report import figures, plots, summarize
+from ganinv_cli.report import figures, plots
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.store import Figure
 

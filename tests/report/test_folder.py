@@ -13,8 +13,8 @@ from PIL import Image
 from reports.known_sweep import make_image_groups, make_image_results, make_picture
 
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.report import summarize
 from ganinv_cli.report.folder import PAGE, write_report
 from ganinv_cli.report.image_figures import iterate_pictures, make_file_stem
 from ganinv_cli.store import read_results

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from reports.cases import COMPARISONS, REPORTS, vary_costs
 
-from ganinv_cli.report import render, render_brief, summarize
+from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.report import render, render_brief
 from ganinv_cli.report.attribution import summarize_attribution
 
 GOLDEN = Path(__file__).parent / "golden"

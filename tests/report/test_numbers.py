@@ -14,7 +14,8 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report import render, render_brief, summarize
+from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.report import render, render_brief
 from ganinv_cli.report.noise_sweep import _describe_differences
 from ganinv_cli.report.run import describe_run, make_run_notes
 from ganinv_cli.settings.names import STYLES

@@ -9,7 +9,7 @@ from known_results import make_group, make_results
 from reports.html_page import Page
 from reports.known_sweep import make_image_groups, make_image_results
 
-from ganinv_cli.report import summarize
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report.attribution import summarize_attribution
 from ganinv_cli.report.folder import PAGE, write_page, write_report
 from ganinv_cli.report.table import list_help

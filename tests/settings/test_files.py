@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.formats import read_conventions
 from ganinv_cli.settings import machine
 from ganinv_cli.settings import shipped as shipped_
-from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.load import load
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.reproduction.referee import recompute
-from ganinv_cli.report import summarize
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.statistics import EPSILONS
 from ganinv_cli.store import read_results
 

@@ -1,20 +1,18 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.experiments.known import prepare_known_targets, render_trials
 from ganinv_cli.experiments.plan import Plan, Refiner
-from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
+from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.images import to_pixels
-from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
-from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.solver import Solver
@@ -75,32 +73,6 @@ class RecoverPlan(Plan):
         pictures = to_pixels(np.array(images)[:, :FIGURE_TRIALS])
         shown = tuple(trials[:FIGURE_TRIALS].tolist())
         return {f"figure1-{rule}": Figure(pictures, (*panels, "original"), shown)}
-
-
-def render_trials(
-    generator: Generator, rows: Mapping[str, np.ndarray], z: np.ndarray, trials: np.ndarray
-) -> np.ndarray:
-    """Return the images of z (trials, latent), with the labels that the rows have for them."""
-    labels = take_trials(rows, "label", trials) if "label" in rows else None
-    return generator.render(z, len(z), labels=labels)
-
-
-def prepare_known_targets(
-    generator: Generator, seed: int, batch_size: int, precision: str = "float32"
-) -> MakeTargets:
-    """Return a function that makes each job's target: the image of a known z, in `precision`."""
-
-    def make_targets(jobs: Sequence[Job]) -> list[Target]:
-        rows = {trial: row for row, trial in enumerate(sorted({job.trial for job in jobs}))}
-        trials = np.array(list(rows))
-        z, labels = draw_true_z(generator, seed, trials), draw_true_labels(generator, seed, trials)
-        images = generator.render(z, batch_size, precision, labels)
-        return [
-            Target(images[row], z[row], label=-1 if labels is None else int(labels[row]))
-            for row in (rows[job.trial] for job in jobs)
-        ]
-
-    return make_targets
 
 
 def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:

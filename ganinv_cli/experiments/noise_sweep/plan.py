@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv_cli import statistics
+from ganinv_cli.experiments.known import prepare_known_targets, render_trials
+from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.plan import Plan
-from ganinv_cli.experiments.recover import prepare_known_targets, render_trials
 from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
@@ -16,7 +17,6 @@ from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.problem import Problem
-from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import representative_rule, variance_group
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Figure, Results

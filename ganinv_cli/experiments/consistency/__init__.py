@@ -1,0 +1,49 @@
+"""Recover one unseen image many times (Table 2).
+
+Do the recoveries agree? Prints how far apart they are, compared with random vectors and with
+the paper, and how many distinct minima they are. With --restarts N each recovery is the best
+of N + 1 starts. The same command continues a run that was stopped; a larger --trials extends a
+finished run. New images are added to the results file; those that it holds are not run again.
+The folder and `ganinv report` show all of them. The paper has 1,000 trials; the default is 100.
+
+\b
+Example:
+    ganinv consistency --image portrait.png
+    ganinv consistency --image faces/ --trials 20 --restarts 3
+"""
+
+from dataclasses import dataclass
+
+from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.settings.config import ImagesConfig
+from ganinv_cli.settings.declare import declare
+
+
+@dataclass(frozen=True)
+class ConsistencyConfig(ImagesConfig):
+    """The settings of `ganinv consistency`."""
+
+    shards_images = False
+    default_trials = 100
+    trials: int = declare(
+        0,
+        help="Recoveries of each image under each rule, from independent starts.",
+        automatic=(0, f"{default_trials}, or one per label if these are more"),
+    )
+
+
+EXPERIMENT = Experiment(
+    __name__,
+    help=__doc__,
+    config=ConsistencyConfig,
+    first=("image", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
+    plan="ganinv_cli.experiments.images:make_plan",
+    report="ganinv_cli.report.images:CONSISTENCY_COMMAND",
+    order=3,
+    example="""
+        >>> G = ganinv.load("faces16")
+        >>> t = ganinv.consistency(G, G(G.draw_z(1, seed=3)), trials=4, rule="none")
+        >>> t.tables["table2"][0]["recoveries"]
+        4
+    """,
+)

@@ -1,0 +1,38 @@
+"""The report of results, by the experiment that wrote them; TensorFlow is not needed."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.experiments import find_experiment
+
+if TYPE_CHECKING:
+    from ganinv_cli.experiments.experiment import Experiment
+    from ganinv_cli.report import Report
+    from ganinv_cli.store import Results
+
+
+def find_writer(results: "Results", name: str) -> "Experiment":
+    """Return the experiment that wrote results; `name` is shown to the reader.
+
+    Raises ResultsError if no command of this ganinv writes such.
+    """
+    command = str(results.attributes.get("command", ""))
+    try:
+        return find_experiment(command)
+    except KeyError:
+        raise ResultsError(
+            f"{name}: results of the command {command!r}, which this ganinv does not report; "
+            "use the ganinv that wrote them, or a newer one"
+        ) from None
+
+
+def summarize(results: "Results", name: str) -> "Report":
+    """Return the report of results; `name` is shown to the reader.
+
+    Raises ResultsError if there is no trial to count, or no command of this ganinv writes such.
+    """
+    command = find_writer(results, name).find_report()
+    with np.errstate(all="ignore"):  # an edited file can hold any number
+        return command.summarize(results, name)
