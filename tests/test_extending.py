@@ -23,7 +23,7 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of FORMATS": "    tensorflow.FORMAT,",
     "an entry of EVERY": ")\nNAMES = (",
     "a test of two cells": "TESTS = (\n",
-    "an entry of TESTS": ")\n\n\ndef collect_p_values",
+    "an entry of TESTS": ")\n\n\ndef make_test_tables",
     "figures of a command": "FIGURES = (\n",
     "an entry of FIGURES": ")\n",
 }
@@ -136,12 +136,14 @@ def test_a_measure_is_in_every_format_of_every_command(copy, tables):
     rows = [*tables[0]["table1"], *tables[1]["table1"], *tables[4]["half_seen"]]
     assert all(row["gradients_most"] >= row["gradients"] for row in rows[:-1])
     assert rows[-1]["gradients_most"] > 0
-    for ending in ("txt", "md", "csv", "tex"):
-        text = (copy / "mine" / f"table1.{ending}").read_text("utf-8")
-        assert "gradients_most" in text if ending == "csv" else "dearest trial" in text
+    for name in ("mine/table1", "half-seen/half-seen"):
+        for ending in ("txt", "md", "csv", "tex"):
+            text = (copy / f"{name}.{ending}").read_text("utf-8")
+            assert "gradients_most" in text if ending == "csv" else "dearest trial" in text
 
 
-def test_a_paired_test_is_a_table(tables):
+def test_a_paired_test_is_a_table(copy, tables):
     (first, second) = tables[0]["signs"]
     assert (first["first"], first["second"], first["trials"]) == ("none", "soft-wall", 4)
     assert 0 < second["p"] <= 1
+    assert "Sign test: which rule" in (copy / "recover" / "table1.txt").read_text("utf-8")

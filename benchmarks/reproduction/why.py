@@ -6,12 +6,12 @@ Every number is from kept results of seed 2: `faces16-five.h5` and the files bes
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.records import format_counted_share
+from benchmarks.reproduction.extrapolation import list_extrapolations
 from benchmarks.reproduction.runs import Run
 from ganinv_cli import formats
 from ganinv_cli.clipping import RULES
@@ -57,7 +57,7 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
         "Noise: rules and proper priors": list(_compare_priors(folder)),
         "From a picture of the generator to a portrait": list(_count_minima(folder)),
         "Extrapolated from 20,000 updates": [
-            row for run in by_name.values() for row in _list_extrapolations(run)
+            row for run in by_name.values() for row in list_extrapolations(run)
         ],
         "Batch statistics, without one scale and one shift of z": list(
             _list_rescaled(by_name["faces16-code"])
@@ -227,20 +227,4 @@ def _list_rescaled(run: Run) -> Iterator[dict[str, str]]:
             "trials": f"{len(errors):,}",
             "scale": f"{1 / scale:.3f}",
             **{name: format_share(np.mean(errors < each)) for name, each in EPSILONS.items()},
-        }
-
-
-def _list_extrapolations(run: Run) -> Iterator[dict[str, str]]:
-    tables: dict[str, Any] = summarize(run.results, run.name).tables
-    for row in tables.get("extrapolated", ()):
-        measured = row["measured"] or {}
-        yield {
-            "generator, method": run.title,
-            "clipping": row["technique"],
-            "still falling": f"{row['falling']:,} of {row['trials']:,}",
-            **{
-                name: format_share(share)
-                + (f", measured {format_share(measured[name])}" if measured else "")
-                for name, share in row["predicted"].items()
-            },
         }

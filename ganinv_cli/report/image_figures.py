@@ -1,7 +1,7 @@
 """Figures and pictures of images: recoveries with a histogram, and reconstructions."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from ganinv_cli.analysis.cells import Cell, Image, ImageKey, Pixels
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_concise, format_number, format_scientific
-from ganinv_cli.report.image_measures import find_amplification, subtract_pictures
+from ganinv_cli.report.image_measures import subtract_target
 from ganinv_cli.report.images import MAX_FIGURES, MAX_SHOWN, PICTURES
 from ganinv_cli.report.plots import (
     GAP,
@@ -22,7 +22,6 @@ from ganinv_cli.report.plots import (
     add_pixel_axes,
     draw_picture,
     enlarge_side,
-    find_max_length,
     make_sheet,
     write_text,
 )
@@ -38,7 +37,8 @@ BINS = 40
 DECADES = 2  # that distances must span for a logarithmic axis
 PER_FIGURE, PER_LINE = 12, 6  # images
 SMALL_SIZE = 8  # points
-HEAD, RIGHT, BETWEEN = 54, 12, 12  # pixels over a line, at the right, between lines
+HEAD, RIGHT, BETWEEN = 54, 12, 26  # pixels over a line, at the right, below a line
+LETTER = 7  # pixels of a letter of SMALL_SIZE
 MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 
@@ -68,10 +68,7 @@ def _draw_recoveries(image: Image, cells: Sequence[Cell]) -> Figure:
     width = LEFT + 3 * (side + GAP) + EDGE
     plot = TOP + len(cells) * (side + GAP)
     figure = make_sheet(width, plot + LEGEND + PLOT + AXIS)
-    max_length = find_max_length(
-        lambda length: [shorten_name(image.name, length)], width - 2 * EDGE, NAME_SIZE
-    )
-    write_text(figure, shorten_name(image.name, max_length), EDGE, 12, fontsize=NAME_SIZE)
+    write_text(figure, shorten_name(image.name, width // 12), EDGE, 12, fontsize=NAME_SIZE)
     for index, cell in enumerate(cells):
         top = TOP + index * (side + GAP)
         label = cell.rule + _describe_best(cell)
@@ -145,46 +142,33 @@ def _make_caption(cells: Sequence[Cell]) -> str:
 
 def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images, twelve per figure: `reconstructions`, `reconstructions-2`, …"""
-    pairs = [pair for pair in zip(report.cells, report.rows, strict=True) if _is_drawn(pair[0])]
-    shown = pairs[:MAX_SHOWN]
-    if not shown:
-        return {}
-
-    def write_names(max_length: int) -> list[str]:
-        names = name_images(report.rows, max_length)
-        return [names[get_key(row)] + _describe_label(row) for _, row in shown]
-
-    side = enlarge_side(shown[0][0].image.target.shape[0])
-    whole = name_images(report.rows)
-    short = name_images(report.rows, find_max_length(write_names, side, SMALL_SIZE))
+    shown = [*_iterate_reconstructed(report)][:MAX_SHOWN]
+    names = name_images(report.rows)
     several = len({cell.rule for cell in report.cells}) > 1
     drawn = {}
-    parts = [shown[first : first + PER_FIGURE] for first in range(0, len(shown), PER_FIGURE)]
-    for number, some in enumerate(parts, start=1):
-        times = find_amplification([_subtract(cell) for cell, _ in some])
-        alt = "; ".join(f"{whole[get_key(row)]} {_describe_pair(row, several)}" for _, row in some)
+    for first in range(0, len(shown), PER_FIGURE):
+        some = shown[first : first + PER_FIGURE]
+        alt = "; ".join(f"{names[get_key(row)]} {_describe_pair(row, several)}" for _, row in some)
         over = " Over each: the label that z was found under." if "label" in some[0][1] else ""
         caption = (
             "From above: the image at the generator's size, its reconstruction, and their "
-            f"difference, amplified {times} times around grey: bright if the reconstruction is "
-            f"brighter.{over}"
+            "difference, amplified around grey by the factor below it: bright if the "
+            f"reconstruction is brighter.{over}"
         )
-        figure = _draw_pairs(some, several, times, short)
-        stem = f"reconstructions-{number}" if number > 1 else "reconstructions"
-        drawn[stem] = DrawnFigure(figure, f"{alt}.", caption)
+        stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
+        drawn[stem] = DrawnFigure(_draw_pairs(some, several, report.rows), f"{alt}.", caption)
     return drawn
 
 
-def _draw_pairs(
-    pairs: Sequence[tuple[Cell, Row]], several: bool, times: int, names: Mapping[ImageKey, str]
-) -> Figure:
+def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequence[Row]) -> Figure:
     """Draw lines of images; from above: original, reconstruction, difference."""
     side = enlarge_side(pairs[0][0].image.target.shape[0])
+    names = name_images(every, side // LETTER - len(_describe_label(pairs[0][1])))
     columns, lines = min(len(pairs), PER_LINE), -(-len(pairs) // PER_LINE)
     tall = HEAD + 3 * (side + GAP) + BETWEEN
     figure = make_sheet(max(LEFT + columns * (side + GAP) + RIGHT, 360), lines * tall)
     for line in range(lines):
-        for at, label in enumerate(("original", "reconstruction", f"difference\n× {times}")):
+        for at, label in enumerate(("original", "reconstruction", "difference")):
             middle = line * tall + HEAD + at * (side + GAP) + side / 2
             write_text(figure, label, LEFT - 8, middle, ha="right", va="center")
     for at, (cell, row) in enumerate(pairs):
@@ -194,27 +178,26 @@ def _draw_pairs(
         lines_over = (name, _describe_nearness(row, several), row["verdict"])
         for over, text in zip((46, 31, 16), lines_over, strict=True):
             write_text(figure, text, left, top - over, fontsize=SMALL_SIZE)
-        pictures = (cell.image.target, _get_made(cell), _draw_difference(cell, times))
-        for index, picture in enumerate(pictures):
+        for index, picture in enumerate(_list_pictures(cell, row).values()):
             draw_picture(figure, picture, left, top + index * (side + GAP))
+        below = top + 3 * (side + GAP)
+        write_text(figure, f"× {row['difference_amplified']}", left, below, fontsize=SMALL_SIZE)
     return figure
 
 
-def _is_drawn(cell: Cell) -> bool:
-    return cell.reconstruction is not None
+def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:
+    pairs = zip(report.cells, report.rows, strict=True)
+    return (pair for pair in pairs if pair[0].reconstruction is not None)
 
 
-def _get_made(cell: Cell) -> Pixels:
-    return cast("Pixels", cell.reconstruction)
-
-
-def _subtract(cell: Cell) -> np.ndarray:
-    return subtract_pictures(_get_made(cell), cell.image.target)
-
-
-def _draw_difference(cell: Cell, amplification: int) -> Pixels:
-    """Return reconstruction less original, amplified, around grey."""
-    return np.asarray(np.clip(128 + amplification * _subtract(cell), 0, 255), np.uint8)
+def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
+    """Return the image, its reconstruction, and their difference, amplified around grey."""
+    difference = 128 + row["difference_amplified"] * subtract_target(cell)
+    return {
+        "original": cell.image.target,
+        "reconstruction": cast("Pixels", cell.reconstruction),
+        "difference": np.asarray(np.clip(difference, 0, 255), np.uint8),
+    }
 
 
 def _describe_nearness(row: Row, several: bool) -> str:
@@ -239,16 +222,11 @@ def iterate_pictures(report: Report) -> Iterator[tuple[str, Pixels]]:
     If several rules were run, their names precede `reconstruction` and `difference`.
     """
     several = len({cell.rule for cell in report.cells}) > 1
-    before = None
-    for cell in filter(_is_drawn, report.cells):
+    for cell, row in _iterate_reconstructed(report):
         stem = f"{PICTURES}/{cell.image.number:04d}-{make_file_stem(cell.image.name)}"
-        rule = f"{cell.rule}-" if several else ""
-        if cell.image is not before:
-            yield f"{stem}-original.png", cell.image.target
-        yield f"{stem}-{rule}reconstruction.png", _get_made(cell)
-        times = find_amplification([_subtract(cell)])
-        yield f"{stem}-{rule}difference.png", _draw_difference(cell, times)
-        before = cell.image
+        for kind, pixels in _list_pictures(cell, row).items():
+            rule = f"{cell.rule}-" if several and kind != "original" else ""
+            yield f"{stem}-{rule}{kind}.png", pixels
 
 
 def make_file_stem(name: str) -> str:

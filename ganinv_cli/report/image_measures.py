@@ -1,6 +1,6 @@
 """The numbers of images, whose true z is unknown: an entry each, for every format."""
 
-from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -17,18 +17,17 @@ from ganinv_cli.statistics import Booleans, Integers
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 
 
-def find_amplification(differences: Sequence[np.ndarray]) -> int:
-    """Return the largest amplification that shows 99 % of the differences in full.
+def subtract_target(cell: Cell) -> np.ndarray:
+    """Return the reconstruction minus the image, in grey levels."""
+    return np.asarray(cast("Pixels", cell.reconstruction).astype(np.int64) - cell.image.target)
 
-    Differences are arrays of grey levels, of any shape.
-    """
-    large = float(np.quantile(np.concatenate([np.abs(each).ravel() for each in differences]), 0.99))
+
+def _find_amplification(cell: Cell) -> int | None:
+    """Return the largest amplification that shows 99 % of the difference in full."""
+    if cell.reconstruction is None:
+        return None
+    large = float(np.quantile(np.abs(subtract_target(cell)), 0.99))
     return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
-
-
-def subtract_pictures(reconstruction: Pixels, original: Pixels) -> np.ndarray:
-    """Return the reconstruction minus the original, in grey levels."""
-    return np.asarray(reconstruction.astype(np.int64) - original)
 
 
 def _count_converged(cell: Cell) -> Row:
@@ -203,12 +202,6 @@ def _describe_agreement(cell: Cell) -> Row:
     }
 
 
-def _find_own_amplification(cell: Cell) -> int | None:
-    if cell.reconstruction is None:
-        return None
-    return find_amplification([subtract_pictures(cell.reconstruction, cell.image.target)])
-
-
 INVERT = (
     *NAMES,
     Measure("starts", lambda cell: cell.trials),
@@ -269,7 +262,7 @@ INVERT = (
     Measure("agreement", _describe_agreement),
     Measure("condition", lambda cell: cell.evidence.condition),  # of J: largest value over least
     Measure("rank", lambda cell: cell.evidence.rank),
-    Measure("difference_amplified", _find_own_amplification),  # factor in its picture
+    Measure("difference_amplified", _find_amplification),  # factor in its picture
     LATENT,
     Measure(
         "outside",

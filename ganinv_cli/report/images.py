@@ -110,7 +110,7 @@ ANSWER = (
 def _make_consistency_sections(grid: Grid) -> list[Table]:
     """Return the tables: distances, uniqueness, minima, losses."""
 
-    def make_table(title: str, columns: Sequence[Column]) -> Table:
+    def make_table(title: str, columns: Sequence[Column], topic: str = "") -> Table:
         return make_image_table(
             title,
             "image,\nclipping",
@@ -118,19 +118,19 @@ def _make_consistency_sections(grid: Grid) -> list[Table]:
             columns,
             name_row=lambda row, name: f"{name},\n{row['technique']}",
             max_length=16,
+            topic=topic,
         )
 
     def state(row: Row, name: str) -> str:
         return make_statement(f"{name}, {row['technique']}:", row["verdict"])
 
-    costs = select_columns(CONSISTENCY, topic="costs")
     return [
         make_table("The paper's Table 2: distance between recoveries of one image", DISTANCES),
         make_image_table(
             "Is z unique?", "image, clipping: verdict", grid.rows, name_row=state, max_length=40
         ),
         make_table("How many converged, and to how many minima", MINIMA),
-        make_table("Image loss, squared error summed over pixels in [-1, 1]", [*LOSSES, *costs]),
+        make_table("Image loss, squared error summed over pixels in [-1, 1]", LOSSES, "costs"),
         make_table("Only the recoveries that reached the least image loss", REACHED),
     ]
 
@@ -221,10 +221,11 @@ def _make_inversion_sections(grid: Grid) -> list[Table]:
             [
                 *select_columns(INVERT, *(["label"] if labelled else [])),
                 *_make_agreement_columns(labelled),
-                *select_columns(INVERT, *certainty, topic="costs"),
+                *select_columns(INVERT, *certainty),
             ],
             name_row=name_row,
             max_length=10 if labelled else 15,
+            topic="costs",
         ),
     ]
 

@@ -12,7 +12,7 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
-from ganinv_cli.number_format import format_count, format_scientific
+from ganinv_cli.number_format import format_count, format_interval, format_scientific
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.table import Column, Row, Table, show_value, to_plain
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats
@@ -34,13 +34,20 @@ class Measure:
     unit: str = ""
     help: str = ""  # a sentence below the table
     show: Callable[[Any], str] = show_value
-    topic: str = ""  # a table that every command has, in which this is one of the last columns
+    topic: str = ""  # of the table in which this is one of the last columns
 
     def make_column(self, heading: str = "", start: str = "") -> Column:
         """Return the column, under another heading if one is given."""
         unit = f"\n({self.unit})" if self.unit else ""
         key = self.key.format(start=start)
         return Column(heading or self.heading + unit, key, self.show, self.help)
+
+    def make_columns(self, starts: "Starts") -> list[Column]:
+        """Return the columns at both places, or the only one."""
+        if "{start}" not in self.key:
+            return [self.make_column()]
+        places = zip(("first start", "with restarts"), starts, strict=True)
+        return [self.make_column(f"{self.heading}\n{place}", start) for place, start in places]
 
 
 Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
@@ -63,19 +70,22 @@ def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row
 
 
 def select_columns(
-    measures: Sequence[Measure], *wanted: "str | Column | tuple[str, str]", topic: str = ""
+    measures: Sequence[Measure], *wanted: "str | Column | tuple[str, str]"
 ) -> list[Column]:
-    """Return columns by the keys of their measures, each perhaps with another heading.
-
-    Those of a topic follow, also of EVERY command.
-    """
+    """Return columns by the keys of their measures, each perhaps with another heading."""
     by_key = {measure.key: measure for measure in measures}
     columns = []
     for each in wanted:
         key, heading = each if isinstance(each, tuple) else (each, "")
         columns.append(key if isinstance(key, Column) else by_key[key].make_column(heading))
-    more = (each for each in (*measures, *EVERY) if topic and each.topic == topic)
-    return columns + [measure.make_column() for measure in more]
+    return columns
+
+
+def stack_interval(
+    key: str, interval_key: str, show: Callable[[Any], str] = format_scientific
+) -> Callable[[Row], str]:
+    """Return the function that shows a value above its interval, if there is one."""
+    return lambda row: f"{show(row[key])}\n{format_interval(row[interval_key], show)}".rstrip("\n")
 
 
 def mean(values: Floats) -> float | None:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
-from ganinv_cli.number_format import format_interval, format_scientific, format_share
-from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns
-from ganinv_cli.report.pairs import describe_same
+from ganinv_cli.number_format import format_interval, format_scientific
+from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns, stack_interval
+from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
@@ -68,22 +68,15 @@ def _fit_slope(
     }
 
 
-def _stack_interval(
-    key: str, interval_key: str, show: Callable[[Any], str] = format_scientific
-) -> Callable[[Row], str]:
-    """Return the function that shows a value above its interval, if there is one."""
-    return lambda row: f"{show(row[key])}\n{format_interval(row[interval_key], show)}".rstrip("\n")
-
-
 ROW_NAME = Column("variance,\nclipping", show=lambda row: f"{row['variance']:g} {row['technique']}")
 ERRORS = (
     Column(
         "median",
         "with_restarts",
-        _stack_interval("median", "median_interval"),
+        stack_interval("median", "median_interval"),
         "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials.",
     ),
-    Column("mean", "with_restarts", _stack_interval("mean", "mean_interval")),
+    Column("mean", "with_restarts", stack_interval("mean", "mean_interval")),
     Column(
         "first\nstart",
         "first_start.median",
@@ -105,33 +98,7 @@ BOUNDS = (
         lambda interval: format_interval(interval, "{:,.2f}".format) or "-",
     ),
 )
-COMPARISONS = (
-    Column(
-        "variance,\nrules",
-        show=lambda row: f"{row['variance']:g} {row['first']},\n{row['second']}",
-    ),
-    Column("trials", "trials"),
-    Column(
-        "difference",
-        show=_stack_interval("median_difference", "interval"),
-        help="Difference: median over the trials of the first rule's error minus the second's.",
-    ),
-    Column("first\nnearer", show=lambda row: format_share(row["first_nearer"] / row["trials"])),
-    Column("second\nnearer", show=lambda row: format_share(row["second_nearer"] / row["trials"])),
-    Column("p", "p", lambda p: "-" if p is None else f"{p:.2g}"),
-    Column(
-        "p\n(Holm)",
-        "p_holm",
-        "{:.2g}".format,
-        "p: Wilcoxon's test that the differences are symmetric about 0; it ranks them by size, so "
-        "p can be small even if their median is near 0. p (Holm): corrected for all these tests.",
-    ),
-)
-COSTS = (
-    "gradients",
-    "gradients_first_start",
-    *("restarts", "redraws", "actions", "seconds"),
-)
+COSTS = ("gradients", "gradients_first_start", "restarts", "redraws", "actions", "seconds")
 
 
 def _make_sections(grid: Grid) -> list[Table]:
@@ -139,8 +106,7 @@ def _make_sections(grid: Grid) -> list[Table]:
     rows = grid.rows
     acted = ["acted"] if any(row["acted"] is not None for row in rows) else []
     counted = select_columns(NOISE_SWEEP, "trials", *acted)
-    tested = [row for row in grid.tables["comparisons"] if row["counted"] == STARTS[1]]
-    costs = select_columns(NOISE_SWEEP, *COSTS, topic="costs")
+    costs = select_columns(NOISE_SWEEP, *COSTS)
     return [
         Table("With restarts: z error under noise", rows, [ROW_NAME, *counted, *ERRORS]),
         Table(
@@ -149,13 +115,9 @@ def _make_sections(grid: Grid) -> list[Table]:
             [ROW_NAME, *BOUNDS],
         ),
         _make_slopes_table(grid.tables["slopes"]),
-        Table(
-            "With restarts: rules compared trial by trial (Wilcoxon signed-rank)",
-            tested,
-            COMPARISONS,
-        ),
+        *make_test_tables("noise-sweep", grid.tables),
         make_label_table(rows, ROW_NAME),
-        Table("Cost per trial, means", rows, [ROW_NAME, *costs]),
+        Table("Cost per trial, means", rows, [ROW_NAME, *costs], "costs"),
     ]
 
 
@@ -170,7 +132,7 @@ def _make_slopes_table(slopes: Sequence[Row]) -> Table:
     def show(row: Row | None) -> str:
         if row is None or row["slope"] is None:
             return "-"
-        return _stack_interval("slope", "interval", "{:.3f}".format)(row)
+        return stack_interval("slope", "interval", "{:.3f}".format)(row)
 
     return Table(
         "Slope of log z error against log variance; 1 is growth in proportion to the noise",

@@ -11,11 +11,18 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
-from ganinv_cli.report.measures import Starts
-from ganinv_cli.report.table import Row, to_plain
+from ganinv_cli.number_format import format_share
+from ganinv_cli.report.measures import Starts, stack_interval
+from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 Pair = tuple[Cell, Cell]
+NAMES = ("variance", "counted", "first", "second")  # of a row
+PLACES = {"first_start": "first start"}
+PAIR = (
+    Column("clipping", show=lambda row: f"{row['first']}, {row['second']}"),
+    Column("counted", "counted", lambda start: PLACES.get(start, "with restarts")),
+)
 
 
 @dataclass(frozen=True)
@@ -25,14 +32,24 @@ class PairedTest:
     command: str
     table: str  # its key in the JSON
     compare: Callable[[Cell, Cell], Row]
-    # whether p is corrected for all tests of one place, and a test of first starts is left out if
-    # restarts changed nothing
+    title: str  # of the table that readers see
+    columns: Sequence[Column] = ()  # empty: one for each number that `compare` returns
+    # whether p is corrected for all tests of one place, a test of first starts is left out if
+    # restarts changed nothing, and readers see those with restarts
     corrects: bool = False
+
+    def make_table(self, rows: Sequence[Row]) -> Table:
+        """Return the table of rows of `make_rows`."""
+        if self.corrects:
+            rows = [row for row in rows if row["counted"] != "first_start"]
+        numbers = (key for key in rows[0] if key not in NAMES) if rows else ()
+        more = [Column(key.replace("_", "\n"), key) for key in numbers]
+        return Table(self.title, rows, self.columns or [*PAIR, *more])
 
     def make_rows(self, cells: Sequence[Cell], same: Sequence[Row], starts: Starts) -> list[Row]:
         """Return a row for each place and pair but those that did the `same`."""
         rows: list[Row] = []
-        known = {_get_names(row) for row in same}
+        known = [_get_names(row) for row in same]
         for start, pairs in list_places(cells, starts):
             named = [name_pair(start, *pair) for pair in pairs]
             tested = [
@@ -125,25 +142,65 @@ def compare_errors(first: Cell, second: Cell) -> Row:
 
 
 TESTS = (
-    PairedTest("recover", "mcnemar", compare_recovered),
-    PairedTest("noise-sweep", "comparisons", compare_errors, corrects=True),
+    PairedTest(
+        "recover",
+        "mcnemar",
+        compare_recovered,
+        f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial",
+        (
+            *PAIR,
+            Column("trials", "trials"),
+            Column("only the\nfirst", "only_first"),
+            Column("only the\nsecond", "only_second"),
+            Column("p", "p", "{:.2g}".format),
+        ),
+    ),
+    PairedTest(
+        "noise-sweep",
+        "comparisons",
+        compare_errors,
+        "With restarts: rules compared trial by trial (Wilcoxon signed-rank)",
+        (
+            Column(
+                "variance,\nrules",
+                show=lambda row: f"{row['variance']:g} {row['first']},\n{row['second']}",
+            ),
+            Column("trials", "trials"),
+            Column(
+                "difference",
+                show=stack_interval("median_difference", "interval"),
+                help="Difference: median over the trials of the first rule's error minus the "
+                "second's.",
+            ),
+            Column(
+                "first\nnearer", show=lambda row: format_share(row["first_nearer"] / row["trials"])
+            ),
+            Column(
+                "second\nnearer",
+                show=lambda row: format_share(row["second_nearer"] / row["trials"]),
+            ),
+            Column("p", "p", "{:.2g}".format),
+            Column(
+                "p\n(Holm)",
+                "p_holm",
+                "{:.2g}".format,
+                "p: Wilcoxon's test that the differences are symmetric about 0; it ranks them by "
+                "size, so p can be small even if their median is near 0. p (Holm): corrected for "
+                "all these tests.",
+            ),
+        ),
+        corrects=True,
+    ),
 )
 
 
-def collect_p_values(tests: Sequence[Row], rule: str, rules: Sequence[str], starts: Starts) -> Row:
-    """Return p of a rule against each of the rules, for CSV; None if there is no such test."""
-    found = {_get_names(test): test["p"] for test in tests}
-    return {
-        f"p.{start}.{other}": found.get(
-            (None, start, rule, other), found.get((None, start, other, rule))
-        )
-        for start in starts
-        for other in rules
-    }
+def make_test_tables(command: str, tables: Mapping[str, Sequence[Row]]) -> list[Table]:
+    """Return the tables of a command's tests for readers."""
+    return [test.make_table(tables[test.table]) for test in TESTS if test.command == command]
 
 
-def _get_names(row: Mapping[str, object]) -> tuple[object, ...]:
-    return row.get("variance"), row["counted"], row["first"], row["second"]
+def _get_names(row: Row) -> list[object]:
+    return [row.get(name) for name in NAMES]
 
 
 def match_cells(first: Cell, second: Cell, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:

@@ -5,16 +5,14 @@ Sheets are laid out in pixels, so that images can be enlarged by a whole factor.
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
-from matplotlib.textpath import TextToPath
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
@@ -25,7 +23,6 @@ from ganinv_cli.store import Figure as StoredFigure
 DPI = 100  # of montages, which are laid out in pixels
 PICTURE_SIDE = 128  # least drawn side of an image in pixels; drawn at a whole multiple of its side
 GAP = 6  # pixels between images
-MAX_LETTERS, MIN_LETTERS = 60, 8  # of an image's name, its number included
 PAGE_WIDTH = 768  # pixels of a figure on the page at most
 GREY = "#555555"  # of lines and text that belong to no rule
 
@@ -97,38 +94,13 @@ def write_text(figure: Figure, text: str, left: float, top: float, **style: Any)
     figure.text(left / width, 1 - top / height, text, **(defaults | style))
 
 
-def measure_text(text: str, fontsize: float) -> float:
-    """Return the width of a line of text on a sheet, in pixels."""
-    font = FontProperties(size=fontsize)
-    width, *_ = TextToPath().get_text_width_height_descent(text, font, ismath=False)
-    return float(width) * DPI / 72
-
-
-def find_max_length(
-    make_names: Callable[[int], Iterable[str]], width: float, fontsize: float
-) -> int:
-    """Return how many letters names may have so that none is wider than `width` pixels.
-
-    `make_names` shortens them to a number of letters.
-    """
-    lengths = range(MAX_LETTERS, MIN_LETTERS, -1)
-    return next(
-        (
-            n
-            for n in lengths
-            if all(measure_text(each, fontsize) <= width for each in make_names(n))
-        ),
-        MIN_LETTERS,
-    )
-
-
 def draw_montage(stored: StoredFigure, title: str) -> Figure:
     """Draw a row of images for each panel, enlarged without interpolation."""
     montage = _join_pictures(stored.pictures)
     height, width = montage.shape[:2]
     scale = max(1, (width + 130) / PAGE_WIDTH)  # of the text, which the page shrinks as well
     left, top, bottom, edge = (round(scale * pixels) for pixels in (120, 40, 26, 10))
-    title_width = round(measure_text(title, 11 * scale)) + 2 * edge
+    title_width = round(11 * scale) * len(title)  # at most
     figure = make_sheet(max(left + width + edge, title_width), top + height + bottom)
     axes = add_pixel_axes(figure, left, top, width, height)
     axes.imshow(montage, interpolation="nearest", aspect="auto")
@@ -162,7 +134,7 @@ def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
     return EncodedFigure(
         files,
         "png" if pixels else "svg",
-        round(figure.get_figwidth() * (figure.dpi if pixels else 96)),
+        min(PAGE_WIDTH, round(figure.get_figwidth() * (figure.dpi if pixels else 96))),
         drawn.alt,
         drawn.caption,
     )

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import (
     format_count,
@@ -20,28 +18,18 @@ from ganinv_cli.report.measures import (
     measure_refinement,
     select_columns,
 )
-from ganinv_cli.report.pairs import describe_same
+from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
-from ganinv_cli.statistics.descent import POINTS, extrapolate_errors
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
-PAPER_UPDATES = 100_000
 COUNTING_TITLES = {"first_start": "first start", "recovered": "with restarts"}
 INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
-TESTS = (
-    Column("clipping", show=lambda row: f"{row['first']}, {row['second']}"),
-    Column("counted", "counted", COUNTING_TITLES.__getitem__),
-    Column("trials", "trials"),
-    Column("only the\nfirst", "only_first"),
-    Column("only the\nsecond", "only_second"),
-    Column("p", "p", "{:.2g}".format),
-)
 REFINEMENT = (
     Column("clipping", "technique"),
     Column("trials", "trials"),
@@ -67,7 +55,6 @@ def _make_sections(grid: Grid) -> list[Table]:
         ("seconds", "seconds\nmean"),
         ("restarts", "restarts\nmean"),
         "actions",
-        topic="costs",
     )
     return [
         *(_make_shares_table(rows, counting) for counting in COUNTING_TITLES),
@@ -78,13 +65,8 @@ def _make_sections(grid: Grid) -> list[Table]:
         ),
         make_label_table(rows, *select_columns(RECOVER, "technique")),
         _make_outcomes_table(rows),
-        Table("Cost per trial", rows, costs),
-        Table(
-            f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial",
-            tables["mcnemar"],
-            TESTS,
-        ),
-        _make_extrapolation_table(tables.get("extrapolated", [])),
+        Table("Cost per trial", rows, costs, "costs"),
+        *make_test_tables("recover", tables),
     ]
 
 
@@ -130,70 +112,8 @@ def _make_outcomes_table(rows: Sequence[Row]) -> Table:
     return Table("Outcomes of first starts, and elsewhere with restarts", rows, columns)
 
 
-def _make_extrapolation_table(rows: Sequence[Row]) -> Table:
-    def show_share(epsilon: str) -> Callable[[Row], str]:
-        def show(row: Row) -> str:
-            predicted, measured = format_share(row["predicted"][epsilon]), row["measured"]
-            return f"{predicted}\nis {format_share(measured[epsilon])}" if measured else predicted
-
-        return show
-
-    updates = f"{rows[0]['updates']:,}" if rows else ""
-    first, second = (f"{each:,}" for each in POINTS)
-    falling = Column(
-        "still\nfalling",
-        "falling",
-        help=f"Still falling: trials whose error after {second} updates is below that after "
-        f"{first}. The shares are those of the errors that these two predict after {updates} "
-        "updates, on a straight line in the logarithm; is: as measured.",
-    )
-    shares = (Column(name, show=show_share(name)) for name in EPSILONS)
-    title = f"Extrapolated to {updates} updates: share of trials with a mean squared z error below"
-    columns = [Column("clipping", "technique"), Column("trials", "trials"), falling, *shares]
-    return Table(title, rows, columns)
-
-
 def _refine_rules(results: "Results", cells: list[Cell]) -> list[Row]:
     return [to_plain(row) for cell in cells if (row := measure_refinement(cell))]
-
-
-def _extrapolate_rules(results: "Results", cells: list[Cell]) -> list[Row] | None:
-    """Return each rule's shares below ε as its errors after POINTS predict them, and as measured.
-
-    None unless the method is gradient descent without restarts, and the errors of all trials after
-    POINTS are known. A run that ends there predicts the paper's number of updates.
-    """
-    config = results.attributes.get("config", {})
-    if config.get("solver") != "gd" or config.get("restarts"):
-        return None
-    gradients = results.constants["curve_gradients"]
-    places = np.searchsorted(gradients, POINTS)
-    updates = int(config.get("budget", 0)) - 1
-    if places[-1] == len(gradients) or updates < POINTS[-1]:
-        return None
-    end = updates if updates > POINTS[-1] else PAPER_UPDATES
-    rows = []
-    for cell in cells:
-        first, second = cell.read("curve_error")[:, places].astype(np.float64).T
-        if not (np.isfinite(first) & np.isfinite(second)).all():
-            return None
-        found = extrapolate_errors(first, second, end, config["gd"]["halve_every"])
-        measured = _find_shares(cell.read("z_error")) if end == updates else None
-        rows.append(
-            {
-                "technique": cell.rule,
-                "trials": len(found),
-                "updates": end,
-                "falling": int(np.sum(second < first)),  # trials whose error still falls
-                "predicted": _find_shares(found),
-                "measured": measured,
-            }
-        )
-    return rows
-
-
-def _find_shares(errors: np.ndarray) -> Row:
-    return {name: float(is_recovered(errors, each).mean()) for name, each in EPSILONS.items()}
 
 
 def _describe(grid: Grid) -> list[str]:
@@ -295,5 +215,5 @@ RECOVER_COMMAND = Command(
     _make_sections,
     _describe,
     starts=("first_start", "recovered"),
-    more={"polished": _refine_rules, "extrapolated": _extrapolate_rules},
+    more={"polished": _refine_rules},
 )

@@ -1,7 +1,7 @@
 """What a report holds, and how it is made of a command's description."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,9 +9,10 @@ import numpy as np
 from ganinv_cli.analysis.cells import Cell, read_cells, read_images
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.measures import EVERY, Measure, Starts, measure_cell
-from ganinv_cli.report.pairs import TESTS, collect_p_values, find_same
+from ganinv_cli.report.pairs import TESTS, find_same
 from ganinv_cli.report.run import capitalize, describe_run, make_run_notes, make_warnings
 from ganinv_cli.report.table import (
+    Column,
     Row,
     Table,
     describe_unread,
@@ -131,7 +132,7 @@ class Command:
         run = describe_run(results, groups)
         grid = Grid(results, cells, tables[self.table], tables, run)
         answer = self.answer(grid) if cells else Answer("", None)
-        sections = self.make_sections(grid) if cells else []
+        sections = self._make_tables(grid) if cells else []
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
         return Report(
             name,
@@ -141,16 +142,22 @@ class Command:
             [table for table in (*sections, make_unread_table(unread)) if table.rows],
             [*make_run_notes(run), *(self.describe(grid) if cells else [])],
             run,
-            self._flatten(grid, [test.table for test in tests]),
+            [flatten(row) for row in grid.rows],
             cells,
             results,
         )
 
-    def _flatten(self, grid: Grid, tests: Sequence[str]) -> list[Row]:
-        """Return the lines of the CSV; in a run of one case, with p of each test."""
-        rows = [flatten(row) for row in grid.rows]
-        rules = [cell.rule for cell in grid.cells]
-        for table in tests if all(cell.case is None for cell in grid.cells) else ():
-            for row, rule in zip(rows, rules, strict=True):
-                row |= collect_p_values(grid.tables[table], rule, rules, self.starts)
-        return rows
+    def _make_tables(self, grid: Grid) -> list[Table]:
+        """Return the tables with the columns of their topics; a topic without a table gets one."""
+        columns: dict[str, list[Column]] = {}
+        for measure in (*self.measures, *EVERY):
+            if measure.topic:
+                columns.setdefault(measure.topic, []).extend(measure.make_columns(self.starts))
+        tables = [
+            replace(table, columns=[*table.columns, *columns.pop(table.topic, [])])
+            for table in self.make_sections(grid)
+        ]
+        names = tables[0].columns[:1]  # of the grid's rows
+        return tables + [
+            Table(capitalize(topic), grid.rows, [*names, *own]) for topic, own in columns.items()
+        ]

@@ -52,6 +52,7 @@ class Table:
     title: str
     rows: Sequence[Row]
     columns: Sequence[Column]
+    topic: str = ""  # columns of the measures on it are the last ones
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -152,6 +153,7 @@ def make_image_table(
     *,
     name_row: Callable[[Row, str], str] = lambda row, name: name,
     max_length: int,
+    topic: str = "",
 ) -> Table:
     """Return a table whose first column is made from each row and the name of its image.
 
@@ -163,7 +165,7 @@ def make_image_table(
         show=lambda row: name_row(row, names[get_key(row)]),
         show_short=lambda row: name_row(row, short_names[get_key(row)]),
     )
-    return Table(title, rows, [first, *columns])
+    return Table(title, rows, [first, *columns], topic)
 
 
 def make_statement(heading: str, sentence: str) -> str:

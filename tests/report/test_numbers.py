@@ -121,24 +121,6 @@ def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command)
         summarize(results, "new.h5")
 
 
-def test_descent_shows_what_its_errors_on_the_way_predict_beside_what_was_measured():
-    """From 10,000 and 20,000 updates, if these are known of every trial."""
-    results = make_results()
-    config = {"solver": "gd", "restarts": 0, "budget": 40_001, "gd": {"halve_every": 30_000}}
-    results.attributes["config"] |= config
-    results.constants["curve_gradients"] = np.array([10_000.0, 20_000.0])
-    for group in results.groups.values():
-        if "curve_error" in group:  # 1.5 more times by .01: 3e-6
-            group["curve_error"] = np.tile(np.float32([0.3, 0.003]), (len(group["trial"]), 1))
-    for row in tabulate(results, "extrapolated"):
-        assert row["falling"] == row["trials"]
-        assert row["predicted"] == {"1e-4": 1.0, "1e-3": 1.0, "1e-2": 1.0, "1e-1": 1.0}
-        assert row["measured"].keys() == row["predicted"].keys()
-    assert "Extrapolated to 40,000 updates" in render([summarize(results, "x")], "text")
-    results.groups["none"]["curve_error"][0] = np.nan
-    assert "extrapolated" not in summarize(results, "x").tables
-
-
 def test_rules_differ_if_they_do_after_holms_correction():
     row = {"counted": "with_restarts", "variance": 0.1, "p": 0.03, "p_holm": 0.09}
     assert "no difference" in _describe_differences([row])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganinv_cli.statistics.descent import extrapolate_errors
+from benchmarks.reproduction.extrapolation import extrapolate_errors
 
 
 def test_an_error_that_falls_by_a_steady_factor_is_predicted_and_one_that_rises_stays():
