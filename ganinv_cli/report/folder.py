@@ -20,7 +20,7 @@ from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
 from ganinv_cli.report.run import make_run_notes
-from ganinv_cli.report.table import Table, holds_words, list_help
+from ganinv_cli.report.table import holds_words, list_help
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ class PageContent(NamedTuple):
 
     report: "Report"
     figures: "Mapping[str, EncodedFigure]"  # by stem, all that were drawn
-
-    @property
-    def attributes(self) -> Mapping[str, Any]:
-        """Attributes of the results file."""
-        return self.report.results.attributes if self.report.results else {}
 
 
 def write_report(report: "Report", folder: Path) -> PageContent:
@@ -91,7 +86,7 @@ def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -
         is_figure = re.fullmatch(pattern, path.stem) and all(file.is_file() for file in files)
         if is_figure and path.stem not in drawn:
             for file in files:
-                file.unlink(missing_ok=True)
+                file.unlink()
 
 
 def _render_styles(report: "Report") -> dict[str, str]:
@@ -139,26 +134,18 @@ def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None
     )
     environment.filters["moment"] = _format_time
     environment.globals["data_uri"] = _make_data_uri
-    template = environment.get_template("page.html")
-    return template.render(
-        title=_make_title(parts),
+    return environment.get_template("page.html").render(
         results=[_make_template_values(part) for part in parts],
         comparison=comparison,
         compared=_make_tables(comparison) if comparison else [],
     )
 
 
-def _make_title(parts: Sequence[PageContent]) -> str:
-    if len(parts) > 1:
-        return f"ganinv: {len(parts)} results"
-    return f"ganinv {parts[0].attributes['command']}"
-
-
 def _make_template_values(content: PageContent) -> dict[str, Any]:
     about = make_run_notes(content.report.run)
     return {
         **content._asdict(),
-        "attributes": content.attributes,
+        "attributes": content.report.results.attributes if content.report.results else {},
         "name": Path(content.report.name).name,
         "about": about,
         "sections": _make_tables(content.report),
@@ -171,29 +158,28 @@ def _format_time(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
 
 
-class _Table(NamedTuple):
-    """A table of the page."""
+def _make_tables(report: "Report") -> list[dict[str, Any]]:
+    """Return the tables with short names; the browser wraps the sentences of one without columns.
 
-    title: str
-    header: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    words: list[int]  # numbers of the columns that hold no numbers
-    help: str
-
-
-def _make_tables(report: "Report") -> list[_Table]:
-    explained = zip(report.sections, list_help(report.sections), strict=True)
-    return [_make_table(table, explanation) for table, explanation in explained]
-
-
-def _make_table(table: Table, explanation: str) -> _Table:
-    """Return a table with short names; the browser wraps the sentences of one without columns."""
-    title, header, rows = table.title, table.header, table.make_cells(short=True)
-    if len(header) == 1:
-        return _Table(title, header, [(_join_sentence(row[0]),) for row in rows], [0], explanation)
-    columns = list(zip(*rows, strict=True))
-    words = [number for number, cells in enumerate(columns) if number == 0 or holds_words(cells)]
-    return _Table(title, header, rows, words, explanation)
+    `words` are the numbers of the columns that hold no numbers.
+    """
+    made = []
+    for table, explanation in zip(report.sections, list_help(report.sections), strict=True):
+        rows = table.make_cells(short=True)
+        if len(table.columns) == 1:
+            rows = [(_join_sentence(row[0]),) for row in rows]
+        columns = enumerate(zip(*rows, strict=True))
+        words = [number for number, cells in columns if number == 0 or holds_words(cells)]
+        made.append(
+            {
+                "title": table.title,
+                "header": table.header,
+                "rows": rows,
+                "words": words,
+                "help": explanation,
+            }
+        )
+    return made
 
 
 def _join_sentence(cell: str) -> str:

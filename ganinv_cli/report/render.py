@@ -5,12 +5,12 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from tabulate import tabulate
 
@@ -23,6 +23,7 @@ MAX_BRIEF_ROWS = 10  # of the table that a command ends with
 # Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
 # GitHub reads as an address, though it stands alone.
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_NOT_ASCII = re.compile(r"[^\n -~]")
 _FORMULA_STARTS = tuple("=+-@\t\r")  # of a cell that a spreadsheet computes
 _LATEX_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -50,14 +51,10 @@ def render_brief(report: Report, place: str, width: int = 80) -> str:
     `place` has the rows that the table leaves out. `width` is in columns and at least 80.
     """
     sentence, table, warnings, counted = report.answer
-    file = io.StringIO()
-    console = _make_console(file, width)
-    console.print(sentence)
-    console.print()
+    console = _make_console(width)
+    console.print(sentence, end="\n\n")
     if table:
-        console.print(table.title)
-        rows = table.make_cells(short=True)[:MAX_BRIEF_ROWS]
-        console.print(_make_rich_table(table.header, rows), crop=False)
+        _print_table(console, table, MAX_BRIEF_ROWS)
         if more := table.rows[MAX_BRIEF_ROWS:]:
             values = Counter(row[counted] for row in more) if counted else {}
             counts = ", ".join(f"{count:,} {value}" for value, count in values.items())
@@ -67,7 +64,7 @@ def render_brief(report: Report, place: str, width: int = 80) -> str:
         console.print(warning)
     if warnings:
         console.print()
-    return replace_control_characters(_clean_text(file.getvalue()))
+    return replace_control_characters(_get_text(console))
 
 
 def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
@@ -75,10 +72,10 @@ def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
     return zip(report.sections, list_help(report.sections), strict=True)
 
 
-def _make_console(file: io.StringIO, width: int) -> Console:
+def _make_console(width: int) -> Console:
     # Nothing from a file or a path may be taken for markup.
     return Console(
-        file=file,
+        file=io.StringIO(),
         width=max(width, 80),
         markup=False,
         highlight=False,
@@ -88,31 +85,33 @@ def _make_console(file: io.StringIO, width: int) -> Console:
     )
 
 
-def _clean_text(text: str) -> str:
+def _get_text(console: Console) -> str:
+    text = cast("io.StringIO", console.file).getvalue()
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
+def _print_table(console: Console, table: Table, most: int) -> None:
+    console.print(table.title)
+    rows = table.make_cells(short=True)[:most]
+    console.print(_make_rich_table(table.header, rows), crop=False)  # no number is cut
+
+
 def _render_text(reports: Sequence[Report], width: int) -> str:
-    file = io.StringIO()
-    console = _make_console(file, width)
+    console = _make_console(width)
     for report in reports:
         if len(reports) > 1:
             console.rule(report.name, align="left")
-        console.print(report.answer.sentence)
-        console.print()
+        console.print(report.answer.sentence, end="\n\n")
         for table, explanation in _iterate_tables(report):
-            console.print(table.title)
-            rows = table.make_cells(short=True)[:MAX_ROWS]
-            console.print(_make_rich_table(table.header, rows), crop=False)  # no number is cut
-            if (more := len(table.rows) - len(rows)) > 0:
+            _print_table(console, table, MAX_ROWS)
+            if (more := len(table.rows) - MAX_ROWS) > 0:
                 console.print(f"{more:,} more rows are in the other formats.")
             if explanation:
                 console.print(explanation)
             console.print()
         for note in report.notes:
-            console.print(note)
-            console.print()
-    return _clean_text(file.getvalue())
+            console.print(note, end="\n\n")
+    return _get_text(console)
 
 
 def replace_control_characters(text: str) -> str:
@@ -121,33 +120,26 @@ def replace_control_characters(text: str) -> str:
     Unlike `to_printable`, this is for a text laid out in lines and columns: line breaks stay, and
     a character is replaced by one of the same width.
     """
-    lines = text.split("\n")
-    return "\n".join(
-        line
-        if line.isprintable()
-        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-        for line in lines
+    return _replace_unprintable(text, lambda sign: "\N{REPLACEMENT CHARACTER}")
+
+
+def _replace_unprintable(text: str, replace: Callable[[str], str]) -> str:
+    return _NOT_ASCII.sub(
+        lambda found: found[0] if found[0].isprintable() else replace(found[0]), text
     )
 
 
 def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    names, *others = zip(header, *rows, strict=True)
-    columns = [names, *(of if holds_words(of[1:]) else _align_right(of) for of in others)]
-    for name, *cells in columns:
+    for number, (name, *cells) in enumerate(zip(header, *rows, strict=True)):
         width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
-        table.add_column(name, no_wrap=True, min_width=width)
+        left = number == 0 or holds_words(cells)
+        justify: JustifyMethod = "left" if left else "right"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=width)
     stacked = any("\n" in cell for row in rows for cell in row)
-    for row in list(zip(*columns, strict=True))[1:]:
+    for row in rows:
         table.add_row(*row, end_section=stacked)
     return table
-
-
-def _align_right(column: Sequence[str]) -> list[str]:
-    """Return the cells with their lines aligned at the right."""
-    cells = [cell.split("\n") for cell in column]
-    width = max(len(line) for lines in cells for line in lines)
-    return ["\n".join(line.rjust(width) for line in lines) for lines in cells]
 
 
 def _render_markdown(reports: Sequence[Report], width: int) -> str:
@@ -227,13 +219,8 @@ def _render_json(reports: Sequence[Report], width: int) -> str:
         for report in reports
     ]
     whole = objects if len(objects) > 1 else objects[0]
-    lines = json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False).split("\n")
-    return "\n".join(line if line.isprintable() else _escape_json(line) for line in lines)
-
-
-def _escape_json(line: str) -> str:
-    """Escape what is not printable, but keep letters that are not ASCII."""
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+    text = json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
+    return _replace_unprintable(text, lambda sign: json.dumps(sign)[1:-1])
 
 
 RENDERERS = {  # by style, as STYLES lists them

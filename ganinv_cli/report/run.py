@@ -26,14 +26,10 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
     config = attributes.pop("config", {})
     for key in ("identity", "groups", "figures"):
         attributes.pop(key, None)
-    started, finished = attributes.get("started"), attributes.get("finished")
-    wall = None
-    if started and finished:
-        wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
-        wall = wall if wall >= 0 else None  # the clock was set back
+    times = (attributes.get(key) for key in ("started", "finished"))
+    started, finished = (datetime.fromisoformat(time) if time else None for time in times)
     groups = {name: group for name, group in results.groups.items() if "seconds" in group}
     trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
-    seconds = (_sum_seconds(group) for group in groups.values())
     latents = (get_row_shape(each, "z_found")[0] for each in groups.values() if len(each["trial"]))
     return attributes | {
         "config": config,
@@ -41,23 +37,24 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
         "trials": trials,
         "incomplete": _list_incomplete(results, trials, config.get("trials")),
         "latent": next(latents, None),
-        "wall_seconds": wall,  # from the first start to the end, pauses included
-        "solving_seconds": to_plain(sum(seconds)),
+        # from the first start to the end, pauses included
+        "wall_seconds": (finished - started).total_seconds() if started and finished else None,
+        "solving_seconds": to_plain(sum(map(_sum_seconds, groups.values()))),
     }
 
 
 def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int | None) -> list[str]:
     """Return the groups that lack trials; an image with a certificate of all has all of its own."""
+    certified = {
+        name.removesuffix("/certificate"): int(group["recoveries"][-1])
+        for name, group in results.groups.items()
+        if "recoveries" in group
+    }
     return [
         name
         for name, count in trials.items()
-        if count < (asked or 0) and count != _count_certified(results, name)
+        if count < (asked or 0) and count != certified.get(name)
     ]
-
-
-def _count_certified(results: "Results", group: str) -> int | None:
-    certificate = results.groups.get(f"{group}/certificate")
-    return None if certificate is None else int(certificate["recoveries"][-1])
 
 
 def _sum_seconds(group: Group) -> float:
@@ -68,13 +65,21 @@ def _sum_seconds(group: Group) -> float:
 
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on missing trials, on the settings and on the prior."""
+    doubt = (run.get("generator") or {}).get("doubt")
     return [
         *_describe_missing(run),
-        *_describe_doubt(run),
+        *([f"The generator is not confirmed: {doubt}."] if doubt else []),
         _describe_settings(run),
         *_describe_plain_loss(run["config"]),
         *describe_prior(read_prior(run["config"])),
     ]
+
+
+def make_warnings(run: Row) -> list[str]:
+    """Return a short sentence each on missing trials and on a generator that is not confirmed."""
+    doubt = (run.get("generator") or {}).get("doubt")
+    unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
+    return [*_describe_missing(run), *unconfirmed]
 
 
 def _describe_missing(run: Row) -> list[str]:
@@ -86,12 +91,6 @@ def _describe_missing(run: Row) -> list[str]:
     total = f" of {asked:,}" if asked is not None else ""
     state = "Trials are missing" if run["complete"] else "Run in progress"
     return [f"{state}: {done}{total} trials are done."]
-
-
-def _describe_doubt(run: Row) -> list[str]:
-    """Return a sentence if the generator is not confirmed to be the one that was trained."""
-    doubt = (run.get("generator") or {}).get("doubt")
-    return [f"The generator is not confirmed: {doubt}."] if doubt else []
 
 
 def _describe_settings(run: Row) -> str:
@@ -137,8 +136,8 @@ def _describe_solver(config: Row) -> str | None:
 
 def _describe_checkpoint(run: Row) -> str:
     name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
-    known = [Path(str(name)).name] if name else []
-    return " ".join([*known, f"(sha256 {sha256[:12]})"] if sha256 else known)
+    known = [Path(name).name if name else "", f"(sha256 {sha256[:12]})" if sha256 else ""]
+    return " ".join(filter(None, known))
 
 
 def describe_rule(rule: str) -> str:
@@ -155,13 +154,3 @@ def describe_span(values: Sequence[Number], format_end: Callable[[Number], str])
 def capitalize(text: str) -> str:
     """Return a text with a capital at its start and the other letters as they are."""
     return text[:1].upper() + text[1:]
-
-
-def make_warnings(run: Row) -> list[str]:
-    """Return a short sentence each on missing trials and on a generator that is not confirmed.
-
-    `run` is as `describe_run` returns it.
-    """
-    doubt = (run.get("generator") or {}).get("doubt")
-    unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
-    return [*_describe_missing(run), *unconfirmed]

@@ -17,7 +17,6 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report import render, render_brief
 from ganinv_cli.report.noise_sweep import _describe_differences
-from ganinv_cli.report.run import describe_run, make_run_notes
 from ganinv_cli.settings.names import STYLES
 from ganinv_cli.statistics import holm
 
@@ -80,13 +79,6 @@ def test_columns_that_older_files_lack_are_not_needed():
     results.attributes["config"]["success"] = "ever"
     with pytest.raises(ResultsError, match="x: success 'ever' needs the column z_error_least"):
         summarize(results, "x")
-
-
-def test_a_clock_that_was_set_back_gives_no_duration():
-    results = make_results()
-    assert "wall clock 5 min" in make_run_notes(describe_run(results, ["none"]))[0]
-    results.attributes["finished"] = "2026-01-01T09:00:00+00:00"
-    assert "wall clock" not in make_run_notes(describe_run(results, ["none"]))[0]
 
 
 def test_rules_did_the_same_if_neither_acted():
