@@ -69,16 +69,10 @@ class Recoveries:
         return np.asarray(values)
 
     @cached_property
-    def solver_converged(self) -> Booleans:
-        """(recoveries,): whether the solver, in float32, reported convergence."""
-        return np.asarray(self.group["outcome"] == Outcome.converged)
-
-    @cached_property
     def stationary(self) -> Booleans:
         """(recoveries,): which are a minimum; by the solver's outcome if none was refined."""
-        if not self.polished.any():
-            return self.solver_converged
-        return np.asarray(self.group["polished/outcome"] == Outcome.converged)
+        column = "polished/outcome" if self.polished.any() else "outcome"
+        return np.asarray(self.group[column] == Outcome.converged)
 
     @cached_property
     def reached_least_loss(self) -> Booleans:
@@ -159,35 +153,18 @@ class Recoveries:
         return int(np.sum(self.minimum_numbers == 0))
 
     @cached_property
-    def distance_to_largest(self) -> Floats:
-        """(recoveries,): the distance ‖·‖ / latent to the nearest z of the largest minimum.
-
-        NaN if no recovery converged, and for recoveries under another label.
-        """
-        largest_minimum = self.z[self.minimum_numbers == 0]
-        if not len(largest_minimum):
-            return np.full(len(self.loss), np.nan)
-        from scipy.spatial.distance import cdist  # here: slow to import
-
-        distances = cdist(self.z, largest_minimum).min(axis=1) / self.z.shape[1]
-        if self.labels is None:
-            return np.asarray(distances)
-        return np.where(self.labels == self.labels[self.minimum_numbers == 0][0], distances, np.nan)
-
-    @cached_property
     def away_from_largest(self) -> Booleans:
         """(recoveries,): which are away from the most frequent minimum, converged or not."""
-        return ~(self.distance_to_largest < SAME_Z_TOLERANCE)
+        largest = self.minimum_numbers == 0
+        if not largest.any():
+            return np.ones(len(self.loss), np.bool_)
+        from scipy.spatial.distance import cdist  # here: slow to import
 
-    @cached_property
-    def outside_count(self) -> Integers:
-        """(recoveries,): how many components of z are beyond the prior's bounds."""
-        return np.asarray(np.sum(is_outside(self.z, self.prior), axis=1))
-
-    @cached_property
-    def at_bound_count(self) -> Integers:
-        """(recoveries,): how many components of z are at or beyond a bound."""
-        return np.asarray(np.sum(is_at_bound(self.z, self.prior), axis=1))
+        distances = cdist(self.z, self.z[largest]).min(axis=1) / self.z.shape[1]
+        near = distances < SAME_Z_TOLERANCE
+        if self.labels is not None:
+            near &= self.labels == self.labels[largest][0]
+        return np.asarray(~near)
 
 
 def _select_labels(labels: Integers | None, selected: Booleans) -> Integers | None:
@@ -222,11 +199,12 @@ def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
     if recovered < MIN_RECOVERIES:
         noun = "recovery" if recovered == 1 else "recoveries"
         return UniquenessVerdict("undecided", f"undecided: only {recovered} {noun}")
+    count = f"{converged or 'none'} of {recovered:,} recoveries converged"
     if converged < 2:
-        count = f"{converged or 'none'} of {recovered:,}"
-        return UniquenessVerdict("undecided", f"undecided: {count} recoveries converged")
+        return UniquenessVerdict("undecided", f"undecided: {count}")
     minima, largest = recoveries.count_minima(), recoveries.largest_count
-    rivals = int(np.sum(recoveries.away_from_largest & recoveries.reached_least_loss))
+    best = recoveries.reached_least_loss
+    rivals = int(np.sum(recoveries.away_from_largest & best))
     if largest >= NEARLY_ALL * recovered and not rivals:
         most = 1 - statistics.clopper_pearson(largest, recovered).low
         count = "all" if largest == recovered else f"{largest:,} of"
@@ -235,15 +213,13 @@ def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
             f"unique: {count} {recovered:,} recoveries are one z (at most {100 * most:.2g} % of "
             "starts end elsewhere, 95 %)",
         )
-    count = f"{converged:,} of {recovered:,} recoveries converged"
     if minima == 1:
         others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
         return UniquenessVerdict("undecided", f"undecided: {count}; they are one z{others}")
-    best = int(np.sum(recoveries.reached_least_loss & recoveries.stationary))
     return UniquenessVerdict(
         "not unique",
         f"not unique: {count}, to {minima:,} different minima, {largest:,} to the most frequent; "
-        f"{best:,} reached the least image loss",
+        f"{np.sum(best & recoveries.stationary):,} reached the least image loss",
     )
 
 

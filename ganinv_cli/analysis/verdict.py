@@ -97,7 +97,6 @@ class Evidence(NamedTuple):
     plausible: bool  # whether the right z may be drawn
     too_few_pixels: bool  # whether a mask leaves no more pixels than z has components
     rank: int | None  # of J; None: not known
-    condition: float | None  # of J: its largest singular value over its least
     latent: int
     masked: bool  # whether only some pixels count
 
@@ -159,10 +158,9 @@ def gather_evidence(
     singular_values = read_singular_values(certificate)
     prior, best, labels = recoveries.prior, recoveries.best_row, recoveries.labels
     latent = int(recoveries.z.shape[1])
-    rank, condition = None, None
+    rank = None
     if singular_values is not None:
         rank = int(statistics.rank(singular_values, pixels.number))
-        condition = float(statistics.condition_number(singular_values))
     under_label = (
         np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
     )
@@ -198,7 +196,6 @@ def gather_evidence(
         plausible=bool(may_be_drawn),
         too_few_pixels=pixels.masked and pixels.number <= latent,
         rank=rank,
-        condition=condition,
         latent=latent,
         masked=pixels.masked,
     )

@@ -19,11 +19,11 @@ from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats, carry_forw
 from ganinv_cli.store.rows import get_row_shape, take_rows
 
 if TYPE_CHECKING:
+    from ganinv_cli.store import Figure as StoredFigure
     from ganinv_cli.store import Results
 
 BLOCK_BYTES = 1 << 26  # of curves in memory at a time
 QUANTILES = (0.1, 0.5, 0.9)
-MAX_DRAWN = 1e30  # a logarithmic axis overflows at 1e300, which only an edited file has
 OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of Figure 2a
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
@@ -44,7 +44,7 @@ def _draw_figure1(report: Report) -> dict[str, DrawnFigure]:
         clipping = "no clipping" if rule == "none" else f"{rule} clipping"
         solver = report.run["config"].get("solver", "")
         title = f"{number.replace('figure', 'Figure ')}. {capitalize(clipping)}, {solver}"
-        caption = f"{title}. One column per trial; rows from above: {', '.join(stored.panels)}."
+        caption = f"{title}. {_describe_panels(stored)}"
         if any(cell.rule == rule and cell.has("label") for cell in report.cells):
             caption += " The rows above the original use the label that was found."
         drawn[name] = DrawnFigure(draw_montage(stored, title), report.answer.sentence, caption)
@@ -61,12 +61,17 @@ def _draw_figure2b(report: Report) -> dict[str, DrawnFigure]:
         caption = (
             f"Figure 2b. Noise of variance {variance:g}, a standard deviation of "
             f"{GREY_LEVELS * variance**0.5:.1f} of 255 grey levels; noisy {_name_pixels(report)}"
-            f"{found}. One column per trial; rows from above: {', '.join(stored.panels)}."
+            f"{found}. {_describe_panels(stored)}"
         )
-        title = f"Figure 2b. Variance {variance:g}{by}, {_name_pixels(report)}"
-        figure = draw_montage(stored, title)
+        figure = draw_montage(
+            stored, f"Figure 2b. Variance {variance:g}{by}, {_name_pixels(report)}"
+        )
         drawn[name.replace("=", "-")] = DrawnFigure(figure, report.answer.sentence, caption)
     return drawn
+
+
+def _describe_panels(stored: "StoredFigure") -> str:
+    return f"One column per trial; rows from above: {', '.join(stored.panels)}."
 
 
 def _name_pixels(report: Report) -> str:
@@ -97,8 +102,8 @@ def _draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     figure = make_figure()
     axes = figure.add_subplot(xscale="log", yscale="log", xlabel="gradients per trial")
     for rule, curve in curves.items():
-        low, median, high = np.minimum(curve.quantiles, MAX_DRAWN)
-        style: dict[str, Any] = {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
+        low, median, high = curve.quantiles
+        style = _make_style(rule)
         axes.fill_between(curve.gradients, low, high, color=style["color"], alpha=0.08, linewidth=0)
         for edge in (low, high):  # equal bands cover one another
             axes.plot(curve.gradients, edge, linewidth=0.6, **style)
@@ -171,13 +176,22 @@ def _draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
     for row in rows:
         by_rule.setdefault(row["technique"], []).append(row)
     for rule, own in by_rule.items():
-        _draw_errors(axes, rule, own)
+        style = _make_style(rule)
+        medians, means = _select(own, "median"), _select(own, "mean")
+        marked = style | _make_marker(rule)
+        x = [row["variance"] for row in own]
+        axes.plot(x, medians, linewidth=1.6, label=f"{rule}, median", **marked)
+        axes.plot(x, means, linewidth=0.7, label=f"{rule}, mean", **style)
     bounds = {row["variance"]: row["cramer_rao"] for row in rows if row["cramer_rao"]}
     if bounds:
         x, y = list(bounds), list(bounds.values())
         axes.plot(x, y, color="black", linewidth=1.2, label="Cramér-Rao bound")
     _draw_guide(axes, rows)
-    axes.set_ylim(_find_limits(rows))
+    axes.set_ylim(axes.get_ylim())  # without the ends of the intervals
+    for rule, own in by_rule.items():
+        low, high = (_select(own, "median_interval", end) for end in (0, 1))
+        x, colour = [row["variance"] for row in own], RULES[rule].colour
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
     title = f"Figure 2a. With restarts; noisy {_name_pixels(report)}"
     axes.set_title(title, fontsize=10, loc="left")
@@ -201,14 +215,8 @@ def _draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
     return {"figure2a": DrawnFigure(figure, report.answer.sentence, caption)}
 
 
-def _draw_errors(axes: Axes, rule: str, rows: list[Row]) -> None:
-    x = [row["variance"] for row in rows]
-    low, high = (_select(rows, "median_interval", end) for end in (0, 1))
-    style: dict[str, Any] = {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
-    axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
-    marked = style | _make_marker(rule)
-    axes.plot(x, _select(rows, "median"), linewidth=1.6, label=f"{rule}, median", **marked)
-    axes.plot(x, _select(rows, "mean"), linewidth=0.7, label=f"{rule}, mean", **style)
+def _make_style(rule: str) -> dict[str, Any]:
+    return {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
 
 
 def _make_marker(rule: str) -> dict[str, Any]:
@@ -226,7 +234,7 @@ def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]]) -> None:
         offset = OFFSET_FACTOR ** (index - (len(by_rule) - 1) / 2)
         x = np.array([row["variance"] for row in known]) * offset
         low, high = (_select(known, "ratio_interval", end) for end in (0, 1))
-        style: dict[str, Any] = {"color": RULES[rule].colour, "linestyle": RULES[rule].dashes}
+        style = _make_style(rule)
         axes.vlines(x, low, high, color=style["color"], linewidth=1.2)
         axes.plot(x, _select(known, "ratio"), linewidth=0.8, **style, **_make_marker(rule))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -242,14 +250,6 @@ def _draw_guide(axes: Axes, rows: list[Row]) -> None:
     if known := [start for start in starts if start]:
         y = min(known) / 3 * x / x[0]
         axes.plot(x, y, color=GREY, linestyle=(0, (1, 3)), label="slope 1")
-
-
-def _find_limits(rows: list[Row]) -> tuple[float, float]:
-    """Return the limits of y, which leave out the ends of intervals."""
-    middles = [row[start] for row in rows for start in ("first_start", "with_restarts")]
-    values = [middle[name] for middle in middles for name in ("median", "mean")]
-    known = [v for v in [*values, *(row["cramer_rao"] for row in rows)] if v and v > 0]
-    return min(known, default=1e-6) / 5, max(known, default=1) * 3
 
 
 def _select(rows: list[Row], key: str, end: int | None = None) -> Floats:

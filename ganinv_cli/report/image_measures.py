@@ -6,13 +6,13 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell, Pixels
-from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE, Recoveries, is_at_bound
-from ganinv_cli.analysis.verdict import AGREEING_SHARE
+from ganinv_cli.analysis.recoveries import Recoveries, is_at_bound, is_outside
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_scientific
+from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.measures import ABSENT, COSTS, Measure, mean
 from ganinv_cli.report.table import Row
-from ganinv_cli.statistics import Booleans, Integers
+from ganinv_cli.statistics import Booleans
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 
@@ -30,22 +30,10 @@ def _find_amplification(cell: Cell) -> int | None:
     return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
 
 
-def _count_converged(cell: Cell) -> Row:
-    starts, refined = cell.recoveries, cell.recoveries.polished
-    return {
-        "solver": np.sum(starts.solver_converged),  # by its outcome in float32
-        # after refinement; None: none was refined
-        "polished": np.sum(starts.stationary & refined) if refined.any() else None,
-    }
-
-
-def _count_minima(cell: Cell) -> Row:
-    """Return the minima among the recoveries that converged."""
-    return {
-        "tolerance": SAME_Z_TOLERANCE,  # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
-        "distinct": cell.recoveries.count_minima(),
-        "largest": cell.recoveries.largest_count,  # recoveries at the most frequent minimum
-    }
+def _count_refined(cell: Cell) -> int | None:
+    """Return how many converged after refinement; None: none was refined."""
+    refined = cell.recoveries.polished
+    return int(np.sum(cell.recoveries.stationary & refined)) if refined.any() else None
 
 
 def _measure_reached(cell: Cell) -> Row:
@@ -53,8 +41,6 @@ def _measure_reached(cell: Cell) -> Row:
     starts = cell.recoveries
     reached = starts.reached_least_loss
     return {
-        "share": REACHED_SHARE,  # of the least loss, within which it is reached
-        "rounding_loss": starts.rounding_loss,  # a loss below this has reached it, too
         "recoveries": np.sum(reached),
         "distance": _summarize_distances(starts, reached & starts.has_finite_z),
         "converged": np.sum(reached & starts.stationary),
@@ -62,11 +48,10 @@ def _measure_reached(cell: Cell) -> Row:
     }
 
 
-def _summarize_counts(counts: Integers) -> Row:
-    """Return the median and the largest of counts (recoveries,) of components of z."""
-    if not len(counts):
-        return {"median": None, "most": None}
-    return {"median": np.median(counts), "most": counts.max()}
+def _find_median_outside(cell: Cell) -> float | None:
+    """Return the median number of components beyond a bound; None: no z is finite."""
+    z = cell.recoveries.z[cell.recoveries.has_finite_z]
+    return float(np.median(np.sum(is_outside(z, cell.prior), axis=1))) if len(z) else None
 
 
 def _summarize_distances(starts: Recoveries, selected: Booleans | None = None) -> Row:
@@ -103,7 +88,6 @@ NAMES = (
     Measure("number", lambda cell: cell.image.number),
     Measure("technique", lambda cell: cell.rule, "clipping"),
 )
-LATENT = Measure("latent", lambda cell: cell.recoveries.z.shape[1])
 LABEL = Measure(
     "label",
     _get_label,
@@ -127,7 +111,8 @@ CONSISTENCY = (
         "paper.",
     ),
     Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
-    Measure("converged", _count_converged),
+    Measure("converged.solver", lambda cell: np.sum(cell.outcomes == Outcome.converged)),
+    Measure("converged.polished", _count_refined),
     Measure("not_converged", lambda cell: np.sum(~cell.recoveries.stationary), "not\nconverged"),
     Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
     LABEL,  # of the best recovery
@@ -153,21 +138,12 @@ CONSISTENCY = (
         help="Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
         show=format_scientific,
     ),
-    Measure("minima", _count_minima),
+    Measure("minima.distinct", lambda cell: cell.recoveries.count_minima()),
+    Measure("minima.largest", lambda cell: cell.recoveries.largest_count),  # at the most frequent
     Measure("image_loss", _summarize_losses),
     PSNR,
     Measure("reached", _measure_reached),
-    LATENT,
-    Measure(  # components beyond a bound
-        "outside",
-        lambda cell: _summarize_counts(cell.recoveries.outside_count[cell.recoveries.has_finite_z]),
-    ),
-    Measure(  # at or beyond one
-        "at_bound",
-        lambda cell: _summarize_counts(
-            cell.recoveries.at_bound_count[cell.recoveries.has_finite_z]
-        ),
-    ),
+    Measure("outside.median", _find_median_outside),
     *(_COSTS[key] for key in ("acted", "actions", "shared", "gradients")),
     *(SHARED, _COSTS["restarts"], SAID),
     Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
@@ -190,18 +166,6 @@ def _average_deviation(cell: Cell) -> float | None:
     return float(cell.z_deviation.mean()) if _get_again(cell, "explained") else None
 
 
-def _describe_agreement(cell: Cell) -> Row:
-    """Return how many starts agree; with labels, of those under the best one's label."""
-    evidence = cell.evidence
-    return {
-        "share": AGREEING_SHARE,  # of the least loss, within which it is reached
-        # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
-        "tolerance": max(SAME_Z_TOLERANCE, evidence.z_error / evidence.latent),
-        "reached": evidence.reached,
-        "same": evidence.same,
-    }
-
-
 INVERT = (
     *NAMES,
     Measure("starts", lambda cell: cell.trials),
@@ -210,7 +174,6 @@ INVERT = (
         "starts_under_label",
         lambda cell: ABSENT if cell.recoveries.labels is None else cell.evidence.starts,
     ),
-    Measure("best_trial", lambda cell: cell.columns["trial"][cell.recoveries.best_row]),
     Measure("image_loss", lambda cell: cell.recoveries.loss[cell.recoveries.best_row]),
     Measure(
         "rmse",
@@ -259,11 +222,10 @@ INVERT = (
     ),
     Measure("told", lambda cell: cell.evidence.determines_z),  # whether the pixels that count do
     Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
-    Measure("agreement", _describe_agreement),
-    Measure("condition", lambda cell: cell.evidence.condition),  # of J: largest value over least
+    Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
+    Measure("agreement.same", lambda cell: cell.evidence.same),  # of these, at the best z
     Measure("rank", lambda cell: cell.evidence.rank),
     Measure("difference_amplified", _find_amplification),  # factor in its picture
-    LATENT,
     Measure(
         "outside",
         lambda cell: cell.evidence.outside,
@@ -279,13 +241,6 @@ INVERT = (
     Measure("z_error", lambda cell: cell.evidence.z_error),  # ‖·‖ that what is left explains
     Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),
     Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
-    Measure("converged", lambda cell: cell.recoveries.stationary[cell.recoveries.best_row]),
-    Measure(
-        "z",
-        lambda cell: (
-            "polished" if cell.recoveries.polished[cell.recoveries.best_row] else "as found"
-        ),
-    ),
     Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
     SHARED,
     Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of all starts, as gradients

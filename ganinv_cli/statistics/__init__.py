@@ -1,75 +1,32 @@
 """Statistics of recovery: pure functions on arrays."""
 
-from ganinv_cli.statistics.averages import (
-    Band,
-    Booleans,
-    Floats,
-    Integers,
-    bootstrap,
-    carry_forward,
-    mean,
-    median,
-)
-from ganinv_cli.statistics.distances import (
-    assign_clusters,
-    expected_distance,
-    find_norm_range,
-    is_lowest,
-    pairwise_distances,
-)
-from ganinv_cli.statistics.noise import (
-    condition_number,
-    cramer_rao,
-    expected_residual,
-    fit_slope,
-    psnr,
-    rank,
-    rmse,
-    rounding_residual,
-)
-from ganinv_cli.statistics.recovery import (
-    EPSILONS,
-    EXACT_EPSILON,
-    SMALLEST_EPSILON,
-    clopper_pearson,
-    compare_errors,
-    holm,
-    is_elsewhere,
-    is_recovered,
-    match_trials,
-    mcnemar,
-)
-
-__all__ = [
-    "EPSILONS",
-    "EXACT_EPSILON",
-    "SMALLEST_EPSILON",
-    "Band",
-    "Booleans",
-    "Floats",
-    "Integers",
-    "assign_clusters",
-    "bootstrap",
-    "carry_forward",
-    "clopper_pearson",
-    "compare_errors",
-    "condition_number",
-    "cramer_rao",
-    "expected_distance",
-    "expected_residual",
-    "find_norm_range",
-    "fit_slope",
-    "holm",
-    "is_elsewhere",
-    "is_lowest",
-    "is_recovered",
-    "match_trials",
-    "mcnemar",
-    "mean",
-    "median",
-    "pairwise_distances",
-    "psnr",
-    "rank",
-    "rmse",
-    "rounding_residual",
-]
+from ganinv_cli.statistics.averages import Band as Band
+from ganinv_cli.statistics.averages import Booleans as Booleans
+from ganinv_cli.statistics.averages import Floats as Floats
+from ganinv_cli.statistics.averages import Integers as Integers
+from ganinv_cli.statistics.averages import bootstrap as bootstrap
+from ganinv_cli.statistics.averages import carry_forward as carry_forward
+from ganinv_cli.statistics.averages import mean as mean
+from ganinv_cli.statistics.averages import median as median
+from ganinv_cli.statistics.distances import assign_clusters as assign_clusters
+from ganinv_cli.statistics.distances import expected_distance as expected_distance
+from ganinv_cli.statistics.distances import find_norm_range as find_norm_range
+from ganinv_cli.statistics.distances import is_lowest as is_lowest
+from ganinv_cli.statistics.distances import pairwise_distances as pairwise_distances
+from ganinv_cli.statistics.noise import cramer_rao as cramer_rao
+from ganinv_cli.statistics.noise import expected_residual as expected_residual
+from ganinv_cli.statistics.noise import fit_slope as fit_slope
+from ganinv_cli.statistics.noise import psnr as psnr
+from ganinv_cli.statistics.noise import rank as rank
+from ganinv_cli.statistics.noise import rmse as rmse
+from ganinv_cli.statistics.noise import rounding_residual as rounding_residual
+from ganinv_cli.statistics.recovery import EPSILONS as EPSILONS
+from ganinv_cli.statistics.recovery import EXACT_EPSILON as EXACT_EPSILON
+from ganinv_cli.statistics.recovery import SMALLEST_EPSILON as SMALLEST_EPSILON
+from ganinv_cli.statistics.recovery import clopper_pearson as clopper_pearson
+from ganinv_cli.statistics.recovery import compare_errors as compare_errors
+from ganinv_cli.statistics.recovery import holm as holm
+from ganinv_cli.statistics.recovery import is_elsewhere as is_elsewhere
+from ganinv_cli.statistics.recovery import is_recovered as is_recovered
+from ganinv_cli.statistics.recovery import match_trials as match_trials
+from ganinv_cli.statistics.recovery import mcnemar as mcnemar

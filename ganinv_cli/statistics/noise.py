@@ -98,13 +98,6 @@ def rounding_residual(pixels: int) -> float:
     return pixels * step**2 / 12 + 5 * step**2 * math.sqrt(pixels / 180)
 
 
-def condition_number(singular_values: Floats) -> Floats:
-    """Return the largest singular value over the least, ∞ if the least is 0."""
-    least, largest = singular_values.min(axis=-1), singular_values.max(axis=-1)
-    without = np.full(np.shape(least), np.inf)
-    return np.asarray(np.divide(largest, least, out=without, where=least > 0))
-
-
 def rank(singular_values: Floats, pixels: int) -> Integers:
     """Return the numerical rank: the number of directions of z that change the image.
 
