@@ -45,6 +45,7 @@ def make_command(experiment: Experiment) -> Command:
             metavar="PATH|NAME",
             help="TOML file with settings, or the name of one that ships; options override it.",
         ),
+        options.assignments(),
         options.out(
             show_default=experiment.results_file,
             help="Results file. Tables and figures go into the folder of the same name.",
@@ -144,7 +145,8 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     Raises, before any work, what is wrong with them. `name` is of one of several generators.
     """
     kind, path = experiment.config, find("config", given["config"]) if given["config"] else None
-    config = load(kind, path, {key: given[key] for key in list_settings(kind) if key in given})
+    settings = {key: given[key] for key in list_settings(kind) if key in given}
+    config = load(kind, path, settings, given["assignments"])
     out = given["out"]
     file, npz = out or Path(experiment.results_file), given.get("npz")
     folder = publish.get_results_folder(file)

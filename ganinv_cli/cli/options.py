@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
 FIRST_GROUP = "Options most people need"
-SETTINGS_OF_CONFIGS = dict.fromkeys(("--lr", "--rate", "--learning-rate"), "[gd] rate")
+RATE_NAMES = ("--lr", "--rate", "--learning-rate")  # of options that other programs have
 TEXT_OR_JSON = click.Choice(["text", "json"])  # formats of commands that print no tables
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -79,9 +79,11 @@ class Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            if isinstance(error, click.NoSuchOption) and error.option_name in SETTINGS_OF_CONFIGS:
-                setting = SETTINGS_OF_CONFIGS[error.option_name]
-                said = f"no option {error.option_name}; set {setting} in a file for --config"
+            if isinstance(error, click.NoSuchOption) and error.option_name in RATE_NAMES:
+                said = (
+                    f"no option {error.option_name}; it is a setting of a solver, e.g. "
+                    "--solver gd --set gd.rate=0.5"
+                )
             elif values := self._join_list(given):
                 said = f"{error.format_message().rstrip('.')}; a list has commas: {values}"
             else:
@@ -206,6 +208,14 @@ verbose = partial(
     option, "-v", "--verbose", is_flag=True, group=OUTPUT, help="Also print what was loaded."
 )
 quiet = partial(option, "-q", "--quiet", is_flag=True, group=OUTPUT, help="Show no progress.")
+assignments = partial(
+    option,
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting of a config file, e.g. gd.rate=0.5, the rate of gd. Repeat it for several.",
+)
 style = partial(
     option,
     "--format",

@@ -1,8 +1,10 @@
 """The settings of a run: the defaults, then a TOML file, then the command line."""
 
+import contextlib
+import json
 import math
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,13 +27,23 @@ _TYPE_WORDS: dict[type, str] = {
 }
 
 
-def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
+def load(
+    config_class: type[ConfigT],
+    path: Path | None,
+    options: Mapping[str, Any],
+    assignments: Iterable[str] = (),
+) -> ConfigT:
     """Return the config of a TOML file, overridden by the options of the command line.
 
-    Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value.
+    The `assignments` are those of --set, e.g. "gd.rate=0.5". Raises ConfigError if the file is not
+    TOML, or something has an unknown key or an invalid value.
     """
     settings = _check_config(config_class, path, read_toml(path)) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
+    assigned = _check_config(config_class, "--set", read_assignments(assignments))
+    for key in options.keys() & assigned.keys():
+        raise ConfigError(f"{name_setting(key)} and --set {key} are one setting; give one of them")
+    options |= assigned
     file_tables, tables = settings.get("solver_tables", {}), options.get("solver_tables", {})
     settings |= options
     settings["solver_tables"] = file_tables | {
@@ -110,7 +122,9 @@ def check_settings(
             raise ConfigError(f"{place} has a setting {to_toml(key)}; {_suggest_key(key, known)}")
         example = known[key].example
         checked[key] = tuple(value) if isinstance(value, list) else value
-        check_type(f"{place}: {key}", checked[key], example, _suggest_similar(key, value, known))
+        if example is not None:
+            similar = _suggest_similar(key, value, known)
+            check_type(f"{place}: {key}", checked[key], example, similar)
         for item in checked[key] if isinstance(example, tuple) else ():
             check_type(f"{place}: an item of {key}", item, example[0])
         check_value(f"{place}: {key}", checked[key], known[key])
@@ -157,6 +171,28 @@ def name_setting(key: str) -> str:
     """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
     table, dot, name = key.rpartition(".")
     return f"[{table}] {name}" if dot else f"--{key.replace('_', '-')}"
+
+
+def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Return the settings and tables of assignments, as of a TOML file; a later one wins.
+
+    Text needs no quotes, and a list of numbers no brackets. Raises ConfigError.
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        for key, value in _read_assignment(assignment).items():
+            tables = value, settings.get(key)
+            is_more = all(isinstance(table, dict) for table in tables)
+            settings[key] = settings[key] | value if is_more else value
+    return settings
+
+
+def _read_assignment(assignment: str) -> dict[str, Any]:
+    key, equals, value = assignment.partition("=")
+    for written in (value, f"[{value}]", json.dumps(value)) if equals else ():
+        with contextlib.suppress(ValueError):
+            return tomllib.loads(f"{key} = {written}")
+    raise ConfigError(f"--set {assignment}: give a setting and its value, e.g. --set gd.rate=0.5")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("recover", "--lr", 0.1), "set [gd] rate in a file for --config"),
+        (("recover", "--lr", 0.1), "e.g. --solver gd --set gd.rate=0.5"),
         (("noise-sweep", "--variances", 0.1, -0.2), "a list has commas: --variances 0.1,-0.2"),
         (("noise-sweep", "--variances", 0.1, 0.2), "a list has commas: --variances 0.1,0.2"),
         (("invert", "https://example.org/a.png"), "org/a.png is an address; download the file"),

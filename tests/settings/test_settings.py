@@ -115,13 +115,11 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("clip = [3]", "an item of clip = 3 should be text in quotes"),
         ("clip = []", 'clip is empty: give one or more, e.g. ["none"]'),
         ("clip = ['none', 'none']", "clip has a rule twice"),
-        ("tolerance = 0", "give a number above 0, or the solver gd"),
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
         ("shard = '0/4'", "shard = '0/4': give the number"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
         ("succes = 'ever'", 'has a setting "succes"; did you mean success? known are prior, '),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),
-        ("batch_norm = 'batch'", 'it needs solver = "gd"'),
         ("\n".join((*COUPLED, "batch_size = 3")), "it needs batch_size = 1000"),
         ("\n".join((*COUPLED, "polish = 'float64'")), "polish refines one trial at a time"),
     ],
@@ -149,6 +147,34 @@ def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     assert (config.clip, config.solver_settings) == (RecoverConfig.clip, {"memory": 9})
     images = read_file(tmp_path, InvertConfig, "image = ['a.png']", image=())
     assert images.image == ("a.png",)
+
+
+def test_set_takes_what_a_file_takes_and_wins_over_it(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("trials = 7\nsolver = 'gd'\n[gd]\nrate = 1.0\nhalve_every = 9\n", "utf-8")
+    assigned = ("gd.rate=0.5", "gd.rate=stable", "snapshots=10,50", "success=ever", "rule=['none']")
+    config = load(RecoverConfig, path, {"trials": 5}, assigned)
+    assert config.solver_settings == {"rate": "stable", "halve_every": 9}
+    assert (config.trials, config.snapshots, config.success) == (5, (10, 50), "ever")
+    assert config.clip == ("none",)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("gd", "--set gd: give a setting and its value"),
+        ("gd.=2", "--set gd.=2: give a setting and its value"),
+        ("succes=ever", 'has a setting "succes"; did you mean success? known are prior, '),
+        ("restarts=few", '--set: restarts = "few" should be a whole number, e.g. 40'),
+        ("gd=2", "--set: gd = 2 should be a table"),
+        ("gd.rate=2", 'the solver is lbfgs: add solver = "gd"'),
+        ("trials=6", "--trials and --set trials are one setting"),
+    ],
+)
+def test_a_wrong_assignment_is_one_sentence(assignment, words):
+    with pytest.raises(ConfigError) as refused:
+        load(RecoverConfig, None, {"trials": 5}, [assignment])
+    assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_keywords_may_be_of_numpy_and_none_is_no_setting():
