@@ -68,14 +68,13 @@ def copy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tables(copy):
     """The tables of experiments of the copy, or their errors, which run in one process."""
-    (copy / "momentum.toml").write_text("[momentum]\nlearning_rate = 1e-3\n", "utf-8")
     random = np.random.default_rng(0)
     sizes = [(4, 32), (32, 48)]
     layers = [[random.normal(0, 0.5, size).tolist(), [0.0] * size[1]] for size in sizes]
     model = {"image": [4, 4, 3], "layers": layers}
     (copy / "mine.matrices").write_text(json.dumps(model), encoding="utf-8")
     small = ("--checkpoint", "small", "--trials", "4")
-    momentum = ("--config", "momentum.toml", "--solver", "momentum", "--budget", "3000")
+    momentum = ("--solver", "momentum", "--set", "momentum.rate=0.77", "--budget", "3000")
     commands = [
         ("recover", *small, *momentum, "--clip", "none,soft-wall"),
         ("recover", "--checkpoint", "mine.matrices", "--trials", "4", "--out", "mine.h5"),

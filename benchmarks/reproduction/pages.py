@@ -27,7 +27,9 @@ REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in d
     "gan-face-normal-preconditioned.h5": ("gan-faces/normal", ("table1.md",)),
     "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.md",)),
 }
+FIRST_ORDER = "solvers/first-order.md"
 TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # in docs/reproduction
+SOLVERS = "solvers-"  # in names of results that compare first-order methods
 FIGURES = "why.png", "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
     *("reliability/torture", "reproduction/ends", "scaling/million"),
@@ -40,7 +42,11 @@ def list_generated() -> list[Path]:
     """Return the files of docs/ that `write_all` writes, relative to it."""
     reports = [Path(folder, name) for folder, names in REPORTS.values() for name in names]
     made = [f"reproduction/{name}" for name in (*TABLES, *FIGURES)]
-    made += [*(f"{name}.md" for name in (*MEASUREMENTS, CALIBRATION)), "results/SHA256SUMS"]
+    made += [
+        FIRST_ORDER,
+        *(f"{name}.md" for name in (*MEASUREMENTS, CALIBRATION)),
+        "results/SHA256SUMS",
+    ]
     return sorted([*reports, *map(Path, made)])
 
 
@@ -50,6 +56,8 @@ def write_all(docs: Path, out: Path) -> None:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
     write_reports(docs, out)
     write_tables(docs / "results", out / "reproduction")
+    methods = [run for run in runs.read_runs(docs / "results") if run.name.startswith(SOLVERS)]
+    _write_sections({"First-order methods": list(table1.list_shares(methods))}, out / FIRST_ORDER)
     formats = dict.fromkeys(MEASUREMENTS, records.format_page) | {CALIBRATION: verdicts.format_page}
     for name, format_page in formats.items():
         page = format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
@@ -69,7 +77,7 @@ def write_reports(docs: Path, out: Path) -> None:
 
 def write_tables(results: Path, out: Path) -> None:
     """Write the tables and figures of docs/reproduction."""
-    recoveries = list(runs.read_runs(results))
+    recoveries = [run for run in runs.read_runs(results) if not run.name.startswith(SOLVERS)]
     cells, sweeps = table2.measure_cells(results), figure2.read_sweeps(results)
     without_study = [run for run in recoveries if run.name not in why.OTHERS]
     _write_sections(table1.make_sections(without_study), out / "table1.md")

@@ -27,14 +27,15 @@ class Run(NamedTuple):
     def title(self) -> str:
         """The generator, the method, and what differs from the paper's text."""
         config, path = self.config, Path(self.config["checkpoint"])
-        if not self.is_descent:
+        if config["solver"] == "lbfgs":
             loss = f"L-BFGS, {config['loss']} loss"
             if not path.suffix:
                 return f"{path.name}, {loss}"
             prior = config["prior"].partition(":")[0]  # our choice for another project's generator
             return f"{path.parent.name.replace('_', '-')}, {prior} z, {loss}"
         updates = round(config["budget"]) - 1
-        parts = [f"{path.name}, rate {config['gd']['rate']:g}"]
+        parts = [path.name] if self.is_descent else [path.name, config["solver"]]
+        parts += [f"rate {config[config['solver']]['rate']:g}"]
         parts += [f"{updates:,} updates"] if updates != TEXT_UPDATES else []
         parts += ["batch statistics"] if config["batch_norm"] == "batch" else []
         return ", ".join([*parts, "ever"] if self.counts_ever else parts)

@@ -18,9 +18,9 @@ def make_sections(runs: Sequence[Run]) -> dict[str, Rows]:
     others = [run for run in runs if not run.is_descent]
     paper = list(_list_paper_rows())
     return {
-        "Table 1 by the paper's method": [*paper, *_list_shares(descents)],
+        "Table 1 by the paper's method": [*paper, *list_shares(descents)],
         "The rules where they differ": list(_compare_with_paper(descents, paper)),
-        "First starts of L-BFGS": list(_list_shares(others)),
+        "First starts of L-BFGS": list(list_shares(others)),
         "McNemar's exact test of first starts": list(_list_tests(runs)),
     }
 
@@ -34,7 +34,7 @@ def _list_paper_rows() -> Iterator[dict[str, str]]:
             yield head | cells
 
 
-def _list_shares(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
+def list_shares(runs: Sequence[Run]) -> Iterator[dict[str, str]]:
     """Yield success of each run under each rule, at its end."""
     for run in runs:
         for rule in run.rules:
@@ -50,7 +50,7 @@ def _compare_with_paper(runs: Sequence[Run], paper: Rows) -> Iterator[dict[str, 
     """Yield the rows of the run with the most rules beside the paper's, for the README."""
     run = max(runs, key=lambda each: len(each.rules))
     theirs = {row["clipping"]: row[SMALLEST_EPSILON].partition(" ")[0] for row in paper}
-    for row in _list_shares([run]):
+    for row in list_shares([run]):
         yield {
             "clipping": row["clipping"],
             f"{SMALLEST_EPSILON}, the paper": theirs.get(row["clipping"], "-"),

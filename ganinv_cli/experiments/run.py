@@ -194,6 +194,7 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
         )
     _check_labels(generator, config)
     plan = experiment.make_plan(config, generator)
+    plan.solver.check_config(config)
     solver = plan.solver.resolve(generator, plan.problem.mask)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":
         refuse_dead_generator(measure_largest_changes(generator, POINTS))
@@ -204,8 +205,8 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
     is_possible = solver.uses_low_precision and config.has_exact_images
     if config.precision == "mixed" and not is_possible:
         raise ConfigError(
-            "precision = mixed: it is always float32 for other solvers than lbfgs, for noisy "
-            "images and for images outside the generator's range; leave --precision out"
+            "precision = mixed: it is always float32 for first-order methods, for noisy images "
+            "and for images outside the generator's range; leave --precision out"
         )
     problem = plan.problem._replace(
         preconditioned=config.has_exact_images and config.loss == "preconditioned",

@@ -1,7 +1,7 @@
 """A batch of trials in the graph: one trace for any number of rows and steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,8 @@ from ganinv_cli.prior import MAX_COMPONENT
 from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
-from ganinv_cli.solvers.solver import Solver, select_rows
+from ganinv_cli.solvers.parts.state import State, select_rows
+from ganinv_cli.solvers.solver import Solver
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
 
@@ -42,7 +43,7 @@ class BatchState(NamedTuple):
     """Every row of the batch."""
 
     starts: Starts
-    solver_state: Any  # the solver's memory
+    solver_state: State
     code: tf.Tensor  # (batch,) int32: running, empty, or the number of an Outcome
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
     least_error: tf.Tensor  # (batch,), the least of it at any step
@@ -125,7 +126,7 @@ class Batch:
         clamped = tf.clip_by_value(starts.z_start, prior.low, prior.high)
         start = tf.where(starts.clamping[:, None], clamped, starts.z_start)
         is_given = tf.reduce_all(given, -1)
-        state = self._solver.init(tf.where(given, start, prior.quantile(share)), is_given)
+        state = self._solver.start(tf.where(given, start, prior.quantile(share)), is_given)
         beyond = is_given & tf.reduce_any(clamped != starts.z_start, -1)
         actions = stack_actions(beyond, tf.zeros_like(beyond), beyond)
         return BatchState(
@@ -155,8 +156,8 @@ class Batch:
         )
 
         def step(
-            state: Any, code: tf.Tensor, error: tf.Tensor, least: tf.Tensor
-        ) -> tuple[Any, ...]:
+            state: State, code: tf.Tensor, error: tf.Tensor, least: tf.Tensor
+        ) -> tuple[State, tf.Tensor, tf.Tensor, tf.Tensor]:
             running = code == RUNNING
             state = select_rows(running, self._solver.step(problem, state, clipping), state)
             ended = _classify_rows(problem, state, starts.budget, clipping)
@@ -202,7 +203,7 @@ def _stack_starts(trials: Sequence[Trial]) -> Starts:
 
 
 def _classify_rows(
-    problem: Problem, state: Any, budget: tf.Tensor, clipping: RowClipping
+    problem: Problem, state: State, budget: tf.Tensor, clipping: RowClipping
 ) -> tf.Tensor:
     """Return the code (batch,) of each row, the last outcome below that holds.
 

@@ -19,6 +19,7 @@ from ganinv_cli.outcome import Outcome
 
 SAVE_SECONDS = 300.0  # between saves
 MAX_BYTES = 2**40
+LAYOUT = 2  # of BatchState: a snapshot of another one counts as none
 _PROGRESS = (
     *("begins", "spent", "seconds", "least_error"),
     *("z_start", "curve_loss", "curve_error", "snapshots"),
@@ -36,7 +37,7 @@ class Snapshot:
         The key identifies the run and the version of ganinv. A file that is damaged or has another
         key counts as none; `note` says so of the former.
         """
-        self._path, self._key = path, key
+        self._path, self._key = path, f"{key} {LAYOUT}"
         self._last_save = time.monotonic()
         self._arrays: Arrays = {}
         self._jobs: dict[int, Job] = {}  # of the saved trials that go on, by place in the file
@@ -46,7 +47,7 @@ class Snapshot:
             if content[-4:] != _sum(content[:-4]):
                 self.note = f"{path} is damaged; the trials that it saved start again"
                 return
-            self._arrays = read_arrays(path, MAX_BYTES, key)
+            self._arrays = read_arrays(path, MAX_BYTES, self._key)
             columns = [self._arrays[name].tolist() for name in ("number", "case", "rules")]
             for place, (trial, case, rules) in enumerate(zip(*columns, strict=True)):
                 self._jobs[place] = Job(trial, case, tuple(rules.split()))

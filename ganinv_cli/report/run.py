@@ -113,25 +113,30 @@ def _describe_settings(run: Row) -> str:
 
 
 def _describe_plain_loss(config: Row) -> list[str]:
-    """Return a sentence if `lbfgs` had no preconditioner."""
-    if config.get("solver") != "lbfgs" or (config.get("lbfgs") or {}).get("metric") != 0:
+    """Return a sentence if the solver could have had a preconditioner and had none."""
+    if get_solver_settings(config).get("metric") != 0:
         return []
     return [
-        "There was no preconditioner ([lbfgs] metric = 0), by choice or because J = dG/dz is too "
-        "large (docs/solvers.md). So trials take more gradients, and they converge by the image "
-        "loss, without a bound on the error of z."
+        f"There was no preconditioner ([{config['solver']}] metric = 0), by choice or because "
+        "J = dG/dz is too large (docs/solvers.md). So trials take more gradients, and they "
+        "converge by the image loss, without a bound on the error of z."
     ]
 
 
 def _describe_solver(config: Row) -> str | None:
-    """Return the solver's name, of gradient descent with its rate."""
+    """Return the solver's name, with its rate if it has one."""
     name: str | None = config.get("solver")
-    settings = config.get("gd") or {}
-    if name != "gd" or "rate" not in settings:
+    settings = get_solver_settings(config)
+    if "rate" not in settings:
         return name
     halving = settings.get("halve_every")
     halved = f", halved every {halving:,} updates" if halving else ""
-    return f"gd (rate {settings['rate']:g}{halved})"
+    return f"{name} (rate {settings['rate']:g}{halved})"
+
+
+def get_solver_settings(config: Row) -> Row:
+    """Return the settings of the solver of a run, as far as its file has them."""
+    return config.get(config.get("solver", "")) or {}
 
 
 def _describe_checkpoint(run: Row) -> str:

@@ -115,18 +115,10 @@ class Config(MachineSettings, Conventions):
         """Yield an error for each setting that is not valid together with the others."""
         if len(set(self.clip)) < len(self.clip):
             yield "clip has a rule twice; give each once"
-        if self.tolerance == 0 and self.solver != "gd":
-            yield (
-                "tolerance = 0: rounding makes it impossible with lbfgs; give a number above 0, or "
-                "the solver gd"
-            )
         for name in ("address", "workers", "cpus_per_worker", "gpus_per_worker"):
             if self.engine != "ray" and getattr(self, name) != getattr(Config, name):
                 yield f'{name} is a setting of a Ray cluster: add engine = "ray" (--engine ray)'
-        default = getattr(type(self), "stationary", None)
-        if self.solver == "gd" and getattr(self, "stationary", None) != default:
-            yield 'stationary is a setting of lbfgs: leave it out, or give solver = "lbfgs"'
-        needed = {"solver": "gd", "batch_size": self.trials, "engine": "local", "shard": ""}
+        needed = {"batch_size": self.trials, "engine": "local", "shard": ""}
         needed |= {"start": "random", "tolerance": 0, "restarts": 0}
         for name, value in needed.items() if self.batch_norm == "batch" else ():
             if getattr(self, name) != value:

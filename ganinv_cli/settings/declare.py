@@ -26,7 +26,8 @@ class Setting:
 
     name: str
     default: Any
-    example: Any  # a value in a TOML file: the default, or what shows the type better
+    # a value in a TOML file: the default, or what shows the type better; None: of several types
+    example: Any
     help: str = ""  # of the option
     group: str = METHOD  # of the option
     choices: tuple[str, ...] = ()  # for a Literal: its values; for a list: those of each item

@@ -6,15 +6,15 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import choose_points
-from ganinv_cli.problem import Evaluation, Problem
+from ganinv_cli.problem import Problem
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts import quasi_newton
 from ganinv_cli.solvers.parts.quasi_newton import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
-from ganinv_cli.solvers.solver import Solver, add_counts, start_counts
+from ganinv_cli.solvers.parts.state import State, add_counts, start_state
+from ganinv_cli.solvers.solver import Solver
 
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
 MAX_PATIENCE = 100_000  # losses that are kept per trial
@@ -23,14 +23,10 @@ SHARE = {"range": (0, 1), "exclusive": True}
 POSITIVE = {"range": (0, MAX_NUMBER), "exclusive": True}
 
 
-class _State(NamedTuple):
-    z: tf.Tensor  # (batch, latent), accepted
-    image_loss: tf.Tensor  # (batch,)
-    objective: tf.Tensor  # (batch,)
-    gradient: tf.Tensor  # (batch, latent)
-    bound: tf.Tensor  # (batch,)
+class _Memory(NamedTuple):
+    objective: tf.Tensor  # (batch,), at the accepted z
+    gradient: tf.Tensor  # (batch, latent), at the accepted z
     low_precision: tf.Tensor  # (batch,) bool: the gradients are bfloat16
-    candidate: tf.Tensor  # (batch, latent), what the next step evaluates
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, so it is accepted
@@ -38,10 +34,7 @@ class _State(NamedTuple):
     # (batch, patience), the image loss after each gradient, the newest last
     loss_history: tf.Tensor
     clamped: tf.Tensor  # (batch,) bool: the row has no redraws left and is kept inside the bounds
-    counts: dict[str, tf.Tensor]  # (batch,) each
     redrawn_loss: tf.Tensor  # (batch,), the image loss at the last redraw; 0 before the first
-    actions: tf.Tensor  # (batch, ACTION_KINDS)
-    stalled: tf.Tensor  # (batch,)
 
 
 @dataclass(frozen=True)
@@ -98,100 +91,103 @@ class LBFGS(Solver):
         """Return the solver with fewer random z if J is large, or without preconditioner."""
         return replace(self, metric=choose_points(generator, self.metric))
 
-    def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
+    def start(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> State:
         rows = tf.shape(z)[0]
         row = tf.zeros([rows], z.dtype)
-        return _State(
-            z=z,
-            image_loss=row + float("inf"),
+        memory = _Memory(
             objective=row + float("inf"),
             gradient=tf.zeros_like(z),
-            bound=row + float("inf"),
             low_precision=tf.ones([rows], tf.bool) if near_solution is None else ~near_solution,
-            candidate=z,
             direction=tf.zeros_like(z),
             length=row,
             jumped=tf.ones([rows], tf.bool),
             history=quasi_newton.empty_history(z, self.memory),
             loss_history=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
             clamped=tf.zeros([rows], tf.bool),
-            counts=start_counts(rows),
             redrawn_loss=row,
-            actions=tf.zeros([rows, ACTION_KINDS], tf.int64),
-            stalled=tf.zeros([rows], tf.bool),
         )
+        return start_state(z, memory)
 
-    def step(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
+    def step(self, problem: Problem, state: State, clipping: RowClipping) -> State:
+        clamped = state.memory.clamped
         clipping = clipping._replace(
-            clamping=clipping.clamping | state.clamped,
-            replacing=clipping.replacing & ~state.clamped,
+            clamping=clipping.clamping | clamped, replacing=clipping.replacing & ~clamped
         )
-        state = state._replace(low_precision=state.low_precision & problem.low_precision_allowed)
-        accepted = self._accept_candidate(
-            state, problem.evaluate(state.candidate, state.low_precision)
-        )
+        accepted = self._accept_candidate(problem, state)
         return self._return_inside(
             problem, self._choose_direction(problem, accepted, clipping), clipping
         )
 
-    def _accept_candidate(self, state: _State, evaluation: Evaluation) -> _State:
+    def _accept_candidate(self, problem: Problem, state: State) -> State:
         """Accept the candidates that decrease the objective enough; shorten the other steps."""
+        memory: _Memory = state.memory
+        low_precision = memory.low_precision & problem.low_precision_allowed
+        evaluation = problem.evaluate(state.candidate, low_precision)
         move = state.candidate - state.z
         # a projected move may point uphill, but must still decrease the objective
-        slope = tf.minimum(dot(state.gradient, move), 0)
-        sufficient_loss = state.objective + self.sufficient * slope
-        accepted = state.jumped | (evaluation.objective <= sufficient_loss)  # false for NaN
-        change = evaluation.gradient - state.gradient
-        unknown = tf.cast(float("inf"), state.loss_history.dtype)
-        loss_history = tf.where(state.jumped[:, None], unknown, state.loss_history)
+        slope = tf.minimum(dot(memory.gradient, move), 0)
+        sufficient_loss = memory.objective + self.sufficient * slope
+        accepted = memory.jumped | (evaluation.objective <= sufficient_loss)  # false for NaN
+        change, is_pair = evaluation.gradient - memory.gradient, accepted & ~memory.jumped
+        unknown = tf.cast(float("inf"), memory.loss_history.dtype)
+        loss_history = tf.where(memory.jumped[:, None], unknown, memory.loss_history)
         image_loss = tf.where(accepted, evaluation.image_loss, state.image_loss)
         return state._replace(
             z=tf.where(accepted[:, None], state.candidate, state.z),
             image_loss=image_loss,
-            objective=tf.where(accepted, evaluation.objective, state.objective),
-            gradient=tf.where(accepted[:, None], evaluation.gradient, state.gradient),
-            bound=tf.where(accepted & ~state.low_precision, evaluation.bound, state.bound),
-            length=tf.where(accepted, tf.zeros_like(state.length), self.shrink * state.length),
-            jumped=tf.zeros_like(state.jumped),
-            history=quasi_newton.append_pair(state.history, accepted & ~state.jumped, move, change),
-            loss_history=tf.concat([loss_history[:, 1:], image_loss[:, None]], 1),
+            bound=tf.where(accepted & ~low_precision, evaluation.bound, state.bound),
             counts=add_counts(state.counts, gradients=1),
+            memory=memory._replace(
+                objective=tf.where(accepted, evaluation.objective, memory.objective),
+                gradient=tf.where(accepted[:, None], evaluation.gradient, memory.gradient),
+                low_precision=low_precision,
+                length=tf.where(accepted, 0.0, self.shrink * memory.length),
+                jumped=tf.zeros_like(memory.jumped),
+                history=quasi_newton.append_pair(memory.history, is_pair, move, change),
+                loss_history=tf.concat([loss_history[:, 1:], image_loss[:, None]], 1),
+            ),
         )
 
-    def _choose_direction(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
+    def _choose_direction(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         """Choose new directions after accepted moves, and in rows whose direction is exhausted."""
-        accepted = state.length == 0
-        reach = state.length * tf.norm(state.direction, axis=-1)
+        memory: _Memory = state.memory
+        accepted = memory.length == 0
+        reach = memory.length * tf.norm(memory.direction, axis=-1)
         exhausted = ~accepted & (reach < self.shortest)
-        hopeless = exhausted & state.history.is_empty
-        history = quasi_newton.forget_pairs(state.history, exhausted)
-        direction, bent = _compute_direction(problem, state._replace(history=history), clipping)
+        hopeless = exhausted & memory.history.is_empty
+        history = quasi_newton.forget_pairs(memory.history, exhausted)
+        direction, bent = _compute_direction(
+            problem, state.z, memory._replace(history=history), clipping
+        )
         size = tf.norm(direction, axis=-1)
         # without pairs the scale of the loss is unknown: move at most half a unit
         longest = tf.where(history.is_empty, tf.minimum(self.longest, 0.5), self.longest)
         full = tf.minimum(1.0, longest / size)
         full = tf.where(size > 0, full, tf.zeros_like(full))
         is_new = accepted | exhausted
-        direction = tf.where(is_new[:, None], direction, state.direction)
-        length = tf.where(is_new, full, state.length)
+        direction = tf.where(is_new[:, None], direction, memory.direction)
+        length = tf.where(is_new, full, memory.length)
         candidate = state.z + length[:, None] * direction
         beyond = clipping.find_clampable(candidate)
         clamps = beyond | (is_new & bent)
         slow = self._find_slow(problem, state, clipping.find_replaceable(state.z))
         # a row does not stall because of rounding in bfloat16
-        to_full_precision = state.low_precision & ((state.objective < self.fine) | exhausted | slow)
+        is_fine = memory.objective < self.fine
+        to_full_precision = memory.low_precision & (is_fine | exhausted | slow)
         return state._replace(
             candidate=clipping.clip_to_bounds(candidate),
-            direction=direction,
-            length=length,
-            low_precision=state.low_precision & ~to_full_precision,
-            jumped=to_full_precision,  # losses in bfloat16 and float32 are not comparable
-            history=history,
-            actions=state.actions + stack_actions(clamps, state.clamped & clamps, beyond),
+            actions=state.actions + stack_actions(clamps, memory.clamped & clamps, beyond),
             stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
+            memory=memory._replace(
+                direction=direction,
+                length=length,
+                low_precision=memory.low_precision & ~to_full_precision,
+                jumped=to_full_precision,  # losses in bfloat16 and float32 are not comparable
+                history=history,
+            ),
         )
 
-    def _find_slow(self, problem: Problem, state: _State, redrawable: tf.Tensor) -> tf.Tensor:
+    def _find_slow(self, problem: Problem, state: State, redrawable: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) decreased too little over the last `patience` gradients.
 
         Rows that are `redrawable`, bool (batch,), with a residual must decrease more.
@@ -202,14 +198,15 @@ class LBFGS(Solver):
         calm = tf.where(residual > 0, problem.stationary, self.crawl)
         due = tf.where(lost | outside, self.progress, calm)
         floor = tf.where(lost, residual, tf.zeros_like(residual))
-        return (state.loss_history[:, 0] - floor) * (1 - due) < loss - floor
+        return (state.memory.loss_history[:, 0] - floor) * (1 - due) < loss - floor
 
-    def _return_inside(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
+    def _return_inside(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         """Redraw the outside components of stalled or solved rows, which then continue.
 
         They are clamped to the bounds instead if no redraws are left, if noise explains the rest of
         the image loss, or if z is right: solved, and outside by no more than its possible error.
         """
+        memory: _Memory = state.memory
         explained = state.image_loss <= problem.residual  # true for an unknown residual
         unsure = tf.math.is_inf(problem.residual)
         solved = problem.is_solved(state.image_loss, state.bound)
@@ -219,10 +216,10 @@ class LBFGS(Solver):
         solved_outside = solved & (excess > 0)
         outside = clipping.replacing & ((state.stalled & at_bound) | solved_outside)
         # in rows of other rules: the components that stochastic clipping would redraw
-        slow = self._find_slow(problem, state, at_bound) & ~state.jumped
+        slow = self._find_slow(problem, state, at_bound) & ~memory.jumped
         redrawable = ((state.stalled | slow) & at_bound) | solved_outside
-        change = tf.abs(state.image_loss - state.redrawn_loss)
-        is_floor = change <= SAME_LOSS * state.redrawn_loss
+        change = tf.abs(state.image_loss - memory.redrawn_loss)
+        is_floor = change <= SAME_LOSS * memory.redrawn_loss
         useful = ~is_floor & (unsure | ~explained)
         redraws = state.counts["redraws"]
         redrawn = outside & ~right & (redraws < self.redraws) & useful
@@ -230,21 +227,23 @@ class LBFGS(Solver):
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
         jump = tf.where(redrawn[:, None], clipping.replace(state.z, redraws), inside)
         jumped = redrawn | clamped
-        acted = tf.where(clipping.replacing, jumped, redrawable & ~state.clamped)
+        acted = tf.where(clipping.replacing, jumped, redrawable & ~memory.clamped)
         never = tf.zeros_like(acted)
         return state._replace(
             candidate=tf.where(jumped[:, None], jump, state.candidate),
-            jumped=state.jumped | jumped,
-            clamped=state.clamped | clamped,
             counts=add_counts(state.counts, redraws=redrawn),
-            redrawn_loss=tf.where(redrawn, state.image_loss, state.redrawn_loss),
             actions=state.actions + stack_actions(never, acted, never),
             stalled=state.stalled & ~jumped,
+            memory=memory._replace(
+                jumped=memory.jumped | jumped,
+                clamped=memory.clamped | clamped,
+                redrawn_loss=tf.where(redrawn, state.image_loss, memory.redrawn_loss),
+            ),
         )
 
 
 def _compute_direction(
-    problem: Problem, state: _State, clipping: RowClipping
+    problem: Problem, z: tf.Tensor, memory: _Memory, clipping: RowClipping
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return -H gradient (batch, latent), in clamping rows the step to the bounded minimum.
 
@@ -252,10 +251,10 @@ def _compute_direction(
     free components is returned. Also returns in which rows (batch,) the bounds change the
     direction, or would change it if the row clamped.
     """
-    z, gradient = state.z, state.gradient
-    initial_inverse = problem.inverse_hessian(state.objective)
+    history, gradient = memory.history, memory.gradient
+    initial_inverse = problem.inverse_hessian(memory.objective)
     newton_step = -quasi_newton.multiply_inverse_hessian(
-        state.history, gradient[..., None], initial_inverse
+        history, gradient[..., None], initial_inverse
     )
     direction = newton_step[..., 0]
     blocked = clipping.find_blocked(z, -gradient)
@@ -265,7 +264,7 @@ def _compute_direction(
     direction = tf.cond(
         tf.reduce_any(clipping.clamping),
         lambda: quasi_newton.step_within_bounds(
-            state.history, initial_inverse, direction, z, blocked, clipping
+            history, initial_inverse, direction, z, blocked, clipping
         ),
         lambda: direction,
     )

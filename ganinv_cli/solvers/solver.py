@@ -1,38 +1,23 @@
 """The interface of a solver."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import ClassVar, Self
 
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
+from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
-from ganinv_cli.store.columns import COUNTS
-
-
-class State(Protocol):
-    """The state of a solver: a NamedTuple of tensors with the batch axis first in each.
-
-    The loop reads these fields; a solver adds its own.
-    """
-
-    z: tf.Tensor  # (batch, latent), the latest z that was accepted
-    image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
-    bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, near no residual
-    counts: dict[str, tf.Tensor]  # (batch,) each, since init: the counted columns of the results
-    # (batch, ACTION_KINDS) int64: number of updates since init in which a rule of each kind changed
-    # z or, in rows of other rules, would have changed it
-    actions: tf.Tensor
-    stalled: tf.Tensor  # (batch,) bool: further steps will not help
+from ganinv_cli.solvers.parts.state import State
 
 
 @dataclass(frozen=True)
 class Solver(ABC):
-    """The frozen settings of a method, with `init` and `step`; the true z is not available.
+    """The frozen settings of a method, with `start` and `step`; the true z is not available.
 
     A step costs the same for each row, and a row's numbers never depend on another row: the loop
     freezes finished rows and starts other trials in their place.
@@ -42,6 +27,7 @@ class Solver(ABC):
     default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows images
     expected_gradients: ClassVar[float]  # per trial, for the first estimate of the time
     uses_low_precision: ClassVar[bool] = False  # whether it can use bfloat16 gradients
+    can_stall: ClassVar[bool] = True  # if not, each start ends by tolerance or budget
 
     @property
     def preconditioner_points(self) -> int:
@@ -55,45 +41,37 @@ class Solver(ABC):
         """
         return self
 
+    def check_config(self, config: Config) -> None:
+        """Raise ConfigError if settings of a config do not go with this solver."""
+        name, other = config.solver, 'a first-order method, e.g. solver = "gd"'
+        default = getattr(type(config), "stationary", None)
+        if self.can_stall and config.batch_norm == "batch":
+            raise ConfigError(
+                'batch_norm = "batch" couples the trials, and runs all as one batch to their '
+                f"budget: it needs {other}"
+            )
+        if self.can_stall and config.tolerance == 0:
+            raise ConfigError(
+                f"tolerance = 0: rounding makes it impossible with {name}; give a number above 0, "
+                f"or {other}"
+            )
+        if not self.can_stall and getattr(config, "stationary", None) != default:
+            raise ConfigError(
+                f"stationary is no setting of {name}, whose starts do not end before the budget: "
+                f'leave it out, or give solver = "{Config.solver}"'
+            )
+
     @abstractmethod
-    def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> Any:
+    def start(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> State:
         """Return the state at a start z (batch, latent), before the first evaluation.
 
         `near_solution` (batch,) bool: starts that were not drawn and may be near a solution.
         """
 
     @abstractmethod
-    def step(self, problem: Problem, state: Any, clipping: RowClipping) -> Any:
+    def step(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         """Return the state after one evaluation of the problem and one move of every row.
 
         A row does not count as converged while z is outside bounds that its rule keeps. The step
         must bring z inside.
         """
-
-
-def start_counts(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Return the counts of this many rows before the first step: (rows,) each, float32 or int64."""
-    return {
-        name: tf.zeros([rows], tf.float32 if column.dtype == "float64" else tf.int64)
-        for name, column in COUNTS.items()
-    }
-
-
-def add_counts(counts: Mapping[str, tf.Tensor], **more: Any) -> dict[str, tf.Tensor]:
-    """Return counts with more, a number or (batch,), added to some of them."""
-    new = {name: counts[name] + tf.cast(each, counts[name].dtype) for name, each in more.items()}
-    return {**counts, **new}
-
-
-Nested = TypeVar("Nested")
-
-
-def select_rows(rows: tf.Tensor, selected: Nested, others: Nested) -> Nested:
-    """Return these rows (batch,) of the first structure of tensors, the others of the second."""
-
-    def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
-        axes = len(this.shape) - 1
-        return tf.where(tf.reshape(rows, [-1] + [1] * axes) if axes else rows, this, that)
-
-    chosen: Nested = tf.nest.map_structure(choose, selected, others)
-    return chosen

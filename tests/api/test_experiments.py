@@ -188,7 +188,7 @@ def test_a_keyword_changes_the_run_or_is_refused(function):
         ({"starts": 4, "trials": 4}, "starts and trials, which are one setting"),
         ({"start": 4}, 'start = 4 should be text in quotes, e.g. "random"; did you mean starts?'),
         ({"gd": {"rate": 1.0}}, 'the solver is lbfgs: add solver = "gd"'),
-        ({"solver": "gd", "stationary": 0.1}, "stationary is a setting of lbfgs"),
+        ({"solver": "gd", "stationary": 0.1}, "stationary is no setting of gd, .*: leave it out"),
         ({"rule": ["none", "standard"]}, "one clipping rule"),
     ],
 )

@@ -41,10 +41,10 @@ def test_the_rules_of_the_package_descend_as_its_solver():
     )
     images = generator(tf.cast(rows.z_true, tf.float32))
     problem, solver = Problem(generator, images, zeros, zeros), GradientDescent(rate=1.0)
-    expected = solver.init(start.z)
+    expected = solver.start(start.z)
     for _ in range(descent.CHUNK):
         expected = solver.step(problem, expected, clipping)
-    np.testing.assert_allclose(state.z, expected.next_z, atol=1e-4)
+    np.testing.assert_allclose(state.z, expected.candidate, atol=1e-4)
     np.testing.assert_array_equal(state.jumps, expected.counts["redraws"])
     assert (state.jumps.numpy().reshape(2, 4)[:, 2:] > 0).all()
     assert len(np.unique(state.z.numpy().round(3), axis=0)) == len(rules)  # each rule acted

@@ -42,7 +42,7 @@ def test_copies_equal_separate_runs(simple, name, residual):
         "end": make_limits(budget=400, restarts=1),
         "batch_size": BATCH,
     }
-    solver = make_solver(name, SETTINGS[name])
+    solver = make_solver(name, SETTINGS.get(name, {}))
     together = [Job(trial, rules=("none", *FOLLOWERS)) for trial in range(TRIALS)]
     shared = solve_jobs(simple, solver, together, **settings)
     alone = solve_jobs(simple, solver, jobs_of(RULES, TRIALS), **settings)

@@ -32,7 +32,7 @@ BOUNDED = ("standard", "stochastic", "zero", "reflect")
     ids=str,
 )
 def test_what_has_converged_is_inside(name, prior, residual):
-    solver = make_solver(name, SETTINGS[name])
+    solver = make_solver(name, SETTINGS.get(name, {}))
     generator = make_simple(prior)
     supply = targets_at(generator, *INSIDE, OUTSIDE, residual=residual)
     end = make_limits(budget=400, restarts=1)

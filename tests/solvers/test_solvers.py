@@ -14,6 +14,7 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.settings.config import NoiseSweepConfig, RecoverConfig
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
 
@@ -23,7 +24,7 @@ SETTINGS = {"gd": {"rate": 1e-3 * VALUES}, "lbfgs": {"memory": 10}}
 
 @pytest.fixture(params=SOLVERS)
 def solver(request):
-    return make_solver(request.param, SETTINGS[request.param])
+    return make_solver(request.param, SETTINGS.get(request.param, {}))
 
 
 def _jobs(trials, rules=RULES):
@@ -69,11 +70,39 @@ def test_a_budget_is_spent_to_the_gradient(generator, solver):
         ("gd", {"halve_every": -1}),
         ("lbfgs", {"memory": 1.5}),
         ("lbfgs", {"shrink": 1.5}),
+        ("adam", {"betas": [0.9, "much"]}),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(name, settings):
     with pytest.raises(ConfigError):
         make_solver(name, settings)
+
+
+def test_settings_that_a_method_has_no_use_for_are_refused():
+    coupled = {"batch_norm": "batch", "batch_size": 1000, "tolerance": 0, "restarts": 0}
+    for name, config, words in (
+        ("lbfgs", RecoverConfig(tolerance=0), "give a number above 0, or a first-order method"),
+        ("lbfgs", RecoverConfig(**coupled), 'it needs a first-order method, e.g. solver = "gd"'),
+        ("adam", NoiseSweepConfig(solver="adam", stationary=0.1), "stationary is no setting of ad"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            make_solver(name, {}).check_config(config)
+    for config in (RecoverConfig(tolerance=0), RecoverConfig(**coupled), NoiseSweepConfig()):
+        make_solver("adam", {}).check_config(config)
+
+
+def test_adam_takes_the_step_of_its_paper(generator):
+    adam = make_solver("adam", {"rate": 0.1, "betas": [0.8, 0.9], "epsilon": 1e-3})
+    (trial,) = solve_jobs(generator, adam, _jobs(1, ["none"]), end=make_limits(budget=4)).values()
+    target = generator(draw_true_z(generator, 0, np.array([0])))
+    problem = Problem(generator, target, penalty=tf.zeros(1), residual=tf.zeros(1))
+    z, mean, square = trial.z_start.astype(np.float64), 0.0, 0.0
+    for update in (1, 2, 3):
+        gradient = problem.evaluate(tf.constant(z[None])).gradient[0].numpy() / VALUES
+        mean, square = 0.8 * mean + 0.2 * gradient, 0.9 * square + 0.1 * gradient**2
+        unbiased = mean / (1 - 0.8**update), square / (1 - 0.9**update)
+        z = z - 0.1 * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-3)
+    np.testing.assert_allclose(trial.best.z, z, atol=1e-6)
 
 
 def test_a_rate_that_is_too_high_still_ends(generator):

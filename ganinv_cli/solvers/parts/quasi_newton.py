@@ -7,7 +7,7 @@ import tensorflow as tf
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.problem import FactoredInverse, InverseHessian
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
-from ganinv_cli.solvers.solver import select_rows
+from ganinv_cli.solvers.parts.state import select_rows
 
 MIN_CURVATURE_COSINE = 1e-7  # between move and change; a pair with less may be rounding alone
 MAX_ROUNDS = 4  # of the active set
