@@ -17,7 +17,7 @@ from ganinv_cli.experiments.rows import make_rule_rows, make_truth_rows
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, Target, Trial
+from ganinv_cli.loop.trial import Increment, Limits, LoopSettings, MakeTargets, Target, Trial
 from ganinv_cli.network.generator import Generator
 
 RESULT_SECONDS = 0.5  # between results with rows
@@ -65,18 +65,16 @@ class Worker:
         make_targets = plan.prepare_targets(generator)
         if self.encoder is not None:
             make_targets = _add_encoder_starts(make_targets, generator, self.encoder, plan)
-        increments = solve(
-            generator,
+        settings = LoopSettings(
             plan.solver,
             plan.problem,
-            jobs,
-            make_targets,
             Limits(config.tolerance, config.budget, config.restarts),
             plan.record_points,
-            seed=config.seed,
-            batch_size=config.batch_size,
-            snapshot=self.snapshots[worker] if worker < len(self.snapshots) else None,
+            config.seed,
+            config.batch_size,
         )
+        snapshot = self.snapshots[worker] if worker < len(self.snapshots) else None
+        increments = solve(generator, settings, jobs, make_targets, snapshot)
         refiner = plan.make_refiner(generator)
         for increment in increments:
             yield self._refine_trials(increment, refiner) if refiner else increment

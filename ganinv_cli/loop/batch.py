@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import Limits, RecordPoints, Target, Trial
+from ganinv_cli.loop.trial import Limits, LoopSettings, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
@@ -17,7 +17,6 @@ from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.parts.state import State, select_rows
-from ganinv_cli.solvers.solver import Solver
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
 
@@ -66,13 +65,11 @@ class Observation(NamedTuple):
 class Batch:
     """Compiled functions of a BatchState, which holds all that changes."""
 
-    def __init__(
-        self, generator: Generator, solver: Solver, problem: Problem, limits: Limits, seed: int
-    ) -> None:
-        """Take the problem of a plan, which has no generator and no rows yet."""
-        self._generator, self._solver, self._seed = generator, solver, seed
+    def __init__(self, generator: Generator, settings: LoopSettings) -> None:
+        problem, tolerance = settings.problem, settings.limits.tolerance
+        self._generator, self._solver, self._seed = generator, settings.solver, settings.seed
         preconditioner = None
-        if points := solver.preconditioner_points:
+        if points := self._solver.preconditioner_points:
             preconditioner = generator.reuse(
                 find_preconditioner,
                 points,
@@ -83,8 +80,8 @@ class Batch:
             generator=generator,
             preconditioner=preconditioner,
             mask=None if problem.mask is None else problem.mask.astype(np.float32),
-            tolerance=limits.tolerance,
-            rounding=rounding_loss(generator) if limits.tolerance > 0 else 0.0,
+            tolerance=tolerance,
+            rounding=rounding_loss(generator) if tolerance > 0 else 0.0,
         )
         self._compiled_steps = tf.function(self._run_steps, autograph=False)
 

@@ -17,24 +17,16 @@ from ganinv_cli.loop.batch import Batch
 from ganinv_cli.loop.sizing import FIRST_ROWS, BatchSizing, IncrementSizing
 from ganinv_cli.loop.slots import Slots
 from ganinv_cli.loop.snapshot import Snapshot
-from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, RecordPoints, make_trials
+from ganinv_cli.loop.trial import Increment, LoopSettings, MakeTargets, make_trials
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Phase
-from ganinv_cli.problem import Problem
-from ganinv_cli.solvers.solver import Solver
 
 
 def solve(
     generator: Generator,
-    solver: Solver,
-    problem: Problem,
+    settings: LoopSettings,
     job_queue: JobQueue,
     make_targets: MakeTargets,
-    limits: Limits,
-    record_points: RecordPoints,
-    *,
-    seed: int,
-    batch_size: int = 0,
     snapshot: Snapshot | None = None,
 ) -> Iterator[Increment]:
     """Run all jobs of a source; yield an increment after some steps of the batch.
@@ -42,19 +34,19 @@ def solve(
     An empty increment is yielded before each phase, and if the source has no jobs now and nothing
     runs. The trial without clipping runs first; at its end each other rule of the job gets a copy,
     if it would not have acted, or a trial of its own. `make_targets` is called for a block of jobs
-    shortly before they start; `batch_size` 0 chooses one by speed. The `problem` is that of the
-    plan. The trials of a `snapshot` go on from there. The batch is saved in it every few minutes
-    and if the source is stopped, which ends the loop. With `batch_norm="batch"` the rows are
-    coupled: each batch runs to its end before the next starts, and no restarts are allowed. Raises
-    GaninvError if there is no memory for one row.
+    shortly before they start. The trials of a `snapshot` go on from there. The batch is saved in it
+    every few minutes and if the source is stopped, which ends the loop. With `batch_norm="batch"`
+    the rows are coupled: each batch runs to its end before the next starts, and no restarts are
+    allowed. Raises GaninvError if there is no memory for one row.
     """
     saved_jobs = snapshot.jobs if snapshot else []
     if job_queue.is_exhausted and not saved_jobs:
         return
     coupled = generator.batch_norm == "batch"
+    batch_size, solver = settings.batch_size, settings.solver
     first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
-    batch = generator.reuse(Batch, solver, problem, limits, seed)
+    batch = generator.reuse(Batch, settings)
     sizing = BatchSizing(batch, first_rows, measured=not batch_size, coupled=coupled)
     increment_sizing = IncrementSizing(solver)
     yield Increment(phase=Phase.compiling)
@@ -63,7 +55,7 @@ def solve(
     slots = Slots(
         len(batch_state.code),
         job_queue,
-        lambda jobs: make_trials(jobs, make_targets, limits, record_points, generator),
+        lambda jobs: make_trials(jobs, make_targets(jobs), generator, settings),
         batch_size or FIRST_ROWS,
         coupled=coupled,
     )

@@ -11,8 +11,9 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome, Phase
-from ganinv_cli.problem import rounding_loss
+from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.refine import Refined
+from ganinv_cli.solvers.solver import Solver
 
 AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
 
@@ -43,6 +44,24 @@ class Limits:
     restarts: int  # at most, per trial
 
 
+class RecordPoints(NamedTuple):
+    """The gradient counts at which a trial's state is recorded, at the next end of an increment."""
+
+    curve: np.ndarray  # (points,), for the thinned curves
+    snapshots: np.ndarray  # (snapshots,), for the images of Figure 1
+
+
+class LoopSettings(NamedTuple):
+    """What decides the trials of a loop, besides their generator and their targets."""
+
+    solver: Solver
+    problem: Problem  # of a plan: it has no generator and no rows yet
+    limits: Limits
+    record_points: RecordPoints
+    seed: int
+    batch_size: int = 0  # rows; 0: chosen by speed
+
+
 class StartResult(NamedTuple):
     """The end of one start of a trial."""
 
@@ -61,13 +80,6 @@ class StartResult(NamedTuple):
     def gradients(self) -> float:
         """Gradients spent, by the encoder too."""
         return self.counts["gradients"]
-
-
-class RecordPoints(NamedTuple):
-    """The gradient counts at which a trial's state is recorded, at the next end of an increment."""
-
-    curve: np.ndarray  # (points,), for the thinned curves
-    snapshots: np.ndarray  # (snapshots,), for the images of Figure 1
 
 
 @dataclass
@@ -180,15 +192,12 @@ class Trial:
 
 
 def make_trials(
-    jobs: Sequence[Job],
-    make_targets: MakeTargets,
-    limits: Limits,
-    record_points: RecordPoints,
-    generator: Generator,
+    jobs: Sequence[Job], targets: Sequence[Target], generator: Generator, settings: LoopSettings
 ) -> Iterator[Trial]:
     """Yield the trials with which jobs begin: the one without clipping, or all if there is none."""
+    limits, record_points = settings.limits, settings.record_points
     rounding = rounding_loss(generator)
-    for job, target in zip(jobs, make_targets(jobs), strict=True):
+    for job, target in zip(jobs, targets, strict=True):
         target = target._replace(sufficient_loss=max(target.sufficient_loss, rounding))
         leads = "none" in job.rules
         followers = tuple(rule for rule in job.rules if rule != "none") if leads else ()

@@ -16,6 +16,7 @@ from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import (
     Increment,
     Limits,
+    LoopSettings,
     MakeTargets,
     RecordPoints,
     Target,
@@ -99,18 +100,11 @@ def solve_jobs(
     """
     done: dict[Key, Trial] = {}
     stop, seen = threading.Event(), 0
-    for look in solve(
-        generator,
-        solver,
-        problem or Problem(),
-        JobQueue(jobs, stop=stop),
-        supply or clean_targets(generator),
-        end or make_limits(),
-        MARKS,
-        seed=0,
-        batch_size=batch_size,
-        snapshot=snapshot,
-    ):
+    settings = LoopSettings(
+        solver, problem or Problem(), end or make_limits(), MARKS, 0, batch_size
+    )
+    supply = supply or clean_targets(generator)
+    for look in solve(generator, settings, JobQueue(jobs, stop=stop), supply, snapshot):
         for trial in look.finished:
             key = Key(trial.job.trial, trial.job.case, trial.rule)
             assert key not in done
