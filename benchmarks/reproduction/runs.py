@@ -34,8 +34,7 @@ class Run(NamedTuple):
             prior = config["prior"].partition(":")[0]  # our choice for another project's generator
             return f"{path.parent.name.replace('_', '-')}, {prior} z, {loss}"
         updates = round(config["budget"]) - 1
-        parts = [path.name] if self.is_descent else [path.name, config["solver"]]
-        parts += [f"rate {config[config['solver']]['rate']:g}"]
+        parts = [f"{path.name}, rate {config[config['solver']]['rate']:g}"]
         parts += [f"{updates:,} updates"] if updates != TEXT_UPDATES else []
         parts += ["batch statistics"] if config["batch_norm"] == "batch" else []
         return ", ".join([*parts, "ever"] if self.counts_ever else parts)
