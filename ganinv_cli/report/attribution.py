@@ -5,7 +5,7 @@ images to the last grey level, and other images hardly ever.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,32 +48,8 @@ def compares_generators(reports: Sequence[Report]) -> bool:
 def summarize_attribution(reports: Sequence[Report]) -> Report:
     """Return the report that compares the generators of reports of `ganinv invert`."""
     names = name_generators([str(r.run["config"].get("checkpoint", "")) for r in reports])
-    rows = _make_rows(dict(zip(names, reports, strict=True)))
-    unread = reports[0].tables["unread"]
-    lines = [
-        {key: row[key] for key in ("image", "sha256", "answer")} | each
-        for row in rows
-        for each in row["generators"]
-    ]
-    incomplete = [
-        f"{name}: trials are missing; the same command goes on."
-        for name, report in zip(names, reports, strict=True)
-        if not report.run["complete"]
-    ]
-    return Report(
-        NAME,
-        NAME,
-        _make_answer(rows, unread, incomplete),
-        {"attribution": rows, "unread": unread},
-        [table for table in (_make_table(rows, names), make_unread_table(unread)) if table.rows],
-        _make_notes(rows, dict(zip(names, reports, strict=True)), incomplete),
-        _describe_generators(dict(zip(names, reports, strict=True))),
-        [flatten(line) for line in lines],
-    )
-
-
-def _describe_generators(reports: dict[str, Report]) -> Row:
-    """Return the provenance of a comparison: each generator's file, hash and state."""
+    by_name = dict(zip(names, reports, strict=True))
+    rows, unread = _make_rows(by_name), reports[0].tables["unread"]
     generators = {
         name: {
             "file": report.name,
@@ -81,39 +57,54 @@ def _describe_generators(reports: dict[str, Report]) -> Row:
             "checkpoint_sha256": report.run.get("checkpoint_sha256"),
             "complete": report.run["complete"],
         }
-        for name, report in reports.items()
+        for name, report in by_name.items()
     }
-    complete = all(each["complete"] for each in generators.values())
-    return {"complete": complete, "generators": generators}
+    incomplete = [
+        f"{name}: trials are missing; the same command goes on."
+        for name, generator in generators.items()
+        if not generator["complete"]
+    ]
+    return Report(
+        NAME,
+        NAME,
+        _make_answer(rows, unread, incomplete),
+        {"attribution": rows, "unread": unread},
+        [table for table in (_make_table(rows, names), make_unread_table(unread)) if table.rows],
+        [*map(_describe_generator, generators.items()), *incomplete, _explain_answer(rows)],
+        {"complete": not incomplete, "generators": generators},
+        [
+            flatten({key: row[key] for key in ("image", "sha256", "answer")} | each)
+            for row in rows
+            for each in row["generators"]
+        ],
+    )
 
 
 def _make_rows(reports: dict[str, Report]) -> list[Row]:
     """Return a row for each image that was inverted on at least two of the generators."""
     images: dict[tuple[str, int], list[tuple[str, Row]]] = {}
     for generator, report in reports.items():
-        for key, rows in _iterate_images(report):
+        for key, rows in _list_images(report).items():
             best = min(rows, key=lambda row: (row["verdict"] != "made", _get_rmse(row)))
             evidence = {"checkpoint": generator} | {key: best[key] for key in COPIED}
             evidence["agree"] = best["agreement"]["same"]  # starts that found the best z
             images.setdefault(key, []).append((best["image"], evidence))
-    compared = [(key[0], found) for key, found in images.items() if len(found) > 1]
+    compared = [(sha256, found) for (sha256, _), found in images.items() if len(found) > 1]
     return [
         _make_row(number, sha256, found[0][0], [evidence for _, evidence in found])
         for number, (sha256, found) in enumerate(compared)
     ]
 
 
-def _iterate_images(report: Report) -> Iterator[tuple[tuple[str, int], list[Row]]]:
-    """Yield the rows of each image with its key: its hash, and how many before it have the same."""
-    rows: dict[tuple[int, str], list[Row]] = {}
-    hashes = {}
+def _list_images(report: Report) -> dict[tuple[str, int], list[Row]]:
+    """Return the rows of each image by its hash, and how many images before it have the same."""
+    rows: dict[tuple[int, str, str], list[Row]] = {}
     for cell, row in zip(report.cells, report.rows, strict=True):
-        rows.setdefault(cell.image.key, []).append(row)
-        hashes[cell.image.key] = cell.image.sha256
-    counts: Counter[str] = Counter()
-    for key, own in rows.items():
-        yield (hashes[key], counts[hashes[key]]), own
-        counts[hashes[key]] += 1
+        rows.setdefault((*cell.image.key, cell.image.sha256), []).append(row)
+    listed: dict[tuple[str, int], list[Row]] = {}
+    for (_, _, sha256), own in rows.items():
+        listed[sha256, sum(sha256 == other for other, _ in listed)] = own
+    return listed
 
 
 def _make_row(number: int, sha256: str, image: str, evidence: Sequence[Row]) -> Row:
@@ -165,27 +156,22 @@ def _make_table(rows: Sequence[Row], names: Sequence[str]) -> Table:
     return make_image_table("Which generator made it", "image", rows, columns, max_length=24)
 
 
-def _make_notes(
-    rows: Sequence[Row], reports: dict[str, Report], incomplete: Sequence[str]
-) -> list[str]:
-    """Return notes on the generators, on runs in progress, and on the answer."""
-    lines = []
-    for name, report in reports.items():
-        checkpoint = report.run["config"].get("checkpoint", "")
-        sha256 = (report.run.get("checkpoint_sha256") or "")[:12]
-        known = {"checkpoint": checkpoint, "sha256": sha256, "results": report.name}
-        said = ", ".join(f"{word} {value}" for word, value in known.items() if value)
-        lines.append(f"{name}: {said}.")
-    lines += incomplete
+def _describe_generator(generator: tuple[str, Row]) -> str:
+    name, about = generator
+    sha256 = (about["checkpoint_sha256"] or "")[:12]
+    known = {"checkpoint": about["checkpoint"], "sha256": sha256, "results": about["file"]}
+    return f"{name}: {', '.join(f'{word} {value}' for word, value in known.items() if value)}."
+
+
+def _explain_answer(rows: Sequence[Row]) -> str:
     if not rows:
-        return [*lines, "No image has been inverted on two of the generators yet."]
-    return [
-        *lines,
+        return "No image has been inverted on two of the generators yet."
+    return (
         "Made by: the generators with the verdict made; only those that leave nothing but "
         "rounding, if there are any. If no generator has it: perhaps those with the verdict "
         "ambiguous, otherwise a sibling of those with the verdict sibling, otherwise "
-        f"{NONE_OF_THEM} (docs/invert.md).",
-    ]
+        f"{NONE_OF_THEM} (docs/invert.md)."
+    )
 
 
 def _make_answer(rows: list[Row], unread: Sequence[Row], warnings: Sequence[str]) -> Answer:

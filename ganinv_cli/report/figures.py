@@ -1,6 +1,6 @@
 """The figures of each command, from the cells and rows of its report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Figure as StoredFigure
     from ganinv_cli.store import Results
 
-BLOCK_BYTES = 1 << 26  # of curves in memory at a time
+BLOCK_TRIALS = 1 << 16  # whose curves are read at a time
 QUANTILES = (0.1, 0.5, 0.9)
 OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of Figure 2a
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
@@ -132,30 +132,23 @@ def find_curve(cell: Cell, gradients: Floats) -> Curve:
     """Return the quantiles; a trial that has ended counts with its final error.
 
     `gradients` (points,) are those at which errors were stored. Trials without an error at some
-    point are left out; if none is left, there are no points. Only some trials are in memory.
+    point are left out; if none is left, there are no points.
     """
-    final, length = cell.read("z_error"), max(1, BLOCK_BYTES // (32 * len(gradients)))
-    blocks = [slice(low, low + length) for low in range(0, len(final), length)]
-
-    def read(points: np.ndarray) -> Iterator[Floats]:
-        for block in blocks:
-            errors = take_rows(cell.columns, "curve_error", block)[:, points]
-            yield carry_forward(errors, final[block])
-
-    stored = (take_rows(cell.columns, "curve_error", block) for block in blocks)
-    ran = np.any([np.isfinite(errors).any(axis=0) for errors in stored], axis=0) & (gradients > 0)
+    final = cell.read("z_error")
+    errors = np.empty((len(final), len(gradients)), np.float32)
+    ran = np.zeros(len(gradients), np.bool_)
+    for low in range(0, len(final), BLOCK_TRIALS):
+        block = slice(low, low + BLOCK_TRIALS)
+        stored = take_rows(cell.columns, "curve_error", block)
+        ran |= np.isfinite(stored).any(axis=0)
+        errors[block] = carry_forward(stored, final[block])
+    ran &= gradients > 0
     points = np.flatnonzero(ran | np.concatenate([[False], ran[:-1]]))
-    kept = np.concatenate([np.isfinite(errors).all(axis=1) for errors in read(points)])
+    kept = np.all([np.isfinite(errors[:, point]) for point in points], axis=0)
     if not kept.any():
         points = points[:0]
-    quantiles = np.empty((len(QUANTILES), len(points)))
-    together = max(1, BLOCK_BYTES // (8 * max(1, int(kept.sum()))))
-    for first in range(0, len(points), together):
-        some = slice(first, first + together)
-        parts = zip(read(points[some]), blocks, strict=True)
-        errors = np.concatenate([errors[kept[block]] for errors, block in parts]).T
-        quantiles[:, some] = np.quantile(errors.astype(np.float64), QUANTILES, axis=1)
-    return Curve(gradients[points], quantiles)
+    found = [np.quantile(errors[kept, at].astype(np.float64), QUANTILES) for at in points]
+    return Curve(gradients[points], np.reshape(found, (len(points), len(QUANTILES))).T)
 
 
 def _draw_figure2a(report: Report) -> dict[str, DrawnFigure]:

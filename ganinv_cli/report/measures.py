@@ -14,7 +14,7 @@ from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_count, format_interval, format_scientific
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.table import Column, Row, Table, show_value, to_plain
+from ganinv_cli.report.table import Column, Row, Table, read_key, show_value, to_plain
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats
 
 ABSENT = object()  # computed for a cell whose row has no such key
@@ -88,6 +88,16 @@ def stack_interval(
     return lambda row: f"{show(row[key])}\n{format_interval(row[interval_key], show)}".rstrip("\n")
 
 
+def show_share(key: str, interval_key: str = "") -> Callable[[Row], str]:
+    """Return the function that shows a count and its share, perhaps above its interval."""
+
+    def show(row: Row) -> str:
+        interval = read_key(row, interval_key) if interval_key else (None, None)
+        return format_count(read_key(row, key), row["trials"], interval)
+
+    return show
+
+
 def mean(values: Floats) -> float | None:
     """Return the mean; None if there are no values."""
     return float(np.mean(values)) if len(values) else None
@@ -103,16 +113,14 @@ def _count_acted(cell: Cell) -> int | None:
 
 
 def _count_right_labels(cell: Cell) -> Any:
-    if "label" not in cell.truth or not (cell.has("label") and cell.first.has("label")):
+    if "label" not in cell.truth or not cell.first.has("label"):
         return ABSENT
-    first, best = (
-        int(np.sum(place.read("label") == cell.truth["label"])) for place in (cell.first, cell)
+    last, first = (
+        {"right": right, "interval": statistics.clopper_pearson(right, cell.trials)}
+        for place in (cell, cell.first)
+        for right in [int(np.sum(place.read("label") == cell.truth["label"]))]
     )
-    return _add_interval(best, cell.trials) | {"first_start": _add_interval(first, cell.trials)}
-
-
-def _add_interval(right: int, trials: int) -> Row:
-    return {"right": right, "interval": statistics.clopper_pearson(right, trials)}
+    return last | {"first_start": first}
 
 
 def _measure_gradients(cell: Cell) -> Floats:
@@ -301,19 +309,14 @@ NOISE_SWEEP = (
 
 def make_label_table(rows: Sequence[Row], name: Column) -> Table:
     """Return the table of the rows that have labels."""
-
-    def show(find: Callable[[Row], Row]) -> Callable[[Row], str]:
-        return lambda row: format_count(
-            find(row["labels"])["right"], row["trials"], find(row["labels"])["interval"]
-        )
-
+    first, last = "labels.first_start", "labels"
     columns = [
         name,
         *select_columns(NAMES, "trials"),
-        Column("first start", show=show(lambda labels: labels["first_start"])),
+        Column("first start", show=show_share(f"{first}.right", f"{first}.interval")),
         Column(
             "with restarts",
-            show=show(lambda labels: labels),
+            show=show_share(f"{last}.right", f"{last}.interval"),
             help="Each start tries one label, and the starts take the labels in turn. So a first "
             "start can succeed only if its label is the right one by chance.",
         ),

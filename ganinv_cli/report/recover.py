@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import (
-    format_count,
     format_interval,
     format_number,
     format_scientific,
@@ -17,6 +16,7 @@ from ganinv_cli.report.measures import (
     make_label_table,
     measure_refinement,
     select_columns,
+    show_share,
 )
 from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Grid
@@ -35,7 +35,7 @@ REFINEMENT = (
     Column("trials", "trials"),
     Column(
         "1e-20",
-        show=lambda row: format_count(row["recovered"]["1e-20"], row["trials"], row["interval"]),
+        show=show_share("recovered.1e-20", "interval"),
         help=INTERVAL_HELP,
     ),
     Column("z error\nmedian", "z_error_median", format_scientific),
@@ -74,21 +74,19 @@ def _make_shares_table(rows: Sequence[Row], counting: str) -> Table:
     is_first = counting == "first_start"
 
     def count_below(epsilon: str) -> Callable[[Row], str]:
-        def show(row: Row) -> str:
-            interval = row["intervals"][counting][epsilon]
-            share = format_count(row[counting][epsilon], row["trials"], interval)
-            if is_first and row["paper"]:  # the paper's runs had no restarts
-                return f"{share}\npaper {format_share(row['paper'][epsilon])}"
-            return share
+        show = show_share(f"{counting}.{epsilon}", f"intervals.{counting}.{epsilon}")
+        return lambda row: (
+            f"{show(row)}\npaper {format_share(row['paper'][epsilon])}"
+            if is_first and row["paper"]  # the paper's runs had no restarts
+            else show(row)
+        )
 
-        return show
-
-    acted, trials = "acted_first_start" if is_first else "acted", {row["trials"] for row in rows}
+    trials = {row["trials"] for row in rows}
     columns = select_columns(RECOVER, "technique")
     if len(trials) > 1:  # else in the title: the table fits 80 columns
         columns += select_columns(RECOVER, "trials")
     if any(row["acted"] is not None for row in rows):
-        columns += select_columns(RECOVER, acted)
+        columns += select_columns(RECOVER, "acted_first_start" if is_first else "acted")
     columns += [Column(name, show=count_below(name), help=INTERVAL_HELP) for name in EPSILONS]
     count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
     title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
@@ -149,27 +147,15 @@ def _answer(grid: Grid) -> Answer:
     """Return how many latent vectors each clipping rule recovered, and at what cost."""
     rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
-    refined = {row["technique"]: row for row in grid.tables["polished"]}
-
-    def count(counting: str) -> Callable[[Row], str]:
-        return lambda row: format_count(row[counting][SMALLEST_EPSILON], row["trials"])
-
-    def count_exact(row: Row) -> str:
-        found = refined.get(row["technique"])
-        return format_count(found["recovered"]["1e-20"], found["trials"]) if found else "-"
-
     columns = [
         *select_columns(RECOVER, "technique", "trials"),
-        Column("recovered", show=count("recovered")),
-        Column("at the\nfirst start", show=count("first_start")),
+        Column("recovered", show=show_share(f"recovered.{SMALLEST_EPSILON}")),
+        Column("at the\nfirst start", show=show_share(f"first_start.{SMALLEST_EPSILON}")),
         Column("gradients\n(median)", "gradients_median"),
     ]
     if any(row["acted"] is not None for row in rows):
         columns.append(Column("acted\n(trials)", "acted"))
-    if refined:
-        columns.append(Column("below 1e-20\nif refined", show=count_exact))
-    else:
-        columns.append(Column("seconds\n(mean)", "seconds"))
+    columns.append(Column("seconds\n(mean)", "seconds"))
     title = f"Recovered by each --clip: mean squared z error below {SMALLEST_EPSILON}{any_update}"
     sentence = f"{_describe_recovered(rows)}{any_update}{_describe_cost(rows)}"
     return Answer(sentence, Table(title, rows, columns))

@@ -25,20 +25,26 @@ def show_value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def read_key(row: Row, key: str) -> Any:
+    """Return a value of a row; dots lead into objects, and the empty key is the whole row."""
+    value: Any = row
+    for part in filter(None, key.split(".")):
+        value = value[part]
+    return value
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table."""
 
     heading: str
-    key: str = ""  # of the value in a row; dots lead into objects; empty: the whole row
+    key: str = ""  # of the value in a row, as in `read_key`
     show: Callable[[Any], str] = show_value
     help: str = ""  # sentences, printed once in a report, below the first table that has them
     show_short: Callable[[Any], str] | None = None  # for a terminal and the page
 
     def make_cell(self, row: Row, short: bool = False) -> str:
-        value: Any = row
-        for part in filter(None, self.key.split(".")):
-            value = value[part]
+        value = read_key(row, self.key)
         return (self.show_short or self.show)(value) if short else self.show(value)
 
 
