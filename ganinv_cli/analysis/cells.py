@@ -42,27 +42,15 @@ class Image:
 
     number: int  # in the run, from 0
     name: str  # of its file, in the command or as stored
+    sha256: str  # of the file's bytes; empty if it is not stored
+    handling: str  # changes made to the file to make it an input; empty for none worth a note
+    error: str  # why the file could not be read; empty if it was read
     columns: Group  # one row
     pixels: CountedPixels
 
     @property
     def key(self) -> ImageKey:
         return self.number, self.name
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the file's bytes; empty if it is not stored."""
-        return _read_text(self.columns, "sha256")
-
-    @property
-    def handling(self) -> str:
-        """Changes made to the file to make it an input, in words; empty for none worth a note."""
-        return _read_text(self.columns, "said")
-
-    @property
-    def error(self) -> str:
-        """Why the file could not be read; empty if it was read."""
-        return _read_text(self.columns, "error")
 
     @property
     def target(self) -> Pixels:
@@ -239,7 +227,15 @@ def read_images(results: "Results") -> list[Image]:
         image.name or _read_text(of, "name") for image, of in zip(present, columns, strict=True)
     ]
     return [
-        Image(image.number, name, of, _count_pixels(results, of))
+        Image(
+            image.number,
+            name,
+            _read_text(of, "sha256"),
+            _read_text(of, "said"),
+            _read_text(of, "error"),
+            of,
+            _count_pixels(results, of),
+        )
         for image, name, of in zip(present, name_images(paths), columns, strict=True)
     ]
 

@@ -18,9 +18,9 @@ from ganinv_cli.report.table import (
     Table,
     describe_unread,
     flatten,
+    label_images,
     make_image_table,
     make_unread_table,
-    name_images,
     shorten_name,
 )
 from ganinv_cli.settings.names import name_generators
@@ -196,7 +196,7 @@ def _make_answer(rows: list[Row], unread: Sequence[Row], warnings: Sequence[str]
 
 
 def _describe_image(row: Row) -> str:
-    (name,) = name_images([row], max_length=40).values()
+    (name,) = label_images([row], max_length=40).values()
     if row["answer"] != NONE_OF_THEM:
         answer = row["answer"] if row["made_by"] else capitalize(row["answer"])
         return f"{answer} made {name}"

@@ -27,7 +27,7 @@ from ganinv_cli.report.plots import (
 )
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize, describe_rule
-from ganinv_cli.report.table import Row, get_key, name_images, shorten_name
+from ganinv_cli.report.table import Row, get_key, label_images, shorten_name
 
 HEADINGS = ("image", "best", "most distant")
 NAME_SIZE = 12  # points
@@ -143,7 +143,7 @@ def _make_caption(cells: Sequence[Cell]) -> str:
 def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images, twelve per figure: `reconstructions`, `reconstructions-2`, …"""
     shown = [*_iterate_reconstructed(report)][:MAX_SHOWN]
-    names = name_images(report.rows)
+    names = label_images(report.rows)
     several = len({cell.rule for cell in report.cells}) > 1
     drawn = {}
     for first in range(0, len(shown), PER_FIGURE):
@@ -163,7 +163,7 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
 def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequence[Row]) -> Figure:
     """Draw lines of images; from above: original, reconstruction, difference."""
     side = enlarge_side(pairs[0][0].image.target.shape[0])
-    names = name_images(every, side // LETTER - len(_describe_label(pairs[0][1])))
+    names = label_images(every, side // LETTER - len(_describe_label(pairs[0][1])))
     columns, lines = min(len(pairs), PER_LINE), -(-len(pairs) // PER_LINE)
     tall = HEAD + 3 * (side + GAP) + BETWEEN
     figure = make_sheet(max(LEFT + columns * (side + GAP) + RIGHT, 360), lines * tall)

@@ -15,9 +15,9 @@ from ganinv_cli.report.table import (
     Row,
     Table,
     describe_handling,
+    label_images,
     make_image_table,
     make_statement,
-    name_images,
     shorten_name,
 )
 
@@ -33,14 +33,6 @@ MEANINGS: Mapping[Verdict, str] = {  # the worst verdict first
     "not finished": "starts are missing",
 }
 MAX_FIGURES = 20  # images that are drawn; more are too many to look through
-
-
-def _format_polished(row: Row) -> str:
-    """Return how many converged after refinement, and of how many if not all were refined."""
-    count, polished = row["converged"]["polished"], row["polished"]
-    if count is None:
-        return "-"
-    return f"{count:,}" + (f" of {polished:,}" if polished < row["recoveries"] else "")
 
 
 def _format_largest(row: Row) -> str:
@@ -61,7 +53,12 @@ DISTANCES = select_columns(
 MINIMA = (
     Column("trials", "recoveries"),
     Column("by\nsolver", "converged.solver"),
-    Column("when\nrefined", show=_format_polished),
+    Column(
+        "when\nrefined",
+        "converged.polished",
+        help="When refined: the image loss is as good as 0, or z passes Goldstein's test for a "
+        "minimum (docs/consistency.md); - if no recovery was refined.",
+    ),
     *select_columns(CONSISTENCY, "not_converged"),
     Column(
         "minima",
@@ -137,25 +134,12 @@ def _make_consistency_sections(grid: Grid) -> list[Table]:
 
 def _describe_consistency(grid: Grid) -> list[str]:
     """Return notes on changed files, and on what was found."""
-    lines = [*describe_handling(grid.rows), _describe_criterion(grid)]
+    lines = describe_handling(grid.rows)
     if lost := sum(row["without_number"] for row in grid.rows):
         lines.append(f"Without a finite z, not converged and in no distance: {lost:,} recoveries.")
-    if len(name_images(grid.rows)) > MAX_FIGURES:
+    if len(label_images(grid.rows)) > MAX_FIGURES:
         lines.append(f"Figures show the first {MAX_FIGURES} images.")
     return lines
-
-
-def _describe_criterion(grid: Grid) -> str:
-    """Return a note on what counts as converged; `refine/minimum.py` has the test."""
-    settings = grid.run["config"].get("polish") or {}
-    precision = settings.get("precision", "float64")  # float32: a generator without layers
-    if not any(row["polished"] for row in grid.rows):
-        return f"Nothing was refined in {precision}: converged means that the solver converged."
-    exact = f"is below {settings['explained']:g}" if "explained" in settings else "is as good as 0"
-    return (
-        f"Converged: after refinement in {precision}, the image loss {exact}, or z passes "
-        "Goldstein's test for a minimum (docs/consistency.md)."
-    )
 
 
 def _answer_consistency(grid: Grid) -> Answer:
@@ -167,7 +151,7 @@ def _answer_consistency(grid: Grid) -> Answer:
 
 def _describe_uniqueness(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
-        (row,), (name,) = rows, name_images(rows, max_length=40).values()
+        (row,), (name,) = rows, label_images(rows, max_length=40).values()
         return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
     counts = Counter(row["unique"] for row in rows)
     others = [
@@ -311,7 +295,7 @@ def _describe_verdicts(rows: Sequence[Row]) -> str:
 
 def _describe_verdict(row: Row) -> str:
     """Return the explanation of a verdict, with the name of the image in it."""
-    (name,) = name_images([row], max_length=40).values()
+    (name,) = label_images([row], max_length=40).values()
     explanation: str = row["explanation"]
     named = explanation.replace("this picture", name, 1)
     named = named.replace("these pixels", f"these pixels of {name}", 1)

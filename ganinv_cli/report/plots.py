@@ -131,12 +131,9 @@ def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
     for form in FORMATS:
         files[form] = encode_figure(figure, form)
         figure.set_layout_engine(None)  # the first format has laid it out for all
+    width = round(figure.get_figwidth() * (figure.dpi if pixels else 96))
     return EncodedFigure(
-        files,
-        "png" if pixels else "svg",
-        min(PAGE_WIDTH, round(figure.get_figwidth() * (figure.dpi if pixels else 96))),
-        drawn.alt,
-        drawn.caption,
+        files, "png" if pixels else "svg", min(PAGE_WIDTH, width), drawn.alt, drawn.caption
     )
 
 

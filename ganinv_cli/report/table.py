@@ -126,7 +126,7 @@ def get_key(row: Row) -> ImageKey:
     return row["number"], row["image"]
 
 
-def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[ImageKey, str]:
+def label_images(rows: Iterable[Row], max_length: int | None = None) -> dict[ImageKey, str]:
     """Return a distinct name for each image.
 
     A name that two images have gets the image's number in front. A name longer than `max_length`
@@ -165,7 +165,7 @@ def make_image_table(
 
     The names have at most `max_length` letters on a terminal and on the page.
     """
-    names, short_names = name_images(rows), name_images(rows, max_length)
+    names, short_names = label_images(rows), label_images(rows, max_length)
     first = Column(
         heading,
         show=lambda row: name_row(row, names[get_key(row)]),
@@ -181,7 +181,7 @@ def make_statement(heading: str, sentence: str) -> str:
 
 def describe_handling(rows: Sequence[Row]) -> list[str]:
     """Return a sentence for each change that was made to files, `said` of the rows."""
-    names = name_images(rows)
+    names = label_images(rows)
     done_to: dict[str, dict[str, None]] = {}
     for row in rows:
         if row["said"]:
