@@ -17,7 +17,7 @@ from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 Pair = tuple[Cell, Cell]
-NAMES = ("variance", "counted", "first", "second")  # of a row
+PAIR_KEYS = ("variance", "counted", "first", "second")  # of a row
 PLACES = {"first_start": "first start"}
 PAIR = (
     Column("clipping", show=lambda row: f"{row['first']}, {row['second']}"),
@@ -42,7 +42,7 @@ class PairedTest:
         """Return the table of rows of `make_rows`."""
         if self.corrects:
             rows = [row for row in rows if row["counted"] != "first_start"]
-        numbers = (key for key in rows[0] if key not in NAMES) if rows else ()
+        numbers = (key for key in rows[0] if key not in PAIR_KEYS) if rows else ()
         more = [Column(key.replace("_", "\n"), key) for key in numbers]
         return Table(self.title, rows, self.columns or [*PAIR, *more])
 
@@ -200,7 +200,7 @@ def make_test_tables(command: str, tables: Mapping[str, Sequence[Row]]) -> list[
 
 
 def _get_names(row: Row) -> list[object]:
-    return [row.get(name) for name in NAMES]
+    return [row.get(name) for name in PAIR_KEYS]
 
 
 def match_cells(first: Cell, second: Cell, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:

@@ -97,34 +97,28 @@ def find_norm_range(prior: Prior, latent: int) -> tuple[float, float]:
 
 
 def _integrand(a: float, latent: int, prior: Prior) -> float:
-    """Return (1 − g(a)^latent) / a²."""
-    less = _normal_g_minus_1(a, prior) if isinstance(prior, Normal) else _uniform_g_minus_1(a)
+    """Return (1 − g(a)^latent) / a², g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1]."""
+    narrow = min(1.0, 6 / a)  # e^(−(ad)²) is negligible beyond
+    less = 0.0
+    for low, high in ((0.0, narrow), (narrow, 1.0)):
+        d = low + (high - low) * (1 + _NODES) / 2
+        values = _find_density(d, prior) * np.expm1(-((a * d) ** 2))
+        less += (high - low) / 2 * float(_WEIGHTS @ values)
     return float(-np.expm1(latent * np.log1p(less)) / a**2)
 
 
-def _uniform_g_minus_1(a: float) -> float:
-    """Return g(a) − 1, g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
-    if a < 0.02:  # the closed form would cancel; use the series 1 − a²/6 + a⁴/30 − a⁶/168
-        return -(a**2) / 6 + a**4 / 30 - a**6 / 168
-    return float(np.sqrt(np.pi) * erf(a) / a + np.expm1(-(a**2)) / a**2 - 1)
+def _find_density(d: Floats, prior: Prior) -> Floats:
+    """Return p(d) of the size d of a component's difference of two draws, over high − low.
 
-
-def _normal_g_minus_1(a: float, prior: Normal) -> float:
-    """Return g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1].
-
-    For h = high / σ, the size of the difference d has the density
-    p(d) = 2h e^(−(hd)²) erf(h(1 − d)) / (√π erf(h/√2)²): the product of two normal densities is a
-    density of their mean, which the bounds limit, times a density of their difference.
+    It is 2 (1 − d) for a uniform prior. For a normal one, with h = high / σ, it is
+    2h e^(−(hd)²) erf(h(1 − d)) / (√π erf(h/√2)²): the product of two normal densities is a density
+    of their mean, which the bounds limit, times a density of their difference.
     """
+    if not isinstance(prior, Normal):
+        return 2 * (1 - d)
     h = prior.high / prior.sigma
-    narrow = min(1.0, 6 / a)  # e^(−(ad)²) is negligible beyond
-    total = 0.0
-    for low, high in ((0.0, narrow), (narrow, 1.0)):
-        d = low + (high - low) * (1 + _NODES) / 2
-        density = 2 * h * np.exp(-((h * d) ** 2)) * erf(h * (1 - d))
-        density /= np.sqrt(np.pi) * erf(h / np.sqrt(2)) ** 2
-        total += (high - low) / 2 * float(_WEIGHTS @ (density * np.expm1(-((a * d) ** 2))))
-    return total
+    density = 2 * h * np.exp(-((h * d) ** 2)) * erf(h * (1 - d))
+    return np.asarray(density / (np.sqrt(np.pi) * erf(h / np.sqrt(2)) ** 2))
 
 
 def _convolve(probabilities: Floats, times: int) -> Floats:

@@ -36,16 +36,12 @@ class Slope(NamedTuple):
 
 def rmse(loss: float, pixels: int) -> float:
     """Return the RMSE √(loss / pixels) in grey levels of 0 to 255; NaN for a loss below 0."""
-    with np.errstate(invalid="ignore"):
-        return float(np.sqrt(loss / pixels) * GREY_LEVELS / PIXEL_RANGE)
+    return float(np.sqrt(loss / pixels) * GREY_LEVELS / PIXEL_RANGE)
 
 
 def psnr(loss: float, pixels: int) -> float:
-    """Return the peak signal-to-noise ratio 10 log₁₀(2² · pixels / loss) in dB.
-
-    It is ∞ for loss 0, −∞ for loss ∞, and NaN for a loss below 0, which only an edited file has.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    """Return the peak signal-to-noise ratio 10 log₁₀(2² · pixels / loss) in dB; ∞ for loss 0."""
+    with np.errstate(divide="ignore"):  # −∞ for loss ∞
         return float(10 * np.log10(PIXEL_RANGE**2 * pixels / loss)) if loss else np.inf
 
 
