@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -25,12 +25,6 @@ MAX_BRIEF_ROWS = 10  # of the table that a command ends with
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _NOT_ASCII = re.compile(r"[^\n -~]")
 _FORMULA_STARTS = tuple("=+-@\t\r")  # of a cell that a spreadsheet computes
-_LATEX_ESCAPES = str.maketrans(
-    {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-)
-
-
 # Characters in table headings that pdflatex cannot typeset; accented letters it can.
 _LATEX_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
 _LATEX_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
@@ -168,22 +162,21 @@ def _escape_markdown(text: str) -> str:
 
 
 def _render_latex(reports: Sequence[Report], width: int) -> str:
-    """Return a floating table per section; they need the package booktabs."""
+    """Return a tabular per table, which needs the package booktabs; all else is a comment."""
     blocks = []
     for report in reports:
         remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
-        blocks.append("\n".join(f"% {line}" for remark in remarks for line in remark.splitlines()))
-        name = re.sub(r"[^A-Za-z0-9.]+", "-", report.name.removesuffix(".h5")).strip("-")
-        for number, (table, explanation) in enumerate(_iterate_tables(report), start=1):
+        blocks.append(_comment_out(remarks))
+        for table, explanation in _iterate_tables(report):
             lines = (line for row in table.make_cells() for line in _split_lines(row))
             body = _format_table(_join_lines(table.header), lines, "latex_booktabs")
             body = _LATEX_OPTION.sub("{}", body).translate(_LATEX_SIGNS)
-            caption = table.title.translate(_LATEX_ESCAPES).translate(_LATEX_SIGNS)
-            if explanation:
-                body += f"\n% {explanation}"
-            heading = f"\\caption{{{caption}}}\n\\label{{tab:{name}-{number}}}"
-            blocks.append(f"\\begin{{table}}\n\\centering\n{heading}\n{body}\n\\end{{table}}")
+            blocks.append(f"{_comment_out([table.title])}\n{body}\n{_comment_out([explanation])}")
     return "\n\n".join(blocks)
+
+
+def _comment_out(texts: Iterable[str]) -> str:
+    return "\n".join(f"% {line}" for text in texts for line in text.splitlines())
 
 
 def _render_csv(reports: Sequence[Report], width: int) -> str:
