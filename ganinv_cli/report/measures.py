@@ -107,9 +107,9 @@ def count_outcomes(cell: Cell) -> Row:
     return {outcome.name: int(np.sum(cell.outcomes == outcome)) for outcome in Outcome}
 
 
-def _count_acted(cell: Cell) -> int | None:
-    """Return in how many trials the rule changed z; None: an older file does not say it."""
-    return int(np.sum(cell.read("acted") > 0)) if cell.has("acted") else None
+def _count_acted(cell: Cell) -> int:
+    """Return in how many trials the rule changed z."""
+    return int(np.sum(cell.read("acted") > 0))
 
 
 def _count_right_labels(cell: Cell) -> Any:
@@ -150,15 +150,12 @@ COSTS = (
     Measure("acted", _count_acted, "acted", help=ACTED_HELP),
     Measure(
         "actions",
-        lambda cell: mean(cell.read("actions")) if cell.has("actions") else None,
+        lambda cell: mean(cell.read("actions")),
         "actions",
         help="Actions: updates per trial in which the rule changed z.",
     ),
     # trials that are copies of those of none, because the rule would not have acted
-    Measure(
-        "shared",
-        lambda cell: int(np.sum(cell.read("shared") > 0)) if cell.has("shared") else None,
-    ),
+    Measure("shared", lambda cell: int(np.sum(cell.read("shared") > 0))),
 )
 LABELS = Measure("labels", _count_right_labels)
 
@@ -196,8 +193,6 @@ def _get_paper_shares(cell: Cell) -> Row:
 
 def _average_at_bound(cell: Cell) -> float | None:
     """Return the mean components of z at a bound, over the first starts that failed."""
-    if not cell.first.has("at_bound"):
-        return None
     failed = ~statistics.is_recovered(cell.first.errors, EPSILONS[SMALLEST_EPSILON])
     return mean(cell.first.read("at_bound")[failed])
 

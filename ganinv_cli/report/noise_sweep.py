@@ -104,8 +104,7 @@ COSTS = ("gradients", "gradients_first_start", "restarts", "redraws", "actions",
 def _make_sections(grid: Grid) -> list[Table]:
     """Return the tables of errors, of the paper's two claims and of costs."""
     rows = grid.rows
-    acted = ["acted"] if any(row["acted"] is not None for row in rows) else []
-    counted = select_columns(NOISE_SWEEP, "trials", *acted)
+    counted = select_columns(NOISE_SWEEP, "trials", "acted")
     costs = select_columns(NOISE_SWEEP, *COSTS)
     return [
         Table("With restarts: z error under noise", rows, [ROW_NAME, *counted, *ERRORS]),

@@ -98,7 +98,7 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     """Return notes on trials that were copied, and on pairs of rules that no test compares."""
     copies: dict[str, int] = {}
     for row in rows:
-        copies[row["technique"]] = copies.get(row["technique"], 0) + (row["shared"] or 0)
+        copies[row["technique"]] = copies.get(row["technique"], 0) + row["shared"]
     counts = ", ".join(f"{rule} {count:,}" for rule, count in copies.items() if count)
     copied = (
         "Trials in which a rule would not change z are the same as without clipping, so they were "
@@ -209,8 +209,6 @@ def match_cells(first: Cell, second: Cell, left: np.ndarray, right: np.ndarray) 
 
 def _count_same_trials(first: Cell, second: Cell) -> int:
     """Return how many trials both rules ran, if neither changed z in any of these; else 0."""
-    if not (first.has("acted") and second.has("acted")):  # older files do not say it
-        return 0
     left, right = match_cells(first, second, first.read("acted"), second.read("acted"))
     return 0 if (left | right).any() else len(left)
 

@@ -85,8 +85,7 @@ def _make_shares_table(rows: Sequence[Row], counting: str) -> Table:
     columns = select_columns(RECOVER, "technique")
     if len(trials) > 1:  # else in the title: the table fits 80 columns
         columns += select_columns(RECOVER, "trials")
-    if any(row["acted"] is not None for row in rows):
-        columns += select_columns(RECOVER, "acted_first_start" if is_first else "acted")
+    columns += select_columns(RECOVER, "acted_first_start" if is_first else "acted")
     columns += [Column(name, show=count_below(name), help=INTERVAL_HELP) for name in EPSILONS]
     count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
     title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
@@ -152,10 +151,9 @@ def _answer(grid: Grid) -> Answer:
         Column("recovered", show=show_share(f"recovered.{SMALLEST_EPSILON}")),
         Column("at the\nfirst start", show=show_share(f"first_start.{SMALLEST_EPSILON}")),
         Column("gradients\n(median)", "gradients_median"),
+        Column("acted\n(trials)", "acted"),
+        Column("seconds\n(mean)", "seconds"),
     ]
-    if any(row["acted"] is not None for row in rows):
-        columns.append(Column("acted\n(trials)", "acted"))
-    columns.append(Column("seconds\n(mean)", "seconds"))
     title = f"Recovered by each --clip: mean squared z error below {SMALLEST_EPSILON}{any_update}"
     sentence = f"{_describe_recovered(rows)}{any_update}{_describe_cost(rows)}"
     return Answer(sentence, Table(title, rows, columns))

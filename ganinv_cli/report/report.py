@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 
+NEEDED = {"acted", "actions", "shared", "first/at_bound"}  # columns that files of 1.0 may lack
+
+
 class Answer(NamedTuple):
     """The end of a command on a terminal: the answer to its question, and a short table."""
 
@@ -109,10 +112,12 @@ class Command:
         unread = make_unread_rows(images)
         if not cells and not unread:
             raise ResultsError(f"{name}: no trial is saved yet; let its run go on")
-        if any(c.at_any_update and "z_error_least" not in c.columns for c in cells):
-            raise ResultsError(
-                f"{name}: success 'ever' needs the column z_error_least, which is not there"
-            )
+        for cell in cells:
+            needed = {*NEEDED, "z_error_least"} if cell.at_any_update else NEEDED
+            if lacking := sorted(needed - set(cell.columns)):
+                raise ResultsError(
+                    f"{name}: there is no column {lacking[0]}; use the ganinv that wrote the file"
+                )
         measures = (*self.measures, *EVERY)
         tables = {self.table: [measure_cell(cell, measures, self.starts) for cell in cells]}
         tests = [test for test in TESTS if test.command == results.attributes["command"]]

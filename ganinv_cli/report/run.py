@@ -60,7 +60,7 @@ def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int |
 def _sum_seconds(group: Group) -> float:
     """Return the seconds of a group's trials; copies of other trials took none."""
     seconds = group["seconds"]
-    return float(np.sum(seconds[group["shared"] == 0] if "shared" in group else seconds))
+    return float(np.sum(seconds[group["shared"] == 0]))
 
 
 def make_run_notes(run: Row) -> list[str]:

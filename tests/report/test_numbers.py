@@ -65,11 +65,11 @@ def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
 
 def test_columns_that_older_files_lack_are_not_needed():
     groups = {"none": make_group(np.arange(9), 2)}
-    for column in ("first/at_bound", "curve_error", "curve_loss", "z_error_least"):
+    for column in ("curve_error", "curve_loss", "z_error_least"):
         del groups["none"][column]
     results = replace(make_results(groups), constants={})
     (row,) = tabulate(results, "table1")
-    assert (row["at_bound"], row["acted"], row["bound"]) == (None, None, None)
+    assert row["bound"] is None
     assert not summarize(results, "x").draw()
     sweep = make_noise_sweep(trials=4, figures=False)
     del sweep.groups[""]["cramer_rao"]
@@ -77,14 +77,17 @@ def test_columns_that_older_files_lack_are_not_needed():
     (drawn,) = summarize(sweep, "x").draw().values()
     assert len(drawn.figure.axes) == 1  # without ratios
     results.attributes["config"]["success"] = "ever"
-    with pytest.raises(ResultsError, match="x: success 'ever' needs the column z_error_least"):
+    with pytest.raises(ResultsError, match="x: there is no column z_error_least; use the ganinv"):
+        summarize(results, "x")
+    del results.groups["none"]["acted"]
+    with pytest.raises(ResultsError, match="x: there is no column acted; use the ganinv"):
         summarize(results, "x")
 
 
 def test_rules_did_the_same_if_neither_acted():
     groups = {name: make_group(np.arange(10), 2) for name in ("none", "stochastic")}
     groups["wall"] = make_group(np.arange(4, 20), 2)
-    assert not tabulate(make_results(groups), "same")  # an older file does not say it
+    assert not tabulate(make_results(groups), "same")
     for name, group in groups.items():
         add_actions(group, np.full(len(group["trial"]), 10 * (name == "wall")))
     tables = summarize(make_results(groups), "x").tables

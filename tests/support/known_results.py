@@ -17,6 +17,8 @@ def make_rule_group(z, image_loss, trials=None, outcome=Outcome.converged, z_err
         "outcome": np.broadcast_to(np.asarray(outcome, np.uint8), count).copy(),
         "gradients": np.full(count, 100.0),
         "redraws": np.zeros(count, np.int32),
+        "acted": np.ones(count, np.uint8),
+        "actions": np.full(count, 5, np.int32),
         "seconds": np.full(count, 0.25),
     }
     if z_error is not None:
@@ -25,6 +27,7 @@ def make_rule_group(z, image_loss, trials=None, outcome=Outcome.converged, z_err
         "trial": np.arange(count) if trials is None else np.asarray(trials),
         "z_start": np.zeros((count, len(z[0])), np.float32),
         "restarts": np.zeros(count, np.int32),
+        "shared": np.zeros(count, np.uint8),
         **ends,
         **{f"first/{name}": values.copy() for name, values in ends.items()},
         "first/at_bound": np.zeros(count, np.int32),
