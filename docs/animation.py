@@ -81,7 +81,7 @@ def descend(generator: Generator, images: np.ndarray) -> np.ndarray:
         replacement=tf.zeros_like(rows),  # draws
     )
     share = uniform(SEED, rows, Purpose.start, tf.zeros_like(rows), generator.latent)
-    state = solver.init(generator.prior.quantile(share))
+    state = solver.start(generator.prior.quantile(share))
     path = [state.z.numpy()]
     step = tf.function(solver.step, reduce_retracing=True)
     for _ in range(max(STEPS)):
