@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from api_page import describe_api
+from api_types import describe_types
 from cli_page import WIDTH, describe_commands
 from columns_page import update_tables
 
@@ -95,6 +96,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
 # From what a page says to what it should say.
 PAGES: dict[str, Callable[[str], str]] = {
     "api.md": describe_api,
+    "../ganinv_cli/api/functions.pyi": describe_types,
     "cli.md": describe_commands,
     "results-format.md": update_tables,
     "guide.md": fill_blocks,
