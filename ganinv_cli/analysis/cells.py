@@ -3,6 +3,7 @@
 Reports, programs and files of latent vectors read results here, and nowhere else.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -58,7 +59,8 @@ class Image:
         return np.asarray(self.columns["target"][0])
 
 
-Case = Image | float | None  # an image, the variance of noise, or none in a run of one case
+Case = Image | float | None  # an image, a number such as a variance, or none in a run of one case
+_NUMBERED = re.compile(r"(?!image=)[\w-]+=[\d.e+-]+")  # the group of a case that is a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,10 +255,9 @@ def _list_cases(results: "Results") -> Iterator[tuple[str, Case]]:
     """Yield the name of the group and the case of each."""
     yield "", None
     places = {name.rpartition("/")[0] for name in results.groups}
-    sweep = [place for place in places if place.startswith("variance=")]
+    numbered = [place for place in places if _NUMBERED.fullmatch(place)]
     yield from sorted(
-        ((place, float(place.removeprefix("variance="))) for place in sweep),
-        key=lambda pair: pair[1],
+        ((place, float(place.partition("=")[2])) for place in numbered), key=lambda pair: pair[1]
     )
     yield from ((image_group(image.number), image) for image in read_images(results))
 

@@ -32,9 +32,10 @@ def make_provenance(
     settings |= {config.solver: solver, "prior": str(generator.prior), **plan.identity}
     if encoder:
         settings["encoder_sha256"] = encoder.sha256
+    cases = [name for name in plan.cases.values() if name]
     return Provenance(
         command=experiment.command,
-        config=settings,
+        config=settings | ({"cases": cases} if cases else {}),
         identity=identity_settings(experiment.config, settings),
         checkpoint_sha256=generator.sha256,
         generator=dict(generator.origin),

@@ -44,13 +44,14 @@ def image_number(group: str) -> int:
 
 
 def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
-    """Return the groups of trials that a finished run has, from its settings.
+    """Return the groups of trials that a finished run has, from the config of its results.
 
-    There is one per rule, and of several variances or images one for each of these and rule.
+    There is one per rule, and of several cases or images one for each of these and rule. Older
+    files have no cases, but the variances of a noise sweep.
     """
     rules = list(settings.get("clip", ()))
-    places = [variance_group(variance) for variance in settings.get("variances", ())]
-    places += [image_group(number) for number in range(settings.get("images", 0))]
+    places = settings.get("cases") or [variance_group(v) for v in settings.get("variances", ())]
+    places = [*places, *map(image_group, range(settings.get("images", 0)))]
     return [f"{place}/{rule}" for place in places for rule in rules] if places else rules
 
 

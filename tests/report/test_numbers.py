@@ -13,11 +13,12 @@ from reports.known_sweep import (
     make_noise_sweep,
 )
 
+from ganinv_cli.analysis.cells import read_cells
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report import render, render_brief
 from ganinv_cli.report.noise_sweep import _describe_differences
-from ganinv_cli.settings.names import STYLES
+from ganinv_cli.settings.names import STYLES, list_trial_groups
 from ganinv_cli.statistics import holm
 
 
@@ -82,6 +83,14 @@ def test_columns_that_older_files_lack_are_not_needed():
     del results.groups["none"]["acted"]
     with pytest.raises(ResultsError, match="x: there is no column acted; use the ganinv"):
         summarize(results, "x")
+
+
+def test_the_cases_of_any_experiment_are_read_in_order_and_missing_ones_are_named():
+    results = make_results({f"step={n}/none": make_group(np.arange(9), 2) for n in (10, 2)})
+    results.attributes["config"] |= {"cases": ["step=2", "step=10", "step=20"], "clip": ["none"]}
+    assert [cell.case for cell in read_cells(results)] == [2, 10]
+    named = ["step=2/none", "step=10/none", "step=20/none"]
+    assert list_trial_groups(results.attributes["config"]) == named
 
 
 def test_rules_did_the_same_if_neither_acted():
