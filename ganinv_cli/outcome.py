@@ -2,6 +2,8 @@
 
 from enum import IntEnum, StrEnum
 
+THRESHOLD = 1e-4  # z is recovered if ‖z_found − z_true‖² / latent is below this; in the paper, too
+
 
 class Outcome(IntEnum):
     """How a trial ended, stored as its number; known without the true z.

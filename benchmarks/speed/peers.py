@@ -35,10 +35,9 @@ from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_interval, format_scientific
+from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import (
-    EPSILONS,
-    SMALLEST_EPSILON,
     bootstrap,
     clopper_pearson,
     is_recovered,
@@ -128,7 +127,7 @@ def recover(checkpoint: str, trials: int) -> Measured:
     """Run ganinv with its defaults."""
     run = ganinv.recover(checkpoint, trials=trials, rule=RULE)
     columns, (row,) = run.columns(RULE), run.tables["table1"]
-    recovered = is_recovered(columns["z_error"], EPSILONS[SMALLEST_EPSILON])
+    recovered = is_recovered(columns["z_error"], THRESHOLD)
     # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
     whole = row["gradients"] / (row["gradients"] - row["gradients_shared"])
     seconds = float(columns["seconds"].sum()) * whole
@@ -145,7 +144,7 @@ def time_method(prepare: Callable[[Task], Solve], task: Task, stop: float) -> Me
     z, gradients = solve(stop)
     seconds = time.perf_counter() - began
     errors = ((z - task.z_true.astype(np.float64)) ** 2).mean(axis=1)
-    recovered = is_recovered(errors, EPSILONS[SMALLEST_EPSILON])
+    recovered = is_recovered(errors, THRESHOLD)
     return seconds, stop, gradients.tolist(), recovered.tolist()
 
 

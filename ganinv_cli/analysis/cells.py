@@ -23,7 +23,7 @@ from ganinv_cli.analysis.verdict import (
     judge,
 )
 from ganinv_cli.clipping import RULES
-from ganinv_cli.outcome import Outcome
+from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
 from ganinv_cli.statistics import Booleans, Floats
@@ -75,6 +75,7 @@ class Cell:
     prior: Prior  # of z
     gradients_shared: float  # each trial's share of what the run spent once
     at_any_update: bool = False  # whether the least error of z counts, as in the paper's code
+    threshold: float = THRESHOLD  # of the error of z, below which it is recovered
     prefix: str = ""  # of the columns that are read at the end of the trial, or of its first start
 
     @cached_property
@@ -114,6 +115,10 @@ class Cell:
             is_last = self.columns["restarts"] == 0
             errors = np.where(is_last, least, errors) if self.prefix else least
         return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
+
+    @property
+    def recovered(self) -> Booleans:
+        return statistics.is_recovered(self.errors, self.threshold)
 
     @cached_property
     def outcomes(self) -> NDArray[np.integer]:
@@ -206,9 +211,8 @@ def read_cells(results: "Results") -> list[Cell]:
             if columns is not None and len(columns["trial"]):
                 truth = _join_truth(results, columns["trial"])
                 certificate = _read_certificate(results, name)
-                cells.append(
-                    Cell(case, rule, columns, truth, certificate, prior, shared, any_update)
-                )
+                known = case, rule, columns, truth, certificate, prior, shared, any_update
+                cells.append(Cell(*known, results.threshold))
     return cells
 
 

@@ -91,11 +91,12 @@ def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversio
     return function
 
 
-def open_results(path: str | Path) -> RunResults | Inversion:
+def open_results(path: str | Path, *, threshold: float | None = None) -> RunResults | Inversion:
     """Open a results file, also of a run in progress.
 
     Args:
         path: a file that a command or a function of ganinv has written, e.g. "recover.h5".
+        threshold: z counts as recovered if its mean squared error is below this; None: 1e-4.
 
     Returns:
         An `Inversion` for results of `invert`, else `RunResults`.
@@ -108,7 +109,7 @@ def open_results(path: str | Path) -> RunResults | Inversion:
         >>> ganinv.open("recover.h5").answer == t.answer
         True
     """
-    run = read_run(Path(path))
+    run = read_run(Path(path), threshold)
     return make_inversion(run) if find_writer(run.store, run.name).inverts else run
 
 
@@ -181,7 +182,7 @@ def _run(
             overwrite=overwrite,
             inputs=ImageInputs(images),
         )
-        results = read_run(file, in_memory=out is None)
+        results = read_run(file, getattr(config, "threshold", None), in_memory=out is None)
         if found:
             results = results.select_images(found.images)
         return make_inversion(results) if experiment.inverts else results

@@ -54,6 +54,7 @@ class _Settings(TypedDict, total=False):
 class _RecoverSettings(_Settings, total=False):
     success: Literal["end", "ever"]
     snapshots: NDArray[Any] | Sequence[int]
+    threshold: float
     polish: Literal["none", "float64"]
 
 def recover(

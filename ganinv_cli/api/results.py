@@ -207,14 +207,15 @@ class Inversion:
         return self.run._repr_markdown_()
 
 
-def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
+def read_run(path: Path, threshold: float | None = None, *, in_memory: bool = False) -> RunResults:
     """Return the results in a file, or read into memory with a copy of the finished file.
 
     Raises ResultsError.
     """
+    from ganinv_cli.experiments.summary import show_by
     from ganinv_cli.store import read_results
 
-    results = read_results(path)
+    results = show_by(read_results(path), threshold)
     if not in_memory:
         return RunResults(str(path), results, path)
     groups: dict[str, Mapping[str, NDArray[Any]]] = {

@@ -132,6 +132,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         brief=not verbose,
         images=images,
         attribution=several,
+        threshold=getattr(runs[0].config, "threshold", None),
     )
     for sentence in unread:
         click.echo(f"Error: {sentence}", err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganinv_cli.errors import UsageError, to_printable
+from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.progress.display import open_display
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def publish(
     brief: bool = False,
     images: "Mapping[Path, Sequence[NamedImage]] | None" = None,
     attribution: bool = False,
+    threshold: float | None = None,
 ) -> None:
     """Write tables, figures and a page of results files into each's folder; then print the tables.
 
@@ -60,11 +62,11 @@ def publish(
     one image on several generators are compared after their own tables.
     With `brief`, the style text prints the answer, a short table, and where the rest is.
     `images` selects those of some files to print; the folder has all of a file. With `attribution`
-    only that comparison is printed.
+    only that comparison is printed. z is recovered below `threshold`, if one is given.
     Raises ResultsError, before anything is written, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
-    from ganinv_cli.experiments.summary import summarize
+    from ganinv_cli.experiments.summary import show_by, summarize
     from ganinv_cli.report import render, render_brief
     from ganinv_cli.report.attribution import compares_generators, summarize_attribution
     from ganinv_cli.report.folder import write_page, write_report
@@ -72,7 +74,7 @@ def publish(
 
     for folder in (*folders.values(), *([page_folder] if page_folder else [])):
         _check_page(folder)
-    whole = [read_results(file) for file in folders]
+    whole = [show_by(read_results(file), threshold) for file in folders]
     for note in dict.fromkeys(note for each in whole for note in each.notes):
         click.echo(to_printable(note), err=True)
     results = [
@@ -110,9 +112,11 @@ def publish(
             click.echo(render(shown, style, width), nl=False)
     if is_brief and not quiet:
         z = f", z in {names[0]}" if len(names) == 1 else ""
-        files = (shlex.quote(f"./{name}" if name.startswith("-") else name) for name in names)
+        words = [shlex.quote(f"./{name}" if name.startswith("-") else name) for name in names]
+        if threshold not in (None, THRESHOLD):
+            words.append(f"--threshold {threshold:g}")
         click.echo(to_printable(f"Tables, figures and report.html are in {place}/{z}."))
-        click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(files)}"))
+        click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(words)}"))
     elif not quiet:
         for folder in [page_folder] if page_folder else places:
             click.echo(to_printable(f"Tables, figures and report.html are in {folder}/."), err=True)

@@ -7,12 +7,15 @@ import click
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError, to_printable
+from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.settings.declare import list_settings
 
 
 @click.command(cls=Command)
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.h5..."
 )
+@options.make_parameter(list_settings(RecoverConfig)["threshold"])
 @options.style()
 @options.out(
     type=click.Path(path_type=Path, file_okay=False),
@@ -20,7 +23,7 @@ from ganinv_cli.errors import UsageError, to_printable
     help="Folder for tables, figures and report.html. For several files it gets a folder for each, "
     "and one report.html for all.",
 )
-def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
+def report(files: tuple[Path, ...], style: str, out: Path | None, threshold: float | None) -> None:
     """Print the tables of saved results; write figures and a page.
 
     Reads only the results files, also of a run in progress. Tables are written in every format,
@@ -39,7 +42,7 @@ def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     """
     several = len(files) > 1
     folders = dict(zip(files, _choose_folders(files, out), strict=True))
-    publish.publish(folders, style, page_folder=out if several else None)
+    publish.publish(folders, style, page_folder=out if several else None, threshold=threshold)
     if several and out is None:
         click.echo("each file has its own page; --out DIR also writes one page for all", err=True)
 

@@ -12,12 +12,11 @@ from ganinv_cli.experiments.rows import Groups, z_error
 from ganinv_cli.jobs import Job, Shard, parse_shard
 from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.outcome import Outcome
+from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 from ganinv_cli.store import Figure, NamedImage, Results, Run
 
 Refiner = Callable[[Trial], Refined | None]
@@ -52,6 +51,7 @@ class Plan(ABC):
     cases: Mapping[int, str] = field(default_factory=lambda: {0: ""})  # number -> its group
     record_points: RecordPoints = NO_RECORD_POINTS
     problem: Problem = field(default_factory=Problem)  # of no generator and no rows
+    threshold: float = THRESHOLD  # of the error of z, below which a trial succeeds if all are exact
     exact: bool = True  # whether the right z has no residual, in every case
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
@@ -95,7 +95,7 @@ class Plan(ABC):
     def is_success(self, trial: Trial) -> bool:
         """Return whether a trial counts as a success while the run goes on."""
         if self.exact:
-            return z_error(trial.best.z, trial.target.z_true) < EPSILONS[SMALLEST_EPSILON]
+            return z_error(trial.best.z, trial.target.z_true) < self.threshold
         return trial.outcome is Outcome.converged
 
     @property

@@ -10,6 +10,7 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.plan import Plan
+from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import identity_settings
 from ganinv_cli.store import Provenance
 
@@ -27,7 +28,9 @@ def make_provenance(
     that decide the results, such as a hash of the mask.
     """
     config, generator = plan.config, engine.generator
-    settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
+    declared = list_settings(type(config)).values()
+    left_out = {"solver_tables", *(each.name for each in declared if each.resume == "shown")}
+    settings = {key: value for key, value in asdict(config).items() if key not in left_out}
     solver = {key: value for key, value in asdict(plan.solver).items() if value is not None}
     settings |= {config.solver: solver, "prior": str(generator.prior), **plan.identity}
     if encoder:

@@ -1,11 +1,14 @@
 """The report of results, by the experiment that wrote them; TensorFlow is not needed."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments import find_experiment
+from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.settings.declare import check_value, list_settings
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.experiment import Experiment
@@ -26,6 +29,17 @@ def find_writer(results: "Results", name: str) -> "Experiment":
             f"{name}: results of the command {command!r}, which this ganinv does not report; "
             "use the ganinv that wrote them, or a newer one"
         ) from None
+
+
+def show_by(results: "Results", threshold: float | None) -> "Results":
+    """Return results as they are shown by another threshold of the error of z; None: the usual.
+
+    Raises ConfigError if it is not in the range of the setting.
+    """
+    if threshold is None:
+        return results
+    check_value("threshold", threshold, list_settings(RecoverConfig)["threshold"])
+    return replace(results, threshold=threshold)
 
 
 def summarize(results: "Results", name: str) -> "Report":

@@ -15,7 +15,7 @@ from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize
 from ganinv_cli.report.table import Row
 from ganinv_cli.settings.names import representative_rule
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats, carry_forward
+from ganinv_cli.statistics import Floats, carry_forward, name_epsilon
 from ganinv_cli.store.rows import get_row_shape, take_rows
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ def _draw_convergence(report: Report) -> dict[str, DrawnFigure]:
         for edge in (low, high):  # equal bands cover one another
             axes.plot(curve.gradients, edge, linewidth=0.6, **style)
         axes.plot(curve.gradients, median, linewidth=1.8, label=rule, **style)
-    epsilon = EPSILONS[SMALLEST_EPSILON]
+    epsilon = cells[0].threshold
     axes.axhline(epsilon, color=GREY, linewidth=0.8, zorder=1)
     axes.annotate(
-        f"ε = {SMALLEST_EPSILON}", (0.005, epsilon), xycoords=("axes fraction", "data"),
+        f"ε = {name_epsilon(epsilon)}", (0.005, epsilon), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
     )  # fmt: skip
     (latent,) = get_row_shape(cells[0].columns, "z_found")

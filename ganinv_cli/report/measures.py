@@ -15,7 +15,7 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_count, format_interval, format_scientific
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.table import Column, Row, Table, read_key, show_value, to_plain
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, Floats
+from ganinv_cli.statistics import EPSILONS, Floats
 
 ABSENT = object()  # computed for a cell whose row has no such key
 
@@ -164,7 +164,7 @@ def count_recovered(cell: Cell) -> dict[str, int]:
     """Return in how many trials the error of z is below each epsilon."""
     return {
         name: int(np.sum(statistics.is_recovered(cell.errors, epsilon)))
-        for name, epsilon in EPSILONS.items()
+        for name, epsilon in statistics.list_epsilons(cell.threshold).items()
     }
 
 
@@ -193,20 +193,19 @@ def _get_paper_shares(cell: Cell) -> Row:
 
 def _average_at_bound(cell: Cell) -> float | None:
     """Return the mean components of z at a bound, over the first starts that failed."""
-    failed = ~statistics.is_recovered(cell.first.errors, EPSILONS[SMALLEST_EPSILON])
-    return mean(cell.first.read("at_bound")[failed])
+    return mean(cell.first.read("at_bound")[~cell.first.recovered])
 
 
 RECOVER = (
     *NAMES,
+    Measure("threshold", lambda cell: cell.threshold),
     Measure("{start}", count_recovered),
     Measure("intervals.{start}", _find_intervals),  # 95 %, of their shares
     Measure("paper", _get_paper_shares),
     Measure(
         "elsewhere.{start}",
-        lambda cell: int(np.sum(statistics.is_elsewhere(cell.errors, cell.outcomes))),
-        help="Elsewhere: converged by the image loss, but the error of z is not below "
-        f"{SMALLEST_EPSILON}.",
+        lambda cell: int(np.sum(cell.has_converged & ~cell.recovered)),
+        help="Elsewhere: converged by the image loss, but the error of z is not below {threshold}.",
     ),
     Measure("bound", _count_within_bound),
     OUTCOMES,
@@ -215,7 +214,7 @@ RECOVER = (
         _average_at_bound,
         "at\nbound",
         help="At bound: mean number of components of z at a bound of the prior, over the first "
-        f"starts that did not reach {SMALLEST_EPSILON}.",
+        "starts that did not reach {threshold}.",
     ),
     *COSTS,
     LABELS,

@@ -14,7 +14,6 @@ from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import format_share
 from ganinv_cli.report.measures import Starts, stack_interval
 from ganinv_cli.report.table import Column, Row, Table, to_plain
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 Pair = tuple[Cell, Cell]
 PAIR_KEYS = ("variance", "counted", "first", "second")  # of a row
@@ -121,10 +120,8 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
 
 def compare_recovered(first: Cell, second: Cell) -> Row:
     """Return McNemar's test of which trials were recovered."""
-    recovered = [
-        statistics.is_recovered(cell.errors, EPSILONS[SMALLEST_EPSILON]) for cell in (first, second)
-    ]
-    return statistics.mcnemar(*match_cells(first, second, *recovered))._asdict()
+    recovered = match_cells(first, second, first.recovered, second.recovered)
+    return statistics.mcnemar(*recovered)._asdict()
 
 
 def compare_errors(first: Cell, second: Cell) -> Row:
@@ -146,7 +143,7 @@ TESTS = (
         "recover",
         "mcnemar",
         compare_recovered,
-        f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial",
+        "McNemar's exact test between clipping rules at {threshold}, paired by trial",
         (
             *PAIR,
             Column("trials", "trials"),

@@ -22,7 +22,7 @@ from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
+from ganinv_cli.statistics import name_epsilon
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -77,7 +77,7 @@ def _make_shares_table(rows: Sequence[Row], counting: str) -> Table:
         show = show_share(f"{counting}.{epsilon}", f"intervals.{counting}.{epsilon}")
         return lambda row: (
             f"{show(row)}\npaper {format_share(row['paper'][epsilon])}"
-            if is_first and row["paper"]  # the paper's runs had no restarts
+            if is_first and epsilon in row["paper"]  # the paper's runs had no restarts
             else show(row)
         )
 
@@ -86,7 +86,8 @@ def _make_shares_table(rows: Sequence[Row], counting: str) -> Table:
     if len(trials) > 1:  # else in the title: the table fits 80 columns
         columns += select_columns(RECOVER, "trials")
     columns += select_columns(RECOVER, "acted_first_start" if is_first else "acted")
-    columns += [Column(name, show=count_below(name), help=INTERVAL_HELP) for name in EPSILONS]
+    epsilons = rows[0][counting]
+    columns += [Column(name, show=count_below(name), help=INTERVAL_HELP) for name in epsilons]
     count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
     title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
     return Table(title, rows, columns)
@@ -146,21 +147,23 @@ def _answer(grid: Grid) -> Answer:
     """Return how many latent vectors each clipping rule recovered, and at what cost."""
     rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
+    epsilon = name_epsilon(rows[0]["threshold"])
     columns = [
         *select_columns(RECOVER, "technique", "trials"),
-        Column("recovered", show=show_share(f"recovered.{SMALLEST_EPSILON}")),
-        Column("at the\nfirst start", show=show_share(f"first_start.{SMALLEST_EPSILON}")),
+        Column("recovered", show=show_share(f"recovered.{epsilon}")),
+        Column("at the\nfirst start", show=show_share(f"first_start.{epsilon}")),
         Column("gradients\n(median)", "gradients_median"),
         Column("acted\n(trials)", "acted"),
         Column("seconds\n(mean)", "seconds"),
     ]
-    title = f"Recovered by each --clip: mean squared z error below {SMALLEST_EPSILON}{any_update}"
+    title = f"Recovered by each --clip: mean squared z error below {epsilon}{any_update}"
     sentence = f"{_describe_recovered(rows)}{any_update}{_describe_cost(rows)}"
     return Answer(sentence, Table(title, rows, columns))
 
 
 def _describe_recovered(rows: Sequence[Row]) -> str:
-    counts = {row["technique"]: (row["recovered"][SMALLEST_EPSILON], row["trials"]) for row in rows}
+    epsilon = name_epsilon(rows[0]["threshold"])
+    counts = {row["technique"]: (row["recovered"][epsilon], row["trials"]) for row in rows}
     if len(set(counts.values())) > 1:
         each = ", ".join(
             f"{count:,} of {trials:,} {describe_rule(rule)}"

@@ -21,6 +21,7 @@ from ganinv_cli.report.table import (
     make_unread_table,
 )
 from ganinv_cli.settings.names import image_group, list_trial_groups
+from ganinv_cli.statistics import name_epsilon
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,7 +145,11 @@ class Command:
             self.stem,
             answer._replace(sentence=f"{capitalize(said)}.", warnings=make_warnings(run)),
             tables,
-            [table for table in (*sections, make_unread_table(unread)) if table.rows],
+            [
+                _name_threshold(table, results.threshold)
+                for table in (*sections, make_unread_table(unread))
+                if table.rows
+            ],
             [*make_run_notes(run), *(self.describe(grid) if cells else [])],
             run,
             [flatten(row) for row in grid.rows],
@@ -166,3 +171,13 @@ class Command:
         return tables + [
             Table(capitalize(topic), grid.rows, [*names, *own]) for topic, own in columns.items()
         ]
+
+
+def _name_threshold(table: Table, threshold: float) -> Table:
+    """Return a table whose title and help name the threshold of *recovered*."""
+
+    def fill(text: str) -> str:
+        return text.replace("{threshold}", name_epsilon(threshold))
+
+    columns = [replace(column, help=fill(column.help)) for column in table.columns]
+    return replace(table, title=fill(table.title), columns=columns)

@@ -28,7 +28,7 @@ def show_value(value: Any) -> str:
 def read_key(row: Row, key: str) -> Any:
     """Return a value of a row; dots lead into objects, and the empty key is the whole row."""
     value: Any = row
-    for part in filter(None, key.split(".")):
+    for part in filter(None, re.split(r"(?<!\d)\.", key)):  # 2.5e-7 is one part
         value = value[part]
     return value
 

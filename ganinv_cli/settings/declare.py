@@ -43,8 +43,8 @@ class Setting:
     repeated: bool = False  # whether the option is given once for each item
     is_path: bool = False  # which the shell completes
     # Whether the setting must be equal when a run goes on. One that depends on the coupling is free
-    # unless batch norms couple the trials of a batch.
-    resume: Literal["equal", "free", "free unless coupled"] = "equal"
+    # unless batch norms couple the trials of a batch. One of how results are shown is not stored.
+    resume: Literal["equal", "free", "free unless coupled", "shown"] = "equal"
     weights_only: bool = False  # only for files of weights, which do not describe their layers
 
 

@@ -161,7 +161,9 @@ def _has_type(value: Any, example: Any) -> bool:
 
 def identity_settings(config_class: type[Config], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide the results; a run goes on only if they are equal."""
-    free = {"free"} if settings["batch_norm"] == "batch" else {"free", "free unless coupled"}
+    free = {"free", "shown"}
+    if settings["batch_norm"] != "batch":
+        free.add("free unless coupled")
     declared = list_settings(config_class).values()
     free_names = {setting.name for setting in declared if setting.resume in free}
     return {key: value for key, value in settings.items() if key not in free_names}

@@ -22,11 +22,11 @@ from ganinv_cli.statistics.noise import rmse as rmse
 from ganinv_cli.statistics.noise import rounding_residual as rounding_residual
 from ganinv_cli.statistics.recovery import EPSILONS as EPSILONS
 from ganinv_cli.statistics.recovery import EXACT_EPSILON as EXACT_EPSILON
-from ganinv_cli.statistics.recovery import SMALLEST_EPSILON as SMALLEST_EPSILON
 from ganinv_cli.statistics.recovery import clopper_pearson as clopper_pearson
 from ganinv_cli.statistics.recovery import compare_errors as compare_errors
 from ganinv_cli.statistics.recovery import holm as holm
-from ganinv_cli.statistics.recovery import is_elsewhere as is_elsewhere
 from ganinv_cli.statistics.recovery import is_recovered as is_recovered
+from ganinv_cli.statistics.recovery import list_epsilons as list_epsilons
 from ganinv_cli.statistics.recovery import match_trials as match_trials
 from ganinv_cli.statistics.recovery import mcnemar as mcnemar
+from ganinv_cli.statistics.recovery import name_epsilon as name_epsilon

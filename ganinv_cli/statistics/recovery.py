@@ -1,7 +1,6 @@
 """Which trials recovered z, the interval of their share, and paired tests of two rules.
 
-*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε. *Elsewhere*: the trial converged by its
-image loss, but z is not recovered at the smallest ε of the paper's table.
+*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, betaincinv
 
-from ganinv_cli.outcome import Outcome
 from ganinv_cli.statistics.averages import (
     RESAMPLES,
     Booleans,
@@ -23,7 +21,6 @@ from ganinv_cli.statistics.averages import (
 )
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
-SMALLEST_EPSILON = "1e-4"
 EXACT_EPSILON = 1e-20  # ε for z refined in float64
 
 
@@ -39,11 +36,15 @@ def is_recovered(z_error: Floats, epsilon: float) -> Booleans:
     return np.asarray(z_error < epsilon)
 
 
-def is_elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
-    """Return which trials (trials,) converged to a z that is not recovered at the smallest ε."""
-    return np.asarray(outcome == Outcome.converged) & ~is_recovered(
-        z_error, EPSILONS[SMALLEST_EPSILON]
-    )
+def list_epsilons(threshold: float) -> dict[str, float]:
+    """Return the ε of the paper's table and another, ascending, by their names."""
+    epsilons = EPSILONS | {name_epsilon(threshold): threshold}
+    return dict(sorted(epsilons.items(), key=lambda item: item[1]))
+
+
+def name_epsilon(epsilon: float) -> str:
+    """Return such as 1e-4."""
+    return np.format_float_scientific(epsilon, trim="-", exp_digits=1)
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> ConfidenceInterval:

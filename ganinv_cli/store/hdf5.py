@@ -15,6 +15,7 @@ from h5py import h5a
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile
+from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.store.columns import CONSTANTS, TRIAL, get_columns, read_constants
 from ganinv_cli.store.damage import explain_damage
 from ganinv_cli.store.provenance import decode_attributes, encode_attributes
@@ -49,6 +50,7 @@ class Results:
     complete: bool  # whether the run has finished, and no later run added trials
     notes: tuple[str, ...] = ()  # sentences on what is damaged, which counts as not committed
     selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
+    threshold: float = THRESHOLD  # by which z counts as recovered; how results are shown
 
 
 def open_file(path: Path) -> Part:

@@ -1,9 +1,12 @@
 """The commands of experiments: their files, what they print, and what they refuse."""
 
+from unittest import mock
+
 import builders
 import pytest
 from called import make_image, run_ganinv, save_image
 
+import ganinv_cli as ganinv
 from ganinv_cli.network.make_generator import make_generator
 
 COLUMNS, LINES = 80, 24
@@ -44,6 +47,21 @@ def test_the_answer_fits_a_small_terminal_and_v_prints_all_tables(work, monkeypa
     assert whole == run_ganinv(work, "report", "recover.h5").stdout
     assert "McNemar" in run_ganinv(work, *RECOVER, "--format", "markdown").stdout
     assert "Print all" not in run_ganinv(work, *RECOVER, "-q").stdout
+
+
+def test_a_finished_run_is_shown_by_another_threshold_and_not_run_again(work):
+    assert "below 1e-4" in run_ganinv(work, *RECOVER).stdout
+    written = (work / "recover.h5").read_bytes()
+    with mock.patch("ganinv_cli.experiments.run._run_jobs") as run_jobs:
+        again = run_ganinv(work, *RECOVER, "--threshold", "1e-30").stdout
+    assert not run_jobs.called and (work / "recover.h5").read_bytes() == written
+    assert "0 of 3 latent vectors were recovered" in again and "below 1e-30" in again
+    assert "ganinv report recover.h5 --threshold 1e-30" in again
+    known = ganinv.recover(work / "a", trials=3, batch_size=8, rule="none", threshold=1e-30)
+    counts = known.tables["table1"][0]["recovered"]
+    assert counts == {"1e-30": 0, "1e-4": 3, "1e-3": 3, "1e-2": 3, "1e-1": 3}
+    longer = run_ganinv(work, *RECOVER[:3], "--trials", 4, "--threshold", "1e-30")
+    assert "resuming: 9 of 12" in longer.stderr and ", 0 of 3 recovered" in longer.stderr
 
 
 def test_a_mistake_beside_overwrite_leaves_the_results(work):

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from known_results import make_results
 from stored import make_provenance
 
+import ganinv_cli as ganinv
 from ganinv_cli.cli import main
 from ganinv_cli.settings.names import STYLES
 from ganinv_cli.store import Figure, open_run
@@ -19,6 +20,7 @@ from ganinv_cli.store import Figure, open_run
 CANNOT = "cannot be written there"
 LOADED = """
 import atexit, sys
+import ganinv_cli as ganinv
 from ganinv_cli.cli import main
 heavy = ('tensorflow', 'numpy', 'scipy', 'matplotlib', 'h5py')
 atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
@@ -63,6 +65,29 @@ def test_a_report_is_printed_and_written_beside_the_file(save, tmp_path):
     assert {file.name for file in folder.iterdir()} == tables | figures | {"report.html"}
     assert (folder / "table1.md").read_text(encoding="utf-8") == result.stdout
     assert "are in recover/." in result.stderr and "are in recover" not in result.stdout
+
+
+@pytest.mark.usefixtures("without_encoding")
+def test_a_threshold_counts_the_same_trials_in_another_way(save, tmp_path):
+    """The errors of the 100 trials are 1e-6, but of two that converged elsewhere, .05."""
+    name = save()
+    usual = run("report", name).stdout
+    for threshold, recovered, elsewhere in (("2.5e-7", 0, 50), ("1e-4", 48, 2), ("6e-2", 50, 0)):
+        given = ("report", name, "--threshold", threshold)
+        row = json.loads(run(*given, "--format", "json").stdout)["tables"]["table1"][0]
+        assert row["recovered"][threshold] == recovered
+        assert row["elsewhere"]["recovered"] == elsewhere
+        assert row["threshold"] == float(threshold)
+        text = run(*given).stdout
+        assert f"clipping rules at {threshold}, paired" in text
+        assert f"error of z is not below {threshold}." in " ".join(text.split())
+        answer = ganinv.open(name, threshold=float(threshold)).answer
+        assert f"{recovered} of 50" in answer and answer in " ".join(text.split())
+    drawn = ganinv.open(name, threshold=1e-7).figures()["convergence"].figure
+    assert "ε = 1e-7" in [text.get_text() for text in drawn.axes[0].texts]
+    assert run("report", name).stdout == usual
+    wrong = "threshold = 0.0: give a number above 0 and below 1"
+    run("report", name, "--threshold", "0", code=2, error=wrong)
 
 
 @pytest.mark.usefixtures("without_encoding")

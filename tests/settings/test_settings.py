@@ -26,7 +26,7 @@ CONFIGS = {each.command: each.config for each in list_experiments()}
 FREE = {  # of these a run that goes on may have others
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "upsampling", "norm"),
     *("key", "labels", "trust", "engine", "address", "workers", "cpus_per_worker"),
-    *("gpus_per_worker", "device", "shard", "note", "image", "mask"),
+    *("gpus_per_worker", "device", "shard", "note", "image", "mask", "threshold"),
 }
 COUPLED = ("solver = 'gd'", "tolerance = 0", "restarts = 0", "batch_norm = 'batch'")
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.declare import MAX_NUMBER, declare
+from ganinv_cli.settings.declare import MAX_NUMBER, OUTPUT, declare
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,15 @@ class RecoverConfig(Config):
         range=(0, MAX_NUMBER),
         example=(10, 50),
         metavar="N,N",
+    )
+    threshold: float = declare(
+        THRESHOLD,
+        help="z counts as recovered if its mean squared error is below this. A run goes on with "
+        "another, and a finished one is shown by it.",
+        group=OUTPUT,
+        range=(0, 1),
+        exclusive=True,
+        resume="shown",
     )
     polish: Literal["none", "float64"] = declare(
         "none",

@@ -25,7 +25,8 @@ FIGURE_TRIALS = 8
 def make_plan(config: RecoverConfig, generator: Generator) -> "RecoverPlan":
     """Return the plan for a config with measured settings. Raises ConfigError."""
     solver = make_solver(config.solver, config.solver_settings)
-    return RecoverPlan(config, solver, record_points=_make_record_points(config, solver))
+    points = _make_record_points(config, solver)
+    return RecoverPlan(config, solver, record_points=points, threshold=config.threshold)
 
 
 @dataclass(frozen=True, eq=False)
