@@ -136,7 +136,8 @@ def _describe_solver(config: Row) -> str | None:
 
 def get_solver_settings(config: Row) -> Row:
     """Return the settings of the solver of a run, as far as its file has them."""
-    return config.get(config.get("solver", "")) or {}
+    settings = config.get(config.get("solver", ""))
+    return settings if isinstance(settings, dict) else {}  # an edited file can name any setting
 
 
 def _describe_checkpoint(run: Row) -> str:
