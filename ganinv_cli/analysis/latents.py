@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def save_latents(
     results = read_results(results_file)
     if images is not None:
         results = select_images(results, images)
-    cells = _find_cells(results, results_file)
+    cells = read_image_cells(results, results_file)
     starts = [cell.recoveries for cell in cells]
     file = io.BytesIO()
     np.savez_compressed(
@@ -68,28 +68,8 @@ def holds_saved_latents(path: Path) -> bool:
         return False
 
 
-class BestLatents(NamedTuple):
-    """The best z of each image and rule, one row for each."""
-
-    z: np.ndarray  # (n, latent) float64
-    labels: np.ndarray | None  # (n,); None: the run found no labels
-    image_count: int  # images among the rows
-    start_count: int  # over all images and rules
-
-
-def select_best(results: Results, results_file: Path) -> BestLatents:
-    """Return the rows that `save_latents` writes. Raises ResultsError if there are none."""
-    cells = _find_cells(results, results_file)
-    labels = [cell.recoveries.best_label for cell in cells]
-    return BestLatents(
-        np.array([cell.best_z for cell in cells]),
-        None if None in labels else np.array(labels),
-        len({cell.image.number for cell in cells}),
-        sum(cell.trials for cell in cells),
-    )
-
-
-def _find_cells(results: Results, results_file: Path) -> list[Cell]:
+def read_image_cells(results: Results, results_file: Path) -> list[Cell]:
+    """Return the cells of images. Raises ResultsError if there are none."""
     cells = [cell for cell in read_cells(results) if isinstance(cell.case, Image)]
     if not cells:
         raise ResultsError(

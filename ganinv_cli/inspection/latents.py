@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.analysis.latents import select_best
+from ganinv_cli.analysis.latents import read_image_cells
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.ground_truth import draw_true_z
@@ -126,13 +126,15 @@ def _read_results(path: Path, group: str) -> Latents:
         return np.full(count, label) if labels is None and label >= 0 else labels
 
     if not group and any(map(is_image_group, results.groups)):
-        best = select_best(results, path)
-        images = f"{best.image_count:,} {'image' if best.image_count == 1 else 'images'}"
-        rules = " under each rule" if len(best.z) > best.image_count else ""
-        said = (
-            f"the best z of each of {images}{rules}, of {best.start_count:,} (--group NAME for all)"
-        )
-        return Latents(best.z, fill_labels(best.labels, len(best.z)), said)
+        cells = read_image_cells(results, path)
+        count, starts = len({cell.image.number for cell in cells}), sum(c.trials for c in cells)
+        images = f"{count:,} {'image' if count == 1 else 'images'}"
+        rules = " under each rule" if len(cells) > count else ""
+        said = f"the best z of each of {images}{rules}, of {starts:,} (--group NAME for all)"
+        best_labels = [cell.recoveries.best_label for cell in cells]
+        labels = None if None in best_labels else np.array(best_labels)
+        z = np.array([cell.best_z for cell in cells])
+        return Latents(z, fill_labels(labels, len(z)), said)
     columns = {
         name: next(column for column in ("z_found", "z_true") if column in rows)
         for name, rows in results.groups.items()
