@@ -10,48 +10,36 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.cells import Cell, Image, ImageKey, Pixels
+from ganinv_cli.analysis.cells import Cell, Image, Pixels
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.image_measures import subtract_target
 from ganinv_cli.report.images import MAX_FIGURES, MAX_SHOWN, PICTURES
-from ganinv_cli.report.plots import (
-    GAP,
-    GREY,
-    add_pixel_axes,
-    draw_picture,
-    enlarge_side,
-    make_sheet,
-    write_text,
-)
+from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_sheet, enlarge_side
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize, describe_rule
 from ganinv_cli.report.table import Row, get_key, label_images, shorten_name
 
 HEADINGS = ("image", "best", "most distant")
-NAME_SIZE = 12  # points
-LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
-PLOT, LEGEND, AXIS = 230, 72, 60  # pixels high: the histogram, the space above and below it
+PLOT, LEGEND, AXIS = 230, 60, 60  # pixels high: the histogram, the space above and below it
 BINS = 40
 DECADES = 2  # that distances must span for a logarithmic axis
-PER_FIGURE, PER_LINE = 12, 6  # images
-SMALL_SIZE = 8  # points
-HEAD, RIGHT, BETWEEN = 54, 12, 26  # pixels over a line, at the right, below a line
-LETTER = 7  # pixels of a letter of SMALL_SIZE
+PER_FIGURE = 6  # images
+LETTER = 8  # pixels of a letter over a picture
 MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 
 def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images with reconstructions, by stem, e.g. `image-0000`."""
-    by_image: dict[int, dict[ImageKey, list[Cell]]] = {}
+    by_image: dict[int, list[Cell]] = {}
     for cell in report.cells:
         if cell.certificate is not None:
-            names = by_image.setdefault(cell.image.number, {})
-            names.setdefault(cell.image.key, []).append(cell)
+            cells = by_image.setdefault(cell.image.number, [])
+            if not cells or cells[0].image.key == cell.image.key:  # else its second name
+                cells.append(cell)
     drawn: dict[str, DrawnFigure] = {}
-    for number, names in by_image.items():
-        cells = next(iter(names.values()))  # of an image with two names, the first
+    for number, cells in by_image.items():
         if len(drawn) < MAX_FIGURES and any(len(cell.recoveries.distances) for cell in cells):
             alt = ". ".join(
                 f"{capitalize(describe_rule(cell.rule))}: {cell.recoveries.uniqueness.sentence}"
@@ -64,23 +52,15 @@ def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
 
 def _draw_recoveries(image: Image, cells: Sequence[Cell]) -> Figure:
     """Draw a row of pictures for each rule, as in HEADINGS, above a histogram of distances."""
-    side = enlarge_side(image.target.shape[0])
-    width = LEFT + 3 * (side + GAP) + EDGE
-    plot = TOP + len(cells) * (side + GAP)
-    figure = make_sheet(width, plot + LEGEND + PLOT + AXIS)
-    write_text(figure, shorten_name(image.name, width // 12), EDGE, 12, fontsize=NAME_SIZE)
-    for index, cell in enumerate(cells):
-        top = TOP + index * (side + GAP)
-        label = cell.rule + _describe_best(cell)
-        write_text(figure, label, LEFT - 10, top + side / 2, ha="right", va="center", fontsize=10)
+    rows = []
+    for cell in cells:
         certificate = cell.certificate or {}
         found = (certificate[name][0] for name in ("reconstruction", "distant_reconstruction"))
-        for column, picture in enumerate((image.target, *found)):
-            draw_picture(figure, picture, LEFT + column * (side + GAP), top)
-    for column, heading in enumerate(HEADINGS):
-        centre = LEFT + column * (side + GAP) + side / 2
-        write_text(figure, heading, centre, TOP - 22, ha="center", fontsize=10)
-    axes = add_pixel_axes(figure, LEFT - 38, plot + LEGEND, width - LEFT + 38 - EDGE, PLOT)
+        rows.append((cell.rule + _describe_best(cell), [image.target, *found]))
+    title = shorten_name(image.name, 40)
+    figure = draw_sheet(rows, above=HEADINGS, title=title, space=LEGEND + PLOT + AXIS)
+    width, height = figure.get_size_inches() * figure.dpi
+    axes = add_pixel_axes(figure, LEFT - 38, height - PLOT - AXIS, width - LEFT + 22, PLOT)
     _draw_histogram(axes, [cell for cell in cells if len(cell.recoveries.distances)])
     return figure
 
@@ -141,7 +121,7 @@ def _make_caption(cells: Sequence[Cell]) -> str:
 
 
 def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
-    """Draw the first images, twelve per figure: `reconstructions`, `reconstructions-2`, …"""
+    """Draw the first images, six per figure: `reconstructions`, `reconstructions-2`, …"""
     shown = [*_iterate_reconstructed(report)][:MAX_SHOWN]
     names = label_images(report.rows)
     several = len({cell.rule for cell in report.cells}) > 1
@@ -161,28 +141,17 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
 
 
 def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequence[Row]) -> Figure:
-    """Draw lines of images; from above: original, reconstruction, difference."""
-    side = enlarge_side(pairs[0][0].image.target.shape[0])
-    names = label_images(every, side // LETTER - len(_describe_label(pairs[0][1])))
-    columns, lines = min(len(pairs), PER_LINE), -(-len(pairs) // PER_LINE)
-    tall = HEAD + 3 * (side + GAP) + BETWEEN
-    figure = make_sheet(max(LEFT + columns * (side + GAP) + RIGHT, 360), lines * tall)
-    for line in range(lines):
-        for at, label in enumerate(("original", "reconstruction", "difference")):
-            middle = line * tall + HEAD + at * (side + GAP) + side / 2
-            write_text(figure, label, LEFT - 8, middle, ha="right", va="center")
-    for at, (cell, row) in enumerate(pairs):
-        line, column = divmod(at, PER_LINE)
-        left, top = LEFT + column * (side + GAP), line * tall + HEAD
-        name = names[get_key(row)] + _describe_label(row)
-        lines_over = (name, _describe_nearness(row, several), row["verdict"])
-        for over, text in zip((46, 31, 16), lines_over, strict=True):
-            write_text(figure, text, left, top - over, fontsize=SMALL_SIZE)
-        for index, picture in enumerate(_list_pictures(cell, row).values()):
-            draw_picture(figure, picture, left, top + index * (side + GAP))
-        below = top + 3 * (side + GAP)
-        write_text(figure, f"× {row['difference_amplified']}", left, below, fontsize=SMALL_SIZE)
-    return figure
+    """Draw a column for each image; from above: original, reconstruction, difference."""
+    room = enlarge_side(pairs[0][0].image.target.shape[0]) // LETTER
+    names = label_images(every, room - len(_describe_label(pairs[0][1])))
+    pictures = [_list_pictures(cell, row) for cell, row in pairs]
+    above = [
+        f"{names[get_key(row)]}{_describe_label(row)}\n{_describe_nearness(row, several)}\n"
+        f"{row['verdict']}"
+        for _, row in pairs
+    ]
+    rows = [(kind, [each[kind] for each in pictures]) for kind in pictures[0]]
+    return draw_sheet(rows, above, [f"× {row['difference_amplified']}" for _, row in pairs])
 
 
 def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:

@@ -5,16 +5,14 @@ Sheets are laid out in pixels, so that images can be enlarged by a whole factor.
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
-from numpy.typing import NDArray
 
 from ganinv_cli.analysis.cells import Pixels
 from ganinv_cli.report.report import DrawnFigure
@@ -24,6 +22,7 @@ DPI = 100  # of montages, which are laid out in pixels
 PICTURE_SIDE = 128  # least drawn side of an image in pixels; drawn at a whole multiple of its side
 GAP = 6  # pixels between images
 PAGE_WIDTH = 768  # pixels of a figure on the page at most
+LEFT, EDGE, LINE = 104, 10, 15  # pixels beside the pictures, around the sheet, of a line of text
 GREY = "#555555"  # of lines and text that belong to no rule
 
 # Files are reproducible: no dates, no random names. SVG draws letters as paths, so that they look
@@ -59,11 +58,6 @@ def make_figure(width: float = 7.2, height: float = 4.6) -> Figure:
     return Figure((width, height), dpi=150, layout="constrained")
 
 
-def make_sheet(width: int, height: int) -> Figure:
-    """Return an empty figure of `width` by `height` pixels."""
-    return Figure((width / DPI, height / DPI), dpi=DPI)
-
-
 def enlarge_side(side: int) -> int:
     """Return the drawn length, in pixels, of an image's side of `side` pixels."""
     return -(-PICTURE_SIDE // side) * side
@@ -78,41 +72,66 @@ def add_pixel_axes(figure: Figure, left: float, top: float, width: float, height
     )
 
 
-def draw_picture(figure: Figure, picture: Pixels, left: float, top: float) -> None:
-    """Draw a square picture, enlarged."""
-    side = enlarge_side(picture.shape[0])
-    axes = add_pixel_axes(figure, left, top, side, side)
-    colour = np.broadcast_to(picture, (*picture.shape[:2], 3))  # grey has one channel
-    axes.imshow(colour, interpolation="nearest", aspect="auto")
-    axes.set_axis_off()
+def draw_sheet(
+    rows: Sequence[tuple[str, Sequence[Pixels]]],
+    above: Sequence[str] = (),
+    below: Sequence[str] = (),
+    title: str = "",
+    space: int = 0,
+) -> Figure:
+    """Draw rows of pictures, enlarged without interpolation, each with its text at the left.
+
+    Each column has a text above or below it, of one or more lines. `space` pixels at the end stay
+    empty. A page shrinks a wide sheet, so its text is larger.
+    """
+    side, columns = enlarge_side(rows[0][1][0].shape[0]), len(rows[0][1])
+    width = columns * (side + GAP)
+    scale = max(1, (LEFT + width + EDGE) / PAGE_WIDTH)
+    left, edge, line = (round(scale * pixels) for pixels in (LEFT, EDGE, LINE))
+    lines = max((text.count("\n") + 1 for text in above), default=0)
+    top = edge + (lines + 2 if title else lines) * line
+    end = top + len(rows) * (side + GAP)
+    size = (
+        max(left + width + edge, round(11 * scale) * len(title)),  # the title at most
+        end + (line + edge if below else edge) + space,
+    )
+    figure = Figure((size[0] / DPI, size[1] / DPI), dpi=DPI)
+    _write(figure, title, edge, edge, fontsize=11 * scale)
+    for number, (label, pictures) in enumerate(rows):
+        at = top + number * (side + GAP)
+        _write(figure, label, left - edge, at + side / 2, "right", "center", fontsize=9 * scale)
+        for column, picture in enumerate(pictures):
+            axes = add_pixel_axes(figure, left + column * (side + GAP), at, side, side)
+            colour = np.broadcast_to(picture, (*picture.shape[:2], 3))  # grey has one channel
+            axes.imshow(colour, interpolation="nearest", aspect="auto")
+            axes.set_axis_off()
+    for column in range(columns):
+        centre = left + column * (side + GAP) + side / 2
+        if above:
+            _write(figure, above[column], centre, top - 4, "center", "bottom", fontsize=8 * scale)
+        if below:
+            _write(figure, below[column], centre, end, "center", fontsize=8 * scale)
+    return figure
 
 
-def write_text(figure: Figure, text: str, left: float, top: float, **style: Any) -> None:
-    """Write text with its upper left corner at (left, top); a $ is not read as mathematics."""
+def _write(
+    figure: Figure,
+    text: str,
+    left: float,
+    top: float,
+    ha: Literal["left", "center", "right"] = "left",
+    va: Literal["top", "center", "bottom"] = "top",
+    **style: Any,
+) -> None:
+    """Write text at a pixel; a $ is not read as mathematics."""
     width, height = figure.get_size_inches() * figure.dpi
-    defaults: dict[str, Any] = {"va": "top", "fontsize": 9, "parse_math": False}
-    figure.text(left / width, 1 - top / height, text, **(defaults | style))
+    figure.text(left / width, 1 - top / height, text, ha=ha, va=va, parse_math=False, **style)
 
 
 def draw_montage(stored: StoredFigure, title: str) -> Figure:
-    """Draw a row of images for each panel, enlarged without interpolation."""
-    montage = _join_pictures(stored.pictures)
-    height, width = montage.shape[:2]
-    scale = max(1, (width + 130) / PAGE_WIDTH)  # of the text, which the page shrinks as well
-    left, top, bottom, edge = (round(scale * pixels) for pixels in (120, 40, 26, 10))
-    title_width = round(11 * scale) * len(title)  # at most
-    figure = make_sheet(max(left + width + edge, title_width), top + height + bottom)
-    axes = add_pixel_axes(figure, left, top, width, height)
-    axes.imshow(montage, interpolation="nearest", aspect="auto")
-    axes.set_yticks(_centres(len(stored.panels), height), list(stored.panels))
-    columns = [f"trial {trial}" for trial in stored.trials]
-    axes.set_xticks(_centres(len(columns), width), columns)
-    axes.tick_params(length=0, labelsize=9 * scale)
-    axes.spines[:].set_visible(False)
-    write_text(figure, title, edge, 14 * scale, fontsize=11 * scale)
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # a $ in a file's name is a $
-    return figure
+    """Draw a row of pictures for each panel, a column for each trial."""
+    rows = [*zip(stored.panels, stored.pictures, strict=True)]
+    return draw_sheet(rows, below=[f"trial {trial}" for trial in stored.trials], title=title)
 
 
 @contextlib.contextmanager
@@ -143,19 +162,3 @@ def encode_figure(figure: Figure, file_format: str) -> bytes:
     with mpl.rc_context(_RC_PARAMS):  # type: ignore[arg-type]  # its keys are literals
         figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
     return file.getvalue()
-
-
-def _join_pictures(rows: Iterable[NDArray[np.uint8]]) -> NDArray[Any]:
-    """Return enlarged images on white with a gap around each: (height, width, 3)."""
-    lines = []
-    for row in rows:
-        scale = enlarge_side(row.shape[1]) // row.shape[1]
-        large = row.repeat(scale, axis=1).repeat(scale, axis=2)
-        colour = np.broadcast_to(large, (*large.shape[:3], 3))  # grey has one channel
-        padding = ((0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2), (0, 0))
-        lines.append(np.concatenate(list(np.pad(colour, padding, constant_values=255)), axis=1))
-    return np.concatenate(lines, axis=0)
-
-
-def _centres(count: int, pixels: int) -> NDArray[np.floating]:
-    return (np.arange(count) + 0.5) * pixels / count - 0.5
