@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,6 @@ from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.settings.names import representative_rule
 
-if TYPE_CHECKING:
-    from ganinv_cli.store import Results
-
 STARTS = ("first_start", "with_restarts")
 SIGNIFICANT = 0.05  # Holm's corrected p of Wilcoxon's test, below which two rules differ
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
@@ -27,7 +23,7 @@ SMALL_VARIANCE = 0.01  # variance up to which noise counts as small
 VARIANCE_RANGES = {"all": float("inf"), "small": SMALL_VARIANCE}
 
 
-def _fit_slopes(results: "Results", cells: list[Cell]) -> list[Row]:
+def _fit_slopes(cells: list[Cell]) -> list[Row]:
     """Return a row per rule, place, statistic and range of variances with a slope."""
     rules = dict.fromkeys(cell.rule for cell in cells)
     given = product(rules, STARTS, ("median", "mean"), VARIANCE_RANGES)

@@ -1,7 +1,6 @@
 """The report of `ganinv recover`: Table 1, the refinement in float64, and paired tests."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import (
@@ -23,9 +22,6 @@ from ganinv_cli.report.report import Answer, Command, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.statistics import name_epsilon
-
-if TYPE_CHECKING:
-    from ganinv_cli.store import Results
 
 NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 COUNTING_TITLES = {"first_start": "first start", "recovered": "with restarts"}
@@ -110,7 +106,7 @@ def _make_outcomes_table(rows: Sequence[Row]) -> Table:
     return Table("Outcomes of first starts, and elsewhere with restarts", rows, columns)
 
 
-def _refine_rules(results: "Results", cells: list[Cell]) -> list[Row]:
+def _refine_rules(cells: list[Cell]) -> list[Row]:
     return [to_plain(row) for cell in cells if (row := measure_refinement(cell))]
 
 

@@ -99,10 +99,8 @@ class Command:
     make_sections: Callable[[Grid], list[Table]]  # a table without rows is left out
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
-    # Return the rows of another table of the JSON by its key; None: these results have none.
-    more: Mapping[str, Callable[["Results", list[Cell]], list[Row] | None]] = field(
-        default_factory=dict
-    )
+    # other tables of the JSON, by their keys
+    more: Mapping[str, Callable[[list[Cell]], list[Row]]] = field(default_factory=dict)
 
     def summarize(self, results: "Results", name: str) -> Report:
         """Return the report of results; `name` is shown to the reader.
@@ -126,9 +124,7 @@ class Command:
             same = find_same(cells, self.starts)
             tables |= {test.table: test.make_rows(cells, same, self.starts) for test in tests}
             tables["same"] = same
-        for key, make_rows in self.more.items():
-            if (rows := make_rows(results, cells)) is not None:
-                tables[key] = rows
+        tables |= {key: make_rows(cells) for key, make_rows in self.more.items()}
         config = results.attributes.get("config", {})
         groups = list_trial_groups(config)
         if images:

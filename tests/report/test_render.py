@@ -48,7 +48,7 @@ def test_text_fits_and_no_number_is_cut(width):
     text = render([report], "text", width) + render_brief(report, "x/", width)
     assert max(map(len, text.splitlines())) <= max(width, 80)
     text = render([million], "text", width)
-    assert text.count("\nstochastic  1,000,000 (1.00)") == 2
+    assert text.count("\nstochastic  1,000,000  1,000,000 (1.00)") == 2
 
 
 @pytest.mark.parametrize("count", [9, 70])
