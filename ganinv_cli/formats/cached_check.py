@@ -1,11 +1,15 @@
 """The check of a checkpoint, measured once and kept between commands."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ganinv_cli import cache
+from ganinv_cli.formats.weights.step import ROUND_PRIORS
 from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.network.norms.check import (
@@ -14,11 +18,11 @@ from ganinv_cli.network.norms.check import (
     NormCheck,
     NormRow,
     compare_norms,
-    doubt_assumptions,
 )
 
 KIND = "norms"  # folder of the cache
-VERSION = 3  # of the measurement and of the sentences
+VERSION = 4  # of the measurement and of the sentences
+NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 
 
 def load_check(checkpoint: Checkpoint) -> NormCheck | None:
@@ -26,13 +30,13 @@ def load_check(checkpoint: Checkpoint) -> NormCheck | None:
     if isinstance(checkpoint.network, Network) and not any(
         isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes
     ):
-        return doubt_assumptions(UNCHECKED, checkpoint.conventions)
+        return _doubt_assumptions(UNCHECKED, checkpoint.conventions)
     arrays = cache.load(KIND, *_list_inputs(checkpoint))
     if arrays is None:
         return None
     status, doubt, numbers = json.loads(arrays["json"].tobytes())
     rows = tuple(NormRow(name, Discrepancy(*each)) for name, *each in numbers)
-    return doubt_assumptions(NormCheck(status, rows, doubt), checkpoint.conventions)
+    return _doubt_assumptions(NormCheck(status, rows, doubt), checkpoint.conventions)
 
 
 def measure_check(checkpoint: Checkpoint) -> NormCheck:
@@ -46,8 +50,35 @@ def measure_check(checkpoint: Checkpoint) -> NormCheck:
     rows = [[row.name, *row.discrepancy] for row in check.rows]
     text = json.dumps([check.status, check.doubt, rows]).encode()
     cache.save(KIND, {"json": np.frombuffer(text, np.uint8)}, *_list_inputs(checkpoint))
-    return doubt_assumptions(check, checkpoint.conventions)
+    return _doubt_assumptions(check, checkpoint.conventions)
 
 
 def _list_inputs(checkpoint: Checkpoint) -> tuple[object, ...]:
     return VERSION, checkpoint.sha256, checkpoint.prior
+
+
+def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
+    """Return a result that also doubts what the statistics contradict or cannot confirm."""
+    rows = {row.name: row for row in conventions if not row.layer}
+    labels, prior = rows.get("labels"), rows.get("prior")
+    doubt = check.doubt
+    if labels and labels.runner_up:
+        doubt = f"the means of {labels.runner_up.value} of its inputs are those of a one-hot label"
+    elif (
+        prior
+        and prior.source == "assumed"
+        and prior.discrepancy
+        and prior.value not in ROUND_PRIORS
+    ):
+        doubt = f"no usual prior fits its first norm, and {prior.value} is a guess"
+    if doubt != check.doubt and check.is_confirmed is not None:
+        return replace(check, status="contradicted", doubt=doubt)
+    names = [each.name for each in conventions if each.source == "assumed"]
+    doubtful = [name for name in dict.fromkeys(names) if name not in NOTED_ELSEWHERE]
+    if check.status != "unchecked" or not doubtful:
+        return check
+    return replace(
+        check,
+        doubt="it has no batch norms that could confirm what is assumed about its layers "
+        f"({', '.join(doubtful)})",
+    )

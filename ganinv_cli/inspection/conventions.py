@@ -1,13 +1,13 @@
 """The conventions of a generator in text: what is right, what is a guess, and what to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Facts = Mapping[str, Any]
 
 WORDS = {"file": "from the file"}  # for sources that need more than their name
+NO_BREAK = "\N{NO-BREAK SPACE}"  # shown as a space
 FITS = "assumed, fits"  # a value that the statistics allow, but not it alone
-LOOK = "ganinv sample CHECKPOINT --out sheet.png shows its pictures"
 
 
 def describe_verdict(facts: Facts) -> str:
@@ -18,21 +18,37 @@ def describe_verdict(facts: Facts) -> str:
         verdict = f"{kind}: {facts['doubt']}"
     elif facts["confirmed"]:
         verdict = f"confirmed by its batch norms{f' from z to {named[-1]}' if named else ''}"
+        if fitting := _list_undecided(facts):
+            verdict += f"; they allow, but do not decide: {', '.join(fitting)}"
     else:
         verdict = "as its file describes it; it has no batch norms that could confirm it"
-    assumed = "" if facts["doubt"] else ", ".join(_list_assumed(facts))
+    assumed = "" if facts["doubt"] else ", ".join(_list_untested(facts))
     for clause in [*([assumed] if assumed else []), *_list_without_option(facts)]:
         verdict += f"; assumed, and not tested: {clause}"
     return verdict
 
 
 def describe_next_step(facts: Facts) -> str:
-    """Return what a user can do about the verdict."""
-    options = " ".join(f"--{name}" for name in _list_assumed(facts))
+    """Return what a user can do about the verdict, with commands to paste."""
+    rows = {row["name"]: row for row in facts["conventions"] if not row["layer"]}
+    labels = rows.get("labels", {}).get("runner_up")
+    command = facts["arguments"]
+    if labels and labels["value"].isdecimal():
+        return _keep_together(f"ganinv inspect {command} --labels {labels['value']}")
+    if facts["doubt"] and labels:
+        return "export it to ONNX, with the label as a second input (ganinv inspect --help)"
+    names = dict.fromkeys([*_list_undecided(facts), *_list_untested(facts)])
+    options = " ".join(f"--{name}" for name in names)
     change = f"; to change what is assumed, give {options}" if options else ""
     if facts["doubt"]:
         change += "; if it has branches, export it to ONNX (ganinv inspect --help)"
-    return f"{LOOK}{change}"
+    look = _keep_together(f"ganinv sample {command} --out sheet.png")
+    return f"{look} shows its pictures{change}"
+
+
+def _keep_together(command: str) -> str:
+    """Return a command that is not wrapped, so that it can be pasted."""
+    return command.replace(" ", NO_BREAK)
 
 
 def describe_conventions(facts: Facts) -> Iterator[tuple[str, str]]:
@@ -60,7 +76,8 @@ def describe_source(facts: Facts, name: str) -> str:
 
 def name_source(row: Facts, tested: list[str]) -> str:
     """Return how a value is known; epsilon changes the statistics too little to be tested."""
-    if row["source"] == "assumed" and row["layer"] in tested and row["name"] != "epsilon":
+    is_fitting = row["discrepancy"] is not None and row["layer"] in tested
+    if row["source"] == "assumed" and is_fitting and row["name"] != "epsilon":
         return FITS
     source = str(row["source"])
     return WORDS.get(source, source)
@@ -75,11 +92,32 @@ def list_tested_layers(facts: Facts) -> list[str]:
     return [layer["name"] for layer in facts["layers"][:last] if layer["name"]]
 
 
-def _list_assumed(facts: Facts) -> list[str]:
-    """Return the names of conventions with a value that is assumed and untested."""
+def _list_undecided(facts: Facts) -> list[str]:
+    """Return the names of assumed conventions that norms test, but another value fits as well."""
     tested = list_tested_layers(facts)
-    untested = [row for row in facts["conventions"] if row["layer"] not in tested]
-    return list(dict.fromkeys(row["name"] for row in untested if row["source"] == "assumed"))
+    return _list_names(
+        row
+        for row in facts["conventions"]
+        if _is_tested(facts, row, tested) and (row["runner_up"] or row["discrepancy"] is None)
+    )
+
+
+def _list_untested(facts: Facts) -> list[str]:
+    """Return the names of conventions with a value that is assumed and no norm tests."""
+    tested = list_tested_layers(facts)
+    return _list_names(row for row in facts["conventions"] if not _is_tested(facts, row, tested))
+
+
+def _is_tested(facts: Facts, row: Facts, tested: list[str]) -> bool:
+    """Return whether norms fit a value; the first fits the prior, none the last activation."""
+    if row["name"] == "prior":
+        return bool(facts["confirmed"])
+    is_last = row["name"] == "activation" and row["discrepancy"] is None
+    return row["layer"] in tested and not is_last
+
+
+def _list_names(rows: Iterable[Facts]) -> list[str]:
+    return list(dict.fromkeys(row["name"] for row in rows if row["source"] == "assumed"))
 
 
 def _list_without_option(facts: Facts) -> list[str]:

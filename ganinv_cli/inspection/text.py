@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ganinv_cli.inspection.conventions import (
+    NO_BREAK,
     describe_conventions,
     describe_next_step,
     describe_source,
@@ -39,7 +40,7 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
         parts.append("\n".join(map(_wrap_text, describe_spectrum(facts["spectrum"]))))
     if "checks" in facts:
         parts.append("\n".join(_wrap_text(describe_check(each), 7) for each in facts["checks"]))
-    return replace_control_characters("\n\n".join(parts)) + "\n"
+    return replace_control_characters("\n\n".join(parts).replace(NO_BREAK, " ")) + "\n"
 
 
 def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]]:

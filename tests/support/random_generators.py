@@ -36,9 +36,9 @@ class RandomGenerator(NamedTuple):
     behind: frozenset[tuple[str, str]]  # conventions that no norm follows
 
 
-def write_random_generator(seed: int, folder: Path) -> RandomGenerator:
-    """Write the generator of a seed; the same for the same seed."""
-    return _Writer(seed).write(folder)
+def write_random_generator(seed: int, folder: Path, labels: int = 0) -> RandomGenerator:
+    """Write the generator of a seed; the same for the same seed. One-hot labels follow z."""
+    return _Writer(seed).write(folder, labels)
 
 
 class _Writer:
@@ -53,9 +53,9 @@ class _Writer:
         self.truth: Truth = {}
         self.pending: list[tuple[str, str]] = []  # conventions since the last norm
 
-    def write(self, folder: Path) -> RandomGenerator:
+    def write(self, folder: Path, labels: int) -> RandomGenerator:
         draws = self.draws
-        self.latent = draws.choice([16, 32, 64, 100])
+        self.latent = draws.choice([16, 32, 64, 100]) + labels
         prior = draws.choice(PRIORS)
         usual = draws.choice(ACTIVATIONS)
         self.activations = [usual] if draws.random() < 0.6 else ACTIVATIONS
@@ -78,7 +78,7 @@ class _Writer:
         self._add(kinds.Activation("tanh"))
         network = chain(self.latent, self.layers, self.names)
         rows = BATCHES * draws.choice([16, 32, 64, 64, 128])
-        state = export_state(settle_norms(network, prior, draws.randrange(99), rows))
+        state = export_state(settle_norms(network, prior, draws.randrange(99), rows, labels))
         if draws.random() < 0.5:
             path = save_archive(folder / "generator.pt", state)
         else:

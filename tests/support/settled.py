@@ -47,10 +47,15 @@ def make_norm(random: np.random.Generator, channels: int) -> BatchNorm:
 
 
 def settle_norms(
-    network: Network, prior: str = "normal", seed: int = 5, rows: int = 4096
+    network: Network, prior: str = "normal", seed: int = 5, rows: int = 4096, behind: int = 0
 ) -> Network:
-    """The same network with the statistics of what it makes of so many z of a prior."""
+    """The same network with the statistics of what it makes of so many z of a prior.
+
+    The last `behind` components of z are a one-hot label.
+    """
     z = draw_prior(parse_prior(prior, network.latent), seed, rows, network.latent)
+    if behind:
+        z[:, -behind:] = np.eye(behind)[np.random.default_rng(seed).integers(behind, size=rows)]
     labels = tf.constant(np.arange(rows) % max(1, network.labels))
     values = {Z: tf.constant(z), LABEL: tf.one_hot(labels, network.labels)}
     nodes = []

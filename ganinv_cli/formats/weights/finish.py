@@ -6,7 +6,7 @@ import numpy as np
 
 from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
 from ganinv_cli.formats.weights.build import Chain, build, count_labels
-from ganinv_cli.formats.weights.inference.kept import PRIOR, Inference, infer_or_load
+from ganinv_cli.formats.weights.inference.kept import LABELS, PRIOR, Inference, infer_or_load
 from ganinv_cli.formats.weights.planned import make_layer
 from ganinv_cli.formats.weights.step import Choice, Design, Value, change_step, format_value
 from ganinv_cli.network.convention import Convention
@@ -15,7 +15,7 @@ from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape
 from ganinv_cli.network.norms.check import FITS_BELOW
 
-_ORDER = ("strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
+_ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
 def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedGenerator:
@@ -48,6 +48,7 @@ def list_conventions(design: Design, inference: Inference) -> tuple[Convention, 
         for each in chain.choices
         if _has_effect(each, chain)
     ]
+    rows += [row for key, (_, row) in inference.items() if key == LABELS]
     given = design.conventions.range
     return (*rows, Convention("range", "", given or "tanh", "given" if given else "assumed"))
 
@@ -115,7 +116,7 @@ def _complete(design: Design, inference: Inference) -> Design:
     """
     steps, last = design.steps, dict[str, Value]()
     for key, decision in inference.items():
-        steps = change_step(steps, key, decision.value) if key != PRIOR else steps
+        steps = change_step(steps, key, decision.value) if key[1] >= 0 else steps
     for choice in build(design._replace(steps=steps)).choices:
         if choice.key in inference:
             if _is_typical(choice) and _is_tested(choice, inference[choice.key].convention):

@@ -19,6 +19,14 @@ ACTIVATION_CHOICES = (
     *("elu", "selu", "tanh", "gelu", "swish"),
 )
 EPSILONS = (1e-5, 1e-3, 0.8, 1e-4, 1e-8)
+# common priors; of a uniform and a normal one of equal variance, the one with round numbers
+ROUND_PRIORS = (
+    *("normal:1", "uniform:-1,1", "uniform:0,1"),
+    *("normal:2", "normal:0.5", "normal:0.2", "normal:0.1", "normal:0.05"),
+    *("normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5"),
+    *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
+    *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
+)
 
 Value = str | int | float  # of a convention, as its option takes it
 Key = tuple[str, int]  # name of a convention, and the number of its step

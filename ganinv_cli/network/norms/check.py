@@ -6,12 +6,10 @@ moments of the next norm's input differ from the stored statistics.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-
-from ganinv_cli.network.convention import Convention
 
 Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
 
@@ -21,7 +19,6 @@ FITS_BELOW = 0.12
 MAX_SCALE_STEPS = 8
 SCALE_TOLERANCE = 0.01  # relative change of a variance at which the scale of z is found
 MAX_SCALE = 1e6
-NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 SAME_SCALE = 0.03  # relative difference of two scales that are named as one
 
 
@@ -138,19 +135,6 @@ def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: floa
     if all(row.discrepancy.fits for row in _compare_all(norms, measured)):
         return NormCheck("contradicted", rows, _describe_prior(scale * deviation, scale))
     return NormCheck("contradicted", rows, _describe_contradiction(rows, contradicted))
-
-
-def doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
-    """Return an unchecked result whose doubt names the assumed conventions of layers."""
-    names = [each.name for each in conventions if each.source == "assumed"]
-    doubtful = [name for name in dict.fromkeys(names) if name not in NOTED_ELSEWHERE]
-    if check.status != "unchecked" or not doubtful:
-        return check
-    return replace(
-        check,
-        doubt="it has no batch norms that could confirm what is assumed about its layers "
-        f"({', '.join(doubtful)})",
-    )
 
 
 def _compare_all(norms: Sequence[StoredNorm], measured: Sequence[Moments]) -> tuple[NormRow, ...]:

@@ -20,7 +20,7 @@ from ganinv_cli.network.replay import GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import Prior, Uniform
 
-ROWS = (256, 1024)  # fewest and most z
+ROWS = (512, 1024)  # fewest and most z
 MAX_WORK = 1 << 35  # multiply-adds of all z, unless the fewest need more
 BATCH = 128  # number of z in a batch
 MIN_BATCH = 32  # the same, if the layers are large

@@ -43,7 +43,7 @@ def test_what_is_inferred_of_a_random_generator_is_true(tmp_path, seed):
         for row in checkpoint.conventions
         if row.source in ("inferred", "confirmed")
     }
-    truth = generator.truth | {("prior", ""): generator.prior}
+    truth = generator.truth | {("prior", ""): generator.prior, ("labels", ""): "0"}
     assert inferred.items() <= truth.items()
     assert not inferred.keys() & generator.behind  # what no norm follows
     assert inferred.get(("prior", ""), generator.prior) == generator.prior

@@ -9,18 +9,24 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build, count_labels
-from ganinv_cli.formats.weights.inference.kept import PRIOR, Decision, Inference
+from ganinv_cli.formats.weights.inference.kept import LABELS, PRIOR, Decision, Inference
+from ganinv_cli.formats.weights.inference.labels import test_labels
 from ganinv_cli.formats.weights.inference.measure import EXACT, QUICK, Measurements
 from ganinv_cli.formats.weights.inference.search import (
     BEAM,
-    ROUND_PRIORS,
     USUAL_PRIOR,
     Hypothesis,
     Scored,
     Segment,
     sort_distinct,
 )
-from ganinv_cli.formats.weights.step import EPSILONS, Choice, Design, format_value
+from ganinv_cli.formats.weights.step import (
+    EPSILONS,
+    ROUND_PRIORS,
+    Choice,
+    Design,
+    format_value,
+)
 from ganinv_cli.network.convention import Alternative, Convention, Source
 from ganinv_cli.network.norms.check import Moments, are_initial
 
@@ -67,12 +73,16 @@ class _Inferring:
 
     def _add_norm(self, number: int, name: str) -> bool:
         """Infer what lies before the norm of a step; return whether to go on."""
-        decided = {key: decision.value for key, decision in self._decisions.items()}
+        decided = {key: each.value for key, each in self._decisions.items() if key != LABELS}
         segment = Segment(self._design, self._measurements, number, decided)
         pool = _measure_pool(segment)
         if not pool:
             return False
         best, current = pool[0], _prefer_usual(segment, pool)
+        is_label_open = self._design.conventions.labels < 0 and not self._design.labels
+        if not decided and is_label_open:
+            row = test_labels(best.chain.layers, self._design.framework.is_torch)
+            self._decisions[LABELS] = Decision(row.value, row)
         # what is given may be wrong
         if not (current.fits or best.fits or self._design.given or self._design.conventions.prior):
             if not self._misfits:

@@ -19,6 +19,7 @@ from ganinv_cli.formats.weights.inference.kept import PRIOR
 from ganinv_cli.formats.weights.inference.measure import QUICK, Effort, Measurements
 from ganinv_cli.formats.weights.step import (
     ACTIVATION_CHOICES,
+    ROUND_PRIORS,
     Choice,
     Design,
     Key,
@@ -53,14 +54,6 @@ LOW_VARIANCE = 0.07  # relative; batches of 16 with equal pixels underestimate v
 HIGH_VARIANCE = 0.02  # relative; of variances from before the last training steps
 
 USUAL_PRIOR = "normal:1"
-# common priors; of a uniform and a normal one of equal variance, the one with round numbers
-ROUND_PRIORS = (
-    *("normal:1", "uniform:-1,1", "uniform:0,1"),
-    *("normal:2", "normal:0.5", "normal:0.2", "normal:0.1", "normal:0.05"),
-    *("normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5"),
-    *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
-    *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
-)
 
 
 class Hypothesis(NamedTuple):

@@ -1,0 +1,76 @@
+"""Find a one-hot label among the inputs of the first layer, by the means that its norm stores.
+
+The means of a norm's inputs are A m + b, with m the means of the layer's inputs. So m follows by
+least squares if there are more channels than inputs. The components of z have one mean, up to
+chance; those of a one-hot label have its frequencies, whose sum is exactly 1.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ganinv_cli.formats.weights.planned import PlannedLayer, make_layer
+from ganinv_cli.network.convention import Alternative, Convention
+from ganinv_cli.network.layers import BatchNorm, ConvTranspose, Dense, Reshape
+
+CHANNELS_PER_INPUT = 1.2  # fewest
+SUM_TOLERANCE = 0.02
+CLEARLY = 6.0  # standard deviations of the sum of as many components of z
+
+_Equations = tuple[
+    np.ndarray, np.ndarray
+]  # A (channels, inputs), and A m (channels,), divided by σ
+
+
+def test_labels(layers: Sequence[PlannedLayer], is_torch: bool) -> Convention:
+    """Return that no inputs are labels, and how that is known, from the layers up to a norm.
+
+    If some inputs have the statistics of a label, their number is the runner-up.
+    """
+    equations = _list_equations([make_layer(each, is_torch) for each in layers])
+    if equations is None:
+        return Convention("labels", "", "0", "assumed")
+    matrix, means = equations
+    inputs = np.linalg.lstsq(matrix, means)[0]
+    labels = min(_list_labels(inputs), default=None)
+    equal = np.full_like(inputs, np.median(inputs))
+    without, fitted = (float(np.median(np.abs(matrix @ m - means))) for m in (equal, inputs))
+    if labels is None:
+        return Convention("labels", "", "0", "confirmed", without)
+    return Convention("labels", "", "0", "assumed", without, Alternative(labels[1], fitted))
+
+
+def _list_equations(layers: Sequence[object]) -> _Equations | None:
+    """Return the equations for the means of the inputs, if these layers allow them."""
+    *before, norm = layers
+    linear = [each for each in before if not isinstance(each, Reshape)]
+    if len(linear) != 1 or not isinstance(norm, BatchNorm):
+        return None
+    layer, channels = linear[0], len(norm.mean)
+    if isinstance(layer, Dense):
+        weights, bias = layer.weights, layer.bias
+        matrix = weights.reshape(len(weights), -1, channels).mean(1).T
+        bias = bias.reshape(-1, channels).mean(0)
+    elif isinstance(layer, ConvTranspose):
+        (top, bottom), (left, right) = layer.crop
+        height, width = layer.weights.shape[:2]
+        kernel = layer.weights[top : height - bottom, left : width - right]
+        matrix, bias = kernel.mean((0, 1)), layer.bias
+    else:
+        return None
+    if channels < CHANNELS_PER_INPUT * matrix.shape[1] or norm.variance.min() <= 0:
+        return None
+    deviations = np.sqrt(norm.variance.astype(np.float64))
+    return matrix / deviations[:, None], (norm.mean - bias) / deviations
+
+
+def _list_labels(means: np.ndarray) -> Iterator[tuple[float, str]]:
+    """Yield how far a sum is from 1, and the inputs as text, for those that may be a label."""
+    for order, place in ((means[::-1], ""), (means, " before z")):
+        for count in range(2, len(means) - 3):
+            label, z = order[:count], order[count:]
+            error = abs(label.sum() - 1)
+            excess = abs(label.sum() - count * z.mean())
+            is_clear = excess > CLEARLY * np.sqrt(count) * z.std()
+            if label.min() > 0 and error < SUM_TOLERANCE and is_clear:
+                yield float(error), f"{count}{place}"
