@@ -24,8 +24,6 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of EVERY": ")\nNAMES = (",
     "a test of two cells": "TESTS = (\n",
     "an entry of TESTS": ")\n\n\ndef make_test_tables",
-    "figures of a command": "FIGURES = (\n",
-    "an entry of FIGURES": ")\n",
 }
 
 PROGRAM = """
@@ -93,7 +91,7 @@ def test_the_page_has_an_example_of_each_thing():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
     things = ["A solver", "A count", "A clipping rule", "A format", "An experiment"]
     assert titles == [*things, "A measure", "A paired test", "A figure"]
-    assert len(BLOCKS) == 15
+    assert len(BLOCKS) == 14
 
 
 def test_a_solver_and_a_rule_are_used(tables):

@@ -1,6 +1,5 @@
 """The figures of each command, from the cells and rows of its report."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,6 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.image_figures import draw_reconstructions, draw_recoveries
 from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize
@@ -28,15 +26,7 @@ OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
-class Drawing(NamedTuple):
-    """Figures of a command."""
-
-    command: str
-    draw: Callable[[Report], dict[str, DrawnFigure]]  # by the stem of their files
-    stems: str  # regular expression of all stems that it may return
-
-
-def _draw_figure1(report: Report) -> dict[str, DrawnFigure]:
+def draw_figure1(report: Report) -> dict[str, DrawnFigure]:
     """Draw the pictures of some trials under each rule."""
     drawn = {}
     for name, stored in _get_results(report).figures.items():
@@ -51,7 +41,7 @@ def _draw_figure1(report: Report) -> dict[str, DrawnFigure]:
     return drawn
 
 
-def _draw_figure2b(report: Report) -> dict[str, DrawnFigure]:
+def draw_figure2b(report: Report) -> dict[str, DrawnFigure]:
     """Draw the pictures of some trials at each variance."""
     config, drawn = report.run["config"], {}
     rule = representative_rule(config["clip"]) if config.get("clip") else ""
@@ -91,7 +81,7 @@ class Curve(NamedTuple):
     quantiles: Floats  # (3, points), at QUANTILES, of the trials with an error at each point
 
 
-def _draw_convergence(report: Report) -> dict[str, DrawnFigure]:
+def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     """Draw the median z error and the band of its 10 % to 90 % quantiles against gradients."""
     gradients = _get_results(report).constants.get("curve_gradients", np.zeros(0))
     cells = [cell for cell in report.cells if cell.has("curve_error") and len(gradients)]
@@ -151,7 +141,7 @@ def find_curve(cell: Cell, gradients: Floats) -> Curve:
     return Curve(gradients[points], np.reshape(found, (len(points), len(QUANTILES))).T)
 
 
-def _draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
+def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
     """Draw median and band, mean, Cramér-Rao bound and a guide of slope 1 on log-log axes.
 
     If the bound is known, lower axes show the ratio of the error to the bound.
@@ -250,13 +240,3 @@ def _select(rows: list[Row], key: str, end: int | None = None) -> Floats:
     values = [row["with_restarts"][key] for row in rows]
     ends = values if end is None else [value[end] for value in values]
     return np.array([value if value else np.nan for value in ends], np.float64)
-
-
-FIGURES = (
-    Drawing("recover", _draw_figure1, r"figure1-[\w-]+"),
-    Drawing("recover", _draw_convergence, "convergence"),
-    Drawing("noise-sweep", _draw_figure2a, "figure2a"),
-    Drawing("noise-sweep", _draw_figure2b, "figure2b-variance-.+"),
-    Drawing("consistency", draw_recoveries, r"image-\d+"),
-    Drawing("invert", draw_reconstructions, r"reconstructions(-\d+)?"),
-)

@@ -46,7 +46,6 @@ def write_report(report: "Report", folder: Path) -> PageContent:
     Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
     written.
     """
-    from ganinv_cli.report.figures import FIGURES
     from ganinv_cli.report.image_figures import iterate_pictures
 
     with use_own_style():
@@ -57,10 +56,9 @@ def write_report(report: "Report", folder: Path) -> PageContent:
         files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
     files[PAGE] = render_page([content])
     _write_files(folder, files.items())
-    command = report.run["command"]
-    if command == "invert":
+    if report.run["command"] == "invert":
         _write_files(folder, _encode_pictures(iterate_pictures(report)))
-    stems = "|".join(drawing.stems for drawing in FIGURES if drawing.command == command)
+    stems = "|".join(drawing.stems for drawing in report.drawings)
     _remove_earlier_figures(folder, stems, figures)
     return content
 

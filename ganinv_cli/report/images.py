@@ -8,7 +8,7 @@ from ganinv_cli.analysis.verdict import AGREEING_SHARE, Verdict
 from ganinv_cli.number_format import format_concise, format_count, format_scientific
 from ganinv_cli.report.image_measures import CONSISTENCY, INVERT
 from ganinv_cli.report.measures import select_columns
-from ganinv_cli.report.report import Answer, Command, Grid
+from ganinv_cli.report.report import Answer, Command, Drawing, Grid
 from ganinv_cli.report.run import capitalize, describe_rule
 from ganinv_cli.report.table import (
     Column,
@@ -168,6 +168,7 @@ CONSISTENCY_COMMAND = Command(
     _answer_consistency,
     _make_consistency_sections,
     _describe_consistency,
+    figures=(Drawing("ganinv_cli.report.image_figures:draw_recoveries", r"image-\d+"),),
 )
 
 
@@ -303,5 +304,13 @@ def _describe_verdict(row: Row) -> str:
 
 
 INVERT_COMMAND = Command(
-    "invert", "invert", INVERT, _answer_inversion, _make_inversion_sections, _describe_inversion
+    "invert",
+    "invert",
+    INVERT,
+    _answer_inversion,
+    _make_inversion_sections,
+    _describe_inversion,
+    figures=(
+        Drawing("ganinv_cli.report.image_figures:draw_reconstructions", r"reconstructions(-\d+)?"),
+    ),
 )

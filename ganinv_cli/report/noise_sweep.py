@@ -11,7 +11,7 @@ from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns, stack_interval
 from ganinv_cli.report.pairs import describe_same, make_test_tables
-from ganinv_cli.report.report import Answer, Command, Grid
+from ganinv_cli.report.report import Answer, Command, Drawing, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.settings.names import representative_rule
@@ -252,5 +252,9 @@ NOISE_SWEEP_COMMAND = Command(
     _answer,
     _make_sections,
     _describe,
+    figures=(
+        Drawing("ganinv_cli.report.figures:draw_figure2a", "figure2a"),
+        Drawing("ganinv_cli.report.figures:draw_figure2b", "figure2b-variance-.+"),
+    ),
     more={"slopes": _fit_slopes},
 )

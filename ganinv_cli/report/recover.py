@@ -18,7 +18,7 @@ from ganinv_cli.report.measures import (
     show_share,
 )
 from ganinv_cli.report.pairs import describe_same, make_test_tables
-from ganinv_cli.report.report import Answer, Command, Grid
+from ganinv_cli.report.report import Answer, Command, Drawing, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.statistics import name_epsilon
@@ -198,5 +198,9 @@ RECOVER_COMMAND = Command(
     _make_sections,
     _describe,
     starts=("first_start", "recovered"),
+    figures=(
+        Drawing("ganinv_cli.report.figures:draw_figure1", r"figure1-[\w-]+"),
+        Drawing("ganinv_cli.report.figures:draw_convergence", "convergence"),
+    ),
     more={"polished": _refine_rules},
 )

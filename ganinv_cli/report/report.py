@@ -1,5 +1,6 @@
 """What a report holds, and how it is made of a command's description."""
 
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,6 +50,13 @@ class DrawnFigure(NamedTuple):
     caption: str
 
 
+class Drawing(NamedTuple):
+    """Figures of a command; what draws them is imported when it is used, since that is slow."""
+
+    place: str  # "module:function", from a report to drawings by the stem of their files
+    stems: str  # regular expression of all stems that it may return
+
+
 @dataclass(frozen=True)
 class Report:
     """The content of one results file's report, each number computed once for all formats."""
@@ -63,6 +71,7 @@ class Report:
     csv: list[Row]  # flat rows, one line each
     cells: list[Cell] = field(default_factory=list)
     results: "Results | None" = None  # None: a comparison of several
+    drawings: Sequence[Drawing] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -71,10 +80,8 @@ class Report:
 
     def draw(self) -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""
-        from ganinv_cli.report.figures import FIGURES  # slow to import
-
         with np.errstate(all="ignore"):  # an edited file can hold any number
-            drawn = [each.draw(self) for each in FIGURES if each.command == self.run["command"]]
+            drawn = [pkgutil.resolve_name(each.place)(self) for each in self.drawings]
         return {stem: figure for figures in drawn for stem, figure in figures.items()}
 
 
@@ -90,7 +97,7 @@ class Grid(NamedTuple):
 
 @dataclass(frozen=True)
 class Command:
-    """What the report of one command shows; `COMMANDS` has them all."""
+    """What the report of one command shows."""
 
     table: str  # key of the main table in the JSON: a row for each cell
     stem: str  # of the files that hold the tables
@@ -99,6 +106,7 @@ class Command:
     make_sections: Callable[[Grid], list[Table]]  # a table without rows is left out
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
+    figures: Sequence[Drawing] = ()
     # other tables of the JSON, by their keys
     more: Mapping[str, Callable[[list[Cell]], list[Row]]] = field(default_factory=dict)
 
@@ -151,6 +159,7 @@ class Command:
             [flatten(row) for row in grid.rows],
             cells,
             results,
+            self.figures,
         )
 
     def _make_tables(self, grid: Grid) -> list[Table]:
