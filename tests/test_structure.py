@@ -41,7 +41,6 @@ PLACES = {
 PRIVATE = re.compile(r"from (tensorflow\.python\S*|keras\.src\S*) import (\w+)|\b(pickle)\.(_\w+)")
 MAX_LINES = 350
 LONGER = {  # file -> why it is longer
-    "ganinv_cli/settings/config.py": "the declarations of all settings, with their help",
     "ganinv_cli/cli/generators.py": "the manuals and options of three commands",
     "ganinv_cli/store/hdf5.py": "",
 }

@@ -15,7 +15,6 @@ from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.summary import find_writer
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
-from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
 from ganinv_cli.settings.load import check_keywords, load
@@ -114,8 +113,8 @@ def open_results(path: str | Path, *, threshold: float | None = None) -> RunResu
 
 
 def _describe(experiment: Experiment) -> str:
-    """Return the documentation of a function, with the settings in which it differs from others."""
-    common = list_settings(Config)
+    """Return the documentation of a function, with the settings that its experiment adds."""
+    common = list_settings(experiment.config.__mro__[1])
     own = [
         f"`{each.synonym or each.name}`: {each.help}"
         for each in list_settings(experiment.config).values()
