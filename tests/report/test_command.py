@@ -76,6 +76,7 @@ def test_a_threshold_counts_the_same_trials_in_another_way(save, tmp_path):
         given = ("report", name, "--threshold", threshold)
         row = json.loads(run(*given, "--format", "json").stdout)["tables"]["table1"][0]
         assert row["recovered"][threshold] == recovered
+        assert [*map(float, row["recovered"])] == sorted(map(float, row["recovered"]))
         assert row["elsewhere"]["recovered"] == elsewhere
         assert row["threshold"] == float(threshold)
         text = run(*given).stdout
