@@ -33,12 +33,3 @@ def draw_noise(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarra
     numbers = tf.constant(trials, tf.int64)
     draws = normal(seed, numbers, Purpose.noise, int(np.prod(generator.image_shape)))
     return np.asarray(draws).reshape(-1, *generator.image_shape)
-
-
-def add_noise(
-    clean: np.ndarray, unit_noise: np.ndarray, variance: np.ndarray, clip: bool
-) -> np.ndarray:
-    """Return images (n, height, width, channels) plus unit noise scaled to a variance (n,) each."""
-    scale = np.sqrt(variance).astype(np.float32)[:, None, None, None]
-    images: np.ndarray = clean + scale * unit_noise
-    return np.clip(images, -1, 1) if clip else images

@@ -17,6 +17,8 @@ PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n# (ganinv_cli/\S+?)(?:: ([^\n]+))?\n(.*?)```", PAGE, re.DOTALL)
 PLACES = {  # where an entry goes: the text that it stands before
     "an entry of RULES": "    )\n}\n",
+    "functions of a kind of noise": "NOISES = {  # by name",
+    "an entry of NOISES": "    )\n}\n",
     "a column of every start": "seconds | float64 | - | s | - | share of the batches",
     "a count of each step": "            ),\n            actions=",
     "the import of a format": "from ganinv_cli.formats.boundary",
@@ -80,6 +82,7 @@ def tables(copy):
         ("recover", *small, "--solver", "gd", "--budget", "20", "--clip", "none", "--out", "gd.h5"),
         ("half-seen", *small, "--clip", "none", "--heading", "Half"),
         ("half-seen", *small, "--clip", "none", "--seen", "0.75"),
+        ("noise-sweep", *small, "--clip", "none", "--noise", "photons", "--levels", "0,.01,.1"),
     ]
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
     done = subprocess.run(command, cwd=copy, capture_output=True, encoding="utf-8")
@@ -89,9 +92,10 @@ def tables(copy):
 
 def test_the_page_has_an_example_of_each_thing():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    things = ["A solver", "A count", "A clipping rule", "A format", "An experiment"]
+    things = ["A solver", "A count", "A clipping rule", "A kind of noise", "A format"]
+    things.append("An experiment")
     assert titles == [*things, "A measure", "A paired test", "A figure"]
-    assert len(BLOCKS) == 14
+    assert len(BLOCKS) == 16
 
 
 def test_a_solver_and_a_rule_are_used(tables):
@@ -106,6 +110,17 @@ def test_a_count_is_a_column(copy, tables):
             assert ((column[()] > 0) & (column[()] <= 20)).all()
             assert column.attrs["unit"] == "updates"
     assert tables[3]["table1"][0]["trials"] == 4
+
+
+def test_a_kind_of_noise_is_a_sweep(copy, tables):
+    gains, errors = zip(
+        *((row["gain"], row["with_restarts"]["median"]) for row in tables[6]["noise_sweep"]),
+        strict=True,
+    )
+    assert gains == (0, 0.01, 0.1)
+    assert errors[0] < 1e-6 < errors[1] < errors[2]
+    page = (copy / "noise-sweep" / "report.html").read_text("utf-8")
+    assert "White is 10 photons" in page and "gain per photon" in page
 
 
 def test_a_format_is_read(tables):

@@ -15,13 +15,14 @@ from PIL import Image
 
 from benchmarks.downloads import download_member
 from ganinv_cli import formats
-from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
+from ganinv_cli.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.noise import NOISES, Level
 from ganinv_cli.settings.shipped import find
 
 SEED, TRIAL = 1, np.array([0])
-NOISE = 0.01  # variance, of pixels in [-1, 1]
+NOISE = Level(NOISES["gaussian"], 0.01)
 GENERATORS = {"faces32": 32, "portraits64": 64}
 CAT = "scikit-image==0.26.0", "skimage/data/chelsea.png"
 PORTRAIT = "matplotlib==3.11.2", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
@@ -38,7 +39,7 @@ def main(out: Path) -> None:
     for name, size in GENERATORS.items():
         generator = make_generator(formats.read(find("checkpoint", name)))
         image = generator.render(draw_true_z(generator, SEED, TRIAL), 1)
-        noisy = add_noise(image, draw_noise(generator, SEED, TRIAL), np.array([NOISE]), True)
+        noisy = NOISE.apply(image, draw_noise(generator, SEED, TRIAL), clip=True)
         Image.fromarray(to_pixels(image)[0]).save(table2 / f"generated-{size}.png")
         Image.fromarray(to_pixels(noisy)[0]).save(table2 / f"noisy-{size}.png")
     (table2 / "chelsea.png").write_bytes(download_member(*CAT, out))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,15 @@ class Image:
         return np.asarray(self.columns["target"][0])
 
 
-Case = Image | float | None  # an image, a number such as a variance, or none in a run of one case
-_NUMBERED = re.compile(r"(?!image=)[\w-]+=[\d.e+-]+")  # the group of a case that is a number
+class Number(NamedTuple):
+    """A number that a case is, e.g. a variance of noise."""
+
+    name: str
+    value: float
+
+
+Case = Image | Number | None  # an image, a number, or none in a run of one case
+_NUMBERED = re.compile(r"(?!image=)([\w-]+)=([\d.e+-]+)")  # the group of a case that is a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +95,8 @@ class Cell:
         return cast("Image", self.case)
 
     @property
-    def variance(self) -> float:
-        return cast("float", self.case)
+    def number(self) -> Number:
+        return cast("Number", self.case)
 
     @property
     def trials(self) -> int:
@@ -199,7 +206,7 @@ class Cell:
 
 
 def read_cells(results: "Results") -> list[Cell]:
-    """Return the cells that have trials: images as shown, variances ascending, rules in order."""
+    """Return the cells that have trials: images as shown, levels ascending, rules in order."""
     config = results.attributes.get("config", {})
     prior, any_update = read_prior(config), config.get("success") == "ever"
     shared = share_gradients(results)
@@ -249,7 +256,7 @@ def read_images(results: "Results") -> list[Image]:
 def share_gradients(results: "Results") -> float:
     """Return each trial's share of the gradients that the run spent once.
 
-    All trials of the file share alike, of whatever rule, variance and image; 0 without a trial.
+    All trials of the file share alike, of whatever rule, level and image; 0 without a trial.
     """
     trials = sum(len(group["trial"]) for group in results.groups.values() if "seconds" in group)
     return float(results.constants.get("shared_gradients", 0)) / max(trials, 1)
@@ -259,10 +266,9 @@ def _list_cases(results: "Results") -> Iterator[tuple[str, Case]]:
     """Yield the name of the group and the case of each."""
     yield "", None
     places = {name.rpartition("/")[0] for name in results.groups}
-    numbered = [place for place in places if _NUMBERED.fullmatch(place)]
-    yield from sorted(
-        ((place, float(place.partition("=")[2])) for place in numbered), key=lambda pair: pair[1]
-    )
+    numbered = [found for place in places if (found := _NUMBERED.fullmatch(place))]
+    cases = ((found[0], Number(found[1], float(found[2]))) for found in numbered)
+    yield from sorted(cases, key=lambda pair: pair[1].value)
     yield from ((image_group(image.number), image) for image in read_images(results))
 
 

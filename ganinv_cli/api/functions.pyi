@@ -68,7 +68,9 @@ def recover(
 ) -> RunResults: ...
 
 class _NoiseSweepSettings(_Settings, total=False):
+    noise: str
     variances: NDArray[Any] | Sequence[float]
+    levels: NDArray[Any] | Sequence[float]
     clip_pixels: bool
     stationary: float
 

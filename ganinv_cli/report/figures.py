@@ -8,6 +8,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
+from ganinv_cli.noise import get_noise
 from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 BLOCK_TRIALS = 1 << 16  # whose curves are read at a time
 QUANTILES = (0.1, 0.5, 0.9)
 OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of Figure 2a
-GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
 def draw_figure1(report: Report) -> dict[str, DrawnFigure]:
@@ -42,19 +42,19 @@ def draw_figure1(report: Report) -> dict[str, DrawnFigure]:
 
 
 def draw_figure2b(report: Report) -> dict[str, DrawnFigure]:
-    """Draw the pictures of some trials at each variance."""
+    """Draw the pictures of some trials at each level of noise."""
     config, drawn = report.run["config"], {}
+    noise = get_noise(config)
     rule = representative_rule(config["clip"]) if config.get("clip") else ""
     for name, stored in sorted(_get_results(report).figures.items()):
-        variance = float(name.partition("=")[2])
+        level = float(name.partition("=")[2])
         by, found = (f", {rule}", f"; recovered with the rule {rule}") if rule else ("", "")
         caption = (
-            f"Figure 2b. Noise of variance {variance:g}, a standard deviation of "
-            f"{GREY_LEVELS * variance**0.5:.1f} of 255 grey levels; noisy {_name_pixels(report)}"
+            f"Figure 2b. {noise.describe(level)}; noisy {_name_pixels(report)}"
             f"{found}. {_describe_panels(stored)}"
         )
         figure = draw_montage(
-            stored, f"Figure 2b. Variance {variance:g}{by}, {_name_pixels(report)}"
+            stored, f"Figure 2b. {capitalize(noise.level)} {level:g}{by}, {_name_pixels(report)}"
         )
         drawn[name.replace("=", "-")] = DrawnFigure(figure, report.answer.sentence, caption)
     return drawn
@@ -146,9 +146,10 @@ def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
 
     If the bound is known, lower axes show the ratio of the error to the bound.
     """
-    rows = [row for row in report.rows if row["variance"] > 0]
+    noise = get_noise(report.run["config"])
+    rows = [row for row in report.rows if row[noise.level] > 0]
     has_medians = any(row["with_restarts"]["median"] for row in rows)
-    if not has_medians or len({row["variance"] for row in rows}) < 2:
+    if not has_medians or len({row[noise.level] for row in rows}) < 2:
         return {}
     has_bound = any(row["with_restarts"]["ratio"] for row in rows)
     heights = [5, 3] if has_bound else [5]
@@ -162,39 +163,43 @@ def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
         style = _make_style(rule)
         medians, means = _select(own, "median"), _select(own, "mean")
         marked = style | _make_marker(rule)
-        x = [row["variance"] for row in own]
+        x = [row[noise.level] for row in own]
         axes.plot(x, medians, linewidth=1.6, label=f"{rule}, median", **marked)
         axes.plot(x, means, linewidth=0.7, label=f"{rule}, mean", **style)
-    bounds = {row["variance"]: row["cramer_rao"] for row in rows if row["cramer_rao"]}
+    bounds = {row[noise.level]: row["cramer_rao"] for row in rows if row["cramer_rao"]}
     if bounds:
         x, y = list(bounds), list(bounds.values())
         axes.plot(x, y, color="black", linewidth=1.2, label="Cramér-Rao bound")
-    _draw_guide(axes, rows)
+    _draw_guide(axes, rows, noise.level)
     axes.set_ylim(axes.get_ylim())  # without the ends of the intervals
     for rule, own in by_rule.items():
         low, high = (_select(own, "median_interval", end) for end in (0, 1))
-        x, colour = [row["variance"] for row in own], RULES[rule].colour
+        x, colour = [row[noise.level] for row in own], RULES[rule].colour
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
     title = f"Figure 2a. With restarts; noisy {_name_pixels(report)}"
     axes.set_title(title, fontsize=10, loc="left")
     if has_bound:
-        _draw_ratios(figure.add_subplot(grid[1], sharex=axes, yscale="log"), by_rule)
+        lower = figure.add_subplot(grid[1], sharex=axes, yscale="log")
+        _draw_ratios(lower, by_rule, noise.level)
         axes.tick_params(which="both", labelbottom=False)
     figure.axes[-1].xaxis.set_major_formatter(PlainLogFormatter())
     figure.axes[-1].xaxis.set_minor_formatter(PlainLogFormatter())
-    figure.axes[-1].set_xlabel("variance of the noise (pixels in [−1, 1])")
+    figure.axes[-1].set_xlabel(noise.axis or noise.title)
     for each in figure.axes:
         each.spines[["top", "right"]].set_visible(False)
     # Beside the axes: the mean of a rule that often fails is high everywhere.
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
+    bound = " black: Cramér-Rao bound, mean over the trials;" if bounds else ""
     caption = (
         f"{title}. Thick: median over the trials, with the band of its "
-        "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
-        "dotted: growth in proportion to the noise. Below: the mean error of the converged trials "
-        "over the mean of their bounds, with the 95 % interval, shifted a little so that "
-        "they do not overlap."
+        f"bootstrapped 95 % interval; thin: mean;{bound} dotted: growth in proportion to the noise."
     )
+    if has_bound:
+        caption += (
+            " Below: the mean error of the converged trials over the mean of their bounds, with "
+            "the 95 % interval, shifted a little so that they do not overlap."
+        )
     return {"figure2a": DrawnFigure(figure, report.answer.sentence, caption)}
 
 
@@ -209,13 +214,13 @@ def _make_marker(rule: str) -> dict[str, Any]:
     return marker | {"markeredgewidth": 1}
 
 
-def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]]) -> None:
+def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]], level: str) -> None:
     """Draw the mean error over the mean bound, the rules side by side."""
     axes.axhline(1, color="black", linewidth=1.2)
     for index, (rule, rows) in enumerate(by_rule.items()):
         known = [row for row in rows if row["with_restarts"]["ratio"]]
         offset = OFFSET_FACTOR ** (index - (len(by_rule) - 1) / 2)
-        x = np.array([row["variance"] for row in known]) * offset
+        x = np.array([row[level] for row in known]) * offset
         low, high = (_select(known, "ratio_interval", end) for end in (0, 1))
         style = _make_style(rule)
         axes.vlines(x, low, high, color=style["color"], linewidth=1.2)
@@ -226,10 +231,10 @@ def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]]) -> None:
     axes.set_ylabel("error / bound")
 
 
-def _draw_guide(axes: Axes, rows: list[Row]) -> None:
-    """Draw a line of slope 1 below the least median at the least variance, off the other lines."""
-    x = np.array([rows[0]["variance"], rows[-1]["variance"]])
-    starts = [row["with_restarts"]["median"] for row in rows if row["variance"] == x[0]]
+def _draw_guide(axes: Axes, rows: list[Row], level: str) -> None:
+    """Draw a line of slope 1 below the least median at the least level, off the other lines."""
+    x = np.array([rows[0][level], rows[-1][level]])
+    starts = [row["with_restarts"]["median"] for row in rows if row[level] == x[0]]
     if known := [start for start in starts if start]:
         y = min(known) / 3 * x / x[0]
         axes.plot(x, y, color=GREY, linestyle=(0, (1, 3)), label="slope 1")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.cells import Cell
+from ganinv_cli.analysis.cells import Cell, Number
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_count, format_interval, format_scientific
 from ganinv_cli.outcome import Outcome
@@ -25,7 +25,7 @@ class Measure:
     """A number of a cell, or an object of numbers.
 
     A measure whose key holds `{start}` is read twice: at the end of the first start and of the
-    trial. The places have the names of `Starts`.
+    trial. The places have the names of `Starts`. `{number}` is what a case is, e.g. a variance.
     """
 
     key: str  # in the JSON; dots lead into objects
@@ -56,11 +56,12 @@ Starts = tuple[str, str]  # names of the numbers at the end of the first start, 
 def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row:
     """Return the row of a cell."""
     row: Row = {}
+    number = cell.case.name if isinstance(cell.case, Number) else ""
     for measure in measures:
         is_twofold = "{start}" in measure.key
         places = {starts[0]: cell.first, starts[1]: cell} if is_twofold else {"": cell}
         for start, place in places.items():
-            *path, last = measure.key.format(start=start).split(".")
+            *path, last = measure.key.format(start=start, number=number).split(".")
             inner = row
             for part in path:
                 inner = inner.setdefault(part, {})
@@ -262,7 +263,7 @@ def find_bound(cell: Cell) -> Floats:
     """Return the Cramér-Rao bound of ‖z − z_true‖² / latent, (trials,); NaN: not known."""
     # at variance 1: tr((JᵀJ)⁻¹) / latent, with J at each trial's true z
     unit_bound = cell.truth.get("cramer_rao", np.full(cell.trials, np.nan))
-    return np.asarray(cell.variance * unit_bound)
+    return np.asarray(cell.number.value * unit_bound)
 
 
 def _compare_with_bound(errors: Floats, bound: Floats) -> tuple[float | None, Sequence[Any]]:
@@ -284,7 +285,7 @@ def _divide_means(pairs: Floats) -> Floats:
 
 
 NOISE_SWEEP = (
-    Measure("variance", lambda cell: cell.variance),
+    Measure("{number}", lambda cell: cell.number.value),
     *NAMES,
     Measure(
         "cramer_rao",

@@ -8,25 +8,26 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
+from ganinv_cli.noise import Noise, get_noise
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns, stack_interval
 from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
-from ganinv_cli.report.run import describe_rule, describe_span
+from ganinv_cli.report.run import capitalize, describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.settings.names import representative_rule
 
 STARTS = ("first_start", "with_restarts")
 SIGNIFICANT = 0.05  # Holm's corrected p of Wilcoxon's test, below which two rules differ
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
-SMALL_VARIANCE = 0.01  # variance up to which noise counts as small
-VARIANCE_RANGES = {"all": float("inf"), "small": SMALL_VARIANCE}
+SMALL_LEVEL = 0.01  # level up to which noise counts as small
+LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
 
 
 def _fit_slopes(cells: list[Cell]) -> list[Row]:
-    """Return a row per rule, place, statistic and range of variances with a slope."""
+    """Return a row per rule, place, statistic and range of levels with a slope."""
     rules = dict.fromkeys(cell.rule for cell in cells)
-    given = product(rules, STARTS, ("median", "mean"), VARIANCE_RANGES)
+    given = product(rules, STARTS, ("median", "mean"), LEVEL_RANGES)
     rows = [_fit_slope(cells, *each) for each in given]
     return [to_plain(row) for row in rows if row]
 
@@ -34,20 +35,20 @@ def _fit_slopes(cells: list[Cell]) -> list[Row]:
 def _fit_slope(
     cells: Sequence[Cell], rule: str, start: str, statistic: str, range_name: str
 ) -> Row | None:
-    """Return the slope of log error against log variance, or None; 1 is growth in proportion.
+    """Return the slope of log error against log level, or None; 1 is growth in proportion.
 
-    It is fitted to the statistic over the trials that were run at every variance. A variance of 0
-    has no logarithm and is left out.
+    It is fitted to the statistic over the trials that were run at every level. Level 0 has no
+    logarithm and is left out.
     """
-    largest = VARIANCE_RANGES[range_name]
-    used = [c for c in cells if c.rule == rule and 0 < c.variance <= largest]
+    largest, name = LEVEL_RANGES[range_name], cells[0].number.name
+    used = [c for c in cells if c.rule == rule and 0 < c.number.value <= largest]
     if len(used) < 2:
         return None
     trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
     places = [cell.first if start == STARTS[0] else cell for cell in used]
     errors = np.stack([c.errors[np.isin(c.columns["trial"], trials)] for c in places], axis=1)
-    variances = np.array([cell.variance for cell in used])
-    found = statistics.fit_slope(variances, errors, getattr(statistics, statistic))
+    levels = np.array([cell.number.value for cell in used])
+    found = statistics.fit_slope(levels, errors, getattr(statistics, statistic))
     if found is None:
         return None
     return {
@@ -55,16 +56,19 @@ def _fit_slope(
         "counted": start,
         "statistic": statistic,
         "over": range_name,
-        "variances": found.variances,  # that the slope is fitted to
-        "least_variance": variances[0],
-        "largest_variance": variances[-1],
+        f"{name}s": found.levels,  # that the slope is fitted to
+        f"least_{name}": levels[0],
+        f"largest_{name}": levels[-1],
         "trials": len(errors),
         "slope": found.slope,
         "interval": (found.low, found.high),  # 95 %, bootstrap over the trials
     }
 
 
-ROW_NAME = Column("variance,\nclipping", show=lambda row: f"{row['variance']:g} {row['technique']}")
+def _name_rows(level: str) -> Column:
+    return Column(f"{level},\nclipping", show=lambda row: f"{row[level]:g} {row['technique']}")
+
+
 ERRORS = (
     Column(
         "median",
@@ -99,25 +103,30 @@ COSTS = ("gradients", "gradients_first_start", "restarts", "redraws", "actions",
 
 def _make_sections(grid: Grid) -> list[Table]:
     """Return the tables of errors, of the paper's two claims and of costs."""
-    rows = grid.rows
+    rows, noise = grid.rows, _get_noise(grid)
+    row_name = _name_rows(noise.level)
     counted = select_columns(NOISE_SWEEP, "trials", "acted")
     costs = select_columns(NOISE_SWEEP, *COSTS)
     return [
-        Table("With restarts: z error under noise", rows, [ROW_NAME, *counted, *ERRORS]),
+        Table("With restarts: z error under noise", rows, [row_name, *counted, *ERRORS]),
         Table(
             "Converged trials against the Cramér-Rao bound, with restarts",
-            rows,
-            [ROW_NAME, *BOUNDS],
+            rows if noise.is_variance else [],
+            [row_name, *BOUNDS],
         ),
-        _make_slopes_table(grid.tables["slopes"]),
+        _make_slopes_table(grid.tables["slopes"], noise),
         *make_test_tables("noise-sweep", grid.tables),
-        make_label_table(rows, ROW_NAME),
-        Table("Cost per trial, means", rows, [ROW_NAME, *costs], "costs"),
+        make_label_table(rows, row_name),
+        Table("Cost per trial, means", rows, [row_name, *costs], "costs"),
     ]
 
 
-def _make_slopes_table(slopes: Sequence[Row]) -> Table:
-    """Return a table with a row per rule and statistic, and a column per range of variances."""
+def _get_noise(grid: Grid) -> Noise:
+    return get_noise(grid.run["config"])
+
+
+def _make_slopes_table(slopes: Sequence[Row], noise: Noise) -> Table:
+    """Return a table with a row per rule and statistic, and a column per range of levels."""
     rows: dict[str, Row] = {}
     for row in slopes:
         if row["counted"] == STARTS[1]:
@@ -130,28 +139,29 @@ def _make_slopes_table(slopes: Sequence[Row]) -> Table:
         return stack_interval("slope", "interval", "{:.3f}".format)(row)
 
     return Table(
-        "Slope of log z error against log variance; 1 is growth in proportion to the noise",
+        f"Slope of log z error against log {noise.level}; 1 is growth in proportion to the noise",
         list(rows.values()),
         [
             Column("clipping", "name"),
-            Column("all variances", "all", show),
-            Column(f"to {SMALL_VARIANCE:g}", "small", show),
+            Column(f"all {noise.level}s", "all", show),
+            Column(f"to {SMALL_LEVEL:g}", "small", show),
         ],
     )
 
 
 def _describe(grid: Grid) -> list[str]:
     """Return notes on what the numbers include."""
-    clipped = bool(grid.run["config"].get("clip_pixels"))
+    clipped, noise = bool(grid.run["config"].get("clip_pixels")), _get_noise(grid)
     biased = " Clipping the pixels adds a bias, too." if clipped else ""
+    bounded = ": their errors can be below the Cramér-Rao bound" if noise.is_variance else ""
     lines = [
         f"Noisy pixels were {'' if clipped else 'not '}clipped to [-1, 1]. Under strong noise "
         "every estimate is biased, because the generator is not linear, and so are those that a "
-        f"rule keeps in the prior's bounds: their errors can be below the Cramér-Rao bound."
-        f"{biased}"
+        f"rule keeps in the prior's bounds{bounded}.{biased}"
     ]
-    if any(row["variance"] == 0 for row in grid.rows):
-        lines.append("Variance 0 has no logarithm: it is in neither the slopes nor figure 2a.")
+    if any(row[noise.level] == 0 for row in grid.rows):
+        name = capitalize(noise.level)
+        lines.append(f"{name} 0 has no logarithm: it is in neither the slopes nor figure 2a.")
     if any(row[start]["without_number"] for row in grid.rows for start in STARTS):
         lines.append(
             "A trial without a finite z counts as an infinite error: it raises the median, and "
@@ -167,9 +177,10 @@ def _describe(grid: Grid) -> list[str]:
 
 def _answer(grid: Grid) -> Answer:
     """Return how the median error grows, and whether the clipping rules differ."""
-    by_variance: dict[float, Row] = {}
+    noise = _get_noise(grid)
+    by_level: dict[float, Row] = {}
     for row in grid.rows:
-        rules = by_variance.setdefault(row["variance"], {"variance": row["variance"]})
+        rules = by_level.setdefault(row[noise.level], {noise.level: row[noise.level]})
         rules[row["technique"]] = row
 
     def show_median(rule: str) -> Callable[[Row], str]:
@@ -183,22 +194,22 @@ def _answer(grid: Grid) -> Answer:
 
     names = dict.fromkeys(row["technique"] for row in grid.rows)
     columns = [
-        Column("noise variance", "variance", "{:g}".format),
+        Column(noise.title, noise.level, "{:g}".format),
         Column("trials", show=count_trials),
         *(Column(rule, show=show_median(rule)) for rule in names),
     ]
-    growth = _describe_growth(grid.rows, grid.tables["slopes"])
+    growth = _describe_growth(grid.rows, grid.tables["slopes"], noise)
     return Answer(
-        growth + _describe_differences(grid.tables["comparisons"]),
+        growth + _describe_differences(grid.tables["comparisons"], noise.level),
         Table(
             "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
-            list(by_variance.values()),
+            list(by_level.values()),
             columns,
         ),
     )
 
 
-def _describe_growth(rows: Sequence[Row], slopes: Sequence[Row]) -> str:
+def _describe_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> str:
     """Return a clause on the rule that pictures of the run show."""
     name = representative_rule([row["technique"] for row in rows])
     shown = [row for row in rows if row["technique"] == name]
@@ -206,35 +217,33 @@ def _describe_growth(rows: Sequence[Row], slopes: Sequence[Row]) -> str:
     trials = describe_span([row["trials"] for row in shown], "{:,}".format)
     if first is last:
         return (
-            f"at noise variance {last['variance']:g} the median error of z over {trials} trials is "
-            f"{_format_error(last)} {rule}"
+            f"at {noise.title} {last[noise.level]:g} the median error of z over {trials} trials "
+            f"is {_format_error(last)} {rule}"
         )
     return (
         f"{rule} the median error of z over {trials} trials grows from {_format_error(first)} at "
-        f"noise variance {first['variance']:g} to {_format_error(last)} at variance "
-        f"{last['variance']:g}{_describe_slope(name, slopes)}"
+        f"{noise.title} {first[noise.level]:g} to {_format_error(last)} at {noise.level} "
+        f"{last[noise.level]:g}{_describe_slope(name, slopes, noise)}"
     )
 
 
-def _describe_differences(comparisons: Sequence[Row]) -> str:
+def _describe_differences(comparisons: Sequence[Row], level: str) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
     tested = [row for row in comparisons if row["counted"] == STARTS[1]]
-    differing = {row["variance"] for row in tested if row["p_holm"] < SIGNIFICANT}
+    differing = {row[level] for row in tested if row["p_holm"] < SIGNIFICANT}
     if not differing:
         return "; no difference between clipping rules is significant" if tested else ""
-    variances = {row["variance"] for row in tested}
-    return (
-        f"; clipping rules differ significantly at {len(differing)} of {len(variances)} variances"
-    )
+    values = {row[level] for row in tested}
+    return f"; clipping rules differ significantly at {len(differing)} of {len(values)} {level}s"
 
 
-def _describe_slope(rule: str, slopes: Sequence[Row]) -> str:
+def _describe_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:
     wanted = (rule, "median", STARTS[1], "small")
     for row in slopes:
         key = tuple(row[part] for part in ("technique", "statistic", "counted", "over"))
         if key == wanted and row["slope"] is not None:
             return (
-                f"; up to variance {SMALL_VARIANCE:g} the slope is {row['slope']:.2f} "
+                f"; up to {noise.level} {SMALL_LEVEL:g} the slope is {row['slope']:.2f} "
                 "(1: in proportion to the noise)"
             )
     return ""
@@ -254,7 +263,7 @@ NOISE_SWEEP_COMMAND = Command(
     _describe,
     figures=(
         Drawing("ganinv_cli.report.figures:draw_figure2a", "figure2a"),
-        Drawing("ganinv_cli.report.figures:draw_figure2b", "figure2b-variance-.+"),
+        Drawing("ganinv_cli.report.figures:draw_figure2b", "figure2b-[a-z_]+-.+"),
     ),
     more={"slopes": _fit_slopes},
 )

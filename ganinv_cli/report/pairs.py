@@ -10,18 +10,15 @@ from itertools import combinations
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.cells import Cell
+from ganinv_cli.analysis.cells import Cell, Number
 from ganinv_cli.number_format import format_share
 from ganinv_cli.report.measures import Starts, stack_interval
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 
 Pair = tuple[Cell, Cell]
-PAIR_KEYS = ("variance", "counted", "first", "second")  # of a row
+PAIR_KEYS = ("counted", "first", "second")  # of a row, after the number of its case
 PLACES = {"first_start": "first start"}
-PAIR = (
-    Column("clipping", show=lambda row: f"{row['first']}, {row['second']}"),
-    Column("counted", "counted", lambda start: PLACES.get(start, "with restarts")),
-)
+COUNTED = Column("counted", "counted", lambda start: PLACES.get(start, "with restarts"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class PairedTest:
     table: str  # its key in the JSON
     compare: Callable[[Cell, Cell], Row]
     title: str  # of the table that readers see
-    columns: Sequence[Column] = ()  # empty: one for each number that `compare` returns
+    columns: Sequence[Column] = ()  # after the pair; empty: all numbers that `compare` returns
     # whether p is corrected for all tests of one place, a test of first starts is left out if
     # restarts changed nothing, and readers see those with restarts
     corrects: bool = False
@@ -41,9 +38,11 @@ class PairedTest:
         """Return the table of rows of `make_rows`."""
         if self.corrects:
             rows = [row for row in rows if row["counted"] != "first_start"]
-        numbers = (key for key in rows[0] if key not in PAIR_KEYS) if rows else ()
+        names = (_find_number(rows), *PAIR_KEYS)
+        numbers = (key for key in rows[0] if key not in names) if rows else ()
         more = [Column(key.replace("_", "\n"), key) for key in numbers]
-        return Table(self.title, rows, self.columns or [*PAIR, *more])
+        pair = [_name_pairs(rows)] if self.corrects else [_name_pairs(rows), COUNTED]
+        return Table(self.title, rows, [*pair, *(self.columns or more)])
 
     def make_rows(self, cells: Sequence[Cell], same: Sequence[Row], starts: Starts) -> list[Row]:
         """Return a row for each place and pair but those that did the `same`."""
@@ -79,8 +78,24 @@ def list_places(cells: Sequence[Cell], starts: Starts) -> list[tuple[str, list[P
 
 
 def name_pair(start: str, first: Cell, second: Cell) -> Row:
-    variance = {} if first.case is None else {"variance": first.case}
-    return {**variance, "counted": start, "first": first.rule, "second": second.rule}
+    case = first.case
+    number = {case.name: case.value} if isinstance(case, Number) else {}
+    return {**number, "counted": start, "first": first.rule, "second": second.rule}
+
+
+def _name_pairs(rows: Sequence[Row]) -> Column:
+    number = _find_number(rows)
+    if not number:
+        return Column("clipping", show=lambda row: f"{row['first']}, {row['second']}")
+    return Column(
+        f"{number},\nrules", show=lambda row: f"{row[number]:g} {row['first']},\n{row['second']}"
+    )
+
+
+def _find_number(rows: Sequence[Row]) -> str:
+    """Return the first key of rows: the name of the number of a case; empty if it has none."""
+    key = next(iter(rows[0])) if rows else PAIR_KEYS[0]
+    return "" if key == PAIR_KEYS[0] else key
 
 
 def find_same(cells: Sequence[Cell], starts: Starts) -> list[Row]:
@@ -110,8 +125,9 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     for rules, alike in by_pair.items():
         whole = [row for row in alike if row["counted"] != "first_start"]
         where = "trial" if whole else "first start"
-        variances = [f"{row['variance']:g}" for row in whole or alike if "variance" in row]
-        at = f" at variance {', '.join(variances)}" if variances else ""
+        number = _find_number(alike)
+        values = ", ".join(f"{row[number]:g}" for row in whole or alike) if number else ""
+        at = f" at {number} {values}" if number else ""
         lines.append(
             f"{' and '.join(rules)} did the same in every {where}{at}, so no test compares them."
         )
@@ -145,7 +161,6 @@ TESTS = (
         compare_recovered,
         "McNemar's exact test between clipping rules at {threshold}, paired by trial",
         (
-            *PAIR,
             Column("trials", "trials"),
             Column("only the\nfirst", "only_first"),
             Column("only the\nsecond", "only_second"),
@@ -158,10 +173,6 @@ TESTS = (
         compare_errors,
         "With restarts: rules compared trial by trial (Wilcoxon signed-rank)",
         (
-            Column(
-                "variance,\nrules",
-                show=lambda row: f"{row['variance']:g} {row['first']},\n{row['second']}",
-            ),
             Column("trials", "trials"),
             Column(
                 "difference",
@@ -197,7 +208,7 @@ def make_test_tables(command: str, tables: Mapping[str, Sequence[Row]]) -> list[
 
 
 def _get_names(row: Row) -> list[object]:
-    return [row.get(name) for name in PAIR_KEYS]
+    return [row.get(name) for name in (_find_number([row]), *PAIR_KEYS)]
 
 
 def match_cells(first: Cell, second: Cell, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:

@@ -23,11 +23,6 @@ STYLES = {  # formats of the tables, each with the suffix of its file
 }
 
 
-def variance_group(variance: float, rule: str = "") -> str:
-    """Return the name of the HDF5 group for a variance of noise, or for a rule at it."""
-    return f"variance={variance:g}/{rule}".rstrip("/")
-
-
 def image_group(number: int, rule: str = "") -> str:
     """Return the name of the HDF5 group for an image, or for its recoveries under a rule."""
     return f"image={number:04d}/{rule}".rstrip("/")
@@ -50,7 +45,7 @@ def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
     files have no cases, but the variances of a noise sweep.
     """
     rules = list(settings.get("clip", ()))
-    places = settings.get("cases") or [variance_group(v) for v in settings.get("variances", ())]
+    places = settings.get("cases") or [f"variance={v:g}" for v in settings.get("variances", ())]
     places = [*places, *map(image_group, range(settings.get("images", 0)))]
     return [f"{place}/{rule}" for place in places for rule in rules] if places else rules
 

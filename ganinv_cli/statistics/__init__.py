@@ -14,7 +14,6 @@ from ganinv_cli.statistics.distances import find_norm_range as find_norm_range
 from ganinv_cli.statistics.distances import is_lowest as is_lowest
 from ganinv_cli.statistics.distances import pairwise_distances as pairwise_distances
 from ganinv_cli.statistics.noise import cramer_rao as cramer_rao
-from ganinv_cli.statistics.noise import expected_residual as expected_residual
 from ganinv_cli.statistics.noise import fit_slope as fit_slope
 from ganinv_cli.statistics.noise import psnr as psnr
 from ganinv_cli.statistics.noise import rank as rank

@@ -9,7 +9,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincinv
 
 from ganinv_cli.statistics.averages import (
     RESAMPLES,
@@ -26,12 +25,12 @@ GREY_LEVELS = 255
 
 
 class Slope(NamedTuple):
-    """The slope of log error against log variance; at 1 the error is proportional to noise."""
+    """The slope of log error against log level; at 1 the error is proportional to noise."""
 
     slope: float
     low: float  # bootstrap interval over the trials; NaN for one trial
     high: float
-    variances: int  # number of fitted points
+    levels: int  # number of fitted points
 
 
 def rmse(loss: float, pixels: int) -> float:
@@ -46,41 +45,29 @@ def psnr(loss: float, pixels: int) -> float:
 
 
 def fit_slope(
-    variances: Floats,
+    levels: Floats,
     errors: Floats,
     statistic: Statistic = median,
     *,
     resamples: int = RESAMPLES,
 ) -> Slope | None:
-    """Return the least-squares slope through (log₁₀ variance, log₁₀ statistic of the errors).
+    """Return the least-squares slope through (log₁₀ level, log₁₀ statistic of the errors).
 
-    `variances` is (variances,), of the noise of a pixel in [−1, 1]; `errors` (trials, variances),
-    ‖z_found − z_true‖² / latent; `statistic` is `median` or `mean`, which leave out NaN. Points
-    without a logarithm are left out: a variance of 0, or a statistic that is not positive and
-    finite (also in a single resample). Returns None if fewer than two different variances remain.
+    `levels` is (levels,), of noise, e.g. variances of a pixel in [−1, 1]; `errors` (trials,
+    levels), ‖z_found − z_true‖² / latent; `statistic` is `median` or `mean`, which leave out NaN.
+    Points without a logarithm are left out: level 0, or a statistic that is not positive and finite
+    (also in a single resample). Returns None if fewer than two different levels remain.
     """
-    used = (variances > 0) & _has_logarithm(statistic(errors))
-    if len(np.unique(variances[used])) < 2:
+    used = (levels > 0) & _has_logarithm(statistic(errors))
+    if len(np.unique(levels[used])) < 2:
         return None
     kept = errors[:, used]
 
     def fit(resample: Floats) -> Floats:
-        return _regress(variances[used], statistic(resample))
+        return _regress(levels[used], statistic(resample))
 
     low, high = bootstrap(kept, fit, resamples=resamples)
     return Slope(float(fit(kept)), float(low), float(high), int(np.sum(used)))
-
-
-def expected_residual(variance: float, pixels: int, latent: int, share: float = 1 - 1e-6) -> float:
-    """Return the `share` quantile of the image loss at the best z near the true one, under noise.
-
-    Gaussian noise of this variance in each of `pixels` numbers, less its projection on `latent`
-    directions, leaves variance · χ²(pixels − latent) as a sum of squares, if the generator is
-    linear over the distance that noise moves z (Kay 1993, volume I, chapter 4). Noise that is
-    clipped to the pixels' range leaves less. Returns 0 without noise, or if latent ≥ pixels.
-    """
-    free = pixels - latent
-    return float(variance * 2 * gammaincinv(free / 2, share)) if free > 0 else 0.0
 
 
 def rounding_residual(pixels: int) -> float:
@@ -122,13 +109,13 @@ def _has_logarithm(values: Floats) -> Booleans:
     return np.asarray(np.isfinite(values) & (values > 0))
 
 
-def _regress(variances: Floats, centres: Floats) -> Floats:
-    """Return Σ (x − x̄) y / Σ (x − x̄)² of (..., variances): (...), NaN if fewer than two x have a y.
+def _regress(levels: Floats, centres: Floats) -> Floats:
+    """Return Σ (x − x̄) y / Σ (x − x̄)² of (..., levels): (...), NaN if fewer than two x have a y.
 
     x and y are logarithms.
     """
     usable = _has_logarithm(centres)
-    x, y = np.log10(variances), np.log10(np.where(usable, centres, 1))
+    x, y = np.log10(levels), np.log10(np.where(usable, centres, 1))
     with np.errstate(invalid="ignore"):
         middle = np.sum(x * usable, axis=-1) / np.sum(usable, axis=-1)
         aside = (x - middle[..., None]) * usable

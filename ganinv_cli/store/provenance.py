@@ -18,6 +18,8 @@ DEFAULTS = {  # of files without these settings
     "prior": "uniform:-1,1",
     "label": -1,
     "loss": "preconditioned",
+    "noise": "gaussian",
+    "levels": [],
 }
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
 _JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5

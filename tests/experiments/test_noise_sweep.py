@@ -12,10 +12,11 @@ from stored import add_missing_columns, make_provenance
 
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.noise_sweep.plan import make_plan
-from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
+from ganinv_cli.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.noise import NOISES, Level
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import open_run, read_results
 
@@ -48,7 +49,7 @@ def _match_losses(results, generator, clip):
         if not name:
             continue
         variance = float(name.removeprefix("variance=").partition("/")[0])
-        sought = add_noise(clean, unit, np.full(len(clean), variance), clip)
+        sought = Level(NOISES["gaussian"], variance).apply(clean, unit, clip)
         for start in ("", "first/"):
             images = generator.render(group[f"{start}z_found"], len(clean))
             loss = ((images - sought) ** 2).sum((1, 2, 3))
@@ -114,6 +115,30 @@ def test_errors_grow_with_the_variance_in_the_table_and_the_figures(swept):
     assert results.figures.keys() == {f"figure2b-variance={each:g}" for each in VARIANCES}
     clean, noisy, recovered = results.figures["figure2b-variance=0.01"].pictures.astype(int)
     assert abs(recovered - clean).mean() < abs(noisy - clean).mean()
+
+
+@pytest.mark.parametrize("name", [name for name in NOISES if name != "gaussian"])
+def test_other_noise_is_a_sweep_of_its_levels(easy, tmp_path, name):
+    few = ("--trials", 3, "--clip", "none", "--restarts", 2, "--format", "json")
+    given = ("--checkpoint", easy.folder, *SETTINGS[2:], *few, "--noise", name)
+    sweep = ("noise-sweep", *given, "--levels", "0,0.05,0.2")
+    said = run_ganinv(tmp_path, *sweep, publishing=True)
+    level = NOISES[name].level
+    table = json.loads(said.stdout)["tables"]["noise_sweep"]
+    assert [(row[level], row["trials"]) for row in table] == [(0, 3), (0.05, 3), (0.2, 3)]
+    results = read_results(tmp_path / "noise-sweep.h5")
+    assert {f"{level}={each:g}/none" for each in (0, 0.05, 0.2)} < results.groups.keys()
+    assert results.figures.keys() == {f"figure2b-{level}={each:g}" for each in (0, 0.05, 0.2)}
+    assert (results.groups[f"{level}=0/none"]["z_error"] <= 1e-7).all()
+    is_found = (results.groups[f"{level}=0.2/none"]["z_error"] <= 1e-5).all()
+    assert is_found == NOISES[name].is_exact
+    names = {file.name for file in (tmp_path / "noise-sweep").iterdir()}
+    assert {"figure2a.png", f"figure2b-{level}-0.05.png"} <= names
+    assert "Slope of log z error" in (tmp_path / "noise-sweep" / "noise-sweep.txt").read_text(
+        "utf-8"
+    )
+    other = run_ganinv(tmp_path, "noise-sweep", *given, "--levels", "0.3", code=2).stderr
+    assert "holds another run: --levels is 0.0,0.05,0.2 in the file, and 0.3 here" in other
 
 
 @pytest.mark.parametrize(("trials", "shown"), [([0, 1, 3, 4], [0, 3]), ([1], []), (None, [])])

@@ -50,18 +50,6 @@ def test_one_trial_has_no_interval_and_one_variance_no_slope():
     assert statistics.fit_slope(VARIANCES, np.ones((0, 7))) is None
 
 
-def test_noise_leaves_no_more_than_the_expected_residual_as_often_as_it_says():
-    # χ²(2) is below x with probability 1 − e^(−x/2)
-    assert statistics.expected_residual(0.1, 12, 10) == pytest.approx(0.2 * np.log(1e6))
-    random = np.random.default_rng(4)
-    jacobian, noise = random.normal(size=(30, 10)), random.normal(0, 0.3, (30, 3000))
-    residuals = np.linalg.lstsq(jacobian, noise, rcond=None)[1]
-    bound = statistics.expected_residual(0.09, 30, 10, 0.9)
-    assert np.mean(residuals < bound) == pytest.approx(0.9, abs=0.02)
-    assert statistics.expected_residual(0.0, 12_288, 100) == 0
-    assert statistics.expected_residual(0.1, 100, 100) == 0
-
-
 def test_rounding_to_8_bits_leaves_less_than_its_residual_and_hardly_less():
     images = np.random.default_rng(5).uniform(-1, 1, (400, PIXELS // 64))
     rounded = np.round((images + 1) * 127.5) / 127.5 - 1

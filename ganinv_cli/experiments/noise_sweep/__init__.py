@@ -1,35 +1,53 @@
 """Recover latent vectors from noisy images (Figure 2).
 
-Adds Gaussian noise of each variance to the images of known latent vectors, and recovers each
-under every clipping rule from the same noisy image and start. Prints how the error of z grows,
-how close it is to the Cramer-Rao bound, and whether the rules differ. The same command
-continues a run that was stopped; a larger --trials extends a finished run.
+Adds noise of each level to the images of known latent vectors, and recovers each under every
+clipping rule from the same noisy image and start. Prints how the error of z grows, how close it is
+to the Cramer-Rao bound of Gaussian noise, and whether the rules differ. The same command continues
+a run that was stopped; a larger --trials extends a finished run.
 
 \b
 Example:
     ganinv noise-sweep
     ganinv noise-sweep --variances 0.01,0.1 --trials 50 --out quick.h5
+    ganinv noise-sweep --noise salt-and-pepper --levels .01,.05 --out pepper.h5
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.noise import NOISES, Level
 from ganinv_cli.settings.config import Config, declare_stationary
 from ganinv_cli.settings.declare import INPUT, MAX_NUMBER, declare
+
+DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.3)
 
 
 @dataclass(frozen=True)
 class NoiseSweepConfig(Config):
-    """The settings of `ganinv noise-sweep`; `trials` counts those of each variance."""
+    """The settings of `ganinv noise-sweep`; `trials` counts those of each level."""
 
-    trials: int = declare(100, help="Latent vectors to recover at each variance.")
+    trials: int = declare(100, help="Latent vectors to recover at each level of noise.")
+    noise: str = declare(
+        "gaussian",
+        help=f"Kind of noise: {', '.join(NOISES)}.",
+        group=INPUT,
+        choices=tuple(NOISES),
+    )
     variances: tuple[float, ...] = declare(
         (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0),
         help="Variances of the Gaussian noise, for pixels in [-1, 1]. A variance of 0.1 is a "
         "standard deviation of 40 grey levels of 255.",
         group=INPUT,
         range=(0, MAX_NUMBER),
+    )
+    levels: tuple[float, ...] = declare(
+        (),
+        help="Levels of noise that is not Gaussian: shares of the pixels.",
+        group=INPUT,
+        range=(0, MAX_NUMBER),
+        example=DEFAULT_LEVELS,
+        shown_default=",".join(map(str, DEFAULT_LEVELS)),
     )
     clip_pixels: bool = declare(
         False,
@@ -40,15 +58,33 @@ class NoiseSweepConfig(Config):
     )
     stationary: float = declare_stationary(1e-4)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.noise_levels:
+            object.__setattr__(self, "levels", DEFAULT_LEVELS)
+
+    @property
+    def noise_levels(self) -> list[Level]:
+        """The levels of the kind of noise."""
+        noise = NOISES[self.noise]
+        return [Level(noise, value) for value in getattr(self, noise.setting)]
+
     @property
     def has_exact_images(self) -> bool:
-        return not all(self.variances)
+        return NOISES[self.noise].is_exact or not all(level.value for level in self.noise_levels)
 
     def _find_faults(self) -> Iterator[str]:
         yield from super()._find_faults()
-        names = [f"{variance:g}" for variance in self.variances]
+        noise, values = NOISES[self.noise], [level.value for level in self.noise_levels]
+        for name in {"variances", "levels"} - {noise.setting}:
+            if getattr(self, name) != getattr(type(self), name):
+                yield f"{name} is no setting of {self.noise} noise: give {noise.setting}"
+        names = [f"{value:g}" for value in values]
         if len(set(names)) < len(names):
-            yield f"variances {', '.join(names)}: two are the same to six digits; give each once"
+            listed = ", ".join(names)
+            yield f"{noise.setting} {listed}: two are the same to six digits; give each once"
+        if max(values, default=0) > noise.most:
+            yield f"{noise.setting} has {max(values):g}: give at most {noise.most:g}"
         if self.batch_norm == "batch":
             yield 'noise-sweep runs each trial alone: it needs batch_norm = "frozen"'
 
@@ -57,7 +93,18 @@ EXPERIMENT = Experiment(
     __name__,
     help=__doc__,
     config=NoiseSweepConfig,
-    first=("variances", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
+    first=(
+        "variances",
+        "noise",
+        "levels",
+        "trials",
+        "checkpoint",
+        "clip",
+        "device",
+        "out",
+        "style",
+        "config",
+    ),
     report="ganinv_cli.report.noise_sweep:NOISE_SWEEP_COMMAND",
     order=2,
     example="""

@@ -10,14 +10,15 @@ from ganinv_cli import statistics
 from ganinv_cli.experiments.known import prepare_known_targets, render_trials
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.plan import Plan
-from ganinv_cli.ground_truth import add_noise, draw_noise
+from ganinv_cli.ground_truth import draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.noise import Level
 from ganinv_cli.problem import Problem
-from ganinv_cli.settings.names import representative_rule, variance_group
+from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Figure, Results
 from ganinv_cli.store.rows import take_trials
@@ -29,11 +30,12 @@ ENOUGH_QUANTILE = 0.9  # the same; up to it, one start is enough
 
 def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan":
     """Return the plan for a config. The right z has no residual only if there is no noise."""
+    levels = config.noise_levels
     return NoiseSweepPlan(
         config,
         make_solver(config.solver, config.solver_settings),
-        cases={n: variance_group(each) for n, each in enumerate(config.variances)},
-        exact=not any(config.variances),
+        cases={number: level.group for number, level in enumerate(levels)},
+        exact=not any(level.value for level in levels),
         problem=Problem(stationary=config.stationary),
         relative_cost=1.3,  # the least loss is not 0 and approached slowly
     )
@@ -41,10 +43,10 @@ def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan
 
 @dataclass(frozen=True, eq=False)
 class NoiseSweepPlan(Plan):
-    """Recover known z from their images with noise of each variance.
+    """Recover known z from their images with noise of each level.
 
-    All variances and rules have the same z, start and noise. The noise of a trial is one draw,
-    scaled to each variance, so that trials are paired throughout.
+    All levels and rules have the same z, start and noise. The noise of a trial is one draw, which
+    every level uses, so that trials are paired throughout.
     """
 
     config: NoiseSweepConfig
@@ -52,17 +54,14 @@ class NoiseSweepPlan(Plan):
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's noisy image, and the residual of the right z.
 
-        The residual is σ²χ² with pixels − latent degrees of freedom: it follows from the variance
-        without the true z. Clipped noise leaves less, depending on the image. In that case no loss
-        of a single start is sufficient, and two starts must agree.
+        The residual follows from the noisy image and the level without the true z. Clipped noise
+        leaves less, depending on the image. In that case no loss of a single start is sufficient,
+        and two starts must agree.
         """
-        config = self.config
-        pixels, latent = int(np.prod(generator.image_shape)), generator.latent
+        config, levels = self.config, self.config.noise_levels
+        has_bound = levels[0].noise.is_variance
         make_known = prepare_known_targets(generator, config.seed, config.initial_batch_size)
         bounds: dict[int, float] = {}  # of the trials in the last call
-
-        def find_residual(variance: float, quantile: float) -> float:
-            return float(statistics.expected_residual(variance, pixels, latent, quantile))
 
         def make_targets(jobs: Sequence[Job]) -> list[Target]:
             nonlocal bounds
@@ -70,35 +69,40 @@ class NoiseSweepPlan(Plan):
             bounds = {
                 number: bounds.get(number) or _compute_cramer_rao(generator, target)
                 for number, target in known.items()
+                if has_bound
             }
-            noise = dict(
+            draws = dict(
                 zip(known, draw_noise(generator, config.seed, np.array([*known])), strict=True)
             )
-            variances = [config.variances[job.case] for job in jobs]
-            images = add_noise(
-                np.stack([known[job.trial].image for job in jobs]),
-                np.stack([noise[job.trial] for job in jobs]),
-                np.array(variances),
-                config.clip_pixels,
-            )
             return [
-                known[job.trial]._replace(
-                    image=image,
-                    residual=find_residual(variance, RESIDUAL_QUANTILE),
-                    sufficient_loss=find_residual(variance, ENOUGH_QUANTILE)
-                    * (not config.clip_pixels),
-                    cramer_rao=bounds[job.trial],
+                self._make_noisy(
+                    known[job.trial]._replace(cramer_rao=bounds.get(job.trial)),
+                    draws[job.trial],
+                    levels[job.case],
                 )
-                for job, image, variance in zip(jobs, images, variances, strict=True)
+                for job in jobs
             ]
 
         return make_targets
 
+    def _make_noisy(self, target: Target, draws: np.ndarray, level: Level) -> Target:
+        """Return a target with noise of a level, and what that leaves of the image loss."""
+        image, latent = (
+            level.apply(target.image, draws, self.config.clip_pixels),
+            len(target.z_true),
+        )
+        residual, enough = (
+            level.noise.find_residual(image, level.value, latent, quantile)
+            for quantile in (RESIDUAL_QUANTILE, ENOUGH_QUANTILE)
+        )
+        sufficient_loss = 0.0 if self.config.clip_pixels else enough
+        return target._replace(image=image, residual=residual, sufficient_loss=sufficient_loss)
+
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
-        """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.
+        """Return Figure 2b per level: clean, noisy and recovered images of the first trials.
 
         They show the paper's rule or, if it was not run, the first rule. Only trials that were run
-        at every variance are shown; without such a trial there is no figure.
+        at every level are shown; without such a trial there is no figure.
         """
         config, groups = self.config, results.groups
         rule = representative_rule(config.clip)
@@ -120,10 +124,10 @@ class NoiseSweepPlan(Plan):
         unit, shown = draw_noise(generator, config.seed, trials), tuple(trials.tolist())
         figures = {}
         for case, name in names.items():
-            variance = np.full(len(trials), config.variances[case])
+            noisy = config.noise_levels[case].apply(clean, unit, config.clip_pixels)
             panels = {
                 "clean": clean,
-                "noisy": add_noise(clean, unit, variance, config.clip_pixels),
+                "noisy": np.nan_to_num(noisy),  # grey, if the value is not known
                 "recovered": render(name, "z_found"),
             }
             pictures = np.stack([to_pixels(images) for images in panels.values()])
