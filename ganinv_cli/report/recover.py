@@ -150,8 +150,14 @@ def _answer(grid: Grid) -> Answer:
         Column("at the\nfirst start", show=show_share(f"first_start.{epsilon}")),
         Column("gradients\n(median)", "gradients_median"),
         Column("acted\n(trials)", "acted"),
-        Column("seconds\n(mean)", "seconds"),
     ]
+    if refined := {row["technique"]: row for row in grid.tables["polished"]}:
+        count = show_share("recovered.1e-20")
+        columns.append(
+            Column("below 1e-20\nif refined", show=lambda row: count(refined[row["technique"]]))
+        )
+    else:
+        columns.append(Column("seconds\n(mean)", "seconds"))
     title = f"Recovered by each --clip: mean squared z error below {epsilon}{any_update}"
     sentence = f"{_describe_recovered(rows)}{any_update}{_describe_cost(rows)}"
     return Answer(sentence, Table(title, rows, columns))
