@@ -11,9 +11,9 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell, Number
-from ganinv_cli.number_format import format_share
+from ganinv_cli.number_format import format_scientific, format_share
 from ganinv_cli.report.measures import Starts, stack_interval
-from ganinv_cli.report.table import Column, Row, Table, to_plain
+from ganinv_cli.report.table import Column, Row, Table, show_value, to_plain
 
 Pair = tuple[Cell, Cell]
 PAIR_KEYS = ("counted", "first", "second")  # of a row, after the number of its case
@@ -39,8 +39,15 @@ class PairedTest:
         if self.corrects:
             rows = [row for row in rows if row["counted"] != "first_start"]
         names = (_find_number(rows), *PAIR_KEYS)
-        numbers = (key for key in rows[0] if key not in names) if rows else ()
-        more = [Column(key.replace("_", "\n"), key) for key in numbers]
+        more = [
+            Column(
+                key.replace("_", "\n"),
+                key,
+                format_scientific if isinstance(number, float) else show_value,
+            )
+            for key, number in (rows[0].items() if rows else ())
+            if key not in names
+        ]
         pair = [_name_pairs(rows)] if self.corrects else [_name_pairs(rows), COUNTED]
         return Table(self.title, rows, [*pair, *(self.columns or more)])
 

@@ -82,7 +82,7 @@ def _make_shares_table(rows: Sequence[Row], counting: str) -> Table:
     if len(trials) > 1:  # else in the title: the table fits 80 columns
         columns += select_columns(RECOVER, "trials")
     columns += select_columns(RECOVER, "acted_first_start" if is_first else "acted")
-    epsilons = rows[0][counting]
+    epsilons = rows[0]["intervals"][counting]  # other measures may stand beside the counts
     columns += [Column(name, show=count_below(name), help=INTERVAL_HELP) for name in epsilons]
     count = f"{trials.pop():,} trials" if len(trials) == 1 else "trials"
     title = f"The paper's Table 1, {COUNTING_TITLES[counting]}: {count}, mean squared z error below"
