@@ -10,6 +10,7 @@ from typing import Any
 
 from ganinv_cli.api.results import Inversion, RunResults, make_inversion, read_run
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_generator
+from ganinv_cli.engine.loaded_generator import load as load_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.summary import find_writer
@@ -20,7 +21,7 @@ from ganinv_cli.settings.declare import list_settings, to_toml
 from ganinv_cli.settings.load import check_keywords, load
 from ganinv_cli.settings.shipped import find
 
-GeneratorLike = LoadedGenerator | str | Path | None
+GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: the default one
 
 _ARGUMENTS = {"checkpoint": "generator", "image": "images"}  # settings that have another name here
 
@@ -166,6 +167,9 @@ def _run(
             _refuse_other_conventions(generator, config.conventions)
             if "label" in given or config.label >= 0:
                 generator = replace(generator, label=config.label)
+        elif not (generator is None or isinstance(generator, str | Path)):
+            conventions = {k: v for k, v in vars(config.conventions).items() if k in given}
+            generator = load_generator(generator, label=config.label, **conventions)
         else:
             name = config.checkpoint if generator is None else str(generator)
             generator = read_generator(replace(config, checkpoint=name), reporter)

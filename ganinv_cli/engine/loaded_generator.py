@@ -196,16 +196,17 @@ def load(
     Args:
         source: a path, or the name of a generator that ships with ganinv ("portraits64",
             "faces32", "faces16"), as the commands take them: TensorFlow checkpoints, Keras files,
-            SavedModels, ONNX, PyTorch state dicts, safetensors. Or a Keras model. Or a function
-            that takes a tf.Tensor z (n, latent) float32 and returns images
-            (n, height, width, channels).
+            SavedModels, ONNX, PyTorch files, safetensors. Or a torch.nn.Module, which also takes
+            its label as integers or one-hot. Or a Keras model. Or a function that takes a tf.Tensor
+            z (n, latent) float32 and returns images (n, height, width, channels).
         label: label of a conditional generator, from 0; -1: all labels, and each is tried.
-        latent: number of components of z, for a function.
+        latent: number of components of z, for a function or a module; a module without it is
+            tried with the sizes of its first weights.
         conventions: settings that are missing in the file, by the names of the commands' options:
             prior, range, activation, strides, padding, epsilon, upsampling, norm, key, labels,
             trust.
-            For a Keras model or a function: prior (default "normal") and range (default "-1,1");
-            for a function also labels.
+            For a model, module or function: prior (default "normal") and range (default "-1,1");
+            for a module or function also labels.
 
     Returns:
         The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.
@@ -231,6 +232,7 @@ def load(
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
     from ganinv_cli.formats.python import read_function, read_keras_model
+    from ganinv_cli.formats.torch_module import is_module, read_module
 
     keras = sys.modules.get("keras")
     is_model = keras is not None and isinstance(source, keras.Model)
@@ -249,6 +251,8 @@ def load(
         raise ConfigError(f"leave out {' and '.join(sorted(unused))}: a {source_kind} says it")
     if is_model:
         checkpoint = read_keras_model(source, given)
+    elif is_module(source):
+        checkpoint = read_module(source, latent, max(given.labels, 0), given)
     elif latent < 1:
         raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
     else:

@@ -15,6 +15,7 @@ from ganinv_cli.formats import (
     saved_model,
     tensorflow,
     torch,
+    torch_module,
 )
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
@@ -30,6 +31,7 @@ FORMATS = (  # a file is read in the first that recognises it
     saved_model.FORMAT,
     keras.FORMAT,
     safetensors.FORMAT,
+    torch_module.FORMAT,
     torch.FORMAT,
     tensorflow.FORMAT,  # last: it recognises every path, or raises CheckpointError
 )

@@ -9,7 +9,6 @@ from ganinv_cli.formats.interface import FileFacts, UnreadableError
 EXPORT_TO_ONNX = (
     "export the generator to ONNX where it was made (torch.onnx.export, see ganinv inspect --help)"
 )
-_PROGRAMS = ("/constants.pkl", "/serialized_exported_program.json", "/models/model.json")
 _NOT_THE_FILE = rb"version https://git-lfs|\s*<(!doctype|html|\?xml)"
 
 
@@ -31,10 +30,6 @@ _FILES: tuple[tuple[Callable[[FileFacts], bool], str], ...] = (
     (
         lambda facts: facts.is_file and not facts.first_bytes,
         "is empty; copy it again from its source",
-    ),
-    (
-        lambda facts: any(f"/{name}".endswith(_PROGRAMS) for name in facts.members),
-        "is a TorchScript or torch.export program, which is code and is not run; " + EXPORT_TO_ONNX,
     ),
     (
         _is_other_pickle,

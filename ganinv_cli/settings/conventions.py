@@ -101,7 +101,8 @@ class Conventions:
     )
     trust: bool = _declare(
         False,
-        help="Run a generator's .py file. Only for files you trust.",
+        help="Run a generator that is a program: a .py file, or with your PyTorch a TorchScript or "
+        "torch.export file. Only for files you trust.",
     )
 
     def is_given(self, name: str) -> bool:

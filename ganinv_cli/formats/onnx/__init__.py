@@ -1,8 +1,10 @@
 """Generators in ONNX files, as PyTorch, Keras and others export them."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 from ganinv_cli.formats.interface import Format, UnfinishedGenerator
+from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -11,15 +13,21 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
     Raises UnreadableError.
     """
+    network, opset = trace_model(path)
+    return UnfinishedGenerator(network, "ONNX", f"opset {opset}", str(path))
+
+
+def trace_model(source: Path | BinaryIO) -> tuple[TracedNetwork, int]:
+    """Return the network of a file, and its version of ONNX's operations."""
     from ganinv_cli.formats.onnx.reading import make_pictures, read_model
     from ganinv_cli.formats.onnx.values import BATCH
     from ganinv_cli.formats.traced.functions import trace_function
 
-    model = read_model(path)
+    model = read_model(source)
     network = trace_function(
         lambda *tensors: make_pictures(model, tensors), model.inputs, rows=BATCH
     )
-    return UnfinishedGenerator(network, "ONNX", f"opset {model.opset}", str(path))
+    return network, model.opset
 
 
 FORMAT = Format("ONNX", read, lambda facts: facts.path.suffix == ".onnx", is_whole_model=True)

@@ -5,7 +5,7 @@ Graphs are of ONNX's own operations of one version; calls of functions are repla
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import onnx
@@ -48,10 +48,10 @@ class Model(NamedTuple):
     opset: int  # version of ONNX's operations in the file
 
 
-def read_model(path: Path) -> Model:
+def read_model(source: Path | BinaryIO) -> Model:
     """Return the model in a file, with the weights in files beside it."""
     try:
-        proto = onnx.load(path)  # which reads no file outside the folder
+        proto = onnx.load(source)  # which reads no file outside the folder
         inputs = _declare_weights(proto.graph)
         opset = max((n.version for n in proto.opset_import if n.domain in STANDARD), default=1)
         if proto.functions:

@@ -23,7 +23,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return self.main(z.reshape(-1, LATENT, 1, 1))
+        return self.main(z.reshape(z.shape[0], -1, 1, 1))
 
 
 class Settings:
@@ -72,6 +72,9 @@ def main() -> None:
         path = FOLDER / f"{name}-old.pt"
         torch.save(contents[name], path, _use_new_zipfile_serialization=False)
     z = torch.randn(2, LATENT)
+    torch.jit.trace(net, z).save(FOLDER / "script.ts")
+    axes = {"z": {0: torch.export.Dim("n")}}
+    torch.export.save(torch.export.export(net, (z,), dynamic_shapes=axes), FOLDER / "program.pt2")
     with torch.no_grad():
         pictures = net(z).permute(0, 2, 3, 1)
     np.savez_compressed(FOLDER / "pictures.npz", z=z.numpy(), pictures=pictures.numpy())

@@ -1,0 +1,110 @@
+"""Modules of PyTorch and its programs are exported, and make its pictures."""
+
+import sys
+
+import numpy as np
+import pytest
+from called import run_ganinv
+
+import ganinv_cli as ganinv
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats import read
+from ganinv_cli.settings.conventions import Conventions
+from tests.formats.test_torch_file import PYTORCH
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit
+PROGRAMS = ("script.ts", "program.pt2")
+
+
+@pytest.fixture(name="torch")
+def import_torch():
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture(name="pytorch_data")
+def import_data(torch):
+    return pytest.importorskip("exported.pytorch_data")
+
+
+def make_pictures(module, *inputs):
+    """Return those of the module itself, channels last."""
+    return module(*inputs).detach().numpy().transpose(0, 2, 3, 1)
+
+
+@pytest.mark.nightly
+def test_a_module_loads_in_any_wrapper_and_stays_in_its_mode(torch, pytorch_data):
+    module = pytorch_data.make_generator(0)
+    z = torch.randn(4, pytorch_data.LATENT)
+    expected = make_pictures(module, z)
+    scripted = torch.jit.script(module.train())
+    for each in (module, torch.nn.DataParallel(module), torch.compile(module), scripted):
+        generator = ganinv.load(each, latent=pytorch_data.LATENT)
+        np.testing.assert_allclose(generator(z.numpy()), expected, atol=1e-4)
+        assert each.training and module.main[1].training
+
+
+@pytest.mark.nightly
+def test_images_are_inverted_with_a_module(torch, pytorch_data):
+    module = pytorch_data.make_generator(0)
+    z = torch.randn(2, pytorch_data.LATENT)
+    found = ganinv.invert(module, make_pictures(module, z), trials=4)
+    np.testing.assert_allclose(found.z, z.numpy(), atol=0.05)
+
+
+@pytest.mark.nightly
+def test_labels_of_a_module_are_numbers_or_one_hot(torch):
+    class Conditional(torch.nn.Module):
+        def __init__(self, is_one_hot):
+            super().__init__()
+            self.embed = torch.nn.Linear(3, 2) if is_one_hot else torch.nn.Embedding(3, 2)
+            self.project = torch.nn.Linear(8, 3 * 64)
+
+        def forward(self, z, label):
+            x = self.project(torch.cat([z, self.embed(label)], 1))
+            return torch.sigmoid(x).reshape(-1, 3, 8, 8)
+
+    for is_one_hot in (True, False):
+        module = Conditional(is_one_hot)
+        generator = ganinv.load(module, latent=6, labels=3, range="sigmoid")
+        z, label = torch.randn(3, 6), torch.arange(3)
+        given = torch.nn.functional.one_hot(label).float() if is_one_hot else label
+        expected = make_pictures(module, z, given) * 2 - 1
+        np.testing.assert_allclose(generator(z.numpy(), label.numpy()), expected, atol=1e-4)
+
+
+@pytest.mark.nightly
+def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_data):
+    class Noisy(pytorch_data.Generator):
+        def forward(self, z):
+            return super().forward(z + 0.1 * torch.randn_like(z))
+
+    class Untraceable(pytorch_data.Generator):
+        def forward(self, z):
+            return super().forward(torch.from_numpy(np.linalg.qr(z.numpy())[0]))
+
+    for kind, words in ((Noisy, "draws random numbers"), (Untraceable, "has the inputs none")):
+        with pytest.raises(CheckpointError, match=rf"{words}.*torch\.save\(netG\.state_dict"):
+            ganinv.load(kind(), latent=pytorch_data.LATENT)
+    with pytest.raises(CheckpointError, match=r"makes no pictures .*latent="):
+        ganinv.load(torch.nn.Linear(3, 4))
+    with pytest.raises(CheckpointError, match=r"float16.*netG\.float\(\)"):
+        ganinv.load(pytorch_data.Generator().half())
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_run_if_it_is_trusted(torch, tmp_path, name):
+    known = np.load(PYTORCH / "pictures.npz")
+    np.save(tmp_path / "z.npy", known["z"])
+    generator = ganinv.load(PYTORCH / name, trust=True)
+    np.testing.assert_allclose(generator(known["z"]), known["pictures"], atol=1e-4)
+    run_ganinv(tmp_path, "inspect", PYTORCH / name, "--trust")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_not_run_without_trust_or_torch(name, monkeypatch):
+    with pytest.raises(CheckpointError, match=r"is code: --trust.*torch\.onnx\.export"):
+        read(PYTORCH / name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(CheckpointError, match=r"needs PyTorch to run \(pip install torch\)"):
+        read(PYTORCH / name, Conventions(trust=True))
