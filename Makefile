@@ -44,7 +44,7 @@ zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspe
 
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (ten hours; after make zoo)
 	@$(BIN)/python -m benchmarks.verdicts
-	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.json
+	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.csv
 	@$(BIN)/python docs/generate.py
 
 torture: $(READY) ## kills, full disks, mutated files (an hour; ARGS='--files 0')

@@ -1,4 +1,4 @@
-"""Pictures on which `ganinv invert` should be right: own ones that were changed, and strangers.
+"""Pictures on which `ganinv invert` should be right: own ones that were edited, and strangers.
 
 A picture depends on its kind and number alone.
 """
@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
 
 import ganinv_cli as ganinv
 from benchmarks.downloads import download_photographs
+from benchmarks.verdict_edits import EDITS, JPEG, LOSSLESS, Random, make_image
 from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint, write_checkpoint
 from ganinv_cli.images import to_pixels
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.shipped import find
 
 SEED = 20_311  # of all pictures; nothing in ganinv was chosen on it
-FOLDER = Path("build/verdicts")
-GENERATORS = {"faces32": 60, "portraits64": 20, "gan-face-generate": 10}  # -> pictures of a kind
+GENERATORS = {"faces32": 20, "portraits64": 10, "gan-face-generate": 10}  # -> of an edit
+STRANGERS = 50  # pictures of a kind of stranger
 FILES = {name: name for name in GENERATORS}
 FILES["gan-face-generate"] = "build/zoo/gan_face_generate/weights.tar"
 FLAT = {0: 0, 1: 255, 2: 128}  # grey levels of the first flat pictures; others have any colour
 PORTRAITS = Path("docs/portraits/64")  # portraits64 was trained on them, faces32 was not
-OWN, LOSSLESS, JPEG = "own", "PNG", "JPEG 75"
-SIBLINGS = {f"sibling, {percent} %": percent / 100 for percent in (3, 10, 30, 100)}
-Random = np.random.Generator
+PICTURES = Path("build/verdicts/pictures")
+OWN = "own"
 
 
 class Case(NamedTuple):
@@ -36,174 +36,157 @@ class Case(NamedTuple):
 
     generator: str
     source: str  # a key of SOURCES
-    change: str  # a key of CHANGES
+    edit: str  # a key of EDITS
 
     @property
     def name(self) -> str:
         """Its name in build/verdicts, such as faces32-own-jpeg-75."""
         return "-".join(re.findall(r"\w+", " ".join(self).lower()))
 
+    @property
+    def most(self) -> int:
+        """How many pictures of it are planned."""
+        return GENERATORS[self.generator] if self.source == OWN else STRANGERS
 
-class Change(NamedTuple):
-    """What is done to a picture, and which words a right verdict has for it."""
+    def seed(self, number: int) -> Random:
+        """Return the random numbers of a picture."""
+        return np.random.default_rng([SEED, number, *self.name.encode()])
 
-    chain: str = "^$"  # pattern of the right chain of changes
-    apply: Callable[[Image.Image, Random], Image.Image] = lambda picture, _: picture
-    quality: int = 0  # of JPEG; 0: stored without loss
+    def find_file(self, number: int) -> Path:
+        return PICTURES / f"{self.name}-{number:02d}.{EDITS[self.edit].suffix}"
 
-    def is_named(self, chain: str) -> bool:
-        """Return whether a chain in words is the right one."""
-        return re.search(self.chain, chain) is not None
+
+class Drawn(NamedTuple):
+    """A picture of a source, of any size."""
+
+    picture: Image.Image
+    origin: object = None  # what pictures that depend on each other share; None: its number
 
 
 def list_cases() -> list[Case]:
     """Return all kinds of pictures; one generator has no sibling."""
     return [
-        Case(generator, source, change)
+        Case(generator, source, edit)
         for generator in GENERATORS
         for source in SOURCES
-        for change in (CHANGES if source == OWN else (LOSSLESS, JPEG))
+        for edit in (EDITS if source == OWN else (LOSSLESS, JPEG))
         if not (source in SIBLINGS and generator == "gan-face-generate")
     ]
 
 
-def make_pictures(case: Case, count: int) -> list[Path]:
-    """Return the files of the first pictures of a kind; those that do not exist are written."""
-    change, paths = CHANGES[case.change], []
-    height, width, _ = load_generator(case.generator).image_shape
-    for number in range(count):
-        suffix = "jpg" if change.quality else "png"
-        path = FOLDER / "pictures" / case.name / f"{number:02d}.{suffix}"
+def make_picture(case: Case, number: int) -> Path:
+    """Return the file of a picture; it is written if it does not exist."""
+    path = case.find_file(number)
+    if not path.exists():
+        edit, random = EDITS[case.edit], case.seed(number)
+        height, width, _ = load_generator(case.generator).image_shape
+        picture = SOURCES[case.source](case.generator, random, number).picture
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         path.parent.mkdir(parents=True, exist_ok=True)
-        paths.append(path)
-        if not path.exists():
-            random = np.random.default_rng([SEED, number, *case.name.encode()])
-            picture = SOURCES[case.source](case.generator, random, number)
-            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-            change.apply(picture, random).save(path, quality=change.quality)  # PNG has none
-    return paths
+        edit.apply(picture, random).save(path, **edit.options)
+    return path
+
+
+def find_origin(case: Case, number: int) -> str:
+    """Return the name of what a picture shares with others that depend on it."""
+    drawn = SOURCES[case.source](case.generator, case.seed(number), number)
+    return f"{case.name}-{number}" if drawn.origin is None else f"{case.source}: {drawn.origin}"
 
 
 @cache
-def load_generator(name: str, moved: float = 0) -> ganinv.LoadedGenerator:
-    """Return a generator, its weights `moved` by this share of the way to its early stage."""
-    if not moved:
+def load_generator(name: str, variant: str = "") -> ganinv.LoadedGenerator:
+    """Return a generator, or one of its siblings (SIBLINGS)."""
+    if not variant:
         return ganinv.load(FILES[name])
     from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors  # slow to import
 
     files = (find_checkpoint(find("checkpoint", each)) for each in (name, f"{name}-early"))
     late, early = (CheckpointTensors(file.prefix) for file in files)
-    arrays = {key: (1 - moved) * late[key] + moved * early[key] for key in late.shapes}
-    path = FOLDER / "siblings" / f"{name}-{moved}"
+    change = SIBLINGS[variant]
+    arrays = {key: change(late[key], early[key]) for key in late.shapes}
+    path = PICTURES.parent / "siblings" / "-".join(re.findall(r"\w+", f"{name} {variant}"))
     write_checkpoint(path / "sibling", arrays)
     return ganinv.load(path)
 
 
-def render(name: str, random: Random, count: int = 1, moved: float = 0) -> np.ndarray:
-    """Return pictures of a generator, uint8 (count, height, width, 3), of z of the whole prior.
-
-    The draws of a normal prior are not truncated.
-    """
-    generator = load_generator(name, moved)
+def draw_z(name: str, random: Random, count: int = 1) -> np.ndarray:
+    """Return z (count, latent) of the whole prior; draws of a normal one are not truncated."""
+    generator = load_generator(name)
     prior, shape = generator.checkpoint.prior, (count, generator.latent_size)
     if isinstance(prior, Uniform):
-        z = random.uniform(prior.low, prior.high, shape)
-    else:
-        z = random.normal(0, prior.deviation, shape)
-    return to_pixels(generator(z))
+        return random.uniform(prior.low, prior.high, shape)
+    return random.normal(0, prior.deviation, shape)
 
 
-def make_image(pixels: np.ndarray) -> Image.Image:
-    """Return grey levels, rounded and clipped to 0 to 255, as a picture."""
-    return Image.fromarray(np.rint(np.clip(pixels, 0, 255)).astype(np.uint8))
+def render(name: str, random: Random, count: int = 1, variant: str = "") -> np.ndarray:
+    """Return pictures of a generator, uint8 (count, height, width, 3), of z of the whole prior."""
+    return to_pixels(load_generator(name, variant)(draw_z(name, random, count)))
 
 
-def _draw_generated(name: str, random: Random, _: int, moved: float = 0) -> Image.Image:
-    return make_image(render(name, random, moved=moved)[0])
+def _quantise(late: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """Return weights as 8-bit integers times one scale for each array."""
+    step = float(np.abs(late).max()) / 127 or 1.0
+    return np.asarray(np.rint(late / step) * step, late.dtype)
 
 
-def _draw_other(name: str, random: Random, number: int) -> Image.Image:
+def _move(share: float, late: np.ndarray, early: np.ndarray) -> np.ndarray:
+    return np.asarray((1 - share) * late + share * early, late.dtype)
+
+
+# The weights of a sibling, from those of the generator and of an early stage of its training.
+SIBLINGS = {
+    **{f"sibling, {percent} %": partial(_move, percent / 100) for percent in (3, 10, 30, 100)},
+    "sibling, quantised": _quantise,
+}
+
+
+def _draw_generated(name: str, random: Random, _: int, variant: str = "") -> Drawn:
+    return Drawn(make_image(render(name, random, variant=variant)[0]))
+
+
+def _draw_other(name: str, random: Random, number: int) -> Drawn:
     others = sorted(GENERATORS.keys() - {name})
     return _draw_generated(others[number % len(others)], random, number)
 
 
-def _draw_halves(name: str, random: Random, _: int) -> Image.Image:
+def _draw_average(share: float, name: str, random: Random, _: int) -> Drawn:
+    one, other = render(name, random, 2).astype(np.float64)
+    return Drawn(make_image(share * one + (1 - share) * other))
+
+
+def _draw_halves(name: str, random: Random, _: int) -> Drawn:
     left, right = np.split(render(name, random, 2), 2, axis=2)
-    return make_image(np.hstack([left[0], right[1]]))
+    return Drawn(make_image(np.hstack([left[0], right[1]])))
 
 
-def _crop_square(paths: Sequence[Path], random: Random, number: int) -> Image.Image:
+def _crop_square(paths: Sequence[Path], random: Random, number: int) -> Drawn:
     """Return a square of one of some pictures, with at least .7 of its shorter side."""
-    with Image.open(paths[number % len(paths)]) as file:
+    path = paths[number % len(paths)]
+    with Image.open(path) as file:
         side = int(random.uniform(0.7, 1) * min(file.size))
         left, top = (int(random.integers(size - side + 1)) for size in file.size)
-        return file.convert("RGB").crop((left, top, left + side, top + side))
+        square = file.convert("RGB").crop((left, top, left + side, top + side))
+    return Drawn(square, path.name)
 
 
-def _draw_portrait(_: str, random: Random, number: int) -> Image.Image:
-    portrait = _crop_square(sorted(PORTRAITS.glob("*.png")), random, number)
-    return portrait.filter(ImageFilter.GaussianBlur(random.uniform(1, 4)))
+def _draw_portrait(_: str, random: Random, number: int) -> Drawn:
+    portrait, origin = _crop_square(sorted(PORTRAITS.glob("*.png")), random, number)
+    return Drawn(portrait.filter(ImageFilter.GaussianBlur(random.uniform(1, 4))), origin)
 
 
 _fetch_photographs = cache(download_photographs)
-# Each draws a picture of any size that is for a generator, from its number among its kind.
-SOURCES: dict[str, Callable[[str, Random, int], Image.Image]] = {
+# Each draws a picture that is for a generator, from its number among its kind.
+SOURCES: dict[str, Callable[[str, Random, int], Drawn]] = {
     OWN: _draw_generated,
-    "photographs": lambda _, *draw: _crop_square(_fetch_photographs(FOLDER), *draw),
-    **{source: partial(_draw_generated, moved=share) for source, share in SIBLINGS.items()},
-    "averages of two": lambda name, random, _: make_image(render(name, random, 2).mean(axis=0)),
+    "photographs": lambda _, *draw: _crop_square(_fetch_photographs(PICTURES.parent), *draw),
+    **{sibling: partial(_draw_generated, variant=sibling) for sibling in SIBLINGS},
+    "averages of two": partial(_draw_average, 0.5),
+    "blends, 90 %": partial(_draw_average, 0.9),
     "two halves": _draw_halves,
     "blurred portraits": _draw_portrait,
-    "smooth": lambda _, random, __: make_image(random.normal(128, 40, (4, 4, 3))),
-    "flat": lambda _, random, number: make_image(
-        np.full((1, 1, 3), FLAT.get(number, random.uniform(0, 255, 3)))
+    "smooth": lambda _, random, __: Drawn(make_image(random.normal(128, 40, (4, 4, 3)))),
+    "flat": lambda _, random, number: Drawn(
+        make_image(np.full((1, 1, 3), FLAT.get(number, random.uniform(0, 255, 3))))
     ),
     "other generators": _draw_other,
-}
-
-
-def _resize_and_back(kernel: str, picture: Image.Image, _: Random) -> Image.Image:
-    method = Image.Resampling[kernel.upper()]
-    return picture.resize((2 * picture.width, 2 * picture.height), method).resize(
-        picture.size, method
-    )
-
-
-CHANGES = {
-    LOSSLESS: Change(),
-    **{
-        f"JPEG {quality}": Change(  # named within 5
-            rf"^saved as JPEG \D*({'|'.join(map(str, range(quality - 5, quality + 6)))})\)?$",
-            quality=quality,
-        )
-        for quality in (95, 90, 75, 50)
-    },
-    **{
-        f"resized, {kernel}": Change(
-            f"2 times and back.*{kernel}", partial(_resize_and_back, kernel)
-        )
-        for kernel in ("bilinear", "bicubic")
-    },
-    "noise": Change(
-        r"^noise of (4\.[5-9]|5\.[0-4])\d* grey levels$",
-        lambda picture, random: make_image(random.normal(np.asarray(picture), 5)),
-    ),
-    "brightness": Change(
-        r"brightness × 1\.(0[89]|1[0-2])",
-        lambda picture, _: ImageEnhance.Brightness(picture).enhance(1.10),
-    ),
-    "colours": Change("colours", lambda picture, _: ImageEnhance.Color(picture).enhance(1.3)),
-    "grey": Change("made grey", lambda picture, _: picture.convert("L")),
-    "shifted": Change(
-        r"shifted by \(1(\.0+)?, 0(\.0+)?\) pixels",
-        lambda picture, _: ImageChops.offset(picture, 1, 0),
-    ),
-    "cropped, enlarged": Change(  # 1.07 times 64 pixels, 1.14 times 32
-        r"enlarged 1\.(0[67]|1[45])",
-        lambda picture, _: ImageOps.crop(picture, 2).resize(picture.size, Image.Resampling.BICUBIC),
-    ),
-    "cropped, padded": Change(
-        "^without its border$",
-        lambda picture, _: ImageOps.expand(ImageOps.crop(picture, 4), 4),
-    ),
 }

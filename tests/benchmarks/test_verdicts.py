@@ -1,6 +1,7 @@
 """The study of the verdict prepares the pictures that it says, and counts correctly."""
 
-import json
+import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from PIL import Image
 
 import ganinv_cli as ganinv
 from benchmarks import verdicts
-from benchmarks.verdict_pictures import CHANGES, OWN, Case, load_generator, make_pictures
+from benchmarks.verdict_edits import EDITS
+from benchmarks.verdict_pictures import (
+    OWN,
+    SIBLINGS,
+    Case,
+    find_origin,
+    load_generator,
+    make_picture,
+)
+from benchmarks.verdicts import Line
 
 
 @pytest.fixture
@@ -20,29 +30,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def apply_change(name):
-    """Return a picture of noise before and after a change: uint8 (32, 32, channels)."""
-    random = np.random.default_rng(0)
-    picture = Image.fromarray(random.integers(20, 200, (32, 32, 3), np.uint8))
-    changed = CHANGES[name].apply(picture, random)
-    assert changed.size == picture.size
-    return np.asarray(picture), np.asarray(changed)
-
-
-def test_own_pictures_are_changed_in_14_ways():
-    assert len(CHANGES) == 14 and sum(change.quality > 0 for change in CHANGES.values()) == 4
-    for name, change in CHANGES.items():
-        before, after = apply_change(name)
-        kept = name == "PNG" or change.quality > 0  # JPEG loses when it is saved
-        assert (before.shape == after.shape and (before == after).all()) == kept, name
-    before, after = apply_change("shifted")
-    assert (after[:, 1:] == before[:, :-1]).all()
-    before, after = apply_change("cropped, padded")
-    assert (after[4:-4, 4:-4] == before[4:-4, 4:-4]).all() and not after[:4].any()
+def test_each_edit_changes_a_picture_or_loses_when_it_is_saved():
+    assert len(EDITS) >= 40
+    pixels = np.random.default_rng(0).integers(20, 200, (32, 32, 3), np.uint8)
+    for name, edit in EDITS.items():
+        after = edit.apply(Image.fromarray(pixels), np.random.default_rng(0))
+        same = after.size == (32, 32) and (np.asarray(after.convert("RGB")) == pixels).all()
+        assert not same or name == "PNG" or edit.suffix != "png", name
 
 
 @pytest.mark.parametrize(
-    ("change", "right", "wrong"),
+    ("edit", "right", "wrong"),
     [
         ("JPEG 50", "saved as JPEG 45", "colours changed; saved as JPEG 50"),
         ("resized, bilinear", "enlarged 2 times and back (bilinear)", "enlarged 2 times"),
@@ -51,62 +49,72 @@ def test_own_pictures_are_changed_in_14_ways():
         ("shifted", "shifted by (1, 0) pixels", "shifted by (0, 1) pixels"),
     ],
 )
-def test_a_chain_is_right_if_it_names_what_was_done(change, right, wrong):
-    assert CHANGES[change].is_named(right) and not CHANGES[change].is_named(wrong)
+def test_a_chain_is_right_if_it_names_what_was_done(edit, right, wrong):
+    assert EDITS[edit].is_named(right) and not EDITS[edit].is_named(wrong)
 
 
 def test_a_picture_depends_on_its_kind_and_number_alone(folder):
     case = Case("faces32", OWN, "noise")
-    first, second = make_pictures(case, 2)
+    first, second = (make_picture(case, number) for number in range(2))
     pixels = [np.asarray(Image.open(path)) for path in (first, second)]
     first.unlink()
-    (again,) = make_pictures(case, 1)
-    assert (np.asarray(Image.open(again)) == pixels[0]).all()
+    assert (np.asarray(Image.open(make_picture(case, 0))) == pixels[0]).all()
     assert (pixels[0] != pixels[1]).any()
+    assert find_origin(case, 0) != find_origin(case, 1)
 
 
-def test_a_sibling_moved_all_the_way_is_the_early_stage(folder):
-    early, halfway = ganinv.load("faces32-early"), load_generator("faces32", 0.5)
+def test_a_sibling_moved_all_the_way_is_the_early_stage_and_a_quantised_one_is_near(folder):
+    own, early = ganinv.load("faces32"), ganinv.load("faces32-early")
     z = early.draw_z(2)
-    assert np.abs(load_generator("faces32", 1.0)(z) - early(z)).max() < 1e-4
-    assert np.abs(halfway(z) - early(z)).max() > 0.1
+    assert np.abs(load_generator("faces32", "sibling, 100 %")(z) - early(z)).max() < 1e-4
+    distances = [np.abs(load_generator("faces32", name)(z) - own(z)).mean() for name in SIBLINGS]
+    assert 0 < distances[-1] < distances[0] < distances[1]
 
 
-def test_the_page_has_the_shares_called_made_with_exact_intervals():
-    def count(source, change, made, others, right=0):
-        return {
-            **{"generator": "faces32", "source": source, "change": change, "run": "8 starts"},
-            **{"pictures": made + others, "verdicts": {"made": made, "outside": others}},
-            **{"right_chains": right, "rmse": 0.3, "excess": None},
-        }
-
-    kinds = [
-        count(OWN, "JPEG 75", 38, 2, right=36),
-        count("flat", "PNG", 0, 10),
-        count("flat", "JPEG 75", 1, 9),
-        count("sibling, 3 %", "JPEG 75", 9, 1),
+def make_lines(source, kind, made, others, origins=0):
+    return [
+        Line(
+            *("a.png", "faces32", kind, source, f"{n % origins if origins else n}"),
+            *("made" if n < made else "outside", "saved as JPEG 75", 0.1, 0.3, 0.3, 0.01, "abc"),
+        )
+        for n in range(made + others)
     ]
-    lines = verdicts.format_page({"kinds": kinds}).splitlines()
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+
+
+def test_the_page_has_shares_with_exact_intervals_over_origins():
+    lines = [
+        *make_lines(OWN, "JPEG 75", 38, 2),
+        *make_lines("photographs", "PNG", 0, 10, origins=5),
+        *make_lines("flat", "JPEG 75", 1, 9),
+        *make_lines("sibling, 3 %", "JPEG 75", 9, 1),
+    ]
+    page = verdicts.format_page(lines).splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page if "|" in line]
     own = next(row for row in rows if row[0] == "JPEG 75")
-    assert own[1:3] == ["40", "38"] and own[-4:-2] == [".950 [.831, .994]", "36 of 38"]
+    assert own[1:3] == ["40", "38"] and own[8:11] == [".950 [.831, .994]", "38 of 38", "38 of 38"]
+    strange = next(row for row in rows if row[0] == "photographs")
+    assert strange[1] == "10" and strange[8] == "0.00 [0.00, .522]"  # of 5 photographs
     pools = [row[1:3] for row in rows if row[0].startswith("all")]
-    assert pools == [["10", "0"], ["20", "10"], ["10", "1"]]  # PNG, JPEG, JPEG of far strangers
+    assert pools == [["40", "38"], ["10", "0"], ["20", "10"], ["10", "1"]]
 
 
 @pytest.mark.nightly
-def test_a_run_goes_on_where_it_stopped(folder):
+def test_a_run_goes_on_where_it_stopped_and_keeps_a_line_per_picture(folder, monkeypatch):
     def run(*options):
         words = ("--only", "faces32-own-png", "--starts", "1", *options)
-        return CliRunner().invoke(verdicts.main, words, catch_exceptions=False).stdout
+        return CliRunner().invoke(verdicts.main, words, catch_exceptions=False)
 
-    file = folder / "build" / "verdicts" / "faces32-own-png.h5"
+    file = folder / "build" / "verdicts" / "faces32.h5"
     run("--pictures", "1")
     times = file.stat().st_mtime_ns
     run("--pictures", "1")
     assert file.stat().st_mtime_ns == times
-    assert run("--list") == "1 of 60 faces32-own-png\n"
+    assert run("--list").stdout == "1 of 20 faces32-own-png\n"
     run("--pictures", "2")
-    run("--keep", "counts.json")
-    (kind,) = json.loads((folder / "counts.json").read_text("utf-8"))["kinds"]
-    assert kind["pictures"] == 2 and sum(kind["verdicts"].values()) == 2
+    run("--keep", "kept.csv")
+    lines = list(csv.DictReader(Path("kept.csv").read_text("utf-8").splitlines()))
+    assert [line["verdict"] for line in lines] == ["made", "made"]
+    assert all(float(line["distance"]) < 0.01 for line in lines)
+    monkeypatch.setattr(verdicts, "read_git_revision", lambda: "another")
+    refused = run("--pictures", "3")
+    assert refused.exit_code == 1 and "is of ganinv at" in refused.output
