@@ -196,6 +196,14 @@ class Cell:
         return again.deviation if again else np.full(self.evidence.latent, np.nan)
 
     @property
+    def region(self) -> Booleans | None:
+        """(height, width): the pixels that the verdict leaves out; None for none."""
+        certificate = self.whole_certificate
+        if certificate is None or "region" not in certificate or not certificate["region"].any():
+            return None
+        return np.asarray(certificate["region"][0] > 0)
+
+    @property
     def reconstruction(self) -> Pixels | None:
         """G(z), after the chain if it explains the image; None if some starts have not ended."""
         certificate = self.whole_certificate

@@ -71,6 +71,9 @@ class Reenactor:
             "known_directions": np.array([explanation.known_directions]),
             "stranger_rmse": strangers[None],
             "reenacted": explanation.picture[None],
+            "region": explanation.region[None],
+            "confined": np.array([explanation.confined]),
+            "tried": encode_text(explanation.tried),
         }
 
     @cached_property

@@ -1,7 +1,7 @@
 """Fit z and the parameters of a change to an image, and say how sure z is."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +10,10 @@ import numpy as np
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.storage import Storage
+from ganinv_cli.reenact.codecs import Coded
+from ganinv_cli.reenact.storage import Jpeg, Pixels
+
+Storage = Pixels | Jpeg | Coded
 
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
 TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit
@@ -73,13 +76,16 @@ def fit(
     inside: np.ndarray | None = None,
     *,
     gives_up: bool = False,
+    weights: np.ndarray | None = None,
+    held: Sequence[int] = (),
 ) -> Fit:
     """Minimise what the storage leaves, over z (latent,) and the parameters, from both of a start.
 
     Costs at most J for each evaluation. z is free at first, because bounds slow the fit; if it ends
     outside, it is clipped and fitted again with bounds. `inside` (height, width) are the pixels to
     use; None: those that show a known part at the start. The excess is of those at the end. A fit
-    that `gives_up` ends early if it is far from an explanation, and hardly comes nearer.
+    that `gives_up` ends early if it is far from an explanation, and hardly comes nearer. `weights`
+    (height, width) are of the squared errors of pixels, `held` are places of parameters to keep.
     """
     latent = len(z)
     used = counted & (change.find_inside(parameters) if inside is None else inside)
@@ -91,16 +97,20 @@ def fit(
     def change_picture(x: np.ndarray) -> np.ndarray:
         return change.apply(render(x[:latent].tobytes()), x[latent:])
 
+    scale = 1.0 if weights is None else np.sqrt(np.repeat(weights[used], len(storage.target[0, 0])))
+
     def subtract(x: np.ndarray) -> np.ndarray:
-        return storage.subtract(change_picture(x), used)
+        return storage.subtract(change_picture(x), used) * scale
 
     def differentiate(x: np.ndarray) -> np.ndarray:
         picture, jacobian = render(x[:latent].tobytes()), renderer.differentiate(x[:latent])
         derivatives = change.differentiate(picture, jacobian, x[latent:])
-        return storage.differentiate(change_picture(x), derivatives, used).T
+        return (storage.differentiate(change_picture(x), derivatives, used) * scale).T
 
     end = np.concatenate([z, parameters])
     low, high = np.full(len(end), -np.inf), np.full(len(end), np.inf)
+    for place in held:
+        low[latent + place] = high[latent + place] = end[latent + place]
     if used.any() and evaluations:
         end = minimise(subtract, differentiate, end, low, high, evaluations, gives_up)
         low[:latent], high[:latent] = renderer.low, renderer.high
@@ -138,7 +148,7 @@ def minimise(
         last, earlier = error, last
         matrix = differentiate(x)
         slope, normal = matrix.T @ rest, matrix.T @ matrix
-        free = ((x > low) | (slope < 0)) & ((x < high) | (slope > 0))
+        free = ((x > low) | (slope < 0)) & ((x < high) | (slope > 0)) & (low < high)
         scale = np.diag(normal)[free].clip(np.diag(normal).max() * _NO_EFFECT, None)
         for _ in range(ATTEMPTS):
             step = np.zeros_like(x)

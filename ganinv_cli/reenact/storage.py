@@ -17,6 +17,7 @@ from scipy.fft import dctn
 from ganinv_cli.images.copies import compress
 from ganinv_cli.images.decode import Tables, read_tables
 
+WHITE = 255.0
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
 BLOCK = 8  # pixels of a side of a block of JPEG
 MIDDLE = 128.0  # grey level that a coefficient of 0 stands for
@@ -58,7 +59,7 @@ class Pixels:
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
         """Return the RMSE in grey levels."""
-        return _rms(self.subtract(picture, counted))
+        return measure_rms(self.subtract(picture, counted))
 
     def weigh(
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
@@ -127,7 +128,7 @@ class Jpeg:
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
         """Return the RMS of the distances from the cells, in grey levels."""
-        return _rms(self._miss(picture, counted, 1.0))
+        return measure_rms(self._miss(picture, counted, 1.0))
 
     def weigh(
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
@@ -155,13 +156,20 @@ class Jpeg:
         return self.has_grid & _split_blocks(counted).all((-2, -1))
 
 
-Storage = Pixels | Jpeg
+def round_to_pixels(pictures: np.ndarray) -> np.ndarray:
+    """Return grey levels as uint8."""
+    return np.asarray(np.rint(pictures.clip(0, WHITE)), np.uint8)
+
+
+def to_luma(pictures: np.ndarray) -> np.ndarray:
+    """Return the luma (..., height, width) of pictures."""
+    luma = pictures @ LUMA if pictures.shape[-1] == 3 else pictures[..., 0]
+    return np.asarray(luma, np.float64)
 
 
 def transform(pictures: np.ndarray) -> np.ndarray:
     """Return the DCT of the luma's complete blocks: (..., block rows, block columns, 8, 8)."""
-    luma = pictures @ LUMA if pictures.shape[-1] == 3 else pictures[..., 0]
-    blocks = _split_blocks(np.asarray(luma, np.float64))
+    blocks = _split_blocks(to_luma(pictures))
     coefficients = dctn(blocks, axes=(-2, -1), norm="ortho")
     if pictures.ndim == 3:  # no derivatives
         coefficients[..., 0, 0] -= MIDDLE * BLOCK
@@ -241,7 +249,7 @@ def _measure_grid_error(jpeg: Jpeg, needed: int) -> float:
     error = transform(jpeg.target)[jpeg.has_grid] - values
     used = (values != 0) & (jpeg.steps >= MIN_GRID_STEP)
     used[..., 0, 0] = False
-    return _rms(error[used]) if used.sum() >= needed else np.inf
+    return measure_rms(error[used]) if used.sum() >= needed else np.inf
 
 
 def _find_quality(luma_table: tuple[int, ...]) -> tuple[int, bool]:
@@ -263,5 +271,5 @@ def _split_blocks(values: np.ndarray) -> np.ndarray:
     return np.swapaxes(blocks, -3, -2)
 
 
-def _rms(values: np.ndarray) -> float:
+def measure_rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else np.inf

@@ -8,9 +8,10 @@ import tensorflow as tf
 from ganinv_cli import cache
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.reenact.changes import Resampling, round_to_pixels
+from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.fit import Renderer, fit
-from ganinv_cli.reenact.storage import Pixels
+from ganinv_cli.reenact.resampling import Resizing
+from ganinv_cli.reenact.storage import Pixels, round_to_pixels
 
 VERSION = 2  # of this method; a new number invalidates kept measurements
 STRANGERS = 8
@@ -42,7 +43,7 @@ def measure_stranger_errors(generator: Generator, mask: np.ndarray | None = None
     counted = np.ones(shape[:2], np.bool_) if mask is None else mask[..., 0].astype(np.bool_)
     prior = generator.prior
     renderer = Renderer(generator, 0 if generator.labels else -1, prior.low, prior.high)
-    change = Resampling(shape)
+    change = Change(Resizing(shape))
     errors = []
     for pair in pairs.astype(np.float64):
         average = np.mean([renderer.render(z) for z in pair], axis=0)

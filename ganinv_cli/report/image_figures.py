@@ -132,7 +132,8 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
         over = " Over each: the label that z was found under." if "label" in some[0][1] else ""
         caption = (
             "From above: the image at the generator's size, its reconstruction, and their "
-            "difference, amplified around grey by the factor below it: bright if the "
+            "difference, amplified around grey by the factor below it: white where "
+            "pixels are left out, bright if the "
             f"reconstruction is brighter.{over}"
         )
         stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
@@ -162,6 +163,8 @@ def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:
 def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
     """Return the image, its reconstruction, and their difference, amplified around grey."""
     difference = 128 + row["difference_amplified"] * subtract_target(cell)
+    if cell.region is not None:
+        difference[cell.region] = 255
     return {
         "original": cell.image.target,
         "reconstruction": cast("Pixels", cell.reconstruction),

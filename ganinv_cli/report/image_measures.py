@@ -18,8 +18,9 @@ AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference 
 
 
 def subtract_target(cell: Cell) -> np.ndarray:
-    """Return the reconstruction minus the image, in grey levels."""
-    return np.asarray(cast("Pixels", cell.reconstruction).astype(np.int64) - cell.image.target)
+    """Return the reconstruction minus the image, in grey levels; 0 where it leaves pixels out."""
+    difference = cast("Pixels", cell.reconstruction).astype(np.int64) - cell.image.target
+    return difference if cell.region is None else difference * ~cell.region[..., None]
 
 
 def _find_amplification(cell: Cell) -> int | None:

@@ -77,6 +77,10 @@ known_directions | int32 | - | directions | optional | orthogonal directions of 
 stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
     two of the generator's own pictures, ascending; NaN: not measured, the image is explained
 reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
+region | uint8 | height, width | - | optional | 1: a pixel that the chain leaves out
+confined | float64 | - | - | optional | share of the squared error of the best z that a change or a
+    region explains; 0 if the image is explained
+tried | S255 | - | - | optional | how many changes and storages were tried, in words
 verdict | S16 | - | - | optional | the verdict of invert.md, decided when the image was measured
 explanation | S1023 | - | - | optional | what it follows from, in words, UTF-8
 verdict_rule | int32 | - | - | optional | version of the rule that decided it

@@ -6,15 +6,16 @@ from unittest import mock
 import builders
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from ganinv_cli.images import TargetImage, find_border, mask_border, to_pixels
 from ganinv_cli.images.decode import read_tables
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.reenact import strangers
-from ganinv_cli.reenact.changes import Resampling
+from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Fit, Renderer, fit, measure_certainty
+from ganinv_cli.reenact.resampling import Resizing
 from ganinv_cli.reenact.storage import Pixels
 
 SIDE, LATENT = 32, 8
@@ -58,14 +59,14 @@ def _explain(generator, pixels, *, tables=(), starts=STARTS, align=True):
     counted = mask_border(pixels, find_border(pixels, bool(tables)))
     renderer = Renderer(generator, -1, -1.0, 1.0)
     image = TargetImage("a.png", "", pixels, tables=tables)
-    change = Resampling(pixels.shape)
+    change = Change(Resizing(pixels.shape))
     ends = [fit(renderer, change, Pixels(pixels), z, change.start, counted, 30) for z in starts]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
     return explain(renderer, image, counted, starts, jacobian, lambda: own, align=align)
 
 
-def _yield_first(search, first, align):
+def _yield_first(search, first):
     yield first
 
 
@@ -84,12 +85,32 @@ def _compress(pixels, quality=75):
     return np.asarray(image), read_tables(image)
 
 
+def _paint(pixels):
+    painted = pixels.copy()
+    painted[3:12, 5:16] = (250, 250, 250), (0, 0, 0), *[(250, 0, 0)] * 9
+    return painted
+
+
+def _encode(pixels, **options):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", **options)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
 DAMAGES = {
     "noise of 5": _add_noise,
     "enlarged 2 times and back (bicubic)": lambda p: _resize(_resize(p, 2 * SIDE), SIDE),
     "shifted by (1, 0) pixels": lambda p: np.roll(p, 1, 1),
     "enlarged 1.14 times": lambda p: _resize(p[2:-2, 2:-2], SIDE),
     "colours changed (brightness × 0.80)": lambda p: np.rint(0.8 * p).astype(np.uint8),
+    "gamma 1.30": lambda p: np.rint(255 * (p / 255) ** (1 / 1.3)).astype(np.uint8),
+    "mirrored": lambda p: p[:, ::-1].copy(),
+    "rotated by 2.0°": lambda p: np.asarray(Image.fromarray(p).rotate(2, Image.Resampling.BICUBIC)),
+    "blurred (radius 0.7": lambda p: np.asarray(
+        Image.fromarray(p).filter(ImageFilter.GaussianBlur(0.7))
+    ),
+    "sharpened (11": lambda p: np.asarray(Image.fromarray(p).filter(ImageFilter.SHARPEN)),
+    "but for": _paint,
     "made grey": lambda p: np.asarray(Image.fromarray(p).convert("L").convert("RGB")),
 }
 
@@ -123,8 +144,24 @@ def test_a_change_and_a_storage_make_a_chain(generator, pictures):
     assert not _explain(generator, pixels, tables=tables, align=False).explained
 
 
+def test_a_codec_is_found_by_encoding_again(generator, pictures):
+    explanation = _explain(generator, _encode(pictures[0], quality=90))
+    assert explanation.chain in ("saved as WebP 88", "saved as WebP 90", "saved as WebP 92")
+    twice, tables = _compress(_compress(pictures[0], 60)[0], 90)
+    explanation = _explain(generator, twice, tables=tables)
+    assert explanation.chain == "saved as JPEG 60, and again as JPEG 90"
+    assert np.abs(explanation.z - Z[0]).max() < 0.1
+
+
+def test_a_region_is_the_pixels_that_were_painted_and_few_around_them(generator, pictures):
+    explanation = _explain(generator, _paint(pictures[0]))
+    painted = (_paint(pictures[0]) != pictures[0]).any(-1)
+    assert explanation.region[painted].mean() > 0.95
+    assert explanation.region.mean() < painted.mean() + 0.15
+
+
 def test_an_image_within_rounding_costs_nothing(generator, pictures):
-    with mock.patch("ganinv_cli.reenact.explain._Search.iterate_fits", _yield_first):
+    with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", _yield_first):
         explanation = _explain(generator, pictures[0])
     assert explanation.explained and explanation.chain == ""
     assert np.abs(explanation.z - Z[0]).max() < 0.01
@@ -168,6 +205,6 @@ def test_a_direction_of_z_is_known_if_its_error_is_below_half_the_priors_deviati
     """A pixel with slope s, rounded to 8 bits, gives z an error of .29 / s; the prior's is .58."""
     picture, counted = np.full((1, 2, 1), 99.0), np.ones((1, 2), np.bool_)
     storage, none = Pixels(picture.astype(np.uint8)), np.zeros(0)
-    end = Fit(Resampling((1, 2, 1)), storage, np.zeros(2), none, picture, counted, 0.0)
+    end = Fit(Change(Resizing((1, 2, 1))), storage, np.zeros(2), none, picture, counted, 0.0)
     _, known = measure_certainty(end, np.diag([2.0, 0.5]).reshape(2, 1, 2, 1), picture, 3**-0.5)
     assert known == 1

@@ -1,0 +1,78 @@
+"""A map of colours: a power of each value, then an affine map of each pixel."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganinv_cli.reenact.storage import WHITE
+
+SEEN_COLOUR = 0.02  # of an entry of the matrix; smaller changes are not mentioned
+SEEN_OFFSET = 2.0  # grey levels
+SEEN_POWER = 0.02
+_DARKEST = 0.25  # grey levels, below which the power's slope is that there
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Colours x become 255 (x / 255)^p A + b.
+
+    The parameters are the logarithm of p, and either the entries of A and b / 255, by rows, or two
+    numbers: A is the first times the identity, and the second is every entry of b / 255.
+    """
+
+    channels: int
+    mixes: bool = True
+
+    @property
+    def start(self) -> np.ndarray:
+        same = np.eye(self.channels + 1, self.channels).ravel() if self.mixes else np.eye(2)[0]
+        return np.concatenate([[0.0], same])
+
+    def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        matrix, offset = self._divide(parameters)
+        return np.asarray(self._raise(pictures, parameters) @ matrix + offset)
+
+    def differentiate(
+        self, picture: np.ndarray, derivatives: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        power, inside = np.exp(parameters[0]), (picture > 0) & (picture < WHITE)
+        slope = power * (picture.clip(_DARKEST, WHITE) / WHITE) ** (power - 1) * inside
+        return np.asarray((derivatives * slope) @ self._divide(parameters)[0])
+
+    def describe(self, parameters: np.ndarray) -> str:
+        power = np.exp(parameters[0])
+        curve = f"gamma {1 / power:.2f}" if abs(power - 1) > SEEN_POWER else ""
+        return ", ".join(filter(None, [curve, _describe_affine(*self._divide(parameters))]))
+
+    def _raise(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.asarray(WHITE * (pictures.clip(0, WHITE) / WHITE) ** np.exp(parameters[0]))
+
+    def _divide(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values = np.tensordot(parameters[1:], self._basis, 1)
+        return values[:-1], values[-1]
+
+    @functools.cached_property
+    def _basis(self) -> np.ndarray:
+        """(parameters, channels + 1, channels): A and, in the last row, b per unit of each."""
+        channels = self.channels
+        size = channels * (channels + 1)
+        basis = np.eye(size).reshape(size, channels + 1, channels)
+        basis[:, -1] *= WHITE
+        if self.mixes:
+            return basis
+        gain = basis[: size - channels : channels + 1].sum(0)
+        return np.stack([gain, basis[size - channels :].sum(0)])
+
+
+def _describe_affine(matrix: np.ndarray, offset: np.ndarray) -> str:
+    """Return colours x A + b in words; empty for the same colours."""
+    gain = float(np.trace(matrix)) / len(matrix)
+    same_offset = np.ptp(offset) <= SEEN_OFFSET
+    if len(matrix) > 1 and np.ptp(matrix, axis=1).max() <= SEEN_COLOUR and same_offset:
+        return "made grey"
+    if np.abs(matrix - gain * np.eye(len(matrix))).max() > SEEN_COLOUR or not same_offset:
+        return "colours changed"
+    if np.abs(offset).max() > SEEN_OFFSET:
+        return f"colours changed (contrast × {gain:.2f})"
+    return f"colours changed (brightness × {gain:.2f})" if abs(gain - 1) > SEEN_COLOUR / 2 else ""

@@ -1,0 +1,55 @@
+"""Parts of a picture that no z explains and that lie together: text, a sticker, a margin."""
+
+import numpy as np
+from scipy import ndimage
+
+from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.fit import Renderer, fit
+from ganinv_cli.reenact.storage import Pixels
+
+MAX_SHARE = 1 / 3  # of the pixels that count, that may be left out
+ROUNDS = 8  # of weights, each from the errors before
+EVALUATIONS = 2  # of a round
+SPREAD = 3  # pixels of a side, over which errors are averaged
+FIRST_SCALE = 2.0  # of the weights, over the median error; it is halved each round
+LEAST_SCALE = 2.0  # grey levels
+FAR = 4.0  # times the median error, from which a pixel is left out
+LEAST_FAR = 3.0  # grey levels
+STEADY = 0.9  # share of the median error of two rounds before, above which the rounds end
+HOPELESS = 2.0  # median error in grey levels of a picture that no z explains but for a region
+
+
+def fit_without_region(
+    renderer: Renderer, change: Change, target: np.ndarray, counted: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return z and the pixels (height, width) that it explains, if others lie together.
+
+    Errors are weighted as 1 / (1 + (e / s)²)² (Geman & McClure 1987), with smaller and smaller s.
+    None: too many pixels are left, or none.
+    """
+    storage, none = Pixels(target), change.start
+    medians: list[float] = []
+    for number in range(ROUNDS):
+        errors = _spread_errors(change.apply(renderer.render(z), none) - target)
+        median = float(np.median(errors[counted]))
+        if len(medians) > 1 and median > STEADY * medians[-2]:
+            if median > HOPELESS:
+                return None
+            break
+        medians.append(median)
+        scale = max(FIRST_SCALE * medians[0] / 2**number, LEAST_SCALE, median)
+        weights = 1 / (1 + (errors / scale) ** 2) ** 2
+        z = fit(renderer, change, storage, z, none, counted, EVALUATIONS, weights=weights).z
+    errors = _spread_errors(change.apply(renderer.render(z), none) - target)
+    limit = max(FAR * float(np.median(errors[counted])), LEAST_FAR)
+    left_out = ndimage.binary_dilation(errors > limit) & counted
+    share = left_out.sum() / counted.sum()
+    return (z, counted & ~left_out) if 0 < share <= MAX_SHARE else None
+
+
+def _spread_errors(rest: np.ndarray) -> np.ndarray:
+    """Return the RMS error (height, width) around each pixel, over the channels."""
+    spread: np.ndarray = np.sqrt(
+        ndimage.uniform_filter(np.mean(rest**2, -1), SPREAD, mode="nearest")
+    )
+    return spread

@@ -1,0 +1,194 @@
+"""Maps of pixels, axis by axis: a picture that was resized and back, blurred, or sharpened."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ganinv_cli.images.decode import Tables
+from ganinv_cli.reenact.storage import Jpeg, round_to_pixels
+
+KERNELS = {  # name -> Pillow's filter, and its radius in pixels
+    "bicubic": (Image.Resampling.BICUBIC, 2),
+    "bilinear": (Image.Resampling.BILINEAR, 1),
+    "Lanczos": (Image.Resampling.LANCZOS, 3),
+}
+FACTORS = (2.0, 1.5, 0.5)  # of pictures that were resized, and then as large as before
+READING_KERNEL = "Lanczos"  # with which an image file of another size is resized
+PASSES = 3  # of a box, in Pillow's Gaussian blur
+RADII = 0.3, 8.0  # pixels, of a Gaussian blur
+AMOUNTS = -6.0, 1.0  # of a filter
+SEEN_AMOUNT = 0.02
+_FIXED_POINT = 1 - 1e-7  # Pillow's weights of a box, over the exact ones; halves are rounded down
+
+Axes = tuple[np.ndarray, np.ndarray]  # M_y (new height, height) and M_x (new width, width)
+
+
+class Stage(NamedTuple):
+    """A resizing, after which the picture is rounded to 8 bits."""
+
+    axes: Axes
+    tables: Tables = ()  # of the JPEG file that then stored it, if any
+
+
+@dataclass(frozen=True, eq=False)
+class Resizing:
+    """A resizing in some stages, without parameters; none of them: no change."""
+
+    shape: tuple[int, int, int]
+    stages: tuple[Stage, ...] = ()
+    words: str = ""
+    kind = "resizing"
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.zeros(0)
+
+    def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        for stage in self.stages:
+            pictures = sample(pictures, stage.axes)
+        return pictures
+
+    def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        for axes, tables in self.stages:
+            pixels = resample(pixels, split_axes(axes))
+            if tables:
+                pixels = Jpeg(pixels, tables).store(pixels).target
+        return pixels
+
+    def find_inside(self, parameters: np.ndarray) -> np.ndarray:
+        return np.ones(self.shape[:2], np.bool_)
+
+    def describe(self, parameters: np.ndarray) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, eq=False)
+class Filter:
+    """x + a (M_y x M_xᵀ - x): blurred for a above 0, sharpened below.
+
+    The parameters are a and, if it is a Gaussian blur, its radius in pixels; else M is the mean of
+    3 × 3 pixels, of which Pillow's small filters are made. These do not change the edges.
+    """
+
+    shape: tuple[int, int, int]
+    is_gaussian: bool
+
+    @property
+    def kind(self) -> str:
+        return "Gaussian blur" if self.is_gaussian else "small filter"
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.array([0.0, 1.0] if self.is_gaussian else [0.0])
+
+    def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return self._mix(pictures, sample(pictures, self._make_axes(parameters)), parameters)
+
+    def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        if not self.is_gaussian:
+            return round_to_pixels(self.apply(pixels.astype(np.float64), parameters))
+        across, down = split_axes(self._make_axes(parameters, 1))
+        blurred = resample(pixels, (*[across] * PASSES, *[down] * PASSES))
+        return round_to_pixels(self._mix(pixels.astype(np.float64), blurred, parameters))
+
+    def find_inside(self, parameters: np.ndarray) -> np.ndarray:
+        return np.ones(self.shape[:2], np.bool_)
+
+    def describe(self, parameters: np.ndarray) -> str:
+        amount = float(np.clip(parameters[0], *AMOUNTS))
+        if abs(amount) < SEEN_AMOUNT:
+            return ""
+        radius = f"radius {parameters[1]:.1f}, " if self.is_gaussian else ""
+        return f"{'blurred' if amount > 0 else 'sharpened'} ({radius}{100 * abs(amount):.0f} %)"
+
+    def _mix(
+        self, pictures: np.ndarray, filtered: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        difference = filtered - pictures
+        if not self.is_gaussian:
+            difference[..., [0, -1], :, :] = difference[..., [0, -1], :] = 0
+        return np.asarray(pictures + np.clip(parameters[0], *AMOUNTS) * difference)
+
+    def _make_axes(self, parameters: np.ndarray, passes: int = PASSES) -> Axes:
+        height, width, _ = self.shape
+        if not self.is_gaussian:
+            return _average(height, 1.0), _average(width, 1.0)
+        radius = _find_box_radius(float(np.clip(parameters[1], *RADII)))
+        rows, columns = (
+            np.linalg.matrix_power(_average(size, radius), passes) for size in (height, width)
+        )
+        return rows, columns
+
+
+def iterate_resizings(
+    shape: tuple[int, int, int], *, enlarged: float = 1.0, tables: Tables = ()
+) -> Iterator[Resizing]:
+    """Yield resizings that were undone, with the same kernel or when the file was read.
+
+    `enlarged` is the width of the file over the picture's; 1 if it was read as it is. `tables` are
+    those of the file, if it is a JPEG.
+    """
+    at_reading = enlarged != 1
+    stored = f", {Jpeg(np.zeros(shape, np.uint8), tables).words}" if at_reading and tables else ""
+    for factor, kernel in itertools.product((enlarged,) if at_reading else FACTORS, KERNELS):
+        back = READING_KERNEL if at_reading else kernel
+        rows, columns = ((size, round(factor * size)) for size in shape[:2])
+        there = _resize(*rows, kernel), _resize(*columns, kernel)
+        again = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
+        how = f"enlarged {factor:g}" if factor > 1 else f"reduced {1 / factor:g}"
+        words = f"{how} times and back ({kernel}){stored}"
+        yield Resizing(shape, (Stage(there, tables if stored else ()), Stage(again)), words)
+
+
+def make_mirror(shape: tuple[int, int, int]) -> Resizing:
+    """Return the mirror image."""
+    height, width, _ = shape
+    return Resizing(shape, (Stage((np.eye(height), np.eye(width)[::-1])),), "mirrored")
+
+
+def sample(pictures: np.ndarray, axes: Axes) -> np.ndarray:
+    """Return M_y X M_xᵀ of pictures X."""
+    rows = np.moveaxis(np.tensordot(pictures, axes[0], (-3, 1)), -1, -3)
+    return np.asarray(np.moveaxis(np.tensordot(rows, axes[1], (-2, 1)), -1, -2))
+
+
+def split_axes(axes: Axes) -> tuple[Axes, Axes]:
+    """Return the maps of the columns and then of the rows, between which Pillow rounds."""
+    rows, columns = axes
+    return (np.eye(rows.shape[1]), columns), (rows, np.eye(len(columns)))
+
+
+def resample(pixels: np.ndarray, parts: tuple[Axes, ...]) -> np.ndarray:
+    """Return pixels after some maps, rounded to 8 bits after each as Pillow rounds, halves up."""
+    for part in parts:
+        pixels = round_to_pixels(np.floor(sample(pixels, part) + 0.5))
+    return pixels
+
+
+def _resize(size: int, new_size: int, kernel: str) -> np.ndarray:
+    """Return the matrix (new_size, size) with which Pillow resizes an axis."""
+    columns = Image.fromarray(np.eye(size, dtype=np.float32))
+    return np.asarray(columns.resize((size, new_size), KERNELS[kernel][0]), np.float64)
+
+
+def _find_box_radius(radius: float) -> float:
+    """Return the radius of the box that Pillow uses PASSES times for a Gaussian blur."""
+    variance = radius**2 / PASSES
+    whole = np.floor((np.sqrt(12 * variance + 1) - 1) / 2)
+    part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)
+    return float(whole + part / (6 * (variance - (whole + 1) ** 2)))
+
+
+def _average(size: int, radius: float) -> np.ndarray:
+    """Return the matrix (size, size) of the mean over a box; pixels beyond an edge are its own."""
+    whole = int(radius)
+    matrix = np.zeros((size, size))
+    for offset in range(-whole - 1, whole + 2):
+        weight = _FIXED_POINT if abs(offset) <= whole else _FIXED_POINT * (radius - whole)
+        source = (np.arange(size) + offset).clip(0, size - 1)
+        np.add.at(matrix, (np.arange(size), source), weight / (2 * radius + 1))
+    return matrix

@@ -1,0 +1,254 @@
+"""The search for chains of changes and storages that may explain an image, the cheapest first."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter, itemgetter
+
+import numpy as np
+
+from ganinv_cli.images import TargetImage
+from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, MOST_LOST, Coded, iterate_codecs
+from ganinv_cli.reenact.colours import Colours
+from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit
+from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement, is_turned
+from ganinv_cli.reenact.regions import fit_without_region
+from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
+from ganinv_cli.reenact.storage import Jpeg, Pixels, find_jpeg
+
+EVALUATIONS = {
+    **{"JPEG": 40, "change": 12, "start": 6, "kernel": 8, "changed JPEG": 36},
+    **{"mirror": 25, "codec": 4},
+}
+HELD = (3, 4)  # parameters of a placement and colours, angle and power, that are fitted last
+ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
+START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
+SAME_Z = 1e-3  # ‖·‖ / latent
+NEAR = 1.0  # grey levels, RMS, below which no more parameters are fitted
+RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
+BETTER = 0.9  # predicted error, over that without a change, below which a change is tried
+FITTED = 4  # changes that are fitted, of those that are better
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Fits to an image from the z (starts, latent) that were found, the best first.
+
+    `counted` (height, width) are the pixels that count. `jacobian` (latent, height, width,
+    channels) is at the best, in grey levels. `align` says whether to move and to recolour.
+    """
+
+    renderer: Renderer
+    image: TargetImage
+    counted: np.ndarray
+    starts: np.ndarray
+    jacobian: np.ndarray
+    align: bool
+
+    def fit_without_change(self) -> Fit:
+        return self._fit(self._no_change, Pixels(self.image.pixels), self.starts[0], None, 0)
+
+    def iterate_fits(self, first: Fit) -> Iterator[Fit]:
+        """Yield fits of more and more costly chains; the last step of each is its storage."""
+        yield first
+        ends = [first]
+        if self._jpeg is not None:
+            ends = [self._refit(first, self._jpeg, "JPEG")]
+            yield ends[0]
+        for end in self._iterate_changes(first):
+            yield end
+            if self._jpeg is not None:
+                end = self._refit(end, self._jpeg, "changed JPEG")
+                yield end
+            ends.append(end)
+        for end in {
+            id(end): end for end in (ends[0], min(ends, key=attrgetter("excess")))
+        }.values():
+            yield from self._fit_codec(end)
+        if (region := self._leave_out_region(first)) is not None:
+            pixels, z = first.storage, region.starts[0]
+            rest = region._fit(first.change, pixels, z, None, EVALUATIONS["change"])
+            yield rest
+            if self._jpeg is not None:
+                yield region._refit(rest, self._jpeg, "JPEG")
+
+    @property
+    def tried(self) -> str:
+        """What is tried, in words."""
+        storages = len({each.kind for each in iterate_codecs(self.image.pixels, self._jpeg)})
+        count = 2 + storages + (self._jpeg is not None)  # 8 bits and white noise
+        return f"{len(self._changes) + 1} changes, {count} storages"
+
+    def _iterate_changes(self, first: Fit) -> Iterator[Fit]:
+        """Yield the fits of changes to pixels; that of the mirror image only if it is nearer."""
+        for change in self._rank_changes(first):
+            yield self._fit_change(change, first)
+        change, middle = Change(make_mirror(self._shape)), np.zeros_like(first.z)
+        end = self._fit(change, first.storage, middle, None, EVALUATIONS["mirror"], gives_up=True)
+        if end.excess < BETTER * first.excess:
+            yield end
+
+    @functools.cached_property
+    def _changes(self) -> list[Change]:
+        """All changes but the mirror image, that of placement and colours last."""
+        enlarged, tables = self.image.enlarged, self.image.tables
+        changes = [
+            *map(Change, iterate_resizings(self._shape, enlarged=enlarged, tables=tables)),
+            *(Change(Filter(self._shape, is_gaussian)) for is_gaussian in (True, False)),
+        ]
+        if self.align:  # the luma of a JPEG says little about colours
+            colours = Colours(self._shape[2], mixes=self._jpeg is None)
+            changes.append(Change(Placement(self._shape), colours))
+        return changes
+
+    def _rank_changes(self, first: Fit) -> list[Change]:
+        """Return the changes to fit, by the error that a linear generator would leave."""
+        errors = [self._predict(first, change) for change in (self._no_change, *self._changes)]
+        order = [int(n) - 1 for n in np.argsort(errors) if n and errors[n] < BETTER * errors[0]]
+        if self.align and len(self._changes) - 1 not in order:
+            order.append(len(self._changes) - 1)  # it is large where a prediction says little
+        best: dict[str, Change] = {}  # of each kind, since their fits end alike
+        for place in order:
+            best.setdefault(self._changes[place].pixels.kind, self._changes[place])
+        return list(best.values())[:FITTED]
+
+    def _fit_change(self, change: Change, first: Fit) -> Fit:
+        if isinstance(change.pixels, Placement):
+            end = self._align(change)
+            return end if self._jpeg else self._choose_kernel(end)
+        return self._fit(change, first.storage, first.z, None, EVALUATIONS["change"])
+
+    def _fit_codec(self, end: Fit) -> Iterator[Fit]:
+        """Yield the fit with the codec whose errors are most like those that are left, if any."""
+        if Coded(self.image.pixels).measure_excess(end.picture, end.counted) > MOST_LOST:
+            return
+        coded, best, agreement = (
+            self._refit(end, Coded(self.image.pixels), "codec"),
+            None,
+            FIRST_AGREEMENT,
+        )
+        while True:
+            found = [
+                (codec.measure_agreement(coded.picture, coded.counted), codec)
+                for codec in iterate_codecs(self.image.pixels, self._jpeg)
+            ]
+            now, codec = max(found, key=itemgetter(0), default=(0.0, None))
+            if codec is None or now <= agreement:
+                break
+            agreement, excess = now, codec.measure_excess(coded.picture, coded.counted)
+            best = coded._replace(storage=codec, excess=excess)
+            errors = codec.find_errors(coded.picture)
+            cleared = replace(codec, target=self.image.pixels - errors)
+            coded = self._refit(coded, cleared, "codec")
+        if best is not None:
+            yield best
+
+    def _refit(self, end: Fit, storage: Storage, kind: str) -> Fit:
+        """Return the fit of the same change with another storage."""
+        return self._fit(end.change, storage, end.z, end.parameters, EVALUATIONS[kind])
+
+    def _leave_out_region(self, first: Fit) -> "Search | None":
+        """Return the search on the pixels that a z explains, if the others lie together."""
+        found = fit_without_region(
+            self.renderer, first.change, self.image.pixels, self.counted, first.z
+        )
+        if found is None:
+            return None
+        z, counted = found
+        return replace(self, counted=counted, starts=z[None])
+
+    @functools.cached_property
+    def _jpeg(self) -> Jpeg | None:
+        tables = self.image.tables if self.image.enlarged == 1 else ()
+        return find_jpeg(self.image.pixels, self.counted, tables, len(self.starts[0]))
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.renderer.generator.image_shape
+
+    @functools.cached_property
+    def _no_change(self) -> Change:
+        return Change(Resizing(self._shape))
+
+    def _fit(
+        self,
+        change: Change,
+        storage: Storage,
+        z: np.ndarray,
+        parameters: np.ndarray | None,
+        evaluations: int,
+        inside: np.ndarray | None = None,
+        gives_up: bool | None = None,
+        held: Sequence[int] = (),
+    ) -> Fit:
+        start = change.start if parameters is None else parameters
+        if gives_up is None:
+            # a JPEG may hide the way: fits that hardly came nearer have led to its right z
+            gives_up = bool(evaluations) and self._jpeg is None
+        return fit(
+            self.renderer,
+            change,
+            storage,
+            z,
+            start,
+            self.counted,
+            evaluations,
+            inside,
+            gives_up=gives_up,
+            held=held,
+        )
+
+    def _align(self, change: Change) -> Fit:
+        """Return the best fit of an alignment to the pixels that are not at the edges."""
+        height, width, _ = self._shape
+        inner = np.zeros((height, width), np.bool_)
+        inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
+        pixels = Pixels(self.image.pixels)
+        ends = [
+            self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner, held=HELD)
+            for z in self._select_starts()
+        ]
+        end = min(ends, key=lambda each: _measure_error(each, inner))
+        for held in (HELD, ()):
+            z, parameters = end.z, end.parameters
+            end = self._fit(change, pixels, z, parameters, EVALUATIONS["change"], inner, held=held)
+            if _measure_error(end, inner) < NEAR:
+                break
+        return end
+
+    def _choose_kernel(self, end: Fit) -> Fit:
+        """Return the fit of a placement with the best kernel to all pixels that show a part."""
+        jacobian = self.renderer.differentiate(end.z)
+        kernels = TURNED_KERNELS if is_turned(end.parameters) else RESIZING_KERNELS
+        changes = [replace(end.change, pixels=Placement(self._shape, each)) for each in kernels]
+        best = min(changes, key=lambda each: self._predict(end, each, jacobian))
+        return self._fit(best, end.storage, end.z, end.parameters, EVALUATIONS["kernel"])
+
+    def _select_starts(self) -> list[np.ndarray]:
+        selected: list[np.ndarray] = []
+        for z in self.starts:
+            distances = [np.linalg.norm(z - other) / len(z) for other in selected]
+            if len(selected) < ALIGNED_STARTS and min(distances, default=1.0) > SAME_Z:
+                selected.append(z)
+        return selected
+
+    def _predict(self, end: Fit, change: Change, jacobian: np.ndarray | None = None) -> float:
+        """Return the RMSE that a fit would reach with another change if G were linear."""
+        parameters = end.parameters if len(end.parameters) == len(change.start) else change.start
+        at_z = self.jacobian if jacobian is None else jacobian
+        picture = self.renderer.render(end.z)
+        storage = Pixels(self.image.pixels)
+        counted = self.counted & change.find_inside(parameters)
+        if not counted.any():
+            return np.inf
+        changed = change.apply(picture, parameters)
+        rest = storage.subtract(changed, counted)
+        derivatives = change.differentiate(picture, at_z, parameters)
+        matrix = storage.differentiate(changed, derivatives, counted).T
+        left = rest - matrix @ np.linalg.lstsq(matrix.T @ matrix, matrix.T @ rest, rcond=None)[0]
+        return float(np.sqrt(np.mean(left**2)))
+
+
+def _measure_error(end: Fit, inner: np.ndarray) -> float:
+    return end.storage.measure_excess(end.picture, end.counted & inner)
