@@ -13,15 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
+from ganinv_cli.analysis.evidence import CountedPixels, Evidence, gather_evidence
 from ganinv_cli.analysis.recoveries import Recoveries, read_prior
-from ganinv_cli.analysis.verdict import (
-    CountedPixels,
-    Evidence,
-    Judgement,
-    Verdict,
-    gather_evidence,
-    judge,
-)
+from ganinv_cli.analysis.verdict import Judgement, Verdict, judge
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.prior import Prior
@@ -175,7 +169,7 @@ class Cell:
         """
         certificate = self.whole_certificate
         if certificate is None:
-            return Judgement("not finished", "some starts have not ended; let the run go on")
+            return Judgement("not finished", "it is not re-enacted yet; the same command goes on")
         if verdict := _read_text(certificate, "verdict"):
             return Judgement(cast("Verdict", verdict), _read_text(certificate, "explanation"))
         if "explained" not in certificate:
@@ -184,10 +178,11 @@ class Cell:
 
     @property
     def best_z(self) -> Floats:
-        """(latent,): refitted through the changes that explain the image, if any do."""
+        """(latent,): refitted through the changes that explain the image, or most of it."""
         again = self.evidence.reenactment
         best = self.recoveries.z[self.recoveries.best_row]
-        return again.z if again and again.explained else best
+        is_changed = again is not None and (again.explained or self.judgement.verdict == "edited")
+        return again.z if again and is_changed else best
 
     @property
     def z_deviation(self) -> Floats:

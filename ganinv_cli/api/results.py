@@ -153,8 +153,9 @@ class Inversion:
         image_loss: (n,) squared error summed over pixels in [-1, 1], ‖G(z) - x‖².
         psnr: (n,) in dB; inf if the loss is 0.
         outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
-        verdict: (n,) whether the generator made the image: "made", "ambiguous", "sibling",
-            "outside", "failed" or "no verdict"; docs/invert.md says what each follows from.
+        verdict: (n,) whether the generator made the image: "made", "edited", "ambiguous",
+            "sibling", "outside", "failed" or "no verdict"; docs/invert.md says what each
+            follows from.
         explanation: (n,) what the verdict follows from, in a sentence or two.
         agreement: (n,) share of the starts that found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import statistics
+from ganinv_cli.analysis.evidence import CountedPixels, gather_evidence
 from ganinv_cli.analysis.recoveries import Recoveries
-from ganinv_cli.analysis.verdict import VERSION, CountedPixels, gather_evidence, judge
+from ganinv_cli.analysis.verdict import VERSION, judge
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import NothingToDoError, OutOfMemoryError
 from ganinv_cli.experiments.pictures import (

@@ -90,6 +90,8 @@ class _Judge:
     def name_storage(self, end: Fit) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
         storage = end.storage
+        if isinstance(storage, Jpeg) and storage.count_evidence(end.counted) < len(end.z):
+            return None
         if end.excess <= self.find_limit(end):
             is_other = isinstance(storage, Coded) and not self._agrees(end, storage)
             return None if is_other else storage.words
@@ -145,7 +147,8 @@ class _Judge:
             self.search.renderer.render(end.z),
             self.search.renderer.generator.prior.deviation,
         )
-        region = self.search.counted & end.change.find_inside(end.parameters) & ~end.counted
+        # a map with parameters may leave out the rim
+        region = self.search.counted & ~end.counted & (len(end.parameters) == 0)
         share = region.sum() / self.search.counted.sum()
         but = f"but for {100 * share:.0f} % of the pixels" if region.any() else ""
         words = (end.change.describe(end.parameters), storage, but)

@@ -210,7 +210,8 @@ class Search:
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
-        for held in (HELD, ()):
+        # a JPEG says too little to tell a rotation or a gamma of 1 from others
+        for held in (HELD,) if self._jpeg else (HELD, ()):
             z, parameters = end.z, end.parameters
             end = self._fit(change, pixels, z, parameters, EVALUATIONS["change"], inner, held=held)
             if _measure_error(end, inner) < NEAR:

@@ -27,6 +27,8 @@ from ganinv_cli.settings.names import name_generators
 
 NAME = "attribution"  # of the table, and stem of its files
 NONE_OF_THEM = "none of them"
+# Words before the generators, and their verdict, if none has `made`; the first that holds counts.
+UNCERTAIN = {"before an edit,": "edited", "perhaps": "ambiguous", "a sibling of": "sibling"}
 MAX_NAME, MAX_ANSWER = 20, 24  # characters of a generator's name and of an answer in the table
 COPIED = (  # keys of a row of `invert`
     *("technique", "verdict", "explanation", "chain", "excess", "excess_limit", "psnr", "rmse"),
@@ -115,7 +117,7 @@ def _make_row(number: int, sha256: str, image: str, evidence: Sequence[Row]) -> 
     made_by = _find_generators(exact, "made") or _find_generators(evidence, "made")
     uncertain = [
         f"{words} {' or '.join(names)}"
-        for words, verdict in {"perhaps": "ambiguous", "a sibling of": "sibling"}.items()
+        for words, verdict in UNCERTAIN.items()
         if (names := _find_generators(evidence, verdict))
     ]
     return {
@@ -168,8 +170,8 @@ def _explain_answer(rows: Sequence[Row]) -> str:
         return "No image has been inverted on two of the generators yet."
     return (
         "Made by: the generators with the verdict made; only those that leave nothing but "
-        "rounding, if there are any. If no generator has it: perhaps those with the verdict "
-        "ambiguous, otherwise a sibling of those with the verdict sibling, otherwise "
+        "rounding, if there are any. If no generator has it, the first of these verdicts that one "
+        "has: edited (before an edit), ambiguous (perhaps), sibling (a sibling of); otherwise "
         f"{NONE_OF_THEM} (docs/invert.md)."
     )
 

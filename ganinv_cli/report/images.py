@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ganinv_cli.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
-from ganinv_cli.analysis.verdict import AGREEING_SHARE, Verdict
+from ganinv_cli.analysis.verdict import Verdict
 from ganinv_cli.number_format import format_concise, format_count, format_scientific
 from ganinv_cli.report.image_measures import CONSISTENCY, INVERT
 from ganinv_cli.report.measures import select_columns
@@ -24,13 +25,14 @@ from ganinv_cli.report.table import (
 PICTURES = "images"  # the folder of PNG files
 MAX_SHOWN = 60  # images in figures; the files show all
 MAX_CHAIN = 25  # characters of the changes of an image in the short table
-MEANINGS: Mapping[Verdict, str] = {  # the worst verdict first
-    "failed": "no start gave finite numbers",
-    "outside": "no z was found that makes it",
-    "sibling": "nearer than strangers, but not its own",
+MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
+    "edited": "made, and changed in a way that is not known",
     "ambiguous": "made, but the image does not determine z",
+    "sibling": "of nearly these weights, or a mixture",
+    "outside": "no change of what was found makes it",
+    "failed": "no start gave finite numbers",
     "no verdict": "not re-enacted",
-    "not finished": "starts are missing",
+    "not finished": "the same command goes on",
 }
 MAX_FIGURES = 20  # images that are drawn; more are too many to look through
 
@@ -245,7 +247,8 @@ def _describe_inversion(grid: Grid) -> list[str]:
         lines.append(
             f"Original, reconstruction and difference of each image are PNG files in {PICTURES}/. "
             "In the difference, amplified by the factor difference_amplified of the JSON, brighter "
-            "than grey means that the reconstruction is brighter. Figures show the first "
+            "than grey means that the reconstruction is brighter, and white that pixels are left "
+            "out. Figures show the first "
             f"{MAX_SHOWN} images."
         )
     return lines
@@ -275,8 +278,8 @@ def _describe_chain(row: Row) -> str:
 
 
 def _get_rank(row: Row) -> tuple[int, float]:
-    """Return a key that sorts the worst verdicts and the largest errors first, `made` last."""
-    return [*MEANINGS, "made"].index(row["verdict"]), -(row["excess"] or row["rmse"] or 0.0)
+    """Return a key that sorts the best verdicts and the smallest errors first."""
+    return ["made", *MEANINGS].index(row["verdict"]), row["excess"] or row["rmse"] or 0.0
 
 
 def _describe_verdicts(rows: Sequence[Row]) -> str:
@@ -290,7 +293,8 @@ def _describe_verdicts(rows: Sequence[Row]) -> str:
     ]
     rules = {row["technique"] for row in rows}
     cases = "images" if len(rules) == 1 else "cases (images and clipping rules)"
-    made = f"the generator made {counts['made']:,} of {len(rows):,} {cases}"
+    finished = len(rows) - counts["not finished"]
+    made = f"the generator made {counts['made']:,} of {finished:,} {cases}"
     return made + (f"; {', '.join(others)}" if others else "")
 
 

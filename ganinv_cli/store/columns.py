@@ -68,8 +68,8 @@ chain | S255 | - | - | optional | the chain in words, UTF-8; empty for rounding 
 excess | float64 | - | grey levels | optional | what G(z) after the chain leaves, RMS: of pixels,
     or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
 excess_limit | float64 | - | grey levels | optional | what own pictures leave at most
-z_explained | float64 | latent | z | optional | z after a fit with the chain; the best z if none
-    explains the image
+z_explained | float64 | latent | z | optional | z after a fit with the chain; if none explains the
+    image, with the change that explains most of what the best z leaves, if that is much
 z_deviation | float64 | latent | z | optional | standard error of each component of z_explained, at
     most the prior's standard deviation
 known_directions | int32 | - | directions | optional | orthogonal directions of z whose standard

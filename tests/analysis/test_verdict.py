@@ -13,7 +13,8 @@ from reports.known_sweep import (
     make_image_results,
 )
 
-from ganinv_cli.analysis.verdict import Evidence, Reenactment, judge
+from ganinv_cli.analysis.evidence import Evidence, Reenactment
+from ganinv_cli.analysis.verdict import judge
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.prior import Uniform
 
@@ -22,10 +23,12 @@ AGAIN = Reenactment(
     *(True, "", 0.286, 0.305, np.zeros(LATENT), np.full(LATENT, 0.01), LATENT, np.zeros(0))
 )
 NOT = AGAIN._replace(explained=False, excess=8.5)
-STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]))
+STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]), tried="13 changes, 3 storages")
+CHANGED = STRANGE._replace(confined=0.8)  # 3.8 of 8.5 grey levels are left
 SURE = Evidence(
     **{"reenactment": AGAIN, "rmse": 8.5, "exact": False, "masked": False},
     **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
+    **{"scatter": 0.5, "change_plausible": True},
     **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
     **{"norm": 5.7, "norm_range": (4.43, 6.96), "rank": LATENT, "latent": LATENT},
 )
@@ -49,22 +52,29 @@ CASES = [
     (FAR_OUT, "outside", "no z that may be drawn makes this picture: 9 of its 100 components lie"),
     ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. 0.286 "),
     (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
+    ({"reenactment": NOT}, "outside", "the starts found different pictures, and no change of them"),
     (
-        {"reenactment": NOT},
+        {"reenactment": NOT, "scatter": 0.1},
         "outside",
-        "no z was found that makes this picture. 8.5",
+        "the starts agree on one z, but no change of its picture is this picture. 8.5",
     ),
     (
         {"reenactment": STRANGE, "rmse": 8.9},
         "outside",
-        "1 of 3 are as near (at most 91 % of all)",
+        "1 of 3 are as near (at most 91 % of all). Tried: 13 changes, 3 storages",
     ),
     (
         {"reenactment": STRANGE, "rmse": 7.9},
         "sibling",
-        "of strangers 8.00 or more: 0 of 3 are as near",
+        "a mixture of this generator's pictures. 8.50 grey levels",
     ),
-    ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "no z was found"),
+    ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
+    ({"reenactment": CHANGED}, "edited", "edited in a way that is not known. "),
+    ({"reenactment": CHANGED}, "edited", "directions are known. Tried: 13 changes, 3 storages. If"),
+    ({"reenactment": CHANGED}, "edited", "explains 80 % of the squared error that"),
+    ({"reenactment": CHANGED, "rmse": 20.0}, "outside", "the starts found different pictures"),
+    ({"reenactment": CHANGED._replace(known_directions=49)}, "outside", "no change of them is"),
+    ({"reenactment": CHANGED, "change_plausible": False}, "outside", "no change of them is"),
     ({"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT}, "outside", "no z that may be drawn"),
     ({"reenactment": None}, "no verdict", "changes of it could not be tried"),
     ({"reenactment": None, "exact": True}, "made", "no more than rounding to 8 bits leaves"),
