@@ -166,17 +166,26 @@ class ImagesPlan(Plan):
         were added.
         """
         reenactor = Reenactor(generator, self.problem.mask, self.config)
-        for case, rule in product(self.cases, self.config.clip):
+        for case, rule in self._iterate_uncertified(run):
             group = self.get_group(case, rule)
             if groups is not None and group not in groups:
                 continue
-            name = f"{group}/certificate"
-            rows, certificates = run.read_group(group), run.read_group(name)
-            trials, number = len(rows["trial"]), len(certificates["trial"])
-            if trials < self.config.trials:
-                continue
-            if not number or certificates["recoveries"][-1] != trials:
+            name, rows = f"{group}/certificate", run.read_group(group)
+            if len(rows["trial"]) >= self.config.trials:
+                number = len(run.read_group(name)["trial"])
                 yield {name: self._certify(dict(rows), number, case, rule, reenactor)}
+
+    def count_summaries(self, run: Run) -> int:
+        return sum(1 for _ in self._iterate_uncertified(run))
+
+    def _iterate_uncertified(self, run: Run) -> Iterator[tuple[int, str]]:
+        """Yield the images and rules without a certificate of all trials of the run."""
+        for case, rule in product(self.cases, self.config.clip):
+            group = self.get_group(case, rule)
+            certificates = run.read_group(f"{group}/certificate")
+            trials = max(self.config.trials, len(run.read_group(group)["trial"]))
+            if not len(certificates["trial"]) or certificates["recoveries"][-1] != trials:
+                yield case, rule
 
     def _certify(
         self, rows: Columns, number: int, case: int, rule: str, reenactor: Reenactor

@@ -79,6 +79,10 @@ class Plan(ABC):
         """Return whether the encoder, if there is one, makes the first start."""
         return True
 
+    def count_summaries(self, run: Run) -> int:
+        """Return how many summaries the run will make."""
+        return 0
+
     def iterate_summaries(
         self, run: Run, generator: Generator, groups: Collection[str] | None = None
     ) -> Iterator[Groups]:

@@ -1,9 +1,10 @@
 """A whole run from top to bottom, for the commands and the Python functions."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,20 @@ def _fill(
     jobs = PendingJobs(run, plan)
     for note in run.notes:
         reporter.say(note)
+    expected = plan.relative_cost * plan.solver.expected_gradients
+    counter = ProgressCounter(
+        jobs.total,
+        jobs.missing_by_group,
+        expected,
+        plan.config.budget,
+        plan.success_word,
+        plan.count_summaries(run),
+    )
+    summarize = partial(_commit_summaries, plan, run, generator, counter, reporter)
     if jobs.missing:
-        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter)
+        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, summarize)
+    summarize()
     reporter.enter("finishing the results")
-    _commit_summaries(plan, run, generator)
     results = run.read()
     is_whole = results.complete and results.figures
     run.finish({} if is_whole else plan.make_figures(results, generator))
@@ -88,7 +99,13 @@ def _fill(
 
 
 def _run_jobs(
-    jobs: PendingJobs, worker: Worker, engine: Engine, run: Run, reporter: Reporter
+    jobs: PendingJobs,
+    worker: Worker,
+    engine: Engine,
+    run: Run,
+    reporter: Reporter,
+    counter: ProgressCounter,
+    summarize: Callable[[Groups], None],
 ) -> None:
     """Run the jobs, commit rows every few seconds, and show the progress.
 
@@ -106,10 +123,6 @@ def _run_jobs(
     if finished or resumed:
         running = f", and the state of {len(resumed):,} that ran" if resumed else ""
         reporter.say(f"resuming: {finished:,} of {jobs.total:,} trials are saved{running}")
-    expected = plan.relative_cost * plan.solver.expected_gradients
-    counter = ProgressCounter(
-        jobs.total, jobs.missing_by_group, expected, plan.config.budget, plan.success_word
-    )
     constants = _make_constants(plan, engine.generator)
     uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
 
@@ -130,7 +143,7 @@ def _run_jobs(
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
                         rows = commit()
                         if engine.workers == 1 and not stop.is_set():
-                            _commit_summaries(plan, run, engine.generator, rows)
+                            summarize(rows)
                         last_commit = time.monotonic()
                     reporter.show(counter.add(result))
         finally:
@@ -140,11 +153,19 @@ def _run_jobs(
 
 
 def _commit_summaries(
-    plan: Plan, run: Run, generator: Generator, groups: Collection[str] | None = None
+    plan: Plan,
+    run: Run,
+    generator: Generator,
+    counter: ProgressCounter,
+    reporter: Reporter,
+    groups: Collection[str] | None = None,
 ) -> None:
     """Commit the summaries of cases that have all their trials, of these groups or of all."""
+    start = time.monotonic()
     for rows in plan.iterate_summaries(run, generator, groups):
         run.commit(rows)
+        reporter.show(counter.add_summary(time.monotonic() - start))
+        start = time.monotonic()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class Work(NamedTuple):
 
     def describe(self) -> list[str]:
         """Return the count, the time left if it is known, and the details that are not empty."""
-        known = math.isfinite(self.seconds_left) and self.done < self.total
+        known = math.isfinite(self.seconds_left) and self.seconds_left > 0
         left = f"{format_duration(self.seconds_left)} left" if known else ""
         count = f"{self.done:,}/{self.total:,} {self.unit}"
         return [each for each in (count, left, *self.details) if each]

@@ -24,6 +24,8 @@ class RunProgress(NamedTuple):
     seconds_left: float  # NaN before there is a measurement
     phase: Phase = Phase.running
     finished_here: int = 0  # in this process
+    summarized: int = 0  # images that were re-enacted in this process
+    summaries: int = 0  # of these
 
     def describe(self) -> Work:
         """Return the trials that are done, with successes and speed."""
@@ -33,7 +35,8 @@ class RunProgress(NamedTuple):
             of = f" of {self.finished_here:,}" if resumed else ""
             successes = f"{self.successes:,}{of} {self.success_word}"
         rate = self.gradients_per_second
-        details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
+        again = f"{self.summarized:,} of {self.summaries:,} re-enacted" if self.summaries else ""
+        details = [successes, again, f"{rate:,.0f} gradients/s" if rate else ""]
         return Work(self.finished, self.total, "trials", details, self.seconds_left)
 
 
