@@ -12,9 +12,16 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.images.copies import compress
-from ganinv_cli.reenact.storage import Jpeg, measure_rms, round_to_pixels, to_luma
+from ganinv_cli.reenact.storage import (
+    Jpeg,
+    make_standard_tables,
+    measure_rms,
+    round_to_pixels,
+    to_luma,
+)
 
 QUALITIES = range(50, 100, 2)  # of WebP and of an earlier JPEG
+COARSER = 1.5  # sum of an earlier JPEG's steps, over that of the last, from which it is seen
 COLOURS = (256, 128, 64, 32)  # of a palette
 MOST_LOST = 16.0  # grey levels, RMS of the luma, above which no codec is tried
 FIRST_AGREEMENT = 0.2  # least correlation of both errors; of strangers it is near 0
@@ -66,9 +73,13 @@ class Coded:
 
 
 def iterate_codecs(pixels: np.ndarray, jpeg: Jpeg | None) -> Iterator[Coded]:
-    """Yield an image with each codec that may have stored it; a JPEG follows another one."""
+    """Yield an image with each codec that may have stored it; a JPEG follows a coarser one.
+
+    The errors of a finer one are within the cells of the last, or too small to be evidence.
+    """
     if jpeg is not None:
-        for quality in QUALITIES:
+        steps = COARSER * sum(jpeg.tables[0])
+        for quality in (q for q in QUALITIES if sum(make_standard_tables(q)[0]) > steps):
             words = f"saved as JPEG {quality}, and again {jpeg.words.removeprefix('saved ')}"
             yield Coded(pixels, "JPEG", words, partial(_compress_twice, quality, jpeg))
         return
