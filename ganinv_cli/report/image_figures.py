@@ -15,12 +15,14 @@ from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.image_measures import subtract_target
-from ganinv_cli.report.images import MAX_FIGURES, MAX_SHOWN, PICTURES
 from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_sheet, enlarge_side
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize, describe_rule
 from ganinv_cli.report.table import Row, get_key, label_images, shorten_name
 
+PICTURES = "images"  # the folder of PNG files
+MAX_SHOWN = 60  # images in figures; the files show all
+MAX_FIGURES = 20  # images that are drawn; more are too many to look through
 HEADINGS = ("image", "best", "most distant")
 PLOT, LEGEND, AXIS = 230, 60, 60  # pixels high: the histogram, the space above and below it
 BINS = 40

@@ -7,6 +7,13 @@ from ganinv_cli.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
 from ganinv_cli.analysis.verdict import Verdict
 from ganinv_cli.number_format import format_concise, format_count, format_scientific
+from ganinv_cli.report.image_figures import (
+    MAX_FIGURES,
+    MAX_SHOWN,
+    PICTURES,
+    draw_reconstructions,
+    draw_recoveries,
+)
 from ganinv_cli.report.image_measures import CONSISTENCY, INVERT
 from ganinv_cli.report.measures import select_columns
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
@@ -22,8 +29,6 @@ from ganinv_cli.report.table import (
     shorten_name,
 )
 
-PICTURES = "images"  # the folder of PNG files
-MAX_SHOWN = 60  # images in figures; the files show all
 MAX_CHAIN = 25  # characters of the changes of an image in the short table
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
     "edited": "made, and changed in a way that is not known",
@@ -34,7 +39,6 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
     "no verdict": "not re-enacted",
     "not finished": "the same command goes on",
 }
-MAX_FIGURES = 20  # images that are drawn; more are too many to look through
 
 
 def _format_largest(row: Row) -> str:
@@ -170,7 +174,7 @@ CONSISTENCY_COMMAND = Command(
     _answer_consistency,
     _make_consistency_sections,
     _describe_consistency,
-    figures=(Drawing("ganinv_cli.report.image_figures:draw_recoveries", r"image-\d+"),),
+    figures=(Drawing(draw_recoveries, r"image-\d+"),),
 )
 
 
@@ -314,7 +318,5 @@ INVERT_COMMAND = Command(
     _answer_inversion,
     _make_inversion_sections,
     _describe_inversion,
-    figures=(
-        Drawing("ganinv_cli.report.image_figures:draw_reconstructions", r"reconstructions(-\d+)?"),
-    ),
+    figures=(Drawing(draw_reconstructions, r"reconstructions(-\d+)?"),),
 )

@@ -10,6 +10,7 @@ from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.noise import Noise, get_noise
 from ganinv_cli.number_format import format_interval, format_scientific
+from ganinv_cli.report.figures import draw_figure2a, draw_figure2b
 from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns, stack_interval
 from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
@@ -262,8 +263,8 @@ NOISE_SWEEP_COMMAND = Command(
     _make_sections,
     _describe,
     figures=(
-        Drawing("ganinv_cli.report.figures:draw_figure2a", "figure2a"),
-        Drawing("ganinv_cli.report.figures:draw_figure2b", "figure2b-[a-z_]+-.+"),
+        Drawing(draw_figure2a, "figure2a"),
+        Drawing(draw_figure2b, "figure2b-[a-z_]+-.+"),
     ),
     more={"slopes": _fit_slopes},
 )

@@ -10,6 +10,7 @@ from ganinv_cli.number_format import (
     format_share,
 )
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.report.figures import draw_convergence, draw_figure1
 from ganinv_cli.report.measures import (
     RECOVER,
     make_label_table,
@@ -205,8 +206,8 @@ RECOVER_COMMAND = Command(
     _describe,
     starts=("first_start", "recovered"),
     figures=(
-        Drawing("ganinv_cli.report.figures:draw_figure1", r"figure1-[\w-]+"),
-        Drawing("ganinv_cli.report.figures:draw_convergence", "convergence"),
+        Drawing(draw_figure1, r"figure1-[\w-]+"),
+        Drawing(draw_convergence, "convergence"),
     ),
     more={"polished": _refine_rules},
 )
