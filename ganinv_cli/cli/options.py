@@ -137,7 +137,11 @@ def make_parameter(setting: Setting) -> Decorator:
     """
     if setting.argument:
         return click.argument(
-            setting.name, nargs=-1, type=_find_type(setting), metavar=setting.argument
+            setting.name,
+            nargs=-1 if isinstance(setting.example, tuple) else 1,
+            required=False,  # a config file may have it
+            type=_find_type(setting),
+            metavar=setting.argument,
         )
     default = setting.default
     names = setting.names or (f"--{setting.name.replace('_', '-')}",)

@@ -8,12 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from ganinv_cli.cli import main
+from ganinv_cli.cli.options import make_parameter
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.invert import InvertConfig
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.recover import RecoverConfig
-from ganinv_cli.settings.declare import list_settings, to_toml
+from ganinv_cli.settings.declare import Setting, list_settings, to_toml
 from ganinv_cli.settings.load import (
     check_keywords,
     identity_settings,
@@ -223,3 +224,14 @@ def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
     assert any(unit in head for unit in ("second", "minute", "hour", "day"))
     for key in tomllib.loads(text) if name in CONFIGS else ():
         assert getattr(config, key) == getattr(kind(), key), key
+
+
+@pytest.mark.parametrize(("default", "words"), [(0, ["7"]), ((), ["a.png", "b.png"])])
+def test_an_argument_takes_one_value_or_all_of_a_list(default, words):
+    example = default or ("a.png",) if isinstance(default, tuple) else default
+    setting = Setting("place", default, example, argument="PLACE", is_path=default == ())
+    given = []
+    command = click.command()(make_parameter(setting)(lambda place: given.append(place)))
+    assert CliRunner().invoke(command, []).exit_code == 0  # a file may have it
+    assert CliRunner().invoke(command, words).exit_code == 0
+    assert given == ([None, 7] if default == 0 else [(), tuple(words)])
