@@ -90,7 +90,7 @@ def test_columns_that_older_files_lack_are_not_needed():
 def test_the_cases_of_any_experiment_are_read_in_order_and_missing_ones_are_named():
     results = make_results({f"step={n}/none": make_group(np.arange(9), 2) for n in (10, 2)})
     results.attributes["config"] |= {"cases": ["step=2", "step=10", "step=20"], "clip": ["none"]}
-    assert [cell.case for cell in read_cells(results)] == [2, 10]
+    assert [cell.case for cell in read_cells(results)] == [("step", 2), ("step", 10)]
     named = ["step=2/none", "step=10/none", "step=20/none"]
     assert list_trial_groups(results.attributes["config"]) == named
 
@@ -129,7 +129,7 @@ def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command)
 
 def test_rules_differ_if_they_do_after_holms_correction():
     row = {"counted": "with_restarts", "variance": 0.1, "p": 0.03, "p_holm": 0.09}
-    assert "no difference" in _describe_differences([row])
+    assert "no difference" in _describe_differences([row], "variance")
 
 
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
