@@ -26,6 +26,7 @@ ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
 NEAR = 1.0  # grey levels, RMS, below which no more parameters are fitted
+FAR = 20.0  # grey levels, RMS, from which no kernel makes the difference
 RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
 BETTER = 0.9  # predicted error, over that without a change, below which a change is tried
 FITTED = 4  # changes that are fitted, of those that are better
@@ -59,6 +60,9 @@ class Search:
         for end in self._iterate_changes(first):
             yield end
             if self._jpeg is not None:
+                is_nearer = self._measure_luma(end) < BETTER * self._measure_luma(first)
+                if not is_nearer and not isinstance(end.change.pixels, Placement):
+                    continue
                 end = self._refit(end, self._jpeg, "changed JPEG")
                 yield end
             ends.append(end)
@@ -116,18 +120,15 @@ class Search:
     def _fit_change(self, change: Change, first: Fit) -> Fit:
         if isinstance(change.pixels, Placement):
             end = self._align(change)
-            return end if self._jpeg else self._choose_kernel(end)
+            return self._choose_kernel(end) if end.excess < FAR and not self._jpeg else end
         return self._fit(change, first.storage, first.z, None, EVALUATIONS["change"])
 
     def _fit_codec(self, end: Fit) -> Iterator[Fit]:
         """Yield the fit with the codec whose errors are most like those that are left, if any."""
-        if Coded(self.image.pixels).measure_excess(end.picture, end.counted) > MOST_LOST:
+        if self._measure_luma(end) > MOST_LOST:
             return
-        coded, best, agreement = (
-            self._refit(end, Coded(self.image.pixels), "codec"),
-            None,
-            FIRST_AGREEMENT,
-        )
+        coded = self._refit(end, Coded(self.image.pixels), "codec")
+        best, agreement = None, FIRST_AGREEMENT
         while True:
             found = [
                 (codec.measure_agreement(coded.picture, coded.counted), codec)
@@ -147,6 +148,10 @@ class Search:
     def _refit(self, end: Fit, storage: Storage, kind: str) -> Fit:
         """Return the fit of the same change with another storage."""
         return self._fit(end.change, storage, end.z, end.parameters, EVALUATIONS[kind])
+
+    def _measure_luma(self, end: Fit) -> float:
+        """Return the RMSE of the luma that a fit leaves, in grey levels."""
+        return Coded(self.image.pixels).measure_excess(end.picture, end.counted)
 
     def _leave_out_region(self, first: Fit) -> "Search | None":
         """Return the search on the pixels that a z explains, if the others lie together."""
