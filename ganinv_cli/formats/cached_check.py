@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli import cache
+from ganinv_cli.formats.interface import format_names
 from ganinv_cli.formats.weights.step import ROUND_PRIORS
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention
@@ -21,7 +22,7 @@ from ganinv_cli.network.norms.check import (
 )
 
 KIND = "norms"  # folder of the cache
-VERSION = 4  # of the measurement and of the sentences
+VERSION = 5  # of the measurement and of the sentences
 NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 
 
@@ -61,8 +62,13 @@ def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> N
     """Return a result that also doubts what the statistics contradict or cannot confirm."""
     rows = {row.name: row for row in conventions if not row.layer}
     labels, prior = rows.get("labels"), rows.get("prior")
-    doubt = check.doubt
-    if labels and labels.runner_up:
+    doubt, is_stated = check.doubt, not any(row.layer for row in conventions)
+    if check.status == "unexplained" and is_stated:
+        names = [row.name for row in check.rows if not row.discrepancy.fits]
+        doubt = (
+            f"its moving averages at {format_names(names)} had not settled, as early in training"
+        )
+    elif labels and labels.runner_up:
         doubt = f"the means of {labels.runner_up.value} of its inputs are those of a one-hot label"
     elif (
         prior

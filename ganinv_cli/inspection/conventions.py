@@ -15,6 +15,7 @@ def describe_verdict(facts: Facts) -> str:
     named = list_tested_layers(facts)
     if facts["doubt"]:
         kind = "a guess" if facts["confirmed"] is None else "not confirmed"
+        kind = f"read as its file says, and {kind}" if _is_stated(facts) else kind
         verdict = f"{kind}: {facts['doubt']}"
     elif facts["confirmed"]:
         verdict = f"confirmed by its batch norms{f' from z to {named[-1]}' if named else ''}"
@@ -40,7 +41,7 @@ def describe_next_step(facts: Facts) -> str:
     names = dict.fromkeys([*_list_undecided(facts), *_list_untested(facts)])
     options = " ".join(f"--{name}" for name in names)
     change = f"; to change what is assumed, give {options}" if options else ""
-    if facts["doubt"]:
+    if facts["doubt"] and not _is_stated(facts):
         change += "; if it has branches, export it to ONNX (ganinv inspect --help)"
     look = _keep_together(f"ganinv sample {command} --out sheet.png")
     return f"{look} shows its pictures{change}"
@@ -90,6 +91,11 @@ def list_tested_layers(facts: Facts) -> list[str]:
     kinds = [layer["kind"] for layer in facts["layers"]]
     last = len(kinds) - kinds[::-1].index("BatchNorm") if "BatchNorm" in kinds else 0
     return [layer["name"] for layer in facts["layers"][:last] if layer["name"]]
+
+
+def _is_stated(facts: Facts) -> bool:
+    """Return whether the file states its layers, so that they need no conventions."""
+    return not any(row["layer"] for row in facts["conventions"])
 
 
 def _list_undecided(facts: Facts) -> list[str]:

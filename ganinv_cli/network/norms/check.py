@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
+# contradicted: with another scale of z they fit; unexplained: with none
+Status = Literal["confirmed", "contradicted", "unexplained", "unsettled", "unchecked"]
 
 # largest discrepancy at which a norm's statistics fit. Right networks have up to .08, wrong priors
 # 1.1, wrong activations .12 and more, except leaky_relu:0.01 for relu (docs/checkpoints.md)
@@ -134,7 +135,7 @@ def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: floa
         measured = measure(scale)
     if all(row.discrepancy.fits for row in _compare_all(norms, measured)):
         return NormCheck("contradicted", rows, _describe_prior(scale * deviation, scale))
-    return NormCheck("contradicted", rows, _describe_contradiction(rows, contradicted))
+    return NormCheck("unexplained", rows, _describe_contradiction(rows, contradicted))
 
 
 def _compare_all(norms: Sequence[StoredNorm], measured: Sequence[Moments]) -> tuple[NormRow, ...]:

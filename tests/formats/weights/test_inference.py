@@ -72,7 +72,7 @@ def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey):
     assert checkpoint.prior != Uniform(0, 1)
     assert find_row(checkpoint, "epsilon").source == "given"
     check = measure_check(checkpoint)
-    assert check.status == "contradicted" and check.doubt
+    assert check.status == "unexplained" and check.doubt
 
 
 def make_untrained(

@@ -79,10 +79,15 @@ class _Inferring:
         if not pool:
             return False
         best, current = pool[0], _prefer_usual(segment, pool)
+        is_torch = self._design.framework.is_torch
         is_label_open = self._design.conventions.labels < 0 and not self._design.labels
         if not decided and is_label_open:
-            row = test_labels(best.chain.layers, self._design.framework.is_torch)
+            row = test_labels(best.chain.layers, is_torch)
             self._decisions[LABELS] = Decision(row.value, row)
+        # TensorFlow's averages lag some 100 steps behind the weights, PyTorch's some 10, so there a
+        # wrong chain may fit better than the right one
+        if self._misfits and not is_torch and best.misfit > SHARP:
+            return False
         # what is given may be wrong
         if not (current.fits or best.fits or self._design.given or self._design.conventions.prior):
             if not self._misfits:
