@@ -86,6 +86,7 @@ def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversio
         return _run(experiment, generator, images, config, out, overwrite, progress, settings)
 
     function = run_on_images if experiment.has_images else run_known
+    function.__module__ = "ganinv_cli.api.functions"  # where it is found again, e.g. by pickle
     function.__name__ = function.__qualname__ = experiment.function
     function.__doc__ = _describe(experiment)
     return function

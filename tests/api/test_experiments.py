@@ -1,6 +1,7 @@
 """Experiments in a program: the numbers of the commands, in memory or in a file."""
 
 import gc
+import pickle
 import weakref
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,12 @@ def test_a_call_with_a_file_goes_on_as_the_command_does(tmp_path, generator, rec
     np.testing.assert_allclose(ours["z_found"], theirs["z_found"], atol=1e-5)
     with pytest.raises(ganinv.ResultsError, match="seed"):
         ganinv.recover(generator, out=file, **GIVEN | {"seed": 5})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_function_can_be_sent_to_another_process(name):
+    function = getattr(ganinv, name)
+    assert function.__name__ == name and pickle.loads(pickle.dumps(function)) is function
 
 
 def test_progress_is_given_to_a_reporter(generator):
