@@ -9,7 +9,7 @@ a run that was stopped; a larger --trials extends a finished run.
 Example:
     ganinv noise-sweep
     ganinv noise-sweep --variances 0.01,0.1 --trials 50 --out quick.h5
-    ganinv noise-sweep --noise salt-and-pepper --levels .01,.05 --out pepper.h5
+    ganinv noise-sweep --noise salt-and-pepper --levels .01,.05 --out sp.h5
 """
 
 from collections.abc import Iterator
