@@ -2,8 +2,7 @@
 
 import json
 import os
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import INPUT, OUTPUT
 from ganinv_cli.settings.load import load
 from ganinv_cli.settings.shipped import find
@@ -98,7 +96,7 @@ def inspect(
         reporter.enter(f"reading {path.name}")
         loaded = read_generator(load(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
-        description["arguments"] = _join_arguments(given)
+        description["arguments"] = options.join_arguments(given)
         if spectrum or check:
             generator = loaded.build()
         if spectrum:
@@ -122,16 +120,6 @@ def inspect(
         raise GaninvError(
             f"{loaded.checkpoint.path}: the check failed that {'; and that '.join(failed_claims)}"
         )
-
-
-def _join_arguments(given: Mapping[str, Any]) -> str:
-    """Return the generator and the options for reading it, as one types them."""
-    typed = [given["checkpoint"]]
-    for name, value in given.items():
-        if name in CONVENTIONS and value is not None:
-            values = value if isinstance(value, tuple) else (value,)
-            typed += [f"--{name}"] if value is True else [f"--{name}", ",".join(map(str, values))]
-    return shlex.join(typed)
 
 
 def _measure_spectrum(generator: "Generator", path: Path) -> dict[str, Any]:
@@ -231,6 +219,8 @@ def sample(
     from ganinv_cli import files
     from ganinv_cli.engine.loaded_generator import read_generator
 
+    with files.explain_write_errors(Path(out)):
+        Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)
     folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
     if folder:
         files.check_output_folder(Path(out), overwrite)

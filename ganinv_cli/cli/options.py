@@ -4,8 +4,9 @@ A command adds a shared option as `@options.seed()`, and may override attributes
 """
 
 import re
+import shlex
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -240,3 +241,13 @@ def generator_options(checkpoint: Decorator) -> Callable[[Function], Function]:
     return partial(
         add_options, decorators=[checkpoint, *map(make_parameter, CONVENTIONS.values()), label]
     )
+
+
+def join_arguments(given: Mapping[str, Any]) -> str:
+    """Return the generator and the options for reading it, as one types them."""
+    typed = [given["checkpoint"]]
+    for name, value in given.items():
+        if name in CONVENTIONS and value is not None:
+            values = value if isinstance(value, tuple) else (value,)
+            typed += [f"--{name}"] if value is True else [f"--{name}", ",".join(map(str, values))]
+    return shlex.join(typed)

@@ -117,13 +117,15 @@ def train(
     size = training.size
     last = None
     with show_steps(out, out / "state") as reporter:
+        reporter.enter("loading TensorFlow")
+        start_tensorflow()
+        from ganinv_cli.training.train import refuse_precision
+        from ganinv_cli.training.train import train as run
+
+        refuse_precision(training)
         reporter.enter("reading images")
         pictures = load_images(images, size, training.channels, crop, held_out)
         reporter.say(f"{len(pictures):,} images of {size}x{size} pixels")
-        reporter.enter("loading TensorFlow")
-        start_tensorflow()
-        from ganinv_cli.training.train import train as run
-
         with closing(
             run(pictures, training, out, keep_every, on_start=reporter.start)
         ) as steps_taken:

@@ -48,6 +48,12 @@ class _TrainingState(NamedTuple):
     step: tf.Variable
 
 
+def refuse_precision(settings: TrainingSettings) -> None:
+    """Raise ConfigError if this machine cannot train in the precision."""
+    if settings.precision == "bfloat16":
+        require_fast_bfloat16("bfloat16", gpu=bool(tf.config.list_logical_devices("GPU")))
+
+
 def train(
     images: np.ndarray,
     settings: TrainingSettings,
@@ -152,8 +158,6 @@ def _batch_indices(step: int, count: int, settings: TrainingSettings) -> np.ndar
 def _compile_step(
     model: _TrainingState, settings: TrainingSettings, images: np.ndarray
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    if settings.precision == "bfloat16":
-        require_fast_bfloat16("bfloat16", gpu=bool(tf.config.list_logical_devices("GPU")))
     precision = tf.as_dtype(settings.precision)
     pictures = tf.constant(images)
 

@@ -14,11 +14,13 @@ from torch_generators import make_dcgan
 
 from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.formats import read
 from ganinv_cli.inspection import spectrum
 from ganinv_cli.network.graph import weight_arrays
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
+from ganinv_cli.training import train
 
 SAMPLE = ("sample", "small", "--out")
 TRAIN = ("train", "pictures", "--size", 16, "--batch-size", 2, "--out", "out")
@@ -210,3 +212,13 @@ def test_an_error_of_the_system_is_a_sentence_and_with_v_a_traceback_too(tmp_pat
     assert said.splitlines() == [verbose.splitlines()[-1]]
     assert "g.npz cannot be used (Input/output error)" in said
     assert verbose.startswith("Traceback") and "OSError: [Errno 5]" in verbose
+
+
+def test_a_precision_that_the_machine_lacks_is_refused_before_images(tmp_path, monkeypatch):
+    def refuse(precision: str, gpu: bool) -> None:
+        raise ConfigError("no bfloat16 here")
+
+    monkeypatch.setattr(train, "require_fast_bfloat16", refuse)
+    (tmp_path / "pictures").mkdir()
+    result = run_ganinv(tmp_path, *TRAIN, "--precision", "bfloat16", code=2)
+    assert "no bfloat16 here" in result.stderr

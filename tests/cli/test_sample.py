@@ -136,3 +136,8 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
     run_ganinv(folder, "sample", "grey", "--out", "many", "--count", 2, "--overwrite")
     names = sorted(file.name for file in (folder / "many").iterdir())
     assert names == ["000000.png", "000001.png", "notes.png"]
+
+
+def test_the_folder_of_a_sheet_is_made(folder):
+    run_ganinv(folder, "sample", "grey", "--out", "new/deep/sheet.png", "--count", 4)
+    assert (folder / "new" / "deep" / "sheet.png").is_file()

@@ -45,8 +45,8 @@ FUNCTIONS = {  # and their modules
 }
 LAYERS = frozenset(_LAYERS.split())
 LOAD_IN_PYTHON = (
-    "load it in a Python file, with LATENT = 100 for 100 values in z, and generate = "
-    "keras.models.load_model(FILE, safe_mode=False)"
+    "load it in a Python file, which imports its classes, with LATENT = 100 for 100 values in z, "
+    "and generate = keras.models.load_model(FILE, safe_mode=False)"
 )
 _DROPPED_SUFFIXES = ("_regularizer", "_constraint", "_initializer")  # not needed to make pictures
 _DROPPED = ("dtype", "batch_input_shape", "input_length", "quantization_config", "ragged", "sparse")
@@ -71,8 +71,10 @@ def vet_model(config: Any) -> Config:
     kind = config["class_name"]
     if not _is_of_keras(config) or kind not in (*MODELS, "Model"):
         raise UnreadableError(
-            f"is a {str(kind)[:60]!r}, whose layers are in its code and not in the file; save it "
-            f"as a Functional or Sequential model, or {LOAD_IN_PYTHON}"
+            f"is a {str(kind)[:60]!r}, whose layers are in its code and not in the file; in the "
+            "program with the code, export it as a SavedModel, model.export(FOLDER), or write a "
+            ".py file that loads its weights, with LATENT = 100 for 100 values in z, and generate "
+            "= model"
         )
     return _vet_inner_model(config)
 

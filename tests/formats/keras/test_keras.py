@@ -27,6 +27,28 @@ def test_a_model_makes_kerass_own_pictures(name, file, tmp_path):
     km.assert_pictures(checkpoint, expected * 2 - 1 if name == "upsampled" else expected)
 
 
+@keras.saving.register_keras_serializable()
+class Subclassed(keras.Model):
+    """A model whose layers are in its code."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.project = kl.Dense(8 * 8 * 3, activation="tanh")
+
+    def call(self, z):
+        return keras.ops.reshape(self.project(z), (-1, 8, 8, 3))
+
+
+def test_the_advice_for_a_subclassed_model_works(tmp_path):
+    model = Subclassed()
+    expected = km.render_images(model)
+    model.save(tmp_path / "g.keras")
+    with pytest.raises(CheckpointError, match=r"layers are in its code.*model\.export\(FOLDER\)"):
+        formats.read(tmp_path / "g.keras")
+    model.export(tmp_path / "saved", verbose=False)
+    km.assert_pictures(formats.read(tmp_path / "saved"), expected)
+
+
 @pytest.mark.parametrize("beside", ["g.json", "model.json"])
 def test_weights_alone_take_their_layers_from_json_beside_them(beside, tmp_path):
     model = km.build_model("nested")
