@@ -44,8 +44,18 @@ def count_outputs_before(operation: str, argument: str) -> int:
 
 
 def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list[tf.Tensor]:
+    if kind == "MaxPool" and settings["padding"].s == b"EXPLICIT":
+        return [_pool_padded(inputs[0], settings)]
     graph = tf.compat.v1.get_default_graph()
     return list(graph.create_op(kind, list(inputs), attrs=dict(settings)).outputs)
+
+
+def _pool_padded(x: tf.Tensor, settings: _Settings) -> tf.Tensor:
+    """Compute a max-pool with its own padding, for which TensorFlow has no second derivative."""
+    pads = tf.reshape(list(settings["explicit_paddings"].list.i), (4, 2))
+    padded = tf.pad(x, pads, constant_values=x.dtype.min)
+    sizes, strides = (list(settings[name].list.i) for name in ("ksize", "strides"))
+    return tf.nn.max_pool2d(padded, sizes, strides, "VALID")
 
 
 def _refuse_aborts(settings: _Settings, inputs: Sequence[tf.Tensor]) -> None:

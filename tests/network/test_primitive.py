@@ -49,6 +49,7 @@ def _alike(names: str, **arguments: Any) -> dict[str, dict[str, Any]]:
 
 _NORM = {name: _f(3) for name in ("scale", "offset", "mean", "variance")}
 _POOL = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
+_PADDED = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 1, 0, 1, 0, 0]}
 _CONV = {"strides": [1, 1, 1, 1], "padding": "SAME"}
 CASES: dict[str, dict[str, Any]] = {
     **_alike("AvgPool", value=_a(1, 4, 4, 2), **_POOL),
@@ -78,7 +79,7 @@ CASES: dict[str, dict[str, Any]] = {
     **_alike("Gather", params=_a(4, 3), indices=[2, 0]),
     **_alike("GatherNd", params=_a(4, 3), indices=[[1, 2], [0, 0]]),
     **_alike("GatherV2", params=_a(4, 3), indices=[2, 0], axis=0),
-    **_alike("MaxPool", input=_a(1, 4, 4, 2), **_POOL),
+    **_alike("MaxPool", input=_a(1, 4, 4, 2), **_POOL | _PADDED),
     **_alike("MaxPoolV2", input=_a(1, 4, 4, 2), **_POOL),
     **_alike("MirrorPad", input=_a(2, 3), paddings=[[0, 0], [1, 1]], mode="REFLECT"),
     **_alike("ResizeBicubic ResizeBilinear", images=_f(1, 4, 4, 2), size=[8, 8]),
