@@ -63,24 +63,18 @@ def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> N
     rows = {row.name: row for row in conventions if not row.layer}
     labels, prior = rows.get("labels"), rows.get("prior")
     doubt, is_stated = check.doubt, not any(row.layer for row in conventions)
+    is_fitted = prior and prior.source == "assumed" and prior.discrepancy is not None
     if check.status == "unexplained" and is_stated:
-        names = [row.name for row in check.rows if not row.discrepancy.fits]
-        doubt = (
-            f"its moving averages at {format_names(names)} had not settled, as early in training"
-        )
+        names = format_names([row.name for row in check.rows if not row.discrepancy.fits])
+        doubt = f"its moving averages at {names} had not settled, as early in training"
     elif labels and labels.runner_up:
         doubt = f"the means of {labels.runner_up.value} of its inputs are those of a one-hot label"
-    elif (
-        prior
-        and prior.source == "assumed"
-        and prior.discrepancy
-        and prior.value not in ROUND_PRIORS
-    ):
+    elif prior and is_fitted and prior.value not in ROUND_PRIORS:
         doubt = f"no usual prior fits its first norm, and {prior.value} is a guess"
     if doubt != check.doubt and check.is_confirmed is not None:
         return replace(check, status="contradicted", doubt=doubt)
-    names = [each.name for each in conventions if each.source == "assumed"]
-    doubtful = [name for name in dict.fromkeys(names) if name not in NOTED_ELSEWHERE]
+    assumed = dict.fromkeys(each.name for each in conventions if each.source == "assumed")
+    doubtful = [name for name in assumed if name not in NOTED_ELSEWHERE]
     if check.status != "unchecked" or not doubtful:
         return check
     return replace(

@@ -12,7 +12,7 @@ from ganinv_cli.formats.weights.step import Design, Key, Value
 from ganinv_cli.network.convention import Alternative, Convention
 
 KIND = "conventions"
-VERSION = 12  # of the method: kept inferences of another one are not used
+VERSION = 13  # of the method: kept inferences of another one are not used
 PRIOR: Key = ("prior", -1)
 LABELS: Key = ("labels", -1)
 

@@ -36,7 +36,9 @@ def test_labels(layers: Sequence[PlannedLayer], is_torch: bool) -> Convention:
     equal = np.full_like(inputs, np.median(inputs))
     without, fitted = (float(np.median(np.abs(matrix @ m - means))) for m in (equal, inputs))
     if labels is None:
-        return Convention("labels", "", "0", "confirmed", without)
+        # a label of any size would be seen, if the means of z vary little enough
+        is_sure = CLEARLY * np.sqrt(len(inputs) / 2) * inputs.std() < 1
+        return Convention("labels", "", "0", "confirmed" if is_sure else "assumed", without)
     return Convention("labels", "", "0", "assumed", without, Alternative(labels[1], fitted))
 
 
