@@ -88,7 +88,7 @@ def iterate_codecs(pixels: np.ndarray, jpeg: Jpeg | None) -> Iterator[Coded]:
         yield Coded(pixels, "WebP", words, partial(compress, kind="WEBP", quality=quality))
     values = len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0))
     for colours in COLOURS:
-        if values <= colours and pixels.shape[-1] == 3:
+        if colours / 2 < values <= colours and pixels.shape[-1] == 3:
             words = f"reduced to a palette of {colours} colours"
             yield Coded(pixels, "palette", words, partial(_reduce_colours, colours))
 

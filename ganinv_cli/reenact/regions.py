@@ -10,6 +10,8 @@ from ganinv_cli.reenact.storage import Pixels
 MAX_SHARE = 1 / 3  # of the pixels that count, that may be left out
 ROUNDS = 8  # of weights, each from the errors before
 EVALUATIONS = 2  # of a round
+PASSES = 3  # of fits to the pixels that are not left out
+FITTING = 4  # evaluations of each
 SPREAD = 3  # pixels of a side, over which errors are averaged
 FIRST_SCALE = 2.0  # of the weights, over the median error; it is halved each round
 LEAST_SCALE = 2.0  # grey levels
@@ -40,11 +42,16 @@ def fit_without_region(
         scale = max(FIRST_SCALE * medians[0] / 2**number, LEAST_SCALE, median)
         weights = 1 / (1 + (errors / scale) ** 2) ** 2
         z = fit(renderer, change, storage, z, none, counted, EVALUATIONS, weights=weights).z
-    errors = _spread_errors(change.apply(renderer.render(z), none) - target)
-    limit = max(FAR * float(np.median(errors[counted])), LEAST_FAR)
-    left_out = ndimage.binary_dilation(errors > limit) & counted
-    share = left_out.sum() / counted.sum()
-    return (z, counted & ~left_out) if 0 < share <= MAX_SHARE else None
+    kept = counted
+    for _ in range(PASSES):  # the right z shows where the edges of a region are
+        errors = _spread_errors(change.apply(renderer.render(z), none) - target)
+        limit = max(FAR * float(np.median(errors[kept])), LEAST_FAR)
+        left_out = ndimage.binary_dilation(errors > limit) & counted
+        if not 0 < left_out.sum() <= MAX_SHARE * counted.sum():
+            return None
+        kept = counted & ~left_out
+        z = fit(renderer, change, storage, z, none, kept, FITTING, gives_up=True).z
+    return z, kept
 
 
 def _spread_errors(rest: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ EVALUATIONS = {
     **{"JPEG": 40, "change": 12, "start": 6, "kernel": 8, "changed JPEG": 36},
     **{"mirror": 25, "codec": 4},
 }
-HELD = (3, 4)  # parameters of a placement and colours, angle and power, that are fitted last
+POWER, ANGLE = 4, 3  # places of parameters of a placement and colours that are fitted last
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
@@ -155,13 +155,14 @@ class Search:
 
     def _leave_out_region(self, first: Fit) -> "Search | None":
         """Return the search on the pixels that a z explains, if the others lie together."""
-        found = fit_without_region(
-            self.renderer, first.change, self.image.pixels, self.counted, first.z
-        )
-        if found is None:
-            return None
-        z, counted = found
-        return replace(self, counted=counted, starts=z[None])
+        for start in (first.z, np.zeros_like(first.z)):  # the middle is no worse than a wrong z
+            found = fit_without_region(
+                self.renderer, first.change, self.image.pixels, self.counted, start
+            )
+            if found is not None:
+                z, counted = found
+                return replace(self, counted=counted, starts=z[None])
+        return None
 
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:
@@ -205,20 +206,21 @@ class Search:
         )
 
     def _align(self, change: Change) -> Fit:
-        """Return the best fit of an alignment to the pixels that are not at the edges."""
+        """Return the best fit of a placement to the pixels that are not at the edges."""
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
         pixels = Pixels(self.image.pixels)
+        # a JPEG says too little to tell a rotation or a power of 1 from others
+        held = (POWER, ANGLE) if self._jpeg else (POWER,)
         ends = [
-            self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner, held=HELD)
+            self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner, held=held)
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
-        # a JPEG says too little to tell a rotation or a gamma of 1 from others
-        for held in (HELD,) if self._jpeg else (HELD, ()):
-            z, parameters = end.z, end.parameters
-            end = self._fit(change, pixels, z, parameters, EVALUATIONS["change"], inner, held=held)
+        for places in (held,) if self._jpeg else (held, ()):
+            start = end.z, end.parameters
+            end = self._fit(change, pixels, *start, EVALUATIONS["change"], inner, held=places)
             if _measure_error(end, inner) < NEAR:
                 break
         return end
