@@ -157,7 +157,7 @@ def _make_grey(picture: Picture, _: Random) -> Picture:
 
 _gamma = partial(_apply_lut, lambda x: x ** (1 / 1.3))
 _blur = partial(_filter, ImageFilter.GaussianBlur(0.7))
-_ON_JPEG = {"suffix": "jpg", "options": {"quality": 90}}
+_ON_JPEG: Mapping[str, Any] = {"suffix": "jpg", "options": {"quality": 90}}
 _JPEG_90 = _name_jpeg(90)
 
 EDITS = {

@@ -4,7 +4,7 @@ A picture depends on its kind and number alone.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -134,7 +134,7 @@ def _move(share: float, late: np.ndarray, early: np.ndarray) -> np.ndarray:
 
 
 # The weights of a sibling, from those of the generator and of an early stage of its training.
-SIBLINGS = {
+SIBLINGS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     **{f"sibling, {percent} %": partial(_move, percent / 100) for percent in (3, 10, 30, 100)},
     "sibling, quantised": _quantise,
 }

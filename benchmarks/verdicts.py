@@ -154,7 +154,9 @@ def read_lines(generator: str, cases: Sequence[Case]) -> Iterator[Line]:
                 find_origin(case, number),
                 row["verdict"],
                 row["chain"] or "",
-                *(round(row[key], 3) for key in ("excess", "excess_limit", "rmse")),
+                round(row["excess"], 3),
+                round(row["excess_limit"], 3),
+                round(row["rmse"], 3),
                 round(float(np.linalg.norm(z)) / distance, 3) if case.source == OWN else None,
                 str(run.store.attributes["git"]),
             )
