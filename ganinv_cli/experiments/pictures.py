@@ -18,7 +18,12 @@ from ganinv_cli.images import (
     make_target_image,
     suppress_pillow_warnings,
 )
-from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
+from ganinv_cli.images.arrays import (
+    FLOATS_NOTE,
+    LatentsError,
+    convert_tensor,
+    load_numpy_file,
+)
 from ganinv_cli.images.files import is_array_name, list_named_images
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.generator import Generator
@@ -42,13 +47,14 @@ def read_pictures(
     """
     is_config = inputs.images is None
     pictures: list[TargetImage] = []
-    for item in [config.image] if is_config else _iterate_items(inputs.images):
+    for item in [config.image] if is_config else _iterate_items(convert_tensor(inputs.images)):
         if isinstance(item, tuple | str | Path):
             names = item if isinstance(item, tuple) else (str(item),)
             pictures += _read_files(names, inputs, config, generator)
         else:
             name = f"image {len(pictures)}"
-            pictures.append(make_target_image(item, name, generator.image_shape, Crop(config.crop)))
+            image, crop = convert_tensor(item), Crop(config.crop)
+            pictures.append(make_target_image(image, name, generator.image_shape, crop))
     pictures = _name_pictures(pictures)
     errors = [picture.error for picture in pictures if picture.error]
     if not pictures:

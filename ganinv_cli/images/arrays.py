@@ -1,7 +1,9 @@
 """Images in NumPy arrays, in Pillow's images, and in .npy and .npz files; and masks."""
 
 import hashlib
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -46,6 +48,16 @@ def make_target_image(
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     return TargetImage(name, hashlib.sha256(content).hexdigest(), pixels, notes)
+
+
+def convert_tensor(images: Any) -> Any:
+    """Return a tensor of PyTorch as an array, with its channels last; anything else as it is."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(images, torch.Tensor):
+        return images
+    array = images.detach().cpu().numpy()
+    is_first = array.ndim > 2 and array.shape[-3] in CHANNELS
+    return np.moveaxis(array, -3, -1) if is_first else array
 
 
 def load_numpy_file(
