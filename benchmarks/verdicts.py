@@ -169,14 +169,29 @@ def write_lines(path: Path, lines: Sequence[Line]) -> None:
         writer.writerows(lines)
 
 
+def read_kept(path: Path) -> list[Line]:
+    """Return the lines that `write_lines` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    numbers = ("left", "limit", "rmse", "distance")
+    return [
+        Line(**row | {name: float(row[name]) if row[name] else None for name in numbers})
+        for row in rows
+    ]
+
+
 def format_page(lines: Sequence[Line]) -> str:
     """Return all tables as Markdown."""
     own = [line for line in lines if line.source == OWN]
+    named = [line for line in own if EDITS[line.kind].chain is not None]
+    other = [line for line in own if EDITS[line.kind].chain is None]
     strange = [line for line in lines if line.source != OWN]
     lossless, jpeg = ([x for x in strange if x.kind == kind] for kind in (LOSSLESS, JPEG))
     far = [line for line in jpeg if line.source not in HIDDEN]
     sections = {
-        "Own pictures": _group(own, "kind") | {"all": own},
+        "Own pictures": _group(named, "kind") | {"all": named},
+        "Other edits of own pictures": _group(other, "kind") | {"all": other},
+        "All edits": {"all": own},
         "Strangers, stored without loss": _group(lossless, "source") | {"all": lossless},
         "Strangers, as JPEG 75": _group(jpeg, "source")
         | {"all": jpeg, "all but the nearest siblings": far},

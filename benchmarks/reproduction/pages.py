@@ -54,10 +54,11 @@ def write_all(docs: Path, out: Path) -> None:
     write_reports(docs, out)
     write_tables(docs / "results", out / "reproduction")
     _write_sections({"First-order methods": list_methods(docs / "results")}, out / FIRST_ORDER)
-    formats = dict.fromkeys(MEASUREMENTS, records.format_page) | {CALIBRATION: verdicts.format_page}
-    for name, format_page in formats.items():
-        page = format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
+    for name in MEASUREMENTS:
+        page = records.format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
         (out / f"{name}.md").write_text(page, "utf-8")
+    page = verdicts.format_page(verdicts.read_kept(docs / f"{CALIBRATION}.csv"))
+    (out / f"{CALIBRATION}.md").write_text(page, "utf-8")
     (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 
 

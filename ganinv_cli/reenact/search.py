@@ -18,7 +18,7 @@ from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, m
 from ganinv_cli.reenact.storage import Jpeg, Pixels, find_jpeg
 
 EVALUATIONS = {
-    **{"JPEG": 40, "change": 12, "start": 6, "kernel": 8, "changed JPEG": 36},
+    **{"JPEG": 40, "change": 12, "start": 6, "kernel": 12, "changed JPEG": 36},
     **{"mirror": 25, "codec": 4},
 }
 POWER, ANGLE = 4, 3  # places of parameters of a placement and colours that are fitted last
@@ -26,6 +26,7 @@ ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
 NEAR = 1.0  # grey levels, RMS, below which no more parameters are fitted
+CLEAR = 0.7  # predicted error, over that of another kernel, below which a fit is not given up
 FAR = 20.0  # grey levels, RMS, from which no kernel makes the difference
 RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
 BETTER = 0.9  # predicted error, over that without a change, below which a change is tried
@@ -230,8 +231,11 @@ class Search:
         jacobian = self.renderer.differentiate(end.z)
         kernels = TURNED_KERNELS if is_turned(end.parameters) else RESIZING_KERNELS
         changes = [replace(end.change, pixels=Placement(self._shape, each)) for each in kernels]
-        best = min(changes, key=lambda each: self._predict(end, each, jacobian))
-        return self._fit(best, end.storage, end.z, end.parameters, EVALUATIONS["kernel"])
+        predicted, number = min(
+            (self._predict(end, each, jacobian), number) for number, each in enumerate(changes)
+        )
+        start = changes[number], end.storage, end.z, end.parameters, EVALUATIONS["kernel"]
+        return self._fit(*start, gives_up=predicted > CLEAR * end.excess)
 
     def _select_starts(self) -> list[np.ndarray]:
         selected: list[np.ndarray] = []

@@ -95,7 +95,14 @@ def test_the_page_has_shares_with_exact_intervals_over_origins():
     strange = next(row for row in rows if row[0] == "photographs")
     assert strange[1] == "10" and strange[8] == "0.00 [0.00, .522]"  # of 5 photographs
     pools = [row[1:3] for row in rows if row[0].startswith("all")]
-    assert pools == [["40", "38"], ["10", "0"], ["20", "10"], ["10", "1"]]
+    assert pools == [["40", "38"], ["40", "38"], ["10", "0"], ["20", "10"], ["10", "1"]]
+
+
+def test_kept_lines_are_read_again(tmp_path):
+    lines = [*make_lines(OWN, "PNG", 1, 1), *make_lines("flat", "PNG", 0, 1)]
+    lines[-1] = lines[-1]._replace(distance=None)
+    verdicts.write_lines(tmp_path / "kept.csv", lines)
+    assert verdicts.read_kept(tmp_path / "kept.csv") == lines
 
 
 @pytest.mark.nightly
