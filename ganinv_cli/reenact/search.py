@@ -27,7 +27,8 @@ START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is 
 SAME_Z = 1e-3  # ‖·‖ / latent
 NEAR = 1.0  # grey levels, RMS, below which no more parameters are fitted
 CLEAR = 0.7  # predicted error, over that of another kernel, below which a fit is not given up
-FAR = 20.0  # grey levels, RMS, from which no kernel makes the difference
+FAR = 20.0  # grey levels, RMS, from which neither a kernel nor a power makes the difference
+HOPELESS = 30.0  # grey levels, RMS, of the best start, above which no other z is looked for
 RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
 BETTER = 0.9  # predicted error, over that without a change, below which a change is tried
 FITTED = 4  # changes that are fitted, of those that are better
@@ -89,6 +90,8 @@ class Search:
         """Yield the fits of changes to pixels; that of the mirror image only if it is nearer."""
         for change in self._rank_changes(first):
             yield self._fit_change(change, first)
+        if first.excess > HOPELESS:
+            return
         change, middle = Change(make_mirror(self._shape)), np.zeros_like(first.z)
         end = self._fit(change, first.storage, middle, None, EVALUATIONS["mirror"], gives_up=True)
         if end.excess < BETTER * first.excess:
@@ -156,7 +159,8 @@ class Search:
 
     def _leave_out_region(self, first: Fit) -> "Search | None":
         """Return the search on the pixels that a z explains, if the others lie together."""
-        for start in (first.z, np.zeros_like(first.z)):  # the middle is no worse than a wrong z
+        middle = [np.zeros_like(first.z)] if first.excess < HOPELESS else []
+        for start in (first.z, *middle):  # it is no worse than a wrong z
             found = fit_without_region(
                 self.renderer, first.change, self.image.pixels, self.counted, start
             )
@@ -222,7 +226,7 @@ class Search:
         for places in (held,) if self._jpeg else (held, ()):
             start = end.z, end.parameters
             end = self._fit(change, pixels, *start, EVALUATIONS["change"], inner, held=places)
-            if _measure_error(end, inner) < NEAR:
+            if not NEAR < _measure_error(end, inner) < FAR:
                 break
         return end
 
