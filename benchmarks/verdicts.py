@@ -175,7 +175,10 @@ def read_kept(path: Path) -> list[Line]:
         rows = [*csv.DictReader(file)]
     numbers = ("left", "limit", "rmse", "distance")
     return [
-        Line(**row | {name: float(row[name]) if row[name] else None for name in numbers})
+        Line._make(
+            (float(value) if value else None) if name in numbers else value
+            for name, value in row.items()
+        )
         for row in rows
     ]
 

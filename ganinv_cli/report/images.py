@@ -34,7 +34,7 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
     "edited": "made, and changed in a way that is not known",
     "ambiguous": "made, but the image does not determine z",
     "sibling": "of nearly these weights, or a mixture",
-    "outside": "no change of what was found makes it",
+    "outside": "nothing explains it",
     "failed": "no start gave finite numbers",
     "no verdict": "not re-enacted",
     "not finished": "the same command goes on",
