@@ -65,6 +65,7 @@ def make_network(shapes: Shapes, conventions: Conventions | None = None) -> Netw
 def test_what_the_file_does_not_say_is_said(tmp_path):
     path = save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     assert read(path).assumed == (
+        "labels 0 (--labels)",
         "strides 1,2,2,2 (--strides)",
         "padding 0,1,1,1 (--padding)",
         "activation relu (--activation)",
@@ -73,7 +74,7 @@ def test_what_the_file_does_not_say_is_said(tmp_path):
         f"z from the prior {make_normal(known.make_dcgan().latent)} (--prior)",
     )
     layers = {"strides": (1, 2, 2, 2), "padding": (0, 1, 1, 1), "epsilon": (1e-5,)}
-    told = Conventions(prior="normal", range="tanh", activation="relu", **layers)
+    told = Conventions(prior="normal", range="tanh", activation="relu", labels=0, **layers)
     assert read(path, told).assumed == ()
     assert read(path, told).sha256 == read(path).sha256
 
