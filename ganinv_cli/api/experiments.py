@@ -52,9 +52,9 @@ Examples:
 """
 _IMAGES = """
     images: one image or several: paths of files (with .npy and .npz) or folders, PIL images,
-        or arrays: (h, w, c) or (n, h, w, c), uint8 from 0 to 255, or floats from -1 to 1, which
-        are rounded to 8 bits. An image of another size is cropped to its middle square and
-        resized."""
+        arrays (h, w, c) or (n, h, w, c), or tensors of PyTorch (c, h, w) or (n, c, h, w): uint8
+        from 0 to 255, or floats from -1 to 1, which are rounded to 8 bits. An image of another
+        size is cropped to its middle square and resized."""
 _IMAGE_ERROR = """
     ImageError: an image cannot be read, or an array is no image."""
 
