@@ -79,7 +79,7 @@ def test_a_descent_takes_the_steps_of_keras(rule, optimizer):
     np.testing.assert_allclose(z, there.numpy(), rtol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_command_is_timed_to_its_first_gradients_and_in_its_report(tmp_path):
     command = (sys.executable, waits.__file__, str(time.time()), "start")
     output = subprocess.check_output(command, cwd=tmp_path)
