@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -191,6 +192,7 @@ def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def _read_assignment(assignment: str) -> dict[str, Any]:
     key, equals, value = assignment.partition("=")
+    value = re.sub(r"(^|[\s,\[+-])\.(?=\d)", r"\g<1>0.", value)  # TOML knows no .5
     for written in (value, f"[{value}]", json.dumps(value)) if equals else ():
         with contextlib.suppress(ValueError):
             return tomllib.loads(f"{key} = {written}")
