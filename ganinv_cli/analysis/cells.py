@@ -118,7 +118,7 @@ class Cell:
         return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
 
     @property
-    def recovered(self) -> Booleans:
+    def is_recovered(self) -> Booleans:
         return statistics.is_recovered(self.errors, self.threshold)
 
     @cached_property
@@ -221,8 +221,18 @@ def read_cells(results: "Results") -> list[Cell]:
             if columns is not None and len(columns["trial"]):
                 truth = _join_truth(results, columns["trial"])
                 certificate = _read_certificate(results, name)
-                known = case, rule, columns, truth, certificate, prior, shared, any_update
-                cells.append(Cell(*known, results.threshold))
+                cell = Cell(
+                    case,
+                    rule,
+                    columns,
+                    truth,
+                    certificate,
+                    prior,
+                    shared,
+                    any_update,
+                    results.threshold,
+                )
+                cells.append(cell)
     return cells
 
 

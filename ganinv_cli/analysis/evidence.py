@@ -15,10 +15,12 @@ AGREEING_SHARE = 1e-2  # of the least image loss, within which a start has reach
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
-# Of an edited picture: own ones have these, and strangers have not (docs/invert.md).
+# Edited pictures of the generator's own have these two, and strangers have not (docs/invert.md).
 MIN_CONFINED = 0.5  # share of what the best start leaves that the nearest change explains
 MIN_KNOWN = 0.5  # share of z's directions
-MAX_SCATTER = 0.35  # median distance of the starts from the best z, over that of two draws
+# Largest median distance of the starts from the best z, over that of two draws, that the sentence
+# of `outside` calls agreement; no verdict follows from it.
+MAX_SCATTER = 0.35
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
 
 
@@ -40,7 +42,8 @@ class Reenactment(NamedTuple):
     @property
     def words(self) -> str:
         """The chain, and what was left out; empty: rounded to 8 bits alone."""
-        return "; ".join(filter(None, [self.chain, "without its border" * self.has_border]))
+        border = "without its border" if self.has_border else ""
+        return "; ".join(filter(None, [self.chain, border]))
 
     @property
     def keeps_loss(self) -> bool:

@@ -220,7 +220,7 @@ def sample(
     from ganinv_cli.engine.loaded_generator import read_generator
 
     with files.explain_write_errors(Path(out)):
-        Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(Path(out).absolute().parent)
     folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
     if folder:
         files.check_output_folder(Path(out), overwrite)

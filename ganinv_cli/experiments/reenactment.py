@@ -73,7 +73,7 @@ class Reenactor:
             "reenacted": explanation.picture[None],
             "region": explanation.region[None],
             "confined": np.array([explanation.confined]),
-            "tried": encode_text(explanation.tried),
+            "tried": encode_text(explanation.attempts),
         }
 
     @cached_property

@@ -39,7 +39,7 @@ class Explanation(NamedTuple):
     known_directions: int
     picture: np.ndarray  # (height, width, channels) uint8
     region: np.ndarray  # (height, width), pixels that the chain leaves out
-    tried: str  # in words
+    attempts: str  # how many changes and storages were tried, in words
     confined: float  # share of the squared error that the best change explains, or a region has
 
 
@@ -163,7 +163,7 @@ class _Judge:
             known,
             round_to_pixels(end.picture),
             region if explained else np.zeros_like(region),
-            self.search.tried,
+            self.search.attempts,
             0.0,
         )
 

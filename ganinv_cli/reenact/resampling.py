@@ -11,10 +11,10 @@ from PIL import Image
 from ganinv_cli.images.decode import Tables
 from ganinv_cli.reenact.storage import Jpeg, round_to_pixels
 
-KERNELS = {  # name -> Pillow's filter, and its radius in pixels
-    "bicubic": (Image.Resampling.BICUBIC, 2),
-    "bilinear": (Image.Resampling.BILINEAR, 1),
-    "Lanczos": (Image.Resampling.LANCZOS, 3),
+KERNELS = {  # name -> Pillow's filter
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "Lanczos": Image.Resampling.LANCZOS,
 }
 FACTORS = (2.0, 1.5, 0.5)  # of pictures that were resized, and then as large as before
 READING_KERNEL = "Lanczos"  # with which an image file of another size is resized
@@ -172,7 +172,7 @@ def resample(pixels: np.ndarray, parts: tuple[Axes, ...]) -> np.ndarray:
 def _resize(size: int, new_size: int, kernel: str) -> np.ndarray:
     """Return the matrix (new_size, size) with which Pillow resizes an axis."""
     columns = Image.fromarray(np.eye(size, dtype=np.float32))
-    return np.asarray(columns.resize((size, new_size), KERNELS[kernel][0]), np.float64)
+    return np.asarray(columns.resize((size, new_size), KERNELS[kernel]), np.float64)
 
 
 def _find_box_radius(radius: float) -> float:

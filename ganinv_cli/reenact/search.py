@@ -68,10 +68,10 @@ class Search:
                 end = self._refit(end, self._jpeg, "changed JPEG")
                 yield end
             ends.append(end)
-        for end in {
-            id(end): end for end in (ends[0], min(ends, key=attrgetter("excess")))
-        }.values():
-            yield from self._fit_codec(end)
+        unchanged, nearest = ends[0], min(ends, key=attrgetter("excess"))
+        yield from self._fit_codec(unchanged)
+        if nearest is not unchanged:
+            yield from self._fit_codec(nearest)
         if (region := self._leave_out_region(first)) is not None:
             pixels, z = first.storage, region.starts[0]
             rest = region._fit(first.change, pixels, z, None, EVALUATIONS["change"])
@@ -80,8 +80,8 @@ class Search:
                 yield region._refit(rest, self._jpeg, "JPEG")
 
     @property
-    def tried(self) -> str:
-        """What is tried, in words."""
+    def attempts(self) -> str:
+        """How many changes and storages are tried, in words."""
         storages = len({each.kind for each in iterate_codecs(self.image.pixels, self._jpeg)})
         count = 2 + storages + (self._jpeg is not None)  # 8 bits and white noise
         return f"{len(self._changes) + 1} changes, {count} storages"

@@ -194,7 +194,7 @@ def _get_paper_shares(cell: Cell) -> Row:
 
 def _average_at_bound(cell: Cell) -> float | None:
     """Return the mean components of z at a bound, over the first starts that failed."""
-    return mean(cell.first.read("at_bound")[~cell.first.recovered])
+    return mean(cell.first.read("at_bound")[~cell.first.is_recovered])
 
 
 RECOVER = (
@@ -205,7 +205,7 @@ RECOVER = (
     Measure("paper", _get_paper_shares),
     Measure(
         "elsewhere.{start}",
-        lambda cell: int(np.sum(cell.has_converged & ~cell.recovered)),
+        lambda cell: int(np.sum(cell.has_converged & ~cell.is_recovered)),
         help="Elsewhere: converged by the image loss, but the error of z is not below {threshold}.",
     ),
     Measure("bound", _count_within_bound),

@@ -143,7 +143,7 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
 
 def compare_recovered(first: Cell, second: Cell) -> Row:
     """Return McNemar's test of which trials were recovered."""
-    recovered = match_cells(first, second, first.recovered, second.recovered)
+    recovered = match_cells(first, second, first.is_recovered, second.is_recovered)
     return statistics.mcnemar(*recovered)._asdict()
 
 

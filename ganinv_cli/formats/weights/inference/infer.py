@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build, count_labels
 from ganinv_cli.formats.weights.inference.kept import LABELS, PRIOR, Decision, Inference
-from ganinv_cli.formats.weights.inference.labels import test_labels
+from ganinv_cli.formats.weights.inference.labels import detect_labels
 from ganinv_cli.formats.weights.inference.measure import EXACT, QUICK, Measurements
 from ganinv_cli.formats.weights.inference.search import (
     BEAM,
@@ -82,7 +82,7 @@ class _Inferring:
         is_torch = self._design.framework.is_torch
         is_label_open = self._design.conventions.labels < 0 and not self._design.labels
         if not decided and is_label_open:
-            row = test_labels(best.chain.layers, is_torch)
+            row = detect_labels(best.chain.layers, is_torch)
             self._decisions[LABELS] = Decision(row.value, row)
         # TensorFlow's averages lag some 100 steps behind the weights, PyTorch's some 10, so there a
         # wrong chain may fit better than the right one

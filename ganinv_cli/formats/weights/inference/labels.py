@@ -22,7 +22,7 @@ _Equations = tuple[
 ]  # A (channels, inputs), and A m (channels,), divided by σ
 
 
-def test_labels(layers: Sequence[PlannedLayer], is_torch: bool) -> Convention:
+def detect_labels(layers: Sequence[PlannedLayer], is_torch: bool) -> Convention:
     """Return that no inputs are labels, and how that is known, from the layers up to a norm.
 
     If some inputs have the statistics of a label, their number is the runner-up.
