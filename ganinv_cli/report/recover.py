@@ -24,6 +24,8 @@ from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 from ganinv_cli.statistics import name_epsilon
 
+NO_DIFFERENCE = "L-BFGS shows no difference between rules; --config paper-hour compares them."
+LEVEL = 0.05  # of p, for a difference between rules
 NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 COUNTING_TITLES = {"first_start": "first start", "recovered": "with restarts"}
 INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
@@ -161,7 +163,10 @@ def _answer(grid: Grid) -> Answer:
         columns.append(Column("seconds\n(mean)", "seconds"))
     title = f"Recovered by each --clip: mean squared z error below {epsilon}{any_update}"
     sentence = f"{_describe_recovered(rows)}{any_update}{_describe_cost(rows)}"
-    return Answer(sentence, Table(title, rows, columns))
+    is_alike = all(test["p"] >= LEVEL for test in grid.tables["mcnemar"])
+    is_lbfgs = grid.run["config"].get("solver") == "lbfgs"
+    warnings = [NO_DIFFERENCE] if len(rows) > 1 and is_lbfgs and is_alike else []
+    return Answer(sentence, Table(title, rows, columns), warnings)
 
 
 def _describe_recovered(rows: Sequence[Row]) -> str:

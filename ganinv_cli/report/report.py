@@ -101,7 +101,7 @@ class Command:
     table: str  # key of the main table in the JSON: a row for each cell
     stem: str  # of the files that hold the tables
     measures: Sequence[Measure]  # of a row
-    answer: Callable[[Grid], Answer]  # without full stop, without warnings
+    answer: Callable[[Grid], Answer]  # without full stop, without warnings on the run
     make_sections: Callable[[Grid], list[Table]]  # a table without rows is left out
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
@@ -141,12 +141,13 @@ class Command:
         run = describe_run(results, groups)
         grid = Grid(results, cells, tables[self.table], tables, run)
         answer = self.answer(grid) if cells else Answer("", None)
+        warnings = [*make_warnings(run), *answer.warnings]
         sections = self._make_tables(grid) if cells else []
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
         return Report(
             name,
             self.stem,
-            answer._replace(sentence=f"{capitalize(said)}.", warnings=make_warnings(run)),
+            answer._replace(sentence=f"{capitalize(said)}.", warnings=warnings),
             tables,
             [
                 _name_threshold(table, results.threshold)

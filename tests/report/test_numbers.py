@@ -66,6 +66,15 @@ def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
     report.draw()
 
 
+def test_where_no_rule_recovers_more_a_config_that_compares_them_is_named():
+    missed = {"none": 2, "stochastic": 4}
+    groups = {rule: make_group(np.arange(50), each) for rule, each in missed.items()}
+    assert "paper-hour" in render_brief(summarize(make_results(groups), "x"), "x/")
+    assert "paper-hour" not in render_brief(summarize(make_results(), "x"), "x/")
+    by_descent = make_results(groups, solver="gd")
+    assert "paper-hour" not in render_brief(summarize(by_descent, "x"), "x/")
+
+
 def test_columns_that_older_files_lack_are_not_needed():
     groups = {"none": make_group(np.arange(9), 2)}
     for column in ("curve_error", "curve_loss", "z_error_least"):
