@@ -69,11 +69,11 @@ def _run_all(tree: Path, own: Path) -> Figures:
 def measure_start(began: float) -> Figures:
     """A command that ends after its first steps, and its report."""
     from ganinv_cli.cli import main as command
-    from ganinv_cli.cli import publish
+    from ganinv_cli.cli import report
     from ganinv_cli.loop.batch import Batch
 
     ends: dict[str, float] = {}
-    advance, write = Batch.advance, publish.publish
+    advance, write = Batch.advance, report.publish
 
     def timed_advance(*given: Any) -> Any:
         result = advance(*given)
@@ -86,7 +86,7 @@ def measure_start(began: float) -> Figures:
         ends["tables, figures and page of recover, s"] = time.time() - start
 
     setattr(Batch, "advance", timed_advance)  # noqa: B010  # mypy knows no other function there
-    publish.publish = timed_write
+    report.publish = timed_write
     words = ("recover", "--trials", "2", "--clip", "none", "--budget", "5", *QUIET, "start.h5")
     command(words, standalone_mode=False)
     return ends

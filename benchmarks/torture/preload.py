@@ -7,7 +7,7 @@ from importlib import import_module
 
 MODULES = "matplotlib.backends.backend_agg", "tensorflow", "ganinv_cli.api", "ganinv_cli.report"
 INTERVALS = {  # seconds
-    ("experiments.run", "COMMIT_SECONDS"): 0.0,
+    ("experiments.run_experiment", "COMMIT_SECONDS"): 0.0,
     ("experiments.worker", "RESULT_SECONDS"): 0.0,
     ("loop.sizing", "INCREMENT_SECONDS"): 0.0,
     ("loop.snapshot", "SAVE_SECONDS"): 0.1,

@@ -175,7 +175,7 @@ def _run(
             name = config.checkpoint if generator is None else str(generator)
             generator = read_generator(replace(config, checkpoint=name), reporter)
         from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
-        from ganinv_cli.experiments.run import run_experiment
+        from ganinv_cli.experiments.run_experiment import run_experiment
 
         found = run_experiment(
             experiment,

@@ -26,8 +26,8 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     "convert": ("Generators", "generators"),
     "train": ("Generators", "train"),
     "train-encoder": ("Generators", "train"),
-    "report": ("Results", "results"),
-    "merge": ("Results", "results"),
+    "report": ("Results", "report"),
+    "merge": ("Results", "report"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ganinv_cli.cli import options, publish
+from ganinv_cli.cli import options, report
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.experiment import Experiment
@@ -95,16 +95,16 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
             read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
     from ganinv_cli.experiments.plan import ImageInputs
-    from ganinv_cli.experiments.run import run_experiment
+    from ganinv_cli.experiments.run_experiment import run_experiment
 
-    folder = publish.get_results_folder(given["out"] or Path(experiment.results_file))
+    folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[NamedImage]] = {}
     unread: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
             click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
-        own_folder = publish.get_results_folder(run.file)
+        own_folder = report.get_results_folder(run.file)
         folders[run.file] = folder / run.file.stem if several else own_folder
         with open_display(quiet) as reporter:
             done = run_experiment(
@@ -124,7 +124,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
                 from ganinv_cli.analysis.latents import save_latents
 
                 save_latents(run.file, run.npz, done.images)
-    publish.publish(
+    report.publish(
         folders,
         given["style"],
         quiet,
@@ -150,14 +150,14 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     config = load(kind, path, settings, given["assignments"])
     out = given["out"]
     file, npz = out or Path(experiment.results_file), given.get("npz")
-    folder = publish.get_results_folder(file)
+    folder = report.get_results_folder(file)
     if isinstance(config, ImagesConfig):
         from ganinv_cli.images.files import list_named_images
 
         list_named_images(config.image, folder)
     shard = config.shard.replace("/", "-of-")
     file = file.with_stem("-".join(filter(None, (file.stem, name, "" if out else shard))))
-    publish.get_results_folder(file)
+    report.get_results_folder(file)
     if npz:
         npz = npz.with_stem("-".join(filter(None, (npz.stem, name, shard))))
         _check_npz(npz, file)

@@ -1,16 +1,17 @@
 """What is particular to an experiment; `run.py` has what all have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ganinv_cli.experiments.rows import Groups, z_error
+from ganinv_cli.experiments.trial_rows import Groups, z_error
+from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.jobs import Job, Shard, parse_shard
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Trial
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.problem import Problem
@@ -18,6 +19,7 @@ from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Figure, NamedImage, Results, Run
+from ganinv_cli.store.rows import take_trials
 
 Refiner = Callable[[Trial], Refined | None]
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
@@ -120,3 +122,29 @@ class Plan(ABC):
     def has_bounds(self) -> bool:
         """Whether the final loss of a start bounds the error of its z."""
         return self.exact and self.solver.preconditioner_points > 0
+
+
+def render_trials(
+    generator: Generator, rows: Mapping[str, np.ndarray], z: np.ndarray, trials: np.ndarray
+) -> np.ndarray:
+    """Return the images of z (trials, latent), with the labels that the rows have for them."""
+    labels = take_trials(rows, "label", trials) if "label" in rows else None
+    return generator.render(z, len(z), labels=labels)
+
+
+def prepare_known_targets(
+    generator: Generator, seed: int, batch_size: int, precision: str = "float32"
+) -> MakeTargets:
+    """Return a function that makes each job's target: the image of a known z, in `precision`."""
+
+    def make_targets(jobs: Sequence[Job]) -> list[Target]:
+        rows = {trial: row for row, trial in enumerate(sorted({job.trial for job in jobs}))}
+        trials = np.array(list(rows))
+        z, labels = draw_true_z(generator, seed, trials), draw_true_labels(generator, seed, trials)
+        images = generator.render(z, batch_size, precision, labels)
+        return [
+            Target(images[row], z[row], label=-1 if labels is None else int(labels[row]))
+            for row in (rows[job.trial] for job in jobs)
+        ]
+
+    return make_targets

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.experiments.pictures import encode_text
-from ganinv_cli.experiments.rows import Columns
+from ganinv_cli.experiments.image_inputs import encode_text
+from ganinv_cli.experiments.trial_rows import Columns
 from ganinv_cli.images import TargetImage
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform

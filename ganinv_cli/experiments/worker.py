@@ -13,7 +13,7 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Refiner
-from ganinv_cli.experiments.rows import make_rule_rows, make_truth_rows
+from ganinv_cli.experiments.trial_rows import make_rule_rows, make_truth_rows
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve

@@ -1,8 +1,8 @@
 """The results file: HDF5 that survives a kill at any instant."""
 
+from ganinv_cli.store.attributes import Provenance
 from ganinv_cli.store.hdf5 import NamedImage, Results
-from ganinv_cli.store.provenance import Provenance
-from ganinv_cli.store.results import SaveError, read_results, select_images
+from ganinv_cli.store.parts import SaveError, read_results, select_images
 from ganinv_cli.store.rows import Figure
 from ganinv_cli.store.run import Run, open_run
 

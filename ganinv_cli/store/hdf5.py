@@ -16,9 +16,9 @@ from h5py import h5a
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile
 from ganinv_cli.outcome import THRESHOLD
+from ganinv_cli.store.attributes import decode_attributes, encode_attributes
 from ganinv_cli.store.columns import CONSTANTS, TRIAL, get_columns, read_constants
 from ganinv_cli.store.damage import explain_damage
-from ganinv_cli.store.provenance import decode_attributes, encode_attributes
 from ganinv_cli.store.rows import Figure, Group, Part, Rows, make_empty
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -20,9 +20,9 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile, follow_link, replace_file
+from ganinv_cli.store.attributes import check_schema
 from ganinv_cli.store.columns import TRIAL, read_constants
 from ganinv_cli.store.damage import ChangedError, explain_damage
-from ganinv_cli.store.provenance import check_schema
 from ganinv_cli.store.rows import Group, Part
 
 MARK = bytes.fromhex("8e17c5d02b9f46a37cd16be4093f58b1")  # random: begins each block

@@ -11,11 +11,11 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.settings.names import is_image_group, list_trial_groups
+from ganinv_cli.store.attributes import IMAGE_KEYS, now
 from ganinv_cli.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
-from ganinv_cli.store.provenance import IMAGE_KEYS, now
-from ganinv_cli.store.results import join_parts, open_parts, replace_results
+from ganinv_cli.store.parts import join_parts, open_parts, replace_results
 from ganinv_cli.store.rows import Group, Part, Rows
 from ganinv_cli.store.run import check_replaceable
 

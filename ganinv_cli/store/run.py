@@ -12,11 +12,11 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.lock import hold_lock
+from ganinv_cli.store.attributes import Provenance, find_differences, now
 from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
-from ganinv_cli.store.provenance import Provenance, find_differences, now
-from ganinv_cli.store.results import (
+from ganinv_cli.store.parts import (
     explain_save_errors,
     join_parts,
     name_snapshot,

@@ -145,7 +145,9 @@ def call_until_run(name, generator, **keywords):
     function = getattr(ganinv, name)
     images = ["x.png"] if find_experiment(name).has_images else []
     with (
-        mock.patch("ganinv_cli.experiments.run.run_experiment", side_effect=RunReachedError) as run,
+        mock.patch(
+            "ganinv_cli.experiments.run_experiment.run_experiment", side_effect=RunReachedError
+        ) as run,
         pytest.raises(RunReachedError),
     ):
         function(generator, *images, **keywords)

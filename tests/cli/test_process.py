@@ -14,7 +14,7 @@ START = """
 import os, sys
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
 start_tensorflow()
-import ganinv_cli.experiments.images
+import ganinv_cli.experiments.image_plan
 import tensorflow as tf
 slow = {"keras", "matplotlib", "scipy.integrate", "scipy.optimize", "scipy.spatial", "scipy.stats"}
 print(sorted(slow & set(sys.modules)))

@@ -29,7 +29,7 @@ from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
-from ganinv_cli.experiments.run import run_experiment
+from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome

@@ -15,7 +15,7 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.invert import InvertConfig
 from ganinv_cli.experiments.recover import RecoverConfig
-from ganinv_cli.experiments.run import run_experiment
+from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.progress import SILENT

@@ -7,7 +7,7 @@ import pytest
 from called import make_image, run_ganinv, save_image
 from small import MARKS, make_limits
 
-from ganinv_cli.experiments.rows import make_rule_rows
+from ganinv_cli.experiments.trial_rows import make_rule_rows
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import rounding_loss
 from ganinv_cli.loop.trial import StartResult, Target, Trial

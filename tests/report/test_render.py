@@ -18,7 +18,7 @@ from reports.known_sweep import (
     make_image_results,
 )
 
-from ganinv_cli.cli.results import report as report_command
+from ganinv_cli.cli.report import report as report_command
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.number_format import format_number, format_scientific, format_share
 from ganinv_cli.report import render, render_brief

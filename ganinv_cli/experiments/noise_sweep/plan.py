@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.experiments.known import prepare_known_targets, render_trials
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
-from ganinv_cli.experiments.plan import Plan
+from ganinv_cli.experiments.plan import Plan, prepare_known_targets, render_trials
 from ganinv_cli.ground_truth import draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.known import prepare_known_targets, render_trials
-from ganinv_cli.experiments.plan import Plan, Refiner
+from ganinv_cli.experiments.plan import Plan, Refiner, prepare_known_targets, render_trials
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loop.trial import MakeTargets, RecordPoints

@@ -16,7 +16,7 @@ from ganinv_cli.analysis.recoveries import Recoveries
 from ganinv_cli.analysis.verdict import VERSION, judge
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import NothingToDoError, OutOfMemoryError
-from ganinv_cli.experiments.pictures import (
+from ganinv_cli.experiments.image_inputs import (
     commit_new_images,
     describe_changes,
     encode_text,
@@ -25,7 +25,7 @@ from ganinv_cli.experiments.pictures import (
 )
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan, Refiner
 from ganinv_cli.experiments.reenactment import Reenactor
-from ganinv_cli.experiments.rows import Columns, Groups
+from ganinv_cli.experiments.trial_rows import Columns, Groups
 from ganinv_cli.images import (
     Crop,
     TargetImage,

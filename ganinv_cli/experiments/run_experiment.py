@@ -15,10 +15,10 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, refuse_precision
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.experiments.jobs import PendingJobs, ProgressCounter
+from ganinv_cli.experiments.pending_jobs import PendingJobs, ProgressCounter
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
 from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.rows import Groups, join_groups
+from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
 from ganinv_cli.jacobian import POINTS, measure_largest_changes, refuse_dead_generator
 from ganinv_cli.loop.snapshot import Snapshot

@@ -9,10 +9,10 @@ from pathlib import Path
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number, is_image_group
+from ganinv_cli.store.attributes import find_differences
 from ganinv_cli.store.columns import TRIAL, is_trial_group
 from ganinv_cli.store.hdf5 import NamedImage, Results, open_file, write_results
 from ganinv_cli.store.log import Log, name_log, read_log
-from ganinv_cli.store.provenance import find_differences
 from ganinv_cli.store.rows import Figure, Group, Part, Rows
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
