@@ -16,7 +16,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics.descent import HALVE_EVERY
+from ganinv_cli.solvers.gd import HALVE_EVERY
 
 CHUNK = 100  # updates in the graph; the effect of a jump is measured so many updates after it
 SLOW = 10  # least eigenvectors of JᵀJ at the true z, which span the slow directions

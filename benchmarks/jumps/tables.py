@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.jumps.arms import EARLY, OTHERS, PLANNED, STOCHASTIC, TUNING
 from benchmarks.records import format_counted_share
 from ganinv_cli.number_format import format_interval, format_scientific
-from ganinv_cli.statistics import EPSILONS, compare_errors, holm, match_trials, mcnemar
+from ganinv_cli.statistics import EPSILONS, holm, match_trials, mcnemar, wilcoxon
 
 PERIODS = 0, 100, 1_000, EARLY, 20_000  # updates
 NEAR, FAR = 0.1, 0.5  # of a true value from the bound at which its component was
@@ -62,7 +62,7 @@ def _compare_planned(errors: dict[str, tuple[np.ndarray, np.ndarray]]) -> Iterat
     """Yield the planned tests; Holm's correction is for all, also those that are not run yet."""
     pairs = [pair for pair in PLANNED if errors.keys() >= set(pair)]
     matched = {(a, b): match_trials(*errors[a], *errors[b]) for a, b in pairs}
-    tests = {pair: compare_errors(*logs) for pair, logs in matched.items()}
+    tests = {pair: wilcoxon(*logs) for pair, logs in matched.items()}
     corrected = holm([tests[pair].p if pair in tests else 1.0 for pair in PLANNED])
     for pair, p in zip(PLANNED, corrected, strict=True):
         if pair in tests:
@@ -115,7 +115,7 @@ def _compare_gains(study: Arrays) -> Iterator[dict[str, str]]:
                 means.append((gain[near].mean(), gain[far].mean()))
         if means:
             near, far = np.transpose(means)
-            cells = {"near": near.mean(), "far": far.mean(), "p": compare_errors(near, far).p}
+            cells = {"near": near.mean(), "far": far.mean(), "p": wilcoxon(near, far).p}
             formatted = {column: f"{value:.3g}" for column, value in cells.items()}
             yield {"arm": name, "trials with both": f"{len(means)}"} | formatted
 

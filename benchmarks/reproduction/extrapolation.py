@@ -1,6 +1,6 @@
 """Where gradient descent will end, from its errors on the way.
 
-The product of the factors 1 − 2ηλ (`ganinv_cli/statistics/descent.py`) predicts too much, because
+The product of the factors 1 − 2ηλ (`ganinv_cli/solvers/gd.py`) predicts too much, because
 the slow directions of J turn while z moves. But after some 10,000 updates the error of z falls by a
 steady factor, so its logarithm is extrapolated along a line through two points.
 """

@@ -19,7 +19,7 @@ from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_scientific, format_share
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import EPSILONS, clopper_pearson, compare_errors, holm, mcnemar
+from ganinv_cli.statistics import EPSILONS, clopper_pearson, holm, mcnemar, wilcoxon
 from ganinv_cli.store import read_results
 
 FIVE = "faces16-five"
@@ -124,7 +124,7 @@ def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
     tests = {}
     for first, second in combinations(run.rules, 2):
         logs = (np.log(run.read(rule, "z_error")) for rule in (first, second))
-        tests[first, second] = compare_errors(*logs)
+        tests[first, second] = wilcoxon(*logs)
     named = [
         pair
         for pair in tests
@@ -163,7 +163,7 @@ def _compare_priors(folder: Path) -> Iterator[dict[str, str]]:
         medians = {name: float(np.median(each)) for name, each in errors.items()}
         rule = min(results.attributes["config"]["clip"], key=lambda name: medians[name])
         nearer = np.sum(errors[rule] < errors["penalty"])
-        test = compare_errors(*(np.log(errors[name]) for name in (rule, "penalty")))
+        test = wilcoxon(*(np.log(errors[name]) for name in (rule, "penalty")))
         yield {
             "variance": f"{variance:g}",
             **{name: format_scientific(median) for name, median in medians.items()},

@@ -15,7 +15,7 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.errors import ConfigError, ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
+from ganinv_cli.prior import Prior, Uniform, parse_prior
 from ganinv_cli.statistics import Booleans, Floats, Integers
 from ganinv_cli.store.rows import Group
 
@@ -248,18 +248,6 @@ def is_at_bound(z: Floats, prior: Prior) -> Booleans:
 def format_range(prior: Prior) -> str:
     """Return the range of a component as text, e.g. `[-1, 1]`."""
     return f"[{prior.low:.3g}, {prior.high:.3g}]"
-
-
-def describe_prior(prior: Prior) -> list[str]:
-    """Return a sentence on the prior of z, or none for the paper's."""
-    if prior == DEFAULT:
-        return []
-    if isinstance(prior, Normal):
-        return [
-            f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at ±{prior.high:.3g}: "
-            f"this keeps {100 * prior.inside:.10g} % of a component's draws."
-        ]
-    return [f"z is drawn from a prior that is uniform in {format_range(prior)}."]
 
 
 def _with_float32(bound: float) -> tuple[float, float]:

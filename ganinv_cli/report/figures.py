@@ -9,12 +9,13 @@ from matplotlib.ticker import LogLocator, NullLocator
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
 from ganinv_cli.noise import get_noise
+from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import capitalize
 from ganinv_cli.report.table import Row
 from ganinv_cli.settings.names import representative_rule
-from ganinv_cli.statistics import Floats, carry_forward, name_epsilon
+from ganinv_cli.statistics import Floats, carry_forward
 from ganinv_cli.store.rows import get_row_shape, take_rows
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     epsilon = cells[0].threshold
     axes.axhline(epsilon, color=GREY, linewidth=0.8, zorder=1)
     axes.annotate(
-        f"ε = {name_epsilon(epsilon)}", (0.005, epsilon), xycoords=("axes fraction", "data"),
+        f"ε = {format_concise(epsilon)}", (0.005, epsilon), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
     )  # fmt: skip
     (latent,) = get_row_shape(cells[0].columns, "z_found")

@@ -12,7 +12,12 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell, Number
 from ganinv_cli.clipping import RULES
-from ganinv_cli.number_format import format_count, format_interval, format_scientific
+from ganinv_cli.number_format import (
+    format_concise,
+    format_count,
+    format_interval,
+    format_scientific,
+)
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.table import Column, Row, Table, read_key, show_value, to_plain
 from ganinv_cli.statistics import EPSILONS, Floats
@@ -162,10 +167,11 @@ LABELS = Measure("labels", _count_right_labels)
 
 
 def count_recovered(cell: Cell) -> dict[str, int]:
-    """Return in how many trials the error of z is below each epsilon."""
+    """Return in how many trials the error of z is below the ε of the paper's table and another."""
+    epsilons = EPSILONS | {format_concise(cell.threshold): cell.threshold}
     return {
         name: int(np.sum(statistics.is_recovered(cell.errors, epsilon)))
-        for name, epsilon in statistics.list_epsilons(cell.threshold).items()
+        for name, epsilon in sorted(epsilons.items(), key=lambda item: item[1])
     }
 
 

@@ -150,7 +150,7 @@ def compare_recovered(first: Cell, second: Cell) -> Row:
 def compare_errors(first: Cell, second: Cell) -> Row:
     """Return Wilcoxon's signed-rank test of the errors of z."""
     left, right = match_cells(first, second, first.errors, second.errors)
-    found = statistics.compare_errors(left, right)
+    found = statistics.wilcoxon(left, right)
     return {
         "trials": len(left),
         "median_difference": found.median_difference,  # error of the first less the second's

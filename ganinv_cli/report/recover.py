@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import (
+    format_concise,
     format_interval,
     format_number,
     format_scientific,
@@ -22,7 +23,6 @@ from ganinv_cli.report.pairs import describe_same, make_test_tables
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
-from ganinv_cli.statistics import name_epsilon
 
 NO_DIFFERENCE = "L-BFGS shows no difference between rules; --config paper-hour compares them."
 LEVEL = 0.05  # of p, for a difference between rules
@@ -146,7 +146,7 @@ def _answer(grid: Grid) -> Answer:
     """Return how many latent vectors each clipping rule recovered, and at what cost."""
     rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
-    epsilon = name_epsilon(rows[0]["threshold"])
+    epsilon = format_concise(rows[0]["threshold"])
     columns = [
         *select_columns(RECOVER, "technique", "trials"),
         Column("recovered", show=show_share(f"recovered.{epsilon}")),
@@ -170,7 +170,7 @@ def _answer(grid: Grid) -> Answer:
 
 
 def _describe_recovered(rows: Sequence[Row]) -> str:
-    epsilon = name_epsilon(rows[0]["threshold"])
+    epsilon = format_concise(rows[0]["threshold"])
     counts = {row["technique"]: (row["recovered"][epsilon], row["trials"]) for row in rows}
     if len(set(counts.values())) > 1:
         each = ", ".join(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ganinv_cli.analysis.cells import Cell, read_cells, read_images
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.measures import EVERY, Measure, Starts, measure_cell
 from ganinv_cli.report.pairs import TESTS, find_same
 from ganinv_cli.report.run import capitalize, describe_run, make_run_notes, make_warnings
@@ -21,7 +22,6 @@ from ganinv_cli.report.table import (
     make_unread_table,
 )
 from ganinv_cli.settings.names import image_group, list_trial_groups
-from ganinv_cli.statistics import name_epsilon
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -182,7 +182,7 @@ def _name_threshold(table: Table, threshold: float) -> Table:
     """Return a table whose title and help name the threshold of *recovered*."""
 
     def fill(text: str) -> str:
-        return text.replace("{threshold}", name_epsilon(threshold))
+        return text.replace("{threshold}", format_concise(threshold))
 
     columns = [replace(column, help=fill(column.help)) for column in table.columns]
     return replace(table, title=fill(table.title), columns=columns)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ganinv_cli.analysis.recoveries import describe_prior, read_prior
+from ganinv_cli.analysis.recoveries import DEFAULT, format_range, read_prior
 from ganinv_cli.number_format import format_duration
+from ganinv_cli.prior import Normal, Prior
 from ganinv_cli.report.table import Row, to_plain
 from ganinv_cli.store.rows import Group, get_row_shape
 
@@ -71,7 +72,7 @@ def make_run_notes(run: Row) -> list[str]:
         *([f"The generator is not confirmed: {doubt}."] if doubt else []),
         _describe_settings(run),
         *_describe_plain_loss(run["config"]),
-        *describe_prior(read_prior(run["config"])),
+        *_describe_prior(read_prior(run["config"])),
     ]
 
 
@@ -121,6 +122,18 @@ def _describe_plain_loss(config: Row) -> list[str]:
         "J = dG/dz is too large (docs/solvers.md). So trials take more gradients, and they "
         "converge by the image loss, without a bound on the error of z."
     ]
+
+
+def _describe_prior(prior: Prior) -> list[str]:
+    """Return a sentence on the prior of z, or none for the paper's."""
+    if prior == DEFAULT:
+        return []
+    if isinstance(prior, Normal):
+        return [
+            f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at ±{prior.high:.3g}: "
+            f"this keeps {100 * prior.inside:.10g} % of a component's draws."
+        ]
+    return [f"z is drawn from a prior that is uniform in {format_range(prior)}."]
 
 
 def _describe_solver(config: Row) -> str | None:

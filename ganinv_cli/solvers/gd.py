@@ -12,9 +12,11 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.first_order import FirstOrder
-from ganinv_cli.statistics.descent import AUTHORS_RATE, HALVE_EVERY, find_stable_rate
 
+AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
+HALVE_EVERY = 50_000
 STABLE = "stable"
+DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,12 @@ class GradientDescent(FirstOrder):
     """z <- rule(z - rate * gradient), the rate halved every `halve_every` updates.
 
     `rate` is the learning rate for the mean of the squared error over a picture's values, so one
-    number means the same for pictures of any size; the authors' is 1.0. "stable" is half of the
-    limit of stability: 1/(2λ), with λ the largest eigenvalue of JᵀJ / values at 40 draws from the
-    prior.
+    number means the same for pictures of any size; the authors' is 1.0. If the generator is linear,
+    an update multiplies the error along each eigenvector of JᵀJ / values by 1 − 2·rate·λ (Nesterov
+    2018, *Lectures on Convex Optimization*, section 1.2.3), so descent is stable if rate < 1/λ.
+    Above this limit z stays at some distance from the solution (Cohen et al. 2021, *Gradient
+    Descent on Neural Networks Typically Occurs at the Edge of Stability*). "stable" is half of it:
+    1/(2λ), with λ the largest eigenvalue at 40 draws from the prior.
     """
 
     rate: float | str = declare(AUTHORS_RATE, example=None)  # a number or "stable"
@@ -54,7 +59,7 @@ class GradientDescent(FirstOrder):
                 '[gd] rate = "stable" cannot be measured: the images of this generator do not '
                 "depend on z, or are not finite; is its file complete?"
             )
-        return replace(self, rate=find_stable_rate(eigenvalues))
+        return replace(self, rate=float(f"{1 / (2 * eigenvalues.max()):.{DIGITS}g}"))
 
     def init(self, z: tf.Tensor) -> tf.Tensor:
         """Return the number of updates (batch,)."""

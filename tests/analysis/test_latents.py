@@ -1,13 +1,12 @@
-"""The archive of the best z of each image, and the prior in words."""
+"""The archive of the best z of each image, and the prior of a run."""
 
 import numpy as np
 import pytest
 from reports.known_sweep import LATENT, add_labels, make_image_groups, make_image_results
 
 from ganinv_cli.analysis import latents
-from ganinv_cli.analysis.recoveries import describe_prior, read_prior
+from ganinv_cli.analysis.recoveries import read_prior
 from ganinv_cli.errors import GaninvError, ResultsError
-from ganinv_cli.prior import make_normal
 
 
 @pytest.fixture
@@ -60,11 +59,6 @@ def test_without_z_or_a_place_to_write_there_is_a_sentence(save, tmp_path):
         save(make_image_results("invert", unread="no image"))
 
 
-def test_the_prior_of_a_run_is_read_from_its_config_and_said_if_it_is_not_the_papers():
-    assert describe_prior(read_prior({})) == []
-    (uniform,) = describe_prior(read_prior({"prior": "uniform:0,1"}))
-    assert uniform == "z is drawn from a prior that is uniform in [0, 1]."
-    (normal,) = describe_prior(make_normal(100))
-    assert "this keeps 99.99 % of a component's draws." in normal
+def test_a_prior_of_a_newer_version_is_refused():
     with pytest.raises(ResultsError, match="names the prior 'cauchy:1'"):
         read_prior({"prior": "cauchy:1"})

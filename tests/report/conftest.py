@@ -2,13 +2,13 @@
 
 import pytest
 
-from ganinv_cli.statistics import bootstrap, compare_errors, fit_slope
+from ganinv_cli.statistics import bootstrap, fit_slope, wilcoxon
 
 
 @pytest.fixture(autouse=True, scope="module")
 def use_few_resamples():
     with pytest.MonkeyPatch.context() as patch:
-        for function in (bootstrap, compare_errors, fit_slope):
+        for function in (bootstrap, wilcoxon, fit_slope):
             patch.setitem(function.__kwdefaults__, "resamples", 200)
         yield
 

@@ -50,12 +50,10 @@ def test_only_trials_that_both_ran_are_paired():
 def test_wilcoxon_of_darwins_plants_is_the_published_one_whatever_is_equal():
     """W = 24 of 120: 1352 of the 2¹⁵ signs are as extreme."""
     other = np.random.default_rng(1).integers(50, 99, 15)
-    found = statistics.compare_errors(DARWIN + other, other)
+    found = statistics.wilcoxon(DARWIN + other, other)
     assert (found.trials, found.median_difference) == (15, 24)
     assert found.p == pytest.approx(1352 / 2**15)
-    tied = statistics.compare_errors(
-        np.append(DARWIN, np.ones(30)), np.repeat([0.0, 1.0], [15, 30])
-    )
+    tied = statistics.wilcoxon(np.append(DARWIN, np.ones(30)), np.repeat([0.0, 1.0], [15, 30]))
     assert (tied.trials, tied.median_difference) == (45, 0)
     assert tied.p == pytest.approx(1352 / 2**15)
 
@@ -67,32 +65,32 @@ def test_wilcoxon_is_exact_with_few_trials_and_ties(differences):
     middle, seen = ranks.sum() / 2, ranks[differences > 0].sum()
     signs = np.array(list(product([0, 1], repeat=len(ranks))))
     extreme = np.mean(np.abs(signs @ ranks - middle) >= abs(seen - middle))
-    found = statistics.compare_errors(differences, np.zeros_like(differences))
+    found = statistics.wilcoxon(differences, np.zeros_like(differences))
     assert found.p == pytest.approx(extreme)
 
 
 def test_without_a_difference_p_is_1_and_without_two_trials_there_is_no_interval():
     same = np.array([1.0, 2.0, 3.0])
-    assert statistics.compare_errors(same, same) == (3, 0, 0, 0, 1)
-    one = statistics.compare_errors(np.array([2.0]), np.array([1.5]))
+    assert statistics.wilcoxon(same, same) == (3, 0, 0, 0, 1)
+    one = statistics.wilcoxon(np.array([2.0]), np.array([1.5]))
     assert one == pytest.approx((1, 0.5, np.nan, np.nan, 1), nan_ok=True)
-    none = statistics.compare_errors(same[:0], same[:0])
+    none = statistics.wilcoxon(same[:0], same[:0])
     assert none == pytest.approx((0, np.nan, np.nan, np.nan, 1), nan_ok=True)
 
 
 def test_a_small_difference_shows_through_trials_that_differ_more():
     random = np.random.default_rng(2)
     hardness = random.lognormal(0, 3, 60)
-    found = statistics.compare_errors(hardness + random.normal(0.1, 0.1, 60), hardness)
+    found = statistics.wilcoxon(hardness + random.normal(0.1, 0.1, 60), hardness)
     assert 0 < found.low < found.median_difference < found.high < 0.2
     assert found.p < 1e-3
-    back = statistics.compare_errors(hardness, hardness + random.normal(0.1, 0.1, 60))
+    back = statistics.wilcoxon(hardness, hardness + random.normal(0.1, 0.1, 60))
     assert back.median_difference < 0
 
 
 def test_a_failed_trial_counts_against_its_rule():
     failing = np.array([np.nan] * 6 + [1.0, np.inf])
     working = np.array([5.0] * 6 + [2.0, np.nan])
-    found = statistics.compare_errors(failing, working)
+    found = statistics.wilcoxon(failing, working)
     assert (found.trials, found.median_difference, found.high) == (8, np.inf, np.inf)
     assert found.p == pytest.approx(4 / 2**7)  # R⁻ is 1 of 28, the 6 failures tie above it

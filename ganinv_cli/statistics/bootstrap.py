@@ -1,4 +1,4 @@
-"""Types of arrays; the median and mean over trials, for each column; and bootstrap intervals.
+"""Types of arrays; the median and mean over trials, their bootstrap intervals, and slopes.
 
 NaN is left out; the median and mean of no number are NaN.
 """
@@ -90,6 +90,58 @@ def bootstrap(
     return Band(np.asarray(low), np.asarray(high))
 
 
+class Slope(NamedTuple):
+    """The slope of log error against log level; at 1 the error is proportional to noise."""
+
+    slope: float
+    low: float  # bootstrap interval over the trials; NaN for one trial
+    high: float
+    levels: int  # number of fitted points
+
+
+def fit_slope(
+    levels: Floats,
+    errors: Floats,
+    statistic: Statistic = median,
+    *,
+    resamples: int = RESAMPLES,
+) -> Slope | None:
+    """Return the least-squares slope through (log₁₀ level, log₁₀ statistic of the errors).
+
+    `levels` is (levels,), of noise, e.g. variances of a pixel in [−1, 1]; `errors` (trials,
+    levels), ‖z_found − z_true‖² / latent; `statistic` is `median` or `mean`, which leave out NaN.
+    Points without a logarithm are left out: level 0, or a statistic that is not positive and finite
+    (also in a single resample). Returns None if fewer than two different levels remain.
+    """
+    used = (levels > 0) & _has_logarithm(statistic(errors))
+    if len(np.unique(levels[used])) < 2:
+        return None
+    kept = errors[:, used]
+
+    def fit(resample: Floats) -> Floats:
+        return _regress(levels[used], statistic(resample))
+
+    low, high = bootstrap(kept, fit, resamples=resamples)
+    return Slope(float(fit(kept)), float(low), float(high), int(np.sum(used)))
+
+
 def _take_rows(ordered: Floats, places: np.ndarray) -> Floats:
     """Return the value of each column of (trials, ...) at its index (...)."""
     return np.asarray(np.take_along_axis(ordered, places[None], axis=0)[0])
+
+
+def _has_logarithm(values: Floats) -> Booleans:
+    return np.asarray(np.isfinite(values) & (values > 0))
+
+
+def _regress(levels: Floats, centres: Floats) -> Floats:
+    """Return Σ (x − x̄) y / Σ (x − x̄)² of (..., levels): (...), NaN if fewer than two x have a y.
+
+    x and y are logarithms.
+    """
+    usable = _has_logarithm(centres)
+    x, y = np.log10(levels), np.log10(np.where(usable, centres, 1))
+    with np.errstate(invalid="ignore"):
+        middle = np.sum(x * usable, axis=-1) / np.sum(usable, axis=-1)
+        aside = (x - middle[..., None]) * usable
+        return np.asarray(np.sum(aside * y, axis=-1) / np.sum(aside**2, axis=-1))

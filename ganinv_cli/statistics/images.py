@@ -1,4 +1,4 @@
-"""Errors of images, what noise and rounding leave of them, and how errors of z grow with noise.
+"""Errors of images, what rounding leaves of them, and what J says of the error of z.
 
 A loss is the sum of squares over `pixels` numbers in [−1, 1]: height × width × channels, without
 those that a mask leaves out. J (pixels, latent) is the generator's Jacobian; its singular values
@@ -6,31 +6,13 @@ are float64 (..., latent), in any order, and functions of these return (...).
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.statistics.averages import (
-    RESAMPLES,
-    Booleans,
-    Floats,
-    Integers,
-    Statistic,
-    bootstrap,
-    median,
-)
+from ganinv_cli.statistics.bootstrap import Floats, Integers
 
 PIXEL_RANGE = 2.0  # of a pixel in [−1, 1]
 GREY_LEVELS = 255
-
-
-class Slope(NamedTuple):
-    """The slope of log error against log level; at 1 the error is proportional to noise."""
-
-    slope: float
-    low: float  # bootstrap interval over the trials; NaN for one trial
-    high: float
-    levels: int  # number of fitted points
 
 
 def rmse(loss: float, pixels: int) -> float:
@@ -42,32 +24,6 @@ def psnr(loss: float, pixels: int) -> float:
     """Return the peak signal-to-noise ratio 10 log₁₀(2² · pixels / loss) in dB; ∞ for loss 0."""
     with np.errstate(divide="ignore"):  # −∞ for loss ∞
         return float(10 * np.log10(PIXEL_RANGE**2 * pixels / loss)) if loss else np.inf
-
-
-def fit_slope(
-    levels: Floats,
-    errors: Floats,
-    statistic: Statistic = median,
-    *,
-    resamples: int = RESAMPLES,
-) -> Slope | None:
-    """Return the least-squares slope through (log₁₀ level, log₁₀ statistic of the errors).
-
-    `levels` is (levels,), of noise, e.g. variances of a pixel in [−1, 1]; `errors` (trials,
-    levels), ‖z_found − z_true‖² / latent; `statistic` is `median` or `mean`, which leave out NaN.
-    Points without a logarithm are left out: level 0, or a statistic that is not positive and finite
-    (also in a single resample). Returns None if fewer than two different levels remain.
-    """
-    used = (levels > 0) & _has_logarithm(statistic(errors))
-    if len(np.unique(levels[used])) < 2:
-        return None
-    kept = errors[:, used]
-
-    def fit(resample: Floats) -> Floats:
-        return _regress(levels[used], statistic(resample))
-
-    low, high = bootstrap(kept, fit, resamples=resamples)
-    return Slope(float(fit(kept)), float(low), float(high), int(np.sum(used)))
 
 
 def rounding_residual(pixels: int) -> float:
@@ -103,20 +59,3 @@ def cramer_rao(singular_values: Floats) -> Floats:
     full = rank(singular_values, 0) == singular_values.shape[-1]
     inverse = np.square(1 / np.where(full[..., None], singular_values, 1.0))
     return np.where(full, inverse.mean(axis=-1), np.inf)
-
-
-def _has_logarithm(values: Floats) -> Booleans:
-    return np.asarray(np.isfinite(values) & (values > 0))
-
-
-def _regress(levels: Floats, centres: Floats) -> Floats:
-    """Return Σ (x − x̄) y / Σ (x − x̄)² of (..., levels): (...), NaN if fewer than two x have a y.
-
-    x and y are logarithms.
-    """
-    usable = _has_logarithm(centres)
-    x, y = np.log10(levels), np.log10(np.where(usable, centres, 1))
-    with np.errstate(invalid="ignore"):
-        middle = np.sum(x * usable, axis=-1) / np.sum(usable, axis=-1)
-        aside = (x - middle[..., None]) * usable
-        return np.asarray(np.sum(aside * y, axis=-1) / np.sum(aside**2, axis=-1))

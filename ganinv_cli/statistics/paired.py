@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, betaincinv
 
-from ganinv_cli.statistics.averages import (
+from ganinv_cli.statistics.bootstrap import (
     RESAMPLES,
     Booleans,
     Floats,
@@ -36,17 +36,6 @@ def is_recovered(z_error: Floats, epsilon: float) -> Booleans:
     return np.asarray(z_error < epsilon)
 
 
-def list_epsilons(threshold: float) -> dict[str, float]:
-    """Return the ε of the paper's table and another, ascending, by their names."""
-    epsilons = EPSILONS | {name_epsilon(threshold): threshold}
-    return dict(sorted(epsilons.items(), key=lambda item: item[1]))
-
-
-def name_epsilon(epsilon: float) -> str:
-    """Return such as 1e-4."""
-    return np.format_float_scientific(epsilon, trim="-", exp_digits=1)
-
-
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> ConfidenceInterval:
     """Return Clopper and Pearson's exact interval of a share, for at least one trial."""
     tail, failures = (1 - confidence) / 2, trials - successes
@@ -64,7 +53,7 @@ class McNemarResult(NamedTuple):
     p: float  # two-sided; 1 if no trial differs
 
 
-class Comparison(NamedTuple):
+class WilcoxonResult(NamedTuple):
     """The difference of two rules' errors on the same trials; below 0 the first is closer."""
 
     trials: int  # run by both
@@ -95,12 +84,12 @@ def mcnemar(first: Booleans, second: Booleans) -> McNemarResult:
     return McNemarResult(len(first), only_first, only_second, p)
 
 
-def compare_errors(
+def wilcoxon(
     first: Floats,
     second: Floats,
     *,
     resamples: int = RESAMPLES,
-) -> Comparison:
+) -> WilcoxonResult:
     """Compare two rules' errors, (trials,) each, trial by trial.
 
     p is from Wilcoxon's signed-rank test (1945) that first − second is symmetric about 0.
@@ -115,11 +104,11 @@ def compare_errors(
     differing = difference[difference != 0]
     p = 1.0
     if len(differing):
-        from scipy.stats import wilcoxon  # here: slow to import
+        from scipy import stats  # here: slow to import
 
-        p = float(wilcoxon(differing).pvalue)
+        p = float(stats.wilcoxon(differing).pvalue)
     middle = float(median(difference))
-    return Comparison(len(difference), middle, float(band.low), float(band.high), p)
+    return WilcoxonResult(len(difference), middle, float(band.low), float(band.high), p)
 
 
 def holm(p: Sequence[float]) -> list[float]:
