@@ -63,7 +63,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         "prior": prior,
         "assumed": tuple(assumed),
         "conventions": (rows["prior"], *between, rows["range"]),
-        "notes": (_LENGTH_NOTE,) if ignores_length else (),
+        "notes": (*generator.notes, _LENGTH_NOTE) if ignores_length else generator.notes,
     }
     return Checkpoint(**vars(generator) | changed)
 

@@ -51,6 +51,7 @@ class UnfinishedGenerator:
     assumed: tuple[str, ...] = ()  # assumptions, one clause each, with the option to change it
     conventions: tuple[Convention, ...] = ()  # from z to the image
     prior: str = ""  # prior of z, if the format states it; empty: standard normal
+    notes: tuple[str, ...] = ()  # properties that limit what can be recovered, one clause each
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,7 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 
     name = f"the Keras model {model.name}"
     with explain_reading_errors(name, "a generator"):
-        network, layout, assumed = translate_or_trace(model)
-        generator = UnfinishedGenerator(network, "Keras", layout, name, assumed=assumed)
-        return complete_generator(generator, conventions)
+        return complete_generator(translate_or_trace(model, "Keras", name), conventions)
 
 
 def read_function(

@@ -20,7 +20,10 @@ from ganinv_cli.network.layers import Layer, Pair, Reshape, Shape, Transpose, in
 
 
 class UntranslatedError(Exception):
-    """Raised for what the layers of network/ do not express; the model is traced then."""
+    """Raised for what the layers of network/ do not express: the layer that is the builder's name.
+
+    The model is traced then.
+    """
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class _Parts(NamedTuple):
     ignored: tuple[str, ...]
 
 
-def load(path: Path) -> tuple[Any, str, tuple[str, ...]]:
+def load_model(path: Path) -> tuple[Any, str, tuple[str, ...]]:
     """Return the model of a .keras archive, of HDF5, or of weights with a config beside them.
 
     The format, such as Keras 3 (.keras), and the names in the file that are not the model's follow.
@@ -95,7 +95,7 @@ def _read_parts(path: Path, folder: Path) -> _Parts:
 
 
 def _unpack(path: Path, folder: Path) -> tuple[str, str]:
-    """Return the texts of config and metadata, and write the weights into a folder."""
+    """Return config and metadata, and write the weights into a folder."""
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if is_bomb(member.file_size, member.compress_size):

@@ -1,6 +1,6 @@
 """Translate a Keras model to a network of layers, inner models included, and verify the network.
 
-A model with a layer that has no translation is traced as a function.
+A model with a layer that has no translation is traced as a function, and a note says so.
 """
 
 import math
@@ -12,7 +12,12 @@ import numpy as np
 import tensorflow as tf
 from keras.src.models.functional import Functional
 
-from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError, is_image_shape
+from ganinv_cli.formats.interface import (
+    MAX_VALUES,
+    UnfinishedGenerator,
+    UnreadableError,
+    is_image_shape,
+)
 from ganinv_cli.formats.keras.layers import (
     LABEL_LAYERS,
     NOISE_LAYERS,
@@ -27,7 +32,6 @@ from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator
 from ganinv_cli.network.layers import ShapeError, format_shape
-from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import make_normal
 
 TOLERANCE = 1e-3  # difference of pixels beyond rounding, as a share of their range
@@ -38,9 +42,9 @@ WITHOUT_TRAINING = {  # what is used of a layer that the model calls as in train
 
 
 def translate_or_trace(
-    model: keras.Model,
-) -> tuple[Network | TracedNetwork, str, tuple[str, ...]]:
-    """Return the network of a model, its kind and assumptions.
+    model: keras.Model, format_name: str, path: str, ignored: tuple[str, ...] = ()
+) -> UnfinishedGenerator:
+    """Return the generator that is a model; `path`, or its name, is for messages.
 
     It has layers if each layer of the model is known and two pictures are the model's own, else it
     is traced. Raises UnreadableError if the model is no generator.
@@ -52,18 +56,26 @@ def translate_or_trace(
             "has layers with channels first, which TensorFlow computes on GPUs only; export it "
             "there as a SavedModel (model.export)"
         )
-    function, inputs = make_function(model)
+    function, inputs = make_inference_function(model)
+    builder = NetworkBuilder()
     try:
-        builder = NetworkBuilder()
         network, values = _translate(builder, model)
         if _makes_same_pictures(network, function, values):
-            return network, type(model).__name__, tuple(dict.fromkeys(builder.assumptions))
+            assumed = tuple(dict.fromkeys(builder.assumptions))
+            layout = type(model).__name__
+            return UnfinishedGenerator(network, format_name, layout, path, ignored, assumed)
+        reason = "ganinv's layers make other pictures"
     except (UntranslatedError, ShapeError):
-        pass
-    return trace_function(function, inputs), "traced", ()
+        where = f"its layer {builder.name}" if builder.name else "a model of this kind"
+        reason = f"ganinv has no equivalent of {where}"
+    traced = trace_function(function, inputs)
+    note = f"it is computed as TensorFlow operations, in float32 alone and slower: {reason}"
+    return UnfinishedGenerator(traced, format_name, "traced", path, ignored, notes=(note,))
 
 
-def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
+def make_inference_function(
+    model: Any,
+) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
     """Return a model as a function, in inference and float32, and its inputs.
 
     Raises UnreadableError, also when the function is called.
@@ -90,7 +102,6 @@ def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionIn
 
 
 def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
-    """Return the inputs, flat and as a structure. Raises UnreadableError."""
     if getattr(model, "inputs", None):
         structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
         return [
@@ -158,7 +169,6 @@ def _translate(builder: NetworkBuilder, model: keras.Model) -> tuple[Network, li
 
 
 def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:
-    """Return which of two inputs is the label."""
     sizes = [math.prod(each.shape[1:]) for each in tensors]
     is_named = [bool(LABEL_NAME.search(each.name)) for each in tensors]
     for signs in ([*map(_is_integer, tensors)], [size == 1 for size in sizes], is_named):

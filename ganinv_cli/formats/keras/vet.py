@@ -10,40 +10,36 @@ from typing import Any
 
 import keras
 from keras.src.activations import ALL_OBJECTS_DICT as ACTIVATIONS
+from keras.src.ops import image, nn, numpy
+from keras.src.ops import math as math_functions
 
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 
 Config = dict[str, Any]  # class_name, config and, in a model, name and inbound_nodes
 
 MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}  # and their modules
-_LAYERS = """
-    Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average
-    AveragePooling1D AveragePooling2D BatchNormalization CategoryEncoding Concatenate Conv1D
-    Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D
-    DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten GaussianDropout GaussianNoise
-    GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
-    GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LeakyReLU
-    Maximum MaxPooling1D MaxPooling2D Minimum MultiHeadAttention Multiply PReLU Permute
-    RMSNormalization ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D Softmax
-    SpatialDropout1D SpatialDropout2D SpectralNormalization Subtract UnitNormalization
-    UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D"""
-_FUNCTIONS = {  # of keras.ops, by the module that holds them
-    "numpy": """Absolute Add Amax Amin Average BroadcastTo Clip Concatenate Cos Cumsum Divide Einsum
-    Exp ExpandDims Expm1 Flip GetItem Log Log1p Matmul Max Maximum Mean Min Minimum Moveaxis
-    Multiply Negative OnesLike Pad Power Prod Reciprocal Repeat Reshape Roll Sign Sin Sqrt Square
-    Squeeze Stack Std Subtract Sum Swapaxes Take Tanh Tensordot Tile Transpose TrueDivide Var Where
-    ZerosLike""",
-    "nn": """Celu DepthToSpace Elu Gelu HardSigmoid HardSilu LeakyRelu LogSigmoid Normalize Relu
-    Relu6 Selu Sigmoid Silu Softmax Softplus Softsign SpaceToDepth""",
-    "math": "Erf Rsqrt",
-    "image": "Resize",
+_PACKAGES = (  # of Keras, whose layers only compute
+    "activations attention convolutional merging normalization pooling regularization reshaping"
+)
+_OTHER_LAYERS = "CategoryEncoding Dense EinsumDense Embedding Identity InputLayer Rescaling"
+
+
+def _list_classes(module: Any, *packages: str) -> Iterator[str]:
+    """Yield the names of the classes in a module that are defined in packages."""
+    for name, kind in vars(module).items():
+        if isinstance(kind, type) and kind.__module__.startswith(packages):
+            yield name
+
+
+LAYERS = {
+    *_OTHER_LAYERS.split(),
+    *_list_classes(keras.layers, *(f"keras.src.layers.{each}." for each in _PACKAGES.split())),
 }
-FUNCTIONS = {  # and their modules
-    name: f"keras.src.ops.{module}"
-    for module, names in _FUNCTIONS.items()
-    for name in names.split()
+FUNCTIONS = {  # of keras.ops, and their modules
+    name: module.__name__
+    for module in (image, math_functions, nn, numpy)
+    for name in _list_classes(module, module.__name__)
 }
-LAYERS = frozenset(_LAYERS.split())
 LOAD_IN_PYTHON = (
     "load it in a Python file, which imports its classes, with LATENT = 100 for 100 values in z, "
     "and generate = keras.models.load_model(FILE, safe_mode=False)"
@@ -96,7 +92,6 @@ def _vet_inner_model(config: Mapping[str, Any]) -> Config:
 
 
 def _vet_graph(settings: Mapping[str, Any], layers: list[Config]) -> Config:
-    """Return the layers of a Functional model with their calls, and its inputs and outputs."""
     rebuilt: Config = {key: _vet_value(settings[key]) for key in ("input_layers", "output_layers")}
     calls = [_vet_value(each["inbound_nodes"]) for each in settings["layers"]]
     if any(isinstance(call, list) for each in calls for call in each):
@@ -194,7 +189,6 @@ def _make_unvetted_error(name: str, what: str) -> UnreadableError:
 
 
 def _vet_activation(name: str, value: Any) -> Any:
-    """Return the name of a function, or the config of a layer."""
     if isinstance(value, Mapping) and value.get("class_name") in LAYERS:
         return _vet_layer(value)
     if isinstance(value, Mapping) and value.get("class_name") == "function":
@@ -206,7 +200,6 @@ def _vet_activation(name: str, value: Any) -> Any:
 
 
 def _vet_value(value: Any) -> Any:
-    """Return a setting or an argument: numbers, texts, tensors and vetted layers."""
     if isinstance(value, list):
         return [_vet_value(each) for each in value]
     if not isinstance(value, Mapping):

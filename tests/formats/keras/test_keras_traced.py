@@ -66,7 +66,11 @@ def test_a_layer_is_translated_or_traced(layer, tmp_path):
     chain = [keras.Input((LATENT,)), kl.Dense(48), layer, kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential(chain))
     checkpoint = formats.read(km.save_model(tmp_path, model))
-    assert (checkpoint.layout == "traced") == (not isinstance(layer, kl.LeakyReLU))
+    is_traced = not isinstance(layer, kl.LeakyReLU)
+    assert (checkpoint.layout == "traced") == is_traced
+    assert [f"its layer {layer.name}" in note for note in checkpoint.notes] == (
+        [True] if is_traced else []
+    )
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
@@ -76,6 +80,7 @@ def test_a_wrong_translation_is_noticed_and_the_model_traced(tmp_path, monkeypat
     model = km.build_model("dcgan_16")
     checkpoint = formats.read(km.save_model(tmp_path, model))
     assert checkpoint.layout == "traced"
+    assert ["other pictures" in note for note in checkpoint.notes] == [True]
     km.assert_pictures(checkpoint, km.render_images(model))
 
 
