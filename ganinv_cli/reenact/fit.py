@@ -1,7 +1,7 @@
 """Fit z and the parameters of a change to an image, and say how sure z is."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.codecs import Coded
 from ganinv_cli.reenact.storage import Jpeg, Pixels
+from ganinv_cli.refine.least_squares import Point, minimise_squares
 
 Storage = Pixels | Jpeg | Coded
 
@@ -20,11 +21,8 @@ TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit
 FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
 HOPELESS = 2.0  # RMS above which a fit may be given up
 STEEP = 0.9  # share of the RMS of two steps before; a fit that leaves more is given up
-DAMPING_FACTOR = 4.0
-ATTEMPTS = 10  # to find a step that lowers the sum of squares
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
 BOUNDED_SHARE = 3  # evaluations of a fit without bounds, per one with bounds
-_NO_EFFECT = 1e-12  # least diagonal entry, relative to the largest
 
 
 @dataclass(frozen=True)
@@ -102,67 +100,42 @@ def fit(
     def subtract(x: np.ndarray) -> np.ndarray:
         return storage.subtract(change_picture(x), used) * scale
 
-    def differentiate(x: np.ndarray) -> np.ndarray:
-        picture, jacobian = render(x[:latent].tobytes()), renderer.differentiate(x[:latent])
-        derivatives = change.differentiate(picture, jacobian, x[latent:])
-        return (storage.differentiate(change_picture(x), derivatives, used) * scale).T
+    def evaluate(x: np.ndarray) -> Point:
+        rest = subtract(x)
+
+        def linearise() -> tuple[np.ndarray, np.ndarray]:
+            picture, jacobian = render(x[:latent].tobytes()), renderer.differentiate(x[:latent])
+            derivatives = change.differentiate(picture, jacobian, x[latent:])
+            columns = storage.differentiate(change_picture(x), derivatives, used) * scale
+            return columns @ rest, columns @ columns.T
+
+        return Point(x, float(rest @ rest), linearise)
+
+    def minimise(start: np.ndarray, steps: int) -> np.ndarray:
+        size = max(1, len(subtract(start)))  # of a JPEG no block may be known
+
+        def is_enough(losses: list[float]) -> bool:
+            *_, earlier, before, loss = [np.inf, np.inf, *losses]
+            hopeless = loss > max(HOPELESS**2 * size, STEEP**2 * earlier)
+            return not loss < before * (1 - TOLERANCE) or (gives_up and hopeless)
+
+        end, _ = minimise_squares(
+            evaluate, start, low, high, steps=steps, damping=FIRST_DAMPING, is_enough=is_enough
+        )
+        return end.x
 
     end = np.concatenate([z, parameters])
     low, high = np.full(len(end), -np.inf), np.full(len(end), np.inf)
     for place in held:
         low[latent + place] = high[latent + place] = end[latent + place]
     if used.any() and evaluations:
-        end = minimise(subtract, differentiate, end, low, high, evaluations, gives_up)
+        end = minimise(end, evaluations)
         low[:latent], high[:latent] = renderer.low, renderer.high
         if (end != end.clip(low, high)).any():
-            more = evaluations // BOUNDED_SHARE
-            end = end.clip(low, high)
-            end = minimise(subtract, differentiate, end, low, high, more, gives_up)
+            end = minimise(end.clip(low, high), evaluations // BOUNDED_SHARE)
     picture, shown = change_picture(end), counted & change.find_inside(end[latent:])
     excess = storage.measure_excess(picture, shown)
     return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)
-
-
-def minimise(
-    subtract: Callable[[np.ndarray], np.ndarray],
-    differentiate: Callable[[np.ndarray], np.ndarray],
-    start: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    evaluations: int,
-    gives_up: bool = False,
-) -> np.ndarray:
-    """Return a local minimum of ‖r(x)‖² between the bounds, after at most so many derivatives.
-
-    Levenberg's and Marquardt's method (Marquardt 1963) on the normal equations. SciPy's
-    least_squares factorises the derivatives, which takes longer than to compute them. With
-    `gives_up` it ends as well if it is far from 0 and hardly comes nearer (HOPELESS, STEEP).
-    """
-    x, rest, damping = start, subtract(start), FIRST_DAMPING
-    last = earlier = np.inf  # RMS, one and two steps before
-    for _ in range(evaluations):
-        before = rest @ rest
-        error = np.sqrt(before / max(1, len(rest)))  # of a JPEG no block may be known
-        if gives_up and error > max(HOPELESS, STEEP * earlier):
-            break
-        last, earlier = error, last
-        matrix = differentiate(x)
-        slope, normal = matrix.T @ rest, matrix.T @ matrix
-        free = ((x > low) | (slope < 0)) & ((x < high) | (slope > 0)) & (low < high)
-        scale = np.diag(normal)[free].clip(np.diag(normal).max() * _NO_EFFECT, None)
-        for _ in range(ATTEMPTS):
-            step = np.zeros_like(x)
-            damped = normal[np.ix_(free, free)] + damping * np.diag(scale)
-            step[free] = np.linalg.lstsq(damped, -slope[free], rcond=None)[0]
-            moved = (x + step).clip(low, high)
-            left = subtract(moved)
-            if left @ left < before:
-                x, rest, damping = moved, left, damping / DAMPING_FACTOR
-                break
-            damping *= DAMPING_FACTOR
-        if not rest @ rest < before * (1 - TOLERANCE):
-            break
-    return x
 
 
 def measure_certainty(

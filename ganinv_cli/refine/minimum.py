@@ -23,7 +23,8 @@ from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
-from ganinv_cli.refine.refinement import FLOAT64_COST, Point, find_limits, run_gauss_newton
+from ganinv_cli.refine.least_squares import Point, minimise_squares
+from ganinv_cli.refine.refinement import FLOAT64_COST, find_limits
 from ganinv_cli.statistics import rounding_residual
 
 SUM_WEIGHT = 1e3  # weight of the equation Σ sᵢ = 1 relative to the equations of the gradients
@@ -112,31 +113,23 @@ class MinimumTester:
         losses, gradients = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return losses, gradients
 
-    def evaluate_point(self, z: np.ndarray, target: np.ndarray, label: int = -1) -> Point:
-        """Return z, rounded to the highest precision, with its loss and gradient in float64."""
-        rounded = z.astype(self._precision)
-        losses, gradients = self.evaluate(rounded[None], target, label, self._precision)
-        return Point(rounded.astype(np.float64), float(losses[0]), gradients[0].astype(np.float64))
-
     def _run_gauss_newton(
         self, z: np.ndarray, target: np.ndarray, label: int, low: float, high: float
     ) -> tuple[np.ndarray, float, np.ndarray, float]:
         """Run Gauss–Newton with one JᵀJ; return z, loss, gradient and the gradients spent."""
-        start = self.evaluate_point(z, target, label)
-        free = _find_free(z, start.gradient, low, high)
         gram, spent = self._find_gram(z, target, label)
-        normal = gram[np.ix_(free, free)]
-        end, evaluations = run_gauss_newton(
-            start,
-            lambda z: self.evaluate_point(z, target, label),
-            normal,
-            free,
-            steps=self._settings.steps if np.isfinite(normal).all() and free.any() else 0,
-            low=low,
-            high=high,
-        )
+
+        def evaluate(z: np.ndarray) -> Point:
+            rounded = z.astype(self._precision)
+            losses, gradients = self.evaluate(rounded[None], target, label, self._precision)
+            slope = gradients[0].astype(np.float64) / 2
+            return Point(rounded.astype(np.float64), float(losses[0]), lambda: (slope, gram))
+
+        steps = self._settings.steps if np.isfinite(gram).all() else 0
+        end, evaluations = minimise_squares(evaluate, z, low, high, steps=steps)
         cost = FLOAT64_COST if self._precision == "float64" else 1.0
-        return *end, spent + cost * (1 + evaluations)
+        slope, _ = end.linearise()
+        return end.x, end.loss, 2 * slope, spent + cost * evaluations
 
     def _find_gram(self, z: np.ndarray, target: np.ndarray, label: int) -> tuple[np.ndarray, float]:
         """Return JᵀJ (latent, latent), and the gradients that it cost.

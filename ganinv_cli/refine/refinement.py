@@ -4,9 +4,6 @@ Near a z without residual, J in float32 is enough for full float64 accuracy: eac
 error by the relative error of J, and the limit depends on r alone.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
@@ -16,53 +13,12 @@ from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.refine import Refined
+from ganinv_cli.refine.least_squares import Point, minimise_squares
 from ganinv_cli.statistics import EXACT_EPSILON
 
-SINGULAR_CUTOFF = 1e-12  # relative to the largest singular value of JᵀJ; smaller ones are rounding
 FLOAT64_COST = 5.0  # of a float64 gradient, in float32 gradients, in batches on the CPU
 MAX_STEPS = 10  # three are enough on the shipped generator
 CONVERGED_ERROR = 1e-24  # bound on the error of z below which another step changes nothing
-
-
-class Point(NamedTuple):
-    """A z with its loss."""
-
-    z: np.ndarray  # (latent,) float64
-    loss: float
-    gradient: np.ndarray  # (latent,), of the loss
-
-
-def run_gauss_newton(
-    point: Point,
-    evaluate: Callable[[np.ndarray], Point],
-    normal: np.ndarray,
-    free: np.ndarray,
-    *,
-    steps: int,
-    sufficient_loss: float = 0.0,
-    low: float = -np.inf,
-    high: float = np.inf,
-) -> tuple[Point, int]:
-    """Return the last point that lowered the loss, and the number of evaluations.
-
-    `normal` is JᵀJ of the components (latent,) that are `free`; the others are fixed. Stops at
-    `sufficient_loss`. Every component stays in [low, high].
-    """
-    if not steps:
-        return point, 0
-    values, vectors = (each.numpy() for each in tf.linalg.eigh(normal))
-    kept = values > SINGULAR_CUTOFF * values[-1]
-    inverse = vectors[:, kept] / values[kept] @ vectors[:, kept].T
-    for evaluations in range(steps):
-        if point.loss <= sufficient_loss:
-            return point, evaluations
-        move = np.zeros_like(point.z)
-        move[free] = inverse @ (-point.gradient[free] / 2)
-        candidate = evaluate(np.clip(point.z + move, low, high))
-        if not candidate.loss < point.loss:
-            return point, evaluations + 1
-        point = candidate
-    return point, steps
 
 
 def find_limits(prior: Prior, rule: str) -> tuple[float, float]:
@@ -101,28 +57,24 @@ class Refinement:
         least = len(z) * max(float(np.linalg.eigvalsh(normal)[0]), 0.0)
 
         def evaluate(z: np.ndarray) -> Point:
-            loss, gradient = self._compiled_loss(tf.constant(z), image, jacobian, labels)
-            return Point(z, float(loss), gradient.numpy())
+            loss, slope = self._compiled_loss(tf.constant(z), image, jacobian, labels)
+            return Point(z, float(loss), lambda: (slope.numpy(), normal))
 
-        all_free = np.ones(len(z), bool)
-        start = evaluate(z.astype(np.float64))
-        end, evaluations = run_gauss_newton(
-            start,
+        end, evaluations = minimise_squares(
             evaluate,
-            normal,
-            all_free,
+            z.astype(np.float64),
+            low,
+            high,
             steps=MAX_STEPS,
-            sufficient_loss=CONVERGED_ERROR * least,
-            low=low,
-            high=high,
+            is_enough=lambda losses: losses[-1] <= CONVERGED_ERROR * least,
         )
         outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
-        spent = self._generator.jacobian_gradients + 0.5 * FLOAT64_COST * (1 + evaluations)
-        return Refined(end.z, end.loss, gradients=spent, outcome=outcome)
+        spent = self._generator.jacobian_gradients + 0.5 * FLOAT64_COST * evaluations
+        return Refined(end.x, end.loss, gradients=spent, outcome=outcome)
 
     def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the loss and its gradient (latent,), by J at the start."""
+        """Return the loss, and Jᵀr (latent,) by J at the start."""
         residuals = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
-        return tf.reduce_sum(residuals**2), 2 * tf.linalg.matvec(jacobian, residuals)
+        return tf.reduce_sum(residuals**2), tf.linalg.matvec(jacobian, residuals)
