@@ -31,7 +31,7 @@ def main() -> None:
 def _measure(name: str) -> None:
     """Keep the measurements of one generator in the cache."""
     generator = ganinv.load(name).build()  # keeps the check of its norms
-    from ganinv_cli.preconditioner import find_preconditioner
+    from ganinv_cli.objective.preconditioner import find_preconditioner
     from ganinv_cli.reenact.strangers import find_stranger_errors
     from ganinv_cli.solvers.lbfgs import LBFGS
 

@@ -12,17 +12,17 @@ import click
 import matplotlib
 import numpy as np
 import tensorflow as tf
+from ganinv_cli.experiments.known import prepare_known_targets
 from PIL import Image, ImageDraw, ImageFont
 
-from ganinv_cli.experiments.known import prepare_known_targets
 from ganinv_cli.formats import read
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_scientific
-from ganinv_cli.preconditioner import find_preconditioner
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.preconditioner import find_preconditioner
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver

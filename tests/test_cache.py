@@ -10,7 +10,7 @@ import pytest
 import ganinv_cli as ganinv
 from checks.measurements import GENERATORS
 from ganinv_cli import cache
-from ganinv_cli.preconditioner import find_preconditioner
+from ganinv_cli.objective.preconditioner import find_preconditioner
 from ganinv_cli.reenact.strangers import find_stranger_errors
 from ganinv_cli.solvers.lbfgs import LBFGS
 
@@ -119,7 +119,7 @@ def test_it_stays_below_its_bound_and_keeps_what_was_used_last(folder, monkeypat
 def test_what_invert_measures_of_a_shipped_generator_is_shipped(name, monkeypatch):
     monkeypatch.setattr("ganinv_cli.formats.cached_check.measure_check", None)
     monkeypatch.setattr("ganinv_cli.reenact.strangers.measure_stranger_errors", None)
-    monkeypatch.setattr("ganinv_cli.preconditioner.measure_preconditioner", None)
+    monkeypatch.setattr("ganinv_cli.objective.preconditioner.measure_preconditioner", None)
     generator = ganinv.load(name).build()
     assert (find_stranger_errors(generator, None) > 0).all()
     assert find_preconditioner(generator, LBFGS().preconditioner_points, preconditioned=False)

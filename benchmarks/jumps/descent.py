@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from benchmarks.jumps.arms import AXES, STANDARD, Study
 from ganinv_cli import formats
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.objective.ground_truth import draw_true_z
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.prior import Prior
-from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers.gd import HALVE_EVERY

@@ -17,9 +17,9 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.ground_truth import draw_true_z
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 
 SEED = 0

@@ -95,7 +95,7 @@ class LoadedGenerator:
 
         Row i is the z of trial i of `recover` with this seed, for any count.
         """
-        from ganinv_cli.ground_truth import draw_true_z
+        from ganinv_cli.objective.ground_truth import draw_true_z
 
         return draw_true_z(self.build(), seed, np.arange(count))
 

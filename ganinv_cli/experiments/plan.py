@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ganinv_cli.experiments.trial_rows import Groups, z_error
-from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.jobs import Job, Shard, parse_shard
 from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective.ground_truth import draw_true_labels, draw_true_z
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import THRESHOLD, Outcome
-from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.solver import Solver

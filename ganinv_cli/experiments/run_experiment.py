@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli import preconditioner
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.engine.loaded_generator import LoadedGenerator, refuse_precision
@@ -20,9 +19,10 @@ from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
-from ganinv_cli.jacobian import POINTS, measure_largest_changes, refuse_dead_generator
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective import preconditioner
+from ganinv_cli.objective.jacobian import POINTS, measure_largest_changes, refuse_dead_generator
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
 from ganinv_cli.settings.config import Config, ImagesConfig

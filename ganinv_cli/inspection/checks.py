@@ -6,10 +6,10 @@ import numpy as np
 
 from ganinv_cli.formats.interface import format_names
 from ganinv_cli.inspection.facts import find_doubt
-from ganinv_cli.jacobian import POINTS, measure_largest_changes
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.norms.check import FITS_BELOW
+from ganinv_cli.objective.jacobian import POINTS, measure_largest_changes
 
 Check = dict[str, Any]  # plain JSON
 

@@ -10,8 +10,8 @@ import numpy as np
 from ganinv_cli.analysis.latents import read_image_cells
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import ArrayFileError, read_arrays
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.prior import Normal
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import read_results

@@ -10,10 +10,10 @@ from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import Limits, LoopSettings, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective.preconditioner import find_preconditioner
+from ganinv_cli.objective.problem import Problem, rounding_loss
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.prior import MAX_COMPONENT
-from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.parts.state import State, select_rows

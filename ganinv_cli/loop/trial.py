@@ -10,8 +10,8 @@ import numpy as np
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective.problem import Problem, rounding_loss
 from ganinv_cli.outcome import Outcome, Phase
-from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.refine import Refined
 from ganinv_cli.solvers.solver import Solver
 

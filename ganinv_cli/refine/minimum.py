@@ -20,8 +20,8 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.refine.least_squares import Point, minimise_squares
 from ganinv_cli.refine.refinement import FLOAT64_COST, find_limits

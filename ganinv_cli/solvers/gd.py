@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError, ConfigError
-from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective.jacobian import find_spectrum
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.first_order import FirstOrder

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.preconditioner import choose_points
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.preconditioner import choose_points
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts import quasi_newton
 from ganinv_cli.solvers.parts.quasi_newton import History, dot
@@ -41,15 +41,16 @@ class _Memory(NamedTuple):
 class LBFGS(Solver):
     """z <- z + length * direction, direction = -H gradient, H from the last `memory` moves.
 
-    H comes from the two-loop recursion, and H₀ from J at `metric` random z (`preconditioner.py`;
-    the run's cost includes it). If the right z leaves no residual, the loss is preconditioned too.
-    If the problem allows it, the gradients are bfloat16 until the objective is below `fine`, and
-    float32 from there. The length starts at 1 and shrinks by `shrink` until the loss has fallen
-    enough (Armijo). Each step evaluates one candidate of every row, so a row that backtracks does
-    not delay others. A row has stalled if `patience` gradients lowered the image loss by less than
-    the share `progress` (`crawl`, once the loss is below `settled`), or if no length along the
-    gradient helps. If the right z leaves a residual, `progress` applies to the loss above it.
-    Below the residual, or if it is unknown, the problem's share `stationary` applies instead.
+    H comes from the two-loop recursion, and H₀ from J at `metric` random z
+    (`objective/preconditioner.py`; the run's cost includes it). If the right z leaves no residual,
+    the loss is preconditioned too. If the problem allows it, the gradients have low precision until
+    the objective is below `fine`, and float32 from there. The length starts at 1 and shrinks by
+    `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
+    row, so a row that backtracks does not delay others. A row has stalled if `patience` gradients
+    lowered the image loss by less than the share `progress` (`crawl`, once the loss is below
+    `settled`), or if no length along the gradient helps. If the right z leaves a residual, `progress`
+    applies to the loss above it. Below the residual, or if it is unknown, the problem's share
+    `stationary` applies instead.
 
     The rules: none has no effect. With standard, the direction leads to the minimum of the
     quadratic model inside the bounds (`quasi_newton.py`). With stochastic, redraws after every

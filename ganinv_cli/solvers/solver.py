@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.parts.state import State

@@ -19,10 +19,10 @@ from ganinv_cli.errors import ConfigError, GaninvError, shorten_error
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.inspection.render import draw_sheet
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.training import networks
 from ganinv_cli.training.settings import TrainingSettings
 

@@ -12,7 +12,7 @@ from benchmarks.jumps.tables import make_sections
 from ganinv_cli import formats
 from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.solvers.parts.row_clipping import RowClipping

@@ -8,10 +8,10 @@ from called import make_image, run_ganinv, save_image
 from PIL import Image
 
 from ganinv_cli.conversion.keras_model import write_generator
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inspection import render
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.store import read_results
 
 GAP = render.GAP

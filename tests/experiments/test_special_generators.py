@@ -8,9 +8,10 @@ import pytest
 from called import run_ganinv
 from settled import make_checkpoint, make_network, settle_norms
 
-from ganinv_cli import formats, preconditioner
+from ganinv_cli import formats
 from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.network.layers import Activation
+from ganinv_cli.objective import preconditioner
 from ganinv_cli.store import read_results
 
 

@@ -5,8 +5,8 @@ import pytest
 from small import jobs_of, make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.noise import expected_residual
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import make_solver
 
 UNKNOWN = float("inf")

@@ -8,8 +8,8 @@ from small import make_limits, noisy_targets, solve_jobs
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.problem import Problem
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.refine.refinement import (
     FLOAT64_COST,

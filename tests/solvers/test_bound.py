@@ -6,8 +6,8 @@ import pytest
 from small import clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import make_solver
 
 LBFGS = make_solver("lbfgs", {"memory": 20})

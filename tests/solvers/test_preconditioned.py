@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
-from ganinv_cli import problem as problem_module
-from ganinv_cli.preconditioner import measure_preconditioner
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective import problem as problem_module
+from ganinv_cli.objective.preconditioner import measure_preconditioner
+from ganinv_cli.objective.problem import Problem
 
 ROWS = 4
 EXACT = [0.0] * ROWS

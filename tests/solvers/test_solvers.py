@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 from small import Key, clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
 
-from ganinv_cli import jacobian
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.recover import RecoverConfig
-from ganinv_cli.ground_truth import draw_true_z
-from ganinv_cli.jacobian import POINTS, find_spectrum
 from ganinv_cli.jobs import Job
+from ganinv_cli.objective import jacobian
+from ganinv_cli.objective.ground_truth import draw_true_z
+from ganinv_cli.objective.jacobian import POINTS, find_spectrum
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganinv_cli.cli import main
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.objective.ground_truth import draw_true_z
 
 _OFTEN = """
 import sys

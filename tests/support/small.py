@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.experiments.recover import RecoverConfig
-from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
@@ -24,9 +23,10 @@ from ganinv_cli.loop.trial import (
 )
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
-from ganinv_cli.preconditioner import Preconditioner
+from ganinv_cli.objective.ground_truth import draw_true_z
+from ganinv_cli.objective.preconditioner import Preconditioner
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.prior import Prior
-from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.solver import Solver
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))

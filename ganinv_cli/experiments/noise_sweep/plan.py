@@ -9,14 +9,14 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.plan import Plan, prepare_known_targets, render_trials
-from ganinv_cli.ground_truth import draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.noise import Level
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.ground_truth import draw_noise
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Figure, Results

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.settings.declare import declare
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.parts.state import State, add_counts, start_state

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
-from ganinv_cli.problem import FactoredInverse, InverseHessian
+from ganinv_cli.objective.problem import FactoredInverse, InverseHessian
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.parts.state import select_rows
 

@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
-from ganinv_cli import jacobian, preconditioner
-from ganinv_cli.jacobian import limit_points
-from ganinv_cli.preconditioner import (
+from ganinv_cli.objective import jacobian, preconditioner
+from ganinv_cli.objective.jacobian import limit_points
+from ganinv_cli.objective.preconditioner import (
     count_gradients,
     find_preconditioner,
     measure_preconditioner,
 )
-from ganinv_cli.problem import Problem
+from ganinv_cli.objective.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 
 POINTS = 5

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.problem import ROW_MULTIPLE, Evaluation, Problem
+from ganinv_cli.objective.problem import ROW_MULTIPLE, Evaluation, Problem
 
 
 def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
-from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
+from ganinv_cli.objective.preconditioner import Preconditioner, QuadraticModel
 
 PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
 ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this, for few compiled shapes

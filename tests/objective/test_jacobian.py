@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.jacobian import (
-    draw_points,
-    measure_largest_changes,
-    refuse_dead_generator,
-)
 from ganinv_cli.network import jacobian as jacobian_module
 from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.objective.jacobian import (
+    draw_points,
+    measure_largest_changes,
+    refuse_dead_generator,
+)
 
 POINTS = 3
 WEIGHTS = np.random.default_rng(0).normal(0, 0.2, (4, 12)).astype(np.float32)

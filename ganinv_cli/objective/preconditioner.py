@@ -12,14 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import cache
-from ganinv_cli.jacobian import (
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.objective.jacobian import (
     draw_points,
     find_largest_changes,
     limit_points,
     refuse_dead_generator,
 )
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian
 
 
 class QuadraticModel(NamedTuple):
