@@ -19,7 +19,7 @@ from ganinv_cli.settings.load import load
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.inspection.latents import Latents
+    from ganinv_cli.inspection.latent_vectors import Latents
     from ganinv_cli.network.generator import Generator
 
 DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
@@ -249,7 +249,7 @@ def sample(
             asked = count or DEFAULT_COUNT
             render.measure_sheet(built, asked, columns or round(asked**0.5))
         if between:
-            from ganinv_cli.inspection.latents import interpolate
+            from ganinv_cli.inspection.latent_vectors import interpolate
 
             latents = interpolate(built, *between, count or DEFAULT_BETWEEN)
         else:
@@ -267,7 +267,7 @@ def sample(
             sheet = render.draw_sheet(built, latents.z, latents.labels, column_count)
             files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:
-        from ganinv_cli.inspection.latents import encode_npz
+        from ganinv_cli.inspection.latent_vectors import encode_npz
 
         files.write_output_file(npz, encode_npz(latents))
     if not quiet:
@@ -279,18 +279,18 @@ def sample(
 def _load_latents(
     generator: "Generator", z_file: Path | None, group: str, seed: int, count: int | None
 ) -> "Latents":
-    from ganinv_cli.inspection import latents
+    from ganinv_cli.inspection.latent_vectors import Latents, draw_latents, read_latents
 
     if not z_file:
-        return latents.draw_latents(generator, seed, count or DEFAULT_COUNT)
-    stored_latents = latents.read_latents(z_file, group, generator)
+        return draw_latents(generator, seed, count or DEFAULT_COUNT)
+    stored_latents = read_latents(z_file, group, generator)
     if count and count > len(stored_latents.z):
         raise UsageError(
             f"{z_file} holds {len(stored_latents.z):,} z; give --count {len(stored_latents.z)} or "
             "less"
         )
     labels = None if stored_latents.labels is None else stored_latents.labels[:count]
-    return latents.Latents(stored_latents.z[:count], labels, stored_latents.description)
+    return Latents(stored_latents.z[:count], labels, stored_latents.description)
 
 
 def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:

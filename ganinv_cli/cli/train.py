@@ -101,8 +101,8 @@ def train(
     """
     from ganinv_cli.engine.tensorflow_start import start_tensorflow
     from ganinv_cli.progress.reporters import show_steps
-    from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
+    from ganinv_cli.training.square_images import SquareCrop, load_images
 
     training = TrainingSettings(
         channels=1 if grey else 3,
@@ -177,7 +177,7 @@ def train_encoder(
 
     with open_display(quiet) as reporter:
         loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
-    from ganinv_cli.encoder.fit import EncoderSettings, count_needed_images, fit_encoder
+    from ganinv_cli.encoder.fit_encoder import EncoderSettings, count_needed_images, fit_encoder
     from ganinv_cli.encoder.model import encoder_path
     from ganinv_cli.progress.reporters import show_steps
 

@@ -47,7 +47,7 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 
     Raises CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
     """
-    from ganinv_cli.formats.keras.translate import translate_or_trace
+    from ganinv_cli.formats.keras.translate_model import translate_or_trace
 
     name = f"the Keras model {model.name}"
     with explain_reading_errors(name, "a generator"):

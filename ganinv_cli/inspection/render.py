@@ -7,7 +7,7 @@ from PIL import Image
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.images import to_pixels
-from ganinv_cli.inspection.latents import draw_latents
+from ganinv_cli.inspection.latent_vectors import draw_latents
 from ganinv_cli.network.generator import Generator
 
 MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 x 1024 pixels

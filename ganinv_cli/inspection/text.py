@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ganinv_cli.inspection.conventions import (
+from ganinv_cli.inspection.certainty import (
     NO_BREAK,
     describe_conventions,
     describe_next_step,

@@ -18,7 +18,7 @@ from ganinv_cli.files import check_writable
 from ganinv_cli.settings.machine import require_fast_bfloat16
 from ganinv_cli.training import networks
 from ganinv_cli.training.augment import augment_images
-from ganinv_cli.training.folder import (
+from ganinv_cli.training.run_folder import (
     claim_folder,
     copy_checkpoint,
     explain_write_errors,

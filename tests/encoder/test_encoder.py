@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from builders import make_checkpoint
 
-from ganinv_cli.encoder import fit
+from ganinv_cli.encoder import fit_encoder as fit
 from ganinv_cli.encoder.model import (
     MAX_VALUES,
     Encoder,

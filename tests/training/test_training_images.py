@@ -10,7 +10,7 @@ from PIL import Image
 
 from ganinv_cli.errors import ImageError
 from ganinv_cli.images import files
-from ganinv_cli.training.images import SquareCrop, load_images
+from ganinv_cli.training.square_images import SquareCrop, load_images
 
 
 def _encoded(value: int = 0, kind: str = "PNG", size: tuple[int, int] = (20, 30)) -> bytes:

@@ -14,8 +14,8 @@ from ganinv_cli.settings.conventions import Conventions
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file, or of a file of weights with its config beside it."""
     # in the body: they load Keras
-    from ganinv_cli.formats.keras.load import load_model
-    from ganinv_cli.formats.keras.translate import translate_or_trace
+    from ganinv_cli.formats.keras.load_model import load_model
+    from ganinv_cli.formats.keras.translate_model import translate_or_trace
 
     model, name, ignored = load_model(path)
     return translate_or_trace(model, name, str(path), ignored)

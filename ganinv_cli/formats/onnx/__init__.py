@@ -21,7 +21,7 @@ def trace_model(source: Path | BinaryIO) -> tuple[TracedNetwork, int]:
     """Return the network of a file, and its version of ONNX's operations."""
     from ganinv_cli.formats.onnx.reading import make_pictures, read_model
     from ganinv_cli.formats.onnx.values import BATCH
-    from ganinv_cli.formats.traced.functions import trace_function
+    from ganinv_cli.formats.traced.trace_function import trace_function
 
     model = read_model(source)
     network = trace_function(

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from onnx import TensorProto
 
-from ganinv_cli.formats.onnx import pictures
+from ganinv_cli.formats.onnx import picture_operations as pictures
 from ganinv_cli.formats.onnx.values import (
     BATCH,
     TO_LAST,

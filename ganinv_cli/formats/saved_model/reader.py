@@ -16,7 +16,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model import GRAPH_FILE
 from ganinv_cli.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors
-from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
 from ganinv_cli.network.replay import CALLS, GraphReplay
 from ganinv_cli.network.traced_network import TracedNetwork
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
 from ganinv_cli.formats.weights.build import Chain, build, count_labels
-from ganinv_cli.formats.weights.inference.kept import LABELS, PRIOR, Inference, infer_or_load
+from ganinv_cli.formats.weights.kept import LABELS, PRIOR, Inference, infer_or_load
 from ganinv_cli.formats.weights.planned import make_layer
 from ganinv_cli.formats.weights.step import Choice, Design, Value, change_step, format_value
 from ganinv_cli.network.convention import Convention

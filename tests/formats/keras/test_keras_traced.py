@@ -8,7 +8,7 @@ from keras_models import LATENT
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.keras import translate
+from ganinv_cli.formats.keras import translate_model
 from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = [
@@ -76,7 +76,7 @@ def test_a_layer_is_translated_or_traced(layer, tmp_path):
 
 def test_a_wrong_translation_is_noticed_and_the_model_traced(tmp_path, monkeypatch):
     skip = {kl.BatchNormalization: lambda builder, layer, inputs: inputs[0]}
-    monkeypatch.setattr(translate, "TRANSLATORS", translate.TRANSLATORS | skip)
+    monkeypatch.setattr(translate_model, "TRANSLATORS", translate_model.TRANSLATORS | skip)
     model = km.build_model("dcgan_16")
     checkpoint = formats.read(km.save_model(tmp_path, model))
     assert checkpoint.layout == "traced"

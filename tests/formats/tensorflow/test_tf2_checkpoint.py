@@ -15,7 +15,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import measure_check
-from ganinv_cli.inspection.conventions import describe_verdict
+from ganinv_cli.inspection.certainty import describe_verdict
 from ganinv_cli.inspection.facts import describe_checkpoint
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions

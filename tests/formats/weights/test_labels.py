@@ -7,7 +7,7 @@ from random_generators import write_random_generator
 
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import measure_check
-from ganinv_cli.inspection.conventions import describe_next_step, describe_verdict
+from ganinv_cli.inspection.certainty import describe_next_step, describe_verdict
 from ganinv_cli.inspection.facts import describe_checkpoint
 from ganinv_cli.settings.conventions import Conventions
 

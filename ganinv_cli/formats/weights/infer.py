@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build, count_labels
-from ganinv_cli.formats.weights.inference.kept import LABELS, PRIOR, Decision, Inference
-from ganinv_cli.formats.weights.inference.labels import detect_labels
-from ganinv_cli.formats.weights.inference.measure import EXACT, QUICK, Measurements
-from ganinv_cli.formats.weights.inference.search import (
+from ganinv_cli.formats.weights.kept import LABELS, PRIOR, Decision, Inference
+from ganinv_cli.formats.weights.labels import detect_labels
+from ganinv_cli.formats.weights.moments import EXACT, QUICK, Measurements
+from ganinv_cli.formats.weights.search import (
     BEAM,
     USUAL_PRIOR,
     Hypothesis,

@@ -18,7 +18,7 @@ from ganinv_cli.formats.interface import (
     UnreadableError,
     is_image_shape,
 )
-from ganinv_cli.formats.keras.layers import (
+from ganinv_cli.formats.keras.translate_layers import (
     LABEL_LAYERS,
     NOISE_LAYERS,
     TRANSLATORS,
@@ -27,7 +27,7 @@ from ganinv_cli.formats.keras.layers import (
     Value,
     make_activation,
 )
-from ganinv_cli.formats.traced.functions import LABEL_NAME, FunctionInput, trace_function
+from ganinv_cli.formats.traced.trace_function import LABEL_NAME, FunctionInput, trace_function
 from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator

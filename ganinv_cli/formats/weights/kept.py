@@ -41,7 +41,7 @@ def infer_or_load(design: Design) -> Inference:
             (name, number): Decision(value, _decode(row))
             for name, number, value, row in json.loads(arrays["json"].tobytes())
         }
-    from ganinv_cli.formats.weights.inference.infer import infer_conventions  # loads TensorFlow
+    from ganinv_cli.formats.weights.infer import infer_conventions  # loads TensorFlow
 
     inference = infer_conventions(design)
     rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
