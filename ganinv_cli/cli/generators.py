@@ -124,9 +124,13 @@ def inspect(
 
 def _measure_spectrum(generator: "Generator", path: Path) -> dict[str, Any]:
     from ganinv_cli import files
-    from ganinv_cli.inspection.spectrum import encode_spectrum, measure_spectrum, summarize_spectrum
+    from ganinv_cli.inspection.spectrum import (
+        encode_spectrum,
+        measure_singular_values,
+        summarize_spectrum,
+    )
 
-    spectrum = measure_spectrum(generator)
+    spectrum = measure_singular_values(generator)
     files.write_output_file(path, encode_spectrum(spectrum.values, path))
     return summarize_spectrum(spectrum)
 

@@ -119,15 +119,14 @@ def train(
     with show_steps(out, out / "state") as reporter:
         reporter.enter("loading TensorFlow")
         start_tensorflow()
-        from ganinv_cli.training.train import refuse_precision
-        from ganinv_cli.training.train import train as run
+        from ganinv_cli.training.train import check_precision, train_generator
 
-        refuse_precision(training)
+        check_precision(training)
         reporter.enter("reading images")
         pictures = load_images(images, size, training.channels, crop, held_out)
         reporter.say(f"{len(pictures):,} images of {size}x{size} pixels")
         with closing(
-            run(pictures, training, out, keep_every, on_start=reporter.start)
+            train_generator(pictures, training, out, keep_every, on_start=reporter.start)
         ) as steps_taken:
             for last in steps_taken:
                 reporter.show(last)

@@ -18,9 +18,8 @@ from ganinv_cli.inspection.render import measure_difference
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.folding import fix_label
-from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
+from ganinv_cli.network.graph import LABEL, Network, TracedNetwork, Z, weight_arrays
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import parse_prior
 
 Tensor = Any  # KerasTensor, symbolic

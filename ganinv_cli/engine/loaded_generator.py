@@ -301,7 +301,7 @@ def _check_norms(checkpoint: "Checkpoint") -> "Checkpoint":
 
 def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
     """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
-    from ganinv_cli.network.convention import summarize_inferred
+    from ganinv_cli.network.checkpoint import summarize_inferred
 
     for file in checkpoint.convention_files:
         yield f"{checkpoint.path}: conventions are taken from {file}"

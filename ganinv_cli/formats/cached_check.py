@@ -9,8 +9,7 @@ import numpy as np
 from ganinv_cli import cache
 from ganinv_cli.formats.interface import format_names
 from ganinv_cli.formats.weights.step import ROUND_PRIORS
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.checkpoint import Checkpoint, Convention
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.network.norms.check import (

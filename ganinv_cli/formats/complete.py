@@ -13,11 +13,9 @@ from ganinv_cli.formats.interface import (
     UnfinishedGenerator,
     UnreadableError,
 )
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.graph import Network, Node, weight_arrays
+from ganinv_cli.network.checkpoint import Checkpoint, Convention
+from ganinv_cli.network.graph import Network, Node, PixelRange, TracedNetwork, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Move, format_shape
-from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import Conventions
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.graph import Network
-from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.checkpoint import Convention
+from ganinv_cli.network.graph import Network, TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
 # limits of a generator of images, checked before any of its weights is read

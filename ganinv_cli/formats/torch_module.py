@@ -19,7 +19,7 @@ from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 3  # latent vectors that the pictures are compared for

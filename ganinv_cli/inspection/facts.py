@@ -7,12 +7,10 @@ import numpy as np
 
 from ganinv_cli.formats.complete import find_output_range, parse_range
 from ganinv_cli.formats.interface import CHAIN
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.checkpoint import Checkpoint, Convention
 from ganinv_cli.network.folding import fold_layers
-from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
+from ganinv_cli.network.graph import LABEL, Network, PixelRange, TracedNetwork, Z, weight_arrays
 from ganinv_cli.network.layers import BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
 Facts = dict[str, Any]  # plain JSON
 

@@ -29,7 +29,7 @@ class Spectrum(NamedTuple):
     tolerance: float  # relative to the largest; a smaller value may be rounding
 
 
-def measure_spectrum(generator: Generator) -> Spectrum:
+def measure_singular_values(generator: Generator) -> Spectrum:
     """Return the singular values of J at the first POINTS z of `ganinv recover`.
 
     The labels of a conditional generator are taken in turn. Raises UsageError if J is too large.

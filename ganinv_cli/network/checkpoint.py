@@ -1,17 +1,39 @@
-"""A generator as read from a file: network, prior and provenance."""
+"""A generator as read from a file: network, prior and provenance, and how each convention is known.
 
-from collections.abc import Mapping
+Statistics of batch norms decide an inferred value of a convention against all others; it is
+confirmed if it is also the usual value.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.graph import Network
+from ganinv_cli.network.graph import Network, TracedNetwork
 from ganinv_cli.network.norms.check import UNCHECKED, NormCheck
-from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import Prior
 
+Source = Literal["file", "given", "inferred", "confirmed", "assumed"]
 Origin = Mapping[str, Any]  # plain JSON: evidence that a generator is the one that was trained
 UNKNOWN: Origin = {"confirmed": None, "doubt": "", "conventions": []}
+
+
+class Alternative(NamedTuple):
+    """Another value of a convention, and how well the stored statistics fit it."""
+
+    value: str
+    discrepancy: float
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A property that a file may not state: its value, and how that is known."""
+
+    name: str  # of the option that gives it, e.g. "activation"
+    layer: str  # name in the file; empty for the whole generator
+    value: str  # as the option takes it, e.g. "leaky_relu:0.2"
+    source: Source
+    discrepancy: float | None = None  # of the next norm's statistics, see `norms.check`
+    runner_up: Alternative | None = None  # the second best value, if others were tried
 
 
 @dataclass(frozen=True)
@@ -50,3 +72,15 @@ class Checkpoint:
     def sha256(self) -> str:
         """Hash of the network and its weights; it does not depend on the file or the names."""
         return self.network.sha256
+
+
+def summarize_inferred(conventions: Iterable[Convention]) -> str:
+    """Return the inferred and confirmed values in one line, as "prior normal:1; strides 2,2"."""
+    values: dict[str, list[str]] = {}
+    for each in conventions:
+        if each.source in ("inferred", "confirmed"):
+            values.setdefault(each.name, []).append(each.value)
+    return "; ".join(
+        f"{name} {values[name][0] if len({*values[name]}) == 1 else ','.join(values[name])}"
+        for name in values
+    )

@@ -1,8 +1,8 @@
-"""A generator as a graph of layers, with its shapes, size and hash."""
+"""A generator as a graph, of layers or of TensorFlow operations, with its shapes, size and hash."""
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from ganinv_cli.network.layers import (
     infer_shape,
 )
 
+PixelRange = tuple[float, float]  # the values of black and white
 Z, LABEL = -1, -2  # the inputs of the network: the latent vector, and the one-hot label
 
 
@@ -103,6 +104,43 @@ class Network:
                 digest.update(f"{field}{value if array is None else array.shape}".encode())
                 digest.update(b"" if array is None else array.tobytes())
         return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class TracedNetwork:
+    """A graph of TensorFlow operations from z (batch, latent) to images; can be pickled.
+
+    `network.tracing.trace_network` makes one. Numbers of values and multiply-adds are per image.
+    """
+
+    graph: bytes  # a GraphDef
+    arrays: Mapping[str, np.ndarray]  # weights, by the names of the nodes that take them
+    z_node: str
+    label_node: str  # of labels (batch,) int32; empty: unconditional
+    output: str  # (batch, height, width, channels)
+    latent: int
+    labels: int  # number of labels; 0: unconditional
+    image_shape: tuple[int, int, int]
+    graph_sha256: str
+    operations: Mapping[str, int]  # how many of each kind
+    multiply_adds: int
+    largest_layer: int  # values in the largest output of an operation
+    output_range: PixelRange | None  # least and largest value of the graph's output; None: unknown
+    output_function: str = ""  # tanh, sigmoid or softsign, which bounds it; empty: unknown
+    ignores_length: bool = False  # whether images follow from the direction of z alone
+    pixel_range: PixelRange = (-1.0, 1.0)  # of the graph's output, which is mapped to [-1, 1]
+
+    @property
+    def parameters(self) -> int:
+        """Number of values in all weights."""
+        return sum(array.size for array in self.arrays.values())
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the operations and weights; it does not depend on the file or the names."""
+        if self.pixel_range == (-1.0, 1.0):
+            return self.graph_sha256
+        return hashlib.sha256(f"{self.graph_sha256} {self.pixel_range}".encode()).hexdigest()
 
 
 def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Network:

@@ -203,13 +203,6 @@ def same_crop(kernel: Pair, stride: Pair) -> Sides:
     return (up, over[0] - up), (left, over[1] - left)
 
 
-def same_conv_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> ConvTranspose:
-    """Return a transposed convolution with SAME padding: sides grow `stride` times."""
-    pair = (stride, stride)
-    kernel = weights.shape[:2]
-    return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))
-
-
 def infer_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     """Return the shape of a layer's output from the shapes of its inputs. Raises ShapeError."""
     try:

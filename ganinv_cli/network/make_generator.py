@@ -2,9 +2,9 @@
 
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
+from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.layered import LayeredGenerator
 from ganinv_cli.network.traced import TracedGenerator
-from ganinv_cli.network.traced_network import TracedNetwork
 
 
 def make_generator(

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.generator import Generator, Precision
-from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import make_function
+from ganinv_cli.network.graph import TracedNetwork
+from ganinv_cli.network.tracing import import_graph
 from ganinv_cli.prior import Prior
 
 
@@ -39,7 +39,7 @@ class TracedGenerator(Generator):
         self._network, self._label = network, label
         with tf.init_scope():  # else every graph would have its own copy
             self._weights = [tf.constant(array) for array in network.arrays.values()]
-        self._draw = make_function(network)
+        self._draw = import_graph(network)
         # compiled for each size of a batch, because known sizes make its gradient faster
         self._compiled = tf.function(self._draw, autograph=False)
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.network.graph import PixelRange, TracedNetwork
 from ganinv_cli.network.primitive import IDENTITIES, create_operation
 from ganinv_cli.network.replay import GraphError, GraphReplay
-from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
 # (z (batch, latent) float32, labels (batch,) int32 or None) -> (batch, height, width, channels)
 PictureFunction = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
@@ -81,7 +81,7 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
     )
 
 
-def make_function(network: TracedNetwork) -> Callable[..., tf.Tensor]:
+def import_graph(network: TracedNetwork) -> Callable[..., tf.Tensor]:
     """Return a function of z (batch, latent), of labels if it has them, and of the weights.
 
     It copies the graph into the current one. The weights are those of `network.arrays`; along them
@@ -130,7 +130,7 @@ def _differentiate_softsign(operation: Any, gradient: tf.Tensor) -> tf.Tensor:
     return gradient / tf.square(1 + tf.abs(operation.inputs[0]))
 
 
-def count_labels(function: PictureFunction, latent: int, batch: int | None = None) -> int:
+def find_label_count(function: PictureFunction, latent: int, batch: int | None = None) -> int:
     """Return the number of labels of a function of integer labels, or 0 if it cannot be found.
 
     It is the length of the table in which the label is looked up, or of its one-hot vector.

@@ -48,13 +48,13 @@ class _TrainingState(NamedTuple):
     step: tf.Variable
 
 
-def refuse_precision(settings: TrainingSettings) -> None:
+def check_precision(settings: TrainingSettings) -> None:
     """Raise ConfigError if this machine cannot train in the precision."""
     if settings.precision == "bfloat16":
         require_fast_bfloat16("bfloat16", gpu=bool(tf.config.list_logical_devices("GPU")))
 
 
-def train(
+def train_generator(
     images: np.ndarray,
     settings: TrainingSettings,
     folder: Path,

@@ -126,7 +126,7 @@ def test_inspect_counts_the_operations_of_a_function(folder):
 def test_inspect_measures_the_spectrum(folder):
     facts = inspect(folder, "conditional.keras", "--spectrum", "s.svg", "--label", 1)["spectrum"]
     generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
-    values = spectrum.measure_spectrum(generator).values
+    values = spectrum.measure_singular_values(generator).values
     np.testing.assert_allclose(facts["singular_values"], values, rtol=1e-12)
     assert (folder / "s.svg").read_text(encoding="utf-8").startswith("<?xml")
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import conditional
 import numpy as np
 import pytest
+from builders import make_same_conv_transpose
 
 from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.errors import UsageError
@@ -46,7 +47,7 @@ def _transposed(kernel: tuple[int, int], stride: tuple[int, int], crop: kinds.Si
 
 
 LAYERS = {
-    "same": kinds.same_conv_transpose(_array(5, 5, 3, CHANNELS), _array(3), 2),
+    "same": make_same_conv_transpose(_array(5, 5, 3, CHANNELS), _array(3), 2),
     "all of it": _transposed((3, 4), (2, 1), NONE),
     "cut": _transposed((4, 5), (2, 3), ((1, 2), (0, 1))),
     "long stride": _transposed((2, 1), (3, 2), ((0, 0), (0, -1))),

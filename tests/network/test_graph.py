@@ -1,9 +1,10 @@
 """A network knows its shapes, its cost and its hash."""
 
 import numpy as np
+from builders import make_same_conv_transpose
 
 from ganinv_cli.network.graph import Network, Node, chain
-from ganinv_cli.network.layers import Activation, Dense, Reshape, same_conv_transpose
+from ganinv_cli.network.layers import Activation, Dense, Reshape
 
 
 def _dense(inputs: int, outputs: int, value: float = 1.0) -> Dense:
@@ -12,7 +13,7 @@ def _dense(inputs: int, outputs: int, value: float = 1.0) -> Dense:
 
 def test_it_knows_what_each_layer_makes():
     kernel, bias = np.ones((5, 5, 3, 2), np.float32), np.zeros(3, np.float32)
-    up = same_conv_transpose(kernel, bias, 2)
+    up = make_same_conv_transpose(kernel, bias, 2)
     network = chain(6, (_dense(6, 32), Reshape((4, 4, 2)), Activation("relu"), up))
     assert network.shapes == ((32,), (4, 4, 2), (4, 4, 2), (8, 8, 3))
     assert network.multiply_adds == 6 * 32 + 16 * 25 * 2 * 3
@@ -27,7 +28,7 @@ def test_the_hash_is_of_all_that_decides_a_picture():
                 _dense(6, 32, value),
                 Reshape((4, 4, 2)),
                 Activation("leaky_relu", slope),
-                same_conv_transpose(kernel, bias, stride),
+                make_same_conv_transpose(kernel, bias, stride),
             ),
         )
 

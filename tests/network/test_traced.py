@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.network.tracing import trace_network
 
 LATENT = 6

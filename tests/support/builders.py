@@ -17,7 +17,7 @@ from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_functi
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import chain
-from ganinv_cli.network.layers import Dense, Layer
+from ganinv_cli.network.layers import ConvTranspose, Dense, Layer, same_crop
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Prior, Uniform
 from ganinv_cli.settings.conventions import Conventions
@@ -159,3 +159,10 @@ def trace_layers(checkpoint: Checkpoint) -> Checkpoint:
     return trace_checkpoint(
         lambda z, labels: generator(z, labels=labels), z_input, label_input, prior=prior
     )
+
+
+def make_same_conv_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> ConvTranspose:
+    """A transposed convolution with SAME padding: sides grow `stride` times."""
+    pair = (stride, stride)
+    kernel = weights.shape[:2]
+    return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))

@@ -1,10 +1,11 @@
 """A small conditional generator: its labels stand beside z."""
 
 import numpy as np
+from builders import make_same_conv_transpose
 
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
-from ganinv_cli.network.layers import Activation, Concat, Dense, Layer, Reshape, same_conv_transpose
+from ganinv_cli.network.layers import Activation, Concat, Dense, Layer, Reshape
 from ganinv_cli.prior import Prior, Uniform
 
 LATENT, LABELS, SIDE = 6, 3, 16
@@ -21,9 +22,9 @@ def make_conditional_checkpoint(seed: int = 0, prior: Prior | None = None) -> Ch
         Dense(normal(LATENT + LABELS, 128, scale=0.7), normal(128, scale=0.1)),
         Activation("relu"),
         Reshape((4, 4, 8)),
-        same_conv_transpose(normal(5, 5, 6, 8, scale=0.15), normal(6, scale=0.1), 2),
+        make_same_conv_transpose(normal(5, 5, 6, 8, scale=0.15), normal(6, scale=0.1), 2),
         Activation("leaky_relu", 0.2),
-        same_conv_transpose(normal(5, 5, 3, 6, scale=0.2), normal(3, scale=0.1), 2),
+        make_same_conv_transpose(normal(5, 5, 3, 6, scale=0.2), normal(3, scale=0.1), 2),
         Activation("tanh"),
     ]
     nodes = [Node(Concat(), (Z, LABEL), "beside")]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
+from builders import make_same_conv_transpose
 
 from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -14,7 +15,6 @@ from ganinv_cli.network.layers import (
     BatchNorm,
     Dense,
     Reshape,
-    same_conv_transpose,
 )
 from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
@@ -33,8 +33,8 @@ def make_network(*activations: Layer, seed: int = 0) -> Network:
 
     layers = [
         *(Dense(draw(LATENT, 96), draw(96)), Reshape((2, 2, 24)), make_norm(random, 24), first),
-        *(same_conv_transpose(draw(4, 4, 16, 24), draw(16), 2), make_norm(random, 16), second),
-        *(same_conv_transpose(draw(4, 4, 3, 16), draw(3), 2), Activation("tanh")),
+        *(make_same_conv_transpose(draw(4, 4, 16, 24), draw(16), 2), make_norm(random, 16), second),
+        *(make_same_conv_transpose(draw(4, 4, 3, 16), draw(3), 2), Activation("tanh")),
     ]
     return chain(LATENT, layers, ("dense", "", "norm1", "", "up1", "norm2", "", "up2"))
 

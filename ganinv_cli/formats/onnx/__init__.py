@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ganinv_cli.formats.interface import Format, UnfinishedGenerator
-from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
 

@@ -17,8 +17,8 @@ from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model import GRAPH_FILE
 from ganinv_cli.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors
 from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
+from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.replay import CALLS, GraphReplay
-from ganinv_cli.network.traced_network import TracedNetwork
 
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"

@@ -29,8 +29,8 @@ from ganinv_cli.formats.interface import (
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.formats.weights.build import apply_given
 from ganinv_cli.formats.weights.finish import build_network, list_conventions
-from ganinv_cli.formats.weights.step import Design, Framework, Step, WeightedLayer
-from ganinv_cli.formats.weights.weight import Weight
+from ganinv_cli.formats.weights.step import Design, Framework, Step
+from ganinv_cli.formats.weights.weight import Weight, WeightedLayer
 from ganinv_cli.network.layers import Shape
 from ganinv_cli.settings.conventions import Conventions
 

@@ -16,10 +16,10 @@ from ganinv_cli.formats.interface import (
     UnreadableError,
     is_image_shape,
 )
+from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
-from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import PictureFunction, count_labels, purify, trace_network
+from ganinv_cli.network.tracing import PictureFunction, find_label_count, purify, trace_network
 from ganinv_cli.prior import make_normal
 
 LABEL_NAME = re.compile(
@@ -106,7 +106,7 @@ def _trace(
     if batch is not None:  # purified, because not every operation with a state can be vectorised
         pictures = purify(make_pictures, latent, batch, label_input is not None)
     if label_input is not None and labels == 0:
-        labels = count_labels(pictures, latent, batch)
+        labels = find_label_count(pictures, latent, batch)
         if labels == 0:
             raise UnreadableError(
                 f"does not say how many labels {label_input.describe()} can be; export it with a "

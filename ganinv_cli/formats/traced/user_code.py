@@ -13,7 +13,7 @@ import tensorflow as tf
 from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
-from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.graph import TracedNetwork
 
 EXPORT_ADVICE = (
     "; export it where its code is, as a SavedModel (model.export), or name a .py file that makes "

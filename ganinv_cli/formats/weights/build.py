@@ -7,17 +7,16 @@ from typing import Any, NamedTuple
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.formats.weights import choices
 from ganinv_cli.formats.weights.choices import Kernel
-from ganinv_cli.formats.weights.planned import PlannedLayer, plan_arrays
 from ganinv_cli.formats.weights.step import (
     ACTIVATION_CHOICES,
     EPSILONS,
     Choice,
     Design,
     Value,
-    WeightedLayer,
     change_step,
     parse_activation,
 )
+from ganinv_cli.formats.weights.weight import PlannedLayer, WeightedLayer, plan_arrays
 from ganinv_cli.network.layers import (
     Activation,
     BatchNorm,

@@ -11,7 +11,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.weights.step import Framework, Step, Value, WeightedLayer
+from ganinv_cli.formats.weights.step import Framework, Step, Value
+from ganinv_cli.formats.weights.weight import WeightedLayer
 from ganinv_cli.network.layers import Pair, Sides, same_crop
 
 

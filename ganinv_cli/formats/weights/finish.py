@@ -1,20 +1,36 @@
 """A generator of weights alone, with all conventions given, inferred or assumed."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
+from ganinv_cli import cache
 from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
 from ganinv_cli.formats.weights.build import Chain, build, count_labels
-from ganinv_cli.formats.weights.kept import LABELS, PRIOR, Inference, infer_or_load
-from ganinv_cli.formats.weights.planned import make_layer
-from ganinv_cli.formats.weights.step import Choice, Design, Value, change_step, format_value
-from ganinv_cli.network.convention import Convention
+from ganinv_cli.formats.weights.step import (
+    LABELS,
+    PRIOR,
+    Choice,
+    Decision,
+    Design,
+    Inference,
+    Value,
+    change_step,
+    format_value,
+)
+from ganinv_cli.formats.weights.weight import make_layer
+from ganinv_cli.network.checkpoint import Alternative, Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape
 from ganinv_cli.network.norms.check import FITS_BELOW
 
+CACHE_KIND = "conventions"
+VERSION = 13  # of the method: kept inferences of another one are not used
 _ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
@@ -23,7 +39,7 @@ def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedG
 
     Raises UnreadableError if they fit no chain of its layers.
     """
-    inference = infer_or_load(design)
+    inference = _infer_or_load(design)
     design = _complete(design, inference)
     rows = list_conventions(design, inference)
     prior = [row for key, (_, row) in inference.items() if key == PRIOR]
@@ -95,6 +111,44 @@ def build_network(design: Design) -> Network:
     network = Network(chain.inputs - design.labels, tuple(nodes), design.labels)
     behind_z = 0 if design.labels else count_labels(design.conventions, chain.inputs)
     return add_label_input(network, behind_z) if behind_z else network
+
+
+def _infer_or_load(design: Design) -> Inference:
+    """Return the conventions inferred from the stored statistics, from the cache if possible.
+
+    Raises UnreadableError if the statistics fit no chain of the layers.
+    """
+    if not any(step.norm_layer for step in design.steps):
+        return {}
+    inputs = VERSION, _hash_content(design)
+    arrays = cache.load(CACHE_KIND, *inputs)
+    if arrays is not None:
+        return {
+            (name, number): Decision(value, _decode(row))
+            for name, number, value, row in json.loads(arrays["json"].tobytes())
+        }
+    from ganinv_cli.formats.weights.infer import infer_conventions  # loads TensorFlow
+
+    inference = infer_conventions(design)
+    rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
+    cache.save(CACHE_KIND, {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}, *inputs)
+    return inference
+
+
+def _hash_content(design: Design) -> str:
+    """Return the hash of all inputs of an inference: weights, names, and given values."""
+    digest = hashlib.sha256(repr((design.framework, design.conventions)).encode())
+    for layer in (layer for step in design.steps for layer in step.layers):
+        digest.update(repr((layer.name, layer.weightless_before, layer.transposed)).encode())
+        for role, weight in sorted(layer.weights.items()):
+            digest.update(repr((role, weight.shape)).encode())
+            digest.update(np.ascontiguousarray(weight.read()).tobytes())
+    return digest.hexdigest()
+
+
+def _decode(row: dict[str, Any]) -> Convention:
+    runner_up = row.pop("runner_up")
+    return Convention(**row, runner_up=Alternative(*runner_up) if runner_up else None)
 
 
 def _add_label(nodes: list[Node], labels: int, side: int) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build, count_labels
-from ganinv_cli.formats.weights.kept import LABELS, PRIOR, Decision, Inference
 from ganinv_cli.formats.weights.labels import detect_labels
 from ganinv_cli.formats.weights.moments import EXACT, QUICK, Measurements
 from ganinv_cli.formats.weights.search import (
@@ -22,12 +21,16 @@ from ganinv_cli.formats.weights.search import (
 )
 from ganinv_cli.formats.weights.step import (
     EPSILONS,
+    LABELS,
+    PRIOR,
     ROUND_PRIORS,
     Choice,
+    Decision,
     Design,
+    Inference,
     format_value,
 )
-from ganinv_cli.network.convention import Alternative, Convention, Source
+from ganinv_cli.network.checkpoint import Alternative, Convention, Source
 from ganinv_cli.network.norms.check import Moments, are_initial
 
 # In residual networks read as chains, the norms before the first sum differ by .01. The norm after

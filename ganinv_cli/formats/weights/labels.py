@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ganinv_cli.formats.weights.planned import PlannedLayer, make_layer
-from ganinv_cli.network.convention import Alternative, Convention
+from ganinv_cli.formats.weights.weight import PlannedLayer, make_layer
+from ganinv_cli.network.checkpoint import Alternative, Convention
 from ganinv_cli.network.layers import BatchNorm, ConvTranspose, Dense, Reshape
 
 CHANNELS_PER_INPUT = 1.2  # fewest

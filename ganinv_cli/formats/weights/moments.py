@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.weights.planned import PlannedLayer, make_layer
+from ganinv_cli.formats.weights.weight import PlannedLayer, make_layer
 from ganinv_cli.network.convolutions import pad_or_crop
 from ganinv_cli.network.execute import Apply, build_layer
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer

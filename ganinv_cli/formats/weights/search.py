@@ -15,10 +15,10 @@ import numpy as np
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import Chain, build
-from ganinv_cli.formats.weights.kept import PRIOR
 from ganinv_cli.formats.weights.moments import QUICK, Effort, Measurements
 from ganinv_cli.formats.weights.step import (
     ACTIVATION_CHOICES,
+    PRIOR,
     ROUND_PRIORS,
     Choice,
     Design,

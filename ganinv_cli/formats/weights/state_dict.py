@@ -17,9 +17,8 @@ from ganinv_cli.formats.interface import (
 from ganinv_cli.formats.unsupported import explain_network
 from ganinv_cli.formats.weights.build import apply_given, build
 from ganinv_cli.formats.weights.finish import finish_generator
-from ganinv_cli.formats.weights.step import Design, Framework, WeightedLayer
-from ganinv_cli.formats.weights.vet import list_steps
-from ganinv_cli.formats.weights.weight import Weight, Weights
+from ganinv_cli.formats.weights.step import Design, Framework, list_steps
+from ganinv_cli.formats.weights.weight import Weight, WeightedLayer, Weights
 from ganinv_cli.settings.conventions import Conventions
 
 PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")

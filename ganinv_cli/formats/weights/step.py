@@ -1,15 +1,19 @@
-"""The steps of a generator: a matrix or convolution, its norm and activation, and conventions."""
+"""The steps of a generator: a matrix or convolution, its norm and activation, and conventions.
+
+Kinds are inferred from shapes: a matrix is a dense layer, four axes are a convolution, and vectors
+with statistics are a batch norm.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.formats.unsupported import EXPORT_TO_ONNX
-from ganinv_cli.formats.weights.weight import Weights
-from ganinv_cli.network.convention import Source
-from ganinv_cli.network.layers import ACTIVATIONS, Activation, Shape
+from ganinv_cli.formats.weights.weight import WeightedLayer
+from ganinv_cli.network.checkpoint import Convention, Source
+from ganinv_cli.network.layers import ACTIVATIONS, Activation
 from ganinv_cli.prior import format_number
 from ganinv_cli.settings.conventions import Conventions
 
@@ -26,6 +30,15 @@ ROUND_PRIORS = (
     *("normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5"),
     *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
     *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
+)
+
+_LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
+_BRANCH_NAME = re.compile(
+    r"(?<![a-z])(res(net|idual)?(_?(blocks?|layers?|units?))?|short_?cuts?|skips?|c_sc|conv_sc|"
+    r"bypass|identity|to_?rgbs?|from_?rgb|(self_?)?(attn|attentions?)|query|key|value|to_[qkv]|"
+    r"style\w*|ada_?in|mapping|synthesis|modulation|affine|downsampl(e|ers?)|downs?|time_?emb\w*|"
+    r"(down|mid|up)_blocks?|lora\w*)(?![a-z])",
+    re.IGNORECASE,
 )
 
 Value = str | int | float  # of a convention, as its option takes it
@@ -49,21 +62,6 @@ class Framework(NamedTuple):
     def show(self, path: str) -> str:
         """Return a path of words with dots between them as the framework shows it."""
         return path if self.is_torch else path.replace(".", "/")
-
-
-@dataclass(frozen=True, eq=False)
-class WeightedLayer:
-    """A layer with weights."""
-
-    name: str  # in the file
-    weights: Weights  # by role: some of weight, bias, mean, variance
-    weightless_before: int | None = None  # number of layers without weights before it, if known
-    transposed: bool | None = None  # whether its name says a transposed convolution, if known
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of its weight."""
-        return self.weights["weight"].shape if "weight" in self.weights else ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +115,43 @@ class Design(NamedTuple):
     given: frozenset[Key] = frozenset()  # what `build.apply_given` put into the steps
 
 
+class Decision(NamedTuple):
+    """The value of a convention that a norm was compared for."""
+
+    value: Value  # to build the generator with
+    convention: Convention
+
+
+Inference = dict[Key, Decision]
+PRIOR: Key = ("prior", -1)
+LABELS: Key = ("labels", -1)
+
+
+def list_steps(layers: Sequence[WeightedLayer], framework: Framework) -> tuple[Step, ...]:
+    """Return the steps that layers in their order make. Raises UnreadableError, e.g. for labels."""
+    if not layers:
+        raise UnreadableError("holds no layer with weights")
+    for layer in layers:
+        _refuse_name(layer, framework)
+    _refuse_image_network(layers, framework)
+    steps: list[Step] = []
+    for layer in layers:
+        rank, roles = len(layer.shape), layer.weights.keys()
+        last = steps[-1] if steps else None
+        if rank in (2, 4) and roles <= {"weight", "bias"} and 0 not in layer.shape:
+            steps.append(Step(layer))
+        elif last and not last.norm_layer and rank < 2 and {"mean", "variance"} <= roles:
+            steps[-1] = replace(last, norm_layer=layer)
+        else:
+            contents = ", ".join(f"{role} {list(e.shape)}" for role, e in layer.weights.items())
+            raise UnreadableError(
+                f"{layer.name} ({contents}) is no dense layer, convolution of two axes, or batch "
+                "norm behind one with its running mean and variance; expected a sequence of these: "
+                f"use a file with all of them, or {framework.remedy}"
+            )
+    return tuple(steps)
+
+
 def change_step(steps: Sequence[Step], key: Key, value: Value) -> tuple[Step, ...]:
     """Return the steps with another value of one convention."""
     name, number = key
@@ -145,3 +180,31 @@ def parse_activation(text: str) -> Activation | None:
             f"leaky_relu:0.2, none, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
         )
     return Activation(name, float(slope or 1) if has_slope else None)
+
+
+def _refuse_name(layer: WeightedLayer, framework: Framework) -> None:
+    """Raise UnreadableError for a layer whose name belongs to a label or a branch."""
+    if _LABEL_NAME.search(layer.name):
+        problem = "a generator that takes a label, and weights alone do not say how it joins z"
+    elif _BRANCH_NAME.search(layer.name):
+        problem = "a branch, and weights alone do not say where it leaves and joins"
+    else:
+        return
+    raise UnreadableError(
+        f"{layer.name} {list(layer.shape)} belongs to {problem}; {framework.remedy}"
+    )
+
+
+def _refuse_image_network(layers: Sequence[WeightedLayer], framework: Framework) -> None:
+    """Raise UnreadableError for a network that takes pictures, as a discriminator does."""
+    shapes = [layer.shape for layer in layers if len(layer.shape) in (2, 4)]
+    if len(shapes) < 2 or layers[0].transposed:
+        return
+    # of a matrix or of a convolution that is not transposed
+    pairs = [shape[:2] if framework.is_torch else shape[:-3:-1] for shape in shapes]
+    (outputs, inputs), is_number = pairs[0], pairs[-1][0] == 1
+    takes_pictures = inputs in (1, 3) and outputs > inputs
+    if len(shapes[0]) == 2:  # a grey generator ends in a convolution
+        takes_pictures = is_number and len(shapes[-1]) == 2
+    if takes_pictures:
+        raise UnreadableError(DISCRIMINATOR if is_number else IMAGE_NETWORK)

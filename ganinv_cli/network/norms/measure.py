@@ -12,12 +12,11 @@ import tensorflow as tf
 from scipy.special import ndtri
 
 from ganinv_cli.network.execute import build_layer
-from ganinv_cli.network.graph import LABEL, Network, Z
+from ganinv_cli.network.graph import LABEL, Network, TracedNetwork, Z
 from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.network.norms.check import Measure, Moments, StoredNorm
 from ganinv_cli.network.norms.visible import VisibleNorm, find_norms
 from ganinv_cli.network.replay import GraphReplay
-from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import Prior, Uniform
 
 ROWS = (512, 1024)  # fewest and most z

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.graph import TracedNetwork
 
 _MOVES = ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze")  # keep all values
 

@@ -18,8 +18,7 @@ from ganinv_cli.formats.weights.finish import (
     list_conventions,
 )
 from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
-from ganinv_cli.formats.weights.step import Design
-from ganinv_cli.formats.weights.vet import list_steps
+from ganinv_cli.formats.weights.step import Design, list_steps
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Activation

@@ -15,8 +15,7 @@ from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import measure_check
 from ganinv_cli.formats.weights import infer, search
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.convention import Convention, summarize_inferred
+from ganinv_cli.network.checkpoint import Checkpoint, Convention, summarize_inferred
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
 from ganinv_cli.prior import Uniform, parse_prior

@@ -23,13 +23,12 @@ from settled import (
 from ganinv_cli import formats
 from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.formats.cached_check import load_check, measure_check
-from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.checkpoint import Convention
 from ganinv_cli.network.folding import add_label_input
-from ganinv_cli.network.graph import chain
+from ganinv_cli.network.graph import TracedNetwork, chain
 from ganinv_cli.network.layers import Activation, BatchNorm, Dense, Reshape
 from ganinv_cli.network.norms.check import Moments, NormCheck, StoredNorm, compare_norms
 from ganinv_cli.network.norms.visible import find_norms
-from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
 FIRST, SECOND = Activation("leaky_relu", 0.2), Activation("leaky_relu", 0.2)  # two objects
