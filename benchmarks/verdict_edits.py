@@ -192,7 +192,7 @@ EDITS = {
         r"enlarged 1\.(0[67]|1[3-5])", _crop
     ),
     "cropped, padded": Edit(
-        "^without its border$",
+        r"^(without its border|but for \d+ % of the pixels)$",
         lambda picture, _: ImageOps.expand(ImageOps.crop(picture, 4), 4),
     ),
     "enlarged file": Edit("enlarged 3 times and back", _enlarge),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.evidence import CountedPixels, Evidence, gather_evidence
+from ganinv_cli.analysis.evidence import Evidence, gather_evidence
 from ganinv_cli.analysis.recoveries import Recoveries, read_prior
 from ganinv_cli.analysis.verdict import Judgement, Verdict, judge
 from ganinv_cli.clipping import RULES
@@ -41,7 +41,7 @@ class Image:
     handling: str  # changes made to the file to make it an input; empty for none worth a note
     error: str  # why the file could not be read; empty if it was read
     columns: Group  # one row
-    pixels: CountedPixels
+    size: int  # pixels times channels that count
 
     @property
     def key(self) -> ImageKey:
@@ -129,18 +129,10 @@ class Cell:
     def has_converged(self) -> Booleans:
         return np.asarray(self.outcomes == Outcome.converged)
 
-    @property
-    def pixels(self) -> CountedPixels:
-        """The pixels that count; with a mask and a border, their number is in the certificate."""
-        if self.certificate and "pixels_counted" in self.certificate:
-            number = int(self.certificate["pixels_counted"][0])
-            return self.image.pixels._replace(number=number)
-        return self.image.pixels
-
     @cached_property
     def recoveries(self) -> Recoveries:
         """The trials of an image: which converged, and to how many minima."""
-        rounding = statistics.rounding_residual(self.pixels.number)
+        rounding = statistics.rounding_residual(self.image.size)
         best = int(self.whole_certificate["best"][0]) if self.whole_certificate else None
         return Recoveries(self.columns, rounding, self.prior, best)
 
@@ -148,7 +140,7 @@ class Cell:
     def best_psnr(self) -> float:
         """PSNR of the best recovery in dB; infinite if its loss is 0."""
         loss = float(self.recoveries.loss[self.recoveries.best_row])
-        return statistics.psnr(loss, self.pixels.number)
+        return statistics.psnr(loss, self.image.size)
 
     @property
     def whole_certificate(self) -> Group | None:
@@ -159,7 +151,7 @@ class Cell:
     @cached_property
     def evidence(self) -> Evidence:
         """What the verdict on the image follows from."""
-        return gather_evidence(self.recoveries, self.whole_certificate, self.pixels)
+        return gather_evidence(self.recoveries, self.whole_certificate, self.image.size)
 
     @cached_property
     def judgement(self) -> Judgement:
@@ -192,7 +184,7 @@ class Cell:
 
     @property
     def region(self) -> Booleans | None:
-        """(height, width): the pixels that the verdict leaves out; None for none."""
+        """(height, width): the pixels that do not count for the verdict; None for none."""
         certificate = self.whole_certificate
         if certificate is None or "region" not in certificate or not certificate["region"].any():
             return None
@@ -260,7 +252,7 @@ def read_images(results: "Results") -> list[Image]:
             _read_text(of, "said"),
             _read_text(of, "error"),
             of,
-            _count_pixels(results, of),
+            _count_values(results, of),
         )
         for image, name, of in zip(present, name_images(paths), columns, strict=True)
     ]
@@ -309,12 +301,9 @@ def _read_text(columns: Group, name: str) -> str:
     return bytes(columns[name][0]).decode(errors="replace") if name in columns else ""
 
 
-def _count_pixels(results: "Results", image: Group) -> CountedPixels:
-    """Return the pixels that count: not the border, or by the mask."""
-    border = image["border"][0] if "border" in image else np.zeros(4, np.int64)
-    if "pixels_counted" in results.constants:
-        return CountedPixels(int(results.constants["pixels_counted"]), True, bool(border.any()))
-    height, width, channels = image["target"][0].shape
-    top, right, bottom, left = border
-    inside = int((height - top - bottom) * (width - left - right) * channels)
-    return CountedPixels(inside, False, bool(border.any()))
+def _count_values(results: "Results", image: Group) -> int:
+    """Return how many pixels times channels of an image count."""
+    size = image["target"][0].size
+    if "pixels_counted" not in image:  # ganinv 1.0 had only a mask, of all images
+        return int(results.constants.get("pixels_counted", size))
+    return int(image["pixels_counted"][0])

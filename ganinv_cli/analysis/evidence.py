@@ -29,37 +29,22 @@ class Reenactment(NamedTuple):
 
     explained: bool  # whether the chain leaves no more than it does of the generator's own pictures
     chain: str  # in words, e.g. "saved as JPEG 75"; empty: rounded to 8 bits alone
+    left_out: float  # share of the pixels that do not count
+    keeps_loss: bool  # whether the image loss of a start says how well it explains the image
     excess: float  # RMS in grey levels that the chain leaves
     limit: float  # of the generator's own pictures, at most
     z: Floats  # (latent,), refitted through the chain; the best one if nothing explains the image
     deviation: Floats  # (latent,) standard error of z
     known_directions: int  # with a standard error below half the prior's deviation
     stranger_rmse: Floats  # (strangers,) grey levels, of pictures that it cannot make, ascending
-    has_border: bool = False  # that does not count
     tried: str = ""  # changes and storages, in words
     confined: float = 0.0  # share of what the best z leaves that a change or a region explains
 
     @property
     def words(self) -> str:
         """The chain, and what was left out; empty: rounded to 8 bits alone."""
-        border = "without its border" if self.has_border else ""
-        return "; ".join(filter(None, [self.chain, border]))
-
-    @property
-    def keeps_loss(self) -> bool:
-        """Whether the image loss of a start says how well it explains the image, as in white noise.
-
-        After a change G(z) is another picture, and a JPEG has errors that are larger and not white.
-        """
-        return not self.chain or self.chain.startswith("noise of")
-
-
-class CountedPixels(NamedTuple):
-    """The pixels of an image that count."""
-
-    number: int  # pixels times channels that the image loss sums over
-    masked: bool  # whether a mask excludes some
-    has_border: bool  # whether rows or columns of one colour at the edges are left out
+        left_out = f"but for {100 * self.left_out:.0f} % of the pixels" if self.left_out else ""
+        return "; ".join(filter(None, [self.chain, left_out]))
 
 
 class FalseAlarms(NamedTuple):
@@ -89,10 +74,9 @@ class Evidence(NamedTuple):
     norm_range: tuple[float, float]  # of ‖z‖ over draws from the prior
     plausible: bool  # whether the right z may be drawn
     change_plausible: bool  # whether that of the nearest change may be
-    too_few_pixels: bool  # whether a mask leaves no more pixels than z has components
+    too_few_pixels: bool  # whether no more pixels count than z has components
     rank: int | None  # of J; None: not known
     latent: int
-    masked: bool  # whether only some pixels count
 
     @property
     def ignores_norm(self) -> bool:
@@ -136,25 +120,24 @@ class Evidence(NamedTuple):
         return FalseAlarms(len(rmse), as_near, most)
 
 
-def gather_evidence(
-    recoveries: Recoveries, certificate: Group | None, pixels: CountedPixels
-) -> Evidence:
+def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int) -> Evidence:
     """Return the evidence on an image, from its starts under one rule.
 
     `certificate` has the columns, of one row, that were measured at the best z; None: none were.
+    `size` is how many pixels times channels count.
     """
-    reenactment = read_reenactment(certificate, pixels)
+    reenactment = read_reenactment(certificate, size)
     singular_values = read_singular_values(certificate)
     prior, best, labels = recoveries.prior, recoveries.best_row, recoveries.labels
     latent = int(recoveries.z.shape[1])
     rank = None
     if singular_values is not None:
-        rank = int(statistics.rank(singular_values, pixels.number))
+        rank = int(statistics.rank(singular_values, size))
     under_label = (
         np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
     )
     loss = float(recoveries.loss[best])
-    noise_error = _estimate_noise_error(loss, pixels.number, singular_values, latent)
+    noise_error = _estimate_noise_error(loss, size, singular_values, latent)
     distance = statistics.expected_distance(latent, prior) * latent
     most = MAX_ERROR_SHARE * distance
     z_error = min(ERROR_FACTOR * noise_error, most)
@@ -174,7 +157,7 @@ def gather_evidence(
     inside, norm, may_be_drawn = (values[0] for values in position)
     return Evidence(
         reenactment=reenactment,
-        rmse=statistics.rmse(loss, pixels.number),
+        rmse=statistics.rmse(loss, size),
         exact=loss <= recoveries.rounding_loss,
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
@@ -189,29 +172,34 @@ def gather_evidence(
         norm_range=statistics.find_norm_range(prior, latent),
         plausible=bool(may_be_drawn),
         change_plausible=bool(change_plausible[0]),
-        too_few_pixels=pixels.masked and pixels.number <= latent,
+        too_few_pixels=size <= latent,
         rank=rank,
         latent=latent,
-        masked=pixels.masked,
     )
 
 
-def read_reenactment(certificate: Group | None, pixels: CountedPixels) -> Reenactment | None:
+def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None:
     """Return the re-enactment in the columns of a certificate; None if it has none."""
     if certificate is None or "explained" not in certificate:
         return None
     row = {name: values[0] for name, values in certificate.items()}
     strangers = row.get("stranger_rmse", np.zeros(0))
+    chain = bytes(row["chain"]).decode(errors="replace")
+    height, width, channels = row["reconstruction"].shape
+    region = row.get("region", np.zeros((height, width)))
+    # after a change G(z) is another picture, and a JPEG has larger errors, which are not white
+    is_unchanged = not chain or chain.startswith("noise of")
     return Reenactment(
         bool(row["explained"]),
-        bytes(row["chain"]).decode(errors="replace"),
+        chain,
+        float(np.mean(region > 0)),
+        is_unchanged and int(np.sum(region == 0)) * channels == size,
         float(row["excess"]),
         float(row["excess_limit"]),
         row["z_explained"].astype(np.float64),
         row["z_deviation"].astype(np.float64),
         int(row["known_directions"]),
         strangers[np.isfinite(strangers)],
-        pixels.has_border,
         bytes(row.get("tried", b"")).decode(errors="replace"),
         float(row.get("confined", 0.0)),
     )

@@ -62,11 +62,10 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
     """
     if verdict == "failed":
         return "no start ended at a picture of finite numbers"
-    subject = "these pixels" if evidence.masked else "this picture"
     if verdict == "no verdict":
         return (
-            f"{subject} is not made as PNG by any z that was found, and changes of it could not be "
-            "tried: J has too many or infinite numbers, or batch norms couple the images"
+            "this picture is not made as PNG by any z that was found, and changes of it could not "
+            "be tried: J has too many or infinite numbers, or batch norms couple the images"
         )
     again = evidence.reenactment
     words = f"; {again.words}" if again and again.words else ""
@@ -75,17 +74,17 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
         known = again.known_directions if again else evidence.latent
         if known < evidence.latent:
             nearness += f"; it determines {known} of the {evidence.latent} directions of z"
-        return f"the generator made {subject}{words}. {nearness}"
+        return f"the generator made this picture{words}. {nearness}"
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
-        return f"the generator makes {subject}, but {reason}{words}. {nearness}"
+        return f"the generator makes this picture, but {reason}{words}. {nearness}"
     answer = {
-        "edited": f"the generator made {subject}, and it was edited in a way that is not known",
+        "edited": "the generator made this picture, and it was edited in a way that is not known",
         "sibling": (
-            f"a generator of nearly these weights may have made {subject}, or it is a mixture of "
+            "a generator of nearly these weights may have made this picture, or it is a mixture of "
             "this generator's pictures"
         ),
-        "outside": _describe_outside(subject, evidence, prior),
+        "outside": _describe_outside(evidence, prior),
     }[verdict]
     tried = f"Tried: {again.tried}" if again and again.tried else ""
     evidence_words = nearness + _describe_strangers(evidence)
@@ -100,12 +99,12 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
     return ". ".join(filter(None, (answer, evidence_words, tried, helps)))
 
 
-def _describe_outside(subject: str, evidence: Evidence, prior: Prior) -> str:
+def _describe_outside(evidence: Evidence, prior: Prior) -> str:
     if evidence.is_never_drawn and not evidence.false_alarms.as_near:
-        return f"no z that may be drawn makes {subject}: {_describe_position(evidence, prior)}"
+        return f"no z that may be drawn makes this picture: {_describe_position(evidence, prior)}"
     if evidence.agrees:
-        return f"the starts agree on one z, but no change of its picture is {subject}"
-    return f"the starts found different pictures, and no change of them is {subject}"
+        return "the starts agree on one z, but no change of its picture is this picture"
+    return "the starts found different pictures, and no change of them is this picture"
 
 
 def _describe_nearness(evidence: Evidence) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import statistics
-from ganinv_cli.analysis.evidence import CountedPixels, gather_evidence
+from ganinv_cli.analysis.evidence import gather_evidence
 from ganinv_cli.analysis.recoveries import Recoveries
 from ganinv_cli.analysis.verdict import VERSION, judge
 from ganinv_cli.clipping import RULES
@@ -30,7 +30,6 @@ from ganinv_cli.images import (
     Crop,
     TargetImage,
     load_mask,
-    mask_border,
     suppress_pillow_warnings,
     to_floats,
     to_pixels,
@@ -98,6 +97,9 @@ class ImagesPlan(Plan):
             say(line)
         if inputs.images is not None:
             run.record({"image": [picture.name for picture in pictures]})
+        if self.problem.mask is not None:
+            mask = self.problem.mask[..., 0].astype(np.bool_)
+            pictures = [picture._replace(mask=mask) for picture in pictures]
         stored = number_images(run, pictures, self.config.shard)
         by_number: dict[int, TargetImage] = {}
         for image, picture in zip(stored, pictures, strict=True):
@@ -135,27 +137,19 @@ class ImagesPlan(Plan):
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's image; the residual of the right z is unknown.
 
-        A residual below that of rounding to 8 bits means that z made the image. Borders are NaN.
+        A residual below that of rounding to 8 bits means that z made the image. Pixels that do not
+        count are NaN.
         """
         unknown = np.full(generator.latent, np.nan, np.float32)
 
         def make_target(job: Job) -> Target:
-            counted = self._find_counted(job.case)
-            image = np.where(counted[..., None], to_floats(self.pictures[job.case].pixels), np.nan)
+            picture = self.pictures[job.case]
+            counted = picture.counted
+            image = np.where(counted[..., None], to_floats(picture.pixels), np.nan)
             enough = statistics.rounding_residual(int(counted.sum()) * image.shape[2])
             return Target(image.astype(np.float32), unknown, np.inf, sufficient_loss=enough)
 
         return lambda jobs: [make_target(job) for job in jobs]
-
-    def _find_counted(self, case: int) -> np.ndarray:
-        """Return which pixels (height, width) of an image count: of the mask, without borders."""
-        picture = self.pictures[case]
-        inside = mask_border(picture.pixels, picture.border)
-        return (
-            inside
-            if self.problem.mask is None
-            else inside & self.problem.mask[..., 0].astype(np.bool_)
-        )
 
     def iterate_summaries(
         self, run: Run, generator: Generator, groups: Collection[str] | None = None
@@ -194,9 +188,10 @@ class ImagesPlan(Plan):
 
         With training-mode statistics, an image depends on all z of its batch.
         """
-        generator, counted = reenactor.generator, self._find_counted(case)
-        pixels = self._count_pixels(case, counted, generator)
-        rounding = statistics.rounding_residual(pixels.number)
+        generator, picture = reenactor.generator, self.pictures[case]
+        counted = np.repeat(picture.counted, generator.image_shape[2])  # (pixels,)
+        size = int(counted.sum())
+        rounding = statistics.rounding_residual(size)
         recoveries = Recoveries(rows, rounding, generator.prior)
         z, loss, best = recoveries.z, recoveries.loss, recoveries.best_row
         labels = rows.get("label", np.full(len(z), -1))
@@ -210,21 +205,16 @@ class ImagesPlan(Plan):
             if not self.is_coupled:
                 precision, label = generator.highest_precision, int(labels[best])
                 jacobian = compute_jacobian(generator, z[best], label, precision)
-                values = decompose_jacobian(
-                    jacobian * np.repeat(counted, generator.image_shape[2]), generator
-                )
+                values = decompose_jacobian(jacobian * counted, generator)
                 order = np.argsort(loss)
                 usable = (np.isfinite(loss) & np.isfinite(z).all(1) & (labels == label))[order]
-                more = reenactor.make_columns(
-                    self.pictures[case], counted, z[order][usable], label, rule, jacobian
-                )
+                more = reenactor.make_columns(picture, z[order][usable], label, rule, jacobian)
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemoryError() from error
         reconstruction, farther = to_pixels(pictures)
         measured = {
             "trial": np.array([number]),
             "recoveries": np.array([len(z)]),
-            "pixels_counted": np.array([pixels.number]),
             "best": rows["trial"][[best]],
             "distant": rows["trial"][[distant]],
             "reconstruction": reconstruction[None],
@@ -232,17 +222,13 @@ class ImagesPlan(Plan):
             "singular_values": values[None],
             **more,
         }
-        evidence = gather_evidence(recoveries, measured, pixels)
+        evidence = gather_evidence(recoveries, measured, size)
         verdict, explanation = judge(evidence, generator.prior)
         return measured | {
             "verdict": encode_text(verdict),
             "explanation": encode_text(explanation, EXPLANATION_BYTES),
             "verdict_rule": np.array([VERSION]),
         }
-
-    def _count_pixels(self, case: int, counted: np.ndarray, generator: Generator) -> CountedPixels:
-        number = int(counted.sum()) * generator.image_shape[2]
-        return CountedPixels(number, self.problem.mask is not None, any(self.pictures[case].border))
 
     def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:
         """Return the images of the shard, by number, and all that cannot be read."""

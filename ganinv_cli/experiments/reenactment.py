@@ -35,7 +35,6 @@ class Reenactor:
     def make_columns(
         self,
         picture: TargetImage,
-        counted: np.ndarray,
         starts: np.ndarray,
         label: int,
         rule: str,
@@ -43,9 +42,8 @@ class Reenactor:
     ) -> Columns:
         """Return the columns for an image, from the z (starts, latent) found by a rule.
 
-        They are under one label, the best first. `counted` (height, width) are the pixels that
-        count, `jacobian` (latent, pixels) is at the best z. There are no columns if J is too large
-        or not finite.
+        They are under one label, the best first; `jacobian` (latent, pixels) is at the best. There
+        are no columns if J is too large or not finite.
         """
         too_large = jacobian.size > MAX_JACOBIAN_VALUES
         if not len(starts) or too_large or not np.isfinite(jacobian).all():
@@ -54,7 +52,6 @@ class Reenactor:
         explanation = explain(
             Renderer(self.generator, label, low, high),
             picture,
-            counted,
             starts.astype(np.float64),
             to_grey_levels(jacobian, self.generator),
             lambda: self._draws,

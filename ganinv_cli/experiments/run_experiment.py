@@ -267,7 +267,4 @@ def _make_constants(plan: Plan, generator: Generator) -> Mapping[str, np.ndarray
     if len(plan.record_points.curve):
         constants["curve_gradients"] = plan.record_points.curve
         constants["snapshot_gradients"] = plan.record_points.snapshots
-    if plan.problem.mask is not None:
-        counted = plan.problem.mask.sum() * generator.image_shape[2]
-        constants["pixels_counted"] = np.array(counted)
     return constants

@@ -5,9 +5,8 @@ from ganinv_cli.images.decode import suppress_pillow_warnings
 from ganinv_cli.images.load import (
     Crop,
     TargetImage,
-    find_border,
+    find_inside,
     load_image,
-    mask_border,
     to_floats,
     to_pixels,
 )
@@ -15,11 +14,10 @@ from ganinv_cli.images.load import (
 __all__ = [
     "Crop",
     "TargetImage",
-    "find_border",
+    "find_inside",
     "load_image",
     "load_mask",
     "make_target_image",
-    "mask_border",
     "suppress_pillow_warnings",
     "to_floats",
     "to_pixels",

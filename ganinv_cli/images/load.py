@@ -1,4 +1,4 @@
-"""Load an image file as pixels in the shape of a generator's images; find its borders."""
+"""Load an image file as pixels in the shape of a generator's images; say which of them count."""
 
 import hashlib
 import re
@@ -23,11 +23,10 @@ from ganinv_cli.images.files import read_image_file
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright image
-Border = tuple[int, int, int, int]  # rows and columns at the top, right, bottom and left
 
 LOSSLESS_TOLERANCE = 1  # grey levels, of a border of one colour
 JPEG_TOLERANCE = 12
-MIN_LEFT = 0.5  # share of the picture; with wider borders, there is none
+MIN_LEFT = 0.5  # share of the picture; with wider borders, all of it counts
 
 _SQUARE_PATTERN = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
 
@@ -83,11 +82,16 @@ class TargetImage(NamedTuple):
     folder: str = ""  # of the file, as it was given, printable
     tables: Tables = ()  # of a JPEG file
     enlarged: float = 1.0  # width of the part that was read, over the generator's
+    mask: np.ndarray | None = None  # (height, width) bool: the only pixels that may count
 
     @property
-    def border(self) -> Border:
-        """Rows and columns of one colour at the edges, which do not count."""
-        return find_border(self.pixels, bool(self.tables))
+    def counted(self) -> np.ndarray:
+        """Which pixels (height, width) count: of the mask, without rows and columns of one colour.
+
+        These are at the edges, as padding leaves them.
+        """
+        inside = find_inside(self.pixels, bool(self.tables))
+        return inside if self.mask is None else inside & self.mask
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
@@ -167,27 +171,19 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def find_border(pixels: np.ndarray, is_jpeg: bool) -> Border:
-    """Return how many rows and columns at each edge have one colour, of (height, width, channels).
+def find_inside(pixels: np.ndarray, is_jpeg: bool) -> np.ndarray:
+    """Return which pixels (height, width) are not in rows and columns of one colour at the edges.
 
-    All are 0 if less than MIN_LEFT of the picture would be left.
+    All are if these would leave less than MIN_LEFT of the picture.
     """
     tolerance = JPEG_TOLERANCE if is_jpeg else LOSSLESS_TOLERANCE
     values = pixels.astype(np.int64)
     turned = [np.rot90(values, turns) for turns in range(4)]  # each edge in turn is at the top
     top, right, bottom, left = (_count_rows(each, tolerance) for each in turned)
     height, width, _ = pixels.shape
-    rest = max(height - top - bottom, 0) * max(width - left - right, 0)
-    return (top, right, bottom, left) if rest >= MIN_LEFT * height * width else (0, 0, 0, 0)
-
-
-def mask_border(pixels: np.ndarray, border: Border) -> np.ndarray:
-    """Return which pixels (height, width) are inside the border."""
-    height, width, _ = pixels.shape
-    top, right, bottom, left = border
     inside = np.zeros((height, width), np.bool_)
     inside[top : height - bottom, left : width - right] = True
-    return inside
+    return inside if inside.mean() >= MIN_LEFT else np.ones_like(inside)
 
 
 def _count_rows(values: np.ndarray, tolerance: int) -> int:

@@ -38,7 +38,7 @@ class Explanation(NamedTuple):
     deviation: np.ndarray  # (latent,), standard error of z
     known_directions: int
     picture: np.ndarray  # (height, width, channels) uint8
-    region: np.ndarray  # (height, width), pixels that the chain leaves out
+    region: np.ndarray  # (height, width), pixels that do not count
     attempts: str  # how many changes and storages were tried, in words
     confined: float  # share of the squared error that the best change explains, or a region has
 
@@ -46,7 +46,6 @@ class Explanation(NamedTuple):
 def explain(
     renderer: Renderer,
     image: TargetImage,
-    counted: np.ndarray,
     starts: np.ndarray,
     jacobian: np.ndarray,
     render_draws: Callable[[], np.ndarray],
@@ -55,11 +54,11 @@ def explain(
 ) -> Explanation:
     """Return what explains an image, from the z (starts, latent) that were found, the best first.
 
-    `counted` and `jacobian` are as for a Search. `render_draws` returns own pictures in grey levels
+    `jacobian` is as for a Search. `render_draws` returns own pictures in grey levels
     (n, height, width, channels), on which the limits are calibrated. If nothing explains the image,
     the z is that of the change that explains most of what the best start leaves.
     """
-    search = Search(renderer, image, counted, starts, jacobian, align)
+    search = Search(renderer, image, starts, jacobian, align)
     judge = _Judge(search, render_draws)
     first = nearest = best = search.fit_without_change()
     confined = 0.0
@@ -67,7 +66,7 @@ def explain(
         words = judge.name_storage(end)
         if words is not None:
             explanation = judge.make_explanation(judge.centre(end), words)
-            if not explanation.chain or explanation.known_directions >= MIN_KNOWN * len(end.z):
+            if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
         gain = _measure_gain(first, end)
         if gain > max(confined, GAIN):
@@ -148,10 +147,8 @@ class _Judge:
             self.search.renderer.generator.prior.deviation,
         )
         # a map with parameters may leave out the rim
-        region = self.search.counted & ~end.counted & (len(end.parameters) == 0)
-        share = region.sum() / self.search.counted.sum()
-        but = f"but for {100 * share:.0f} % of the pixels" if region.any() else ""
-        words = (end.change.describe(end.parameters), storage, but)
+        counts = end.counted if explained and not len(end.parameters) else self.search.counted
+        words = (end.change.describe(end.parameters), storage)
         limit = self.find_limit(end)
         return Explanation(
             explained,
@@ -162,7 +159,7 @@ class _Judge:
             deviation,
             known,
             round_to_pixels(end.picture),
-            region if explained else np.zeros_like(region),
+            ~counts,
             self.search.attempts,
             0.0,
         )

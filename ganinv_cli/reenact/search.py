@@ -38,13 +38,12 @@ FITTED = 4  # changes that are fitted, of those that are better
 class Search:
     """Fits to an image from the z (starts, latent) that were found, the best first.
 
-    `counted` (height, width) are the pixels that count. `jacobian` (latent, height, width,
-    channels) is at the best, in grey levels. `align` says whether to move and to recolour.
+    `jacobian` (latent, height, width, channels) is at the best, in grey levels. `align` says
+    whether to move and to recolour.
     """
 
     renderer: Renderer
     image: TargetImage
-    counted: np.ndarray
     starts: np.ndarray
     jacobian: np.ndarray
     align: bool
@@ -166,8 +165,13 @@ class Search:
             )
             if found is not None:
                 z, counted = found
-                return replace(self, counted=counted, starts=z[None])
+                return replace(self, image=self.image._replace(mask=counted), starts=z[None])
         return None
+
+    @functools.cached_property
+    def counted(self) -> np.ndarray:
+        """Which pixels (height, width) count."""
+        return self.image.counted
 
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:

@@ -50,14 +50,12 @@ sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtyp
 said | S255 | - | - | - | what was done to it, e.g. cropped, resized, made grey; UTF-8
 error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
 target | uint8 | height, width, channels | - | - | the image as the network takes it
-border | int32 | sides | pixels | optional | rows and columns of one colour at the edges, which do
-    not count: top, right, bottom, left
+pixels_counted | int64 | - | pixels | optional | pixels times channels that count, without border
+    and mask
 """)  # one row for the image as a whole, with trial 0
 
 CERTIFICATE = _read_table("""
 recoveries | int32 | - | - | - | how many trials there were when it was made
-pixels_counted | int64 | - | pixels | optional | pixels times channels that count, without border
-    and mask
 best | int32 | - | - | - | the trial with the least image loss
 distant | int32 | - | - | - | the trial with the z farthest from the best one, under the same label
 reconstruction | uint8 | height, width, channels | - | - | image of the best trial
@@ -77,7 +75,8 @@ known_directions | int32 | - | directions | optional | orthogonal directions of 
 stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
     two of the generator's own pictures, ascending; NaN: not measured, the image is explained
 reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
-region | uint8 | height, width | - | optional | 1: a pixel that the chain leaves out
+region | uint8 | height, width | - | optional | 1: a pixel that does not count: of a border, by the
+    mask, or because the chain leaves it out
 confined | float64 | - | - | optional | share of the squared error of the best z that a change or a
     region explains; 0 if the image is explained
 tried | S255 | - | - | optional | how many changes and storages were tried, in words
@@ -143,7 +142,7 @@ polished/outcome | uint8 | - | - | optional | converged: a minimum, by that shar
 """)
 
 CONSTANTS = _read_table("""
-pixels_counted | int64 | - | pixels | optional | pixels times channels that count (mask)
+pixels_counted | int64 | - | pixels | optional | of ganinv 1.0: pixels times channels that count
 shared_gradients | float64 | - | gradients | optional | spent once by each worker, e.g. for the
     preconditioner; in no trial's own count
 curve_gradients | float64 | points | gradients | optional | gradients at which the curves were read

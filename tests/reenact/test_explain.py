@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from ganinv_cli.images import TargetImage, find_border, mask_border, to_pixels
+from ganinv_cli.images import TargetImage, to_pixels
 from ganinv_cli.images.decode import read_tables
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.reenact import strangers
@@ -56,14 +56,13 @@ def pictures(generator):
 def _explain(generator, pixels, *, tables=(), starts=STARTS, align=True):
     draws = np.random.default_rng(5).uniform(-1, 1, (16, LATENT))
     own = (generator.render(draws, 16).astype(np.float64) + 1) * GREY_LEVELS
-    counted = mask_border(pixels, find_border(pixels, bool(tables)))
     renderer = Renderer(generator, -1, -1.0, 1.0)
     image = TargetImage("a.png", "", pixels, tables=tables)
-    change = Change(Resizing(pixels.shape))
-    ends = [fit(renderer, change, Pixels(pixels), z, change.start, counted, 30) for z in starts]
+    change, storage = Change(Resizing(pixels.shape)), Pixels(pixels)
+    ends = [fit(renderer, change, storage, z, change.start, image.counted, 30) for z in starts]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
-    return explain(renderer, image, counted, starts, jacobian, lambda: own, align=align)
+    return explain(renderer, image, starts, jacobian, lambda: own, align=align)
 
 
 def _yield_first(search, first):
@@ -110,7 +109,6 @@ DAMAGES = {
         Image.fromarray(p).filter(ImageFilter.GaussianBlur(0.7))
     ),
     "sharpened (11": lambda p: np.asarray(Image.fromarray(p).filter(ImageFilter.SHARPEN)),
-    "but for": _paint,
     "made grey": lambda p: np.asarray(Image.fromarray(p).convert("L").convert("RGB")),
 }
 
@@ -155,6 +153,8 @@ def test_a_codec_is_found_by_encoding_again(generator, pictures):
 
 def test_a_region_is_the_pixels_that_were_painted_and_few_around_them(generator, pictures):
     explanation = _explain(generator, _paint(pictures[0]))
+    assert explanation.explained and explanation.chain == ""
+    assert np.abs(explanation.z - Z[0]).max() < 0.1
     painted = (_paint(pictures[0]) != pictures[0]).any(-1)
     assert explanation.region[painted].mean() > 0.95
     assert explanation.region.mean() < painted.mean() + 0.15

@@ -52,8 +52,6 @@ def make_row(group, trial):
             row[name] = draw.integers(1, 6, shape).astype(kind)
     if "curve_loss" in row:
         row["curve_loss"][-1] = row["curve_error"][-1] = np.nan
-    if "border" in row:
-        row["border"][:] = 0  # or it would be wider than the picture
     row.pop(columns.TRIAL)
     return row
 
