@@ -48,9 +48,9 @@ class LBFGS(Solver):
     `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
     row, so a row that backtracks does not delay others. A row has stalled if `patience` gradients
     lowered the image loss by less than the share `progress` (`crawl`, once the loss is below
-    `settled`), or if no length along the gradient helps. If the right z leaves a residual, `progress`
-    applies to the loss above it. Below the residual, or if it is unknown, the problem's share
-    `stationary` applies instead.
+    `settled`), or if no length along the gradient helps. If the right z leaves a residual,
+    `progress` applies to the loss above it. Below the residual, or if it is unknown, the problem's
+    share `stationary` applies instead.
 
     The rules: none has no effect. With standard, the direction leads to the minimum of the
     quadratic model inside the bounds (`quasi_newton.py`). With stochastic, redraws after every
