@@ -12,9 +12,9 @@ import click
 import matplotlib
 import numpy as np
 import tensorflow as tf
-from ganinv_cli.experiments.known import prepare_known_targets
 from PIL import Image, ImageDraw, ImageFont
 
+from ganinv_cli.experiments.plan import prepare_known_targets
 from ganinv_cli.formats import read
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
