@@ -1,13 +1,46 @@
-"""Errors that a user can correct, each with its exit status."""
+"""Errors that a user can correct, each with its exit status; and others turned into these."""
 
 import errno
-import os
+import pickle
 import re
+import struct
 import sys
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MISUSE_CODES = (errno.EACCES, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+# of the system, for a file that a user can name otherwise; others are of a full or broken disk
+MISUSE_CODES = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSYS,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EPERM,
+    errno.EROFS,
+}
+DAMAGE_ERRORS = (  # of readers and parsers, for a damaged file
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,  # of h5py and zipfile; it includes RecursionError
+    SyntaxError,  # of Python's parser, which NumPy and Pillow use
+    tokenize.TokenError,
+    pickle.PickleError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class GaninvError(Exception):
@@ -62,12 +95,30 @@ def refuse_address(name: str) -> None:
         )
 
 
-def explain_os_error(error: OSError) -> GaninvError:
-    """Return the error that says which file or stream the system refused, and why."""
-    place = "a file or stream" if error.filename is None else os.fsdecode(error.filename)
-    kind = UsageError if error.errno in _MISUSE_CODES else GaninvError
-    reason = error.strerror or error
-    return kind(f"{place} cannot be used ({reason}); check its name, permissions and the disk")
+@contextmanager
+def explain_errors(
+    what: str,
+    advice: str,
+    kind: type[GaninvError] | None = None,
+    caught: tuple[type[Exception], ...] = (OSError,),
+) -> Iterator[None]:
+    """Turn errors of the system or of a library into a sentence; see `explain_error`."""
+    try:
+        yield
+    except caught as error:
+        raise explain_error(error, what, advice, kind) from error
+
+
+def explain_error(
+    error: Exception, what: str, advice: str, kind: type[GaninvError] | None = None
+) -> GaninvError:
+    """Return the error that says what happened, the reason in brackets, and what to do.
+
+    Without a `kind` it is a UsageError if another name or permission helps, else a GaninvError.
+    """
+    is_misuse = isinstance(error, OSError) and error.errno in MISUSE_CODES
+    kind = kind or (UsageError if is_misuse else GaninvError)
+    return kind(f"{what} ({shorten_error(error)}); {advice}")
 
 
 @contextmanager
@@ -83,9 +134,13 @@ def explain_memory_errors() -> Iterator[None]:
         raise
 
 
-def shorten_error(error: Exception, most: int) -> str:
-    """Return the text of an error in one line of at most `most` characters, or its type's name."""
-    return " ".join(str(error).split())[:most] or type(error).__name__
+def shorten_error(error: Exception, most: int = 200) -> str:
+    """Return the reason of an error in one printable line of at most `most` characters."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(text.split())
+    if not text or isinstance(error, LookupError):  # whose text is the key alone
+        text = repr(error)
+    return to_printable(text)[:most]
 
 
 def to_printable(text: object) -> str:

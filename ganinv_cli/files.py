@@ -6,18 +6,16 @@ import io
 import os
 import sys
 import tempfile
-import tokenize
 import warnings
 import weakref
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.errors import GaninvError, UsageError, shorten_error
+from ganinv_cli.errors import DAMAGE_ERRORS, UsageError, explain_errors, shorten_error
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,11 +23,8 @@ if TYPE_CHECKING:
 MAX_ARRAY_BYTES = 2**30  # of all arrays in a file of images or latent vectors, unpacked
 MAX_RATIO = 100  # unpacked size / stored size of weights, which hardly compress
 MAX_UNPACKED = 2**20  # bytes up to which that ratio is not checked
+WRITE_ADVICE = "free some space or allow writing there, or choose another place"
 NPY_SUFFIX = ".npy"  # of each member of an .npz file
-_DAMAGED_ERRORS = (  # of NumPy, zipfile and Python's parser; RuntimeError includes RecursionError
-    *(ValueError, TypeError, LookupError, EOFError, RuntimeError, OverflowError, MemoryError),
-    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
 
 
 class ArrayFileError(Exception):
@@ -56,7 +51,7 @@ def read_arrays(
                 return {"": loaded}
             _check_total(sum(each.file_size for each in loaded.zip.infolist()), max_bytes)
             return {name: np.asarray(loaded[name]) for name in loaded}
-        except _DAMAGED_ERRORS as error:
+        except (*DAMAGE_ERRORS, MemoryError) as error:
             reason = shorten_error(error, 100)
             raise ArrayFileError(f"it is damaged or no file of NumPy: {reason}") from error
 
@@ -164,21 +159,11 @@ def write_output_file(path: Path, content: bytes) -> None:
         replace_file(path, content)
 
 
-@contextlib.contextmanager
-def explain_write_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError into a sentence: GaninvError if the disk is full, else UsageError."""
-    try:
-        yield
-    except OSError as error:
-        raise write_error(path, error) from error
-
-
-def write_error(path: Path, error: OSError) -> GaninvError:
-    """Return the error that says why `path` cannot be written; see `explain_write_errors`."""
-    message = f"{path} cannot be written ({error.strerror or error})"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, None):
-        return GaninvError(f"{message}; free some space, or choose another place")
-    return UsageError(f"{message}; choose another place, or allow writing there")
+def explain_write_errors(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Turn an error of writing into a sentence, also TensorFlow's."""
+    tensorflow = sys.modules.get("tensorflow")
+    caught = (OSError, tensorflow.errors.OpError) if tensorflow else (OSError,)
+    return explain_errors(f"{path} cannot be written", WRITE_ADVICE, caught=caught)
 
 
 @contextlib.contextmanager
@@ -233,4 +218,5 @@ def check_writable(path: Path) -> None:
     """Check that a folder may be written: `path`, or else its own. Raises UsageError."""
     folder = path if path.is_dir() else check_parent_folder(path)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        with explain_write_errors(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.analysis.cells import Cell, Image, read_cells
-from ganinv_cli.errors import GaninvError, ResultsError
+from ganinv_cli.errors import GaninvError, ResultsError, explain_errors
 from ganinv_cli.files import ArrayFileError, make_folder, read_arrays, replace_file
 from ganinv_cli.store import NamedImage, Results, read_results, select_images
 
@@ -50,14 +50,11 @@ def save_latents(
         starts=np.array([cell.trials for cell in cells]),
         **_make_label_column(starts[0].labels is not None, cells, results),
     )
-    try:
+    what = f"{path}: the z of the images cannot be written there"
+    advice = "free some space or name another file, then give the same command again"
+    with explain_errors(what, advice, GaninvError):
         make_folder(path.parent)
         replace_file(path, file.getvalue())
-    except OSError as error:
-        raise GaninvError(
-            f"{path}: the z of the images cannot be written there ({error.strerror}); "
-            "free some space or name another file, then give the same command again"
-        ) from error
 
 
 def holds_saved_latents(path: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ganinv_cli.errors import GaninvError, explain_memory_errors, explain_os_error, to_printable
+from ganinv_cli.errors import GaninvError, explain_error, explain_memory_errors, to_printable
 from ganinv_cli.experiments import find_experiment, list_experiments
 from ganinv_cli.progress.interrupts import handle_signals
 
@@ -92,11 +92,18 @@ def _explain_errors() -> Iterator[None]:
         with explain_memory_errors():
             yield
     except (GaninvError, OSError) as error:
-        explained = explain_os_error(error) if isinstance(error, OSError) else error
+        explained = error if isinstance(error, GaninvError) else _explain_os_error(error)
         prefix = "Error: " if explained.exit_code else ""
         click.echo(f"{prefix}{to_printable(explained)}", err=True)  # names can be anything
         _drop_unwritable_output()
         sys.exit(explained.exit_code)
+
+
+def _explain_os_error(error: OSError) -> GaninvError:
+    place = "a file or stream" if error.filename is None else os.fsdecode(error.filename)
+    return explain_error(
+        error, f"{place} cannot be used", "check its name, permissions and the disk"
+    )
 
 
 def _drop_unwritable_output() -> None:

@@ -1,23 +1,20 @@
-"""The one place that turns errors of reading a generator into sentences."""
+"""Errors of reading a generator become sentences; memory and `UnreadableError` are particular."""
 
-import pickle
-import struct
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganinv_cli.errors import CheckpointError, explain_memory_errors, to_printable
+from ganinv_cli.errors import (
+    DAMAGE_ERRORS,
+    CheckpointError,
+    explain_error,
+    explain_memory_errors,
+    to_printable,
+)
 from ganinv_cli.formats.interface import UnreadableError
 
-MAX_SENTENCE, MAX_REASON = 1000, 200  # characters
-_ERRORS: tuple[type[Exception], ...] = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    RuntimeError,  # of h5py and zipfile; it includes RecursionError
-    *(pickle.PickleError, zipfile.BadZipFile, zlib.error, struct.error),
-)
+MAX_SENTENCE = 1000  # characters
 
 
 def list_reading_errors() -> tuple[type[Exception], ...]:
@@ -25,7 +22,7 @@ def list_reading_errors() -> tuple[type[Exception], ...]:
 
     Tests replace this function by one without errors, so that a bug keeps its traceback.
     """
-    errors = list(_ERRORS)
+    errors = list(DAMAGE_ERRORS)
     if tensorflow := sys.modules.get("tensorflow"):
         errors.append(tensorflow.errors.OpError)
     if protobuf := sys.modules.get("google.protobuf.message"):
@@ -47,9 +44,7 @@ def explain_reading_errors(source: Path | str, title: str) -> Iterator[None]:
         sentence = to_printable(f"{source}: {error}")[:MAX_SENTENCE]
         raise CheckpointError(sentence) from error.__cause__
     except list_reading_errors() as error:
-        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        text = repr(error) if isinstance(error, LookupError) or not text.strip() else text
-        reason = to_printable(" ".join(text.split()))[:MAX_REASON]
         is_forbidden = isinstance(error, PermissionError)
         advice = "check its permissions" if is_forbidden else "copy it again from its source"
-        raise CheckpointError(f"{source} cannot be read as {title} ({reason}); {advice}") from error
+        what = f"{source} cannot be read as {title}"
+        raise explain_error(error, what, advice, CheckpointError) from error

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.errors import ImageError, explain_errors, to_printable
 from ganinv_cli.files import ArrayFileError, read_arrays
-from ganinv_cli.images.decode import DecodedImage, decode_image, explain_damage, load_upright
-from ganinv_cli.images.files import is_array_name, make_read_error, read_image_file
+from ganinv_cli.images.decode import (
+    DecodedImage,
+    decode_image,
+    explain_image_errors,
+    load_upright,
+)
+from ganinv_cli.images.files import explain_read_errors, is_array_name, read_image_file
 from ganinv_cli.images.load import (
     Crop,
     ImageShape,
@@ -110,15 +115,12 @@ def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
 
 def _read_array_file(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a NumPy file by name. Raises ImageError."""
-    try:
+    what = f"{to_printable(path)} cannot be read as NumPy arrays"
+    with (
+        explain_read_errors(path),
+        explain_errors(what, "leave it out", ImageError, (ArrayFileError,)),
+    ):
         return read_arrays(path)
-    except OSError as error:
-        raise make_read_error(path, error) from error
-    except ArrayFileError as error:
-        raise ImageError(
-            f"{to_printable(path)} cannot be read as NumPy arrays ({to_printable(error)}); leave "
-            "it out"
-        ) from error
 
 
 def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
@@ -158,7 +160,7 @@ def _check_range(array: np.ndarray, name: str, low: int) -> None:
 
 
 def _decode_pillow(image: Image.Image, name: str) -> tuple[DecodedImage, bytes]:
-    with explain_damage(name):
+    with explain_image_errors(name):
         upright, notes = load_upright(image)
         kept = ("transparency", "icc_profile")
         look = (image.mode, image.size, image.getpalette(), *map(image.info.get, kept))

@@ -2,9 +2,7 @@
 
 import contextlib
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,7 +17,7 @@ from PIL import (
     UnidentifiedImageError,
 )
 
-from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.errors import DAMAGE_ERRORS, ImageError, explain_errors
 from ganinv_cli.files import hide_stderr
 
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
@@ -27,11 +25,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MODES = {1: "L", 3: "RGB"}  # channels of a generator -> mode of its images
 GREY = 128  # behind transparent parts
 
-# Errors of Pillow's readers for damaged images; warnings only if they are turned into errors.
-DAMAGED_ERRORS = (
-    *(OSError, SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
-    *(OverflowError, struct.error, zlib.error, Warning, Image.DecompressionBombError),
-)
+# of Pillow's readers; warnings only if they are turned into errors
+IMAGE_ERRORS = (*DAMAGE_ERRORS, Warning, Image.DecompressionBombError)
 _UNSUPPORTED_MODES = ("I", "F", "LAB")  # that Pillow converts incorrectly
 _PLAIN_MODES = ("L", "RGB", "CMYK")  # modes that a colour profile may describe
 
@@ -66,7 +61,7 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     Raises ImageError, with `name`, if `data` is not an image, is damaged or has too many pixels;
     Pillow reads their number from the header, before anything is decoded.
     """
-    with explain_damage(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
+    with explain_image_errors(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
         image, notes = load_upright(file)
         is_rotated = file.getexif().get(ExifTags.Base.Orientation, 1) != 1
         tables = () if is_rotated else read_tables(file)
@@ -83,24 +78,23 @@ def read_tables(file: Image.Image) -> Tables:
 
 
 @contextlib.contextmanager
-def explain_damage(name: str) -> Iterator[None]:
+def explain_image_errors(name: str) -> Iterator[None]:
     """Turn the errors of Pillow's readers into ImageError."""
-    try:
-        yield
-    except UnidentifiedImageError:
-        known = ", ".join(FORMATS)
-        raise ImageError(f"{name} is no image of a known format ({known}); leave it out") from None
-    except DAMAGED_ERRORS as error:
-        reason = to_printable(error)
-        raise ImageError(f"{name} cannot be read as an image ({reason}); leave it out") from error
+    what, advice = f"{name} cannot be read as an image", "leave it out"
+    with explain_errors(what, advice, ImageError, IMAGE_ERRORS):
+        try:
+            yield
+        except UnidentifiedImageError:
+            known = ", ".join(FORMATS)
+            raise ImageError(f"{name} is no image of a known format ({known}); {advice}") from None
 
 
 def load_upright(image: Image.Image) -> tuple[Image.Image, Notes]:
-    """Return an image rotated by its EXIF data, and notes. Raises DAMAGED_ERRORS."""
+    """Return an image rotated by its EXIF data, and notes. Raises IMAGE_ERRORS."""
     image.load()
     try:
         return ImageOps.exif_transpose(image), ()
-    except DAMAGED_ERRORS:
+    except IMAGE_ERRORS:
         return image.copy(), ("not rotated, because its EXIF data are damaged",)
 
 
@@ -118,7 +112,7 @@ def to_display_colours(
             f"{name} has pixels of mode {mode}, for which no white is agreed on; save it as grey "
             "or RGB with 8 or 16 bits a channel"
         )
-    with explain_damage(name):
+    with explain_image_errors(name):
         image, depth_notes = _to_8_bits(decoded)
         image, alpha = _split_alpha(image)
         image, profile_notes = _to_srgb(image)
@@ -178,7 +172,7 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, Notes]:
             return image, ()
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
-    except (ImageCms.PyCMSError, *DAMAGED_ERRORS):
+    except (ImageCms.PyCMSError, *IMAGE_ERRORS):
         return image, ("its colour profile is damaged and was ignored",)
     assert converted is not None  # None only with inPlace
     return converted, ("colours converted to sRGB by its profile",)

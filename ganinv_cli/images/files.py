@@ -2,9 +2,17 @@
 
 import os
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ConfigError, ImageError, UsageError, refuse_address, to_printable
+from ganinv_cli.errors import (
+    ConfigError,
+    ImageError,
+    UsageError,
+    explain_errors,
+    refuse_address,
+    to_printable,
+)
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
@@ -50,13 +58,10 @@ def _list_source(source: Path) -> list[Path]:
         raise ImageError(f"{name} does not exist; name an image or a folder of images")
     if not source.is_dir():
         return [source]
-    try:
-        paths = list_files_below(source, (*SUFFIXES, *ARRAY_SUFFIXES))
-    except OSError as error:
-        raise make_read_error(error.filename or source, error) from error
+    paths = list_files_below(source, SUFFIXES + ARRAY_SUFFIXES)
     if not paths:
         raise ImageError(
-            f"{name} holds no image; ganinv reads {', '.join((*SUFFIXES, *ARRAY_SUFFIXES))} in a "
+            f"{name} holds no image; ganinv reads {', '.join(SUFFIXES + ARRAY_SUFFIXES)} in a "
             "folder and its subfolders"
         )
     return paths
@@ -65,11 +70,11 @@ def _list_source(source: Path) -> list[Path]:
 def list_files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """Return the files in a folder and its subfolders that have one of the suffixes, sorted.
 
-    Links to folders are followed once. Raises OSError.
+    Links to folders are followed once. Raises ImageError.
     """
     visited: set[str] = set()
     paths: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         place = os.path.realpath(parent)
         if place in visited:
             folders.clear()
@@ -92,12 +97,9 @@ def is_array_name(path: PurePath) -> bool:
 
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
-    try:
-        with path.open("rb") as file:
-            check_size(to_printable(path), os.fstat(file.fileno()).st_size)
-            return file.read()
-    except OSError as error:
-        raise make_read_error(path, error) from error
+    with explain_read_errors(path), path.open("rb") as file:
+        check_size(to_printable(path), os.fstat(file.fileno()).st_size)
+        return file.read()
 
 
 def check_size(name: str, size: int) -> None:
@@ -106,13 +108,12 @@ def check_size(name: str, size: int) -> None:
         raise ImageError(f"{name} has more than the {MAX_BYTES >> 20} MB of an image; leave it out")
 
 
-def make_read_error(path: Path | str, error: OSError) -> ImageError:
-    """Return the error for a file that cannot be read."""
-    if isinstance(error, FileNotFoundError):
-        return ImageError(f"{to_printable(path)} does not exist; check the name and its folder")
-    reason = error.strerror or error
-    return ImageError(f"{to_printable(path)} cannot be read ({reason}); allow it or leave it out")
+def explain_read_errors(path: Path | str) -> AbstractContextManager[None]:
+    """Turn an OSError into an ImageError."""
+    advice = "check its name and permissions, or leave it out"
+    return explain_errors(f"{to_printable(path)} cannot be read", advice, ImageError)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _refuse_folder(error: OSError) -> None:
+    with explain_read_errors(error.filename):
+        raise error

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganinv_cli.errors import GaninvError
+from ganinv_cli.errors import GaninvError, explain_errors
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
@@ -100,18 +100,15 @@ def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
 
 def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None:
     """Write files one at a time."""
-    try:
+    what = f"{folder}: tables and figures cannot be written there"
+    advice = "free some space or give another folder, then run `ganinv report`"
+    with explain_errors(what, advice, GaninvError):
         for name, content in files:
             if isinstance(content, str):  # a path may contain bytes that are not text
                 content = content.encode(errors="replace")
             path = folder / name
             make_folder(path.parent)
             replace_file(path, content)
-    except OSError as error:
-        raise GaninvError(
-            f"{folder}: tables and figures cannot be written there ({error.strerror}); "
-            "free some space or give another folder, then run `ganinv report`"
-        ) from error
 
 
 _MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}

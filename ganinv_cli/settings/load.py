@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import ConfigError, explain_errors
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
@@ -204,11 +204,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     Raises ConfigError if it is not TOML or cannot be read.
     """
-    try:
+    with (
+        explain_errors(f"{path} cannot be read", "name a text file that may be read", ConfigError),
+        explain_errors(
+            f"{path} is not TOML", "correct the file", ConfigError, (ValueError, RecursionError)
+        ),
+    ):
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read ({error.strerror}); give a text file, and allow reading it"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}; correct the file") from None

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganinv_cli.errors import ConfigError, ResultsError, shorten_error
-
-_DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, ArithmeticError, ConfigError)
+from ganinv_cli.errors import DAMAGE_ERRORS, ResultsError, explain_errors
 
 
 class DamagedError(ResultsError):
@@ -26,20 +24,19 @@ class ChangedError(DamagedError):
 
 
 @contextmanager
-def explain_damage(path: Path) -> Iterator[None]:
+def explain_damaged_results(path: Path) -> Iterator[None]:
     """Turn the errors of a file that cannot be read, or is not as it should be.
 
     Raises ResultsError for the former, DamagedError for the latter.
     """
-    try:
+    forbidden = (PermissionError, IsADirectoryError)
+    advice = "restore a copy, or move it away and run its command again"
+    with (
+        explain_errors(
+            f"{path} is no ganinv results file, or is damaged", advice, DamagedError, DAMAGE_ERRORS
+        ),
+        explain_errors(
+            f"{path} cannot be read", "check the path and its permissions", ResultsError, forbidden
+        ),
+    ):
         yield
-    except (PermissionError, IsADirectoryError) as error:
-        raise ResultsError(
-            f"{path} cannot be read ({error.strerror}); check the path and its permissions"
-        ) from error
-    except _DAMAGE as error:
-        reason = shorten_error(error, 200)
-        raise DamagedError(
-            f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or move "
-            "it away and run its command again"
-        ) from error

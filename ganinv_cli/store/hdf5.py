@@ -18,7 +18,7 @@ from ganinv_cli.files import OpenFile
 from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.store.attributes import decode_attributes, encode_attributes
 from ganinv_cli.store.columns import CONSTANTS, TRIAL, get_columns, read_constants
-from ganinv_cli.store.damage import explain_damage
+from ganinv_cli.store.damage import explain_damaged_results
 from ganinv_cli.store.rows import Figure, Group, Part, Rows, make_empty
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -58,7 +58,7 @@ def open_file(path: Path) -> Part:
 
     Raises ResultsError if it is missing, unreadable, not from ganinv or damaged.
     """
-    with explain_damage(path):
+    with explain_damaged_results(path):
         file = OpenFile(path)
         is_sealed = _check_seal(path, file)
         with _open_hdf5(file) as root:
@@ -158,7 +158,7 @@ def _read_part(path: Path, file: OpenFile, root: h5py.File) -> Part:
     def read(group: str, names: Sequence[str], at: np.ndarray) -> Group:
         places = trials[group][at]
         low, high = int(places.min(initial=0)), 1 + int(places.max(initial=0))
-        with explain_damage(path), _open_hdf5(file) as root:
+        with explain_damaged_results(path), _open_hdf5(file) as root:
             found = {name: root[f"{group}/{name}"][low:high] for name in names}
         return {name: values[places - low] for name, values in found.items()}
 

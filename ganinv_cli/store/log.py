@@ -22,7 +22,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile, follow_link, replace_file
 from ganinv_cli.store.attributes import check_schema
 from ganinv_cli.store.columns import TRIAL, read_constants
-from ganinv_cli.store.damage import ChangedError, explain_damage
+from ganinv_cli.store.damage import ChangedError, explain_damaged_results
 from ganinv_cli.store.rows import Group, Part
 
 MARK = bytes.fromhex("8e17c5d02b9f46a37cd16be4093f58b1")  # random: begins each block
@@ -43,7 +43,7 @@ def read_log(path: Path) -> "Log":
     Raises ResultsError if it is not from ganinv, or cannot be read, or of another version.
     """
     log = Log(path)
-    with explain_damage(log.path), contextlib.suppress(FileNotFoundError):
+    with explain_damaged_results(log.path), contextlib.suppress(FileNotFoundError):
         log.index_blocks()
     return log
 

@@ -1,12 +1,12 @@
 """Read results: the finished file of a run, the log of a run that goes on, or both."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import ResultsError, explain_errors
 from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number, is_image_group
 from ganinv_cli.store.attributes import find_differences
@@ -105,16 +105,14 @@ def replace_results(path: Path, results: Results) -> None:
         remove_log(path)  # last: the finished file, which has its rows, is on the disk
 
 
-@contextmanager
-def explain_save_errors(path: Path) -> Iterator[None]:
+def explain_save_errors(path: Path) -> AbstractContextManager[None]:
     """Turn an OSError into a SaveError."""
-    try:
-        yield
-    except OSError as error:
-        raise SaveError(
-            f"{path} could not be written ({error.strerror or error}); all trials that were "
-            "committed are saved; free space or allow writing, and run the same command to go on"
-        ) from error
+    return explain_errors(
+        f"{path} could not be written",
+        "all trials that were committed are saved; free space or allow writing, and run the same "
+        "command to go on",
+        SaveError,
+    )
 
 
 def remove_log(path: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import ConfigError, GaninvError, shorten_error
-from ganinv_cli.files import encode_png, make_folder, replace_file
+from ganinv_cli.errors import DAMAGE_ERRORS, ConfigError, explain_errors
+from ganinv_cli.files import encode_png, explain_write_errors, make_folder, replace_file
 from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.inspection.render import draw_sheet
@@ -49,19 +49,6 @@ def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -
     with hold_lock(folder / DESCRIPTION_NAME):
         _write_or_check_description(folder, _make_description(settings, images))
         yield
-
-
-@contextlib.contextmanager
-def explain_write_errors(folder: Path) -> Iterator[None]:
-    """Turn an error in writing to `folder` into a GaninvError."""
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", "") or shorten_error(error, 200)
-        raise GaninvError(
-            f"{folder} cannot be written ({reason}); free some space or allow writing and "
-            "run the same command again, or name another --out"
-        ) from error
 
 
 def write_newest(
@@ -109,12 +96,9 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
         with explain_write_errors(folder):
             replace_file(path, (json.dumps(description, indent=2) + "\n").encode())
         return
-    try:
+    advice = "restore it, or name another --out"
+    with explain_errors(f"{path} cannot be read", advice, ConfigError, DAMAGE_ERRORS):
         other = dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"{path} cannot be read ({error}); restore it, or name another --out"
-        ) from error
     differing = sorted(key for key in description if other.get(key) != description[key])
     if differing:
         raise ConfigError(

@@ -77,7 +77,4 @@ def _list_images(source: Path) -> list[Path]:
     if not source.is_dir():
         what = "is not a folder" if source.exists() else "does not exist"
         raise ImageError(f"{source} {what}; name a folder of images, e.g. an unpacked archive")
-    try:
-        return files.list_files_below(source)
-    except OSError as error:
-        raise files.make_read_error(error.filename or source, error) from error
+    return files.list_files_below(source)

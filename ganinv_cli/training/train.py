@@ -14,14 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.files import check_writable
+from ganinv_cli.files import check_writable, explain_write_errors
 from ganinv_cli.settings.machine import require_fast_bfloat16
 from ganinv_cli.training import networks
 from ganinv_cli.training.augment import augment_images
 from ganinv_cli.training.run_folder import (
     claim_folder,
     copy_checkpoint,
-    explain_write_errors,
     write_newest,
 )
 from ganinv_cli.training.settings import TrainingSettings
