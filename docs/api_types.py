@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any, Literal, get_args, get_origin
 
 from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.experiment import Experiment
@@ -55,23 +54,22 @@ def describe_types(_: str = "") -> str:
 
 def _list_keywords(kind: type[Config]) -> dict[str, str]:
     """Return the type of each keyword as it stands in the code."""
-    types = {field.name: field.type for field in kind.__dataclass_fields__.values()}
     return {
-        name: _write_type(types[each.name], each)
+        name: _write_type(each)
         for each in list_settings(kind).values()
         for name in filter(None, (each.name, each.synonym))
     }
 
 
-def _write_type(kind: Any, setting: Setting) -> str:
-    if get_origin(kind) is Literal:
-        return f"Literal{list(get_args(kind))}"
-    if get_origin(kind) is not tuple:
-        return str(kind.__name__)
-    item = get_args(kind)[0].__name__
-    if item == "str":
-        return f"str | Sequence[{item}]" if setting.name == "clip" else f"Sequence[{item}]"
-    return f"NDArray[Any] | Sequence[{item}]"
+def _write_type(setting: Setting) -> str:
+    if setting.type.choices:
+        return f"Literal{list(setting.type.choices)}"
+    kind = setting.type.kinds[0].__name__
+    if not setting.type.is_list:
+        return f"{kind} | None" if setting.default is None else kind
+    if kind == "str":
+        return f"str | Sequence[{kind}]" if setting.name == "clip" else f"Sequence[{kind}]"
+    return f"NDArray[Any] | Sequence[{kind}]"
 
 
 def _write_keywords(name: str, base: str, keywords: dict[str, str]) -> Iterator[str]:

@@ -87,7 +87,7 @@ class Shard(NamedTuple):
 UNSHARDED = Shard()
 
 
-def parse_shard(text: str) -> Shard:
+def parse_shard(text: str | None) -> Shard:
     """Return the shard for a text such as `2/4`, or UNSHARDED for none. Raises ConfigError."""
     if not text:
         return UNSHARDED

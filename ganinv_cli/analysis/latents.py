@@ -77,8 +77,8 @@ def read_image_cells(results: Results, results_file: Path) -> list[Cell]:
 
 def _make_label_column(has_labels: bool, cells: Sequence[Cell], results: Results) -> dict[str, Any]:
     """Return the labels that were found, or the one that was given; no column without either."""
-    fixed_label = results.attributes["config"].get("label", -1)
-    if not has_labels and fixed_label < 0:
+    fixed_label = results.attributes["config"].get("label")
+    if not has_labels and fixed_label is None:
         return {}
     found = [cell.recoveries.best_label for cell in cells]
     return {"label": np.array([fixed_label if label is None else label for label in found])}

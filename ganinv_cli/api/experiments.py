@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +21,7 @@ from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
 from ganinv_cli.settings.load import check_keywords, load
 from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import make_solver
 
 GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: the default one
 
@@ -166,14 +168,16 @@ def _run(
         reporter = progress or SILENT
         if isinstance(generator, LoadedGenerator):
             _refuse_other_conventions(generator, config.conventions)
-            if "label" in given or config.label >= 0:
+            if config.label is not None:
                 generator = replace(generator, label=config.label)
         elif not (generator is None or isinstance(generator, str | Path)):
             conventions = {k: v for k, v in vars(config.conventions).items() if k in given}
             generator = load_generator(generator, label=config.label, **conventions)
         else:
             name = config.checkpoint if generator is None else str(generator)
-            generator = read_generator(replace(config, checkpoint=name), reporter)
+            named = replace(config, checkpoint=name)
+            check = partial(make_solver, config.solver, config.solver_settings)
+            generator = read_generator(named, reporter, check=check)
         from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
         from ganinv_cli.experiments.run_experiment import run_experiment
 
@@ -186,7 +190,7 @@ def _run(
             overwrite=overwrite,
             inputs=ImageInputs(images),
         )
-        results = read_run(file, getattr(config, "threshold", None), in_memory=out is None)
+        results = read_run(file, config.shown_threshold, in_memory=out is None)
         if found:
             results = results.select_images(found.images)
         return make_inversion(results) if experiment.inverts else results

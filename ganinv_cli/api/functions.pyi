@@ -13,27 +13,27 @@ from ganinv_cli.progress import Reporter
 __all__ = ["consistency", "invert", "noise_sweep", "recover"]
 
 class _Settings(TypedDict, total=False):
-    prior: str
-    range: str
-    activation: str
+    prior: str | None
+    range: str | None
+    activation: str | None
     strides: NDArray[Any] | Sequence[int]
     padding: NDArray[Any] | Sequence[int]
     epsilon: NDArray[Any] | Sequence[float]
     upsampling: Sequence[str]
     norm: Sequence[str]
-    key: str
-    labels: int
+    key: str | None
+    labels: int | None
     trust: bool
     device: str
-    batch_size: int
+    batch_size: int | None
     engine: Literal["local", "ray"]
     address: str
-    workers: int
+    workers: int | None
     cpus_per_worker: int
-    gpus_per_worker: float
-    shard: str
+    gpus_per_worker: float | None
+    shard: str | None
     checkpoint: str
-    label: int
+    label: int | None
     trials: int
     clip: str | Sequence[str]
     rule: str | Sequence[str]
@@ -46,7 +46,7 @@ class _Settings(TypedDict, total=False):
     precision: Literal["auto", "float32", "mixed"]
     batch_norm: Literal["frozen", "batch"]
     seed: int
-    note: str
+    note: str | None
     adam: dict[str, Any]
     gd: dict[str, Any]
     lbfgs: dict[str, Any]
@@ -87,7 +87,7 @@ def noise_sweep(
 class _ConsistencySettings(_Settings, total=False):
     image: Sequence[str]
     crop: str
-    mask: str
+    mask: str | None
     stationary: float
 
 def consistency(
@@ -102,10 +102,10 @@ def consistency(
 ) -> RunResults: ...
 
 class _InvertSettings(_Settings, total=False):
-    starts: int
+    starts: int | None
     image: Sequence[str]
     crop: str
-    mask: str
+    mask: str | None
     stationary: float
     align: Literal["auto", "none"]
 

@@ -17,6 +17,7 @@ from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import load
 from ganinv_cli.settings.names import name_generators
 from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import make_solver
 
 if TYPE_CHECKING:
     from ganinv_cli.store import NamedImage
@@ -29,6 +30,9 @@ class _Run(NamedTuple):
     name: str  # of one of several generators, else empty
     file: Path  # of the results
     npz: Path | None  # for the z of every image
+
+    def check_solver(self) -> None:
+        make_solver(self.config.solver, self.config.solver_settings)
 
 
 def make_command(experiment: Experiment) -> Command:
@@ -92,7 +96,8 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
 
     with open_display(quiet) as reporter:
         generators = [  # all before any work, as one may be refused
-            read_generator(run.config, reporter, verbose=verbose) for run in runs
+            read_generator(run.config, reporter, verbose=verbose, check=run.check_solver)
+            for run in runs
         ]
     from ganinv_cli.experiments.plan import ImageInputs
     from ganinv_cli.experiments.run_experiment import run_experiment
@@ -132,7 +137,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         brief=not verbose,
         images=images,
         attribution=several,
-        threshold=getattr(runs[0].config, "threshold", None),
+        threshold=runs[0].config.shown_threshold,
     )
     for sentence in unread:
         click.echo(f"Error: {sentence}", err=True)
@@ -155,7 +160,7 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
         from ganinv_cli.images.files import list_named_images
 
         list_named_images(config.image, folder)
-    shard = config.shard.replace("/", "-of-")
+    shard = (config.shard or "").replace("/", "-of-")
     file = file.with_stem("-".join(filter(None, (file.stem, name, "" if out else shard))))
     report.get_results_folder(file)
     if npz:

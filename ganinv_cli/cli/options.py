@@ -139,54 +139,40 @@ def make_parameter(setting: Setting) -> Decorator:
     if setting.argument:
         return click.argument(
             setting.name,
-            nargs=-1 if isinstance(setting.example, tuple) else 1,
+            nargs=-1 if setting.type.is_list else 1,
             required=False,  # a config file may have it
             type=_find_type(setting),
             metavar=setting.argument,
         )
-    default = setting.default
     names = setting.names or (f"--{setting.name.replace('_', '-')}",)
-    automatic = setting.automatic or (None, "")
-    shown = _format_default(default) if default != automatic[0] else automatic[1]
+    kind = setting.type.kinds[0]
+    metavar = {int: "N", float: "NUMBER"}.get(kind) if not setting.type.is_list else None
     attributes: dict[str, Any] = {
         "type": _find_type(setting),
-        "is_flag": isinstance(default, bool),
+        "is_flag": kind is bool,
         "multiple": setting.repeated,
         "default": None,
-        "show_default": setting.shown_default or shown or False,
-        "metavar": setting.metavar or _METAVARS.get(type(setting.example)),
+        "show_default": setting.shown_default or _format_default(setting.default) or False,
+        "metavar": setting.metavar or metavar,
         "group": setting.group,
         "help": setting.help,
     }
     return option(*names, setting.name, **attributes)
 
 
-_METAVARS: dict[type, str] = {int: "N", float: "NUMBER"}
-
-
 def _find_type(setting: Setting) -> click.ParamType[Any]:
-    example = setting.example
     if setting.is_path:
         return click.Path()
-    if isinstance(example, tuple):
-        item = click.types.convert_type(type(example[0]))
-        return CommaList(click.Choice(setting.choices) if setting.choices else item)
-    if setting.choices:
-        return click.Choice(setting.choices)
-    item = click.types.convert_type(type(example))
-    number, words = setting.automatic or (0, "")
-    if words != "auto":
-        return item
-    return click.types.FuncParamType(
-        lambda text: number if text == "auto" else item.convert(text, None, None)
-    )
+    item = click.types.convert_type(setting.type.kinds[0])
+    item = click.Choice(setting.choices) if setting.choices else item
+    return CommaList(item) if setting.type.is_list else item
 
 
 def _format_default(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(_format_default, value))
-    if isinstance(value, bool):
-        return ""  # of a flag; its help says what it does
+    if value is None or isinstance(value, bool):
+        return ""  # the help of a flag says what it does
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -37,7 +37,9 @@ class WrittenGenerator(NamedTuple):
     difference: float  # largest, over PICTURES pictures in [-1, 1]
 
 
-def write_generator(checkpoint: Checkpoint, path: Path, label: int = -1) -> WrittenGenerator:
+def write_generator(
+    checkpoint: Checkpoint, path: Path, label: int | None = None
+) -> WrittenGenerator:
     """Write a generator as a Keras model, and check what was written.
 
     If `label` is 0 or more, only the generator of that label is written. Raises UsageError if Keras
@@ -49,7 +51,7 @@ def write_generator(checkpoint: Checkpoint, path: Path, label: int = -1) -> Writ
             f"{checkpoint.path} was read as TensorFlow operations, not as layers, so it cannot be "
             "converted; use the file as it is"
         )
-    network = fix_label(checkpoint.network, label) if label >= 0 else checkpoint.network
+    network = fix_label(checkpoint.network, label) if label is not None else checkpoint.network
     checkpoint = replace(checkpoint, network=network)
     own_file = path.with_name(f"{path.name}.toml")
     conventions = _format_conventions(checkpoint, path, own_file)

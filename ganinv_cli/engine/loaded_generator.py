@@ -1,7 +1,7 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
-from ganinv_cli.settings.declare import list_settings
-from ganinv_cli.settings.load import check_settings, check_type, to_plain
+from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
+from ganinv_cli.settings.load import check_settings, to_plain
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Config)
 
 DEFAULT = Path(Config.checkpoint).name
+LATENT = Setting("latent", None, ValueType((int,)), range=(1, MAX_NUMBER))
 BATCH_SIZE = 64  # images that are made at once
 
 
@@ -39,7 +40,7 @@ class LoadedGenerator:
 
     Attributes:
         name: what was loaded, e.g. a path.
-        label: the label that was chosen of a conditional generator; -1: all of them.
+        label: the label that was chosen of a conditional generator; None: all of them.
         latent_size: number of components of z.
         image_shape: (height, width, channels) of an image.
         labels: number of labels that `G(z, labels)` needs; 0: it takes none.
@@ -52,13 +53,13 @@ class LoadedGenerator:
     name: str
     checkpoint: "Checkpoint" = field(repr=False)
     conventions: Conventions = field(default_factory=Conventions)
-    label: int = -1
+    label: int | None = None
     # shared by the same generator with other labels
-    _built: "dict[tuple[int, str, str], Generator]" = field(default_factory=dict)
+    _built: "dict[tuple[int | None, str, str], Generator]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = self.checkpoint.network.labels
-        if self.label >= labels:
+        if self.label is not None and self.label >= labels:
             has = f"labels 0 to {labels - 1}" if labels else "no labels"
             raise ConfigError(
                 f"label = {self.label}: {self.checkpoint.path} has {has}; leave --label out, or "
@@ -109,7 +110,7 @@ class LoadedGenerator:
 
     @property
     def labels(self) -> int:
-        return self.checkpoint.network.labels if self.label < 0 else 0
+        return self.checkpoint.network.labels if self.label is None else 0
 
     @property
     def prior(self) -> str:
@@ -150,8 +151,7 @@ class LoadedGenerator:
                 f"{self.checkpoint.path} has no layers of batch norm that could take a batch's "
                 "statistics; leave --batch-norm out"
             )
-        label = None if self.label < 0 else self.label
-        return partial(make_generator, self.checkpoint, batch_norm, label)
+        return partial(make_generator, self.checkpoint, batch_norm, self.label)
 
     def configure(self, config: Kind) -> Kind:
         """Return the settings of a run on this generator."""
@@ -187,8 +187,8 @@ class LoadedGenerator:
 def load(
     source: Any = DEFAULT,
     *,
-    label: int = -1,
-    latent: int = 0,
+    label: int | None = None,
+    latent: int | None = None,
     **conventions: Any,
 ) -> LoadedGenerator:
     """Load a generator from a file, or from a model or a function of this program.
@@ -199,7 +199,7 @@ def load(
             SavedModels, ONNX, PyTorch files, safetensors. Or a torch.nn.Module, which also takes
             its label as integers or one-hot. Or a Keras model. Or a function that takes a tf.Tensor
             z (n, latent) float32 and returns images (n, height, width, channels).
-        label: label of a conditional generator, from 0; -1: all labels, and each is tried.
+        label: label of a conditional generator, from 0; None: all labels, and each is tried.
         latent: number of components of z, for a function or a module; a module without it is
             tried with the sizes of its first weights.
         conventions: settings that are missing in the file, by the names of the commands' options:
@@ -221,11 +221,13 @@ def load(
         >>> z.shape, G(z).shape
         ((2, 100), (2, 16, 16, 3))
     """
-    known = {"label": list_settings(Config)["label"], **CONVENTIONS}
-    plain = {name: to_plain(value) for name, value in {"label": label, **conventions}.items()}
-    config = Config(**check_settings("load", plain, known))
-    given, latent = config.conventions, to_plain(latent)
-    check_type("load: latent", latent, 100)
+    known = {"label": list_settings(Config)["label"], "latent": LATENT, **CONVENTIONS}
+    settings = {"label": label, "latent": latent, **conventions}
+    plain = {name: to_plain(each) for name, each in settings.items() if each is not None}
+    checked = check_settings("load", plain, known)
+    latent = checked.pop("latent", None)
+    config = Config(**checked)
+    given = config.conventions
     if isinstance(source, str | Path):
         if latent:
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
@@ -252,20 +254,25 @@ def load(
     if is_model:
         checkpoint = read_keras_model(source, given)
     elif is_module(source):
-        checkpoint = read_module(source, latent, max(given.labels, 0), given)
-    elif latent < 1:
+        checkpoint = read_module(source, latent or 0, given.labels or 0, given)
+    elif latent is None:
         raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
     else:
-        checkpoint = read_function(source, latent, max(given.labels, 0), given)
+        checkpoint = read_function(source, latent, given.labels or 0, given)
     return LoadedGenerator(checkpoint.path, _check_norms(checkpoint), given, config.label)
 
 
 def read_generator(
-    config: Config, reporter: Reporter = SILENT, *, verbose: bool = False
+    config: Config,
+    reporter: Reporter = SILENT,
+    *,
+    verbose: bool = False,
+    check: Callable[[], object] = lambda: None,
 ) -> LoadedGenerator:
     """Return the generator that a config names, checked; say what is assumed and doubted.
 
-    It starts TensorFlow. Raises CheckpointError, ConfigError.
+    It starts TensorFlow, and calls `check` before the file is read. Raises CheckpointError and
+    ConfigError.
     """
     from ganinv_cli import formats
 
@@ -274,6 +281,7 @@ def read_generator(
     formats.find_format(path)  # first: what cannot be read is refused at once
     reporter.enter("loading TensorFlow")
     start_tensorflow(gpus)
+    check()
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     checkpoint = formats.read(path, conventions)
     if verbose:

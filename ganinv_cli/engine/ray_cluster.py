@@ -239,7 +239,7 @@ def choose_gpus(config: Config, resources: Mapping[str, float]) -> float:
     Raises UsageError if the settings contradict each other.
     """
     device, gpus = config.device, config.gpus_per_worker
-    if gpus < 0:
+    if gpus is None:
         gpus = float(device == "gpu" or (device == "auto" and resources.get("GPU", 0) >= 1))
     if device not in ("auto", "gpu" if gpus else "cpu") or gpus > 1:
         raise UsageError(

@@ -76,7 +76,7 @@ def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
     return [f"{len(changed):,} of {len(pictures):,} images were changed to fit the generator"]
 
 
-def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[NamedImage]:
+def number_images(run: Run, pictures: Sequence[TargetImage], shard: str | None) -> list[NamedImage]:
     """Return each picture's image in the results file, and record how many the file has.
 
     Content that the file holds keeps its number, new content gets the lowest free one. The file of

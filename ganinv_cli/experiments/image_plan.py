@@ -63,7 +63,7 @@ def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
         problem=Problem(mask=mask, stationary=config.stationary),
         exact=False,
         identity={
-            "mask_sha256": "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
+            "mask_sha256": None if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
             "polish": _describe_test(test, generator),
         },
         relative_cost=START_COST * (1 + config.restarts),

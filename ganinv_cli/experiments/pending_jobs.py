@@ -12,7 +12,7 @@ from ganinv_cli.errors import NothingToDoError
 from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.jobs import BLOCK_SIZE, UNSHARDED, Job
 from ganinv_cli.outcome import Phase
-from ganinv_cli.progress.reporters import RunProgress
+from ganinv_cli.progress.display import RunProgress
 from ganinv_cli.statistics import Floats
 from ganinv_cli.store import Run
 

@@ -66,7 +66,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     return Checkpoint(**vars(generator) | changed)
 
 
-def _describe(name: str, option: str, stated: str, usual: str) -> Convention:
+def _describe(name: str, option: str | None, stated: str, usual: str) -> Convention:
     """Return a convention that was given by an option, is stated by the file, or is assumed."""
     if option:
         return Convention(name, "", option, "given")

@@ -120,10 +120,10 @@ def _read_numpy(path: Path) -> Latents:
 
 def _read_results(path: Path, group: str) -> Latents:
     results = read_results(path)
-    label = results.attributes["config"].get("label", -1)  # of the run; -1: none
+    label = results.attributes["config"].get("label")  # of the run
 
     def fill_labels(labels: np.ndarray | None, count: int) -> np.ndarray | None:
-        return np.full(count, label) if labels is None and label >= 0 else labels
+        return np.full(count, label) if labels is None and label is not None else labels
 
     if not group and any(map(is_image_group, results.groups)):
         cells = read_image_cells(results, path)

@@ -47,7 +47,7 @@ def solve(
     first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
     batch = generator.reuse(Batch, settings)
-    sizing = BatchSizing(batch, first_rows, measured=not batch_size, coupled=coupled)
+    sizing = BatchSizing(batch, first_rows, measured=batch_size is None, coupled=coupled)
     increment_sizing = IncrementSizing(solver)
     yield Increment(phase=Phase.compiling)
     batch_state = sizing.make_empty(job_queue.remaining + len(saved_jobs))

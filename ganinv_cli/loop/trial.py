@@ -59,7 +59,7 @@ class LoopSettings(NamedTuple):
     limits: Limits
     record_points: RecordPoints
     seed: int
-    batch_size: int = 0  # rows; 0: chosen by speed
+    batch_size: int | None = None  # rows; None: chosen by speed
 
 
 class StartResult(NamedTuple):

@@ -18,8 +18,6 @@ from ganinv_cli.outcome import Phase
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from ganinv_cli.progress.reporters import RunProgress
-
 PLAIN_SECONDS = 30.0  # between plain lines
 UNITS = {"days": 86400, "h": 3600, "min": 60, "s": 1}  # of a duration, in seconds
 
@@ -35,16 +33,47 @@ class Work(NamedTuple):
 
     def describe(self) -> list[str]:
         """Return the count, the time left if it is known, and the details that are not empty."""
-        known = math.isfinite(self.seconds_left) and self.seconds_left > 0
-        left = f"{format_duration(self.seconds_left)} left" if known else ""
         count = f"{self.done:,}/{self.total:,} {self.unit}"
-        return [each for each in (count, left, *self.details) if each]
+        return list(filter(None, (count, describe_time_left(self.seconds_left), *self.details)))
 
 
-def format_duration(seconds: float) -> str:
-    """Return a duration in the largest unit of which it has two, such as "40 s" or "90 min"."""
+def describe_time_left(seconds: float) -> str:
+    """Return such as "40 s left" or "90 min left", in the largest unit of which there are two.
+
+    Empty if the time is not known, or none is left.
+    """
+    if not math.isfinite(seconds) or seconds <= 0:
+        return ""
     unit = next((unit for unit, length in UNITS.items() if seconds >= 2 * length), "s")
-    return f"{seconds / UNITS[unit]:.0f} {unit}"
+    return f"{seconds / UNITS[unit]:.0f} {unit} left"
+
+
+class RunProgress(NamedTuple):
+    """The progress of a run; a trial counts once for each rule."""
+
+    finished: int
+    total: int
+    successes: int  # of those done in this process: recovered, or else converged
+    success_word: str  # names a success
+    gradients: float  # spent in this process
+    gradients_per_second: float
+    seconds_left: float  # NaN before there is a measurement
+    phase: Phase = Phase.running
+    finished_here: int = 0  # in this process
+    summarized: int = 0  # images that were re-enacted in this process
+    summaries: int = 0  # of these
+
+    def describe(self) -> Work:
+        """Return the trials that are done, with successes and speed."""
+        successes = ""
+        if self.finished_here:  # of a resumed run, as a part of the trials that are counted
+            resumed = self.finished > self.finished_here
+            of = f" of {self.finished_here:,}" if resumed else ""
+            successes = f"{self.successes:,}{of} {self.success_word}"
+        rate = self.gradients_per_second
+        again = f"{self.summarized:,} of {self.summaries:,} re-enacted" if self.summaries else ""
+        details = [successes, again, f"{rate:,.0f} gradients/s" if rate else ""]
+        return Work(self.finished, self.total, "trials", details, self.seconds_left)
 
 
 class Display:
@@ -75,7 +104,7 @@ class Display:
         if self._is_live:
             self._show_line(to_printable(phase), 0, None)
 
-    def show(self, progress: "RunProgress") -> None:
+    def show(self, progress: RunProgress) -> None:
         """Show the progress of the trials."""
         if progress.phase is Phase.running:
             self.advance(progress.describe())

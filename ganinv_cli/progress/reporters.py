@@ -5,39 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from ganinv_cli.outcome import Phase
-from ganinv_cli.progress.display import Display, Work, open_display
+from ganinv_cli.progress.display import Display, RunProgress, Work, open_display
 from ganinv_cli.progress.interrupts import stop_on_signals
-
-
-class RunProgress(NamedTuple):
-    """The progress of a run; a trial counts once for each rule."""
-
-    finished: int
-    total: int
-    successes: int  # of those done in this process: recovered, or else converged
-    success_word: str  # names a success
-    gradients: float  # spent in this process
-    gradients_per_second: float
-    seconds_left: float  # NaN before there is a measurement
-    phase: Phase = Phase.running
-    finished_here: int = 0  # in this process
-    summarized: int = 0  # images that were re-enacted in this process
-    summaries: int = 0  # of these
-
-    def describe(self) -> Work:
-        """Return the trials that are done, with successes and speed."""
-        successes = ""
-        if self.finished_here:  # of a resumed run, as a part of the trials that are counted
-            resumed = self.finished > self.finished_here
-            of = f" of {self.finished_here:,}" if resumed else ""
-            successes = f"{self.successes:,}{of} {self.success_word}"
-        rate = self.gradients_per_second
-        again = f"{self.summarized:,} of {self.summaries:,} re-enacted" if self.summaries else ""
-        details = [successes, again, f"{rate:,.0f} gradients/s" if rate else ""]
-        return Work(self.finished, self.total, "trials", details, self.seconds_left)
 
 
 class Reporter(Protocol):

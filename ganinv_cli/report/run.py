@@ -99,7 +99,7 @@ def _describe_settings(run: Row) -> str:
     config = run["config"]
     parts = {
         "checkpoint": _describe_checkpoint(run),
-        "label": None if config.get("label", -1) == -1 else config["label"],
+        "label": config.get("label"),
         "solver": _describe_solver(config),
         "seed": run.get("seed"),
         "trials": config.get("trials"),

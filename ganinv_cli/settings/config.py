@@ -47,13 +47,12 @@ class Config(MachineSettings, Conventions):
         metavar="PATH|NAME",
         resume="free",  # the generator's hash must be equal
     )
-    label: int = declare(
-        -1,
-        help="Label of a conditional generator, from 0; -1 tries each.",
+    label: int | None = declare(
+        None,
+        help="Label of a conditional generator, from 0.",
         group=GENERATOR,
         range=(0, MAX_NUMBER),
-        automatic=(-1, "each"),
-        shown_default="-1",
+        shown_default="each is tried",
     )
     trials: int = declare(
         1000,
@@ -100,7 +99,7 @@ class Config(MachineSettings, Conventions):
         "batch (batch).",
     )
     seed: int = declare(0, help="Seed for all random numbers.", range=(0, MAX_SEED))
-    note: str = declare("", in_options=False, resume="free")  # printed first
+    note: str | None = declare(None, in_options=False, resume="free")  # printed first
     # the tables [gd], [lbfgs], … of the file: settings of each solver, by the solver's name
     solver_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -118,19 +117,27 @@ class Config(MachineSettings, Conventions):
         for name in ("address", "workers", "cpus_per_worker", "gpus_per_worker"):
             if self.engine != "ray" and getattr(self, name) != getattr(Config, name):
                 yield f'{name} is a setting of a Ray cluster: add engine = "ray" (--engine ray)'
-        needed = {"batch_size": self.trials, "engine": "local", "shard": ""}
+        needed = {"batch_size": self.trials, "engine": "local", "shard": None}
         needed |= {"start": "random", "tolerance": 0, "restarts": 0}
         for name, value in needed.items() if self.batch_norm == "batch" else ():
             if getattr(self, name) != value:
+                advice = (
+                    f"leave {name} out" if value is None else f"it needs {name} = {to_toml(value)}"
+                )
                 yield (
                     'batch_norm = "batch" couples the trials, and runs all as one batch to their '
-                    f"budget: it needs {name} = {to_toml(value)}"
+                    f"budget: {advice}"
                 )
 
     @property
     def has_exact_images(self) -> bool:
         """Whether a z can make some of the images exactly; else lbfgs minimises r'r in float32."""
         return True
+
+    @property
+    def shown_threshold(self) -> float | None:
+        """Error of z below which the reports count z as recovered; None: the usual one."""
+        return None
 
     @property
     def conventions(self) -> Conventions:
@@ -173,8 +180,8 @@ class ImagesConfig(Config):
         group=INPUT,
         metavar="center|none|X,Y,SIZE",
     )
-    mask: str = declare(
-        "",
+    mask: str | None = declare(
+        None,
         help="Image, or array in a .npy or .npz file, that says which pixels count: black pixels "
         "do not. It is cropped like the images.",
         group=INPUT,

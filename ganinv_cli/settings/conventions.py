@@ -18,11 +18,12 @@ def _declare(default: Value, **properties: Any) -> Value:
 class Conventions:
     """Values from options, configs and files beside the generator.
 
-    A default means: not given, so the file's own value or the usual one of its format is taken.
+    None, or an empty list, means: not given, so the file's own value or the usual one of its format
+    is taken.
     """
 
-    prior: str = _declare(
-        "",  # as `prior.parse_prior` reads it
+    prior: str | None = _declare(
+        None,  # as `prior.parse_prior` reads it
         help="Prior of z: uniform, uniform:LOW,HIGH, normal, normal:SIGMA or normal:SIGMA,INSIDE. "
         "INSIDE is the probability that one component is inside the bounds; by default 99 % of "
         "vectors have all components inside. The default prior is that of the file's format.",
@@ -30,15 +31,15 @@ class Conventions:
         example="normal:1,0.999",
         resume="equal",  # it changes the trials of the same generator
     )
-    range: str = _declare(
-        "",
+    range: str | None = _declare(
+        None,
         help="Range of the generator's pixels, if its file does not say: tanh, sigmoid, or the "
         "values of black and white.",
         metavar="tanh|sigmoid|LOW,HIGH",
         example="tanh",
     )
-    activation: str = _declare(
-        "",
+    activation: str | None = _declare(
+        None,
         help="Activation between the layers, for a file of weights alone: one for all, e.g. "
         "leaky_relu:0.2, or one for each place, e.g. none,relu,relu.",
         metavar="NAMES",
@@ -83,19 +84,19 @@ class Conventions:
         example=("before",),
         weights_only=True,
     )
-    key: str = _declare(
-        "",
+    key: str | None = _declare(
+        None,
         help="Key of the generator in a file of weights alone that holds several, e.g. netG or "
         "model.G_ema.",
         metavar="NAME",
         example="model.G_ema",
         weights_only=True,
     )
-    labels: int = _declare(
-        -1,
+    labels: int | None = _declare(
+        None,
         help="Number of labels, for a file of weights alone; the one-hot label follows z.",
         range=(0, MAX_NUMBER),
-        automatic=(-1, "what the file's folder says, or 0"),
+        shown_default="what the file's folder says, or 0",
         example=10,
         weights_only=True,
     )

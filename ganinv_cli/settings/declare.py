@@ -5,8 +5,10 @@ in the API, the checks of its value and the rule for a run that goes on follow f
 """
 
 import json
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args, get_origin
+import math
+from dataclasses import MISSING, dataclass, field, fields
+from types import NoneType
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from ganinv_cli.errors import ConfigError
 
@@ -20,20 +22,39 @@ MAX_SHOWN = 80  # characters of a wrong value in an error
 Value = TypeVar("Value")
 
 
+class ValueType(NamedTuple):
+    """What a setting takes, as the type of its field says it."""
+
+    kinds: tuple[type, ...]  # of the value, or of each item of a list
+    is_list: bool = False
+    choices: tuple[str, ...] = ()  # of a Literal
+
+    def fits(self, value: Any) -> bool:
+        """Return whether a value has the type, without its items; an int is valid as a float."""
+        return isinstance(value, list | tuple) if self.is_list else self.fits_item(value)
+
+    def fits_item(self, value: Any) -> bool:
+        """Return whether an item of a list, or else the value, has the type."""
+        if isinstance(value, bool):
+            return bool in self.kinds
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        return isinstance(value, self.kinds) or (isinstance(value, int) and float in self.kinds)
+
+
 @dataclass(frozen=True)
 class Setting:
     """A setting, as `declare` declares it."""
 
     name: str
-    default: Any
-    # a value in a TOML file: the default, or what shows the type better; None: of several types
-    example: Any
+    default: Any  # None: not given
+    type: ValueType
+    example: Any = None  # a value in a TOML file, if the default does not show the type
     help: str = ""  # of the option
     group: str = METHOD  # of the option
-    choices: tuple[str, ...] = ()  # for a Literal: its values; for a list: those of each item
+    choices: tuple[str, ...] = ()  # of the value, or of each item of a list
     range: tuple[float, float] | None = None  # least and greatest number, or item of a list
     exclusive: bool = False  # whether the ends of the range are excluded
-    automatic: tuple[float, str] | None = None  # another valid number, and what it stands for
     metavar: str = ""
     shown_default: str = ""  # in the help, if the default alone would mislead
     names: tuple[str, ...] = ()  # of the option, if they are not the setting's
@@ -58,19 +79,28 @@ def declare(default: Value, **properties: Any) -> Value:
 
 
 def list_settings(kind: type) -> dict[str, Setting]:
-    """Return the declared fields of a dataclass by name."""
+    """Return the settings of a dataclass by name: the fields that have a default value."""
     settings = {}
     for each in fields(kind):
-        properties: dict[str, Any] = {}
-        for base in reversed(kind.__mro__):
-            if declared := getattr(base, "__dataclass_fields__", {}).get(each.name):
-                properties |= declared.metadata
-        if properties:
-            if get_origin(each.type) is Literal:
-                properties["choices"] = get_args(each.type)
-            properties = {"example": each.default} | properties
-            settings[each.name] = Setting(each.name, each.default, **properties)
+        if each.default is not MISSING:
+            properties: dict[str, Any] = {}
+            for base in reversed(kind.__mro__):
+                if declared := getattr(base, "__dataclass_fields__", {}).get(each.name):
+                    properties |= declared.metadata
+            type_ = _read_type(each.type)
+            properties = {"choices": type_.choices} | properties
+            settings[each.name] = Setting(each.name, each.default, type_, **properties)
     return settings
+
+
+def _read_type(annotation: Any) -> ValueType:
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return ValueType((str,), choices=arguments)
+    if get_origin(annotation) is tuple:
+        return ValueType(arguments[:1], is_list=True)
+    kinds = tuple(each for each in arguments or (annotation,) if each is not NoneType)
+    return ValueType(kinds)
 
 
 def check_value(name: str, value: Any, setting: Setting) -> None:
@@ -86,19 +116,18 @@ def check_value(name: str, value: Any, setting: Setting) -> None:
 
 def _find_fault(value: Any, setting: Setting) -> str:
     """Return what to give in place of a value; empty if it is valid."""
+    if value is None:  # not given
+        return ""
     if setting.choices and value not in setting.choices:
         return f"one of {', '.join(setting.choices)}"
     if setting.range is None:
         return ""
     low, high = setting.range
-    number, words = setting.automatic or (low, "")
-    is_inside = low < value < high if setting.exclusive else low <= value <= high
-    if is_inside or (words and value == number):
-        return ""
     if setting.exclusive:
-        return f"a number above {low:,} and below {high:,}"
-    allowed = f"at most {high:,}" if value > high else f"at least {low:,}"
-    return f"{allowed}, or {number} for {words}" if words else allowed
+        return "" if low < value < high else f"a number above {low:,} and below {high:,}"
+    if low <= value <= high:
+        return ""
+    return f"at most {high:,}" if value > high else f"at least {low:,}"
 
 
 def to_toml(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
@@ -12,18 +11,17 @@ from typing import Any, TypeVar
 
 from ganinv_cli.errors import ConfigError, explain_errors
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.declare import Setting, check_value, list_settings, to_toml
+from ganinv_cli.settings.declare import Setting, ValueType, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
-_SOLVER_TABLES = {name: Setting(name, default={}, example={}) for name in SOLVERS}
+_SOLVER_TABLES = {name: Setting(name, None, ValueType((dict,))) for name in SOLVERS}
 _TYPE_WORDS: dict[type, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "text in quotes",
-    tuple: "a list in brackets",
     dict: "a table",
 }
 
@@ -121,13 +119,8 @@ def check_settings(
     for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{place} has a setting {to_toml(key)}; {_suggest_key(key, known)}")
-        example = known[key].example
-        checked[key] = tuple(value) if isinstance(value, list) else value
-        if example is not None:
-            similar = _suggest_similar(key, value, known)
-            check_type(f"{place}: {key}", checked[key], example, similar)
-        for item in checked[key] if isinstance(example, tuple) else ():
-            check_type(f"{place}: an item of {key}", item, example[0])
+        _check_type(f"{place}: {key}", value, known[key], _suggest_similar(key, value, known))
+        checked[key] = tuple(value) if known[key].type.is_list else value
         check_value(f"{place}: {key}", checked[key], known[key])
     return checked
 
@@ -140,24 +133,24 @@ def _suggest_key(key: str, known: Collection[str]) -> str:
 
 def _suggest_similar(key: str, value: Any, known: Mapping[str, Setting]) -> str:
     """Return a question for another key of nearly the same name that takes the value."""
-    fitting = [name for name, each in known.items() if _has_type(value, each.example)]
+    fitting = [name for name, each in known.items() if each.type.fits(value)]
     close = get_close_matches(key, fitting, n=1, cutoff=0.9)
     return "".join(f"; did you mean {name}?" for name in close)
 
 
-def check_type(name: str, value: Any, example: Any, suggestion: str = "") -> None:
-    """Raise ConfigError unless a value has its example's type; an int is valid as a float."""
-    if not _has_type(value, example):
-        shown = "" if example in ("", (), {}) else f", e.g. {to_toml(example)}"
-        words = _TYPE_WORDS[type(example)]
-        raise ConfigError(f"{name} = {to_toml(value)} should be {words}{shown}{suggestion}")
-
-
-def _has_type(value: Any, example: Any) -> bool:
-    kind = type(example)
-    is_wrong = isinstance(value, bool) != (kind is bool)
-    is_wrong |= not isinstance(value, (int, float) if kind is float else kind)
-    return not is_wrong and not (isinstance(value, float) and not math.isfinite(value))
+def _check_type(name: str, value: Any, setting: Setting, suggestion: str) -> None:
+    """Raise ConfigError unless a value and its items have the type of a setting."""
+    words = " or ".join(_TYPE_WORDS[kind] for kind in setting.type.kinds)
+    example = setting.example or setting.default
+    if not setting.type.fits(value):
+        shown = f", e.g. {to_toml(example)}" if example else ""
+        should = "a list in brackets" if setting.type.is_list else words
+        raise ConfigError(f"{name} = {to_toml(value)} should be {should}{shown}{suggestion}")
+    for item in value if setting.type.is_list else ():
+        if not setting.type.fits_item(item):
+            raise ConfigError(
+                f"{name} has {to_toml(item)}, which should be {words}, e.g. {to_toml(example[0])}"
+            )
 
 
 def identity_settings(config_class: type[Config], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,12 +118,11 @@ class MachineSettings:
         "GPUs with these numbers.",
         metavar="auto|cpu|gpu|gpu:0,1",
     )
-    batch_size: int = _declare_machine(
-        0,
-        help="Trials per batch on each device; auto measures the fastest size.",
+    batch_size: int | None = _declare_machine(
+        None,
+        help="Trials per batch on each device.",
         range=(1, 2**16),
-        automatic=(0, "auto"),
-        metavar="auto|N",
+        shown_default="the fastest size, which is measured",
         resume="free unless coupled",
     )
     engine: Literal["local", "ray"] = _declare_machine(
@@ -137,26 +136,25 @@ class MachineSettings:
         "machine.",
         metavar="local|auto|HOST:PORT|ray://HOST:PORT",
     )
-    workers: int = _declare_machine(
-        0,
+    workers: int | None = _declare_machine(
+        None,
         help="Number of Ray workers.",
         range=(1, MAX_WORKERS),
-        automatic=(0, "as many as fit"),
+        shown_default="as many as fit",
     )
     cpus_per_worker: int = _declare_machine(
         1,
         help="Cores and threads per Ray worker.",
         range=(1, MAX_WORKERS),
     )
-    gpus_per_worker: float = _declare_machine(
-        -1.0,
+    gpus_per_worker: float | None = _declare_machine(
+        None,
         help="GPUs per Ray worker; may be a fraction, e.g. 0.5.",
         range=(0, MAX_WORKERS),
-        automatic=(-1, "auto"),
         shown_default="1 if the cluster has GPUs, else 0",
     )
-    shard: str = _declare_machine(
-        "",
+    shard: str | None = _declare_machine(
+        None,
         help="Run part I of N equal parts of the trials (invert: of the images), for array jobs; "
         "ganinv merge joins the parts.",
         metavar="I/N",

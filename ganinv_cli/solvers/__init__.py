@@ -5,10 +5,9 @@ Each file defines SOLVER, the class of its solver.
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from ganinv_cli.settings.declare import Setting, list_settings
+from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import check_settings
 
 if TYPE_CHECKING:
@@ -18,5 +17,4 @@ if TYPE_CHECKING:
 def make_solver(name: str, settings: Mapping[str, Any]) -> "Solver":
     """Return the solver with this name and settings. Raises ConfigError for a wrong setting."""
     kind: type[Solver] = importlib.import_module(f"ganinv_cli.solvers.{name}").SOLVER
-    known = {each.name: Setting(each.name, each.default, each.default) for each in fields(kind)}
-    return kind(**check_settings(f"[{name}]", settings, known | list_settings(kind)))
+    return kind(**check_settings(f"[{name}]", settings, list_settings(kind)))

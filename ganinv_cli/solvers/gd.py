@@ -10,7 +10,6 @@ from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.objective.jacobian import find_spectrum
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
-from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.first_order import FirstOrder
 
 AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
@@ -32,17 +31,15 @@ class GradientDescent(FirstOrder):
     1/(2λ), with λ the largest eigenvalue at 40 draws from the prior.
     """
 
-    rate: float | str = declare(AUTHORS_RATE, example=None)  # a number or "stable"
+    rate: float | str = declare(AUTHORS_RATE)  # a number or "stable"
     halve_every: int = declare(HALVE_EVERY, range=(0, MAX_NUMBER))  # updates; 0: never
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str):
             if self.rate != STABLE:
                 raise ConfigError(f'[gd] rate = {self.rate!r} should be a number, or "{STABLE}"')
-        else:
-            check_type("[gd] rate", self.rate, AUTHORS_RATE)
-            if self.rate <= 0:
-                raise ConfigError(f"[gd] rate = {self.rate} is not above 0")
+        elif self.rate <= 0:
+            raise ConfigError(f"[gd] rate = {self.rate} is not above 0")
 
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
         """Return the solver with the rate "stable" replaced by the measured number."""

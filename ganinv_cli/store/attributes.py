@@ -14,13 +14,14 @@ from ganinv_cli.store.damage import DamagedError
 
 SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
-DEFAULTS = {  # of files without these settings
+DEFAULTS: Mapping[str, Any] = {  # of files without these settings
     "prior": "uniform:-1,1",
-    "label": -1,
+    "label": None,
     "loss": "preconditioned",
     "noise": "gaussian",
     "levels": [],
 }
+NOT_GIVEN = {"label": -1, "labels": -1, "batch_size": 0, "workers": 0, "gpus_per_worker": -1}
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
 _JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5
 
@@ -58,7 +59,9 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
     Raises DamagedError if it has a newer schema, KeyError or ValueError if it is not as it should.
     """
     check_schema(path, stored)
-    values = {name: _read_json(v) if name in _JSON else v for name, v in stored.items()}
+    values = read_not_given(
+        {name: _read_json(v) if name in _JSON else v for name, v in stored.items()}
+    )
     for name in ("started", "finished"):  # a run that goes on has not finished
         if values[name] and datetime.fromisoformat(values[name]).tzinfo is None:
             raise ValueError(f"{name} is a time without its zone")
@@ -88,6 +91,21 @@ def check_schema(path: Path, attributes: Mapping[str, Any]) -> None:
             f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
             f"{SCHEMA_VERSION}); update ganinv, or name another file"
         )
+
+
+def read_not_given(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes of "/" with None for settings that were not given.
+
+    Earlier versions wrote a number or "" for these.
+    """
+    settings = {
+        place: {
+            key: None if value == NOT_GIVEN.get(key, "") else value
+            for key, value in attributes[place].items()
+        }
+        for place in ("config", "identity")
+    }
+    return {**attributes, **settings}
 
 
 def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, list[str]]:

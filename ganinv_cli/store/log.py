@@ -20,7 +20,7 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile, follow_link, replace_file
-from ganinv_cli.store.attributes import check_schema
+from ganinv_cli.store.attributes import check_schema, read_not_given
 from ganinv_cli.store.columns import TRIAL, read_constants
 from ganinv_cli.store.damage import ChangedError, explain_damaged_results
 from ganinv_cli.store.rows import Group, Part
@@ -150,9 +150,10 @@ class Log:
 
     def _add_block(self, payload: bytes, start: int) -> None:
         header, records = _decode_payload(payload)
-        if header["attributes"] != self._attributes:  # else all blocks share them
-            check_schema(self.path, header["attributes"])
-            self._attributes = header["attributes"]
+        check_schema(self.path, header["attributes"])
+        attributes = read_not_given(header["attributes"])
+        if attributes != self._attributes:  # else all blocks share them
+            self._attributes = attributes
         start += _FRAME.size
         self._end = start + len(payload)
         block = start, len(payload), zlib.crc32(payload)

@@ -113,7 +113,7 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     finished = [each["finished"] for each in newest]
     return {
         **most,
-        "config": most["config"] | ({"shard": ""} if "shard" in most["config"] else {}),
+        "config": most["config"] | ({"shard": None} if "shard" in most["config"] else {}),
         "device": _DEVICE_SEPARATOR.join(dict.fromkeys(devices)),
         "precision": max(each.get("precision", "float32") for each in newest),  # mixed, if any is
         "started": min(each["started"] for each in newest),

@@ -129,6 +129,9 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
     ):
         run = run_ganinv(work, *arguments, code=2)
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]
+    with mock.patch("ganinv_cli.formats.read") as read:
+        run = run_ganinv(work, *RECOVER, "--set", "lbfgs.memry=3", code=2)
+    assert not read.called and "did you mean memory?" in run.stderr
     assert not list(work.glob("*.h5"))
 
 
@@ -141,7 +144,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("invert", "https://example.org/a.png"), "org/a.png is an address; download the file"),
         (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
         (("invert",), "no image is named; give a file, a folder"),
-        (("invert", "faces", "--mask", "other.png"), "other.png does not exist"),
+        (("invert", "faces", "--mask", "other.png"), "other.png cannot be read (No such file"),
     ],
 )
 def test_a_likely_slip_is_answered_with_what_to_type(work, given, said):

@@ -7,8 +7,8 @@ import signal
 import pytest
 from rich.console import Console
 
-from ganinv_cli.progress.display import Display, Work, format_duration, open_display
-from ganinv_cli.progress.reporters import RunProgress, show_steps
+from ganinv_cli.progress.display import Display, RunProgress, Work, describe_time_left, open_display
+from ganinv_cli.progress.reporters import show_steps
 
 
 def _show(*works: Work, terminal: bool = True, width: int = 80) -> str:
@@ -37,10 +37,10 @@ def test_plain_lines_are_far_apart_and_the_last_is_not_repeated():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0, "0 s"), (130, "2 min"), (1e6, "12 days")],
+    [(math.nan, ""), (0.0, ""), (40, "40 s left"), (130, "2 min left"), (1e6, "12 days left")],
 )
-def test_a_duration_has_one_unit(seconds, text):
-    assert format_duration(seconds) == text
+def test_a_time_left_has_one_unit(seconds, text):
+    assert describe_time_left(seconds) == text
 
 
 def test_a_resumed_run_counts_successes_among_its_own_trials_and_quiet_shows_nothing(capsys):

@@ -61,10 +61,10 @@ def test_a_missing_file_is_explained(root):
 
 
 WRONG = {
-    "brackets": (b"seed = " + b"[" * 100_000, "is not TOML: "),
+    "brackets": (b"seed = " + b"[" * 100_000, "is not TOML ("),
     "a long value": (b'seed = "' + b"x" * 100_000 + b'"', 'seed = "xxx'),
-    "Latin-1": ('prior = "caf\xe9"'.encode("latin-1"), "is not TOML: 'utf-8' codec"),
-    "no TOML": (b"seed 1", "is not TOML: Expected"),
+    "Latin-1": ('prior = "caf\xe9"'.encode("latin-1"), "is not TOML ('utf-8' codec"),
+    "no TOML": (b"seed 1", "is not TOML (Expected"),
     "another key": (b"sed = 1", 'has a setting "sed"; '),
 }
 

@@ -96,7 +96,7 @@ def test_attributes_and_figures_are_of_all_files(out, tmp_path, monkeypatch):
     assert results.attributes["started"] == min(a["started"] for a in each)
     assert results.attributes["finished"] == max(a["finished"] for a in each)
     merge(out, paths[:1], partial=True, overwrite=True)
-    assert read_results(out).attributes["config"]["shard"] == ""
+    assert read_results(out).attributes["config"]["shard"] is None
 
 
 def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):

@@ -34,12 +34,15 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     assert_holds(read_results(path), [0])
 
 
-def test_a_run_from_before_priors_and_labels_goes_on(path):
-    write_results_file(path, [0], identity={"clip": ["none"]})
-    now = {"clip": ["none"], "prior": "uniform:-1,1", "label": -1}
+@pytest.mark.parametrize("label", [{}, {"label": -1}])
+def test_a_run_from_before_priors_and_labels_goes_on(path, label):
+    write_results_file(path, [0], identity={"clip": ["none"], **label})
+    now = {"clip": ["none"], "prior": "uniform:-1,1", "label": None}
     with open_run(path, make_provenance(identity=now)) as run:
         assert run.read_group("none")["trial"].tolist() == [0]
-    assert _refuse(path, identity=now | {"label": 3}) == "--label is -1 in the file, and 3 here"
+    assert (
+        _refuse(path, identity=now | {"label": 3}) == "--label is not set in the file, and 3 here"
+    )
 
 
 def test_settings_that_do_not_decide_the_results_may_change(path):

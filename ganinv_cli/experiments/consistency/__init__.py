@@ -25,10 +25,10 @@ class ConsistencyConfig(ImagesConfig):
 
     shards_images = False
     default_trials = 100
-    trials: int = declare(
-        0,
+    trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
+        None,
         help="Recoveries of each image under each rule, from independent starts.",
-        automatic=(0, f"{default_trials}, or one per label if these are more"),
+        shown_default=f"{default_trials}, or one per label if these are more",
     )
 
 

@@ -40,11 +40,11 @@ class InvertConfig(ImagesConfig):
         repeated=True,
     )
     default_trials = 8
-    trials: int = declare(
-        0,
+    trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
+        None,
         help="Number of starts for each image. The best start is kept. If others find the same z, "
         "the result is more certain.",
-        automatic=(0, f"{default_trials}, or one per label if these are more"),
+        shown_default=f"{default_trials}, or one per label if these are more",
         names=("--starts", "--trials"),
         synonym="starts",
     )

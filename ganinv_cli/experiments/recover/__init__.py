@@ -51,6 +51,10 @@ class RecoverConfig(Config):
         help="float64: make the images in float64, and refine each converged z in float64.",
     )
 
+    @property
+    def shown_threshold(self) -> float:
+        return self.threshold
+
     def _find_faults(self) -> Iterator[str]:
         yield from super()._find_faults()
         if self.polish != "none" and self.batch_norm == "batch":

@@ -52,7 +52,7 @@ def read_dcgan(
     """Return the generator of a checkpoint of version V1 or V2. Raises UnreadableError."""
     prefix = _find_prefix(tensors.shapes)
     labels = _count_labels(tensors.shapes, prefix)
-    if labels and conventions.labels not in (-1, labels):
+    if labels and conventions.labels not in (None, labels):
         raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
     layers = _match_layers(tensors.shapes, prefix)
     steps = tuple(_make_step(tensors, *names) for names in layers)

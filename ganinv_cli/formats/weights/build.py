@@ -97,7 +97,7 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
 
     Raises UnreadableError.
     """
-    count = max(conventions.labels, 0)
+    count = conventions.labels or 0
     if count and not 2 <= count < inputs:
         raise UnreadableError(
             f"takes {inputs:,} values, which cannot be z and {count} labels behind it; "
@@ -312,7 +312,8 @@ class _Builder:
             raise self._make_misfit(
                 f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others"
             )
-        end = self._design.conventions.range.strip() or ("sigmoid" if self._labels else "tanh")
+        usual = "sigmoid" if self._labels else "tanh"
+        end = (self._design.conventions.range or usual).strip()
         if end in ("tanh", "sigmoid"):
             self._add(Activation(end))
         count_labels(self._design.conventions, self.inputs)

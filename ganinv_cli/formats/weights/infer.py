@@ -83,7 +83,7 @@ class _Inferring:
             return False
         best, current = pool[0], _prefer_usual(segment, pool)
         is_torch = self._design.framework.is_torch
-        is_label_open = self._design.conventions.labels < 0 and not self._design.labels
+        is_label_open = self._design.conventions.labels is None and not self._design.labels
         if not decided and is_label_open:
             row = detect_labels(best.chain.layers, is_torch)
             self._decisions[LABELS] = Decision(row.value, row)
