@@ -48,7 +48,7 @@ def describe_environment() -> tuple[str, ...]:
     return describe_current_device(), tf.__version__, np.__version__, PIL.__version__
 
 
-def load(kind: str, *inputs: object) -> dict[str, np.ndarray] | None:
+def load_arrays(kind: str, *inputs: object) -> dict[str, np.ndarray] | None:
     """Return the arrays of a measurement by name, or None if they are not kept.
 
     `kind` is the folder of measurements of one kind, such as "preconditioner"; `inputs` are all
@@ -67,7 +67,7 @@ def load(kind: str, *inputs: object) -> dict[str, np.ndarray] | None:
     return None
 
 
-def save(kind: str, arrays: Mapping[str, np.ndarray], *inputs: object) -> None:
+def save_arrays(kind: str, arrays: Mapping[str, np.ndarray], *inputs: object) -> None:
     """Keep the arrays of a measurement. If they cannot be written, nothing happens.
 
     The least recently used measurements are removed until all take at most MAX_BYTES.

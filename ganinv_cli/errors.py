@@ -96,20 +96,20 @@ def refuse_address(name: str) -> None:
 
 
 @contextmanager
-def explain_errors(
+def explain_failures(
     what: str,
     advice: str,
     kind: type[GaninvError] | None = None,
     caught: tuple[type[Exception], ...] = (OSError,),
 ) -> Iterator[None]:
-    """Turn errors of the system or of a library into a sentence; see `explain_error`."""
+    """Turn errors of the system or of a library into a sentence; see `make_error`."""
     try:
         yield
     except caught as error:
-        raise explain_error(error, what, advice, kind) from error
+        raise make_error(error, what, advice, kind) from error
 
 
-def explain_error(
+def make_error(
     error: Exception, what: str, advice: str, kind: type[GaninvError] | None = None
 ) -> GaninvError:
     """Return the error that says what happened, the reason in brackets, and what to do.

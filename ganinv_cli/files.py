@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.errors import DAMAGE_ERRORS, UsageError, explain_errors, shorten_error
+from ganinv_cli.errors import DAMAGE_ERRORS, UsageError, explain_failures, shorten_error
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -163,7 +163,7 @@ def explain_write_errors(path: Path) -> contextlib.AbstractContextManager[None]:
     """Turn an error of writing into a sentence, also TensorFlow's."""
     tensorflow = sys.modules.get("tensorflow")
     caught = (OSError, tensorflow.errors.OpError) if tensorflow else (OSError,)
-    return explain_errors(f"{path} cannot be written", WRITE_ADVICE, caught=caught)
+    return explain_failures(f"{path} cannot be written", WRITE_ADVICE, caught=caught)
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ class Uniform:
 
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""
-        return f"uniform:{format_number(self.low)},{format_number(self.high)}"
+        return f"uniform:{format_exactly(self.low)},{format_exactly(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class Normal:
 
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""
-        return f"normal:{format_number(self.sigma)},{format_number(self.inside)}"
+        return f"normal:{format_exactly(self.sigma)},{format_exactly(self.inside)}"
 
 
 Prior = Uniform | Normal
 
 
-def format_number(number: float) -> str:
+def format_exactly(number: float) -> str:
     """Return the shortest text that is read back as the same number."""
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))

@@ -38,22 +38,22 @@ def _find_file(folder: Path) -> Path:
 
 
 def test_what_is_loaded_is_what_was_saved_bit_for_bit():
-    assert cache.load("kind", *KEY) is None
-    cache.save("kind", ARRAYS, *KEY)
-    loaded = cache.load("kind", *KEY)
+    assert cache.load_arrays("kind", *KEY) is None
+    cache.save_arrays("kind", ARRAYS, *KEY)
+    loaded = cache.load_arrays("kind", *KEY)
     assert loaded and list(loaded) == list(ARRAYS)
     for name, array in ARRAYS.items():
         assert loaded[name].dtype == array.dtype and loaded[name].shape == array.shape
         assert loaded[name].tobytes() == array.tobytes()
-    assert cache.load("another kind", *KEY) is None
-    assert cache.load("kind", "generator", 2.5) is None
+    assert cache.load_arrays("another kind", *KEY) is None
+    assert cache.load_arrays("kind", "generator", 2.5) is None
 
 
 def test_a_measurement_of_another_user_is_not_used(folder, monkeypatch):
-    cache.save("kind", ARRAYS, *KEY)
+    cache.save_arrays("kind", ARRAYS, *KEY)
     owner = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    assert cache.load("kind", *KEY) is None
+    assert cache.load_arrays("kind", *KEY) is None
     assert _find_file(folder).exists()
 
 
@@ -62,17 +62,17 @@ def test_a_measurement_of_another_user_is_not_used(folder, monkeypatch):
     ["tensorflow.__version__", "numpy.__version__", "ganinv_cli.cache.describe_current_device"],
 )
 def test_a_measurement_of_another_version_or_device_is_not_used(changed, monkeypatch):
-    cache.save("kind", ARRAYS, *KEY)
-    assert cache.load("kind", *KEY)
+    cache.save_arrays("kind", ARRAYS, *KEY)
+    assert cache.load_arrays("kind", *KEY)
     monkeypatch.setattr(changed, lambda: "another")
-    assert cache.load("kind", *KEY) is None
+    assert cache.load_arrays("kind", *KEY) is None
 
 
 def test_it_can_be_switched_off(folder, monkeypatch):
-    cache.save("kind", ARRAYS, *KEY)
+    cache.save_arrays("kind", ARRAYS, *KEY)
     monkeypatch.setenv("GANINV_NO_CACHE", "1")
-    assert cache.load("kind", *KEY) is None
-    cache.save("kind", ARRAYS, "another")
+    assert cache.load_arrays("kind", *KEY) is None
+    cache.save_arrays("kind", ARRAYS, "another")
     assert len([*folder.rglob("*.npz")]) == 1
 
 
@@ -84,8 +84,8 @@ def test_a_folder_that_cannot_be_written_does_no_harm(place, tmp_path, monkeypat
     if place == "no home":
         monkeypatch.setattr(cache, "user_cache_path", _find_no_home)
     before = sorted(tmp_path.rglob("*"))
-    cache.save("kind", ARRAYS, *KEY)
-    assert cache.load("kind", *KEY) is None
+    cache.save_arrays("kind", ARRAYS, *KEY)
+    assert cache.load_arrays("kind", *KEY) is None
     assert sorted(tmp_path.rglob("*")) == before
     assert capfd.readouterr() == ("", "")
 
@@ -96,23 +96,23 @@ def _find_no_home(*_: object, **__: object) -> Path:
 
 @pytest.mark.parametrize("damage", [lambda _: b"", lambda content: content[: len(content) // 2]])
 def test_a_damaged_entry_is_measured_again(damage, folder):
-    cache.save("kind", ARRAYS, *KEY)
+    cache.save_arrays("kind", ARRAYS, *KEY)
     file = _find_file(folder)
     file.write_bytes(damage(file.read_bytes()))
-    assert cache.load("kind", *KEY) is None
-    cache.save("kind", ARRAYS, *KEY)
-    assert cache.load("kind", *KEY)
+    assert cache.load_arrays("kind", *KEY) is None
+    cache.save_arrays("kind", ARRAYS, *KEY)
+    assert cache.load_arrays("kind", *KEY)
 
 
 def test_it_stays_below_its_bound_and_keeps_what_was_used_last(folder, monkeypatch):
     monkeypatch.setattr(cache, "MAX_BYTES", 50_000)
     for number in range(12):
-        cache.save("kind", {"x": np.zeros(1000)}, number)
+        cache.save_arrays("kind", {"x": np.zeros(1000)}, number)
         for file in folder.glob("kind/*.npz"):
             os.utime(file, (time.time() - 1000, file.stat().st_mtime - 1000))
-        assert cache.load("kind", 0)  # used again and again
+        assert cache.load_arrays("kind", 0)  # used again and again
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 50_000
-    assert [n for n in range(12) if cache.load("kind", n)] == [0, *range(7, 12)]
+    assert [n for n in range(12) if cache.load_arrays("kind", n)] == [0, *range(7, 12)]
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -37,7 +37,7 @@ for command in json.loads(sys.argv[1]):
     result = CliRunner().invoke(main, [*command, "--format", "json"])
     assert result.exit_code in (0, 2), result.output
     print(json.dumps(result.stderr if result.exit_code else json.loads(result.stdout)["tables"]))
-print(json.dumps(ganinv.half_seen("small", trials=4, rule="none").tables))
+print(json.dumps(ganinv.half_seen("small", trials=4, clip="none").tables))
 """
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.analysis.cells import Cell, Image, read_cells
-from ganinv_cli.errors import GaninvError, ResultsError, explain_errors
+from ganinv_cli.errors import GaninvError, ResultsError, explain_failures
 from ganinv_cli.files import ArrayFileError, make_folder, read_arrays, replace_file
 from ganinv_cli.store import NamedImage, Results, read_results, select_images
 
@@ -52,7 +52,7 @@ def save_latents(
     )
     what = f"{path}: the z of the images cannot be written there"
     advice = "free some space or name another file, then give the same command again"
-    with explain_errors(what, advice, GaninvError):
+    with explain_failures(what, advice, GaninvError):
         make_folder(path.parent)
         replace_file(path, file.getvalue())
 

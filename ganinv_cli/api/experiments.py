@@ -19,7 +19,7 @@ from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
-from ganinv_cli.settings.load import check_keywords, load
+from ganinv_cli.settings.load import check_keywords, load_config
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 
@@ -38,7 +38,7 @@ Args:
         an interruption, and more trials or images extend it. None: results are kept in memory.
     overwrite: whether to start again if `out` exists.
     progress: whether to show progress on stderr, or what shows it (`ganinv_cli.progress`).
-    settings: any setting of a config file (docs/cli.md), e.g. trials, rule, seed; a table of a
+    settings: any setting of a config file (docs/cli.md), e.g. trials, clip, seed; a table of a
         solver's settings, e.g. gd={{"rate": "stable"}}. One that would have no effect is refused. A
         loaded generator takes another label, but no other conventions.
 
@@ -108,7 +108,7 @@ def open_results(path: str | Path, *, threshold: float | None = None) -> RunResu
         ResultsError: there are no results, or the file is damaged or from a newer ganinv.
 
     Examples:
-        >>> t = ganinv.recover("faces16", trials=2, rule="none", out="recover.h5")
+        >>> t = ganinv.recover("faces16", trials=2, clip="none", out="recover.h5")
         >>> ganinv.open("recover.h5").answer == t.answer
         True
     """
@@ -156,7 +156,7 @@ def _run(
     for (name, other), value in zip(_ARGUMENTS.items(), (generator, images), strict=True):
         if name in given and value is not None:
             raise ConfigError(f"{command} has {other} and {name}, which are one; give one of them")
-    config = load(kind, path, given)
+    config = load_config(kind, path, given)
     if experiment.inverts and len(config.clip) > 1:
         raise ConfigError(f"{command} takes one clipping rule; to compare rules, call it for each")
     with ExitStack() as stack:

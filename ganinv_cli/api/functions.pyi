@@ -36,7 +36,6 @@ class _Settings(TypedDict, total=False):
     label: int | None
     trials: int
     clip: str | Sequence[str]
-    rule: str | Sequence[str]
     solver: str
     loss: Literal["preconditioned", "plain"]
     start: Literal["random", "encoder"]

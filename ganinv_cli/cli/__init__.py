@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ganinv_cli.errors import GaninvError, explain_error, explain_memory_errors, to_printable
+from ganinv_cli.errors import GaninvError, explain_memory_errors, make_error, to_printable
 from ganinv_cli.experiments import find_experiment, list_experiments
 from ganinv_cli.progress.interrupts import handle_signals
 
@@ -101,9 +101,7 @@ def _explain_errors() -> Iterator[None]:
 
 def _explain_os_error(error: OSError) -> GaninvError:
     place = "a file or stream" if error.filename is None else os.fsdecode(error.filename)
-    return explain_error(
-        error, f"{place} cannot be used", "check its name, permissions and the disk"
-    )
+    return make_error(error, f"{place} cannot be used", "check its name, permissions and the disk")
 
 
 def _drop_unwritable_output() -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ganinv_cli.cli import options, report
-from ganinv_cli.cli.options import Command
+from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.declare import list_settings
-from ganinv_cli.settings.load import load
+from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.names import name_generators
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
@@ -35,7 +35,7 @@ class _Run(NamedTuple):
         make_solver(self.config.solver, self.config.solver_settings)
 
 
-def make_command(experiment: Experiment) -> Command:
+def make_command(experiment: Experiment) -> GroupedCommand:
     """Return the command of an experiment.
 
     It has an option or an argument for each setting, and options for its results and output.
@@ -71,7 +71,7 @@ def make_command(experiment: Experiment) -> Command:
         run_and_publish(experiment, given)
 
     return click.command(
-        experiment.command, cls=Command, first=experiment.first, help=experiment.help
+        experiment.command, cls=GroupedCommand, first=experiment.first, help=experiment.help
     )(options.add_options(run, parameters))
 
 
@@ -152,7 +152,7 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     """
     kind, path = experiment.config, find("config", given["config"]) if given["config"] else None
     settings = {key: given[key] for key in list_settings(kind) if key in given}
-    config = load(kind, path, settings, given["assignments"])
+    config = load_config(kind, path, settings, given["assignments"])
     out = given["out"]
     file, npz = out or Path(experiment.results_file), given.get("npz")
     folder = report.get_results_folder(file)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import Command
+from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import INPUT, OUTPUT
-from ganinv_cli.settings.load import load
+from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
 
 
 @click.command(
-    cls=Command,
+    cls=GroupedCommand,
     first=("spectrum", "check", "style", "prior", "range", "label", "verbose"),
 )
 @options.generator_options(_generator())
@@ -94,7 +94,7 @@ def inspect(
     path = find("checkpoint", given["checkpoint"])
     with open_display(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
-        loaded = read_generator(load(Config, None, given), verbose=verbose)
+        loaded = read_generator(load_config(Config, None, given), verbose=verbose)
         description = describe_checkpoint(loaded.checkpoint)
         description["arguments"] = options.join_arguments(given)
         if spectrum or check:
@@ -136,7 +136,7 @@ def _measure_spectrum(generator: "Generator", path: Path) -> dict[str, Any]:
 
 
 @click.command(
-    cls=Command,
+    cls=GroupedCommand,
     first=("out", "count", "seed", "z_file", "between", "group", "label", "npz", "overwrite"),
 )
 @options.generator_options(_generator())
@@ -245,7 +245,7 @@ def sample(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
     with open_display(quiet) as reporter:
-        config = load(Config, None, generator)
+        config = load_config(Config, None, generator)
         built = read_generator(config, reporter, verbose=verbose).build()
         from ganinv_cli.inspection import render
 
@@ -311,7 +311,9 @@ def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
                 old.unlink()
 
 
-@click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
+@click.command(
+    cls=GroupedCommand, first=("overwrite", "quiet", "verbose", "prior", "range", "label")
+)
 @options.generator_options(_generator(metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
 @options.overwrite(help="Replace existing files.")
@@ -336,7 +338,7 @@ def convert(
 
     check_output_file(destination, (".keras",), overwrite, "DST")
     with open_display(quiet) as reporter:
-        loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
+        loaded = read_generator(load_config(Config, None, generator), reporter, verbose=verbose)
     from ganinv_cli.conversion.keras_model import write_generator
 
     checkpoint = loaded.checkpoint

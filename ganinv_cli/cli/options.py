@@ -54,7 +54,7 @@ class Option(click.Option):
         return extra
 
 
-class Command(click.Command):
+class GroupedCommand(click.Command):
     """A command whose help shows the options named in `first`, then the others by group."""
 
     def __init__(self, *args: Any, first: tuple[str, ...] = (), **attributes: Any) -> None:

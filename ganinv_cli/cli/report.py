@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import Command
+from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError, to_printable
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.outcome import THRESHOLD
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ganinv_cli.store import NamedImage
 
 
-@click.command(cls=Command)
+@click.command(cls=GroupedCommand)
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.h5..."
 )
@@ -71,7 +71,7 @@ def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
     return folders
 
 
-@click.command(cls=Command)
+@click.command(cls=GroupedCommand)
 @click.argument("out", type=options.file_path(), metavar="OUT.h5")
 @click.argument(
     "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART.h5..."

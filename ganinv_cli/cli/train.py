@@ -7,19 +7,19 @@ from typing import Any, TextIO
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import Command
+from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import METHOD, list_settings
-from ganinv_cli.settings.load import load
+from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.shipped import find
 
 MAX_BATCH_SIZE = 2**13  # images
 
 
 @click.command(
-    cls=Command,
+    cls=GroupedCommand,
     first=("out", "steps", "size", "width", "grey", "crop_side", "crop_center", "seed"),
 )
 @click.argument("images", type=click.Path(path_type=Path))
@@ -139,7 +139,7 @@ def train(
 
 
 @click.command(
-    cls=Command,
+    cls=GroupedCommand,
     first=("checkpoint", "out", "images", "label", "seed", "overwrite", "quiet"),
 )
 @options.generator_options(options.make_parameter(list_settings(Config)["checkpoint"]))
@@ -175,7 +175,7 @@ def train_encoder(
     from ganinv_cli.engine.loaded_generator import read_generator
 
     with open_display(quiet) as reporter:
-        loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
+        loaded = read_generator(load_config(Config, None, generator), reporter, verbose=verbose)
     from ganinv_cli.encoder.fit_encoder import EncoderSettings, count_needed_images, fit_encoder
     from ganinv_cli.encoder.model import encoder_path
     from ganinv_cli.progress.reporters import show_steps

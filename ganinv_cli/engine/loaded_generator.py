@@ -16,7 +16,7 @@ from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
-from ganinv_cli.settings.load import check_settings, to_plain
+from ganinv_cli.settings.load import check_settings, convert_numpy
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def load(
     """
     known = {"label": list_settings(Config)["label"], "latent": LATENT, **CONVENTIONS}
     settings = {"label": label, "latent": latent, **conventions}
-    plain = {name: to_plain(each) for name, each in settings.items() if each is not None}
+    plain = {name: convert_numpy(each) for name, each in settings.items() if each is not None}
     checked = check_settings("load", plain, known)
     latent = checked.pop("latent", None)
     config = Config(**checked)

@@ -8,8 +8,8 @@ from pathlib import Path
 from ganinv_cli.errors import (
     DAMAGE_ERRORS,
     CheckpointError,
-    explain_error,
     explain_memory_errors,
+    make_error,
     to_printable,
 )
 from ganinv_cli.formats.interface import UnreadableError
@@ -47,4 +47,4 @@ def explain_reading_errors(source: Path | str, title: str) -> Iterator[None]:
         is_forbidden = isinstance(error, PermissionError)
         advice = "check its permissions" if is_forbidden else "copy it again from its source"
         what = f"{source} cannot be read as {title}"
-        raise explain_error(error, what, advice, CheckpointError) from error
+        raise make_error(error, what, advice, CheckpointError) from error

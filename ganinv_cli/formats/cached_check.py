@@ -31,7 +31,7 @@ def load_check(checkpoint: Checkpoint) -> NormCheck | None:
         isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes
     ):
         return _doubt_assumptions(UNCHECKED, checkpoint.conventions)
-    arrays = cache.load(KIND, *_list_inputs(checkpoint))
+    arrays = cache.load_arrays(KIND, *_list_inputs(checkpoint))
     if arrays is None:
         return None
     status, doubt, numbers = json.loads(arrays["json"].tobytes())
@@ -49,7 +49,7 @@ def measure_check(checkpoint: Checkpoint) -> NormCheck:
         check = compare_norms(norms, measure, checkpoint.prior.deviation)
     rows = [[row.name, *row.discrepancy] for row in check.rows]
     text = json.dumps([check.status, check.doubt, rows]).encode()
-    cache.save(KIND, {"json": np.frombuffer(text, np.uint8)}, *_list_inputs(checkpoint))
+    cache.save_arrays(KIND, {"json": np.frombuffer(text, np.uint8)}, *_list_inputs(checkpoint))
     return _doubt_assumptions(check, checkpoint.conventions)
 
 

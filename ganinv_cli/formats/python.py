@@ -24,7 +24,11 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         raise UnreadableError(
             "is a Python file, which must be run to get its generator; --trust runs it"
         )
-    from ganinv_cli.formats.traced.user_code import explain_errors, run_beside, trace_user_function
+    from ganinv_cli.formats.traced.user_code import (
+        explain_errors,
+        run_beside,
+        trace_user_function,
+    )
 
     with run_beside(path):
         with explain_errors("does not run", ADVICE):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganinv_cli.errors import ImageError, explain_errors, to_printable
+from ganinv_cli.errors import ImageError, explain_failures, to_printable
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.images.decode import (
     DecodedImage,
@@ -118,7 +118,7 @@ def _read_array_file(path: Path) -> dict[str, np.ndarray]:
     what = f"{to_printable(path)} cannot be read as NumPy arrays"
     with (
         explain_read_errors(path),
-        explain_errors(what, "leave it out", ImageError, (ArrayFileError,)),
+        explain_failures(what, "leave it out", ImageError, (ArrayFileError,)),
     ):
         return read_arrays(path)
 

@@ -17,7 +17,7 @@ from PIL import (
     UnidentifiedImageError,
 )
 
-from ganinv_cli.errors import DAMAGE_ERRORS, ImageError, explain_errors
+from ganinv_cli.errors import DAMAGE_ERRORS, ImageError, explain_failures
 from ganinv_cli.files import hide_stderr
 
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
@@ -81,7 +81,7 @@ def read_tables(file: Image.Image) -> Tables:
 def explain_image_errors(name: str) -> Iterator[None]:
     """Turn the errors of Pillow's readers into ImageError."""
     what, advice = f"{name} cannot be read as an image", "leave it out"
-    with explain_errors(what, advice, ImageError, IMAGE_ERRORS):
+    with explain_failures(what, advice, ImageError, IMAGE_ERRORS):
         try:
             yield
         except UnidentifiedImageError:

@@ -9,7 +9,7 @@ from ganinv_cli.errors import (
     ConfigError,
     ImageError,
     UsageError,
-    explain_errors,
+    explain_failures,
     refuse_address,
     to_printable,
 )
@@ -111,7 +111,7 @@ def check_size(name: str, size: int) -> None:
 def explain_read_errors(path: Path | str) -> AbstractContextManager[None]:
     """Turn an OSError into an ImageError."""
     advice = "check its name and permissions, or leave it out"
-    return explain_errors(f"{to_printable(path)} cannot be read", advice, ImageError)
+    return explain_failures(f"{to_printable(path)} cannot be read", advice, ImageError)
 
 
 def _refuse_folder(error: OSError) -> None:

@@ -75,11 +75,11 @@ def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.nd
         *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS),
         "" if mask is None else mask.tobytes().hex(),
     )
-    kept = cache.load(CACHE_KIND, *inputs)
+    kept = cache.load_arrays(CACHE_KIND, *inputs)
     if kept is not None and "eigenvalues" in kept:
         return kept["eigenvalues"]
     eigenvalues = measure_spectrum(generator, mask)
-    cache.save(CACHE_KIND, {"eigenvalues": eigenvalues}, *inputs)
+    cache.save_arrays(CACHE_KIND, {"eigenvalues": eigenvalues}, *inputs)
     return eigenvalues
 
 

@@ -73,12 +73,12 @@ def find_preconditioner(
         *(limit_points(generator, points), preconditioned, mixed_precision),
     )
     try:
-        return _unpack(cache.load(CACHE_KIND, *inputs) or {})
+        return _unpack(cache.load_arrays(CACHE_KIND, *inputs) or {})
     except KeyError:
         measured = measure_preconditioner(
             generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
         )
-        cache.save(CACHE_KIND, _pack(measured), *inputs)
+        cache.save_arrays(CACHE_KIND, _pack(measured), *inputs)
         return measured
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganinv_cli.errors import GaninvError, explain_errors
+from ganinv_cli.errors import GaninvError, explain_failures
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
@@ -102,7 +102,7 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None
     """Write files one at a time."""
     what = f"{folder}: tables and figures cannot be written there"
     advice = "free some space or give another folder, then run `ganinv report`"
-    with explain_errors(what, advice, GaninvError):
+    with explain_failures(what, advice, GaninvError):
         for name, content in files:
             if isinstance(content, str):  # a path may contain bytes that are not text
                 content = content.encode(errors="replace")

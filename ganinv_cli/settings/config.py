@@ -65,7 +65,6 @@ class Config(MachineSettings, Conventions):
         ("none", "standard", "stochastic"),
         help=f"Clipping rules to run: one or more of {', '.join(RULES)}.",
         choices=tuple(RULES),
-        synonym="rule",
     )
     solver: str = declare("lbfgs", help="Optimisation method.", choices=SOLVERS)
     loss: Literal["preconditioned", "plain"] = declare(

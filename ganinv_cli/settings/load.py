@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ganinv_cli.errors import ConfigError, explain_errors
+from ganinv_cli.errors import ConfigError, explain_failures
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, ValueType, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
@@ -26,7 +26,7 @@ _TYPE_WORDS: dict[type, str] = {
 }
 
 
-def load(
+def load_config(
     config_class: type[ConfigT],
     path: Path | None,
     options: Mapping[str, Any],
@@ -78,14 +78,13 @@ def check_keywords(
 
     A value may be what a config file has, or its like in NumPy. Raises ConfigError.
     """
-    settings = {key: to_plain(value) for key, value in given.items() if value is not None}
-    for key in ("clip", "rule"):
-        if isinstance(settings.get(key), str):
-            settings[key] = [settings[key]]
+    settings = {key: convert_numpy(value) for key, value in given.items() if value is not None}
+    if isinstance(settings.get("clip"), str):
+        settings["clip"] = [settings["clip"]]
     return _check_config(config_class, command, settings)
 
 
-def to_plain(value: Any) -> Any:
+def convert_numpy(value: Any) -> Any:
     """Return a NumPy array or number as a list or number of Python."""
     return value.tolist() if hasattr(value, "tolist") else value
 
@@ -198,8 +197,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises ConfigError if it is not TOML or cannot be read.
     """
     with (
-        explain_errors(f"{path} cannot be read", "name a text file that may be read", ConfigError),
-        explain_errors(
+        explain_failures(
+            f"{path} cannot be read", "name a text file that may be read", ConfigError
+        ),
+        explain_failures(
             f"{path} is not TOML", "correct the file", ConfigError, (ValueError, RecursionError)
         ),
     ):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganinv_cli.errors import DAMAGE_ERRORS, ResultsError, explain_errors
+from ganinv_cli.errors import DAMAGE_ERRORS, ResultsError, explain_failures
 
 
 class DamagedError(ResultsError):
@@ -32,10 +32,10 @@ def explain_damaged_results(path: Path) -> Iterator[None]:
     forbidden = (PermissionError, IsADirectoryError)
     advice = "restore a copy, or move it away and run its command again"
     with (
-        explain_errors(
+        explain_failures(
             f"{path} is no ganinv results file, or is damaged", advice, DamagedError, DAMAGE_ERRORS
         ),
-        explain_errors(
+        explain_failures(
             f"{path} cannot be read", "check the path and its permissions", ResultsError, forbidden
         ),
     ):

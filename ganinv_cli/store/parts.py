@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from ganinv_cli.errors import ResultsError, explain_errors
+from ganinv_cli.errors import ResultsError, explain_failures
 from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number, is_image_group
 from ganinv_cli.store.attributes import find_differences
@@ -107,7 +107,7 @@ def replace_results(path: Path, results: Results) -> None:
 
 def explain_save_errors(path: Path) -> AbstractContextManager[None]:
     """Turn an OSError into a SaveError."""
-    return explain_errors(
+    return explain_failures(
         f"{path} could not be written",
         "all trials that were committed are saved; free space or allow writing, and run the same "
         "command to go on",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import DAMAGE_ERRORS, ConfigError, explain_errors
+from ganinv_cli.errors import DAMAGE_ERRORS, ConfigError, explain_failures
 from ganinv_cli.files import encode_png, explain_write_errors, make_folder, replace_file
 from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
@@ -97,7 +97,7 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
             replace_file(path, (json.dumps(description, indent=2) + "\n").encode())
         return
     advice = "restore it, or name another --out"
-    with explain_errors(f"{path} cannot be read", advice, ConfigError, DAMAGE_ERRORS):
+    with explain_failures(f"{path} cannot be read", advice, ConfigError, DAMAGE_ERRORS):
         other = dict(json.loads(path.read_bytes()))
     differing = sorted(key for key in description if other.get(key) != description[key])
     if differing:

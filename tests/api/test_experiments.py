@@ -23,7 +23,7 @@ from ganinv_cli.network.generator import MAX_KEPT
 from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import list_settings
 
-GIVEN: dict[str, Any] = {"trials": 3, "rule": "none", "seed": 4, "batch_size": 8}
+GIVEN: dict[str, Any] = {"trials": 3, "clip": "none", "seed": 4, "batch_size": 8}
 TYPED = ("--trials", 3, "--clip", "none", "--seed", 4, "--batch-size", 8)
 
 
@@ -128,7 +128,7 @@ def test_progress_is_given_to_a_reporter(generator):
 
 def test_a_wrong_setting_is_refused(generator):
     for wrong, words in (
-        ({"rule": "stochastically"}, "give one of none, standard"),
+        ({"clip": "stochastically"}, "give one of none, standard"),
         ({"gd": {"speed": 1}, "solver": "gd"}, "speed"),
         ({"config": "no-such"}, "no such config"),
     ):
@@ -193,12 +193,11 @@ def test_a_keyword_changes_the_run_or_is_refused(function):
     [
         ({"label": 3}, "has labels 0 to 2"),
         ({"prior": "normal:2"}, r"load it so, as in ganinv.load\(…, prior='normal:2'\)"),
-        ({"rule": "wall", "clip": "none"}, "rule and clip, which are one setting"),
         ({"starts": 4, "trials": 4}, "starts and trials, which are one setting"),
         ({"start": 4}, 'start = 4 should be text in quotes, e.g. "random"; did you mean starts?'),
         ({"gd": {"rate": 1.0}}, 'the solver is lbfgs: add solver = "gd"'),
         ({"solver": "gd", "stationary": 0.1}, "stationary is no setting of gd, .*: leave it out"),
-        ({"rule": ["none", "standard"]}, "one clipping rule"),
+        ({"clip": ["none", "standard"]}, "one clipping rule"),
     ],
 )
 def test_a_keyword_without_effect_is_refused(keywords, words):
@@ -248,7 +247,7 @@ def test_images_are_given_in_many_ways(tmp_path, generator, images, inversion):
     ]
     found = ganinv.invert(generator, given, starts=3, seed=0)
     np.testing.assert_allclose(found.z, np.tile(inversion.z, (7, 1)), atol=1e-6)
-    table = ganinv.consistency(generator, images[0], trials=3, rule=["none"], seed=0).tables
+    table = ganinv.consistency(generator, images[0], trials=3, clip=["none"], seed=0).tables
     assert table["table2"][0]["recoveries"] == 3
 
 

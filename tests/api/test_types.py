@@ -11,8 +11,8 @@ PROGRAM = """\
 import ganinv_cli as ganinv
 from ganinv_cli import Inversion, RunResults, noise_sweep
 
-table: RunResults = ganinv.recover("faces16", trials=3, rule=["none"], gd={"rate": 1.0})
-found: Inversion = ganinv.invert("faces16", "a.png", starts=2, rule="none", crop="none")
+table: RunResults = ganinv.recover("faces16", trials=3, clip=["none"], gd={"rate": 1.0})
+found: Inversion = ganinv.invert("faces16", "a.png", starts=2, clip="none", crop="none")
 ganinv.recover(trails=3)
 ganinv.recover(trials="3")
 ganinv.recover(success="never")

@@ -59,7 +59,7 @@ def test_a_finished_run_is_shown_by_another_threshold_and_not_run_again(work):
     assert not run_jobs.called and (work / "recover.h5").read_bytes() == written
     assert "0 of 3 latent vectors were recovered" in again and "below 1e-30" in again
     assert "ganinv report recover.h5 --threshold 1e-30" in again
-    known = ganinv.recover(work / "a", trials=3, batch_size=8, rule="none", threshold=1e-30)
+    known = ganinv.recover(work / "a", trials=3, batch_size=8, clip="none", threshold=1e-30)
     counts = known.tables["table1"][0]["recovered"]
     assert counts == {"1e-30": 0, "1e-4": 3, "1e-3": 3, "1e-2": 3, "1e-1": 3}
     longer = run_ganinv(work, *RECOVER[:3], "--trials", 4, "--threshold", "1e-30")

@@ -10,7 +10,7 @@ from ganinv_cli.formats import read_conventions
 from ganinv_cli.settings import machine
 from ganinv_cli.settings import shipped as shipped_
 from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.load import load
+from ganinv_cli.settings.load import load_config
 
 
 @pytest.fixture(params=["wheel", "checkout"])
@@ -74,7 +74,7 @@ def read(kind, folder, content):
     path = folder / "generator.toml"
     if kind == "config":
         path.write_bytes(content)
-        return load(RecoverConfig, path, {}).seed
+        return load_config(RecoverConfig, path, {}).seed
     path.write_bytes(content.replace(b"seed", b"labels"))
     return read_conventions(folder, Conventions())[0].labels
 
@@ -100,7 +100,7 @@ def test_windows_files_are_read(kind, tmp_path):
 def test_a_config_that_cannot_be_read_is_explained(tmp_path):
     for path in (tmp_path / "own.toml", tmp_path):
         with pytest.raises(ConfigError, match=f"^{path} cannot be read"):
-            load(RecoverConfig, path, {})
+            load_config(RecoverConfig, path, {})
 
 
 @pytest.mark.parametrize(

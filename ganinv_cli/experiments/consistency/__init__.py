@@ -42,7 +42,7 @@ EXPERIMENT = Experiment(
     order=3,
     example="""
         >>> G = ganinv.load("faces16")
-        >>> t = ganinv.consistency(G, G(G.draw_z(1, seed=3)), trials=4, rule="none")
+        >>> t = ganinv.consistency(G, G(G.draw_z(1, seed=3)), trials=4, clip="none")
         >>> t.tables["table2"][0]["recoveries"]
         4
     """,

@@ -108,7 +108,7 @@ EXPERIMENT = Experiment(
     report="ganinv_cli.report.noise_sweep:NOISE_SWEEP_COMMAND",
     order=2,
     example="""
-        >>> t = ganinv.noise_sweep("faces16", trials=2, variances=[0.001, 0.1], rule="none")
+        >>> t = ganinv.noise_sweep("faces16", trials=2, variances=[0.001, 0.1], clip="none")
         >>> t.groups
         ['variance=0.001/none', 'variance=0.1/none']
     """,

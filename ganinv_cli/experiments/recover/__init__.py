@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
     report="ganinv_cli.report.recover:RECOVER_COMMAND",
     order=1,
     example="""
-        >>> t = ganinv.recover("faces16", trials=4, rule="stochastic", seed=1)
+        >>> t = ganinv.recover("faces16", trials=4, clip="stochastic", seed=1)
         >>> row = t.tables["table1"][0]
         >>> row["technique"], row["trials"], row["recovered"]["1e-4"]
         ('stochastic', 4, 4)

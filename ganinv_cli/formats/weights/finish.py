@@ -121,7 +121,7 @@ def _infer_or_load(design: Design) -> Inference:
     if not any(step.norm_layer for step in design.steps):
         return {}
     inputs = VERSION, _hash_content(design)
-    arrays = cache.load(CACHE_KIND, *inputs)
+    arrays = cache.load_arrays(CACHE_KIND, *inputs)
     if arrays is not None:
         return {
             (name, number): Decision(value, _decode(row))
@@ -131,7 +131,9 @@ def _infer_or_load(design: Design) -> Inference:
 
     inference = infer_conventions(design)
     rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
-    cache.save(CACHE_KIND, {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}, *inputs)
+    cache.save_arrays(
+        CACHE_KIND, {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}, *inputs
+    )
     return inference
 
 

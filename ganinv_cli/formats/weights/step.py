@@ -14,7 +14,7 @@ from ganinv_cli.formats.unsupported import EXPORT_TO_ONNX
 from ganinv_cli.formats.weights.weight import WeightedLayer
 from ganinv_cli.network.checkpoint import Convention, Source
 from ganinv_cli.network.layers import ACTIVATIONS, Activation
-from ganinv_cli.prior import format_number
+from ganinv_cli.prior import format_exactly
 from ganinv_cli.settings.conventions import Conventions
 
 # values to try; the first is the most common
@@ -161,7 +161,7 @@ def change_step(steps: Sequence[Step], key: Key, value: Value) -> tuple[Step, ..
 
 def format_value(value: Value | None) -> str:
     """Return a value as its option takes it."""
-    return format_number(value) if isinstance(value, float) else str(value)
+    return format_exactly(value) if isinstance(value, float) else str(value)
 
 
 def parse_activation(text: str) -> Activation | None:
