@@ -87,7 +87,6 @@ def _format_conventions(checkpoint: Checkpoint, path: Path, own_file: Path) -> s
 
 
 def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str, float]:
-    """Return the hash of the written network, and the largest difference of its images."""
     reread = read(written)
     first, second = make_generator(checkpoint), make_generator(reread)
     difference = measure_difference(first, second, PICTURES)
@@ -122,7 +121,6 @@ def build_model(network: Network) -> keras.Model:
 
 
 def _name_layers(network: Network) -> list[str]:
-    """Return a name for each node: unique, and of letters that Keras allows."""
     names = ["latent", "label", "one_hot"]
     for number, node in enumerate(network.nodes):
         stem = node.name or f"{type(node.layer).__name__.lower()}_{number + 1}"
@@ -132,7 +130,6 @@ def _name_layers(network: Network) -> list[str]:
 
 
 def _convert_layer(layer: kinds.Layer, name: str, *tensors: Tensor) -> Tensor:
-    """Return the output of a layer for which Keras has one too."""
     if isinstance(layer, kinds.Add | kinds.Multiply) and len(tensors) == 1:
         return tensors[0]
     merges = isinstance(layer, kinds.Add | kinds.Multiply | kinds.Concat)

@@ -46,7 +46,6 @@ class Encoder:
 
     @cached_property
     def _tensors(self) -> dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]:
-        """Weights and bias in both precisions, as tensors that all graphs share."""
         with tf.init_scope():
             return {
                 dtype: (tf.constant(self.weights, dtype), tf.constant(self.bias, dtype))
@@ -129,7 +128,6 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
 
 
 def _make_encoder(arrays: dict[str, np.ndarray]) -> Encoder:
-    """Return the encoder of a file. Raises KeyError, TypeError or ValueError if it is none."""
     stored = json.loads(str(arrays["json"]))
     weights, bias = arrays["weights"], arrays["bias"]
     height, width, channels = stored.pop("image_shape")

@@ -83,5 +83,6 @@ def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions,
         settings = check_settings(file, read_toml(file), _KNOWN) if file.exists() else {}
         new_settings = {key: settings[key] for key in settings if not conventions.is_given(key)}
         conventions = replace(conventions, **new_settings)
-        used_files += [str(file)] * bool(new_settings)
+        if new_settings:
+            used_files.append(str(file))
     return conventions, tuple(used_files)

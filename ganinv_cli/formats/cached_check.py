@@ -58,7 +58,6 @@ def _list_inputs(checkpoint: Checkpoint) -> tuple[object, ...]:
 
 
 def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
-    """Return a result that also doubts what the statistics contradict or cannot confirm."""
     rows = {row.name: row for row in conventions if not row.layer}
     labels, prior = rows.get("labels"), rows.get("prior")
     doubt, is_stated = check.doubt, not any(row.layer for row in conventions)

@@ -67,14 +67,12 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
 
 
 def _describe(name: str, option: str | None, stated: str, usual: str) -> Convention:
-    """Return a convention that was given by an option, is stated by the file, or is assumed."""
     if option:
         return Convention(name, "", option, "given")
     return Convention(name, "", stated or usual, "file" if stated else "assumed")
 
 
 def _parse_range_within(network_range: PixelRange | None, option: str) -> PixelRange:
-    """Return the option's values of black and white. Raises UnreadableError, ConfigError."""
     low, high = parse_range(option)
     if network_range and not network_range[0] <= low < high <= network_range[1]:
         raise UnreadableError(
@@ -137,7 +135,6 @@ def _rescale_output(
 
 
 def _check_pictures(network: Network | TracedNetwork) -> None:
-    """Check the shape of the pictures, and the sizes and weights of layers."""
     if isinstance(network, Network):
         for (layer, _, name), shape in zip(network.nodes, network.shapes, strict=True):
             if math.prod(shape) > MAX_VALUES:

@@ -219,7 +219,6 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
 
 
 def _find_tensor(node: Any) -> _Tensor | None:
-    """Return the tensor that a call of one of PyTorch's functions stands for, if it is one."""
     if not isinstance(node, Stub):
         return None
     match type(node).__name__, node.arguments:
@@ -233,7 +232,6 @@ def _find_tensor(node: Any) -> _Tensor | None:
 
 
 def _view(values: np.ndarray, tensor: _Tensor) -> np.ndarray:
-    """Return the values of a storage in the shape of a tensor."""
     _, offset, shape, strides = tensor
     if not math.prod(shape):
         return np.zeros(shape, np.float32)
@@ -245,7 +243,6 @@ def _view(values: np.ndarray, tensor: _Tensor) -> np.ndarray:
 
 
 def _list_entries(node: Any) -> dict[Any, Any]:
-    """Return the entries of a dictionary, an object like one, a list, or a module."""
     if isinstance(node, list | tuple):
         return dict(enumerate(node))
     if _is_module(node):
@@ -260,7 +257,6 @@ def _list_entries(node: Any) -> dict[Any, Any]:
 
 
 def _is_module(node: Any) -> bool:
-    """Return whether it is a torch.nn.Module of any class."""
     state = node.state if isinstance(node, Stub) else None
     return isinstance(state, dict) and state.keys() >= set(_MODULE_TABLES)
 

@@ -31,8 +31,6 @@ _WRAPPERS = ("module", "_orig_mod")  # of DataParallel, and of torch.compile
 
 
 class _Example(NamedTuple):
-    """What a module takes, and the pictures that it makes."""
-
     inputs: tuple[Any, ...]  # z, and the label if there is one
     labels: np.ndarray | None  # (ROWS,)
     pictures: np.ndarray  # (ROWS, height, width, channels)
@@ -96,7 +94,6 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 
 def _trace_module(module: Any, latent: int, labels: int) -> TracedNetwork:
-    """Return the network that makes the pictures of a module. Raises UnreadableError."""
     from ganinv_cli.formats.onnx import trace_model
     from ganinv_cli.network.traced import TracedGenerator
     from ganinv_cli.prior import make_normal
@@ -121,7 +118,6 @@ def _trace_module(module: Any, latent: int, labels: int) -> TracedNetwork:
 
 @contextmanager
 def _evaluate(module: Any) -> Iterator[None]:
-    """Put a module into evaluation mode in the block, and each part back into its own."""
     import torch
 
     modes = [(each, each.training) for each in module.modules()]
@@ -173,7 +169,6 @@ def _make_example(module: Any, latent: int, labels: int) -> _Example:
 
 
 def _export(module: Any, inputs: tuple[Any, ...]) -> io.BytesIO:
-    """Return the ONNX file that the exporters of the installed PyTorch make of a module."""
     import torch
 
     from ganinv_cli.formats.traced.user_code import explain_errors

@@ -17,7 +17,6 @@ def _begins(pattern: bytes) -> Callable[[FileFacts], bool]:
 
 
 def _is_other_pickle(facts: FileFacts) -> bool:
-    """Return whether it is a pickle that torch.save did not write."""
     head = facts.first_bytes
     # a safetensors file may begin so too: with the length of its header, a JSON object
     begins = re.match(rb"\x80[\2-\5](?!.{6}\{)", head, re.DOTALL)

@@ -23,8 +23,10 @@ def describe_verdict(facts: Facts) -> str:
             verdict += f"; they allow, but do not decide: {', '.join(fitting)}"
     else:
         verdict = "as its file describes it; it has no batch norms that could confirm it"
-    assumed = "" if facts["doubt"] else ", ".join(_list_untested(facts))
-    for clause in [*([assumed] if assumed else []), *_list_without_option(facts)]:
+    untested = _list_without_option(facts)
+    if not facts["doubt"] and (names := _list_untested(facts)):
+        untested = [", ".join(names), *untested]
+    for clause in untested:
         verdict += f"; assumed, and not tested: {clause}"
     return verdict
 
@@ -61,7 +63,7 @@ def describe_conventions(facts: Facts) -> Iterator[tuple[str, str]]:
             by_source = values.setdefault(row["name"], {})
             by_source.setdefault(name_source(row, tested), []).append(row["value"])
     for name, by_source in values.items():
-        unit = f" layer{'s' * (len(next(iter(by_source.values()))) > 1)}"
+        unit = " layers" if len(next(iter(by_source.values()))) > 1 else " layer"
         said = []
         for source, each in by_source.items():
             said.append(f"{','.join(dict.fromkeys(each))} in {len(each)}{unit}, {source}")
@@ -109,7 +111,6 @@ def _list_undecided(facts: Facts) -> list[str]:
 
 
 def _list_untested(facts: Facts) -> list[str]:
-    """Return the names of conventions with a value that is assumed and no norm tests."""
     tested = list_tested_layers(facts)
     return _list_names(row for row in facts["conventions"] if not _is_tested(facts, row, tested))
 

@@ -74,7 +74,6 @@ def find_doubt(checkpoint: Checkpoint) -> str:
 
 
 def _describe_convention(row: Convention) -> Facts:
-    """Return a convention; a discrepancy is a number, or None if none was measured."""
     other = row.runner_up
     return {
         "name": row.name,
@@ -92,7 +91,6 @@ def _round_finite(number: float | None) -> float | None:
 
 
 def _describe_layers(network: Network, count: int) -> Facts:
-    """Return the first `count` layers, and how large they are."""
     layers = [_describe_layer(network, number) for number in range(count)]
     norms = sum(layer["kind"] == BatchNorm.__name__ for layer in layers)
     return {
@@ -128,7 +126,6 @@ def _describe_layer(network: Network, number: int) -> Facts:
 
 
 def _describe_settings(layer: Layer) -> Facts:
-    """Return the settings of a layer without its arrays, and the size of its kernel."""
     plain = {
         name: value
         for name, value in vars(layer).items()

@@ -89,39 +89,36 @@ def _join_ignored(names: list[str], verbose: bool) -> str:
 
 
 def _make_layer_table(layers: list[Facts]) -> str:
-    """Return the table of layers; inputs are left out for a plain chain of layers."""
-    chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
     start = _find_common_start([layer["name"] for layer in layers if layer["name"]])
-    columns = ("#", *["layer"] * named, "kind", "makes", "weights", *["takes"] * (not chained))
+    rows = [
+        {
+            "#": str(layer["number"]),
+            "layer": _shorten(layer["name"].removeprefix(start)),
+            "kind": describe_layer(layer),
+            "makes": " x ".join(map(str, layer["shape"])) or "1",
+            "weights": f"{layer['parameters']:,}" if layer["parameters"] else "",
+            "takes": "" if _is_chained(layer) else " ".join(map(str, layer["inputs"])) or "nothing",
+        }
+        for layer in layers
+    ]
+    columns = [name for name in rows[0] if any(row[name] for row in rows) or name == "weights"]
     table = _make_table(columns, numbers=("#", "makes", "weights"), wrapped=("kind", "takes"))
-    for layer in layers:
-        takes = " ".join(map(str, layer["inputs"])) or "nothing"
-        table.add_row(
-            str(layer["number"]),
-            *[_shorten(layer["name"].removeprefix(start))] * named,
-            describe_layer(layer),
-            " x ".join(map(str, layer["shape"])) or "1",
-            f"{layer['parameters']:,}" if layer["parameters"] else "",
-            *["" if _is_chained(layer) else takes] * (not chained),
-        )
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
     return _render_table(table) + (f"\n\nNames of layers begin with {start}" if start else "")
 
 
 def _make_norm_table(norms: list[Facts]) -> str:
-    """Return the table of batch norms: how far stored statistics are from what is measured."""
     numbers = ("variance", "mean")
     table = _make_table(("norm", *numbers, "statistics"), numbers)
     for norm in norms:
-        table.add_row(
-            _shorten(norm["name"], 40),
-            *("-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers),
-            "fit" if norm["fits"] else "do not fit",
-        )
+        values = ["-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers]
+        fits = "fit" if norm["fits"] else "do not fit"
+        table.add_row(_shorten(norm["name"], 40), *values, fits)
     return _render_table(table)
 
 
 def _list_operations(facts: Facts) -> str:
-    """Return how many operations of each kind there are, most first, in lines of some width."""
     counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
     return _wrap_text(", ".join(counts)).replace("~", " ")
 
@@ -159,7 +156,6 @@ def _describe_settings(settings: Facts) -> Iterator[str]:
 
 
 def _format_sides(value: list[Any]) -> str:
-    """Return one number if all are equal, else all of them."""
     flat = [x for each in value for x in (each if isinstance(each, list) else [each])]
     return str(flat[0]) if len(set(flat)) == 1 else " ".join(map(str, flat))
 
@@ -240,13 +236,11 @@ def _wrap_text(text: str, indent: int = 0) -> str:
 
 
 def _shorten(name: str, width: int = NAME_WIDTH) -> str:
-    """Return the name of a layer, or its end if it is long."""
     plain = " ".join(name.split())
     return plain if len(plain) <= width else f"…{plain[1 - width :]}"
 
 
 def _find_common_start(names: Sequence[str]) -> str:
-    """Return what all names begin with, up to a dot or a slash."""
     first, last = min(names, default=""), max(names, default="")
     pairs = enumerate(zip(first, last, strict=False))
     equal = next((place for place, (one, other) in pairs if one != other), 0)

@@ -47,7 +47,6 @@ def push_forward(
 
 
 def _add_shift(linear: Apply, layer: Layer, precision: tf.DType) -> ExecutableLayer:
-    """Return a linear map with the layer's bias or shift, if it has one."""
     array = getattr(layer, "bias", getattr(layer, "shift", None))
     if array is None:
         return ExecutableLayer(linear, linear)
@@ -99,7 +98,6 @@ def _build_concat(layer: kinds.Concat, precision: tf.DType) -> Apply:
 
 
 def _broadcast(combine: Apply, *inputs: tf.Tensor) -> tf.Tensor:
-    """Return the combination of inputs whose row shapes broadcast as in NumPy."""
     axes = max(len(x.shape) for x in inputs)
     shapes = ([-1, *[1] * (axes - len(x.shape)), *x.shape[1:]] for x in inputs)
     return functools.reduce(combine, map(tf.reshape, inputs, shapes))

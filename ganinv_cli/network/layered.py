@@ -71,7 +71,6 @@ class LayeredGenerator(Generator):
     def _evaluate(
         self, z: tf.Tensor, inner_precision: tf.DType, labels: tf.Tensor | None
     ) -> _Values:
-        """Return the output of every node."""
         values: _Values = {Z: z}
         if self.labels:
             values[LABEL] = tf.one_hot(labels, self.labels, dtype=z.dtype)
@@ -82,7 +81,6 @@ class LayeredGenerator(Generator):
         return values
 
     def _build_layers(self, precision: tf.DType) -> list[ExecutableLayer]:
-        """Return the layers in one precision, with weights as tensors that all graphs share."""
         if precision not in self._layers:
             with tf.init_scope():  # else every graph would have its own copy
                 self._layers[precision] = [

@@ -190,9 +190,9 @@ Move = Reshape | Transpose | Upsample | Pad  # moves pixels, and keeps their ran
 
 # leaky_relu and elu need their slope, the others have none; gelu is the exact one
 ACTIVATIONS = (
-    *("relu", "leaky_relu", "elu", "selu", "softplus", "swish", "gelu", "relu6"),
-    *("tanh", "sigmoid", "hard_sigmoid", "exp", "softsign"),
-)
+    "relu", "leaky_relu", "elu", "selu", "softplus", "swish", "gelu", "relu6", "tanh", "sigmoid",
+    "hard_sigmoid", "exp", "softsign",
+)  # fmt: skip
 
 
 def same_crop(kernel: Pair, stride: Pair) -> Sides:

@@ -116,21 +116,21 @@ def _create_channels_last(
 
 
 def _list_arguments(operation: str, field: str) -> Sequence[Any]:
-    """Return the ArgDefs of an operation; none if TensorFlow does not know it."""
     definition = op_def_registry.get(operation)
     return getattr(definition, field) if definition else ()
 
 
-def _list_names(names: str) -> frozenset[str]:
+def list_names(names: str) -> frozenset[str]:
+    """Return the names in a text, which has spaces between them."""
     return frozenset(names.split())
 
 
 # the value is equal to the first input
-IDENTITIES = _list_names(
+IDENTITIES = list_names(
     "CheckNumerics EnsureShape Identity IdentityN PlaceholderWithDefault Snapshot"
 )
 
-PURE = IDENTITIES | _list_names(
+PURE = IDENTITIES | list_names(
     # of each number
     "Abs Acos Acosh Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
     "Reciprocal Relu Relu6 Rsqrt Selu Sigmoid Sin Sinh Softplus Softsign Sqrt Square Tan Tanh "

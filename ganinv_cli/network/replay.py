@@ -141,7 +141,6 @@ class GraphReplay:
         return outputs
 
     def _call_function(self, frame: _Frame, node: Any, number: int, inputs: list[Any]) -> Any:
-        """Return one output of a function."""
         attribute = "f"
         if node.op in _BRANCHES:
             condition, *inputs = inputs

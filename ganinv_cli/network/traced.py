@@ -76,7 +76,6 @@ class TracedGenerator(Generator):
         return [z, *given, *self._weights]
 
     def _map_range(self, images: tf.Tensor) -> tf.Tensor:
-        """Return images in [-1, 1]."""
         low, high = self._network.pixel_range
         if (low, high) != (-1, 1):
             images = images * np.float32(2 / (high - low)) - np.float32((high + low) / (high - low))

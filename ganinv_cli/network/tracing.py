@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.graph import PixelRange, TracedNetwork
-from ganinv_cli.network.primitive import IDENTITIES, create_operation
+from ganinv_cli.network.primitive import IDENTITIES, create_operation, list_names
 from ganinv_cli.network.replay import GraphError, GraphReplay
 
 # (z (batch, latent) float32, labels (batch,) int32 or None) -> (batch, height, width, channels)
@@ -22,21 +22,19 @@ _PASSED = ("ReadVariableOp", *IDENTITIES)
 _UNCOUNTED = ("Const", "Placeholder", "Identity", "NoOp")
 _BOUNDED = {"Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 # operations that move pixels, or scale them
-_MOVES = (
-    *("BatchToSpaceND", "Cast", "DepthToSpace", "ExpandDims", "Identity", "RealDiv", "Reshape"),
-    *("Reverse", "ReverseV2", "ResizeNearestNeighbor", "Squeeze", "StridedSlice", "Transpose"),
+_MOVES = list_names(
+    "BatchToSpaceND Cast DepthToSpace ExpandDims Identity RealDiv Reshape ResizeNearestNeighbor "
+    "Reverse ReverseV2 Squeeze StridedSlice Transpose"
 )
 _SUMS = ("Mul", "AddV2", "Add", "Sub")  # scale or shift pixels if one side is constant
 # operations between a label and its use
-_LABEL_MOVES = (
-    *("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "ConcatV2", "Maximum"),
-    *("Minimum", "ClipByValue", "Transpose", "StridedSlice", "GatherV2", "Select", "SelectV2"),
+_LABEL_MOVES = list_names(
+    "Cast ClipByValue ConcatV2 ExpandDims GatherV2 Identity Maximum Minimum Reshape Select "
+    "SelectV2 Squeeze StridedSlice Transpose"
 )
 
 
 class _Traced(NamedTuple):
-    """A graph, its weights, and the names of its ends."""
-
     graph: Any  # tf.Graph
     arrays: dict[str, np.ndarray]
     z: str
@@ -91,7 +89,7 @@ def import_graph(network: TracedNetwork) -> Callable[..., tf.Tensor]:
     for node in graph.node:
         if node.op in _GRADIENTS:
             node.attr["_gradient_op_type"].s = _GRADIENTS[node.op].encode()
-    inputs = [network.z_node, *([network.label_node] if network.label_node else [])]
+    inputs = [name for name in (network.z_node, network.label_node) if name]
 
     def draw(*tensors: tf.Tensor) -> tf.Tensor:
         weights = map(tf.stop_gradient, tensors[len(inputs) :])
@@ -105,9 +103,8 @@ def import_graph(network: TracedNetwork) -> Callable[..., tf.Tensor]:
 
 
 # the derivative of the gradient is the operation itself, which TensorFlow does not know or use
-_LINEAR = (
-    *("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "ScaleAndTranslate"),
-    *("Tile", "BroadcastTo"),
+_LINEAR = list_names(
+    "BroadcastTo ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate Tile"
 )
 _GRADIENTS = {**dict.fromkeys(_LINEAR, "GaninvLinear"), "Softsign": "GaninvSoftsign"}
 
@@ -226,7 +223,6 @@ def _find_largest(kinds: list[Any]) -> int:
 
 
 def _count_multiply_adds(operation: Any) -> int:
-    """Return the multiply-adds of convolutions and products whose shapes are known."""
     kind: str = operation.type
     shapes: list[list[int]] = [each.shape.as_list() for each in operation.inputs]
     output: list[int] = operation.outputs[0].shape.as_list() if operation.outputs else []
@@ -256,7 +252,7 @@ def _find_range(traced: _Traced) -> tuple[PixelRange | None, str]:
     while operation.type not in _BOUNDED:
         inputs = operation.inputs[:1] if operation.type in _MOVES else operation.inputs
         varying = [each.op for each in inputs if tf.get_static_value(each) is None]
-        if operation.type not in (*_MOVES, *_SUMS) or len(varying) != 1:
+        if operation.type not in _MOVES.union(_SUMS) or len(varying) != 1:
             return None, ""
         (operation,) = varying
     given = {

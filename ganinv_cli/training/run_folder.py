@@ -110,7 +110,6 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
 def _calibrate_statistics(
     weights: networks.Parameters, settings: TrainingSettings
 ) -> dict[str, tf.Tensor]:
-    """Return the mean of the batch statistics over CALIBRATION_BATCHES batches of new z."""
     run = tf.function(lambda z: networks.generate(weights, z, tf.float32)[1])
     totals: dict[str, tf.Tensor] = {}
     shape = [settings.batch_size, settings.latent]

@@ -73,7 +73,6 @@ def load_images(
 
 
 def _list_images(source: Path) -> list[Path]:
-    """Return the files with an image's suffix, sorted by name, without those that macOS adds."""
     if not source.is_dir():
         what = "is not a folder" if source.exists() else "does not exist"
         raise ImageError(f"{source} {what}; name a folder of images, e.g. an unpacked archive")

@@ -113,7 +113,6 @@ def train_generator(
 
 
 def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointManager:
-    """Restore the model that was saved last, if any; return the manager that saves it."""
     state = tf.train.Checkpoint(**model._asdict())
     try:
         saver = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=1)

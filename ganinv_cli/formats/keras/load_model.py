@@ -26,8 +26,6 @@ SAVE_AGAIN = "; save the model again with Keras"
 
 
 class _Parts(NamedTuple):
-    """The parts of a file."""
-
     config: str  # JSON
     about: str  # Keras's version, or JSON that holds it; "" if the file does not state it
     weights: Path  # a copy in HDF5, with a name that tells Keras its layout
@@ -141,13 +139,11 @@ def _rename_groups(group: h5py.Group) -> None:
 
 
 def _find_version(parts: _Parts) -> int:
-    """Return the first number of Keras's version, from the file or from what the config holds."""
     stated = re.search(r'(?:^|"keras_version": ?")([0-9])', f"{parts.about} {parts.config}")
     return int(stated[1]) if stated else 3 if '"module"' in parts.config else 2
 
 
 def _read_config_beside(path: Path) -> str:
-    """Return the output of model.to_json() from the first file beside it that exists."""
     stem = path.name.removesuffix(".h5").removesuffix(".hdf5").removesuffix(".weights")
     first, *others = names = (f"{stem}.json", "config.json", "model.json")
     for name in names:

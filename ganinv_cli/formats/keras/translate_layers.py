@@ -112,7 +112,6 @@ def _pass_through(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> V
 
 
 def _reshape(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Value:
-    """Translate Reshape or Flatten."""
     (x,) = inputs
     return builder.reshape(x, layer.compute_output_shape((None, *x.shape))[1:])
 
@@ -122,7 +121,6 @@ def _permute(builder: NetworkBuilder, layer: kl.Permute, inputs: list[Value]) ->
 
 
 def _embed(builder: NetworkBuilder, layer: kl.Embedding, inputs: list[Value]) -> Value:
-    """Translate Embedding: the row of a table for a label."""
     if not inputs[0].integer:
         raise UntranslatedError
     one_hot = builder.one_hot_label(layer.input_dim)
@@ -134,7 +132,6 @@ def _embed(builder: NetworkBuilder, layer: kl.Embedding, inputs: list[Value]) ->
 def _encode_category(
     builder: NetworkBuilder, layer: kl.CategoryEncoding, inputs: list[Value]
 ) -> Value:
-    """Translate CategoryEncoding: the label as one-hot."""
     if not inputs[0].integer or layer.output_mode == "count":
         raise UntranslatedError
     return builder.one_hot_label(layer.num_tokens)
@@ -146,7 +143,6 @@ def _concatenate(builder: NetworkBuilder, layer: Any, inputs: list[Value]) -> Va
 
 
 def _combine(combine: kinds.Add | kinds.Multiply) -> Translator:
-    """Return the translator of a sum or product."""
     return lambda builder, layer, inputs: builder.add_layer(combine, *inputs)
 
 
@@ -184,7 +180,6 @@ def _translate_channels(make: Callable[[Any, Shape], Layer]) -> Translator:
 
 
 def _require_last(axis: int, x: Value) -> None:
-    """Raise UntranslatedError for another axis of a batch than the last."""
     if axis not in (-1, len(x.shape)):
         raise UntranslatedError
 
@@ -228,7 +223,6 @@ def _make_conv_transpose(
 
 
 def _dilate_kernel(kernel: np.ndarray, dilation: Pair) -> np.ndarray:
-    """Return the kernel with zeros between its rows and columns."""
     height, width = ((size - 1) * by + 1 for size, by in zip(kernel.shape, dilation, strict=False))
     dilated = np.zeros((height, width, *kernel.shape[2:]), np.float32)
     dilated[:: dilation[0], :: dilation[1]] = kernel
@@ -260,25 +254,29 @@ def _translate_image(make: Callable[..., Layer]) -> Translator:
     return translate
 
 
+_SAME_NAMES = "gelu hard_sigmoid relu relu6 selu sigmoid softplus softsign tanh"  # as in Keras
 _ACTIVATIONS = {
-    **{
-        getattr(keras.activations, name): kinds.Activation(name)
-        for name in ("relu", "relu6", "selu", "softplus", "softsign", "tanh", "sigmoid", "gelu")
-    },
-    keras.activations.hard_sigmoid: kinds.Activation("hard_sigmoid"),
+    **{getattr(keras.activations, each): kinds.Activation(each) for each in _SAME_NAMES.split()},
     keras.activations.silu: kinds.Activation("swish"),
     keras.activations.exponential: kinds.Activation("exp"),
     keras.activations.leaky_relu: kinds.Activation("leaky_relu", 0.2),
     keras.activations.elu: kinds.Activation("elu", 1.0),
 }
 _CALLED_FUNCTIONS = {  # functions of keras.ops that were called on tensors
-    **{kind: kinds.Activation(kind.__name__.lower()) for kind in (nn.Relu, nn.Relu6, nn.Sigmoid)},
-    **{nn.Softplus: kinds.Activation("softplus"), nn.Silu: kinds.Activation("swish")},
+    nn.Relu: kinds.Activation("relu"),
+    nn.Relu6: kinds.Activation("relu6"),
+    nn.Sigmoid: kinds.Activation("sigmoid"),
+    nn.Silu: kinds.Activation("swish"),
+    nn.Softplus: kinds.Activation("softplus"),
     functions.Tanh: kinds.Activation("tanh"),
 }
 NOISE_LAYERS = (
-    *(kl.Dropout, kl.SpatialDropout1D, kl.SpatialDropout2D, kl.AlphaDropout),
-    *(kl.GaussianNoise, kl.GaussianDropout),
+    kl.AlphaDropout,
+    kl.Dropout,
+    kl.GaussianDropout,
+    kl.GaussianNoise,
+    kl.SpatialDropout1D,
+    kl.SpatialDropout2D,
 )
 _IDENTITIES = (kl.Identity, kl.ActivityRegularization, *NOISE_LAYERS)
 # the only ones in which a label may be an integer
@@ -286,8 +284,11 @@ LABEL_LAYERS = (kl.Embedding, kl.CategoryEncoding, kl.Reshape, kl.Flatten, *_IDE
 TRANSLATORS: dict[type, Translator] = {
     **dict.fromkeys((*_IDENTITIES, kl.Activation), _pass_through),
     **dict.fromkeys((kl.ReLU, kl.LeakyReLU, kl.ELU, *_CALLED_FUNCTIONS), _activate),
-    **{kl.Reshape: _reshape, kl.Flatten: _reshape, kl.Permute: _permute},
-    **{kl.Embedding: _embed, kl.CategoryEncoding: _encode_category},
+    kl.Reshape: _reshape,
+    kl.Flatten: _reshape,
+    kl.Permute: _permute,
+    kl.Embedding: _embed,
+    kl.CategoryEncoding: _encode_category,
     kl.Dense: _translate_channels(_make_dense),
     kl.BatchNormalization: _translate_channels(_make_batch_norm),
     kl.Rescaling: _translate_channels(_make_rescaling),

@@ -137,7 +137,6 @@ def _is_model(operation: Any) -> bool:
 
 
 def _list_calls(model: Any) -> Iterator[Any]:
-    """Yield the calls (nodes) of a model's layers, in the order of the layers."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
     if not isinstance(graph, Functional):
         return  # a model whose layers are in its code
@@ -244,7 +243,6 @@ def _apply_operation(
 def _makes_same_pictures(
     network: Network, function: Callable[..., tf.Tensor], values: list[Value]
 ) -> bool:
-    """Return whether the network makes the model's own pictures of two random latent vectors."""
     z = np.random.default_rng(0).normal(size=(2, network.latent)).astype(np.float32)
     labels = np.arange(2) % max(network.labels, 1)
     one_hot = np.eye(network.labels, dtype=np.float32)[labels] if network.labels else labels

@@ -142,7 +142,6 @@ def make_pictures(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _choose_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
-    """Return the nodes that the outputs need, each after its inputs."""
     needed, chosen = set(outputs), []
     for node in reversed(nodes):
         if needed.intersection(node.output):

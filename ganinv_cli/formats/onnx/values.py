@@ -152,7 +152,6 @@ def elementwise(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
 
 def _counts_rows(x: Value) -> bool:
-    """Return whether a constant has the number of rows in it."""
     if not is_constant(x) or x.size > 8 or x.dtype == bool:
         return False
     return bool(np.any((x != 0) & (x % BATCH == 0)))

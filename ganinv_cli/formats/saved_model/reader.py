@@ -77,7 +77,6 @@ def _choose_signature(meta: Any) -> str:
 
 
 def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
-    """Return the generator from the placeholders to the one output that nothing uses."""
     inputs = {
         node.name: _describe_input(node.name, node.attr["dtype"].type, node.attr["shape"].shape)
         for node in graph.node
@@ -107,7 +106,6 @@ def _trace_graph(
     output: str,
     read_variable: Callable[[str], np.ndarray] | None,
 ) -> TracedNetwork:
-    """Return the network from the inputs, by the names of their tensors, to the output."""
     defaults = {node.name for node in graph.node if node.op == "PlaceholderWithDefault"}
     told = {name: each for name, each in inputs.items() if name.split(":")[0] not in defaults}
     if not any(each.dtype.is_floating for each in told.values()):

@@ -138,6 +138,5 @@ def _explain_missing(path: Path, prefix: str) -> str:
 
 
 def _list_prefixes(folder: Path) -> list[Path]:
-    """Return the prefix of every checkpoint in a folder, sorted."""
     names = {path.name.removesuffix(".index") for path in folder.iterdir()}
     return sorted(folder / name for name in names if _find_version(folder / name))

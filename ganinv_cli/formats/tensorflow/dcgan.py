@@ -123,7 +123,6 @@ def _count_labels(shapes: Mapping[str, Shape], prefix: str) -> int:
 
 
 def _match_layers(names: Collection[str], prefix: str) -> list[tuple[_Names, _Names]]:
-    """Return the tensors of each matrix or convolution and of its norm, from z to the image."""
     matrices = 2 if f"{prefix}{SECOND_MATRIX}" in names else 1
     pattern = re.compile(rf"{re.escape(prefix)}g_h([0-9]{{1,4}})/w")
     depths = [int(match[1]) for match in map(pattern.fullmatch, names) if match]
@@ -138,7 +137,6 @@ def _match_layers(names: Collection[str], prefix: str) -> list[tuple[_Names, _Na
 
 
 def _match_norm(names: Collection[str], norm: str, number: int) -> _Names:
-    """Return the tensors of a norm, or nothing if there is none."""
     averages = _find_averages(names, number)
     statistics = {"mean": f"{norm}/moving_mean", "variance": f"{norm}/moving_variance"}
     if not averages and not any(name.startswith(f"{norm}/") for name in names):

@@ -83,7 +83,6 @@ def read_objects(
 def _list_weights(
     nodes: Sequence[Any], number: int, path: str, tensors: CheckpointTensors, seen: set[int]
 ) -> Iterator[tuple[str, Weight]]:
-    """Yield the variables in an object and in the objects in it, layers in their order."""
     children = {child.local_name: child.node_id for child in nodes[number].children}
     for name in _order_children(children):
         child, where = children[name], f"{path}.{name}".strip(".")

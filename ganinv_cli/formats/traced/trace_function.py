@@ -118,7 +118,6 @@ def _trace(
 
 
 def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:
-    """Return the places of the latent vector and of the label, if there is one."""
     flags = [n for n, each in enumerate(inputs) if each.dtype == tf.bool]
     labels = [n for n, each in enumerate(inputs) if each.dtype.is_integer]
     floats = [n for n, each in enumerate(inputs) if each.dtype.is_floating]
@@ -135,7 +134,6 @@ def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:
 
 
 def _read_latent(z_input: FunctionInput) -> int:
-    """Return the number of values in a latent vector."""
     if is_image_shape(z_input.row):
         raise UnreadableError(IMAGE_NETWORK)
     latent = math.prod(size or 0 for size in z_input.row) if z_input.row else 0
@@ -179,8 +177,6 @@ def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
 
 
 def _repeat_batches(make_pictures: PictureFunction, batch: int) -> PictureFunction:
-    """Return a function for any number of rows from one for batches of a fixed size."""
-
     def make_all(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         rows = tf.shape(z)[0]
         missing = -rows % batch

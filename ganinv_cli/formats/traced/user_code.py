@@ -50,7 +50,6 @@ def trace_user_function(
 
 
 def _refuse_changes(graph: Any) -> None:
-    """Raise UnreadableError if a graph, or a function that it calls, changes a variable."""
     definition = graph.as_graph_def()
     functions = (each.node_def for each in definition.library.function)
     for node in itertools.chain(definition.node, *functions):

@@ -1,5 +1,6 @@
 """Build a generator from its steps: each layer must fit the output of the layers before it."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -75,9 +76,7 @@ def apply_given(design: Design) -> Design:
                 f"--{name} {','.join(str(value)[:20] for value in values[:20])} does not fit; give "
                 f"{len(places)}, one for each of {', '.join(each.layer for each in places)}"
             )
-        for place, value in zip(
-            places, [*values] * (len(places) if is_for_all else 1), strict=True
-        ):
+        for place, value in zip(places, itertools.cycle(values)):
             possible = (place.value, *place.others)
             if name not in ("upsampling", "norm") or value in possible:
                 steps = change_step(design.steps, place.key, value)
@@ -107,8 +106,6 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
 
 
 class _Builder:
-    """Adds each step in turn, from z to the image."""
-
     def __init__(self, design: Design) -> None:
         self.inputs = 0
         self.layers: list[PlannedLayer] = []
@@ -134,7 +131,6 @@ class _Builder:
             self._add_norm(step.norm_layer)
 
     def _add(self, layer: Layer, source: WeightedLayer | None = None) -> None:
-        """Add a layer to the chain. Raises UnreadableError."""
         shapes = [self._shape]
         if isinstance(layer, Concat):
             shapes.append((*self._shape[:-1], self._labels))
@@ -149,7 +145,6 @@ class _Builder:
     def _add_weighted(
         self, kind: Callable[..., Layer], source: WeightedLayer, outputs: int, **settings: Any
     ) -> None:
-        """Add a layer with weights and these settings. Raises UnreadableError."""
         count = 4 if kind is BatchNorm else 2
         arrays = plan_arrays(source, count, outputs, self._framework.is_torch)
         self._add(kind(*arrays, **settings), source)
@@ -186,7 +181,6 @@ class _Builder:
         )
 
     def _add_activation(self) -> None:
-        """Add the activation after the last matrix or convolution."""
         values = (self._framework.activation, *ACTIVATION_CHOICES)
         activation = parse_activation(str(self._decide("activation", values, self._pending)))
         if activation:
@@ -214,14 +208,14 @@ class _Builder:
         self._add_weighted(BatchNorm, layer, channels, epsilon=float(epsilon))
 
     def _add_activation_before_norm(self, layer: WeightedLayer) -> None:
-        """Add the activation that precedes a norm, if one does."""
         if self._number + 1 == len(self._steps):
             return
         following = self._steps[self._number + 1].linear
-        possible = [
-            *["before"] * self._may_be_activated(following.weightless_before),
-            *["after"] * self._may_be_activated(layer.weightless_before),
-        ]
+        possible = []
+        if self._may_be_activated(following.weightless_before):
+            possible.append("before")
+        if self._may_be_activated(layer.weightless_before):
+            possible.append("after")
         if possible and self._decide("norm", possible) == "after":
             self._add_activation()
 
@@ -259,7 +253,6 @@ class _Builder:
             self._add_weighted(Conv, layer, kernel.outputs, padding=sides)
 
     def _choose_kernel(self, layer: WeightedLayer, kernels: list[Kernel]) -> tuple[Kernel, Value]:
-        """Return the interpretation of a kernel, and its upsampling."""
         fitting = [each for each in kernels if each.inputs == self._shape[-1] + self._labels]
         if not fitting:
             wanted = " or ".join(str(each.inputs) for each in kernels)

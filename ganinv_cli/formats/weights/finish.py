@@ -138,7 +138,6 @@ def _infer_or_load(design: Design) -> Inference:
 
 
 def _hash_content(design: Design) -> str:
-    """Return the hash of all inputs of an inference: weights, names, and given values."""
     digest = hashlib.sha256(repr((design.framework, design.conventions)).encode())
     for layer in (layer for step in design.steps for layer in step.layers):
         digest.update(repr((layer.name, layer.weightless_before, layer.transposed)).encode())

@@ -53,8 +53,6 @@ def infer_conventions(design: Design) -> Inference:
 
 
 class _Inferring:
-    """Goes from norm to norm."""
-
     def __init__(self, design: Design) -> None:
         self._design = design
         inputs = build(design).inputs

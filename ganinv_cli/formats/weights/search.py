@@ -189,7 +189,6 @@ class Segment:
 
     @staticmethod
     def _list_distinct(scored: list[Scored]) -> list[Scored]:
-        """Return the best hypothesis of each geometry."""
         distinct: dict[tuple[object, ...], Scored] = {}
         for each in scored:
             geometry = ((c.key, c.value) for c in each.chain.choices if c.name in GEOMETRY)
@@ -197,7 +196,6 @@ class Segment:
         return [*distinct.values()][:MAX_DESCENTS]
 
     def _list_pairs(self, best: Scored) -> list[Hypothesis]:
-        """Return hypotheses that differ in two conventions, the most promising ones."""
         keys = (PRIOR, *(choice.key for choice in self.list_choices(best.chain)))
         changes: list[tuple[float, Key, Value]] = []
         for each in self.score(self.list_neighbours(best), QUICK):
@@ -230,7 +228,6 @@ class Segment:
         return Scored(hypothesis, chain, *moments)
 
     def _build(self, steps: tuple[Step, ...]) -> Chain | None:
-        """Return the layers up to the norm, or None if they do not fit together."""
         try:
             return build(self._design._replace(steps=steps), self._number + 1)
         except UnreadableError:
@@ -270,7 +267,7 @@ class Segment:
 
     def _list_starts(self) -> list[Hypothesis]:
         """Return all geometries, all activations or one for all places, and common priors."""
-        names = (*GEOMETRY, "norm", *["padding"] * self.is_single)
+        names = (*GEOMETRY, "norm", "padding") if self.is_single else (*GEOMETRY, "norm")
         geometries = self._expand(self.usual.steps, names)[:MAX_GEOMETRIES]
         places = [self._list_open(steps, ("activation",)) for steps in geometries]
         count = sum(len(ACTIVATION_CHOICES) ** len(each) for each in places)
@@ -300,7 +297,6 @@ class Segment:
         ]
 
     def _list_open(self, steps: tuple[Step, ...], names: Sequence[str]) -> list[Choice]:
-        """Return the choices of these names that the steps leave open."""
         chain = self._build(steps)
         return [
             each

@@ -25,9 +25,10 @@ PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")
 MAX_BLOCKS = 8  # largest number of blocks that are tried in every order
 
 _ROLES = {
-    **{"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"},
-    **{"kernel": "weight", "_kernel": "weight", "gamma": "weight", "beta": "bias"},
-    **{"moving_mean": "mean", "moving_variance": "variance"},
+    **dict.fromkeys(("weight", "kernel", "_kernel", "gamma"), "weight"),
+    **dict.fromkeys(("bias", "beta"), "bias"),
+    **dict.fromkeys(("running_mean", "moving_mean"), "mean"),
+    **dict.fromkeys(("running_var", "moving_variance"), "variance"),
 }
 _COUNTER = "num_batches_tracked"
 _WEIGHT_NAME = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?|_?kernel)$")
@@ -95,12 +96,14 @@ def find_generator(
     assert design
     generator = finish_generator(design, format_name, path)
     names = {_join_path(where, name) for where, weights in networks.items() for name in weights}
-    several = [f"{where}, the average, of {len(generators)} generators"] * (len(generators) > 1)
+    assumed = generator.assumed
+    if len(generators) > 1:
+        assumed = (f"{where}, the average, of {len(generators)} generators", *assumed)
     return replace(
         generator,
         layout=options.framework.show(where) or "weights",
         ignored=tuple(sorted(map(options.framework.show, names - used))),
-        assumed=(*several, *generator.assumed),
+        assumed=assumed,
     )
 
 
@@ -218,7 +221,6 @@ def _is_ascending(order: Sequence[str]) -> bool:
 
 
 def _group_by_head(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:
-    """Return the weights grouped by the first word after `stem`."""
     heads: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
         heads.setdefault(name.removeprefix(stem).partition(".")[0], {})[name] = weight
@@ -237,7 +239,6 @@ def _find_common_prefix(names: Iterable[str]) -> str:
 
 
 def _count_weightless_before(previous: str, layer: str) -> int | None:
-    """Return the number of layers without weights between two with numbers, if known."""
     (above, _, one), (beside, _, two) = previous.rpartition("."), layer.rpartition(".")
     one, two = (each.removeprefix("layer-") for each in (one, two))
     if (previous and (above != beside or not one.isdecimal())) or not two.isdecimal():

@@ -19,18 +19,17 @@ from ganinv_cli.settings.conventions import Conventions
 
 # values to try; the first is the most common
 ACTIVATION_CHOICES = (
-    *("relu", "leaky_relu:0.2", "none", "leaky_relu:0.01", "leaky_relu:0.1", "leaky_relu:0.3"),
-    *("elu", "selu", "tanh", "gelu", "swish"),
-)
+    "relu", "leaky_relu:0.2", "none", "leaky_relu:0.01", "leaky_relu:0.1", "leaky_relu:0.3", "elu",
+    "selu", "tanh", "gelu", "swish",
+)  # fmt: skip
 EPSILONS = (1e-5, 1e-3, 0.8, 1e-4, 1e-8)
 # common priors; of a uniform and a normal one of equal variance, the one with round numbers
 ROUND_PRIORS = (
-    *("normal:1", "uniform:-1,1", "uniform:0,1"),
-    *("normal:2", "normal:0.5", "normal:0.2", "normal:0.1", "normal:0.05"),
-    *("normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5"),
-    *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
-    *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
-)
+    "normal:1", "uniform:-1,1", "uniform:0,1", "normal:2", "normal:0.5", "normal:0.2", "normal:0.1",
+    "normal:0.05", "normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5",
+    "uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05", "uniform:0,2", "uniform:0,0.5",
+    "uniform:0,0.1",
+)  # fmt: skip
 
 _LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
 _BRANCH_NAME = re.compile(
@@ -183,7 +182,6 @@ def parse_activation(text: str) -> Activation | None:
 
 
 def _refuse_name(layer: WeightedLayer, framework: Framework) -> None:
-    """Raise UnreadableError for a layer whose name belongs to a label or a branch."""
     if _LABEL_NAME.search(layer.name):
         problem = "a generator that takes a label, and weights alone do not say how it joins z"
     elif _BRANCH_NAME.search(layer.name):
@@ -196,7 +194,6 @@ def _refuse_name(layer: WeightedLayer, framework: Framework) -> None:
 
 
 def _refuse_image_network(layers: Sequence[WeightedLayer], framework: Framework) -> None:
-    """Raise UnreadableError for a network that takes pictures, as a discriminator does."""
     shapes = [layer.shape for layer in layers if len(layer.shape) in (2, 4)]
     if len(shapes) < 2 or layers[0].transposed:
         return

@@ -146,7 +146,6 @@ def _compare_all(norms: Sequence[StoredNorm], measured: Sequence[Moments]) -> tu
 
 
 def _describe_prior(deviation: float, scale: float) -> str:
-    """Return the sentence on a prior of another scale; `deviation` as in `compare_norms`."""
     usual = {"uniform:-1,1": 3**-0.5, "normal": 1.0}
     near = [name for name, each in usual.items() if abs(deviation / each - 1) < SAME_SCALE]
     prior = near[0] if near else f"normal:{deviation:.3g}"

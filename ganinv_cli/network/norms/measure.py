@@ -94,7 +94,6 @@ def _make_measure(
 
 
 def _join(parts: Sequence[_Moments]) -> Moments:
-    """Return the moments of all z, from the moments of batches of equal size."""
     means, variances = (
         np.array([part[which].numpy() for part in parts], np.float64) for which in (0, 1)
     )
@@ -103,7 +102,6 @@ def _join(parts: Sequence[_Moments]) -> Moments:
 
 
 def _run_layers(network: Network, numbers: Sequence[int]) -> _Run:
-    """Return a function that runs the layers up to the last of these norms."""
     nodes = network.nodes[: max(numbers, default=-1) + 1]
     layers = [build_layer(node.layer, tf.float32) for node in nodes]
 
@@ -121,7 +119,6 @@ def _run_layers(network: Network, numbers: Sequence[int]) -> _Run:
 
 
 def _run_operations(network: TracedNetwork, norms: Sequence[VisibleNorm]) -> _Run:
-    """Return a function that runs the operations that lead to these norms."""
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
     with tf.init_scope():
         weights = {name: tf.constant(array) for name, array in network.arrays.items()}

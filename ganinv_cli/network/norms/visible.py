@@ -50,8 +50,6 @@ def find_norms(network: TracedNetwork) -> list[VisibleNorm]:
 
 
 class _Search:
-    """The nodes of a graph, which of them depend on z, and which read which."""
-
     def __init__(self, network: TracedNetwork) -> None:
         self.graph = tf.compat.v1.GraphDef.FromString(network.graph)
         self._nodes = {node.name: node for node in self.graph.node}
@@ -97,7 +95,6 @@ class _Search:
         return None
 
     def _list_readers(self, node: Any) -> Iterator[Any]:
-        """Yield the nodes that take a node's output, in any shape."""
         for reader in self._readers.get(node.name, []):
             if reader.op in _MOVES:
                 yield from self._list_readers(reader)
