@@ -125,7 +125,7 @@ def measure_pace(task: Task) -> float:
 
 def recover(checkpoint: str, trials: int) -> Measured:
     """Run ganinv with its defaults."""
-    run = ganinv.recover(checkpoint, trials=trials, rule=RULE)
+    run = ganinv.recover(checkpoint, trials=trials, clip=RULE)
     columns, (row,) = run.columns(RULE), run.tables["table1"]
     recovered = is_recovered(columns["z_error"], THRESHOLD)
     # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
