@@ -1,4 +1,4 @@
-"""Read generators from other programs' files: one module per format.
+"""Read generators from other programs' files: one module or package per format, with a `read`.
 
 A file is data: nothing in it is executed unless it is trusted.
 """
@@ -7,35 +7,39 @@ from dataclasses import replace
 from pathlib import Path
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats import (
-    keras,
-    onnx,
-    python,
-    safetensors,
-    saved_model,
-    tensorflow,
-    torch,
-    torch_module,
-)
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.interface import FileFacts, Format
+from ganinv_cli.formats.interface import GRAPH_FILE, TORCH_PROGRAMS, FileFacts, Format
+from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.formats.unsupported import refuse_unsupported
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.load import check_settings, read_toml
 
 FORMATS = (  # a file is read in the first that recognises it
-    python.FORMAT,
-    onnx.FORMAT,
-    saved_model.FORMAT,
-    keras.FORMAT,
-    safetensors.FORMAT,
-    torch_module.FORMAT,
-    torch.FORMAT,
-    tensorflow.FORMAT,  # last: it recognises every path, or raises CheckpointError
+    Format("a Python file", "python", lambda facts: facts.is_file and facts.path.suffix == ".py"),
+    Format("ONNX", "onnx", lambda facts: facts.path.suffix == ".onnx"),
+    Format(
+        "a SavedModel",
+        "saved_model",
+        lambda facts: facts.path.suffix == ".pb" or (facts.path / GRAPH_FILE).exists(),
+    ),
+    Format("Keras", "keras", lambda facts: facts.is_hdf5 or "config.json" in facts.members),
+    Format("safetensors", "safetensors", lambda facts: facts.is_safetensors, is_whole_model=False),
+    Format("a program of PyTorch", "torch_module", lambda facts: facts.has_member(*TORCH_PROGRAMS)),
+    Format(
+        "PyTorch",
+        "torch",
+        lambda facts: facts.is_torch_stream or facts.has_member("/data.pkl"),
+        is_whole_model=False,
+    ),
+    Format(  # last: it recognises every path, or raises CheckpointError
+        "a TensorFlow checkpoint",
+        "tensorflow",
+        lambda facts: bool(find_checkpoint(facts.path)),
+        is_whole_model=False,
+    ),
 )
-
 CONVENTIONS_FILE = "generator.toml"  # in a folder, for all its generators
 _KNOWN = {name: each for name, each in CONVENTIONS.items() if name != "trust"}
 

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 from ganinv_cli.network.checkpoint import Convention
@@ -18,6 +19,9 @@ MIN_SIDE, MAX_SIDE = 4, 1024  # pixels
 MAX_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
 _GIVE_GENERATOR = "give the generator's file, e.g. netG.pth"
 DISCRIMINATOR = f"is a discriminator: it takes images and returns one number; {_GIVE_GENERATOR}"
+GRAPH_FILE = "saved_model.pb"  # in the folder of a SavedModel
+TORCH_SCRIPT = "/constants.pkl"  # in a file of TorchScript; the others are in torch.export's
+TORCH_PROGRAMS = (TORCH_SCRIPT, "/serialized_exported_program.json", "/models/model.json")
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch.save before PyTorch 1.6
 CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
 IMAGE_NETWORK = (
@@ -88,15 +92,38 @@ class FileFacts:
         with zipfile.ZipFile(self.path) as archive:
             return tuple(archive.namelist())
 
+    def has_member(self, *endings: str) -> bool:
+        """Return whether a name in a zip archive, after a slash, has one of the endings."""
+        return any(f"/{name}".endswith(endings) for name in self.members)
+
+    @property
+    def is_hdf5(self) -> bool:
+        return self.first_bytes.startswith(b"\x89HDF\r\n\x1a\n")
+
+    @property
+    def is_safetensors(self) -> bool:
+        """Whether it starts with the length of a JSON object that fits into the file."""
+        length = int.from_bytes(self.first_bytes[:8], "little")
+        return self.first_bytes[8:9] == b"{" and length <= self.path.stat().st_size
+
 
 @dataclass(frozen=True)
 class Format:
     """A format of files; `formats.FORMATS` has all of them."""
 
     title: str  # of its files in messages
-    read: Callable[[Path, Conventions], UnfinishedGenerator]  # raises as `formats.boundary` says
+    module: str  # of ganinv_cli.formats, which has its `read`
     recognises: Callable[[FileFacts], bool]  # may raise CheckpointError for a missing file
-    is_whole_model: bool = False  # states its layers, so options cannot
+    is_whole_model: bool = True  # states its layers, so options cannot
+
+    def read(self, path: Path, conventions: Conventions) -> UnfinishedGenerator:
+        """Return the generator of a file. Raises as `formats.boundary` says.
+
+        The module is loaded now, because most load TensorFlow or Keras.
+        """
+        module = import_module(f"ganinv_cli.formats.{self.module}")
+        generator: UnfinishedGenerator = module.read(path, conventions)
+        return generator
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.traced.user_code import explain_errors, run_beside, trace_user_function
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
@@ -24,12 +25,6 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         raise UnreadableError(
             "is a Python file, which must be run to get its generator; --trust runs it"
         )
-    from ganinv_cli.formats.traced.user_code import (
-        explain_errors,
-        run_beside,
-        trace_user_function,
-    )
-
     with run_beside(path):
         with explain_errors("does not run", ADVICE):
             names = runpy.run_path(str(path.absolute()))
@@ -66,18 +61,9 @@ def read_function(
     It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
     images (batch, height, width, channels). Raises as `read_keras_model` does.
     """
-    from ganinv_cli.formats.traced.user_code import trace_user_function
-
     name = f"the function {getattr(function, '__name__', type(function).__name__)}"
     with explain_reading_errors(name, "a generator"):
         network = trace_user_function(function, latent, labels, "fails", "; correct it")
         return complete_generator(
             UnfinishedGenerator(network, "Python", "traced", name), conventions
         )
-
-
-def _recognises(facts: FileFacts) -> bool:
-    return facts.path.suffix == ".py" and facts.is_file
-
-
-FORMAT = Format("a Python file", read, _recognises, is_whole_model=True)

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.formats.weights.weight import Weight, check_floats, decode_floats
 from ganinv_cli.settings.conventions import Conventions
@@ -38,11 +38,3 @@ def _make_weight(file: BinaryIO, name: str, entry: Any, data_start: int) -> Weig
         return decode_floats(file.read(end - begin), dtype).reshape(shape)
 
     return Weight(shape, read)
-
-
-def _recognises(facts: FileFacts) -> bool:
-    length = int.from_bytes(facts.first_bytes[:8], "little")
-    return facts.first_bytes[8:9] == b"{" and length <= facts.path.stat().st_size
-
-
-FORMAT = Format("safetensors", read, _recognises)

@@ -21,8 +21,6 @@ import numpy as np
 
 from ganinv_cli.formats.interface import (
     MAX_VALUES,
-    FileFacts,
-    Format,
     UnfinishedGenerator,
     UnreadableError,
 )
@@ -259,11 +257,3 @@ def _list_entries(node: Any) -> dict[Any, Any]:
 def _is_module(node: Any) -> bool:
     state = node.state if isinstance(node, Stub) else None
     return isinstance(state, dict) and state.keys() >= set(_MODULE_TABLES)
-
-
-def _recognises(facts: FileFacts) -> bool:
-    is_archive = any(f"/{name}".endswith("/data.pkl") for name in facts.members)
-    return is_archive or facts.is_torch_stream
-
-
-FORMAT = Format("PyTorch", read, _recognises)

@@ -17,15 +17,22 @@ import numpy as np
 
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import (
+    TORCH_SCRIPT,
+    FileFacts,
+    UnfinishedGenerator,
+    UnreadableError,
+)
+from ganinv_cli.formats.onnx import trace_model
+from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import TracedNetwork
+from ganinv_cli.network.traced import TracedGenerator
+from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 3  # latent vectors that the pictures are compared for
 TOLERANCE = 1e-4  # largest difference of a picture, whose values are -1 to 1
-_SCRIPT = "/constants.pkl"  # in a file of TorchScript; the others are torch.export's
-_PROGRAMS = (_SCRIPT, "/serialized_exported_program.json", "/models/model.json")
 _STATE_DICT = "; save its weights, torch.save(netG.state_dict(), 'netG.pt'), and load that file"
 _WRAPPERS = ("module", "_orig_mod")  # of DataParallel, and of torch.compile
 
@@ -59,7 +66,7 @@ def read_module(module: Any, latent: int, labels: int, conventions: Conventions)
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a TorchScript or torch.export file. Raises UnreadableError."""
-    is_script = any(f"/{name}".endswith(_SCRIPT) for name in FileFacts(path).members)
+    is_script = FileFacts(path).has_member(TORCH_SCRIPT)
     loading = "torch.jit.load({})" if is_script else "torch.export.load({}).module()"
     export = (
         f"with PyTorch: import torch; netG = {loading.format(repr(path.name))}; "
@@ -71,8 +78,6 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
             "is a TorchScript or torch.export program, which is code: --trust runs it with your "
             f"PyTorch. Or export it, {export}"
         )
-    from ganinv_cli.formats.traced.user_code import explain_errors
-
     try:
         import torch
     except ImportError:
@@ -94,10 +99,6 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 
 def _trace_module(module: Any, latent: int, labels: int) -> TracedNetwork:
-    from ganinv_cli.formats.onnx import trace_model
-    from ganinv_cli.network.traced import TracedGenerator
-    from ganinv_cli.prior import make_normal
-
     with _evaluate(module):
         example = _make_example(module, latent, labels)
         try:
@@ -136,8 +137,6 @@ def _make_example(module: Any, latent: int, labels: int) -> _Example:
     """Return inputs that a module makes pictures of, by trial. Raises UnreadableError."""
     import torch
 
-    from ganinv_cli.formats.traced.user_code import explain_errors
-
     weights = [each for each in module.parameters() if each.ndim >= 2]
     first = weights[0] if weights else torch.zeros(0, 0)
     if weights and first.dtype != torch.float32:
@@ -171,8 +170,6 @@ def _make_example(module: Any, latent: int, labels: int) -> _Example:
 def _export(module: Any, inputs: tuple[Any, ...]) -> io.BytesIO:
     import torch
 
-    from ganinv_cli.formats.traced.user_code import explain_errors
-
     names = ["z", "label"][: len(inputs)]
     axes = {name: {0: "n"} for name in names}
     has_two = "dynamo" in inspect.signature(torch.onnx.export).parameters
@@ -189,10 +186,3 @@ def _export(module: Any, inputs: tuple[Any, ...]) -> io.BytesIO:
         file.seek(0)
         return file
     raise UnreadableError(f"cannot be exported to ONNX: {'; '.join(reasons)}")
-
-
-def _recognises(facts: FileFacts) -> bool:
-    return any(f"/{name}".endswith(_PROGRAMS) for name in facts.members)
-
-
-FORMAT = Format("a program of PyTorch", read, _recognises, is_whole_model=True)

@@ -1,9 +1,11 @@
 """Errors of reading a file become one sentence, with the cause for `-v`."""
 
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,7 +44,8 @@ def _add_format(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None)
         layers = [Dense(weights, np.zeros(64, np.float32)), Reshape((8, 8, 1)), Activation("tanh")]
         return UnfinishedGenerator(chain(4, layers), "Matrix", "plain", str(path))
 
-    form = Format("a matrix", read, lambda facts: facts.first_bytes.startswith(b"MATRIX"))
+    monkeypatch.setitem(sys.modules, "ganinv_cli.formats.matrix", SimpleNamespace(read=read))
+    form = Format("a matrix", "matrix", lambda facts: facts.first_bytes.startswith(b"MATRIX"))
     monkeypatch.setattr(formats, "FORMATS", (form, *formats.FORMATS))
 
 

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from ganinv_cli.formats.interface import Format, UnfinishedGenerator
+from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.onnx.reading import make_pictures, read_model
+from ganinv_cli.formats.onnx.values import BATCH
+from ganinv_cli.formats.traced.trace_function import trace_function
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 
@@ -19,15 +22,8 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 def trace_model(source: Path | BinaryIO) -> tuple[TracedNetwork, int]:
     """Return the network of a file, and its version of ONNX's operations."""
-    from ganinv_cli.formats.onnx.reading import make_pictures, read_model
-    from ganinv_cli.formats.onnx.values import BATCH
-    from ganinv_cli.formats.traced.trace_function import trace_function
-
     model = read_model(source)
     network = trace_function(
         lambda *tensors: make_pictures(model, tensors), model.inputs, rows=BATCH
     )
     return network, model.opset
-
-
-FORMAT = Format("ONNX", read, lambda facts: facts.path.suffix == ".onnx", is_whole_model=True)

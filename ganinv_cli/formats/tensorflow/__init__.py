@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.interface import FileFacts, Format, UnfinishedGenerator
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
@@ -22,11 +22,3 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     if OBJECT_GRAPH in tensors.shapes:
         return read_objects(tensors, str(prefix), conventions)
     return read_dcgan(tensors, version, str(prefix), conventions)
-
-
-def _recognises(facts: FileFacts) -> bool:
-    find_checkpoint(facts.path)  # raises CheckpointError with the missing file
-    return True
-
-
-FORMAT = Format("a TensorFlow checkpoint", read, _recognises)

@@ -1,4 +1,6 @@
-"""Trace a graph with its signature to a network; only operations for the picture are run.
+"""TensorFlow SavedModels and frozen graphs, run operation by operation, with pure operations only.
+
+They are written by Keras' `export`, `tf.saved_model.save`, and TensorFlow 1's builder.
 
 The variables of a SavedModel are in the checkpoint beside it. A graph of TensorFlow 1 names them. A
 graph of TensorFlow 2 passes them to its functions; the tree of Python objects gives their keys.
@@ -13,12 +15,12 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.saved_model import GRAPH_FILE
+from ganinv_cli.formats.interface import GRAPH_FILE, UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors
 from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.replay import CALLS, GraphReplay
+from ganinv_cli.settings.conventions import Conventions
 
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"
@@ -26,8 +28,13 @@ SERVING_TAG = "serve"
 _NO_OUTPUTS = ("NoOp", "Const", "Placeholder", "Assert")
 
 
-def read_graph_file(file: Path) -> UnfinishedGenerator:
-    """Return the generator in a saved_model.pb, or in a frozen graph. Raises UnreadableError."""
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
+    """Return the generator of a SavedModel's folder, of its saved_model.pb, or of a frozen .pb.
+
+    The signature is serving_default, or the only one. Variables that the picture does not need are
+    ignored, and listed. Raises UnreadableError.
+    """
+    file = path / GRAPH_FILE if path.is_dir() else path
     content = file.read_bytes()
     if file.name == GRAPH_FILE:
         return _read_saved_model(file.parent, SavedModel.FromString(content))
