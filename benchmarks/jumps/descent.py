@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from benchmarks.jumps.arms import AXES, STANDARD, Study
 from ganinv_cli import formats
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network.generator import Generator, compute_jacobian
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.objective.problem import Problem

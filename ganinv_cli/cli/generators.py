@@ -103,7 +103,7 @@ def inspect(
             reporter.enter("measuring the spectrum")
             description["spectrum"] = _measure_spectrum(generator, spectrum)
         if check:
-            from ganinv_cli.inspection.checks import check_generator
+            from ganinv_cli.inspection.facts import check_generator
 
             reporter.enter(f"checking {path.name}")
             description["checks"] = check_generator(generator, loaded.checkpoint)
@@ -247,7 +247,7 @@ def sample(
     with open_display(quiet) as reporter:
         config = load_config(Config, None, generator)
         built = read_generator(config, reporter, verbose=verbose).build()
-        from ganinv_cli.inspection import render
+        from ganinv_cli.inspection import render_pictures as render
 
         if not (folder or z_file or between):  # before all z are drawn
             asked = count or DEFAULT_COUNT
@@ -268,7 +268,7 @@ def sample(
             _write_numbered_pngs(Path(out), images)
         else:
             column_count = columns or round(len(latents.z) ** (1 if between else 0.5))
-            sheet = render.draw_sheet(built, latents.z, latents.labels, column_count)
+            sheet = render.draw_contact_sheet(built, latents.z, latents.labels, column_count)
             files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:
         from ganinv_cli.inspection.latent_vectors import encode_npz

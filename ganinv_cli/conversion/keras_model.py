@@ -14,7 +14,7 @@ from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.files import explain_write_errors, follow_link, write_output_file
 from ganinv_cli.formats import CONVENTIONS_FILE, read
 from ganinv_cli.formats.keras.translate_layers import same_padding
-from ganinv_cli.inspection.render import measure_difference
+from ganinv_cli.inspection.render_pictures import measure_difference
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.folding import fix_label

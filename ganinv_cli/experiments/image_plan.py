@@ -36,8 +36,7 @@ from ganinv_cli.images import (
 )
 from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
 from ganinv_cli.loop.trial import MakeTargets, Target
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian, decompose_jacobian
+from ganinv_cli.network.generator import Generator, compute_jacobian, decompose_jacobian
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig

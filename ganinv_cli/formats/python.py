@@ -12,7 +12,7 @@ from typing import Any
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.traced.user_code import explain_errors, run_beside, trace_user_function
+from ganinv_cli.formats.user_code import explain_errors, run_beside, trace_user_function
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
 

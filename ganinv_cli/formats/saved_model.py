@@ -17,7 +17,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from ganinv_cli.formats.interface import GRAPH_FILE, UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors
-from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
+from ganinv_cli.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.replay import CALLS, GraphReplay
 from ganinv_cli.settings.conventions import Conventions

@@ -24,7 +24,7 @@ from ganinv_cli.formats.interface import (
     UnreadableError,
 )
 from ganinv_cli.formats.onnx import trace_model
-from ganinv_cli.formats.traced.user_code import explain_errors
+from ganinv_cli.formats.user_code import explain_errors
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.traced import TracedGenerator

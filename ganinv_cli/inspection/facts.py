@@ -1,4 +1,7 @@
-"""Describe a checkpoint as plain JSON. Does not import TensorFlow."""
+"""Describe and check a generator, as plain JSON.
+
+A check is a claim that must hold, with its measured difference.
+"""
 
 import json
 from typing import Any
@@ -6,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.formats.complete import find_output_range, parse_range
-from ganinv_cli.formats.interface import CHAIN
+from ganinv_cli.formats.interface import CHAIN, format_names
 from ganinv_cli.network.checkpoint import Checkpoint, Convention
 from ganinv_cli.network.folding import fold_layers
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import LABEL, Network, PixelRange, TracedNetwork, Z, weight_arrays
 from ganinv_cli.network.layers import BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.norms.check import FITS_BELOW
+from ganinv_cli.objective.jacobian import POINTS, measure_largest_changes
 
 Facts = dict[str, Any]  # plain JSON
+Check = dict[str, Any]  # the same
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
@@ -57,6 +64,11 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
     if isinstance(network, TracedNetwork):
         return facts | _describe_operations(network)
     return facts | _describe_layers(network, len(network.nodes) - is_mapped)
+
+
+def check_generator(generator: Generator, checkpoint: Checkpoint) -> list[Check]:
+    """Return all checks."""
+    return [_check_norms(checkpoint), _check_dependence(generator)]
 
 
 def find_pixel_range(checkpoint: Checkpoint) -> PixelRange:
@@ -137,3 +149,49 @@ def _describe_settings(layer: Layer) -> Facts:
         plain["same"] = layer.has_same_padding
     listed: Facts = json.loads(json.dumps(plain, default=float))  # NumPy's numbers, and tuples
     return listed
+
+
+def _make_check(
+    claim: str,
+    passed: bool | None,
+    found: float | None = None,
+    limit: float | None = None,
+    why: str = "",
+) -> Check:
+    """Return a claim and its measurement.
+
+    `passed` is None if it was not checked. `found` is the largest difference, or a number of
+    components of z; `why` says why it was not checked, or what was found if that is no difference.
+    """
+    known = found if np.isfinite(found or 0) else None
+    return {"claim": claim, "passed": passed, "found": known, "limit": limit, "why": why}
+
+
+def _check_norms(checkpoint: Checkpoint) -> Check:
+    claim = "the statistics stored in the batch norms fit this network and prior"
+    check = checkpoint.norm_check
+    if check.is_confirmed is None:  # without norms, what is assumed of layers is a guess
+        doubt = find_doubt(checkpoint)
+        why = f"a guess, as {doubt}" if doubt else "there are none"
+        return _make_check(claim, False if doubt else None, why=why)
+    found = max(row.discrepancy.total for row in check.rows)
+    return _make_check(claim, check.is_confirmed, found, FITS_BELOW)
+
+
+def _check_dependence(generator: Generator) -> Check:
+    """Check J and the pictures at the z at which solvers measure J."""
+    claim = "pictures are finite and depend on every component of z"
+    changes = np.stack(list(measure_largest_changes(generator, POINTS)))
+    points, latent = changes.shape
+    not_finite = int((~np.isfinite(changes)).any(1).sum())
+    if not_finite:
+        why = f"the picture or dG/dz is not finite at {not_finite} of {points} random z"
+        return _make_check(claim, False, limit=0, why=why)
+    ignored = [f"z[{number}]" for number in np.flatnonzero(~changes.any(0))]
+    why = f"each of {latent:,} components changes them at {points} random z"
+    if ignored:
+        why = (
+            f"{len(ignored):,} of {latent:,} components change nothing at {points} random z: "
+            f"{format_names(ignored)}"
+        )
+    return _make_check(claim, not ignored, len(ignored), 0, why)

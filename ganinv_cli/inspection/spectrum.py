@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection.latent_vectors import draw_latents
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_singular_values, find_rounding
+from ganinv_cli.network.generator import Generator, compute_singular_values, find_rounding
 from ganinv_cli.report.plots import GREY, encode_figure, make_figure, use_own_style
 
 POINTS = 8  # random z

@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from ganinv_cli import cache
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian, compute_jacobian_blocks
+from ganinv_cli.network.generator import Generator, compute_jacobian, compute_jacobian_blocks
 from ganinv_cli.randomness import Purpose, uniform
 
 POINTS = 40  # draws at which J is measured

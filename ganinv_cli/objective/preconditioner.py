@@ -12,8 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import cache
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network.generator import Generator, compute_jacobian
 from ganinv_cli.objective.jacobian import (
     draw_points,
     find_largest_changes,

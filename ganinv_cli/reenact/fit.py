@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network.generator import Generator, compute_jacobian
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.codecs import Coded
 from ganinv_cli.reenact.storage import Jpeg, Pixels

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
+from ganinv_cli.network.generator import MAX_LAYER_VALUES, Generator, compute_jacobian
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome

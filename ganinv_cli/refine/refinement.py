@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network.generator import Generator, compute_jacobian
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.refine import Refined

@@ -19,7 +19,7 @@ from ganinv_cli.errors import DAMAGE_ERRORS, ConfigError, explain_failures
 from ganinv_cli.files import encode_png, explain_write_errors, make_folder, replace_file
 from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-from ganinv_cli.inspection.render import draw_sheet
+from ganinv_cli.inspection.render_pictures import draw_contact_sheet
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.objective.ground_truth import draw_true_z
@@ -67,7 +67,7 @@ def write_newest(
         write_checkpoint(prefix, arrays)
         generator = make_generator(read(prefix))
         z = draw_true_z(generator, settings.seed, np.arange(SHEET_SIDE**2))
-        sheet = encode_png(draw_sheet(generator, z, None, SHEET_SIDE))
+        sheet = encode_png(draw_contact_sheet(generator, z, None, SHEET_SIDE))
         for old in folder.glob("DCGAN.model-*"):  # not before, as a diverged one cannot be read
             if old.stem != prefix.name:
                 old.unlink()

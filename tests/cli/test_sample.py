@@ -9,7 +9,7 @@ from PIL import Image
 
 from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.inspection import render
+from ganinv_cli.inspection import render_pictures as render
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.store import read_results

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganinv_cli.network.generator import compute_jacobian, compute_singular_values
 from ganinv_cli.network.graph import TracedNetwork
-from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.network.tracing import trace_network
 

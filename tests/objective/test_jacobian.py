@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network import jacobian as jacobian_module
-from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network import generator as generator_module
+from ganinv_cli.network.generator import compute_jacobian
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.objective.jacobian import (
@@ -39,7 +39,7 @@ def test_the_changes_are_those_of_j_also_in_blocks(tmp_path, monkeypatch, labell
     ]
     found = list(measure_largest_changes(generator, POINTS))
     np.testing.assert_array_equal(found, expected)
-    monkeypatch.setattr(jacobian_module, "MAX_LAYER_VALUES", 4 * generator.largest_layer)
+    monkeypatch.setattr(generator_module, "MAX_LAYER_VALUES", 4 * generator.largest_layer)
     np.testing.assert_allclose(
         list(measure_largest_changes(generator, POINTS)), expected, rtol=1e-5
     )

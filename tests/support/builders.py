@@ -13,7 +13,7 @@ from ganinv_cli.formats import read
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
+from ganinv_cli.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import chain

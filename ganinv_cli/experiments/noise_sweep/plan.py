@@ -12,8 +12,7 @@ from ganinv_cli.experiments.plan import Plan, prepare_known_targets, render_tria
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, Target
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.network.generator import Generator, compute_singular_values
 from ganinv_cli.noise import Level
 from ganinv_cli.objective.ground_truth import draw_noise
 from ganinv_cli.objective.problem import Problem

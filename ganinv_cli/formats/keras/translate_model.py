@@ -27,8 +27,8 @@ from ganinv_cli.formats.keras.translate_layers import (
     Value,
     make_activation,
 )
-from ganinv_cli.formats.traced.trace_function import LABEL_NAME, FunctionInput, trace_function
-from ganinv_cli.formats.traced.user_code import explain_errors
+from ganinv_cli.formats.trace_function import LABEL_NAME, FunctionInput, trace_function
+from ganinv_cli.formats.user_code import explain_errors
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator
 from ganinv_cli.network.layers import ShapeError, format_shape

@@ -6,7 +6,7 @@ from typing import BinaryIO
 from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.onnx.reading import make_pictures, read_model
 from ganinv_cli.formats.onnx.values import BATCH
-from ganinv_cli.formats.traced.trace_function import trace_function
+from ganinv_cli.formats.trace_function import trace_function
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 

@@ -31,7 +31,7 @@ from ganinv_cli.formats.onnx.values import (
     to_first,
     to_last,
 )
-from ganinv_cli.formats.traced.trace_function import FunctionInput
+from ganinv_cli.formats.trace_function import FunctionInput
 
 VERSION = 21  # of ONNX's operations; older graphs are converted to it
 STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operations

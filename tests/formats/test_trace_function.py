@@ -11,7 +11,7 @@ from saved_models import LATENT, Z, make_variable
 
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
+from ganinv_cli.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.make_generator import TracedGenerator
 from ganinv_cli.prior import Normal

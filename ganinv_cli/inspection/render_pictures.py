@@ -58,7 +58,7 @@ def measure_sheet(generator: Generator, count: int, columns: int) -> tuple[int, 
     return down, across
 
 
-def draw_sheet(
+def draw_contact_sheet(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, columns: int
 ) -> Image.Image:
     """Return the pictures of z (n, latent) in rows on one sheet; unused cells are black.

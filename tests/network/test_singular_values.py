@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.network.generator import compute_singular_values
 
 
 @pytest.fixture(scope="module")

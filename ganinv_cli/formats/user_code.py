@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.traced.trace_function import FunctionInput, trace_function
+from ganinv_cli.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.network.graph import TracedNetwork
 
 EXPORT_ADVICE = (

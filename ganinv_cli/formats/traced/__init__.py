@@ -1,1 +1,0 @@
-"""Trace functions to networks, for formats whose generators TensorFlow runs."""
