@@ -97,8 +97,7 @@ def merge(
     first counts, and a message says how many these are. Files of another run are refused. If trials
     are missing, nothing is written and the exit status is 1; --partial writes the others. The same
     command without --shard on OUT.h5 then runs the rest, and makes the reconstructions of
-    `consistency`, which a shard cannot make. If OUT.h5 already holds just that, only the tables are
-    printed again.
+    `consistency`, which a shard cannot make.
 
     \b
     Example:
@@ -135,7 +134,6 @@ def get_results_folder(file: Path) -> Path:
 
 
 def _check_page(folder: Path) -> None:
-    """Raise UsageError if a folder has a page that ganinv did not write."""
     page = folder / "report.html"
     if page.is_file() and b"<title>ganinv" not in page.read_bytes()[:4096]:
         raise UsageError(f"{page} exists, and ganinv did not write it; move it, or name another")
@@ -169,7 +167,7 @@ def publish(
     from ganinv_cli.report.folder import write_page, write_report
     from ganinv_cli.store import read_results, select_images
 
-    for folder in (*folders.values(), *([page_folder] if page_folder else [])):
+    for folder in filter(None, (*folders.values(), page_folder)):
         _check_page(folder)
     whole = [show_by(read_results(file), threshold) for file in folders]
     for note in dict.fromkeys(note for each in whole for note in each.notes):
@@ -188,7 +186,9 @@ def publish(
         return None
 
     comparison = compare(reports)
-    shown = [*([] if attribution else reports), *([comparison] if comparison else [])]
+    shown = [] if attribution else list(reports)
+    if comparison:
+        shown.append(comparison)
     place = page_folder or places[0]
     is_brief = brief and style == "text"
     try:

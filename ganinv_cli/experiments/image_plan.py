@@ -246,7 +246,6 @@ class ImagesPlan(Plan):
 
 
 def _describe_test(test: MinimumTest | None, generator: Generator) -> dict[str, Any]:
-    """Return the settings of the test, and its precision unless that is float64."""
     if test is None:
         return {}
     precision = generator.highest_precision

@@ -70,7 +70,6 @@ def run_experiment(
 def _fill(
     run: Run, plan: Plan, worker: Worker, engine: Engine, reporter: Reporter, inputs: ImageInputs
 ) -> ImageRun | None:
-    """Run what an open results file lacks, and finish it."""
     generator = engine.generator
     if inputs.figure_folder is None:
         inputs = replace(inputs, figure_folder=run.path.with_suffix(""))
@@ -160,7 +159,6 @@ def _commit_summaries(
     reporter: Reporter,
     groups: Collection[str] | None = None,
 ) -> None:
-    """Commit the summaries of cases that have all their trials, of these groups or of all."""
     start = time.monotonic()
     for rows in plan.iterate_summaries(run, generator, groups):
         run.commit(rows)

@@ -125,7 +125,6 @@ class Worker:
 def _add_encoder_starts(
     make_targets: MakeTargets, generator: Generator, encoder: Encoder, plan: Plan
 ) -> MakeTargets:
-    """Return `make_targets` with the encoder's starts, for the jobs that use it."""
     find_starts = start.make_find_starts(generator, encoder, plan.config.initial_batch_size)
 
     def make_encoded_targets(jobs: Sequence[Job]) -> list[Target]:

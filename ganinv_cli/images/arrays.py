@@ -114,7 +114,6 @@ def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
 
 
 def _read_array_file(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a NumPy file by name. Raises ImageError."""
     what = f"{to_printable(path)} cannot be read as NumPy arrays"
     with (
         explain_read_errors(path),
@@ -170,7 +169,6 @@ def _decode_pillow(image: Image.Image, name: str) -> tuple[DecodedImage, bytes]:
 
 
 def _check_latents(path: Path, arrays: dict[str, np.ndarray], latent: int) -> None:
-    """Raise LatentsError if a file holds latent vectors."""
     for name, array in arrays.items():
         vectors = array.dtype.kind == "f" and array.ndim == 2
         if vectors and (name == Z_NAME or (not name and array.shape[1] == latent)):

@@ -4,7 +4,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import (
@@ -121,8 +121,18 @@ def to_display_colours(
     return image, (*decoded.notes, *depth_notes, *profile_notes, *alpha_notes, *grey_notes)
 
 
+def compress(pixels: np.ndarray, kind: str = "JPEG", **options: Any) -> np.ndarray:
+    """Return uint8 pixels (height, width, channels) as a file with Pillow's options has them.
+
+    One channel is compressed as grey, three as RGB.
+    """
+    file = io.BytesIO()
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image.save(file, kind, **options)
+    return np.asarray(Image.open(file).convert(image.mode), np.uint8).reshape(pixels.shape)
+
+
 def _read_bits(file: Image.Image, data: bytes) -> int:
-    """Return the bits per channel."""
     if file.format == "PNG":
         return data[24]
     if isinstance(file, TiffImagePlugin.TiffImageFile):

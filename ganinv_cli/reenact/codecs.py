@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from ganinv_cli.images.copies import compress
+from ganinv_cli.images.decode import compress
 from ganinv_cli.reenact.storage import (
     Jpeg,
     make_standard_tables,

@@ -14,8 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
-from ganinv_cli.images.copies import compress
-from ganinv_cli.images.decode import Tables, read_tables
+from ganinv_cli.images.decode import Tables, compress, read_tables
 
 WHITE = 255.0
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG

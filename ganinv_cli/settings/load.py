@@ -125,7 +125,6 @@ def check_settings(
 
 
 def _suggest_key(key: str, known: Collection[str]) -> str:
-    """Return what to write in place of an unknown key."""
     close = get_close_matches(key, known, n=1)
     return "".join(f"did you mean {name}? " for name in close) + f"known are {', '.join(known)}"
 
@@ -138,7 +137,6 @@ def _suggest_similar(key: str, value: Any, known: Mapping[str, Setting]) -> str:
 
 
 def _check_type(name: str, value: Any, setting: Setting, suggestion: str) -> None:
-    """Raise ConfigError unless a value and its items have the type of a setting."""
     words = " or ".join(_TYPE_WORDS[kind] for kind in setting.type.kinds)
     example = setting.example or setting.default
     if not setting.type.fits(value):

@@ -30,7 +30,6 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
 
 
 def _suggest_name(kind: ResourceKind, typed: Path) -> str:
-    """Return what to type in place of a path that does not exist."""
     shipped = list_shipped(kind)
     names = {each.name: str(each) for each in typed.parent.glob("*")} | {
         name: name for name in shipped

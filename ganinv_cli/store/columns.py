@@ -10,7 +10,7 @@ import numpy as np
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 
 
-class Column(NamedTuple):
+class StoredColumn(NamedTuple):
     """One array with a row for every trial."""
 
     dtype: str  # "float": float32 or float64, as given
@@ -21,10 +21,10 @@ class Column(NamedTuple):
     counted: bool = False  # by a solver, from 0 in each start
 
 
-Columns = Mapping[str, Column]  # by their paths inside the group
+Columns = Mapping[str, StoredColumn]  # by their paths inside the group
 
 
-def _read_table(table: str) -> dict[str, Column]:
+def _read_table(table: str) -> dict[str, StoredColumn]:
     """Return the columns of a table: name, dtype, axes after the rows, unit, flags, meaning."""
     lines = re.sub(r"\n +", " ", table.strip()).splitlines()  # an indented line continues the last
     columns = {}
@@ -32,7 +32,7 @@ def _read_table(table: str) -> dict[str, Column]:
         name, dtype, axes, unit, optional, text = (cell.strip() for cell in line.split(" | "))
         shape = () if axes == "-" else tuple(axes.split(", "))
         flags = "optional" in optional, "counted" in optional
-        columns[name] = Column(dtype, shape, unit.strip("-"), text, *flags)
+        columns[name] = StoredColumn(dtype, shape, unit.strip("-"), text, *flags)
     return columns
 
 
@@ -150,7 +150,7 @@ snapshot_gradients | float64 | snapshots | gradients | optional | gradients at w
     were taken
 """)
 
-_TRIAL = {TRIAL: Column("int64", (), "", "number of the trial")}
+_TRIAL = {TRIAL: StoredColumn("int64", (), "", "number of the trial")}
 
 _GROUPS = (  # a regular expression for the whole name; the first that matches counts
     ("", ROOT),

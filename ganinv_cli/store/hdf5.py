@@ -181,7 +181,6 @@ def _read_layout(root: h5py.File, group: str) -> np.dtype:
 
 
 def _create_columns(root: h5py.File, groups: Mapping[str, Rows]) -> None:
-    """Create the columns of all groups, without rows."""
     for group, rows in groups.items():
         length, chunk_rows = _count_rows(rows), _count_chunk_rows(rows)
         for name, dtype in rows.dtypes.items():

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import has_content
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.settings.names import is_image_group, list_trial_groups
 from ganinv_cli.store.attributes import IMAGE_KEYS, now
 from ganinv_cli.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
 from ganinv_cli.store.hdf5 import Results
-from ganinv_cli.store.log import Log
+from ganinv_cli.store.log import Log, name_log
 from ganinv_cli.store.parts import join_parts, open_parts, replace_results
 from ganinv_cli.store.rows import Group, Part, Rows
 from ganinv_cli.store.run import check_replaceable
@@ -41,13 +42,18 @@ def merge_files(
 ) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
-    If two files have the same trial, the first one counts. `out` is replaced whole or not at all;
-    if an earlier call wrote just this, nothing is written. Raises ResultsError if a file cannot be
-    read or is of another run, or if `out` holds anything else and `overwrite` is False;
-    MissingError if trials are missing and `partial` is False; SaveError if `out` cannot be written.
+    If two files have the same trial, the first one counts. `out` is replaced whole or not at all.
+    Raises ResultsError if a file cannot be read or is of another run, or if `out` exists and
+    `overwrite` is False; MissingError if trials are missing and `partial` is False; SaveError if
+    `out` cannot be written.
     """
     if overwrite:
         check_replaceable(out)
+    elif has_content(out) or name_log(out).exists():
+        raise ResultsError(
+            f"{out} exists, and the first name is that of the file to write; name another one, or "
+            "replace it with --overwrite"
+        )
     members = [_open_member(out, path) for path in dict.fromkeys(paths)]
     joined = join_parts([part for parts, _ in members for part in parts])
     about = _merge_attributes([parts[-1].attributes for parts, _ in members])
@@ -74,9 +80,8 @@ def merge_files(
             f"{out} lacks certificates (reconstructions, singular values); the same command "
             f"without --shard, with --out {out}, makes them"
         )
-    if overwrite or not _is_written(out, results):
-        with hold_lock(out) as path:
-            replace_results(path, results)
+    with hold_lock(out) as path:
+        replace_results(path, results)
     cases = {name.rpartition("/")[0] for name in trial_groups} - {""}
     trials = max(len(groups[name][TRIAL]) for name in trial_groups)
     rules = len({name.rpartition("/")[2] for name in trial_groups})
@@ -119,24 +124,6 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "started": min(each["started"] for each in newest),
         "finished": max(finished) if all(finished) else now(),
     }
-
-
-def _is_written(out: Path, results: Results) -> bool:
-    """Return whether `out` has what is to be written. Raises ResultsError if it has another."""
-    parts, _ = open_parts(out)
-    if not parts:
-        return False
-    there, free = join_parts(parts), {"finished": "", "groups": [], "figures": []}
-    old, new = (
-        (each.attributes | free, {name: g[TRIAL].tolist() for name, g in each.groups.items()})
-        for each in (there, results)
-    )
-    if there.complete and old == new:
-        return True
-    raise ResultsError(
-        f"{out} exists, and the first name is that of the file to write; name another one, or "
-        "replace it with --overwrite"
-    )
 
 
 def _describe_missing(results: Results) -> str:

@@ -78,10 +78,6 @@ SPOILED = {
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
     "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
     "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
-    "no date": (lambda path: set_attribute(path, "started", "1e999"), DAMAGED),
-    "no zone": (lambda path: set_attribute(path, "finished", "2026-01-01"), "without its zone"),
-    "NaN": (lambda path: set_attribute(path, "config", '{"trials": NaN}'), "holds the number NaN"),
-    "endless": (lambda path: set_attribute(path, "identity", '{"a": 1e999}'), "number 1e999"),
     "newer": (lambda path: set_attribute(path, "schema", 2), "written by a newer ganinv"),
 }
 
