@@ -11,20 +11,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# of the system, for a file that a user can name otherwise; others are of a full or broken disk
-MISUSE_CODES = {
-    errno.EACCES,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOENT,
-    errno.ENOSYS,
-    errno.ENOTDIR,
-    errno.ENOTEMPTY,
-    errno.EPERM,
-    errno.EROFS,
-}
+# of the system, if the disk is full or broken; others are of a name or of permissions
+FAILURE_CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, None)
 DAMAGE_ERRORS = (  # of readers and parsers, for a damaged file
     OSError,
     EOFError,
@@ -116,8 +104,8 @@ def make_error(
 
     Without a `kind` it is a UsageError if another name or permission helps, else a GaninvError.
     """
-    is_misuse = isinstance(error, OSError) and error.errno in MISUSE_CODES
-    kind = kind or (UsageError if is_misuse else GaninvError)
+    is_failure = getattr(error, "errno", None) in FAILURE_CODES
+    kind = kind or (GaninvError if is_failure else UsageError)
     return kind(f"{what} ({shorten_error(error)}); {advice}")
 
 

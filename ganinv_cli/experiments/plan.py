@@ -53,7 +53,6 @@ class Plan(ABC):
     cases: Mapping[int, str] = field(default_factory=lambda: {0: ""})  # number -> its group
     record_points: RecordPoints = NO_RECORD_POINTS
     problem: Problem = field(default_factory=Problem)  # of no generator and no rows
-    threshold: float = THRESHOLD  # of the error of z, below which a trial succeeds if all are exact
     exact: bool = True  # whether the right z has no residual, in every case
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
@@ -101,7 +100,8 @@ class Plan(ABC):
     def is_success(self, trial: Trial) -> bool:
         """Return whether a trial counts as a success while the run goes on."""
         if self.exact:
-            return z_error(trial.best.z, trial.target.z_true) < self.threshold
+            threshold = self.config.shown_threshold or THRESHOLD
+            return z_error(trial.best.z, trial.target.z_true) < threshold
         return trial.outcome is Outcome.converged
 
     @property

@@ -34,10 +34,10 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     assert_holds(read_results(path), [0])
 
 
-@pytest.mark.parametrize("label", [{}, {"label": -1}])
-def test_a_run_from_before_priors_and_labels_goes_on(path, label):
-    write_results_file(path, [0], identity={"clip": ["none"], **label})
-    now = {"clip": ["none"], "prior": "uniform:-1,1", "label": None}
+@pytest.mark.parametrize("earlier", [{}, {"label": -1, "mask_sha256": ""}])
+def test_a_run_of_an_earlier_version_goes_on(path, earlier):
+    write_results_file(path, [0], identity={"clip": ["none"], **earlier})
+    now = {"clip": ["none"], "prior": "uniform:-1,1", "label": None, "mask_sha256": None}
     with open_run(path, make_provenance(identity=now)) as run:
         assert run.read_group("none")["trial"].tolist() == [0]
     assert (

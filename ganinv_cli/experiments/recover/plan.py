@@ -25,7 +25,7 @@ def make_plan(config: RecoverConfig, generator: Generator) -> "RecoverPlan":
     """Return the plan for a config with measured settings. Raises ConfigError."""
     solver = make_solver(config.solver, config.solver_settings)
     points = _make_record_points(config, solver)
-    return RecoverPlan(config, solver, record_points=points, threshold=config.threshold)
+    return RecoverPlan(config, solver, record_points=points)
 
 
 @dataclass(frozen=True, eq=False)
