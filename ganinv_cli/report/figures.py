@@ -12,8 +12,7 @@ from ganinv_cli.noise import get_noise
 from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure, Report
-from ganinv_cli.report.run import capitalize
-from ganinv_cli.report.table import Row
+from ganinv_cli.report.table import Row, capitalize
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.statistics import Floats, carry_forward
 from ganinv_cli.store.rows import get_row_shape, take_rows
@@ -216,7 +215,6 @@ def _make_marker(rule: str) -> dict[str, Any]:
 
 
 def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]], level: str) -> None:
-    """Draw the mean error over the mean bound, the rules side by side."""
     axes.axhline(1, color="black", linewidth=1.2)
     for index, (rule, rows) in enumerate(by_rule.items()):
         known = [row for row in rows if row["with_restarts"]["ratio"]]

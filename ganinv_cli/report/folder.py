@@ -46,8 +46,6 @@ def write_report(report: "Report", folder: Path) -> PageContent:
     Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
     written.
     """
-    from ganinv_cli.report.image_figures import iterate_pictures
-
     with use_own_style():
         figures = {name: encode_drawn_figure(drawn) for name, drawn in report.draw().items()}
     content = PageContent(report, figures)
@@ -56,10 +54,11 @@ def write_report(report: "Report", folder: Path) -> PageContent:
         files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
     files[PAGE] = render_page([content])
     _write_files(folder, files.items())
-    if report.run["command"] == "invert":
-        _write_files(folder, _encode_pictures(iterate_pictures(report)))
-    stems = "|".join(drawing.stems for drawing in report.drawings)
-    _remove_earlier_figures(folder, stems, figures)
+    if command := report.command:
+        if command.pictures:
+            _write_files(folder, _encode_pictures(command.pictures(report)))
+        stems = "|".join(drawing.stems for drawing in command.figures)
+        _remove_earlier_figures(folder, stems, figures)
     return content
 
 
@@ -88,7 +87,6 @@ def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -
 
 
 def _render_styles(report: "Report") -> dict[str, str]:
-    """Return the tables in every style, by the name of their file."""
     return {f"{report.stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
 
 
@@ -99,7 +97,6 @@ def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
 
 
 def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None:
-    """Write files one at a time."""
     what = f"{folder}: tables and figures cannot be written there"
     advice = "free some space or give another folder, then run `ganinv report`"
     with explain_failures(what, advice, GaninvError):

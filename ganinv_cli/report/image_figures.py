@@ -17,8 +17,8 @@ from ganinv_cli.number_format import format_concise, format_number, format_scien
 from ganinv_cli.report.image_measures import subtract_target
 from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_sheet, enlarge_side
 from ganinv_cli.report.report import DrawnFigure, Report
-from ganinv_cli.report.run import capitalize, describe_rule
-from ganinv_cli.report.table import Row, get_key, label_images, shorten_name
+from ganinv_cli.report.run import describe_rule
+from ganinv_cli.report.table import Row, capitalize, get_key, label_images, shorten_name
 
 PICTURES = "images"  # the folder of PNG files
 MAX_SHOWN = 60  # images in figures; the files show all
@@ -106,7 +106,6 @@ def _draw_histogram(axes: Axes, cells: Sequence[Cell]) -> None:
 
 
 def _describe_best(cell: Cell) -> str:
-    """Return the PSNR and the label of the best recovery, each on a line of its own."""
     psnr, label = cell.best_psnr, cell.recoveries.best_label
     decibels = f"\n{format_number(psnr)} dB" if np.isfinite(psnr) else ""
     return decibels + ("" if label is None else f"\nlabel {label}")
@@ -175,7 +174,6 @@ def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
 
 
 def _describe_nearness(row: Row, several: bool) -> str:
-    """Return the grey levels that are left, and the rule's name if there are several rules."""
     left = row["rmse"] if row["excess"] is None else row["excess"]
     said = [f"{format_number(left)} left"] if left is not None else []
     return ", ".join([row["technique"], *said] if several else said)

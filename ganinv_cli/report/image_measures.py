@@ -10,7 +10,7 @@ from ganinv_cli.analysis.recoveries import Recoveries, is_at_bound, is_outside
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_scientific
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.measures import ABSENT, COSTS, Measure, mean
+from ganinv_cli.report.measures import ABSENT, COSTS, Measure
 from ganinv_cli.report.table import Row
 from ganinv_cli.statistics import Booleans
 
@@ -38,7 +38,6 @@ def _count_refined(cell: Cell) -> int | None:
 
 
 def _measure_reached(cell: Cell) -> Row:
-    """Return the recoveries that reached the least image loss."""
     starts = cell.recoveries
     reached = starts.reached_least_loss
     return {
@@ -50,7 +49,6 @@ def _measure_reached(cell: Cell) -> Row:
 
 
 def _find_median_outside(cell: Cell) -> float | None:
-    """Return the median number of components beyond a bound; None: no z is finite."""
     z = cell.recoveries.z[cell.recoveries.has_finite_z]
     return float(np.median(np.sum(is_outside(z, cell.prior), axis=1))) if len(z) else None
 
@@ -98,7 +96,7 @@ LABEL = Measure(
     "different labels cannot be compared.",
 )
 SAID = Measure("said", lambda cell: cell.image.handling)  # how the file was changed, in words
-PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR", "dB")  # of the best
+PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
 _COSTS = {measure.key: measure for measure in COSTS}
 SHARED = _COSTS["gradients_shared"]
 
@@ -108,8 +106,7 @@ CONSISTENCY = (
         "recoveries",
         lambda cell: cell.trials,
         "trials",
-        help="Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the "
-        "paper.",
+        "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
     ),
     Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
     Measure("converged.solver", lambda cell: np.sum(cell.outcomes == Outcome.converged)),
@@ -120,23 +117,23 @@ CONSISTENCY = (
     Measure("distance", lambda cell: _summarize_distances(cell.recoveries)),
     Measure(
         "distance_as_found",
-        lambda cell: mean(cell.recoveries.measure_found_distances()),
+        lambda cell: statistics.mean(cell.recoveries.measure_found_distances()),
         "unrefined\nmean",
-        help="Unrefined: as the solver left z.",
+        "Unrefined: as the solver left z.",
         show=format_scientific,
     ),
     Measure(
         "paper",
         lambda cell: RULES[cell.rule].paper_distance,
         "paper",
-        help="Paper: its value, for its image and generator.",
+        "Paper: its value, for its image and generator.",
         show=format_scientific,
     ),
     Measure(
         "baseline",
         lambda cell: statistics.expected_distance(cell.recoveries.z.shape[1], cell.prior),
         "random",
-        help="Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
+        "Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
         show=format_scientific,
     ),
     Measure("minima.distinct", lambda cell: cell.recoveries.count_minima()),
@@ -179,9 +176,8 @@ INVERT = (
     Measure(
         "rmse",
         lambda cell: cell.evidence.rmse,
-        "RMSE",
-        "of 255",
-        help="RMSE: without these changes, in grey levels.",
+        "RMSE\n(of 255)",
+        "RMSE: without these changes, in grey levels.",
     ),
     PSNR,
     Measure("verdict", lambda cell: cell.judgement.verdict, "verdict"),
@@ -191,21 +187,20 @@ INVERT = (
     Measure(
         "excess",
         lambda cell: _get_again(cell, "excess"),
-        "left",
-        "of 255",
-        help="Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
+        "left\n(of 255)",
+        "Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
     ),
     Measure(
         "excess_limit",
         lambda cell: _get_again(cell, "limit"),
         "its\nown",
-        help="Its own: the most that is left of pictures that the generator made.",
+        "Its own: the most that is left of pictures that the generator made.",
     ),
     Measure(
         "stranger_rmse",
         _find_least_stranger,
         "nearest\nstranger",
-        help="Nearest stranger: least RMSE of pictures that are averages of two of its own.",
+        "Nearest stranger: least RMSE of pictures that are averages of two of its own.",
     ),
     # strangers with at most this RMSE
     Measure("false_alarms", lambda cell: cell.evidence.false_alarms._asdict()),
@@ -213,13 +208,13 @@ INVERT = (
         "known_directions",
         lambda cell: _get_again(cell, "known_directions", is_explained=True),
         "directions\nknown",
-        help="Directions known: of z, with a standard error below half the prior's deviation.",
+        "Directions known: of z, with a standard error below half the prior's deviation.",
     ),
     Measure(
         "z_deviation_mean",
         _average_deviation,
         "z ±",
-        help="z ±: standard error of a component, their mean; at most the prior's deviation.",
+        "z ±: standard error of a component, their mean; at most the prior's deviation.",
     ),
     Measure("told", lambda cell: cell.evidence.determines_z),  # whether the pixels that count do
     Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
@@ -231,13 +226,13 @@ INVERT = (
         "outside",
         lambda cell: cell.evidence.outside,
         "outside",
-        help="Outside: components beyond a bound.",
+        "Outside: components beyond a bound.",
     ),
     Measure(
         "at_bound",
         lambda cell: np.sum(is_at_bound(cell.best_z, cell.prior)),
         "at\nbound",
-        help="At bound: components of z at or beyond a bound of the prior.",
+        "At bound: components of z at or beyond a bound of the prior.",
     ),
     Measure("z_error", lambda cell: cell.evidence.z_error),  # ‖·‖ that what is left explains
     Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),

@@ -1,7 +1,7 @@
 """The reports of `ganinv consistency` (Table 2: is z unique?) and `ganinv invert` (verdicts)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
@@ -13,19 +13,17 @@ from ganinv_cli.report.image_figures import (
     PICTURES,
     draw_reconstructions,
     draw_recoveries,
+    iterate_pictures,
 )
 from ganinv_cli.report.image_measures import CONSISTENCY, INVERT
-from ganinv_cli.report.measures import select_columns
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
-from ganinv_cli.report.run import capitalize, describe_rule
+from ganinv_cli.report.run import describe_rule
 from ganinv_cli.report.table import (
     Column,
     Row,
     Table,
-    describe_handling,
     label_images,
-    make_image_table,
-    make_statement,
+    make_sentence_table,
     shorten_name,
 )
 
@@ -46,8 +44,7 @@ def _format_largest(row: Row) -> str:
     return format_count(count, row["recoveries"]) if count else "-"
 
 
-DISTANCES = select_columns(
-    CONSISTENCY,
+DISTANCES = (
     "recoveries",
     Column("mean", "distance.mean", format_scientific),
     "distance_as_found",
@@ -57,7 +54,7 @@ DISTANCES = select_columns(
     "baseline",
 )
 MINIMA = (
-    Column("trials", "recoveries"),
+    "recoveries",
     Column("by\nsolver", "converged.solver"),
     Column(
         "when\nrefined",
@@ -65,7 +62,7 @@ MINIMA = (
         help="When refined: the image loss is as good as 0, or z passes Goldstein's test for a "
         "minimum (docs/consistency.md); - if no recovery was refined.",
     ),
-    *select_columns(CONSISTENCY, "not_converged"),
+    "not_converged",
     Column(
         "minima",
         "minima.distinct",
@@ -84,8 +81,7 @@ LOSSES = (
     Column("median", "image_loss.median", format_scientific),
     Column("largest", "image_loss.largest", format_scientific),
     Column("largest /\nleast − 1", "image_loss.spread", format_scientific),
-    Column("PSNR of\nbest (dB)", "psnr"),
-    Column("gradients", "gradients"),
+    ("psnr", "PSNR of\nbest (dB)"),
 )
 REACHED = (
     Column(
@@ -100,47 +96,21 @@ REACHED = (
     Column("converged", "reached.converged"),
     Column("distinct\nminima", "reached.distinct"),
 )
-ANSWER = (
-    Column("clipping", "technique"),
-    Column("z is", "unique"),
-    Column("trials", "recoveries"),
+AGREEMENT = (
+    "unique",
+    "recoveries",
     Column("most\nfrequent z", show=_format_largest),
     Column("mean\ndistance", "distance.mean", format_scientific),
-    Column("random z", "baseline", format_scientific),
+    ("baseline", "random z"),
 )
 
 
-def _make_consistency_sections(grid: Grid) -> list[Table]:
-    """Return the tables: distances, uniqueness, minima, losses."""
-
-    def make_table(title: str, columns: Sequence[Column], topic: str = "") -> Table:
-        return make_image_table(
-            title,
-            "image,\nclipping",
-            grid.rows,
-            columns,
-            name_row=lambda row, name: f"{name},\n{row['technique']}",
-            max_length=16,
-            topic=topic,
-        )
-
-    def state(row: Row, name: str) -> str:
-        return make_statement(f"{name}, {row['technique']}:", row["verdict"])
-
-    return [
-        make_table("The paper's Table 2: distance between recoveries of one image", DISTANCES),
-        make_image_table(
-            "Is z unique?", "image, clipping: verdict", grid.rows, name_row=state, max_length=40
-        ),
-        make_table("How many converged, and to how many minima", MINIMA),
-        make_table("Image loss, squared error summed over pixels in [-1, 1]", LOSSES, "costs"),
-        make_table("Only the recoveries that reached the least image loss", REACHED),
-    ]
+def _say_uniqueness(grid: Grid) -> Iterator[Table]:
+    yield make_sentence_table("Is z unique?", grid.rows, "verdict")
 
 
-def _describe_consistency(grid: Grid) -> list[str]:
-    """Return notes on changed files, and on what was found."""
-    lines = describe_handling(grid.rows)
+def _list_consistency_notes(grid: Grid) -> list[str]:
+    lines = []
     if lost := sum(row["without_number"] for row in grid.rows):
         lines.append(f"Without a finite z, not converged and in no distance: {lost:,} recoveries.")
     if len(label_images(grid.rows)) > MAX_FIGURES:
@@ -148,14 +118,12 @@ def _describe_consistency(grid: Grid) -> list[str]:
     return lines
 
 
-def _answer_consistency(grid: Grid) -> Answer:
-    """Return for how many images z is unique, and how far the recoveries are apart."""
+def _answer_uniqueness(grid: Grid) -> Answer:
     title = "Do recoveries agree? Distance: ‖zᵢ − zⱼ‖ / latent"
-    table = make_image_table(title, "image", grid.rows, ANSWER, max_length=16)
-    return Answer(_describe_uniqueness(grid.rows), table)
+    return Answer(_count_unique(grid.rows), grid.make_table(title, *AGREEMENT, one_line=True))
 
 
-def _describe_uniqueness(rows: Sequence[Row]) -> str:
+def _count_unique(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
         (row,), (name,) = rows, label_images(rows, max_length=40).values()
         return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
@@ -171,80 +139,47 @@ CONSISTENCY_COMMAND = Command(
     "table2",
     "table2",
     CONSISTENCY,
-    _answer_consistency,
-    _make_consistency_sections,
-    _describe_consistency,
+    _answer_uniqueness,
+    (
+        ("The paper's Table 2: distance between recoveries of one image", DISTANCES),
+        _say_uniqueness,
+        ("How many converged, and to how many minima", MINIMA),
+        ("Image loss, squared error summed over pixels in [-1, 1]", LOSSES),
+        ("Only the recoveries that reached the least image loss", REACHED),
+    ),
+    _list_consistency_notes,
     figures=(Drawing(draw_recoveries, r"image-\d+"),),
+)
+NEARNESS = ("verdict", "excess", "excess_limit", "rmse", "psnr", "stranger_rmse")
+CERTAINTY = (
+    "label",
+    Column(
+        "agree",
+        show=lambda row: (
+            f"{row['agreement']['reached']:,} of {row.get('starts_under_label', row['starts']):,}"
+        ),
+        help="Agree: starts (under the same label) with an image loss at most "
+        f"{100 * AGREEING_SHARE:g} % above the lowest one, or not above rounding.",
+    ),
+    Column(
+        "one z",
+        "agreement.same",
+        help="One z: of these, the starts that found the best z, to within "
+        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
+    ),
+    "z_deviation_mean",
+    "known_directions",
+    "at_bound",
+    "outside",
 )
 
 
-def _make_inversion_sections(grid: Grid) -> list[Table]:
-    """Return the tables: errors of the images, what the verdict says, certainty of z."""
-    several = len({row["technique"] for row in grid.rows}) > 1
-    labelled = any("label" in row for row in grid.rows)
-
-    def name_row(row: Row, name: str) -> str:
-        return f"{name},\n{row['technique']}" if several else name
-
-    def explain(row: Row, name: str) -> str:
-        rule = f", {row['technique']}" if several else ""
-        heading = f"{name}{rule}: {row['verdict']}."
-        return make_statement(heading, f"{capitalize(row['explanation'])}.")
-
-    nearness = ("verdict", "excess", "excess_limit", "rmse", "psnr", "stranger_rmse")
-    certainty = ("z_deviation_mean", "known_directions", "at_bound", "outside")
-    return [
-        make_image_table(
-            "How near the reconstruction is, and the verdict",
-            "image",
-            grid.rows,
-            select_columns(INVERT, *nearness),
-            name_row=name_row,
-            max_length=21,
-        ),
-        make_image_table(
-            "What the verdict says", "image: verdict", grid.rows, name_row=explain, max_length=40
-        ),
-        make_image_table(
-            "How sure z is",
-            "image",
-            grid.rows,
-            [
-                *select_columns(INVERT, *(["label"] if labelled else [])),
-                *_make_agreement_columns(labelled),
-                *select_columns(INVERT, *certainty),
-            ],
-            name_row=name_row,
-            max_length=10 if labelled else 15,
-            topic="costs",
-        ),
-    ]
+def _say_verdicts(grid: Grid) -> Iterator[Table]:
+    yield make_sentence_table("What the verdict says", grid.rows, "explanation", "verdict")
 
 
-def _make_agreement_columns(labelled: bool) -> list[Column]:
-    same_label = " under the same label" if labelled else ""
-    return [
-        Column(
-            "agree",
-            show=lambda row: (
-                f"{row['agreement']['reached']:,} of "
-                f"{row.get('starts_under_label', row['starts']):,}"
-            ),
-            help=f"Agree: starts{same_label} with an image loss at most {100 * AGREEING_SHARE:g} % "
-            "above the lowest one, or not above rounding.",
-        ),
-        Column(
-            "one z",
-            "agreement.same",
-            help="One z: of these, the starts that found the best z, to within "
-            f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
-        ),
-    ]
-
-
-def _describe_inversion(grid: Grid) -> list[str]:
-    """Return notes on changed files, and on what was measured."""
-    lines = describe_handling(grid.rows)
+def _list_inversion_notes(grid: Grid) -> list[str]:
+    lines = []
     if mask := grid.run["config"].get("mask"):
         lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")
     if any(row["difference_amplified"] for row in grid.rows):
@@ -252,32 +187,27 @@ def _describe_inversion(grid: Grid) -> list[str]:
             f"Original, reconstruction and difference of each image are PNG files in {PICTURES}/. "
             "In the difference, amplified by the factor difference_amplified of the JSON, brighter "
             "than grey means that the reconstruction is brighter, and white that pixels are left "
-            "out. Figures show the first "
-            f"{MAX_SHOWN} images."
+            f"out. Figures show the first {MAX_SHOWN} images."
         )
     return lines
 
 
-def _answer_inversion(grid: Grid) -> Answer:
-    """Return the verdict on one image, or how many images have each verdict."""
-    several = len({row["technique"] for row in grid.rows}) > 1
+def _answer_verdicts(grid: Grid) -> Answer:
     chain = Column(
         "what was done",
-        show=_describe_chain,
-        show_short=lambda row: shorten_name(_describe_chain(row), MAX_CHAIN),
+        show=_name_chain,
+        show_short=lambda row: shorten_name(_name_chain(row), MAX_CHAIN),
     )
-    names = ["technique", "verdict"] if several else ["verdict"]
-    table = make_image_table(
+    table = grid.make_table(
         "Verdict on each image, what was done to it, and what that leaves unexplained",
-        "image",
-        sorted(grid.rows, key=_get_rank),
-        select_columns(INVERT, *names, chain, "excess", "z_deviation_mean"),
-        max_length=12 if several else 20,
+        *("verdict", chain, "excess", "z_deviation_mean"),
+        rows=sorted(grid.rows, key=_get_rank),
+        one_line=True,
     )
-    return Answer(_describe_verdicts(grid.rows), table, counted="verdict")
+    return Answer(_count_verdicts(grid.rows), table, counted="verdict")
 
 
-def _describe_chain(row: Row) -> str:
+def _name_chain(row: Row) -> str:
     return (row["chain"] or "rounded to 8 bits") if row["explained"] else "-"
 
 
@@ -286,9 +216,9 @@ def _get_rank(row: Row) -> tuple[int, float]:
     return ["made", *MEANINGS].index(row["verdict"]), row["excess"] or row["rmse"] or 0.0
 
 
-def _describe_verdicts(rows: Sequence[Row]) -> str:
+def _count_verdicts(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
-        return _describe_verdict(rows[0])
+        return _name_in_explanation(rows[0])
     counts = Counter(row["verdict"] for row in rows)
     others = [
         f"{counts[verdict]:,} {verdict} ({meaning})"
@@ -299,11 +229,10 @@ def _describe_verdicts(rows: Sequence[Row]) -> str:
     cases = "images" if len(rules) == 1 else "cases (images and clipping rules)"
     finished = len(rows) - counts["not finished"]
     made = f"the generator made {counts['made']:,} of {finished:,} {cases}"
-    return made + (f"; {', '.join(others)}" if others else "")
+    return "; ".join([made, ", ".join(others)] if others else [made])
 
 
-def _describe_verdict(row: Row) -> str:
-    """Return the explanation of a verdict, with the name of the image in it."""
+def _name_in_explanation(row: Row) -> str:
     (name,) = label_images([row], max_length=40).values()
     explanation: str = row["explanation"]
     named = explanation.replace("this picture", name, 1)
@@ -315,8 +244,14 @@ INVERT_COMMAND = Command(
     "invert",
     "invert",
     INVERT,
-    _answer_inversion,
-    _make_inversion_sections,
-    _describe_inversion,
+    _answer_verdicts,
+    (
+        ("How near the reconstruction is, and the verdict", NEARNESS),
+        _say_verdicts,
+        ("How sure z is", CERTAINTY),
+    ),
+    _list_inversion_notes,
     figures=(Drawing(draw_reconstructions, r"reconstructions(-\d+)?"),),
+    pictures=iterate_pictures,
+    attributes=True,
 )

@@ -19,10 +19,12 @@ from ganinv_cli.number_format import (
     format_scientific,
 )
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.table import Column, Row, Table, read_key, show_value, to_plain
+from ganinv_cli.report.table import Column, Row, read_key, show_value, to_plain
 from ganinv_cli.statistics import EPSILONS, Floats
 
 ABSENT = object()  # computed for a cell whose row has no such key
+COSTS_TITLE = "Cost per trial"
+ACTED_HELP = "Acted: trials in which the rule changed z."
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,14 @@ class Measure:
 
     key: str  # in the JSON; dots lead into objects
     compute: Callable[[Cell], Any]
-    heading: str = ""
-    unit: str = ""
+    heading: str = ""  # with the unit, if it has one
     help: str = ""  # a sentence below the table
     show: Callable[[Any], str] = show_value
-    topic: str = ""  # of the table in which this is one of the last columns
+    topic: str = ""  # title of a table in which this is one of the last columns
 
     def make_column(self, heading: str = "", start: str = "") -> Column:
         """Return the column, under another heading if one is given."""
-        unit = f"\n({self.unit})" if self.unit else ""
-        key = self.key.format(start=start)
-        return Column(heading or self.heading + unit, key, self.show, self.help)
+        return Column(heading or self.heading, self.key.format(start=start), self.show, self.help)
 
     def make_columns(self, starts: "Starts") -> list[Column]:
         """Return the columns at both places, or the only one."""
@@ -59,7 +58,6 @@ Starts = tuple[str, str]  # names of the numbers at the end of the first start, 
 
 
 def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row:
-    """Return the row of a cell."""
     row: Row = {}
     number = cell.case.name if isinstance(cell.case, Number) else ""
     for measure in measures:
@@ -73,18 +71,6 @@ def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row
             if (value := measure.compute(place)) is not ABSENT:
                 inner[last] = to_plain(value)
     return row
-
-
-def select_columns(
-    measures: Sequence[Measure], *wanted: "str | Column | tuple[str, str]"
-) -> list[Column]:
-    """Return columns by the keys of their measures, each perhaps with another heading."""
-    by_key = {measure.key: measure for measure in measures}
-    columns = []
-    for each in wanted:
-        key, heading = each if isinstance(each, tuple) else (each, "")
-        columns.append(key if isinstance(key, Column) else by_key[key].make_column(heading))
-    return columns
 
 
 def stack_interval(
@@ -104,17 +90,7 @@ def show_share(key: str, interval_key: str = "") -> Callable[[Row], str]:
     return show
 
 
-def mean(values: Floats) -> float | None:
-    """Return the mean; None if there are no values."""
-    return float(np.mean(values)) if len(values) else None
-
-
-def count_outcomes(cell: Cell) -> Row:
-    return {outcome.name: int(np.sum(cell.outcomes == outcome)) for outcome in Outcome}
-
-
 def _count_acted(cell: Cell) -> int:
-    """Return in how many trials the rule changed z."""
     return int(np.sum(cell.read("acted") > 0))
 
 
@@ -129,41 +105,74 @@ def _count_right_labels(cell: Cell) -> Any:
     return last | {"first_start": first}
 
 
+def _average(column: str, heading: str = "", help_text: str = "") -> Measure:
+    """Return the mean over the trials of a column; with a heading it is a cost that tables show."""
+    topic = COSTS_TITLE if heading else ""
+    return Measure(
+        column,
+        lambda cell: statistics.mean(cell.read(column)),
+        heading,
+        help_text,
+        topic=topic,
+    )
+
+
 def _measure_gradients(cell: Cell) -> Floats:
-    """Return the gradients of each trial, with its part of what the run spent once."""
+    """(trials,): with its part of what the run spent once."""
     return np.asarray(cell.read("gradients") + cell.gradients_shared)
 
 
-ACTED_HELP = "Acted: trials in which the rule changed z."
 EVERY: tuple[Measure, ...] = (  # of every command
 )
 NAMES = (
     Measure("technique", lambda cell: cell.rule, "clipping"),
     Measure("trials", lambda cell: cell.trials, "trials"),
 )
-OUTCOMES = Measure("outcomes.{start}", count_outcomes)
+OUTCOMES = Measure(
+    "outcomes.{start}",
+    lambda cell: {each.name: int(np.sum(cell.outcomes == each)) for each in Outcome},
+)
 COSTS = (
-    Measure("gradients", lambda cell: mean(_measure_gradients(cell)), "gradients"),
-    Measure("gradients_median", lambda cell: np.median(_measure_gradients(cell))),
     Measure(
-        "gradients_first_start", lambda cell: mean(_measure_gradients(cell.first)), "first start"
+        "gradients",
+        lambda cell: statistics.mean(_measure_gradients(cell)),
+        "gradients\nmean",
+        topic=COSTS_TITLE,
+    ),
+    Measure(
+        "gradients_median",
+        lambda cell: statistics.median(_measure_gradients(cell)),
+        "gradients\nmedian",
+        topic=COSTS_TITLE,
+    ),
+    Measure(
+        "gradients_first_start",
+        lambda cell: statistics.mean(_measure_gradients(cell.first)),
+        "first start\nmean",
+        topic=COSTS_TITLE,
     ),
     Measure("gradients_shared", lambda cell: cell.gradients_shared),
-    Measure("seconds", lambda cell: mean(cell.read("seconds")), "seconds"),
-    Measure("restarts", lambda cell: mean(cell.read("restarts")), "restarts"),
-    Measure("redraws", lambda cell: mean(cell.read("redraws")), "redraws"),
-    Measure("acted_first_start", lambda cell: _count_acted(cell.first), "acted", help=ACTED_HELP),
-    Measure("acted", _count_acted, "acted", help=ACTED_HELP),
-    Measure(
-        "actions",
-        lambda cell: mean(cell.read("actions")),
-        "actions",
-        help="Actions: updates per trial in which the rule changed z.",
-    ),
+    _average("seconds", "seconds\nmean"),
+    _average("restarts", "restarts\nmean"),
+    _average("redraws"),
+    Measure("acted_first_start", lambda cell: _count_acted(cell.first), "acted", ACTED_HELP),
+    Measure("acted", _count_acted, "acted", ACTED_HELP),
+    _average("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
     # trials that are copies of those of none, because the rule would not have acted
     Measure("shared", lambda cell: int(np.sum(cell.read("shared") > 0))),
 )
 LABELS = Measure("labels", _count_right_labels)
+RIGHT_LABELS = (  # columns
+    Column(
+        "first start", show=show_share("labels.first_start.right", "labels.first_start.interval")
+    ),
+    Column(
+        "with restarts",
+        show=show_share("labels.right", "labels.interval"),
+        help="Each start tries one label, and the starts take the labels in turn. So a first "
+        "start can succeed only if its label is the right one by chance.",
+    ),
+)
 
 
 def count_recovered(cell: Cell) -> dict[str, int]:
@@ -198,11 +207,6 @@ def _get_paper_shares(cell: Cell) -> Row:
     return dict(zip(EPSILONS, shares, strict=True)) if shares else {}
 
 
-def _average_at_bound(cell: Cell) -> float | None:
-    """Return the mean components of z at a bound, over the first starts that failed."""
-    return mean(cell.first.read("at_bound")[~cell.first.is_recovered])
-
-
 RECOVER = (
     *NAMES,
     Measure("threshold", lambda cell: cell.threshold),
@@ -218,9 +222,9 @@ RECOVER = (
     OUTCOMES,
     Measure(
         "at_bound",
-        _average_at_bound,
+        lambda cell: statistics.mean(cell.first.read("at_bound")[~cell.first.is_recovered]),
         "at\nbound",
-        help="At bound: mean number of components of z at a bound of the prior, over the first "
+        "At bound: mean number of components of z at a bound of the prior, over the first "
         "starts that did not reach {threshold}.",
     ),
     *COSTS,
@@ -241,8 +245,8 @@ def measure_refinement(cell: Cell) -> Row | None:
         "recovered": {"1e-20": exact},
         "interval": statistics.clopper_pearson(exact, cell.trials),
         "z_error_median": np.median(error[refined]) if refined.any() else None,
-        "gradients": mean(cell.read("polished/gradients")[refined]),
-        "seconds": mean(cell.read("polished/seconds")[refined]),
+        "gradients": statistics.mean(cell.read("polished/gradients")[refined]),
+        "seconds": statistics.mean(cell.read("polished/seconds")[refined]),
     }
 
 
@@ -295,9 +299,9 @@ NOISE_SWEEP = (
     *NAMES,
     Measure(
         "cramer_rao",
-        lambda cell: mean(find_bound(cell)),
+        lambda cell: statistics.mean(find_bound(cell)),
         "bound,\nmean",
-        help="Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
+        "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
         "unbiased estimate has a smaller mean error, but a median or a biased estimate can.",
         show=format_scientific,
     ),
@@ -306,20 +310,3 @@ NOISE_SWEEP = (
     *COSTS,
     LABELS,
 )
-
-
-def make_label_table(rows: Sequence[Row], name: Column) -> Table:
-    """Return the table of the rows that have labels."""
-    first, last = "labels.first_start", "labels"
-    columns = [
-        name,
-        *select_columns(NAMES, "trials"),
-        Column("first start", show=show_share(f"{first}.right", f"{first}.interval")),
-        Column(
-            "with restarts",
-            show=show_share(f"{last}.right", f"{last}.interval"),
-            help="Each start tries one label, and the starts take the labels in turn. So a first "
-            "start can succeed only if its label is the right one by chance.",
-        ),
-    ]
-    return Table("Trials that found the right label", [r for r in rows if "labels" in r], columns)

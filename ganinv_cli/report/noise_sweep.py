@@ -1,6 +1,6 @@
 """The report of `ganinv noise-sweep`: the paper's Figure 2, and tests of its two claims."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import product
 
@@ -11,11 +11,10 @@ from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.noise import Noise, get_noise
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.report.figures import draw_figure2a, draw_figure2b
-from ganinv_cli.report.measures import NOISE_SWEEP, make_label_table, select_columns, stack_interval
-from ganinv_cli.report.pairs import describe_same, make_test_tables
+from ganinv_cli.report.measures import NOISE_SWEEP, stack_interval
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
-from ganinv_cli.report.run import capitalize, describe_rule, describe_span
-from ganinv_cli.report.table import Column, Row, Table, to_plain
+from ganinv_cli.report.run import describe_rule, describe_span
+from ganinv_cli.report.table import Column, Row, Table, capitalize, to_plain
 from ganinv_cli.settings.names import representative_rule
 
 STARTS = ("first_start", "with_restarts")
@@ -66,11 +65,9 @@ def _fit_slope(
     }
 
 
-def _name_rows(level: str) -> Column:
-    return Column(f"{level},\nclipping", show=lambda row: f"{row[level]:g} {row['technique']}")
-
-
 ERRORS = (
+    "trials",
+    "acted",
     Column(
         "median",
         "with_restarts",
@@ -87,7 +84,7 @@ ERRORS = (
 )
 BOUNDS = (
     Column("trials", "with_restarts.converged"),
-    *select_columns(NOISE_SWEEP, "cramer_rao"),
+    "cramer_rao",
     Column(
         "error / bound,\nmeans",
         "with_restarts.ratio",
@@ -99,37 +96,18 @@ BOUNDS = (
         lambda interval: format_interval(interval, "{:,.2f}".format) or "-",
     ),
 )
-COSTS = ("gradients", "gradients_first_start", "restarts", "redraws", "actions", "seconds")
 
 
-def _make_sections(grid: Grid) -> list[Table]:
-    """Return the tables of errors, of the paper's two claims and of costs."""
-    rows, noise = grid.rows, _get_noise(grid)
-    row_name = _name_rows(noise.level)
-    counted = select_columns(NOISE_SWEEP, "trials", "acted")
-    costs = select_columns(NOISE_SWEEP, *COSTS)
-    return [
-        Table("With restarts: z error under noise", rows, [row_name, *counted, *ERRORS]),
-        Table(
-            "Converged trials against the Cramér-Rao bound, with restarts",
-            rows if noise.is_variance else [],
-            [row_name, *BOUNDS],
-        ),
-        _make_slopes_table(grid.tables["slopes"], noise),
-        *make_test_tables("noise-sweep", grid.tables),
-        make_label_table(rows, row_name),
-        Table("Cost per trial, means", rows, [row_name, *costs], "costs"),
-    ]
+def _list_bounds(grid: Grid) -> Iterator[Table]:
+    if get_noise(grid.run["config"]).is_variance:
+        title = "Converged trials against the Cramér-Rao bound, with restarts"
+        yield grid.make_table(title, *BOUNDS)
 
 
-def _get_noise(grid: Grid) -> Noise:
-    return get_noise(grid.run["config"])
-
-
-def _make_slopes_table(slopes: Sequence[Row], noise: Noise) -> Table:
-    """Return a table with a row per rule and statistic, and a column per range of levels."""
+def _list_slopes(grid: Grid) -> Iterator[Table]:
+    level = get_noise(grid.run["config"]).level
     rows: dict[str, Row] = {}
-    for row in slopes:
+    for row in grid.tables["slopes"]:
         if row["counted"] == STARTS[1]:
             name = f"{row['technique']},\n{row['statistic']}"
             rows.setdefault(name, {"name": name, "all": None, "small": None})[row["over"]] = row
@@ -139,20 +117,19 @@ def _make_slopes_table(slopes: Sequence[Row], noise: Noise) -> Table:
             return "-"
         return stack_interval("slope", "interval", "{:.3f}".format)(row)
 
-    return Table(
-        f"Slope of log z error against log {noise.level}; 1 is growth in proportion to the noise",
+    yield Table(
+        f"Slope of log z error against log {level}; 1 is growth in proportion to the noise",
         list(rows.values()),
         [
             Column("clipping", "name"),
-            Column(f"all {noise.level}s", "all", show),
+            Column(f"all {level}s", "all", show),
             Column(f"to {SMALL_LEVEL:g}", "small", show),
         ],
     )
 
 
-def _describe(grid: Grid) -> list[str]:
-    """Return notes on what the numbers include."""
-    clipped, noise = bool(grid.run["config"].get("clip_pixels")), _get_noise(grid)
+def _list_notes(grid: Grid) -> list[str]:
+    clipped, noise = bool(grid.run["config"].get("clip_pixels")), get_noise(grid.run["config"])
     biased = " Clipping the pixels adds a bias, too." if clipped else ""
     bounded = ": their errors can be below the Cramér-Rao bound" if noise.is_variance else ""
     lines = [
@@ -173,12 +150,11 @@ def _describe(grid: Grid) -> list[str]:
             f"Some rows have fewer than {MIN_TRIALS} trials: their bootstrap intervals are too "
             "narrow."
         )
-    return lines + describe_same(grid.rows, grid.tables["same"])
+    return lines
 
 
-def _answer(grid: Grid) -> Answer:
-    """Return how the median error grows, and whether the clipping rules differ."""
-    noise = _get_noise(grid)
+def _answer_growth(grid: Grid) -> Answer:
+    noise = get_noise(grid.run["config"])
     by_level: dict[float, Row] = {}
     for row in grid.rows:
         rules = by_level.setdefault(row[noise.level], {noise.level: row[noise.level]})
@@ -199,9 +175,9 @@ def _answer(grid: Grid) -> Answer:
         Column("trials", show=count_trials),
         *(Column(rule, show=show_median(rule)) for rule in names),
     ]
-    growth = _describe_growth(grid.rows, grid.tables["slopes"], noise)
+    growth = _state_growth(grid.rows, grid.tables["slopes"], noise)
     return Answer(
-        growth + _describe_differences(grid.tables["comparisons"], noise.level),
+        growth + _state_differences(grid.tables["comparisons"], noise.level),
         Table(
             "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
             list(by_level.values()),
@@ -210,7 +186,7 @@ def _answer(grid: Grid) -> Answer:
     )
 
 
-def _describe_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> str:
+def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> str:
     """Return a clause on the rule that pictures of the run show."""
     name = representative_rule([row["technique"] for row in rows])
     shown = [row for row in rows if row["technique"] == name]
@@ -224,11 +200,11 @@ def _describe_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -
     return (
         f"{rule} the median error of z over {trials} trials grows from {_format_error(first)} at "
         f"{noise.title} {first[noise.level]:g} to {_format_error(last)} at {noise.level} "
-        f"{last[noise.level]:g}{_describe_slope(name, slopes, noise)}"
+        f"{last[noise.level]:g}{_state_slope(name, slopes, noise)}"
     )
 
 
-def _describe_differences(comparisons: Sequence[Row], level: str) -> str:
+def _state_differences(comparisons: Sequence[Row], level: str) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
     tested = [row for row in comparisons if row["counted"] == STARTS[1]]
     differing = {row[level] for row in tested if row["p_holm"] < SIGNIFICANT}
@@ -238,7 +214,7 @@ def _describe_differences(comparisons: Sequence[Row], level: str) -> str:
     return f"; clipping rules differ significantly at {len(differing)} of {len(values)} {level}s"
 
 
-def _describe_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:
+def _state_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:
     wanted = (rule, "median", STARTS[1], "small")
     for row in slopes:
         key = tuple(row[part] for part in ("technique", "statistic", "counted", "over"))
@@ -259,9 +235,9 @@ NOISE_SWEEP_COMMAND = Command(
     "noise_sweep",
     "noise-sweep",
     NOISE_SWEEP,
-    _answer,
-    _make_sections,
-    _describe,
+    _answer_growth,
+    (("With restarts: z error under noise", ERRORS), _list_bounds, _list_slopes),
+    _list_notes,
     figures=(
         Drawing(draw_figure2a, "figure2a"),
         Drawing(draw_figure2b, "figure2b-[a-z_]+-.+"),

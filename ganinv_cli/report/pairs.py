@@ -3,11 +3,13 @@
 Rules that did the same in every trial are not tested: there is nothing to compare.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell, Number
@@ -15,10 +17,30 @@ from ganinv_cli.number_format import format_scientific, format_share
 from ganinv_cli.report.measures import Starts, stack_interval
 from ganinv_cli.report.table import Column, Row, Table, show_value, to_plain
 
-Pair = tuple[Cell, Cell]
+FIRST = "first_start"  # the first of all `Starts`
 PAIR_KEYS = ("counted", "first", "second")  # of a row, after the number of its case
-PLACES = {"first_start": "first start"}
-COUNTED = Column("counted", "counted", lambda start: PLACES.get(start, "with restarts"))
+COUNTED = Column(
+    "counted", "counted", lambda start: "first start" if start == FIRST else "with restarts"
+)
+Values = NDArray[Any]  # (trials,)
+
+
+class Pair(NamedTuple):
+    """Two cells of a case that have trials in common, at one place."""
+
+    name: Row  # the number of the case, if it is one, and PAIR_KEYS
+    first: Cell
+    second: Cell
+
+    def match(self, left: Values, right: Values) -> tuple[Values, Values]:
+        """Return the values of the trials that both rules ran, from those of each."""
+        trials = (cell.columns["trial"] for cell in (self.first, self.second))
+        return statistics.match_trials(next(trials), left, next(trials), right)
+
+    def count_same_trials(self) -> int:
+        """Return how many trials both rules ran, if neither changed z in any of these; else 0."""
+        left, right = self.match(self.first.read("acted"), self.second.read("acted"))
+        return 0 if (left | right).any() else len(left)
 
 
 @dataclass(frozen=True)
@@ -27,7 +49,7 @@ class PairedTest:
 
     command: str
     table: str  # its key in the JSON
-    compare: Callable[[Cell, Cell], Row]
+    compare: Callable[[Pair], Row]
     title: str  # of the table that readers see
     columns: Sequence[Column] = ()  # after the pair; empty: all numbers that `compare` returns
     # whether p is corrected for all tests of one place, a test of first starts is left out if
@@ -37,57 +59,49 @@ class PairedTest:
     def make_table(self, rows: Sequence[Row]) -> Table:
         """Return the table of rows of `make_rows`."""
         if self.corrects:
-            rows = [row for row in rows if row["counted"] != "first_start"]
-        names = (_find_number(rows), *PAIR_KEYS)
-        more = [
+            rows = [row for row in rows if row["counted"] != FIRST]
+        pair = [_name_pairs(rows)] if self.corrects else [_name_pairs(rows), COUNTED]
+        columns = self.columns or [
             Column(
                 key.replace("_", "\n"),
                 key,
                 format_scientific if isinstance(number, float) else show_value,
             )
             for key, number in (rows[0].items() if rows else ())
-            if key not in names
+            if key not in (_find_number(rows), *PAIR_KEYS)
         ]
-        pair = [_name_pairs(rows)] if self.corrects else [_name_pairs(rows), COUNTED]
-        return Table(self.title, rows, [*pair, *(self.columns or more)])
+        return Table(self.title, rows, [*pair, *columns])
 
-    def make_rows(self, cells: Sequence[Cell], same: Sequence[Row], starts: Starts) -> list[Row]:
-        """Return a row for each place and pair but those that did the `same`."""
-        rows: list[Row] = []
-        known = [_get_names(row) for row in same]
-        for start, pairs in list_places(cells, starts):
-            named = [name_pair(start, *pair) for pair in pairs]
-            tested = [
-                (name | self.compare(*pair), pair)
-                for name, pair in zip(named, pairs, strict=True)
-                if _get_names(name) not in known
+    def make_rows(self, pairs: Sequence[Pair]) -> list[Row]:
+        """Return a row for each pair."""
+        rows = [pair.name | self.compare(pair) for pair in pairs]
+        if self.corrects:
+            for start in dict.fromkeys(row["counted"] for row in rows):
+                own = [row for row in rows if row["counted"] == start]
+                adjusted = statistics.holm([row["p"] for row in own])
+                for row, p in zip(own, adjusted, strict=True):
+                    row["p_holm"] = p
+            rows = [
+                row
+                for row, (_, *cells) in zip(rows, pairs, strict=True)
+                if row["counted"] != FIRST or any(map(_is_changed_by_restarts, cells))
             ]
-            if self.corrects:
-                adjusted = statistics.holm([row["p"] for row, _ in tested])
-                tested = [
-                    (row | {"p_holm": p}, pair)
-                    for (row, pair), p in zip(tested, adjusted, strict=True)
-                    if start == starts[1] or any(map(_is_changed_by_restarts, pair))
-                ]
-            rows += [to_plain(row) for row, _ in tested]
-        return rows
+        return [to_plain(row) for row in rows]
 
 
-def list_places(cells: Sequence[Cell], starts: Starts) -> list[tuple[str, list[Pair]]]:
-    """Return for each place the pairs of cells of one case that have trials in common."""
-    pairs = [
-        (first, second)
-        for first, second in combinations(cells, 2)
-        if first.case == second.case
-        and np.isin(first.columns["trial"], second.columns["trial"]).any()
-    ]
-    return [(starts[0], [(a.first, b.first) for a, b in pairs]), (starts[1], pairs)]
-
-
-def name_pair(start: str, first: Cell, second: Cell) -> Row:
-    case = first.case
-    number = {case.name: case.value} if isinstance(case, Number) else {}
-    return {**number, "counted": start, "first": first.rule, "second": second.rule}
+def list_pairs(cells: Sequence[Cell], starts: Starts) -> list[Pair]:
+    """Return the pairs at the end of the first start, then of the trial."""
+    pairs = []
+    for start in starts:
+        for first, second in combinations(cells, 2):
+            case = first.case
+            is_paired = np.isin(first.columns["trial"], second.columns["trial"]).any()
+            if case == second.case and is_paired:
+                number = {case.name: case.value} if isinstance(case, Number) else {}
+                name = {**number, "counted": start, "first": first.rule, "second": second.rule}
+                at = (first.first, second.first) if start == starts[0] else (first, second)
+                pairs.append(Pair(name, *at))
+    return pairs
 
 
 def _name_pairs(rows: Sequence[Row]) -> Column:
@@ -105,16 +119,6 @@ def _find_number(rows: Sequence[Row]) -> str:
     return "" if key == PAIR_KEYS[0] else key
 
 
-def find_same(cells: Sequence[Cell], starts: Starts) -> list[Row]:
-    """Return the pairs of rules that did the same in every trial of a case."""
-    return [
-        name_pair(start, *pair) | {"trials": trials}
-        for start, pairs in list_places(cells, starts)
-        for pair in pairs
-        if (trials := _count_same_trials(*pair))
-    ]
-
-
 def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     """Return notes on trials that were copied, and on pairs of rules that no test compares."""
     copies: dict[str, int] = {}
@@ -130,7 +134,7 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
         by_pair.setdefault((row["first"], row["second"]), []).append(row)
     lines = [copied] if counts else []
     for rules, alike in by_pair.items():
-        whole = [row for row in alike if row["counted"] != "first_start"]
+        whole = [row for row in alike if row["counted"] != FIRST]
         where = "trial" if whole else "first start"
         number = _find_number(alike)
         values = ", ".join(f"{row[number]:g}" for row in whole or alike) if number else ""
@@ -141,15 +145,15 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     return lines
 
 
-def compare_recovered(first: Cell, second: Cell) -> Row:
+def _compare_recovered(pair: Pair) -> Row:
     """Return McNemar's test of which trials were recovered."""
-    recovered = match_cells(first, second, first.is_recovered, second.is_recovered)
+    recovered = pair.match(pair.first.is_recovered, pair.second.is_recovered)
     return statistics.mcnemar(*recovered)._asdict()
 
 
-def compare_errors(first: Cell, second: Cell) -> Row:
+def _compare_errors(pair: Pair) -> Row:
     """Return Wilcoxon's signed-rank test of the errors of z."""
-    left, right = match_cells(first, second, first.errors, second.errors)
+    left, right = pair.match(pair.first.errors, pair.second.errors)
     found = statistics.wilcoxon(left, right)
     return {
         "trials": len(left),
@@ -165,7 +169,7 @@ TESTS = (
     PairedTest(
         "recover",
         "mcnemar",
-        compare_recovered,
+        _compare_recovered,
         "McNemar's exact test between clipping rules at {threshold}, paired by trial",
         (
             Column("trials", "trials"),
@@ -177,7 +181,7 @@ TESTS = (
     PairedTest(
         "noise-sweep",
         "comparisons",
-        compare_errors,
+        _compare_errors,
         "With restarts: rules compared trial by trial (Wilcoxon signed-rank)",
         (
             Column("trials", "trials"),
@@ -207,25 +211,6 @@ TESTS = (
         corrects=True,
     ),
 )
-
-
-def make_test_tables(command: str, tables: Mapping[str, Sequence[Row]]) -> list[Table]:
-    """Return the tables of a command's tests for readers."""
-    return [test.make_table(tables[test.table]) for test in TESTS if test.command == command]
-
-
-def _get_names(row: Row) -> list[object]:
-    return [row.get(name) for name in (_find_number([row]), *PAIR_KEYS)]
-
-
-def match_cells(first: Cell, second: Cell, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
-    return [*statistics.match_trials(first.columns["trial"], left, second.columns["trial"], right)]
-
-
-def _count_same_trials(first: Cell, second: Cell) -> int:
-    """Return how many trials both rules ran, if neither changed z in any of these; else 0."""
-    left, right = match_cells(first, second, first.read("acted"), second.read("acted"))
-    return 0 if (left | right).any() else len(left)
 
 
 def _is_changed_by_restarts(first_start: Cell) -> bool:

@@ -62,7 +62,6 @@ def render_brief(report: Report, place: str, width: int = 80) -> str:
 
 
 def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
-    """Yield each table and the sentences below it."""
     return zip(report.sections, list_help(report.sections), strict=True)
 
 

@@ -1,25 +1,28 @@
 """What a report holds, and how it is made of a command's description."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.analysis.cells import Cell, read_cells, read_images
+from ganinv_cli.analysis.cells import Cell, Pixels, read_cells, read_images
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.number_format import format_concise
-from ganinv_cli.report.measures import EVERY, Measure, Starts, measure_cell
-from ganinv_cli.report.pairs import TESTS, find_same
-from ganinv_cli.report.run import capitalize, describe_run, make_run_notes, make_warnings
+from ganinv_cli.report.measures import EVERY, RIGHT_LABELS, Measure, Starts, measure_cell
+from ganinv_cli.report.pairs import TESTS, PairedTest, describe_same, list_pairs
+from ganinv_cli.report.run import describe_run, make_run_notes, make_warnings
 from ganinv_cli.report.table import (
     Column,
     Row,
     Table,
+    capitalize,
+    describe_handling,
     describe_unread,
     flatten,
     make_unread_rows,
     make_unread_table,
+    name_rows,
 )
 from ganinv_cli.settings.names import image_group, list_trial_groups
 
@@ -70,7 +73,7 @@ class Report:
     csv: list[Row]  # flat rows, one line each
     cells: list[Cell] = field(default_factory=list)
     results: "Results | None" = None  # None: a comparison of several
-    drawings: Sequence[Drawing] = ()
+    command: "Command | None" = None  # the same
 
     @property
     def rows(self) -> list[Row]:
@@ -79,19 +82,55 @@ class Report:
 
     def draw(self) -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""
+        figures: dict[str, DrawnFigure] = {}
         with np.errstate(all="ignore"):  # an edited file can hold any number
-            drawn = [each.draw(self) for each in self.drawings]
-        return {stem: figure for figures in drawn for stem, figure in figures.items()}
+            for drawing in self.command.figures if self.command else ():
+                figures |= drawing.draw(self)
+        return figures
+
+
+Wanted = str | tuple[str, str] | Column  # key of a measure, perhaps with another heading
 
 
 class Grid(NamedTuple):
     """What a command has to say its answer: the cells of its results, and their numbers."""
 
     results: "Results"
+    measures: Sequence[Measure]
+    starts: Starts
     cells: list[Cell]
-    rows: list[Row]  # the main table
+    rows: list[Row]  # the main table: a row for each cell
     tables: dict[str, list[Row]]  # all
     run: Row
+
+    def make_table(
+        self,
+        title: str,
+        *wanted: Wanted,
+        rows: Sequence[Row] | None = None,
+        one_line: bool = False,
+    ) -> Table:
+        """Return a table of the grid's rows, or of some, that begins with what each is of.
+
+        A measure that no row has is left out. The measures whose topic is the title are the last
+        columns. With `one_line` the names have no second line.
+        """
+        by_key = {measure.key: measure for measure in self.measures}
+        columns = name_rows(self.rows, one_line=one_line)
+        for each in wanted:
+            if isinstance(each, Column):
+                columns.append(each)
+                continue
+            key, heading = (each, "") if isinstance(each, str) else each
+            if any(key in row for row in self.rows):
+                columns.append(by_key[key].make_column(heading))
+        for measure in self.measures:
+            if measure.topic == title:
+                columns += measure.make_columns(self.starts)
+        return Table(title, self.rows if rows is None else rows, columns)
+
+
+Section = tuple[str, Sequence[Wanted]] | Callable[[Grid], Iterable[Table]]  # title and columns
 
 
 @dataclass(frozen=True)
@@ -102,12 +141,15 @@ class Command:
     stem: str  # of the files that hold the tables
     measures: Sequence[Measure]  # of a row
     answer: Callable[[Grid], Answer]  # without full stop, without warnings on the run
-    make_sections: Callable[[Grid], list[Table]]  # a table without rows is left out
+    # Tables; one without rows is left out. Those of labels, tests and other topics follow.
+    sections: Sequence[Section]
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
     figures: Sequence[Drawing] = ()
     # other tables of the JSON, by their keys
     more: Mapping[str, Callable[[list[Cell]], list[Row]]] = field(default_factory=dict)
+    pictures: Callable[[Report], Iterator[tuple[str, Pixels]]] | None = None  # files, by name
+    attributes: bool = False  # whether files of several generators say which made an image
 
     def summarize(self, results: "Results", name: str) -> Report:
         """Return the report of results; `name` is shown to the reader.
@@ -125,12 +167,19 @@ class Command:
                     f"{name}: there is no column {lacking[0]}; use the ganinv that wrote the file"
                 )
         measures = (*self.measures, *EVERY)
-        tables = {self.table: [measure_cell(cell, measures, self.starts) for cell in cells]}
+        rows = [measure_cell(cell, measures, self.starts) for cell in cells]
+        tables = {self.table: rows}
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
         if tests:
-            same = find_same(cells, self.starts)
-            tables |= {test.table: test.make_rows(cells, same, self.starts) for test in tests}
-            tables["same"] = same
+            pairs = list_pairs(cells, self.starts)
+            same = [pair.count_same_trials() for pair in pairs]  # nothing to test if not 0
+            tested = [pair for pair, trials in zip(pairs, same, strict=True) if not trials]
+            tables |= {test.table: test.make_rows(tested) for test in tests}
+            tables["same"] = [
+                pair.name | {"trials": trials}
+                for pair, trials in zip(pairs, same, strict=True)
+                if trials
+            ]
         tables |= {key: make_rows(cells) for key, make_rows in self.more.items()}
         config = results.attributes.get("config", {})
         groups = list_trial_groups(config)
@@ -139,10 +188,15 @@ class Command:
             read = [image.number for image in images if not image.error]
             groups = [image_group(each, rule) for each in read for rule in config.get("clip", ())]
         run = describe_run(results, groups)
-        grid = Grid(results, cells, tables[self.table], tables, run)
-        answer = self.answer(grid) if cells else Answer("", None)
+        answer, notes, sections = Answer("", None), make_run_notes(run), []
+        if cells:
+            grid = Grid(results, measures, self.starts, cells, rows, tables, run)
+            answer = self.answer(grid)
+            notes += describe_handling(rows) if images else []
+            notes += self.describe(grid)
+            notes += describe_same(rows, tables["same"]) if tests else []
+            sections = self._make_tables(grid, tests)
         warnings = [*make_warnings(run), *answer.warnings]
-        sections = self._make_tables(grid) if cells else []
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
         return Report(
             name,
@@ -154,33 +208,32 @@ class Command:
                 for table in (*sections, make_unread_table(unread))
                 if table.rows
             ],
-            [*make_run_notes(run), *(self.describe(grid) if cells else [])],
+            notes,
             run,
-            [flatten(row) for row in grid.rows],
+            [flatten(row) for row in rows],
             cells,
             results,
-            self.figures,
+            self,
         )
 
-    def _make_tables(self, grid: Grid) -> list[Table]:
-        """Return the tables with the columns of their topics; a topic without a table gets one."""
-        columns: dict[str, list[Column]] = {}
-        for measure in (*self.measures, *EVERY):
-            if measure.topic:
-                columns.setdefault(measure.topic, []).extend(measure.make_columns(self.starts))
-        tables = [
-            replace(table, columns=[*table.columns, *columns.pop(table.topic, [])])
-            for table in self.make_sections(grid)
-        ]
-        names = tables[0].columns[:1]  # of the grid's rows
-        return tables + [
-            Table(capitalize(topic), grid.rows, [*names, *own]) for topic, own in columns.items()
-        ]
+    def _make_tables(self, grid: Grid, tests: Sequence[PairedTest]) -> list[Table]:
+        tables: list[Table] = []
+        for section in self.sections:
+            if callable(section):
+                tables += section(grid)
+            else:
+                title, columns = section
+                tables.append(grid.make_table(title, *columns))
+        if labelled := [row for row in grid.rows if "labels" in row]:
+            title = "Trials that found the right label"
+            tables.append(grid.make_table(title, "trials", *RIGHT_LABELS, rows=labelled))
+        tables += [test.make_table(grid.tables[test.table]) for test in tests]
+        titles = {table.title for table in tables}
+        topics = dict.fromkeys(measure.topic for measure in grid.measures if measure.topic)
+        return tables + [grid.make_table(topic) for topic in topics if topic not in titles]
 
 
 def _name_threshold(table: Table, threshold: float) -> Table:
-    """Return a table whose title and help name the threshold of *recovered*."""
-
     def fill(text: str) -> str:
         return text.replace("{threshold}", format_concise(threshold))
 

@@ -84,7 +84,6 @@ def make_warnings(run: Row) -> list[str]:
 
 
 def _describe_missing(run: Row) -> list[str]:
-    """Return a sentence if a run is in progress, or has stopped without all its trials."""
     if run["complete"] and not run["incomplete"]:
         return []
     asked = run["config"].get("trials")
@@ -137,7 +136,6 @@ def _describe_prior(prior: Prior) -> list[str]:
 
 
 def _describe_solver(config: Row) -> str | None:
-    """Return the solver's name, with its rate if it has one."""
     name: str | None = config.get("solver")
     settings = get_solver_settings(config)
     if "rate" not in settings:
@@ -168,8 +166,3 @@ def describe_span(values: Sequence[Number], format_end: Callable[[Number], str])
     """Return the range of numbers as "67" or "66 to 67"."""
     ends = dict.fromkeys(format_end(value) for value in (min(values), max(values)))
     return " to ".join(ends)
-
-
-def capitalize(text: str) -> str:
-    """Return a text with a capital at its start and the other letters as they are."""
-    return text[:1].upper() + text[1:]

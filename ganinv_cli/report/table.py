@@ -58,7 +58,6 @@ class Table:
     title: str
     rows: Sequence[Row]
     columns: Sequence[Column]
-    topic: str = ""  # columns of the measures on it are the last ones
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -118,7 +117,14 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> Row:
     return columns
 
 
+def capitalize(text: str) -> str:
+    """Return a text with a capital at its start and the other letters as they are."""
+    return text[:1].upper() + text[1:]
+
+
 MAX_NAMES = 3  # files that a sentence names
+MAX_NAME, MAX_NAME_BESIDE_RULE = 20, 14  # letters of an image's name on a terminal and the page
+MAX_NAME_IN_SENTENCES = 40
 LINE_WIDTH = 78  # of a table of sentences
 
 
@@ -151,32 +157,61 @@ def shorten_name(name: str, max_length: int | None) -> str:
     return f"{name[:head]}…{name[len(name) - (max_length - 1 - head) :]}"
 
 
-def make_image_table(
-    title: str,
-    heading: str,
-    rows: Sequence[Row],
-    columns: Iterable[Column] = (),
-    *,
-    name_row: Callable[[Row, str], str] = lambda row, name: name,
-    max_length: int,
-    topic: str = "",
-) -> Table:
-    """Return a table whose first column is made from each row and the name of its image.
+def name_rows(
+    rows: Sequence[Row], max_length: int | None = None, one_line: bool = False
+) -> list[Column]:
+    """Return the columns that say what a row is of: a number or an image, and a clipping rule.
 
-    The names have at most `max_length` letters on a terminal and on the page.
+    The rule of an image is named if there are several, with `one_line` in a column of its own. The
+    names of images have at most `max_length` letters on a terminal and on the page; None: as many
+    as a table of numbers has room for.
     """
-    names, short_names = label_images(rows), label_images(rows, max_length)
-    first = Column(
-        heading,
-        show=lambda row: name_row(row, names[get_key(row)]),
-        show_short=lambda row: name_row(row, short_names[get_key(row)]),
-    )
-    return Table(title, rows, [first, *columns], topic)
+    first, rule = next(iter(rows[0])), Column("clipping", "technique")
+    if first == rule.key:
+        return [rule]
+    if first != "image":
+        heading = f"{first},\nclipping"
+        return [Column(heading, show=lambda row: f"{row[first]:g} {row['technique']}")]
+    several = len({row.get("technique") for row in rows}) > 1
+    room = max_length or (MAX_NAME_BESIDE_RULE if several else MAX_NAME)
+    names, short_names = label_images(rows), label_images(rows, room)
+    if one_line or not several:
+        image = Column(
+            "image",
+            show=lambda row: names[get_key(row)],
+            show_short=lambda row: short_names[get_key(row)],
+        )
+        return [image, rule] if several else [image]
+    return [
+        Column(
+            "image,\nclipping",
+            show=lambda row: f"{names[get_key(row)]},\n{row['technique']}",
+            show_short=lambda row: f"{short_names[get_key(row)]},\n{row['technique']}",
+        )
+    ]
 
 
-def make_statement(heading: str, sentence: str) -> str:
-    """Return the cell of a table of one column: a sentence under what it is about."""
-    return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
+def make_sentence_table(title: str, rows: Sequence[Row], key: str, word: str = "") -> Table:
+    """Return a table of one column: a sentence on each row, under what it is of.
+
+    `key` has the sentence, `word` what stands behind the name, if anything.
+    """
+
+    def make_show(names: Column, short: bool) -> Callable[[Row], str]:
+        def show(row: Row) -> str:
+            name = names.make_cell(row, short).replace("\n", " ")
+            heading = f"{name}: {row[word]}." if word else f"{name}:"
+            sentence = f"{capitalize(row[key]).removesuffix('.')}."
+            return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
+
+        return show
+
+    if not rows:
+        return Table(title, rows, [])
+    (names,) = name_rows(rows, MAX_NAME_IN_SENTENCES)
+    heading = names.heading.replace("\n", " ")
+    shown = (make_show(names, short) for short in (False, True))
+    return Table(title, rows, [Column(heading, "", next(shown), show_short=next(shown))])
 
 
 def describe_handling(rows: Sequence[Row]) -> list[str]:
@@ -205,13 +240,7 @@ def make_unread_rows(images: Iterable[Image]) -> list[Row]:
 
 
 def make_unread_table(unread: Sequence[Row]) -> Table:
-    return make_image_table(
-        "Files that could not be read",
-        "file and reason",
-        unread,
-        name_row=lambda row, name: make_statement(f"{name}:", row["error"]),
-        max_length=LINE_WIDTH,
-    )
+    return make_sentence_table("Files that could not be read", unread, "error")
 
 
 def describe_unread(unread: Sequence[Row]) -> str:

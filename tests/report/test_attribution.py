@@ -13,7 +13,7 @@ from reports.known_sweep import (
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report.attribution import (
     compares_generators,
-    describe_images,
+    count_made,
     summarize_attribution,
 )
 from ganinv_cli.settings.names import name_generators
@@ -84,4 +84,4 @@ def test_generators_have_distinct_names_that_any_system_takes_for_a_file(checkpo
 
 def test_the_generator_of_most_images_is_named_first():
     rows = [{"answer": name} for name in "abb"]
-    assert describe_images(rows) == "Of 3 images, b made 2, a made 1"
+    assert count_made(rows) == "Of 3 images, b made 2, a made 1"

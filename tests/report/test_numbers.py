@@ -18,7 +18,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report import render, render_brief
 from ganinv_cli.report.measures import Measure
-from ganinv_cli.report.noise_sweep import _describe_differences
+from ganinv_cli.report.noise_sweep import _state_differences
 from ganinv_cli.report.recover import RECOVER_COMMAND
 from ganinv_cli.settings.names import STYLES, list_trial_groups
 from ganinv_cli.statistics import holm
@@ -138,12 +138,12 @@ def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command)
 
 def test_rules_differ_if_they_do_after_holms_correction():
     row = {"counted": "with_restarts", "variance": 0.1, "p": 0.03, "p_holm": 0.09}
-    assert "no difference" in _describe_differences([row], "variance")
+    assert "no difference" in _state_differences([row], "variance")
 
 
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
     key = "{start}.error_90"  # beside the counts of Table 1
-    more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="accuracy")
+    more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="Accuracy")
     command = replace(RECOVER_COMMAND, measures=(*RECOVER_COMMAND.measures, more))
     report = command.summarize(make_results(), "x")
     assert report.rows[0]["first_start"]["error_90"] > report.rows[0]["recovered"]["error_90"]

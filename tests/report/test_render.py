@@ -44,9 +44,10 @@ def test_text_fits_and_no_number_is_cut(width):
     rules = ("none", "standard", "stochastic", "wall")
     thousands = make_results({rule: make_group(np.arange(1000), 20) for rule in rules})
     million = summarize(make_results({"stochastic": make_group(np.arange(10**6), 0)}), "x")
-    report = summarize(thousands, "x")
-    text = render([report], "text", width) + render_brief(report, "x/", width)
-    assert max(map(len, text.splitlines())) <= max(width, 80)
+    for threshold in (1e-4, 2.5e-7):
+        report = summarize(replace(thousands, threshold=threshold), "x")
+        text = render([report], "text", width) + render_brief(report, "x/", width)
+        assert max(map(len, text.splitlines())) <= max(width, 80)
     text = render([million], "text", width)
     assert text.count("\nstochastic  1,000,000  1,000,000 (1.00)") == 2
 
