@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 
 from ganinv_cli.reenact.colours import Colours
-from ganinv_cli.reenact.storage import round_to_pixels
 
 _STEP = 1e-4  # of the differences that stand for derivatives by parameters
 
@@ -61,9 +60,7 @@ class Change:
         """Return pixels (height, width, channels) uint8 with the change, as files keep it."""
         first, second = self._divide(parameters)
         copied = self.pixels.copy(pixels, first)
-        if self.colours is None:
-            return copied
-        return round_to_pixels(self.colours.apply(copied.astype(np.float64), second))
+        return self.colours.copy(copied, second) if self.colours else copied
 
     def differentiate(
         self, picture: np.ndarray, jacobian: np.ndarray, parameters: np.ndarray

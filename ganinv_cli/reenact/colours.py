@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv_cli.reenact.storage import WHITE
+from ganinv_cli.reenact.storage import WHITE, round_to_pixels
 
 SEEN_COLOUR = 0.02  # of an entry of the matrix; smaller changes are not mentioned
 SEEN_OFFSET = 2.0  # grey levels
@@ -32,6 +32,14 @@ class Colours:
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         matrix, offset = self._divide(parameters)
         return np.asarray(self._raise(pictures, parameters) @ matrix + offset)
+
+    def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Return pixels uint8 with other colours; a tinted picture was grey before, and rounded."""
+        matrix, offset = self._divide(parameters)
+        colours = self._raise(pixels, parameters)
+        if (weights := _find_tone(matrix)) is not None:
+            colours, matrix = round_to_pixels(colours @ weights)[..., None], matrix.sum(0)[None]
+        return round_to_pixels(colours @ matrix + offset)
 
     def differentiate(
         self, picture: np.ndarray, derivatives: np.ndarray, parameters: np.ndarray
@@ -65,12 +73,23 @@ class Colours:
         return np.stack([gain, basis[size - channels :].sum(0)])
 
 
+def _find_tone(matrix: np.ndarray) -> np.ndarray | None:
+    """Return the weights of the grey of which each channel is a multiple; None: they differ."""
+    gains = matrix.sum(0)
+    if len(matrix) == 1 or np.abs(gains).min() < SEEN_COLOUR:
+        return None
+    weights = matrix / gains
+    is_tone = np.ptp(weights, axis=1).max() <= SEEN_COLOUR
+    return np.asarray(weights.mean(1)) if is_tone else None
+
+
 def _describe_affine(matrix: np.ndarray, offset: np.ndarray) -> str:
     """Return colours x A + b in words; empty for the same colours."""
     gain = float(np.trace(matrix)) / len(matrix)
     same_offset = np.ptp(offset) <= SEEN_OFFSET
-    if len(matrix) > 1 and np.ptp(matrix, axis=1).max() <= SEEN_COLOUR and same_offset:
-        return "made grey"
+    if _find_tone(matrix) is not None:
+        is_grey = np.ptp(matrix, axis=1).max() <= SEEN_COLOUR and same_offset
+        return "made grey" if is_grey else "made grey and tinted"
     if np.abs(matrix - gain * np.eye(len(matrix))).max() > SEEN_COLOUR or not same_offset:
         return "colours changed"
     if np.abs(offset).max() > SEEN_OFFSET:

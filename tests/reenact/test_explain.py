@@ -6,7 +6,7 @@ from unittest import mock
 import builders
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from ganinv_cli.images import TargetImage, to_pixels
 from ganinv_cli.images.decode import read_tables
@@ -110,6 +110,9 @@ DAMAGES = {
     ),
     "sharpened (11": lambda p: np.asarray(Image.fromarray(p).filter(ImageFilter.SHARPEN)),
     "made grey": lambda p: np.asarray(Image.fromarray(p).convert("L").convert("RGB")),
+    "made grey and tinted": lambda p: np.asarray(
+        ImageOps.colorize(Image.fromarray(p).convert("L"), (30, 20, 10), (255, 240, 210))
+    ),
 }
 
 
