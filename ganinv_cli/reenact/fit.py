@@ -94,7 +94,10 @@ def fit(
     def change_picture(x: np.ndarray) -> np.ndarray:
         return change.apply(render(x[:latent].tobytes()), x[latent:])
 
-    scale = 1.0 if weights is None else np.sqrt(np.repeat(weights[used], len(storage.target[0, 0])))
+    scale = 1.0
+    if weights is not None:
+        values = storage.subtract(storage.target, used).size // used.sum()
+        scale = np.sqrt(np.repeat(weights[used], values))
 
     def subtract(x: np.ndarray) -> np.ndarray:
         return storage.subtract(change_picture(x), used) * scale

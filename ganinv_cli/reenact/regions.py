@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.codecs import Coded
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.storage import Pixels
 
@@ -18,24 +19,30 @@ LEAST_SCALE = 2.0  # grey levels
 FAR = 4.0  # times the median error, from which a pixel is left out
 LEAST_FAR = 3.0  # grey levels
 STEADY = 0.9  # share of the median error of two rounds before, above which the rounds end
-HOPELESS = 2.0  # median error in grey levels of a picture that no z explains but for a region
+HOPELESS = 2.0  # median error in grey levels, beyond that of the storage, of no such picture
 
 
 def fit_without_region(
-    renderer: Renderer, change: Change, target: np.ndarray, counted: np.ndarray, z: np.ndarray
+    renderer: Renderer,
+    change: Change,
+    storage: Pixels | Coded,
+    counted: np.ndarray,
+    z: np.ndarray,
+    error: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return z and the pixels (height, width) that it explains, if others lie together.
 
-    Errors are weighted as 1 / (1 + (e / s)²)² (Geman & McClure 1987), with smaller and smaller s.
-    None: too many pixels are left, or none.
+    Errors are weighted as 1 / (1 + (e / s)²)² (Geman & McClure 1987), with smaller and smaller s;
+    `error` is that of how the picture was stored, in grey levels. None: too many pixels are left,
+    or none.
     """
-    storage, none = Pixels(target), change.start
+    none = change.start
     medians: list[float] = []
     for number in range(ROUNDS):
-        errors = _spread_errors(change.apply(renderer.render(z), none) - target)
+        errors = _spread_errors(storage, change.apply(renderer.render(z), none))
         median = float(np.median(errors[counted]))
         if len(medians) > 1 and median > STEADY * medians[-2]:
-            if median > HOPELESS:
+            if median > HOPELESS + error:
                 return None
             break
         medians.append(median)
@@ -44,19 +51,25 @@ def fit_without_region(
         z = fit(renderer, change, storage, z, none, counted, EVALUATIONS, weights=weights).z
     kept = counted
     for _ in range(PASSES):  # the right z shows where the edges of a region are
-        errors = _spread_errors(change.apply(renderer.render(z), none) - target)
+        errors = _spread_errors(storage, change.apply(renderer.render(z), none))
         limit = max(FAR * float(np.median(errors[kept])), LEAST_FAR)
         left_out = ndimage.binary_dilation(errors > limit) & counted
         if not 0 < left_out.sum() <= MAX_SHARE * counted.sum():
             return None
         kept = counted & ~left_out
-        z = fit(renderer, change, storage, z, none, kept, FITTING, gives_up=True).z
+        z = fit(renderer, change, storage, z, none, kept, FITTING, gives_up=not error).z
     return z, kept
 
 
-def _spread_errors(rest: np.ndarray) -> np.ndarray:
+def find_flat(pixels: np.ndarray) -> np.ndarray:
+    """Return which pixels (height, width) are in an area of the commonest colour, such as a bar."""
+    colours, counts = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0, return_counts=True)
+    commonest = (pixels == colours[counts.argmax()]).all(-1)
+    return np.asarray(ndimage.binary_opening(commonest, np.ones((SPREAD, SPREAD))))
+
+
+def _spread_errors(storage: Pixels | Coded, picture: np.ndarray) -> np.ndarray:
     """Return the RMS error (height, width) around each pixel, over the channels."""
-    spread: np.ndarray = np.sqrt(
-        ndimage.uniform_filter(np.mean(rest**2, -1), SPREAD, mode="nearest")
-    )
-    return spread
+    everywhere = np.ones(picture.shape[:2], np.bool_)
+    squares = storage.subtract(picture, everywhere).reshape(*everywhere.shape, -1) ** 2
+    return np.sqrt(ndimage.uniform_filter(squares.mean(-1), SPREAD, mode="nearest"))

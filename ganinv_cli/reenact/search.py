@@ -13,13 +13,13 @@ from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, MOST_LOST, Coded, iterate
 from ganinv_cli.reenact.colours import Colours
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit
 from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement, is_turned
-from ganinv_cli.reenact.regions import fit_without_region
+from ganinv_cli.reenact.regions import find_flat, fit_without_region
 from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
 from ganinv_cli.reenact.storage import Jpeg, Pixels, find_jpeg
 
 EVALUATIONS = {
     **{"JPEG": 40, "change": 12, "start": 6, "kernel": 12, "changed JPEG": 36},
-    **{"mirror": 25, "codec": 4},
+    **{"middle": 25, "codec": 4},
 }
 POWER, ANGLE = 4, 3  # places of parameters of a placement and colours that are fitted last
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
@@ -92,7 +92,7 @@ class Search:
         if first.excess > HOPELESS:
             return
         change, middle = Change(make_mirror(self._shape)), np.zeros_like(first.z)
-        end = self._fit(change, first.storage, middle, None, EVALUATIONS["mirror"], gives_up=True)
+        end = self._fit(change, first.storage, middle, None, EVALUATIONS["middle"], gives_up=True)
         if end.excess < BETTER * first.excess:
             yield end
 
@@ -158,10 +158,21 @@ class Search:
 
     def _leave_out_region(self, first: Fit) -> "Search | None":
         """Return the search on the pixels that a z explains, if the others lie together."""
-        middle = [np.zeros_like(first.z)] if first.excess < HOPELESS else []
-        for start in (first.z, *middle):  # it is no worse than a wrong z
+        middle, starts = np.zeros_like(first.z), [first.z]
+        if first.excess < HOPELESS:
+            starts.append(middle)  # it is no worse than a wrong z
+        seen = self.counted & ~find_flat(self.image.pixels)
+        if not seen[self.counted].all():
+            part = replace(self, image=self.image._replace(mask=seen))
+            starts.append(
+                part._fit(first.change, first.storage, middle, None, EVALUATIONS["middle"]).z
+            )
+        storage, error = first.storage, 0.0
+        if self._jpeg is not None:  # it changes colours more than the luma
+            storage, error = Coded(self.image.pixels), self._jpeg.error
+        for start in starts:
             found = fit_without_region(
-                self.renderer, first.change, self.image.pixels, self.counted, start
+                self.renderer, first.change, storage, self.counted, start, error
             )
             if found is not None:
                 z, counted = found

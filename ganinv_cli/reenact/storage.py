@@ -137,6 +137,11 @@ class Jpeg:
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     @property
+    def error(self) -> float:
+        """RMS in grey levels that rounding may cause; less where coefficients are small."""
+        return measure_rms(self._deviations)
+
+    @property
     def _deviations(self) -> np.ndarray:
         """(8, 8) grey levels, of rounding to the grid, and to 8 bits before."""
         return np.asarray(np.sqrt((self.steps**2 + 1) / 12))

@@ -154,11 +154,17 @@ def test_a_codec_is_found_by_encoding_again(generator, pictures):
     assert np.abs(explanation.z - Z[0]).max() < 0.1
 
 
-def test_a_region_is_the_pixels_that_were_painted_and_few_around_them(generator, pictures):
-    explanation = _explain(generator, _paint(pictures[0]))
-    assert explanation.explained and explanation.chain == ""
+@pytest.mark.parametrize(("quality", "chain"), [(None, ""), (90, "saved as JPEG 90")])
+def test_a_region_is_the_pixels_that_were_painted_and_few_around_them(
+    generator, pictures, quality, chain
+):
+    pixels, tables = _paint(pictures[0]), ()
+    painted = (pixels != pictures[0]).any(-1)
+    if quality:
+        pixels, tables = _compress(pixels, quality)
+    explanation = _explain(generator, pixels, tables=tables)
+    assert explanation.explained and explanation.chain == chain
     assert np.abs(explanation.z - Z[0]).max() < 0.1
-    painted = (_paint(pictures[0]) != pictures[0]).any(-1)
     assert explanation.region[painted].mean() > 0.95
     assert explanation.region.mean() < painted.mean() + 0.15
 
