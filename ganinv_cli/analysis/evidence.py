@@ -15,9 +15,8 @@ AGREEING_SHARE = 1e-2  # of the least image loss, within which a start has reach
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
-# Edited pictures of the generator's own have these two, and strangers have not (docs/invert.md).
+# Edited pictures of the generator's own have this, and strangers have not (docs/invert.md).
 MIN_CONFINED = 0.5  # share of what the best start leaves that the nearest change explains
-MIN_KNOWN = 0.5  # share of z's directions
 # Largest median distance of the starts from the best z, over that of two draws, that the sentence
 # of `outside` calls agreement; no verdict follows from it.
 MAX_SCATTER = 0.35
@@ -45,6 +44,11 @@ class Reenactment(NamedTuple):
         """The chain, and what was left out; empty: rounded to 8 bits alone."""
         left_out = f"but for {100 * self.left_out:.0f} % of the pixels" if self.left_out else ""
         return "; ".join(filter(None, [self.chain, left_out]))
+
+    @property
+    def hides_siblings(self) -> bool:
+        """Whether storing the image lost more than the pictures of a near sibling differ."""
+        return any(word in self.chain for word in ("saved as", "noise of", "palette"))
 
 
 class FalseAlarms(NamedTuple):
@@ -97,14 +101,13 @@ class Evidence(NamedTuple):
     def is_edited(self) -> bool:
         """Whether a change or a region explains most of what the best start leaves.
 
-        No stranger is as near as what is left then, and it determines a z that may be drawn.
+        No stranger is as near as what is left then, and its z may be drawn.
         """
         again = self.reenactment
         if again is None or not len(again.stranger_rmse) or not self.change_plausible:
             return False
         left = self.rmse * np.sqrt(1 - again.confined)
-        is_known = again.known_directions >= MIN_KNOWN * self.latent
-        return bool(again.confined >= MIN_CONFINED and left < again.stranger_rmse[0] and is_known)
+        return bool(again.confined >= MIN_CONFINED and left < again.stranger_rmse[0])
 
     @property
     def determines_z(self) -> bool:

@@ -74,6 +74,8 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
         known = again.known_directions if again else evidence.latent
         if known < evidence.latent:
             nearness += f"; it determines {known} of the {evidence.latent} directions of z"
+        if again and again.hides_siblings:
+            nearness += ". A generator of nearly these weights might leave no more"
         return f"the generator made this picture{words}. {nearness}"
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)

@@ -63,9 +63,10 @@ def explain(
     first = nearest = best = search.fit_without_change()
     confined = 0.0
     for end in search.iterate_fits(first):
-        words = judge.name_storage(end)
+        limit = judge.find_limit(end)
+        words = judge.name_storage(end, limit)
         if words is not None:
-            explanation = judge.make_explanation(judge.centre(end), words)
+            explanation = judge.make_explanation(judge.centre(end, limit), words, limit)
             if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
         gain = _measure_gain(first, end)
@@ -74,9 +75,9 @@ def explain(
         confined = max(confined, gain)
         if end.change is first.change and end.counted is first.counted:
             nearest = end
-    limit = judge.find_limit(nearest)
-    unexplained = judge.make_explanation(best, None)
-    return unexplained._replace(excess=nearest.excess, excess_limit=limit, confined=confined)
+    unexplained = judge.make_explanation(best, None, judge.find_limit(nearest))
+    is_known = unexplained.known_directions >= MIN_KNOWN * len(best.z)
+    return unexplained._replace(excess=nearest.excess, confined=confined if is_known else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +87,10 @@ class _Judge:
     search: Search
     render_draws: Callable[[], np.ndarray]
 
-    def name_storage(self, end: Fit) -> str | None:
+    def name_storage(self, end: Fit, limit: float) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
         storage = end.storage
-        if isinstance(storage, Jpeg) and storage.count_evidence(end.counted) < len(end.z):
-            return None
-        if end.excess <= self.find_limit(end):
+        if end.excess <= limit:
             is_other = isinstance(storage, Coded) and not self._agrees(end, storage)
             return None if is_other else storage.words
         if not isinstance(storage, Pixels):
@@ -122,7 +121,7 @@ class _Judge:
             agreements.append(stored.measure_agreement(moved.clip(0, WHITE), end.counted))
         return measured >= min(agreements) / MARGIN
 
-    def centre(self, end: Fit) -> Fit:
+    def centre(self, end: Fit, limit: float) -> Fit:
         """Return the fit to all coefficients of a JPEG, whose z is more exact, if it explains it.
 
         z in the cells is any that explains the JPEG; the errors of the best are those of rounding.
@@ -132,9 +131,9 @@ class _Judge:
         storage = replace(end.storage, weighted=True)
         start = end.z, end.parameters, end.counted
         centred = fit(self.search.renderer, end.change, storage, *start, CENTRE_EVALUATIONS)
-        return centred if centred.excess <= self.find_limit(centred) else end
+        return centred if centred.excess <= limit else end
 
-    def make_explanation(self, end: Fit, storage: str | None) -> Explanation:
+    def make_explanation(self, end: Fit, storage: str | None, limit: float) -> Explanation:
         """Return the explanation of a fit; without words of a storage it explains nothing."""
         explained = storage is not None
         jacobian = self.search.jacobian
@@ -149,7 +148,6 @@ class _Judge:
         # a map with parameters may leave out the rim
         counts = end.counted if explained and not len(end.parameters) else self.search.counted
         words = (end.change.describe(end.parameters), storage)
-        limit = self.find_limit(end)
         return Explanation(
             explained,
             "; ".join(word for word in words if word) if explained else "",
@@ -165,7 +163,12 @@ class _Judge:
         )
 
     def find_limit(self, end: Fit) -> float:
-        """Return the largest excess of own pictures, changed and stored like this, at their z."""
+        """Return the largest excess of own pictures, changed and stored like this, at their z.
+
+        It is below 0 if too little of a JPEG counts.
+        """
+        if isinstance(end.storage, Jpeg) and end.storage.count_evidence(end.counted) < len(end.z):
+            return -np.inf
         if not (end.storage.words or end.change.describe(end.parameters)):
             size = end.counted.sum() * self.search.image.pixels.shape[2]
             return statistics.rmse(statistics.rounding_residual(int(size)), int(size))
