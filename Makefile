@@ -26,9 +26,8 @@ reproduce: $(READY) ## every table and figure of docs/ again, from docs/results 
 	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build)
 	@$(BIN)/python -m benchmarks.reproduction $(if $(RUN),--run) $(if $(ONLY),--only $(ONLY))
 
-bench: $(READY) ## what users wait for, what recovery costs, its speed beside other methods (40 minutes)
+bench: $(READY) ## what recovery costs, its speed beside other methods (half an hour)
 	@mkdir -p build/bench
-	@$(BIN)/python -m benchmarks.speed.waits --out build/bench/waits.json
 	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
 	@rm -f build/bench/peers.json
 	@$(BIN)/python -m benchmarks.speed.peers --checkpoint portraits64 --trials 16 --out build/bench/peers.json

@@ -33,7 +33,7 @@ SOLVERS = "solvers-"  # in names of results that compare first-order methods
 FIGURES = "why.png", "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
     *("reliability/torture", "reproduction/ends", "scaling/million"),
-    *("scaling/workers", "solvers/peers", "solvers/roofline", "solvers/waits"),
+    *("scaling/workers", "solvers/peers", "solvers/roofline"),
 )
 CALIBRATION = "invert/calibration"  # the same, with a page of its own form
 

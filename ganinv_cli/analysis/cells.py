@@ -162,8 +162,8 @@ class Cell:
         certificate = self.whole_certificate
         if certificate is None:
             return Judgement("not finished", "it is not re-enacted yet; the same command goes on")
-        if verdict := _read_text(certificate, "verdict"):
-            return Judgement(cast("Verdict", verdict), _read_text(certificate, "explanation"))
+        if verdict := _decode_text(certificate, "verdict"):
+            return Judgement(cast("Verdict", verdict), _decode_text(certificate, "explanation"))
         if "explained" not in certificate:
             return Judgement("no verdict", "the file is of ganinv 1.0; run it again")
         return judge(self.evidence, self.prior)
@@ -242,17 +242,17 @@ def read_images(results: "Results") -> list[Image]:
     present = [image for image in shown if image.number in stored]
     columns = [results.groups[image_group(image.number)] for image in present]
     paths = [
-        image.name or _read_text(of, "name") for image, of in zip(present, columns, strict=True)
+        image.name or _decode_text(of, "name") for image, of in zip(present, columns, strict=True)
     ]
     return [
         Image(
             image.number,
             name,
-            _read_text(of, "sha256"),
-            _read_text(of, "said"),
-            _read_text(of, "error"),
+            _decode_text(of, "sha256"),
+            _decode_text(of, "said"),
+            _decode_text(of, "error"),
             of,
-            _count_values(results, of),
+            _count_pixel_values(results, of),
         )
         for image, name, of in zip(present, name_images(paths), columns, strict=True)
     ]
@@ -296,12 +296,12 @@ def _join_truth(results: "Results", trials: NDArray[np.integer]) -> dict[str, Fl
     return joined
 
 
-def _read_text(columns: Group, name: str) -> str:
+def _decode_text(columns: Group, name: str) -> str:
     """Return a text of a group of one row; empty if the file has no such column."""
     return bytes(columns[name][0]).decode(errors="replace") if name in columns else ""
 
 
-def _count_values(results: "Results", image: Group) -> int:
+def _count_pixel_values(results: "Results", image: Group) -> int:
     """Return how many pixels times channels of an image count."""
     size = image["target"][0].size
     if "pixels_counted" not in image:  # ganinv 1.0 had only a mask, of all images

@@ -48,7 +48,7 @@ def save_latents(
         verdict=np.array([cell.judgement.verdict for cell in cells]),
         agreeing=np.array([cell.evidence.same for cell in cells]),
         starts=np.array([cell.trials for cell in cells]),
-        **_make_label_column(starts[0].labels is not None, cells, results),
+        **_find_labels(starts[0].labels is not None, cells, results),
     )
     what = f"{path}: the z of the images cannot be written there"
     advice = "free some space or name another file, then give the same command again"
@@ -75,7 +75,7 @@ def read_image_cells(results: Results, results_file: Path) -> list[Cell]:
     return cells
 
 
-def _make_label_column(has_labels: bool, cells: Sequence[Cell], results: Results) -> dict[str, Any]:
+def _find_labels(has_labels: bool, cells: Sequence[Cell], results: Results) -> dict[str, Any]:
     """Return the labels that were found, or the one that was given; no column without either."""
     fixed_label = results.attributes["config"].get("label")
     if not has_labels and fixed_label is None:

@@ -18,7 +18,6 @@ from ganinv_cli.statistics import Floats, carry_forward
 from ganinv_cli.store.rows import get_row_shape, take_rows
 
 if TYPE_CHECKING:
-    from ganinv_cli.store import Figure as StoredFigure
     from ganinv_cli.store import Results
 
 BLOCK_TRIALS = 1 << 16  # whose curves are read at a time
@@ -26,42 +25,35 @@ QUANTILES = (0.1, 0.5, 0.9)
 OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of Figure 2a
 
 
-def draw_figure1(report: Report) -> dict[str, DrawnFigure]:
-    """Draw the pictures of some trials under each rule."""
+def draw_trials(report: Report) -> dict[str, DrawnFigure]:
+    """Draw the pictures of some trials, under each rule or at each level of noise."""
     drawn = {}
-    for name, stored in _get_results(report).figures.items():
-        number, _, rule = name.partition("-")
-        clipping = "no clipping" if rule == "none" else f"{rule} clipping"
-        solver = report.run["config"].get("solver", "")
-        title = f"{number.replace('figure', 'Figure ')}. {capitalize(clipping)}, {solver}"
-        caption = f"{title}. {_describe_panels(stored)}"
+    for name, stored in sorted(_get_results(report).figures.items()):
+        stem, is_noisy, level = name.partition("=")
+        number, _, rule = stem.partition("-")
+        words, more = _name_noise(report, float(level)) if is_noisy else _name_rule(report, rule)
+        title = f"{number.replace('figure', 'Figure ')}. {capitalize(words)}"
+        panels = f"One column per trial; rows from above: {', '.join(stored.panels)}."
+        caption = ". ".join(filter(None, (title, more, panels)))
         if any(cell.rule == rule and cell.has("label") for cell in report.cells):
             caption += " The rows above the original use the label that was found."
-        drawn[name] = DrawnFigure(draw_montage(stored, title), report.answer.sentence, caption)
-    return drawn
-
-
-def draw_figure2b(report: Report) -> dict[str, DrawnFigure]:
-    """Draw the pictures of some trials at each level of noise."""
-    config, drawn = report.run["config"], {}
-    noise = get_noise(config)
-    rule = representative_rule(config["clip"]) if config.get("clip") else ""
-    for name, stored in sorted(_get_results(report).figures.items()):
-        level = float(name.partition("=")[2])
-        by, found = (f", {rule}", f"; recovered with the rule {rule}") if rule else ("", "")
-        caption = (
-            f"Figure 2b. {noise.describe(level)}; noisy {_name_pixels(report)}"
-            f"{found}. {_describe_panels(stored)}"
-        )
-        figure = draw_montage(
-            stored, f"Figure 2b. {capitalize(noise.level)} {level:g}{by}, {_name_pixels(report)}"
-        )
+        figure = draw_montage(stored, title)
         drawn[name.replace("=", "-")] = DrawnFigure(figure, report.answer.sentence, caption)
     return drawn
 
 
-def _describe_panels(stored: "StoredFigure") -> str:
-    return f"One column per trial; rows from above: {', '.join(stored.panels)}."
+def _name_rule(report: Report, rule: str) -> tuple[str, str]:
+    clipping = "no clipping" if rule == "none" else f"{rule} clipping"
+    return f"{clipping}, {report.run['config'].get('solver', '')}", ""
+
+
+def _name_noise(report: Report, level: float) -> tuple[str, str]:
+    """Return the level and what was run, and what the level means."""
+    config = report.run["config"]
+    noise = get_noise(config)
+    rule = f"{representative_rule(config['clip'])}, " if config.get("clip") else ""
+    words = f"{noise.level} {level:g}, {rule}{_name_pixels(report)}"
+    return words, noise.describe(level)
 
 
 def _name_pixels(report: Report) -> str:

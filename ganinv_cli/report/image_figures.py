@@ -15,7 +15,7 @@ from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.image_measures import subtract_target
-from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_sheet, enlarge_side
+from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_picture_rows, enlarge_side
 from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.run import describe_rule
 from ganinv_cli.report.table import Row, capitalize, get_key, label_images, shorten_name
@@ -60,7 +60,7 @@ def _draw_recoveries(image: Image, cells: Sequence[Cell]) -> Figure:
         found = (certificate[name][0] for name in ("reconstruction", "distant_reconstruction"))
         rows.append((cell.rule + _describe_best(cell), [image.target, *found]))
     title = shorten_name(image.name, 40)
-    figure = draw_sheet(rows, above=HEADINGS, title=title, space=LEGEND + PLOT + AXIS)
+    figure = draw_picture_rows(rows, above=HEADINGS, title=title, space=LEGEND + PLOT + AXIS)
     width, height = figure.get_size_inches() * figure.dpi
     axes = add_pixel_axes(figure, LEFT - 38, height - PLOT - AXIS, width - LEFT + 22, PLOT)
     _draw_histogram(axes, [cell for cell in cells if len(cell.recoveries.distances)])
@@ -148,12 +148,12 @@ def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequenc
     names = label_images(every, room - len(_describe_label(pairs[0][1])))
     pictures = [_list_pictures(cell, row) for cell, row in pairs]
     above = [
-        f"{names[get_key(row)]}{_describe_label(row)}\n{_describe_nearness(row, several)}\n"
+        f"{names[get_key(row)]}{_describe_label(row)}\n{_state_nearness(row, several)}\n"
         f"{row['verdict']}"
         for _, row in pairs
     ]
     rows = [(kind, [each[kind] for each in pictures]) for kind in pictures[0]]
-    return draw_sheet(rows, above, [f"× {row['difference_amplified']}" for _, row in pairs])
+    return draw_picture_rows(rows, above, [f"× {row['difference_amplified']}" for _, row in pairs])
 
 
 def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:
@@ -173,7 +173,7 @@ def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
     }
 
 
-def _describe_nearness(row: Row, several: bool) -> str:
+def _state_nearness(row: Row, several: bool) -> str:
     left = row["rmse"] if row["excess"] is None else row["excess"]
     said = [f"{format_number(left)} left"] if left is not None else []
     return ", ".join([row["technique"], *said] if several else said)
@@ -184,7 +184,7 @@ def _describe_label(row: Row) -> str:
 
 
 def _describe_pair(row: Row, several: bool) -> str:
-    nearness = _describe_nearness(row, several)
+    nearness = _state_nearness(row, several)
     return ", ".join(filter(None, (row["verdict"], nearness))) + _describe_label(row)
 
 

@@ -105,7 +105,7 @@ def _count_right_labels(cell: Cell) -> Any:
     return last | {"first_start": first}
 
 
-def _average(column: str, heading: str = "", help_text: str = "") -> Measure:
+def _make_cost(column: str, heading: str = "", help_text: str = "") -> Measure:
     """Return the mean over the trials of a column; with a heading it is a cost that tables show."""
     topic = COSTS_TITLE if heading else ""
     return Measure(
@@ -152,12 +152,12 @@ COSTS = (
         topic=COSTS_TITLE,
     ),
     Measure("gradients_shared", lambda cell: cell.gradients_shared),
-    _average("seconds", "seconds\nmean"),
-    _average("restarts", "restarts\nmean"),
-    _average("redraws"),
+    _make_cost("seconds", "seconds\nmean"),
+    _make_cost("restarts", "restarts\nmean"),
+    _make_cost("redraws"),
     Measure("acted_first_start", lambda cell: _count_acted(cell.first), "acted", ACTED_HELP),
     Measure("acted", _count_acted, "acted", ACTED_HELP),
-    _average("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
+    _make_cost("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
     # trials that are copies of those of none, because the rule would not have acted
     Measure("shared", lambda cell: int(np.sum(cell.read("shared") > 0))),
 )

@@ -10,7 +10,7 @@ from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.noise import Noise, get_noise
 from ganinv_cli.number_format import format_interval, format_scientific
-from ganinv_cli.report.figures import draw_figure2a, draw_figure2b
+from ganinv_cli.report.figures import draw_figure2a, draw_trials
 from ganinv_cli.report.measures import NOISE_SWEEP, stack_interval
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
@@ -128,7 +128,7 @@ def _list_slopes(grid: Grid) -> Iterator[Table]:
     )
 
 
-def _list_notes(grid: Grid) -> list[str]:
+def _list_noise_notes(grid: Grid) -> list[str]:
     clipped, noise = bool(grid.run["config"].get("clip_pixels")), get_noise(grid.run["config"])
     biased = " Clipping the pixels adds a bias, too." if clipped else ""
     bounded = ": their errors can be below the Cramér-Rao bound" if noise.is_variance else ""
@@ -237,10 +237,10 @@ NOISE_SWEEP_COMMAND = Command(
     NOISE_SWEEP,
     _answer_growth,
     (("With restarts: z error under noise", ERRORS), _list_bounds, _list_slopes),
-    _list_notes,
+    _list_noise_notes,
     figures=(
         Drawing(draw_figure2a, "figure2a"),
-        Drawing(draw_figure2b, "figure2b-[a-z_]+-.+"),
+        Drawing(draw_trials, "figure2b-[a-z_]+-.+"),
     ),
     more={"slopes": _fit_slopes},
 )

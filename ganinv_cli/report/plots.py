@@ -72,7 +72,7 @@ def add_pixel_axes(figure: Figure, left: float, top: float, width: float, height
     )
 
 
-def draw_sheet(
+def draw_picture_rows(
     rows: Sequence[tuple[str, Sequence[Pixels]]],
     above: Sequence[str] = (),
     below: Sequence[str] = (),
@@ -131,7 +131,7 @@ def _write(
 def draw_montage(stored: StoredFigure, title: str) -> Figure:
     """Draw a row of pictures for each panel, a column for each trial."""
     rows = [*zip(stored.panels, stored.pictures, strict=True)]
-    return draw_sheet(rows, below=[f"trial {trial}" for trial in stored.trials], title=title)
+    return draw_picture_rows(rows, below=[f"trial {trial}" for trial in stored.trials], title=title)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from ganinv_cli.number_format import (
     format_share,
 )
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.figures import draw_convergence, draw_figure1
+from ganinv_cli.report.figures import draw_convergence, draw_trials
 from ganinv_cli.report.measures import RECOVER, measure_refinement, show_share
 from ganinv_cli.report.report import Answer, Command, Drawing, Grid
 from ganinv_cli.report.run import describe_rule, describe_span
@@ -91,7 +91,7 @@ def _refine_rules(cells: list[Cell]) -> list[Row]:
     return [to_plain(row) for cell in cells if (row := measure_refinement(cell))]
 
 
-def _list_notes(grid: Grid) -> list[str]:
+def _list_recovery_notes(grid: Grid) -> list[str]:
     lines, config = [], grid.run["config"]
     if config.get("success") == "ever":
         lines.append(
@@ -181,10 +181,10 @@ RECOVER_COMMAND = Command(
     RECOVER,
     _answer_recovered,
     (_list_shares, _list_refinement, _list_outcomes),
-    _list_notes,
+    _list_recovery_notes,
     starts=("first_start", "recovered"),
     figures=(
-        Drawing(draw_figure1, r"figure1-[\w-]+"),
+        Drawing(draw_trials, r"figure1-[\w-]+"),
         Drawing(draw_convergence, "convergence"),
     ),
     more={"polished": _refine_rules},

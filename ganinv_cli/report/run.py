@@ -68,11 +68,11 @@ def make_run_notes(run: Row) -> list[str]:
     """Return sentences on missing trials, on the settings and on the prior."""
     doubt = (run.get("generator") or {}).get("doubt")
     return [
-        *_describe_missing(run),
+        *_state_missing(run),
         *([f"The generator is not confirmed: {doubt}."] if doubt else []),
-        _describe_settings(run),
-        *_describe_plain_loss(run["config"]),
-        *_describe_prior(read_prior(run["config"])),
+        _state_settings(run),
+        *_state_plain_loss(run["config"]),
+        *_state_prior(read_prior(run["config"])),
     ]
 
 
@@ -80,10 +80,10 @@ def make_warnings(run: Row) -> list[str]:
     """Return a short sentence each on missing trials and on a generator that is not confirmed."""
     doubt = (run.get("generator") or {}).get("doubt")
     unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
-    return [*_describe_missing(run), *unconfirmed]
+    return [*_state_missing(run), *unconfirmed]
 
 
-def _describe_missing(run: Row) -> list[str]:
+def _state_missing(run: Row) -> list[str]:
     if run["complete"] and not run["incomplete"]:
         return []
     asked = run["config"].get("trials")
@@ -93,13 +93,13 @@ def _describe_missing(run: Row) -> list[str]:
     return [f"{state}: {done}{total} trials are done."]
 
 
-def _describe_settings(run: Row) -> str:
+def _state_settings(run: Row) -> str:
     """Return a sentence on the settings; those that the file does not have are left out."""
     config = run["config"]
     parts = {
-        "checkpoint": _describe_checkpoint(run),
+        "checkpoint": _name_checkpoint(run),
         "label": config.get("label"),
-        "solver": _describe_solver(config),
+        "solver": _name_solver(config),
         "seed": run.get("seed"),
         "trials": config.get("trials"),
         "batch norm": config.get("batch_norm"),
@@ -112,7 +112,7 @@ def _describe_settings(run: Row) -> str:
     return f"Run: {', '.join(phrases)}."
 
 
-def _describe_plain_loss(config: Row) -> list[str]:
+def _state_plain_loss(config: Row) -> list[str]:
     """Return a sentence if the solver could have had a preconditioner and had none."""
     if get_solver_settings(config).get("metric") != 0:
         return []
@@ -123,7 +123,7 @@ def _describe_plain_loss(config: Row) -> list[str]:
     ]
 
 
-def _describe_prior(prior: Prior) -> list[str]:
+def _state_prior(prior: Prior) -> list[str]:
     """Return a sentence on the prior of z, or none for the paper's."""
     if prior == DEFAULT:
         return []
@@ -135,7 +135,7 @@ def _describe_prior(prior: Prior) -> list[str]:
     return [f"z is drawn from a prior that is uniform in {format_range(prior)}."]
 
 
-def _describe_solver(config: Row) -> str | None:
+def _name_solver(config: Row) -> str | None:
     name: str | None = config.get("solver")
     settings = get_solver_settings(config)
     if "rate" not in settings:
@@ -151,7 +151,7 @@ def get_solver_settings(config: Row) -> Row:
     return settings if isinstance(settings, dict) else {}  # an edited file can name any setting
 
 
-def _describe_checkpoint(run: Row) -> str:
+def _name_checkpoint(run: Row) -> str:
     name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
     known = [Path(name).name if name else "", f"(sha256 {sha256[:12]})" if sha256 else ""]
     return " ".join(filter(None, known))

@@ -1,9 +1,6 @@
 """Pages of measured numbers come from the stored files; the measurements compare like with like."""
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import builders
@@ -14,7 +11,7 @@ import tensorflow as tf
 
 from benchmarks.records import format_page
 from benchmarks.reproduction.pages import MEASUREMENTS
-from benchmarks.speed import methods, peers, waits
+from benchmarks.speed import methods, peers
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -77,11 +74,3 @@ def test_a_descent_takes_the_steps_of_keras(rule, optimizer):
         z = z + step
         optimizer.apply([gradient], [there])
     np.testing.assert_allclose(z, there.numpy(), rtol=1e-5)
-
-
-@pytest.mark.nightly
-def test_a_command_is_timed_to_its_first_gradients_and_in_its_report(tmp_path):
-    command = (sys.executable, waits.__file__, str(time.time()), "start")
-    output = subprocess.check_output(command, cwd=tmp_path)
-    first, report = json.loads(output.splitlines()[-1]).values()
-    assert 0 < report < first
