@@ -115,17 +115,13 @@ class Recoveries:
     @cached_property
     def distances(self) -> Floats:
         """(pairs,): ‖zᵢ − zⱼ‖ / latent over the pairs of finite z under one label."""
-        return self.measure_distances(self.has_finite_z)
-
-    def measure_distances(self, selected: Booleans) -> Floats:
-        """Return ‖zᵢ − zⱼ‖ / latent (pairs,) over selected pairs under one label."""
-        return statistics.pairwise_distances(
-            self.z[selected], _select_labels(self.labels, selected)
-        )
+        return self._measure_distances(self.z)
 
     def measure_found_distances(self) -> Floats:
         """Return ‖zᵢ − zⱼ‖ / latent (pairs,) of finite z as the solver left them, unrefined."""
-        z = self.group["z_found"].astype(np.float64)
+        return self._measure_distances(self.group["z_found"].astype(np.float64))
+
+    def _measure_distances(self, z: Floats) -> Floats:
         finite: Booleans = np.asarray(np.isfinite(z).all(axis=1))
         return statistics.pairwise_distances(z[finite], _select_labels(self.labels, finite))
 
@@ -142,10 +138,9 @@ class Recoveries:
         numbers[self.stationary] = self.assign_clusters(self.stationary)
         return numbers
 
-    def count_minima(self, selected: Booleans | None = None) -> int:
-        """Return the number of distinct minima among all or the selected recoveries."""
-        numbers = self.minimum_numbers if selected is None else self.minimum_numbers[selected]
-        return len(np.unique(numbers[numbers >= 0]))
+    def count_minima(self) -> int:
+        """Return the number of distinct minima."""
+        return int(self.minimum_numbers.max(initial=-1)) + 1
 
     @cached_property
     def largest_count(self) -> int:

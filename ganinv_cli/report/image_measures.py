@@ -6,13 +6,12 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell, Pixels
-from ganinv_cli.analysis.recoveries import Recoveries, is_at_bound, is_outside
+from ganinv_cli.analysis.recoveries import is_at_bound, is_outside
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_scientific
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.measures import ABSENT, COSTS, Measure
 from ganinv_cli.report.table import Row
-from ganinv_cli.statistics import Booleans
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 
@@ -37,32 +36,21 @@ def _count_refined(cell: Cell) -> int | None:
     return int(np.sum(cell.recoveries.stationary & refined)) if refined.any() else None
 
 
-def _measure_reached(cell: Cell) -> Row:
-    starts = cell.recoveries
-    reached = starts.reached_least_loss
-    return {
-        "recoveries": np.sum(reached),
-        "distance": _summarize_distances(starts, reached & starts.has_finite_z),
-        "converged": np.sum(reached & starts.stationary),
-        "distinct": starts.count_minima(reached),
-    }
-
-
 def _find_median_outside(cell: Cell) -> float | None:
     z = cell.recoveries.z[cell.recoveries.has_finite_z]
     return float(np.median(np.sum(is_outside(z, cell.prior), axis=1))) if len(z) else None
 
 
-def _summarize_distances(starts: Recoveries, selected: Booleans | None = None) -> Row:
-    """Return the distances over the pairs of the selected recoveries, (recoveries,), or all."""
-    apart = starts.distances if selected is None else starts.measure_distances(selected)
+def _summarize_distances(cell: Cell) -> Row:
+    """Return the distances over the pairs of recoveries."""
+    apart = cell.recoveries.distances
     if not len(apart):
         return {"mean": None, "median": None, "largest": None, "mean_squared": None}
     return {
         "mean": np.mean(apart),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
         "median": np.median(apart),
         "largest": apart.max(),
-        "mean_squared": float(np.mean(apart**2)) * starts.z.shape[1],  # E‖zᵢ − zⱼ‖₂² / latent
+        "mean_squared": float(np.mean(apart**2)) * cell.recoveries.z.shape[1],  # E‖·‖₂² / latent
     }
 
 
@@ -114,7 +102,7 @@ CONSISTENCY = (
     Measure("not_converged", lambda cell: np.sum(~cell.recoveries.stationary), "not\nconverged"),
     Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
     LABEL,  # of the best recovery
-    Measure("distance", lambda cell: _summarize_distances(cell.recoveries)),
+    Measure("distance", _summarize_distances),
     Measure(
         "distance_as_found",
         lambda cell: statistics.mean(cell.recoveries.measure_found_distances()),
@@ -140,7 +128,6 @@ CONSISTENCY = (
     Measure("minima.largest", lambda cell: cell.recoveries.largest_count),  # at the most frequent
     Measure("image_loss", _summarize_losses),
     PSNR,
-    Measure("reached", _measure_reached),
     Measure("outside.median", _find_median_outside),
     *(_COSTS[key] for key in ("acted", "actions", "shared", "gradients")),
     *(SHARED, _COSTS["restarts"], SAID),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.analysis.evidence import AGREEING_SHARE
-from ganinv_cli.analysis.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.analysis.verdict import Verdict
 from ganinv_cli.number_format import format_concise, format_count, format_scientific
 from ganinv_cli.report.image_figures import (
@@ -83,19 +83,6 @@ LOSSES = (
     Column("largest /\nleast − 1", "image_loss.spread", format_scientific),
     ("psnr", "PSNR of\nbest (dB)"),
 )
-REACHED = (
-    Column(
-        "trials",
-        "reached.recoveries",
-        help=f"Least loss: within {100 * REACHED_SHARE:g} % of the least image loss, or no more "
-        "than rounding to 8 bits leaves.",
-    ),
-    Column("mean\ndistance", "reached.distance.mean", format_scientific),
-    Column("median\ndistance", "reached.distance.median", format_scientific),
-    Column("squared", "reached.distance.mean_squared", format_scientific),
-    Column("converged", "reached.converged"),
-    Column("distinct\nminima", "reached.distinct"),
-)
 AGREEMENT = (
     "unique",
     "recoveries",
@@ -145,7 +132,6 @@ CONSISTENCY_COMMAND = Command(
         _say_uniqueness,
         ("How many converged, and to how many minima", MINIMA),
         ("Image loss, squared error summed over pixels in [-1, 1]", LOSSES),
-        ("Only the recoveries that reached the least image loss", REACHED),
     ),
     _list_consistency_notes,
     figures=(Drawing(draw_recoveries, r"image-\d+"),),

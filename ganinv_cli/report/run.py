@@ -67,30 +67,31 @@ def _sum_seconds(group: Group) -> float:
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on missing trials, on the settings and on the prior."""
     doubt = (run.get("generator") or {}).get("doubt")
-    return [
-        *_state_missing(run),
-        *([f"The generator is not confirmed: {doubt}."] if doubt else []),
+    notes = [
+        _state_missing(run),
+        f"The generator is not confirmed: {doubt}." if doubt else "",
         _state_settings(run),
-        *_state_plain_loss(run["config"]),
-        *_state_prior(read_prior(run["config"])),
+        _state_plain_loss(run["config"]),
+        _state_prior(read_prior(run["config"])),
     ]
+    return [note for note in notes if note]
 
 
 def make_warnings(run: Row) -> list[str]:
     """Return a short sentence each on missing trials and on a generator that is not confirmed."""
     doubt = (run.get("generator") or {}).get("doubt")
-    unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
-    return [*_state_missing(run), *unconfirmed]
+    unconfirmed = "The generator is not confirmed: `ganinv report` says why." if doubt else ""
+    return [warning for warning in (_state_missing(run), unconfirmed) if warning]
 
 
-def _state_missing(run: Row) -> list[str]:
+def _state_missing(run: Row) -> str:
     if run["complete"] and not run["incomplete"]:
-        return []
+        return ""
     asked = run["config"].get("trials")
     done = describe_span([*run["trials"].values()] or [0], "{:,}".format)
     total = f" of {asked:,}" if asked is not None else ""
     state = "Trials are missing" if run["complete"] else "Run in progress"
-    return [f"{state}: {done}{total} trials are done."]
+    return f"{state}: {done}{total} trials are done."
 
 
 def _state_settings(run: Row) -> str:
@@ -112,32 +113,32 @@ def _state_settings(run: Row) -> str:
     return f"Run: {', '.join(phrases)}."
 
 
-def _state_plain_loss(config: Row) -> list[str]:
+def _state_plain_loss(config: Row) -> str:
     """Return a sentence if the solver could have had a preconditioner and had none."""
-    if get_solver_settings(config).get("metric") != 0:
-        return []
-    return [
+    if _get_solver_settings(config).get("metric") != 0:
+        return ""
+    return (
         f"There was no preconditioner ([{config['solver']}] metric = 0), by choice or because "
         "J = dG/dz is too large (docs/solvers.md). So trials take more gradients, and they "
         "converge by the image loss, without a bound on the error of z."
-    ]
+    )
 
 
-def _state_prior(prior: Prior) -> list[str]:
-    """Return a sentence on the prior of z, or none for the paper's."""
+def _state_prior(prior: Prior) -> str:
+    """Return a sentence on the prior of z; empty for the paper's."""
     if prior == DEFAULT:
-        return []
+        return ""
     if isinstance(prior, Normal):
-        return [
+        return (
             f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at ±{prior.high:.3g}: "
             f"this keeps {100 * prior.inside:.10g} % of a component's draws."
-        ]
-    return [f"z is drawn from a prior that is uniform in {format_range(prior)}."]
+        )
+    return f"z is drawn from a prior that is uniform in {format_range(prior)}."
 
 
 def _name_solver(config: Row) -> str | None:
     name: str | None = config.get("solver")
-    settings = get_solver_settings(config)
+    settings = _get_solver_settings(config)
     if "rate" not in settings:
         return name
     halving = settings.get("halve_every")
@@ -145,7 +146,7 @@ def _name_solver(config: Row) -> str | None:
     return f"{name} (rate {settings['rate']:g}{halved})"
 
 
-def get_solver_settings(config: Row) -> Row:
+def _get_solver_settings(config: Row) -> Row:
     """Return the settings of the solver of a run, as far as its file has them."""
     settings = config.get(config.get("solver", ""))
     return settings if isinstance(settings, dict) else {}  # an edited file can name any setting

@@ -70,7 +70,7 @@ def test_a_recovery_without_a_number_is_no_minimum_and_in_no_distance():
     found = make(minima=(99,), unconverged=1)
     for column in ("polished/z_found", "polished/image_loss"):
         found.group[column][99] = np.nan
-    assert found.measure_distances(found.has_finite_z).max() < 1e-6
+    assert found.distances.max() < 1e-6
     assert (found.best_row, found.count_minima(), found.largest_count) == (0, 1, 99)
     assert found.uniqueness.sentence.startswith("unique: 99 of 100")
 
@@ -96,7 +96,7 @@ def test_minima_are_linked_by_steps_below_the_tolerance_and_under_one_label():
     assert found.away_from_largest.tolist() == [False, False, False, True]
     labelled = Recoveries(columns | {"label": np.array([0, 1, 0, 0])}, ROUNDING)
     assert labelled.minimum_numbers.tolist() == [0, 1, 2, 3]
-    assert len(labelled.measure_distances(labelled.stationary)) == 3
+    assert len(labelled.distances) == 3
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
