@@ -1,11 +1,10 @@
 """Codecs whose errors are known only by encoding again: WebP, an earlier JPEG, a palette.
 
 G(z) is encoded as the image may have been. If its z is right, the codec's errors are those that are
-left of the image. They are compared in the luma, since codecs keep little of the colours.
+left of the image.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -13,9 +12,10 @@ from PIL import Image
 
 from ganinv_cli.images.decode import compress
 from ganinv_cli.reenact.storage import (
+    Codec,
     Jpeg,
+    Pixels,
     make_standard_tables,
-    measure_rms,
     round_to_pixels,
     to_luma,
 )
@@ -27,53 +27,23 @@ MOST_LOST = 16.0  # grey levels, RMS of the luma, above which no codec is tried
 FIRST_AGREEMENT = 0.2  # least correlation of both errors; of strangers it is near 0
 
 
-@dataclass(frozen=True, eq=False)
-class Coded:
-    """A picture that a codec changed."""
-
-    target: np.ndarray  # (height, width, channels), what a fit comes near to
-    kind: str = ""
-    words: str = ""
-    encode: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels  # uint8, as `target`
-    slack = 0.0
-
-    def store(self, pixels: np.ndarray) -> "Coded":
-        return replace(self, target=self.encode(pixels))
-
-    def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        difference = to_luma(picture.clip(0, 255)) - to_luma(self.target)
-        return np.asarray(difference[counted])
-
-    def differentiate(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
-    ) -> np.ndarray:
-        seen = derivatives * ((picture > 0) & (picture < 255))
-        return to_luma(seen)[:, counted]
-
-    def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
-        """Return the RMSE of the luma in grey levels."""
-        return measure_rms(self.subtract(picture, counted))
-
-    def weigh(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
-    ) -> np.ndarray:
-        deviation = max(self.measure_excess(picture, counted), 12**-0.5)
-        return self.differentiate(picture, derivatives, counted) / deviation
-
-    def find_errors(self, picture: np.ndarray) -> np.ndarray:
-        """Return the errors of the codec on a picture (height, width, channels)."""
-        return np.asarray(self.encode(round_to_pixels(picture)) - picture)
-
-    def measure_agreement(self, picture: np.ndarray, counted: np.ndarray) -> float:
-        """Return the correlation of the codec's errors with what is left of the target."""
-        one = to_luma(self.find_errors(picture))[counted]
-        other = -self.subtract(picture, counted)
-        norm = float(np.sqrt(np.sum(one**2) * np.sum(other**2)))
-        return float(np.sum(one * other)) / norm if norm else 0.0
+def find_errors(codec: Codec, picture: np.ndarray) -> np.ndarray:
+    """Return the errors of a codec on a picture (height, width, channels)."""
+    return np.asarray(codec.encode(round_to_pixels(picture)) - picture)
 
 
-def iterate_codecs(pixels: np.ndarray, jpeg: Jpeg | None) -> Iterator[Coded]:
-    """Yield an image with each codec that may have stored it; a JPEG follows a coarser one.
+def measure_agreement(
+    codec: Codec, pixels: np.ndarray, picture: np.ndarray, counted: np.ndarray
+) -> float:
+    """Return the correlation of the codec's errors on a picture with those of stored pixels."""
+    one = to_luma(find_errors(codec, picture))[counted]
+    other = -Pixels(pixels, codec).subtract(picture, counted)
+    norm = float(np.sqrt(np.sum(one**2) * np.sum(other**2)))
+    return float(np.sum(one * other)) / norm if norm else 0.0
+
+
+def iterate_codecs(pixels: np.ndarray, jpeg: Jpeg | None) -> Iterator[Codec]:
+    """Yield each codec that may have stored an image; a JPEG follows a coarser one.
 
     The errors of a finer one are within the cells of the last, or too small to be evidence.
     """
@@ -81,16 +51,16 @@ def iterate_codecs(pixels: np.ndarray, jpeg: Jpeg | None) -> Iterator[Coded]:
         steps = COARSER * sum(jpeg.tables[0])
         for quality in (q for q in QUALITIES if sum(make_standard_tables(q)[0]) > steps):
             words = f"saved as JPEG {quality}, and again {jpeg.words.removeprefix('saved ')}"
-            yield Coded(pixels, "JPEG", words, partial(_compress_twice, quality, jpeg))
+            yield Codec("JPEG", words, partial(_compress_twice, quality, jpeg))
         return
     for quality in QUALITIES:
         words = f"saved as WebP {quality}"
-        yield Coded(pixels, "WebP", words, partial(compress, kind="WEBP", quality=quality))
+        yield Codec("WebP", words, partial(compress, kind="WEBP", quality=quality))
     values = len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0))
     for colours in COLOURS:
         if colours / 2 < values <= colours and pixels.shape[-1] == 3:
             words = f"reduced to a palette of {colours} colours"
-            yield Coded(pixels, "palette", words, partial(_reduce_colours, colours))
+            yield Codec("palette", words, partial(_reduce_colours, colours))
 
 
 def _compress_twice(quality: int, jpeg: Jpeg, pixels: np.ndarray) -> np.ndarray:

@@ -8,11 +8,12 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.images import TargetImage
-from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, Coded
+from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, measure_agreement
 from ganinv_cli.reenact.fit import Fit, Renderer, fit, measure_certainty
 from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.storage import (
     WHITE,
+    Codec,
     Jpeg,
     Pixels,
     find_white_level,
@@ -91,19 +92,20 @@ class _Judge:
         """Return the words of an explanation, None if the excess is too large."""
         storage = end.storage
         if end.excess <= limit:
-            is_other = isinstance(storage, Coded) and not self._agrees(end, storage)
-            return None if is_other else storage.words
-        if not isinstance(storage, Pixels):
+            codec = storage.codec if isinstance(storage, Pixels) else None
+            return storage.words if codec is None or self._agrees(end, codec) else None
+        if isinstance(storage, Jpeg) or storage.codec:
             return None
         level = find_white_level(self.search.image.pixels, end.picture, end.counted)
         return None if level is None else f"noise of {level:.1f} grey levels"
 
-    def _agrees(self, end: Fit, storage: Coded) -> bool:
+    def _agrees(self, end: Fit, codec: Codec) -> bool:
         """Return whether the codec's errors are those that are left, as far as z is known.
 
         The least agreement is that of own pictures, beside which z is as unsure as here.
         """
-        measured = storage.measure_agreement(end.picture, end.counted)
+        pixels = self.search.image.pixels
+        measured = measure_agreement(codec, pixels, end.picture, end.counted)
         if measured < FIRST_AGREEMENT:
             return False
         picture, jacobian = (
@@ -117,8 +119,9 @@ class _Judge:
             own = end.change.apply(draw, end.parameters)
             noise = seen @ random.normal(0, end.excess, seen.shape[1])
             moved = own + np.tensordot(np.linalg.lstsq(seen @ seen.T, noise)[0], by_z, 1)
-            stored = storage.store(round_to_pixels(own))
-            agreements.append(stored.measure_agreement(moved.clip(0, WHITE), end.counted))
+            stored = codec.encode(round_to_pixels(own))
+            shown = moved.clip(0, WHITE), end.counted
+            agreements.append(measure_agreement(codec, stored, *shown))
         return measured >= min(agreements) / MARGIN
 
     def centre(self, end: Fit, limit: float) -> Fit:
@@ -183,7 +186,7 @@ class _Judge:
 
 def _measure_gain(first: Fit, end: Fit) -> float:
     """Return the share of the first fit's squared error that another one does not leave."""
-    if not isinstance(end.storage, Pixels) or not end.counted.any():
+    if isinstance(end.storage, Jpeg) or end.storage.codec or not end.counted.any():
         return 0.0
     before = first.storage.measure_excess(first.picture, first.counted)
     left = end.excess**2 * end.counted.sum() / first.counted.sum()

@@ -9,11 +9,10 @@ import numpy as np
 
 from ganinv_cli.network.generator import Generator, compute_jacobian
 from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.codecs import Coded
 from ganinv_cli.reenact.storage import Jpeg, Pixels
 from ganinv_cli.refine.least_squares import Point, minimise_squares
 
-Storage = Pixels | Jpeg | Coded
+Storage = Pixels | Jpeg
 
 GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
 TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit

@@ -4,7 +4,6 @@ import numpy as np
 from scipy import ndimage
 
 from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.codecs import Coded
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.storage import Pixels
 
@@ -25,7 +24,7 @@ HOPELESS = 2.0  # median error in grey levels, beyond that of the storage, of no
 def fit_without_region(
     renderer: Renderer,
     change: Change,
-    storage: Pixels | Coded,
+    storage: Pixels,
     counted: np.ndarray,
     z: np.ndarray,
     error: float = 0.0,
@@ -68,8 +67,8 @@ def find_flat(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(ndimage.binary_opening(commonest, np.ones((SPREAD, SPREAD))))
 
 
-def _spread_errors(storage: Pixels | Coded, picture: np.ndarray) -> np.ndarray:
+def _spread_errors(storage: Pixels, picture: np.ndarray) -> np.ndarray:
     """Return the RMS error (height, width) around each pixel, over the channels."""
     everywhere = np.ones(picture.shape[:2], np.bool_)
     squares = storage.subtract(picture, everywhere).reshape(*everywhere.shape, -1) ** 2
-    return np.sqrt(ndimage.uniform_filter(squares.mean(-1), SPREAD, mode="nearest"))
+    return np.asarray(np.sqrt(ndimage.uniform_filter(squares.mean(-1), SPREAD, mode="nearest")))

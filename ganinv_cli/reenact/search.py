@@ -9,13 +9,19 @@ import numpy as np
 
 from ganinv_cli.images import TargetImage
 from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, MOST_LOST, Coded, iterate_codecs
+from ganinv_cli.reenact.codecs import (
+    FIRST_AGREEMENT,
+    MOST_LOST,
+    find_errors,
+    iterate_codecs,
+    measure_agreement,
+)
 from ganinv_cli.reenact.colours import Colours
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit
 from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement, is_turned
 from ganinv_cli.reenact.regions import find_flat, fit_without_region
 from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
-from ganinv_cli.reenact.storage import Jpeg, Pixels, find_jpeg
+from ganinv_cli.reenact.storage import Codec, Jpeg, Pixels, find_jpeg
 
 EVALUATIONS = {
     **{"JPEG": 40, "change": 12, "start": 6, "kernel": 12, "changed JPEG": 36},
@@ -130,20 +136,18 @@ class Search:
         """Yield the fit with the codec whose errors are most like those that are left, if any."""
         if self._measure_luma(end) > MOST_LOST:
             return
-        coded = self._refit(end, Coded(self.image.pixels), "codec")
+        pixels, codecs = self.image.pixels, [*iterate_codecs(self.image.pixels, self._jpeg)]
+        coded = self._refit(end, self._luma, "codec")
         best, agreement = None, FIRST_AGREEMENT
-        while True:
-            found = [
-                (codec.measure_agreement(coded.picture, coded.counted), codec)
-                for codec in iterate_codecs(self.image.pixels, self._jpeg)
-            ]
-            now, codec = max(found, key=itemgetter(0), default=(0.0, None))
-            if codec is None or now <= agreement:
+        while codecs:
+            shown = coded.picture, coded.counted
+            found = [(measure_agreement(codec, pixels, *shown), codec) for codec in codecs]
+            now, codec = max(found, key=itemgetter(0))
+            if now <= agreement:
                 break
-            agreement, excess = now, codec.measure_excess(coded.picture, coded.counted)
-            best = coded._replace(storage=codec, excess=excess)
-            errors = codec.find_errors(coded.picture)
-            cleared = replace(codec, target=self.image.pixels - errors)
+            agreement, storage = now, Pixels(pixels, codec)
+            best = coded._replace(storage=storage, excess=storage.measure_excess(*shown))
+            cleared = Pixels(pixels - find_errors(codec, coded.picture), codec)
             coded = self._refit(coded, cleared, "codec")
         if best is not None:
             yield best
@@ -154,7 +158,7 @@ class Search:
 
     def _measure_luma(self, end: Fit) -> float:
         """Return the RMSE of the luma that a fit leaves, in grey levels."""
-        return Coded(self.image.pixels).measure_excess(end.picture, end.counted)
+        return self._luma.measure_excess(end.picture, end.counted)
 
     def _leave_out_region(self, first: Fit) -> "Search | None":
         """Return the search on the pixels that a z explains, if the others lie together."""
@@ -167,9 +171,9 @@ class Search:
             starts.append(
                 part._fit(first.change, first.storage, middle, None, EVALUATIONS["middle"]).z
             )
-        storage, error = first.storage, 0.0
+        storage, error = Pixels(self.image.pixels), 0.0
         if self._jpeg is not None:  # it changes colours more than the luma
-            storage, error = Coded(self.image.pixels), self._jpeg.error
+            storage, error = self._luma, self._jpeg.error
         for start in starts:
             found = fit_without_region(
                 self.renderer, first.change, storage, self.counted, start, error
@@ -188,6 +192,10 @@ class Search:
     def _jpeg(self) -> Jpeg | None:
         tables = self.image.tables if self.image.enlarged == 1 else ()
         return find_jpeg(self.image.pixels, self.counted, tables, len(self.starts[0]))
+
+    @functools.cached_property
+    def _luma(self) -> Pixels:
+        return Pixels(self.image.pixels, Codec())
 
     @property
     def _shape(self) -> tuple[int, int, int]:

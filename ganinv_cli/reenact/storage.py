@@ -7,8 +7,9 @@ count. What is left is a vector with its derivatives, for least squares.
 import functools
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -34,30 +35,45 @@ WHITE_LEVEL = 4.0  # largest z-score of a correlation in white noise
 MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
 
 
+class Codec(NamedTuple):
+    """An encoder whose errors are known only by encoding again; by default, it makes none."""
+
+    kind: str = ""
+    words: str = ""
+    encode: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels  # uint8
+
+
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """8 bits per channel; a pixel at 0 or 255 may have been beyond."""
+    """8 bits per channel; a pixel at 0 or 255 may have been beyond.
 
-    target: np.ndarray  # (height, width, channels) uint8
-    words = ""
+    With a codec they are compared in the luma, since codecs keep little of the colours.
+    """
+
+    target: np.ndarray  # (height, width, channels), what a fit comes near to
+    codec: Codec | None = None
     slack = 0.0
 
+    @property
+    def words(self) -> str:
+        return self.codec.words if self.codec else ""
+
     def store(self, pixels: np.ndarray) -> "Pixels":
-        return Pixels(pixels)
+        return Pixels(self.codec.encode(pixels) if self.codec else pixels, self.codec)
 
     def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        difference = picture.clip(0, 255) - self.target
+        difference = self._see(picture.clip(0, 255)) - self._see(self.target)
         return np.asarray(difference[counted].ravel())
 
     def differentiate(
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         """Return the derivatives (parameters, n) of what `subtract` returns."""
-        seen = derivatives * ((picture > 0) & (picture < 255))
+        seen = self._see(derivatives * ((picture > 0) & (picture < 255)))
         return np.asarray(seen[:, counted].reshape(len(derivatives), -1))
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
-        """Return the RMSE in grey levels."""
+        """Return the RMSE in grey levels, of the luma if there is a codec."""
         return measure_rms(self.subtract(picture, counted))
 
     def weigh(
@@ -66,6 +82,9 @@ class Pixels:
         """Return the derivatives over the standard deviation of what is stored."""
         variance = max(self.measure_excess(picture, counted) ** 2, 1 / 12)
         return np.asarray(self.differentiate(picture, derivatives, counted) / np.sqrt(variance))
+
+    def _see(self, pictures: np.ndarray) -> np.ndarray:
+        return to_luma(pictures) if self.codec else pictures
 
 
 @dataclass(frozen=True, eq=False)
