@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import CheckpointError
+from ganinv_cli.errors import CheckpointError, explain_failures
 from ganinv_cli.files import ArrayFileError, open_replacement, read_arrays
 from ganinv_cli.network.generator import Generator
 
@@ -64,17 +64,13 @@ class Encoder:
         Raises CheckpointError if the file is missing, damaged or too large, or was fitted to
         another generator than the given one.
         """
-        try:
+        with explain_failures(
+            f"{path} cannot be read as an encoder",
+            "make it with `ganinv train-encoder --overwrite`",
+            CheckpointError,
+            (OSError, ArrayFileError, KeyError, TypeError, ValueError),
+        ):
             encoder = _make_encoder(read_arrays(path, MAX_BYTES))
-        except FileNotFoundError:
-            raise CheckpointError(
-                f"{path} does not exist; create it with `ganinv train-encoder`"
-            ) from None
-        except (OSError, ArrayFileError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{path} cannot be read as an encoder ({error}); "
-                "create it again with `ganinv train-encoder --overwrite`"
-            ) from error
         if generator is None:
             return encoder
         here = generator.sha256, (generator.prior.low, generator.prior.high)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.analysis.latents import read_image_cells
-from ganinv_cli.errors import UsageError
+from ganinv_cli.errors import UsageError, explain_failures
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.objective.ground_truth import draw_true_z
@@ -102,12 +102,9 @@ def encode_npz(latents: Latents) -> bytes:
 
 
 def _read_numpy(path: Path) -> Latents:
-    try:
+    advice = "name an .npz, .npy or .h5 of numbers"
+    with explain_failures(f"{path} cannot be read", advice, UsageError, (OSError, ArrayFileError)):
         arrays = read_arrays(path)
-    except (OSError, ArrayFileError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({error}); name an .npz, .npy or .h5 of numbers"
-        ) from None
     z = arrays.get("", arrays.get("z"))
     if z is None:
         raise UsageError(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import ConfigError, explain_failures
 from ganinv_cli.files import check_writable, explain_write_errors
 from ganinv_cli.settings.machine import require_fast_bfloat16
 from ganinv_cli.training import networks
@@ -114,16 +114,13 @@ def train_generator(
 
 def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointManager:
     state = tf.train.Checkpoint(**model._asdict())
-    try:
+    damage = (tf.errors.OpError, ValueError, IndexError)  # the last: of a truncated file
+    advice = "restore it, or delete the folder to train anew"
+    with explain_failures(f"{folder / 'state'} is damaged", advice, ConfigError, damage):
         saver = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=1)
         restored = saver.restore_or_initialize()
         if restored is None and (folder / "state" / "checkpoint").exists():  # TensorFlow only warns
             raise ValueError("checkpoint cannot be read")
-    except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: a truncated file
-        raise ConfigError(
-            f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
-            "restore it, or delete the folder to train anew"
-        ) from error
     return saver
 
 

@@ -83,7 +83,7 @@ def test_a_file_that_is_no_encoder_is_explained(encoder, tmp_path, weights):
         Encoder.load(path)
     said = str(caught.value)
     assert said.startswith(f"{path} cannot be read as an encoder (")
-    assert said.endswith("create it again with `ganinv train-encoder --overwrite`")
+    assert said.endswith("make it with `ganinv train-encoder --overwrite`")
     assert "\n" not in said
 
 
