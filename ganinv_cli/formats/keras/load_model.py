@@ -1,19 +1,18 @@
 """Load a Keras file: its config is vetted, its weights are checked, Keras builds the model."""
 
 import json
-import os
 import re
 import shutil
 import tempfile
 import zipfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import keras
 import tensorflow as tf
-from h5py import h5d, h5l, h5o
+from h5py import h5l
 
 from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
@@ -23,9 +22,6 @@ from ganinv_cli.formats.user_code import explain_errors
 WEIGHTS_MEMBER = "model.weights.h5"
 GROUPS = ("layers", "_layer_checkpoint_dependencies")  # the second in Keras 2.12
 KERAS_NAMES = {*GROUPS, "vars", "top_level_model_weights", "model_weights"}
-HEAP = b"GCOL\x01"  # a heap of texts begins so
-HEAP_HEADER = 16  # bytes, of a heap and of each text
-PIECE_BYTES = 1 << 22  # of a file that are searched for heaps at once
 SAVE_AGAIN = "; save the model again with Keras"
 
 
@@ -116,67 +112,21 @@ def _read_text(group: h5py.Group, name: str) -> str:
 
 def _check_hdf5(path: Path) -> None:
     """Raise UnreadableError or ValueError if HDF5 would read another file, or no weights."""
-    _check_heaps(path)
     with h5py.File(path, "r") as root:
-        for node in map(root.get, _check_links(root)):
+        names: list[bytes] = []
+        root.id.links.visit(names.append)
+        for name in names:
+            if root.id.links.get_info(name).type != h5l.TYPE_HARD:
+                raise ValueError(f"/{name.decode()} is a link that leads elsewhere")
+            node = root[name]
             if not isinstance(node, h5py.Dataset):
                 continue
+            if node.external or node.is_virtual:
+                raise ValueError(f"{node.name} keeps its values in another file")
             if node.size > MAX_WEIGHTS:
                 raise UnreadableError(f"{node.name} is larger than {MAX_WEIGHTS:,} values")
             if node.dtype.kind == "c":
                 raise UnreadableError(f"{node.name} holds complex numbers{SAVE_AGAIN}")
-
-
-def _check_heaps(path: Path) -> None:
-    """Raise ValueError if a heap of texts is damaged: HDF5 may read it for ever."""
-    with path.open("rb") as file:
-        length = file.seek(0, os.SEEK_END)
-        for start in range(0, length, PIECE_BYTES):
-            content = _read_at(file, start, PIECE_BYTES + HEAP_HEADER)
-            at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
-            while at >= 0:
-                size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
-                whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
-                if whole and not _is_heap(_read_at(file, start + at, size)):
-                    raise ValueError("a heap of its texts is damaged")
-                at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
-
-
-def _check_links(root: h5py.File) -> list[str]:
-    """Return the paths in a file.
-
-    Raises ValueError if one is a link that leads elsewhere, or an array that has its values in
-    another file.
-    """
-    paths: list[bytes] = []
-    root.id.links.visit(paths.append)
-    for path in paths:
-        name = path.decode()
-        if root.id.links.get_info(path).type != h5l.TYPE_HARD:
-            raise ValueError(f"/{name} is a link that leads elsewhere")
-        node = h5o.open(root.id, path)
-        if isinstance(node, h5d.DatasetID):
-            plan = node.get_create_plist()
-            if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
-                raise ValueError(f"/{name} keeps its values in another file")
-    return [path.decode() for path in paths]
-
-
-def _read_at(file: BinaryIO, start: int, size: int) -> bytes:
-    file.seek(start)
-    return file.read(size)
-
-
-def _is_heap(content: bytes) -> bool:
-    """Return whether the texts of a heap follow one another to its end."""
-    start = HEAP_HEADER
-    while start + HEAP_HEADER <= len(content):
-        is_text = content[start : start + 2] != b"\0\0"  # the free space has number 0
-        size = int.from_bytes(content[start + 8 : start + 16], "little")
-        if not is_text and size < HEAP_HEADER:
-            return False
-        start += HEAP_HEADER + -(-size // 8) * 8 if is_text else size
-    return start <= len(content)
 
 
 def _rename_groups(group: h5py.Group) -> None:
