@@ -9,11 +9,7 @@ from ganinv_cli.formats.interface import FileFacts, UnreadableError
 EXPORT_TO_ONNX = (
     "export the generator to ONNX where it was made (torch.onnx.export, see ganinv inspect --help)"
 )
-_NOT_THE_FILE = rb"version https://git-lfs|\s*<(!doctype|html|\?xml)"
-
-
-def _begins(pattern: bytes) -> Callable[[FileFacts], bool]:
-    return lambda facts: bool(re.match(pattern, facts.first_bytes, re.DOTALL | re.IGNORECASE))
+_NOT_THE_FILE = re.compile(rb"version https://git-lfs|\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
 
 def _is_other_pickle(facts: FileFacts) -> bool:
@@ -37,7 +33,7 @@ _FILES: tuple[tuple[Callable[[FileFacts], bool], str], ...] = (
         f"torch.save(G.state_dict(), …), or {EXPORT_TO_ONNX}",
     ),
     (
-        _begins(_NOT_THE_FILE),
+        lambda facts: bool(_NOT_THE_FILE.match(facts.first_bytes)),
         "is a web page or a pointer of Git LFS, not the file itself; download it, on Hugging Face "
         "by the link 'download', or run git lfs pull",
     ),

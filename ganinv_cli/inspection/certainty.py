@@ -23,7 +23,7 @@ def describe_verdict(facts: Facts) -> str:
             verdict += f"; they allow, but do not decide: {', '.join(fitting)}"
     else:
         verdict = "as its file describes it; it has no batch norms that could confirm it"
-    untested = _list_without_option(facts)
+    untested = [clause for clause in facts["assumed"] if "(--" not in clause]  # without an option
     if not facts["doubt"] and (names := _list_untested(facts)):
         untested = [", ".join(names), *untested]
     for clause in untested:
@@ -125,8 +125,3 @@ def _is_tested(facts: Facts, row: Facts, tested: list[str]) -> bool:
 
 def _list_names(rows: Iterable[Facts]) -> list[str]:
     return list(dict.fromkeys(row["name"] for row in rows if row["source"] == "assumed"))
-
-
-def _list_without_option(facts: Facts) -> list[str]:
-    """Return what is assumed and has no option, e.g. that layers follow one another."""
-    return [clause for clause in facts["assumed"] if "(--" not in clause]

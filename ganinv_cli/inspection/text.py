@@ -32,7 +32,11 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
     lines = [
         _wrap_text(f"{name:<14} {said}", 15) for name, said in _describe_generator(facts, verbose)
     ]
-    table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
+    if facts["layers"]:
+        table = _make_layer_table(facts["layers"])
+    else:
+        counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
+        table = _wrap_text(", ".join(counts)).replace("~", " ")  # a count stays with its name
     parts = ["\n".join(lines), table]
     if facts["norms"]:
         parts.append(_make_norm_table(facts["norms"]))
@@ -118,11 +122,6 @@ def _make_norm_table(norms: list[Facts]) -> str:
     return _render_table(table)
 
 
-def _list_operations(facts: Facts) -> str:
-    counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
-    return _wrap_text(", ".join(counts)).replace("~", " ")
-
-
 def _is_chained(layer: Facts) -> bool:
     before = layer["number"] - 1
     return bool(layer["inputs"] == [before or "z"])
@@ -169,15 +168,16 @@ def describe_spectrum(facts: Facts) -> list[str]:
     if facts["condition"]["median"] is None:
         return [*lines, "J is 0 or not finite at all of them: no z can be told from its image."]
     median, worst = facts["condition"]["median"], facts["condition"]["worst"]
+    ranks = dict.fromkeys((rank["least"], rank["most"]))
+    squared = f"{median**2:,.0f}" if median**2 < 1e7 else f"{median**2:.2g}"
     lines.append(
         f"J = dG/dz at {points} random z: condition {median:,.4g} (median), {worst:,.4g} (worst); "
-        f"rank {_format_span(rank['least'], rank['most'])} of {rank['of']}; singular values below "
+        f"rank {' to '.join(map(str, ranks))} of {rank['of']}; singular values below "
         f"{weak['below']:g} of the largest: {weak['median']:g} (median), {weak['most']} (most)."
     )
     lines.append(
         f"Along the weakest direction, z moves the image {median:,.4g} times less than along the "
-        f"strongest; plain descent on the squared error meets the square of that, "
-        f"{_format_large(median**2)}."
+        f"strongest; plain descent on the squared error meets the square of that, {squared}."
     )
     if facts["precision"] == "float32":
         lines.append(
@@ -190,14 +190,6 @@ def describe_spectrum(facts: Facts) -> list[str]:
             "all: there the image does not determine z, and the condition is of the others."
         )
     return lines
-
-
-def _format_large(value: float) -> str:
-    return f"{value:,.0f}" if value < 1e7 else f"{value:.2g}"
-
-
-def _format_span(least: int, most: int) -> str:
-    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def describe_check(facts: Facts) -> str:
