@@ -18,21 +18,8 @@ from ganinv_cli.formats.weights.step import (
     parse_activation,
 )
 from ganinv_cli.formats.weights.weight import PlannedLayer, WeightedLayer, plan_arrays
-from ganinv_cli.network.layers import (
-    Activation,
-    BatchNorm,
-    Concat,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Layer,
-    Reshape,
-    Shape,
-    ShapeError,
-    Upsample,
-    format_shape,
-    infer_shape,
-)
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.layers import Shape, ShapeError, format_shape, infer_shape
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -130,9 +117,9 @@ class _Builder:
         if step.norm_layer:
             self._add_norm(step.norm_layer)
 
-    def _add(self, layer: Layer, source: WeightedLayer | None = None) -> None:
+    def _add(self, layer: kinds.Layer, source: WeightedLayer | None = None) -> None:
         shapes = [self._shape]
-        if isinstance(layer, Concat):
+        if isinstance(layer, kinds.Concat):
             shapes.append((*self._shape[:-1], self._labels))
         try:
             self._shape = infer_shape(layer, shapes)
@@ -143,9 +130,9 @@ class _Builder:
         self.layers.append(PlannedLayer(layer, source))
 
     def _add_weighted(
-        self, kind: Callable[..., Layer], source: WeightedLayer, outputs: int, **settings: Any
+        self, kind: Callable[..., kinds.Layer], source: WeightedLayer, outputs: int, **settings: Any
     ) -> None:
-        count = 4 if kind is BatchNorm else 2
+        count = 4 if kind is kinds.BatchNorm else 2
         arrays = plan_arrays(source, count, outputs, self._framework.is_torch)
         self._add(kind(*arrays, **settings), source)
 
@@ -192,12 +179,12 @@ class _Builder:
         if not self._shape:
             self.inputs, self._shape = inputs, (inputs - self._labels,)
         if self._shape == (1, 1, inputs):
-            self._add(Reshape((inputs,)))
+            self._add(kinds.Reshape((inputs,)))
         if self._may_be_activated(layer.weightless_before):
             self._add_activation()
         if self._labels:
-            self._add(Concat())
-        self._add_weighted(Dense, layer, outputs)
+            self._add(kinds.Concat())
+        self._add_weighted(kinds.Dense, layer, outputs)
 
     def _add_norm(self, layer: WeightedLayer) -> None:
         (channels,) = layer.weights["mean"].shape
@@ -205,7 +192,7 @@ class _Builder:
             self._unfold([channels])
         self._add_activation_before_norm(layer)
         epsilon = self._decide("epsilon", (self._framework.epsilon, *EPSILONS))
-        self._add_weighted(BatchNorm, layer, channels, epsilon=float(epsilon))
+        self._add_weighted(kinds.BatchNorm, layer, channels, epsilon=float(epsilon))
 
     def _add_activation_before_norm(self, layer: WeightedLayer) -> None:
         if self._number + 1 == len(self._steps):
@@ -238,19 +225,21 @@ class _Builder:
         if self._may_be_activated(before if before is None else before - is_enlarged):
             self._add_activation()
         if self._labels:
-            self._add(Concat())
+            self._add(kinds.Concat())
         if is_enlarged:
             self._add(
-                Upsample((stride, stride), "bilinear" if upsampling == "bilinear" else "nearest")
+                kinds.Upsample(
+                    (stride, stride), "bilinear" if upsampling == "bilinear" else "nearest"
+                )
             )
         side = self._shape[0]
         padding = self._decide("padding", choices.list_paddings(kernel, stride, side))
         sides = choices.find_sides(kernel, stride, side, padding, self._framework.is_torch)
         if kernel.transposed:
             pair = (stride, stride)
-            self._add_weighted(ConvTranspose, layer, kernel.outputs, stride=pair, crop=sides)
+            self._add_weighted(kinds.ConvTranspose, layer, kernel.outputs, stride=pair, crop=sides)
         else:
-            self._add_weighted(Conv, layer, kernel.outputs, padding=sides)
+            self._add_weighted(kinds.Conv, layer, kernel.outputs, padding=sides)
 
     def _choose_kernel(self, layer: WeightedLayer, kernels: list[Kernel]) -> tuple[Kernel, Value]:
         fitting = [each for each in kernels if each.inputs == self._shape[-1] + self._labels]
@@ -285,9 +274,9 @@ class _Builder:
         shape = (side, side, channels)
         for place in reversed(range(len(self.layers) if self._framework.is_torch else 0)):
             self.layers[place] = self.layers[place]._replace(map_shape=shape)
-            if isinstance(self.layers[place].layer, Dense):
+            if isinstance(self.layers[place].layer, kinds.Dense):
                 break
-        self._add(Reshape(shape))
+        self._add(kinds.Reshape(shape))
         self._unit_strides = choices.find_unit_strides(self._steps, self._framework, side)
 
     def add_image(self) -> None:
@@ -308,5 +297,5 @@ class _Builder:
         usual = "sigmoid" if self._labels else "tanh"
         end = (self._design.conventions.range or usual).strip()
         if end in ("tanh", "sigmoid"):
-            self._add(Activation(end))
+            self._add(kinds.Activation(end))
         count_labels(self._design.conventions, self.inputs)
