@@ -22,7 +22,6 @@ import numpy as np
 from ganinv_cli.formats.interface import (
     MAX_VALUES,
     UnfinishedGenerator,
-    UnreadableError,
 )
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.formats.weights.weight import (
@@ -193,8 +192,6 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
 
     def read_tensor(name: str, tensor: _Tensor) -> np.ndarray:
         check_floats(name, tensor.storage.dtype)
-        if math.prod(tensor.shape) > MAX_VALUES:
-            raise UnreadableError(f"has more than {MAX_VALUES:,} values in {name}")
         return _view(read_storage(tensor.storage), tensor).copy()
 
     def visit(container: Any, path: str, weights: dict[str, Weight], prefix: str) -> None:

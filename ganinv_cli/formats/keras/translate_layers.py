@@ -4,6 +4,7 @@ A translator adds nodes to a `NetworkBuilder`. Activations that a layer has besi
 `translate`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from keras import layers as kl
 from keras.src.ops import nn
 from keras.src.ops import numpy as functions
 
+from ganinv_cli.formats.interface import MAX_VALUES
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Node
 from ganinv_cli.network.layers import Layer, Pair, Reshape, Shape, Transpose, infer_shape
@@ -50,6 +52,8 @@ class NetworkBuilder:
     def add_layer(self, layer: Layer, *inputs: Value) -> Value:
         """Add a layer and return its output."""
         shape = infer_shape(layer, [each.shape for each in inputs])
+        if math.prod(shape) > MAX_VALUES:
+            raise UntranslatedError  # whoever traces it says how large it is
         self.nodes.append(Node(layer, tuple(each.node for each in inputs), self.name))
         return Value(len(self.nodes) - 1, shape)
 

@@ -13,7 +13,6 @@ import tensorflow as tf
 from keras.src.models.functional import Functional
 
 from ganinv_cli.formats.interface import (
-    MAX_VALUES,
     UnfinishedGenerator,
     UnreadableError,
     is_image_shape,
@@ -31,7 +30,7 @@ from ganinv_cli.formats.trace_function import LABEL_NAME, FunctionInput, trace_f
 from ganinv_cli.formats.user_code import explain_errors
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layered import LayeredGenerator
-from ganinv_cli.network.layers import ShapeError, format_shape
+from ganinv_cli.network.layers import ShapeError
 from ganinv_cli.prior import make_normal
 
 TOLERANCE = 1e-3  # difference of pixels beyond rounding, as a share of their range
@@ -49,7 +48,6 @@ def translate_or_trace(
     It has layers if each layer of the model is known and two pictures are the model's own, else it
     is traced. Raises UnreadableError if the model is no generator.
     """
-    _check_sizes(model)
     if "channels_first" in [getattr(each, "data_format", "") for each in model._flatten_layers()]:
         # and Keras 3 adds their biases along the columns if there are as many as channels
         raise UnreadableError(
@@ -117,19 +115,6 @@ def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
         "is a model that does not state its inputs; export it as a SavedModel (model.export), "
         "which states them"
     )
-
-
-def _check_sizes(model: Any) -> None:
-    for node in _list_calls(model):
-        if _is_model(node.operation):
-            _check_sizes(node.operation)
-        for output in node.outputs:
-            shape = tuple(size or 1 for size in output.shape[1:])
-            if math.prod(shape) > MAX_VALUES:
-                raise UnreadableError(
-                    f"{node.operation.name} makes {format_shape(shape)} values for one picture, "
-                    f"but at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
-                )
 
 
 def _is_model(operation: Any) -> bool:

@@ -3,7 +3,6 @@
 tf.train.Checkpoint and Keras 2's save_weights write these.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -14,11 +13,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from ganinv_cli.formats.interface import MAX_VALUES, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.weights.state_dict import ReadOptions, find_generator
 from ganinv_cli.formats.weights.step import Framework
 from ganinv_cli.formats.weights.weight import Weight, check_floats
-from ganinv_cli.network.layers import format_shape
 from ganinv_cli.settings.conventions import Conventions
 
 KERAS = Framework(is_torch=False, epsilon=1e-3, activation="relu")
@@ -42,11 +40,11 @@ class CheckpointTensors:
     def __getitem__(self, name: str) -> np.ndarray:
         check_floats(name, self._dtypes[name].name, "checkpoint")
         with np.errstate(over="ignore"):  # too large values become infinite
-            return np.array(self._read(name), np.float32)
+            return np.array(self._reader.get_tensor(name), np.float32)
 
     def read_array(self, name: str) -> np.ndarray:
         """Return a tensor of numbers in the type that it has in the checkpoint."""
-        array = np.array(self._read(name))
+        array = np.array(self._reader.get_tensor(name))
         if not np.isfinite(array).all():  # TypeError if it holds no numbers
             raise UnreadableError(
                 f"{name} holds values that are not finite numbers; the training diverged, use an "
@@ -56,17 +54,8 @@ class CheckpointTensors:
 
     def read_text(self, name: str) -> bytes:
         """Return the string that a tensor holds."""
-        value = self._read(name)
+        value = self._reader.get_tensor(name)
         assert isinstance(value, bytes)
-        return value
-
-    def _read(self, name: str) -> np.ndarray | bytes:
-        if math.prod(self.shapes[name]) > MAX_VALUES:
-            raise UnreadableError(
-                f"{name[:80]} has {format_shape(self.shapes[name])} values, but at most "
-                f"{MAX_VALUES:,} were expected; is it a generator of pictures?"
-            )
-        value: np.ndarray | bytes = self._reader.get_tensor(name)
         return value
 
 

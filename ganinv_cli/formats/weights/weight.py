@@ -1,5 +1,6 @@
 """Weights and their layers, whose shapes are known before any of them is read."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.network.layers import Layer, Shape
 
 # dtype name -> NumPy code; bfloat16 is the upper half of a float32
@@ -86,7 +87,8 @@ def plan_arrays(
 ) -> list[np.ndarray]:
     """Return arrays with the shapes of the first `count` roles, without memory for their values.
 
-    A scale that the source lacks is 1, a bias is 0, both of shape (outputs,).
+    A scale that the source lacks is 1, a bias is 0, both of shape (outputs,). Raises
+    UnreadableError if one has more than MAX_VALUES values.
     """
     arrays: list[np.ndarray] = []
     for role in _ROLES[:count]:
@@ -94,6 +96,8 @@ def plan_arrays(
         if role in source.weights:
             shape = source.weights[role].shape
             shape = tuple(shape[axis] for axis in _FROM_TORCH[len(shape)]) if is_torch else shape
+        if math.prod(shape) > MAX_VALUES:
+            raise UnreadableError(f"has more than {MAX_VALUES:,} values in {source.name}")
         arrays.append(_plan_array(float(role == "weight"), shape))
     return arrays
 
