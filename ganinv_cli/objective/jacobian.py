@@ -68,8 +68,8 @@ def refuse_dead_generator(changes: Iterable[np.ndarray]) -> None:
         )
 
 
-def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
-    """Return what `measure_spectrum` returns, kept from an earlier command or measured now."""
+def find_eigenvalues(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return what `measure_eigenvalues` returns, kept from an earlier command or measured now."""
     inputs = (
         *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS),
         "" if mask is None else mask.tobytes().hex(),
@@ -77,12 +77,12 @@ def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.nd
     kept = cache.load_arrays(CACHE_KIND, *inputs)
     if kept is not None and "eigenvalues" in kept:
         return kept["eigenvalues"]
-    eigenvalues = measure_spectrum(generator, mask)
+    eigenvalues = measure_eigenvalues(generator, mask)
     cache.save_arrays(CACHE_KIND, {"eigenvalues": eigenvalues}, *inputs)
     return eigenvalues
 
 
-def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
+def measure_eigenvalues(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
     """Return the eigenvalues of JᵀJ / values, float64 (points, latent), least first.
 
     At the POINTS draws of `draw_points`; NaN where J is not finite. Pixels that a mask (height,
@@ -90,10 +90,10 @@ def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> np
     largest eigenvalue. Needs frozen batch-norm statistics.
     """
     points = zip(*draw_points(generator, POINTS), strict=True)
-    return np.stack([_find_eigenvalues(generator, z, int(label), mask) for z, label in points])
+    return np.stack([_compute_eigenvalues(generator, z, int(label), mask) for z, label in points])
 
 
-def _find_eigenvalues(
+def _compute_eigenvalues(
     generator: Generator, z: np.ndarray, label: int, mask: np.ndarray | None
 ) -> np.ndarray:
     jacobian = compute_jacobian(generator, z, label, mask=mask).astype(np.float64)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.objective.jacobian import find_spectrum
+from ganinv_cli.objective.jacobian import find_eigenvalues
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts.first_order import FirstOrder
 
@@ -50,7 +50,7 @@ class GradientDescent(FirstOrder):
                 '[gd] rate = "stable" is measured for single trials, but batch_norm = "batch" '
                 "couples the trials; give a number, such as 1.0"
             )
-        eigenvalues = find_spectrum(generator, mask)
+        eigenvalues = find_eigenvalues(generator, mask)
         if not (np.isfinite(eigenvalues).all() and eigenvalues.any()):
             raise CheckpointError(
                 '[gd] rate = "stable" cannot be measured: the images of this generator do not '
