@@ -37,7 +37,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
 
 
 def pytest_runtest_setup(item):
-    from ganinv_cli.settings.machine import has_fast_bfloat16
+    from ganinv_cli.precision import has_fast_bfloat16
 
     if item.get_closest_marker("bfloat16") and not has_fast_bfloat16():
         pytest.skip("TensorFlow is not fast in bfloat16 here")

@@ -2,13 +2,14 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, get_args
 
 import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError
+from ganinv_cli.precision import TrainingDtype
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import METHOD, list_settings
@@ -62,7 +63,7 @@ MAX_BATCH_SIZE = 2**13  # images
 @options.option(
     "--precision",
     default="float32",
-    type=click.Choice(["float32", "bfloat16"]),
+    type=click.Choice(get_args(TrainingDtype)),
     help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
 )
 @options.option(

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.settings.machine import Machine, describe_device, is_mixed_precision
+from ganinv_cli.precision import choose_precision
+from ganinv_cli.settings.machine import Machine, describe_device
 
 _DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
@@ -84,7 +85,6 @@ def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
 
     Raises ConfigError if the precision is not fast on the devices.
     """
-    in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu")
     names = [device.description for device in devices]
     parts = [f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items()]
-    return Machine("; ".join(parts), "mixed" if in_bfloat16 else "float32")
+    return Machine("; ".join(parts), choose_precision(precision, devices[0].kind == "gpu"))

@@ -157,6 +157,22 @@ class LoadedGenerator:
         """Return the settings of a run on this generator."""
         return replace(config, checkpoint=self.name, label=self.label, **vars(self.conventions))
 
+    def limit_precision(self, config: Kind) -> Kind:
+        """Return the config for this generator; without layers it is computed in float32 alone.
+
+        Raises ConfigError if the config asks for another precision.
+        """
+        if self.checkpoint.has_layers:
+            return config
+        allowed = {"precision": ("auto", "float32"), "polish": ("none",)}
+        for setting, values in allowed.items():
+            if (value := getattr(config, setting, values[0])) not in values:
+                raise ConfigError(
+                    f"{setting} = {value}: {self.checkpoint.path} was read as TensorFlow "
+                    f"operations, which are computed in float32 alone; leave --{setting} out"
+                )
+        return replace(config, precision="float32")
+
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
         return (
@@ -321,15 +337,3 @@ def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
         yield f"  {clause}"
     for clause in checkpoint.notes:
         yield f"{checkpoint.path}: {clause}"
-
-
-def refuse_precision(
-    checkpoint: "Checkpoint", setting: str, value: str, allowed: tuple[str, ...]
-) -> None:
-    """Raise ConfigError if a generator without layers has to be computed in another precision."""
-    if not checkpoint.has_layers and value not in allowed:
-        precision = "float64" if value == "float64" else "bfloat16"
-        raise ConfigError(
-            f"{setting} = {value}: {checkpoint.path} was read as TensorFlow operations, and has no "
-            f"layers that could be computed in {precision}; leave --{setting} out"
-        )

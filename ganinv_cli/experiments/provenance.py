@@ -44,7 +44,7 @@ def make_provenance(
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
         device=engine.machine.device,
-        precision="mixed" if plan.problem.mixed_precision else "float32",
+        precision=plan.problem.precision.value,
         seed=config.seed,
         git=read_git_revision(),
     )

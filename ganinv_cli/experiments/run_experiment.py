@@ -11,7 +11,7 @@ import numpy as np
 
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.engine.loaded_generator import LoadedGenerator, refuse_precision
+from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.pending_jobs import PendingJobs, ProgressCounter
@@ -23,6 +23,7 @@ from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.objective import preconditioner
 from ganinv_cli.objective.jacobian import POINTS, measure_largest_changes, refuse_dead_generator
+from ganinv_cli.precision import limit_precision
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
 from ganinv_cli.settings.config import Config, ImagesConfig
@@ -175,11 +176,7 @@ def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) 
     from ganinv_cli.engine.devices import Device, describe_machine, find_devices
     from ganinv_cli.engine.local import LocalEngine
 
-    if not generator.checkpoint.has_layers:
-        polish = getattr(config, "polish", "none")
-        refuse_precision(generator.checkpoint, "precision", config.precision, ("auto", "float32"))
-        refuse_precision(generator.checkpoint, "polish", polish, ("none",))
-        config = replace(config, precision="float32")
+    config = generator.limit_precision(config)
     build = generator.make_builder(config.batch_norm)
     if config.engine == "ray":
         from ganinv_cli.engine.ray_cluster import open_cluster
@@ -222,14 +219,9 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
         if value != given[name]:
             reporter.say(f"[{config.solver}] {name} is set to {value:g} for this generator")
     is_possible = solver.uses_low_precision and config.has_exact_images
-    if config.precision == "mixed" and not is_possible:
-        raise ConfigError(
-            "precision = mixed: it is always float32 for first-order methods, for noisy images "
-            "and for images outside the generator's range; leave --precision out"
-        )
     problem = plan.problem._replace(
         preconditioned=config.has_exact_images and config.loss == "preconditioned",
-        mixed_precision=engine.machine.precision == "mixed" and is_possible,
+        precision=limit_precision(engine.machine.precision, config.precision, is_possible),
     )
     return replace(plan, solver=solver, problem=problem)
 

@@ -74,7 +74,7 @@ class Batch:
                 find_preconditioner,
                 points,
                 preconditioned=problem.preconditioned,
-                mixed_precision=problem.mixed_precision,
+                dtype=problem.precision.low,
             )
         self._problem = problem._replace(
             generator=generator,

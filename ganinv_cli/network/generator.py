@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
+from ganinv_cli.precision import Dtype
 from ganinv_cli.prior import Prior
 
 BatchNormMode = Literal["frozen", "batch"]
-Precision = Literal["bfloat16", "float32", "float64"]
 Kept = TypeVar("Kept")
 MAX_KEPT = 8  # results of `Generator.reuse`
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
@@ -39,7 +39,7 @@ class Generator(ABC):
     labels: int  # 0: unconditional
     image_shape: tuple[int, int, int]  # height, width, channels
     batch_norm: BatchNormMode
-    precisions: tuple[Precision, ...]  # in which it can be computed
+    precisions: tuple[Dtype, ...]  # in which it can be computed
     multiply_adds: int  # of one forward pass for one image
     largest_layer: int  # values in the largest layer for one image
     jvp_gradients: float  # cost of a Jacobian-vector product, in gradients
@@ -73,7 +73,7 @@ class Generator(ABC):
         return (height * width if mask is None else int(np.count_nonzero(mask))) * channels
 
     @property
-    def highest_precision(self) -> Precision:
+    def highest_precision(self) -> Dtype:
         """float64 if the generator can be computed in it, else float32."""
         return "float64" if "float64" in self.precisions else "float32"
 
@@ -147,7 +147,7 @@ def compute_jacobian(
 ) -> np.ndarray:
     """Return J transposed (latent, pixels) at z (latent,), exact except for rounding.
 
-    The columns are computed in `precision`, one of the generator's; bfloat16 is returned as
+    The columns are computed in `precision`, one of the generator's; a lower one is returned as
     float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs
     `generator.jacobian_gradients`.
     Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.

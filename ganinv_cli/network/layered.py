@@ -7,9 +7,10 @@ import tensorflow as tf
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forward
 from ganinv_cli.network.folding import fix_label, fold_layers
-from ganinv_cli.network.generator import BatchNormMode, Generator, Precision
+from ganinv_cli.network.generator import BatchNormMode, Generator
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layers import Activation, Affine, LinearLayer, Move
+from ganinv_cli.precision import DTYPES
 from ganinv_cli.prior import Prior
 
 _Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
@@ -21,7 +22,7 @@ class LayeredGenerator(Generator):
     With `label` that label is fixed, and the generator is unconditional.
     """
 
-    precisions: tuple[Precision, ...] = ("bfloat16", "float32", "float64")
+    precisions = DTYPES
     jvp_gradients = 0.5  # a forward pass, half of a forward and backward pass
 
     def __init__(

@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.checkpoint import UNKNOWN, Origin
-from ganinv_cli.network.generator import Generator, Precision
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import TracedNetwork
 from ganinv_cli.network.tracing import import_graph
+from ganinv_cli.precision import Dtype
 from ganinv_cli.prior import Prior
 
 
@@ -18,7 +19,7 @@ class TracedGenerator(Generator):
     J·v is the derivative of u -> Jᵀu along v, which is two backward passes.
     """
 
-    precisions: tuple[Precision, ...] = ("float32",)
+    precisions: tuple[Dtype, ...] = ("float32",)
     jvp_gradients = 1.0  # a forward pass, and one of the same size for the products
 
     def __init__(

@@ -19,6 +19,7 @@ from ganinv_cli.objective.jacobian import (
     limit_points,
     refuse_dead_generator,
 )
+from ganinv_cli.precision import Dtype
 
 
 class QuadraticModel(NamedTuple):
@@ -61,7 +62,7 @@ def choose_points(generator: Generator, points: int) -> int:
 
 
 def find_preconditioner(
-    generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
+    generator: Generator, points: int, *, preconditioned: bool = True, dtype: Dtype = "float32"
 ) -> Preconditioner:
     """Return the preconditioner: shipped with the generator, kept from a run, or measured now.
 
@@ -69,33 +70,31 @@ def find_preconditioner(
     """
     inputs = (
         *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
-        *(limit_points(generator, points), preconditioned, mixed_precision),
+        *(limit_points(generator, points), preconditioned, dtype != "float32"),
     )
     try:
         return _unpack(cache.load_arrays(CACHE_KIND, *inputs) or {})
     except KeyError:
         measured = measure_preconditioner(
-            generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
+            generator, points, preconditioned=preconditioned, dtype=dtype
         )
         cache.save_arrays(CACHE_KIND, _pack(measured), *inputs)
         return measured
 
 
 def measure_preconditioner(
-    generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
+    generator: Generator, points: int, *, preconditioned: bool = True, dtype: Dtype = "float32"
 ) -> Preconditioner:
     """Return the preconditioner from J at the draws of `draw_points`.
 
     W = Σ wᵢ vᵢvᵢᵀ on the first eigenvectors vᵢ of the mean JJᵀ, with wᵢ = (λₖ / λᵢ)^POWER, and the
     identity on the other directions; without `preconditioned` it is the identity. For the weighted
     loss, H₀ is the inverse of the mean JᵀWJ, damped by the current loss (Levenberg & Marquardt).
-    For the plain loss, H₀ is (mean JᵀJ)^(−1/2), up to a factor. J is bfloat16 with
-    `mixed_precision`.
+    For the plain loss, H₀ is (mean JᵀJ)^(−1/2), up to a factor. J is of `dtype`.
 
     Costs `count_gradients(generator, points)`. Raises CheckpointError if J is zero or not finite.
     """
-    precision = "bfloat16" if mixed_precision else "float32"
-    measured = _measure_grams(generator, points, precision, MAX_DIRECTIONS if preconditioned else 1)
+    measured = _measure_grams(generator, points, dtype, MAX_DIRECTIONS if preconditioned else 1)
     gram, preconditioned_gram, basis, weights = measured
     plain = _fit_model(gram, 0.0)
     root = tf.sqrt(plain.spectrum)
@@ -113,13 +112,13 @@ def count_gradients(generator: Generator, points: int) -> float:
 
 
 def _measure_grams(
-    generator: Generator, points: int, precision: str, max_directions: int
+    generator: Generator, points: int, dtype: str, max_directions: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return JᵀJ and JᵀWJ (points, latent, latent), the basis (pixels, k) and weights (k,) of W.
 
     J itself is freed.
     """
-    jacobians = _compute_jacobians(generator, points, precision)
+    jacobians = _compute_jacobians(generator, points, dtype)
     refuse_dead_generator([find_largest_changes(jacobians)])
     basis, spread = _find_directions(jacobians, max_directions)
     weights = (spread[-1] / spread) ** POWER
@@ -129,12 +128,12 @@ def _measure_grams(
     return gram, gram - _compute_gram(along * np.sqrt(1 - weights)), basis, weights
 
 
-def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:
+def _compute_jacobians(generator: Generator, points: int, dtype: str) -> np.ndarray:
     """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
     draws, labels = draw_points(generator, points)
     jacobians = np.empty((len(draws), generator.latent, generator.count_values()), np.float32)
     for number, (z, label) in enumerate(zip(draws, labels, strict=True)):
-        jacobians[number] = compute_jacobian(generator, z, label, precision)
+        jacobians[number] = compute_jacobian(generator, z, label, dtype)
     return jacobians.reshape(-1, jacobians.shape[2])
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.objective.preconditioner import Preconditioner, QuadraticModel
+from ganinv_cli.precision import Precision
 
 PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
 ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this, for few compiled shapes
@@ -63,7 +64,7 @@ class Problem(NamedTuple):
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none
     preconditioned: bool = True  # whether rᵀWr replaces ‖r‖²; if not, W = 1
     preconditioner: Preconditioner | None = None
-    mixed_precision: bool = False  # whether rows may be evaluated in bfloat16
+    precision: Precision = Precision.float32  # of the gradients
     mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0
     labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
     tolerance: float = 0.0  # estimated bound on the error of z at which a row is solved
@@ -72,45 +73,46 @@ class Problem(NamedTuple):
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
         """Return loss and gradient at z (batch, latent): a forward and a backward pass per row.
 
-        Rows (batch,) of `low_precision` are computed in bfloat16.
+        Rows (batch,) of `low_precision` are computed in the lower dtype of `precision`.
         """
-        if low_precision is None or not self.mixed_precision:
+        if low_precision is None or self.precision is Precision.float32:
             return self._evaluate_in(z)
         batch = tf.shape(z)[0]
         values = [tf.zeros(shape, z.dtype) for shape in ([batch], [batch], tf.shape(z), [batch])]
-        for rows, precision in ((~low_precision, z.dtype), (low_precision, tf.bfloat16)):
-            values = self._update_if_any(z, rows, precision, values)
+        low_dtype = tf.as_dtype(self.precision.low)
+        for rows, dtype in ((~low_precision, z.dtype), (low_precision, low_dtype)):
+            values = self._update_if_any(z, rows, dtype, values)
         return Evaluation(*values)
 
     def _update_if_any(
-        self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, values: list[tf.Tensor]
+        self, z: tf.Tensor, rows: tf.Tensor, dtype: tf.DType, values: list[tf.Tensor]
     ) -> list[tf.Tensor]:
         updated: list[tf.Tensor] = tf.cond(
             tf.reduce_any(rows),
-            lambda: self._update_rows(z, rows, precision, values),
+            lambda: self._update_rows(z, rows, dtype, values),
             lambda: values,
         )
         return updated
 
     def _update_rows(
-        self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, values: list[tf.Tensor]
+        self, z: tf.Tensor, rows: tf.Tensor, dtype: tf.DType, values: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """Return the values with these rows (batch,) evaluated in this precision."""
+        """Return the values with these rows (batch,) evaluated in this dtype."""
         places = tf.where(rows)  # (count, 1)
         count = tf.shape(places)[0]
         indices = tf.concat([places[:, 0], tf.fill([-count % ROW_MULTIPLE], places[0, 0])], 0)
         rows = {name: getattr(self, name) for name in _ROW_FIELDS}
         some = {name: tf.gather(row, indices) for name, row in rows.items() if row is not None}
-        evaluation = self._replace(**some)._evaluate_in(tf.gather(z, indices), precision)
+        evaluation = self._replace(**some)._evaluate_in(tf.gather(z, indices), dtype)
         return [
             tf.tensor_scatter_nd_update(whole, places, part[:count])
             for whole, part in zip(values, evaluation, strict=True)
         ]
 
-    def _evaluate_in(self, z: tf.Tensor, precision: tf.DType | None = None) -> Evaluation:
+    def _evaluate_in(self, z: tf.Tensor, dtype: tf.DType | None = None) -> Evaluation:
         with tf.GradientTape() as tape:
             tape.watch(z)
-            images = self.generator(tf.cast(z, self.targets.dtype), precision, self.labels)
+            images = self.generator(tf.cast(z, self.targets.dtype), dtype, self.labels)
             residuals = images - self.targets
             counted = ~tf.math.is_nan(self.targets)
             residuals = tf.where(counted, residuals, tf.zeros_like(residuals))
@@ -136,8 +138,8 @@ class Problem(NamedTuple):
 
     @property
     def low_precision_allowed(self) -> tf.Tensor:
-        """Rows (batch,) that may be computed in bfloat16: those whose right z has no residual."""
-        return self._is_exact & self.mixed_precision
+        """Rows (batch,) that may have low precision: those whose right z has no residual."""
+        return self._is_exact & (self.precision is not Precision.float32)
 
     @property
     def _is_exact(self) -> tf.Tensor:

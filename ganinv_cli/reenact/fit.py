@@ -152,12 +152,12 @@ def measure_certainty(
     derivatives = end.change.differentiate(picture, jacobian, end.parameters)
     weighed = end.storage.weigh(end.picture, derivatives, end.counted)
     information = weighed @ weighed.T
-    by_z, mixed, rest = (
+    by_z, cross, rest = (
         information[:latent, :latent],
         information[:latent, latent:],
         information[latent:, latent:],
     )
-    values, vectors = np.linalg.eigh(by_z - mixed @ np.linalg.pinv(rest, hermitian=True) @ mixed.T)
+    values, vectors = np.linalg.eigh(by_z - cross @ np.linalg.pinv(rest, hermitian=True) @ cross.T)
     variances = 1 / (values.clip(0) + prior_deviation**-2)
     known = values > (KNOWN_SHARE * prior_deviation) ** -2
     return np.sqrt(vectors**2 @ variances), int(known.sum())

@@ -9,6 +9,7 @@ import numpy as np
 
 from ganinv_cli.analysis.recoveries import DEFAULT, format_range, read_prior
 from ganinv_cli.number_format import format_duration
+from ganinv_cli.precision import Precision
 from ganinv_cli.prior import Normal, Prior
 from ganinv_cli.report.table import Row, to_plain
 from ganinv_cli.store.rows import Group, get_row_shape
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 
-PRECISION_NAMES = {"float32": "float32", "mixed": "bfloat16 then float32"}
+PRECISION_NAMES = {precision.value: precision.description for precision in Precision}
 
 
 def describe_run(results: "Results", group_names: Iterable[str]) -> Row:

@@ -1,28 +1,21 @@
-"""The machine that a run computes on, and the precision that is fast on it."""
+"""The machine that a run computes on."""
 
 import os
 import platform
-import re
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.precision import Precision, read_cpuinfo
 from ganinv_cli.settings.declare import MACHINE, Value, declare
 
 MAX_WORKERS = 2**16  # of Ray, and cores of each
-# Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
-BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
-# Limits of oneDNN, TensorFlow's library of products, below its first instructions for bfloat16
-_LIMITS_BELOW_BFLOAT16 = re.compile("sse41|avx|avx2.*|avx512_core(_vnni)?", re.IGNORECASE)
 
 
 class Machine(NamedTuple):
     """The device and precision of a run, as its results file states them."""
 
     device: str  # the GPU, or the processor and its number of usable cores
-    precision: Literal["float32", "mixed"] = "float32"  # of gradients, if the solver uses both
+    precision: Precision = Precision.float32  # of gradients, if the solver can use it
 
 
 def count_cores() -> int:
@@ -30,38 +23,6 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def is_mixed_precision(precision: str, gpu: bool) -> bool:
-    """Return whether the first gradients may be in bfloat16; by default if that is fast here.
-
-    Raises ConfigError for `precision` mixed on a processor on which bfloat16 is not fast.
-    """
-    if precision == "mixed":
-        require_fast_bfloat16("mixed", gpu)
-    return precision != "float32" and (gpu or has_fast_bfloat16())
-
-
-def require_fast_bfloat16(precision: str, gpu: bool) -> None:
-    """Raise ConfigError, which names the `precision` asked for, if bfloat16 is not fast here."""
-    if not gpu and not has_fast_bfloat16():
-        raise ConfigError(
-            f"precision = {precision}: TensorFlow has no fast products in bfloat16 on this "
-            "processor, or its environment (ONEDNN_MAX_CPU_ISA, TF_ENABLE_ONEDNN_OPTS) forbids "
-            "them; leave --precision out"
-        )
-
-
-def has_fast_bfloat16() -> bool:
-    """Return whether TensorFlow multiplies faster in bfloat16 than in float32 on this processor.
-
-    TensorFlow does not say, and a trial would end the process under a limit such as AVX2.
-    """
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
-    is_off = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false")
-    if is_off or _LIMITS_BELOW_BFLOAT16.fullmatch(limit):
-        return False
-    return not BFLOAT16_FLAGS.isdisjoint(_read_cpuinfo().split())
 
 
 def describe_current_device() -> str:
@@ -90,17 +51,10 @@ def describe_device(kind: str, number: int) -> str:
 
 def _read_processor_name() -> str:
     """Return the processor's name on Linux, and the architecture on other systems."""
-    for line in _read_cpuinfo().splitlines():
+    for line in read_cpuinfo().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
-
-
-def _read_cpuinfo() -> str:
-    """Return the text of /proc/cpuinfo; empty on systems without it."""
-    with suppress(OSError):
-        return Path("/proc/cpuinfo").read_text(errors="replace")
-    return ""
 
 
 def _declare_machine(default: Value, **properties: Any) -> Value:

@@ -26,7 +26,7 @@ POSITIVE = {"range": (0, MAX_NUMBER), "exclusive": True}
 class _Memory(NamedTuple):
     objective: tf.Tensor  # (batch,), at the accepted z
     gradient: tf.Tensor  # (batch, latent), at the accepted z
-    low_precision: tf.Tensor  # (batch,) bool: the gradients are bfloat16
+    low_precision: tf.Tensor  # (batch,) bool: of the gradients
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, so it is accepted
@@ -172,7 +172,7 @@ class LBFGS(Solver):
         beyond = clipping.find_clampable(candidate)
         clamps = beyond | (is_new & bent)
         slow = self._find_slow(problem, state, clipping.find_replaceable(state.z))
-        # a row does not stall because of rounding in bfloat16
+        # a row does not stall because of rounding in low precision
         is_fine = memory.objective < self.fine
         to_full_precision = memory.low_precision & (is_fine | exhausted | slow)
         return state._replace(
@@ -183,7 +183,7 @@ class LBFGS(Solver):
                 direction=direction,
                 length=length,
                 low_precision=memory.low_precision & ~to_full_precision,
-                jumped=to_full_precision,  # losses in bfloat16 and float32 are not comparable
+                jumped=to_full_precision,  # losses in both precisions are not comparable
                 history=history,
             ),
         )

@@ -26,7 +26,7 @@ class Solver(ABC):
     steps_per_increment: ClassVar[int]  # least steps of an increment of the loop
     default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows images
     expected_gradients: ClassVar[float]  # per trial, for the first estimate of the time
-    uses_low_precision: ClassVar[bool] = False  # whether it can use bfloat16 gradients
+    uses_low_precision: ClassVar[bool] = False  # whether its gradients may have
     can_stall: ClassVar[bool] = True  # if not, each start ends by tolerance or budget
 
     @property

@@ -37,7 +37,7 @@ class Provenance:
     device: str
     seed: int
     git: str  # revision, or "" outside a repository
-    precision: str = "float32"  # of the gradients: float32 or mixed
+    precision: str = "float32"  # of the gradients, see `Precision`
     generator: Mapping[str, Any] | None = None  # how far it is known, see docs; None: not known
 
     def to_attributes(self, started: str, finished: str = "") -> dict[str, Any]:

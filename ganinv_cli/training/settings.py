@@ -1,9 +1,9 @@
 """The settings of a training run."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.precision import TrainingDtype
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class TrainingSettings:
     learning_rate: float = 2e-4
     beta_1: float = 0.5
     steps: int = 10_000  # one update of the discriminator and one of the generator per step
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: TrainingDtype = "float32"
     augment: tuple[str, ...] = ("colour", "shift")
     flip: bool = True
     average: float = 0.999  # decay of the averaged generator; 0 writes the last weights

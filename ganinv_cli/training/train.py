@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, explain_failures
 from ganinv_cli.files import check_writable, explain_write_errors
-from ganinv_cli.settings.machine import require_fast_bfloat16
+from ganinv_cli.precision import require_fast_dtype
 from ganinv_cli.training import networks
 from ganinv_cli.training.augment import augment_images
 from ganinv_cli.training.run_folder import (
@@ -49,8 +49,8 @@ class _TrainingState(NamedTuple):
 
 def check_precision(settings: TrainingSettings) -> None:
     """Raise ConfigError if this machine cannot train in the precision."""
-    if settings.precision == "bfloat16":
-        require_fast_bfloat16("bfloat16", gpu=bool(tf.config.list_logical_devices("GPU")))
+    has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    require_fast_dtype(settings.precision, settings.precision, has_gpu)
 
 
 def train_generator(

@@ -215,10 +215,10 @@ def test_an_error_of_the_system_is_a_sentence_and_with_v_a_traceback_too(tmp_pat
 
 
 def test_a_precision_that_the_machine_lacks_is_refused_before_images(tmp_path, monkeypatch):
-    def refuse(precision: str, gpu: bool) -> None:
+    def refuse(setting: str, dtype: str, gpu: bool) -> None:
         raise ConfigError("no bfloat16 here")
 
-    monkeypatch.setattr(train, "require_fast_bfloat16", refuse)
+    monkeypatch.setattr(train, "require_fast_dtype", refuse)
     (tmp_path / "pictures").mkdir()
     result = run_ganinv(tmp_path, *TRAIN, "--precision", "bfloat16", code=2)
     assert "no bfloat16 here" in result.stderr

@@ -45,7 +45,7 @@ def test_j_of_a_large_z_is_measured_at_fewer_z(easy, tmp_path, monkeypatch):
     [
         (("recover", "--precision", "mixed"), "precision = mixed: here was read as TensorFlow"),
         (("recover", "--polish", "float64"), "polish = float64: here was read as TensorFlow"),
-        (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in bfloat16; leave"),
+        (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in float32 alone; leave"),
     ],
 )
 def test_what_needs_layers_is_refused_in_a_sentence(tmp_path, easy, arguments, sentence):

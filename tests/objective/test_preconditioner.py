@@ -13,6 +13,7 @@ from ganinv_cli.objective.preconditioner import (
     measure_preconditioner,
 )
 from ganinv_cli.objective.problem import Problem
+from ganinv_cli.precision import Precision
 from ganinv_cli.randomness import Purpose, uniform
 
 POINTS = 5
@@ -95,7 +96,7 @@ def test_the_weights_of_the_image_make_its_stiff_directions_level(generator, jac
 @pytest.mark.bfloat16
 def test_a_jacobian_in_bfloat16_is_near_enough(generator):
     full, low = (
-        measure_preconditioner(generator, POINTS, mixed_precision=mixed) for mixed in (False, True)
+        measure_preconditioner(generator, POINTS, dtype=precision.low) for precision in Precision
     )
     for one, other in ((full.plain, low.plain), (full.preconditioned, low.preconditioned)):
         np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=0.05)
@@ -128,7 +129,7 @@ def test_each_way_to_measure_is_kept_apart_and_bit_for_bit(generator, tmp_path, 
         {"points": POINTS},
         {"points": POINTS + 1},
         {"points": POINTS, "preconditioned": False},
-        {"points": POINTS, "mixed_precision": True},
+        {"points": POINTS, "dtype": Precision.mixed.low},
     ]
     measured = [find_preconditioner(generator, **way) for way in ways]
     with monkeypatch.context() as patch:

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.objective.problem import ROW_MULTIPLE, Evaluation, Problem
+from ganinv_cli.precision import Precision
 
 
 def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator):
@@ -30,7 +31,7 @@ def test_a_row_of_low_precision_has_its_own_values_and_not_those_of_a_copy(gener
     monkeypatch.setattr(Problem, "_evaluate_in", number_rows)
     rows = ROW_MULTIPLE + 3
     ones, z = tf.ones(rows), tf.zeros([rows, generator.latent])
-    problem = Problem(generator, generator(z), ones, ones, mixed_precision=True)
+    problem = Problem(generator, generator(z), ones, ones, precision=Precision.mixed)
     low = np.arange(rows) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
     evaluation = problem.evaluate(z, tf.constant(low))
     assert evaluation.image_loss.numpy()[low].tolist() == [0, 1, 2, 3]

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ganinv_cli import precision
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.formats import read_conventions
-from ganinv_cli.settings import machine
+from ganinv_cli.precision import choose_precision
 from ganinv_cli.settings import shipped as shipped_
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.load import load_config
@@ -118,12 +119,12 @@ def test_gradients_are_bfloat16_if_that_is_fast(monkeypatch, flag, variable, val
     for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(machine, "_read_cpuinfo", lambda: f"flags\t\t: fpu {flag}\n")
-    assert machine.is_mixed_precision("auto", gpu=False) == fast
-    assert machine.is_mixed_precision("auto", gpu=True)
-    assert not machine.is_mixed_precision("float32", gpu=True)
+    monkeypatch.setattr(precision, "read_cpuinfo", lambda: f"flags\t\t: fpu {flag}\n")
+    assert (choose_precision("auto", gpu=False) == "mixed") == fast
+    assert choose_precision("auto", gpu=True) == "mixed"
+    assert choose_precision("float32", gpu=True) == "float32"
     if fast:
-        assert machine.is_mixed_precision("mixed", gpu=False)
+        assert choose_precision("mixed", gpu=False) == "mixed"
     else:
         with pytest.raises(ConfigError, match=r"^precision = mixed: .* leave --precision out$"):
-            machine.is_mixed_precision("mixed", gpu=False)
+            choose_precision("mixed", gpu=False)

@@ -8,6 +8,7 @@ from small import clean_targets, jobs_of, make_limits, measure_z_error, solve_jo
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.precision import Precision
 from ganinv_cli.solvers import make_solver
 
 LBFGS = make_solver("lbfgs", {"memory": 20})
@@ -21,12 +22,16 @@ def hard(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "mixed", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.bfloat16])]
+    "precision",
+    [
+        Precision.float32,
+        pytest.param(Precision.mixed, marks=[pytest.mark.slow, pytest.mark.bfloat16]),
+    ],
 )
-def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(hard, mixed):
+def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(hard, precision):
     end = make_limits(tolerance=TOLERANCE)
     done = solve_jobs(
-        hard, LBFGS, JOBS, end=end, batch_size=16, problem=Problem(mixed_precision=mixed)
+        hard, LBFGS, JOBS, end=end, batch_size=16, problem=Problem(precision=precision)
     )
     converged = [trial for trial in done.values() if trial.outcome is Outcome.converged]
     assert len(converged) == len(JOBS)

@@ -8,6 +8,7 @@ from small import cast_to_float64
 from ganinv_cli.objective import problem as problem_module
 from ganinv_cli.objective.preconditioner import measure_preconditioner
 from ganinv_cli.objective.problem import Problem
+from ganinv_cli.precision import Precision
 
 ROWS = 4
 EXACT = [0.0] * ROWS
@@ -102,7 +103,7 @@ def test_low_precision_rows_equal_those_of_bfloat16(generator):
     problem = Problem(
         *(generator, generator(true), tf.linspace(0.0, 100.0, rows), residual),
         preconditioner=measure_preconditioner(generator, 5),
-        mixed_precision=True,
+        precision=Precision.mixed,
     )
     mixed, fine = problem.evaluate(z, tf.constant(low)), problem.evaluate(z)
     expected = tf.reduce_sum((generator(z, tf.bfloat16) - problem.targets) ** 2, [1, 2, 3])

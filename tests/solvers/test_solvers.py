@@ -12,7 +12,7 @@ from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.jobs import Job
 from ganinv_cli.objective import jacobian
 from ganinv_cli.objective.ground_truth import draw_true_z
-from ganinv_cli.objective.jacobian import POINTS, find_spectrum
+from ganinv_cli.objective.jacobian import POINTS, find_eigenvalues
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.randomness import Purpose, uniform
@@ -140,11 +140,11 @@ def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator)
 def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
-    first = find_spectrum(generator)
+    first = find_eigenvalues(generator)
     upper = np.zeros((*generator.image_shape[:2], 1), np.float32)
     upper[: generator.image_shape[0] // 4] = 1
-    masked = find_spectrum(generator, upper)
+    masked = find_eigenvalues(generator, upper)
     monkeypatch.setattr(jacobian, "measure_eigenvalues", None)  # cannot be called
-    second = find_spectrum(generator)
+    second = find_eigenvalues(generator)
     assert first.tobytes() == second.tobytes()
     assert (masked != first).any()
