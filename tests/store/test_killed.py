@@ -97,7 +97,7 @@ def test_a_kill_during_a_merge(tmp_path, monkeypatch):
     for _ in _kill_at_each_step(monkeypatch, lambda: merge(out, paths, overwrite=True)):
         if out.exists():
             assert_holds(read_results(out), range(10))
-        merge(out, paths)
+        merge(out, paths, overwrite=True)
         assert_holds(read_results(out), range(10))
         out.unlink()
 

@@ -127,9 +127,8 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     assert "no.h5: there is no such file" in _refuse(out, [first, tmp_path / "no.h5"])
     out.write_text("a letter", encoding="utf-8")
     assert "not an HDF5 file" in _refuse(out, [first], overwrite=True)
-    assert "not an HDF5 file" in _refuse(out, [first], partial=True)
+    out.unlink()
     with hold_lock(out):
-        out.unlink()
         assert "is being written by another process" in _refuse(out, [first], partial=True)
     empty = tmp_path / "empty.h5"
     with open_run(empty, make_provenance()) as run:
