@@ -86,7 +86,6 @@ def inspect(
     """
     from ganinv_cli import files
     from ganinv_cli.engine.loaded_generator import read_generator
-    from ganinv_cli.inspection.facts import describe_checkpoint
     from ganinv_cli.inspection.text import format_facts
 
     if spectrum:
@@ -95,6 +94,8 @@ def inspect(
     with open_display(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
         loaded = read_generator(load_config(Config, None, given), verbose=verbose)
+        from ganinv_cli.inspection.facts import describe_checkpoint
+
         description = describe_checkpoint(loaded.checkpoint)
         description["arguments"] = options.join_arguments(given)
         if spectrum or check:
