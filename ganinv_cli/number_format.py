@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 
-Interval = tuple[float | None, float | None]  # lower and upper end; None if it is not known
 MAX_WRITTEN_OUT = 1e15  # larger numbers have an exponent
 
 

@@ -76,18 +76,12 @@ def list_files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list
     paths: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         place = os.path.realpath(parent)
-        if place in visited:
+        if place in visited or Path(parent).name == "__MACOSX":  # which macOS adds, like ._names
             folders.clear()
         else:
-            paths += (Path(parent, name) for name in names)
+            paths += (Path(parent, name) for name in names if not name.startswith("._"))
         visited.add(place)
-    return sorted(path for path in paths if is_image_name(path.relative_to(folder), suffixes))
-
-
-def is_image_name(path: PurePath, suffixes: Collection[str] = SUFFIXES) -> bool:
-    """Return whether a name has an image's suffix, and is not of a file that macOS adds."""
-    mac = path.name.startswith("._") or "__MACOSX" in path.parts
-    return path.suffix.lower() in suffixes and not mac
+    return sorted(path for path in paths if path.suffix.lower() in suffixes)
 
 
 def is_array_name(path: PurePath) -> bool:
@@ -98,14 +92,10 @@ def is_array_name(path: PurePath) -> bool:
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     with explain_read_errors(path), path.open("rb") as file:
-        check_size(to_printable(path), os.fstat(file.fileno()).st_size)
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            name, most = to_printable(path), MAX_BYTES >> 20
+            raise ImageError(f"{name} has more than the {most} MB of an image; leave it out")
         return file.read()
-
-
-def check_size(name: str, size: int) -> None:
-    """Raise ImageError if `size`, in bytes, is too large for an image."""
-    if size > MAX_BYTES:
-        raise ImageError(f"{name} has more than the {MAX_BYTES >> 20} MB of an image; leave it out")
 
 
 def explain_read_errors(path: Path | str) -> AbstractContextManager[None]:
