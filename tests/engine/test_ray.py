@@ -52,7 +52,7 @@ import json, sys
 from pathlib import Path
 import psutil
 from ganinv_cli.engine.loaded_generator import load
-from ganinv_cli.experiments import run
+from ganinv_cli.experiments import run_experiment as run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig

@@ -19,7 +19,7 @@ from ganinv_cli.objective.ground_truth import draw_true_z
 _OFTEN = """
 import sys
 from ganinv_cli.cli import main
-from ganinv_cli.experiments import run
+from ganinv_cli.experiments import run_experiment as run
 from ganinv_cli.loop import snapshot
 run.COMMIT_SECONDS = 0  # every look
 snapshot.SAVE_SECONDS = 0.3
