@@ -1,6 +1,6 @@
 """The experiments: one package per experiment, which declares it as EXPERIMENT.
 
-The modules beside them are what experiments share: the run itself is in `run.py`.
+The modules beside them are what experiments share: the run itself is in `run_experiment.py`.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What is particular to an experiment; `run.py` has what all have in common."""
+"""What is particular to an experiment; `run_experiment.py` has what all share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
