@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 PNGS = (
-    *("astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel"),
-    *("ihc", "moon", "motorcycle_left"),
-)
+    "astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel", "ihc",
+    "moon", "motorcycle_left",
+)  # fmt: skip
 PHOTOGRAPHS = {  # package and version -> files; all may be used and passed on
     "scikit-image==0.26.0": [
         *(f"skimage/data/{name}.png" for name in PNGS),

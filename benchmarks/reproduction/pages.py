@@ -32,8 +32,12 @@ TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # in docs/
 SOLVERS = "solvers-"  # in names of results that compare first-order methods
 FIGURES = "why.png", "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
-    *("reliability/torture", "reproduction/ends", "scaling/million"),
-    *("scaling/workers", "solvers/peers", "solvers/roofline"),
+    "reliability/torture",
+    "reproduction/ends",
+    "scaling/million",
+    "scaling/workers",
+    "solvers/peers",
+    "solvers/roofline",
 )
 CALIBRATION = "invert/calibration"  # the same, with a page of its own form
 

@@ -20,13 +20,13 @@ LIMITS = {  # seconds of the processor, and bytes
 }
 MAX_MEGABYTES = 1500.0  # beyond what the process has at first
 OPERATIONS = {
-    *("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "fcntl.flock"),
-}
+    "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "fcntl.flock",
+}  # fmt: skip
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENVIRONMENT = {
-    **{"COLUMNS": "100", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_DETERMINISTIC_OPS": "1"},
-    **{"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"},
-}
+    "COLUMNS": "100", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_DETERMINISTIC_OPS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -51,15 +51,14 @@ class Subject:
     edit: Mutation | None = None  # of its structure; bytes are mutated in every file
 
 
-WORKLOADS = (
-    *(
-        Workload(name, (name, *options, *_G), results=f"{name}.h5")
-        for name, options in _EXPERIMENTS.items()
-    ),
+WORKLOADS = [
+    Workload(name, (name, *options, *_G), results=f"{name}.h5")
+    for name, options in _EXPERIMENTS.items()
+] + [
     Workload("convert", ("convert", "g", "out.keras"), ("--overwrite",)),
     Workload("train-encoder", _ENCODER, ("--overwrite",)),
     Workload("sample", ("sample", "g", "--out", "many/", "--npz", "z.npz"), ("--overwrite",)),
-)
+]
 
 
 def list_subjects() -> list[Subject]:
@@ -73,18 +72,14 @@ def list_subjects() -> list[Subject]:
         ("safetensors files", "g.safetensors", "g.safetensors", None),
         ("ONNX models", "g.onnx", "g.onnx", None),
     )
-    return [
-        *(_make_results(name, options) for name, options in _EXPERIMENTS.items()),
-        *(
-            Subject(path, kind, target, _list_reading_commands(path), edit)
-            for kind, path, target, edit in generators
-        ),
-        _make_input("encoders", "encoder.npz", "recover", "--trials", "1", "--start", "encoder"),
-        *(
-            _make_input("images", name, "invert", name, "--starts", "1")
-            for name in ("x.png", "x.jpg", "x.npz")
-        ),
-    ]
+    subjects = [_make_results(name, options) for name, options in _EXPERIMENTS.items()]
+    for kind, path, target, edit in generators:
+        subjects.append(Subject(path, kind, target, _list_reading_commands(path), edit))
+    arguments = ("recover", "--trials", "1", "--start", "encoder")
+    subjects.append(_make_input("encoders", "encoder.npz", *arguments))
+    for name in ("x.png", "x.jpg", "x.npz"):
+        subjects.append(_make_input("images", name, "invert", name, "--starts", "1"))
+    return subjects
 
 
 def write_inputs(folder: Path) -> None:

@@ -10,7 +10,7 @@ from ganinv_cli.analysis.recoveries import is_at_bound, is_outside
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_scientific
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.measures import ABSENT, COSTS, Measure
+from ganinv_cli.report.measures import ABSENT, COSTS, GRADIENTS_SHARED, Measure
 from ganinv_cli.report.table import Row
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
@@ -85,8 +85,6 @@ LABEL = Measure(
 )
 SAID = Measure("said", lambda cell: cell.image.handling)  # how the file was changed, in words
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
-_COSTS = {measure.key: measure for measure in COSTS}
-SHARED = _COSTS["gradients_shared"]
 
 CONSISTENCY = (
     *NAMES,
@@ -129,8 +127,8 @@ CONSISTENCY = (
     Measure("image_loss", _summarize_losses),
     PSNR,
     Measure("outside.median", _find_median_outside),
-    *(_COSTS[key] for key in ("acted", "actions", "shared", "gradients")),
-    *(SHARED, _COSTS["restarts"], SAID),
+    *COSTS,
+    SAID,
     Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
     Measure("verdict", lambda cell: cell.recoveries.uniqueness.sentence),
 )
@@ -225,7 +223,7 @@ INVERT = (
     Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),
     Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
     Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
-    SHARED,
+    GRADIENTS_SHARED,
     Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of all starts, as gradients
     SAID,
     Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),

@@ -186,7 +186,10 @@ def _answer_verdicts(grid: Grid) -> Answer:
     )
     table = grid.make_table(
         "Verdict on each image, what was done to it, and what that leaves unexplained",
-        *("verdict", chain, "excess", "z_deviation_mean"),
+        "verdict",
+        chain,
+        "excess",
+        "z_deviation_mean",
         rows=sorted(grid.rows, key=_get_rank),
         one_line=True,
     )

@@ -132,6 +132,7 @@ OUTCOMES = Measure(
     "outcomes.{start}",
     lambda cell: {each.name: int(np.sum(cell.outcomes == each)) for each in Outcome},
 )
+GRADIENTS_SHARED = Measure("gradients_shared", lambda cell: cell.gradients_shared)
 COSTS = (
     Measure(
         "gradients",
@@ -151,7 +152,7 @@ COSTS = (
         "first start\nmean",
         topic=COSTS_TITLE,
     ),
-    Measure("gradients_shared", lambda cell: cell.gradients_shared),
+    GRADIENTS_SHARED,
     _make_cost("seconds", "seconds\nmean"),
     _make_cost("restarts", "restarts\nmean"),
     _make_cost("redraws"),

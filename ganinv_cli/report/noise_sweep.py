@@ -170,11 +170,8 @@ def _answer_growth(grid: Grid) -> Answer:
         return describe_span(counts, "{:,}".format)
 
     names = dict.fromkeys(row["technique"] for row in grid.rows)
-    columns = [
-        Column(noise.title, noise.level, "{:g}".format),
-        Column("trials", show=count_trials),
-        *(Column(rule, show=show_median(rule)) for rule in names),
-    ]
+    columns = [Column(noise.title, noise.level, "{:g}".format), Column("trials", show=count_trials)]
+    columns += [Column(rule, show=show_median(rule)) for rule in names]
     growth = _state_growth(grid.rows, grid.tables["slopes"], noise)
     return Answer(
         growth + _state_differences(grid.tables["comparisons"], noise.level),

@@ -14,7 +14,7 @@ from ganinv_cli.number_format import (
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.figures import draw_convergence, draw_trials
 from ganinv_cli.report.measures import RECOVER, measure_refinement, show_share
-from ganinv_cli.report.report import Answer, Command, Drawing, Grid
+from ganinv_cli.report.report import Answer, Command, Drawing, Grid, Wanted
 from ganinv_cli.report.run import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 
@@ -35,16 +35,16 @@ REFINEMENT = (
 
 def _list_shares(grid: Grid) -> Iterator[Table]:
     trials = {row["trials"] for row in grid.rows}
+    epsilons = _choose_epsilons(grid.rows[0])
     for counting, words in COUNTING_TITLES.items():
         is_first = counting == "first_start"
-        columns = ["acted_first_start" if is_first else "acted"]
-        if len(trials) > 1:  # else in the title: the table fits 80 columns
-            columns.insert(0, "trials")
+        columns: list[Wanted] = ["trials"] if len(trials) > 1 else []  # else in the title
+        columns.append("acted_first_start" if is_first else "acted")
+        columns += [_count_below(name, counting) for name in epsilons]
         count = f"{min(trials):,} trials" if len(trials) == 1 else "trials"
         yield grid.make_table(
             f"The paper's Table 1, {words}: {count}, mean squared z error below",
             *columns,
-            *(_count_below(name, counting) for name in _choose_epsilons(grid.rows[0])),
         )
 
 

@@ -225,7 +225,7 @@ RENDERERS = {  # by style, as STYLES lists them
 
 
 def _format_table(header: Sequence[str], rows: Any, style: str) -> str:
-    alignment = ["left", *["right"] * (len(header) - 1)]
+    alignment = ["left" if number == 0 else "right" for number in range(len(header))]
     return tabulate(list(rows), header, style, disable_numparse=True, colalign=alignment)
 
 
