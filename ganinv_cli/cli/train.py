@@ -120,7 +120,7 @@ def train(
     with show_steps(out, out / "state") as reporter:
         reporter.enter("loading TensorFlow")
         start_tensorflow()
-        from ganinv_cli.training.train import check_precision, train_generator
+        from ganinv_cli.training.train_generator import check_precision, train_generator
 
         check_precision(training)
         reporter.enter("reading images")

@@ -15,7 +15,7 @@ from ganinv_cli.formats import read
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.training.augment import AUGMENTATIONS, augment_images
 from ganinv_cli.training.settings import TrainingSettings
-from ganinv_cli.training.train import train_generator as train
+from ganinv_cli.training.train_generator import train_generator as train
 
 SMALL = TrainingSettings(size=16, latent=5, width=4, batch_size=4, steps=2, seed=3)
 

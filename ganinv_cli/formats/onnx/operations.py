@@ -97,12 +97,9 @@ def _multiply_add(call: Call, a: Value, b: Value, c: Value = None) -> tf.Tensor:
     return y if c is None else y + (c if beta == 1 else beta * c)
 
 
-def _softmax(function: Operation) -> Operation:
-    def apply(call: Call, x: Value) -> tf.Tensor:
-        y = make_tensor(x)
-        return function(y, move_axis(y, call.get("axis", -1)))
-
-    return apply
+def _softmax(call: Call, x: Value) -> tf.Tensor:
+    y = make_tensor(x)
+    return tf.nn.softmax(y, move_axis(y, call.get("axis", -1)))
 
 
 def _reduce(function: Operation) -> Operation:
@@ -253,9 +250,7 @@ _PLAIN: dict[str, Operation] = {
     **{name: getattr(tf.math, name.lower()) for name in _SAME_NAMES.split()},
     "And": tf.logical_and,
     "Div": _divide,
-    "GreaterOrEqual": tf.greater_equal,
     "Identity": tf.identity,
-    "LessOrEqual": tf.less_equal,
     "Mean": lambda *tensors: functools.reduce(tf.add, tensors) / len(tensors),
     "Neg": tf.negative,
     "Not": tf.logical_not,
@@ -286,7 +281,6 @@ OPERATIONS: dict[str, Operation] = {
     "AveragePool": pictures.pool,
     "BatchNormalization": pictures.normalize_batch,
     "Cast": _cast,
-    "CastLike": lambda call, x, like: tf.cast(make_tensor(x), tf.as_dtype(like.dtype)),
     "Clip": _clip,
     "Concat": _concatenate,
     "Constant": _read,
@@ -298,7 +292,6 @@ OPERATIONS: dict[str, Operation] = {
     "GlobalMaxPool": _pool_all(tf.reduce_max),
     "InstanceNormalization": pictures.normalize_instance,
     "LeakyRelu": lambda call, x: tf.nn.leaky_relu(make_tensor(x), call.get("alpha", 0.01)),
-    "LogSoftmax": _softmax(tf.nn.log_softmax),
     "Max": _chain(tf.maximum),
     "MaxPool": pictures.pool,
     "Min": _chain(tf.minimum),
@@ -313,7 +306,7 @@ OPERATIONS: dict[str, Operation] = {
     "Shape": _measure,
     "Size": lambda call, x: np.array(prod(get_shape(x)), np.int64),
     "Slice": _slice,
-    "Softmax": _softmax(tf.nn.softmax),
+    "Softmax": _softmax,
     "Split": _separate,
     "Sum": _chain(tf.add),
     "Transpose": _transpose,

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build, count_labels
-from ganinv_cli.formats.weights.labels import detect_labels
-from ganinv_cli.formats.weights.moments import EXACT, QUICK, Measurements
-from ganinv_cli.formats.weights.search import (
+from ganinv_cli.formats.weights.hypotheses import (
     BEAM,
     USUAL_PRIOR,
     Hypothesis,
@@ -19,6 +17,8 @@ from ganinv_cli.formats.weights.search import (
     Segment,
     sort_distinct,
 )
+from ganinv_cli.formats.weights.labels import detect_labels
+from ganinv_cli.formats.weights.moments import EXACT, QUICK, Measurements
 from ganinv_cli.formats.weights.step import (
     EPSILONS,
     LABELS,

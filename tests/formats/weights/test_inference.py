@@ -14,7 +14,8 @@ from torch_files import save_archive
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import measure_check
-from ganinv_cli.formats.weights import infer, search
+from ganinv_cli.formats.weights import hypotheses as search
+from ganinv_cli.formats.weights import infer
 from ganinv_cli.network.checkpoint import Checkpoint, Convention, summarize_inferred
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
