@@ -4,11 +4,11 @@ import ast
 import functools
 import graphlib
 import importlib
+import os
 import platform
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,25 +68,19 @@ def test_imports_go_one_way():
     assert not upwards
 
 
-def test_parts_do_not_import_one_another_in_circles():
-    graph: dict[str, set[str]] = {}
+def test_files_and_folders_do_not_import_one_another_in_circles():
+    """Of each folder; imports inside functions and for type checkers count."""
+    modules = {_dotted(module): module for module in MODULES}
+    graphs: dict[Path, dict[str, set[str]]] = {}
     for module in MODULES:
-        graph.setdefault(_part(module), set()).update(_parts_imported(module) - {_part(module)})
-    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
-
-
-def test_files_do_not_import_one_another_in_circles():
-    """Imports inside functions and for type checkers are left out: they end no program."""
-    names = {_dotted(module) for module in MODULES}
-    graph = {
-        _dotted(module): {
-            name if name in names else name.rpartition(".")[0]
-            for name in _names_imported(module, everywhere=False)
-        }
-        & names - {_dotted(module)}
-        for module in MODULES
-    }
-    graphlib.TopologicalSorter(graph).prepare()
+        for name in _names_imported(module):
+            other = modules.get(name) or modules.get(name.rpartition(".")[0])
+            if other not in (None, module):
+                folder = Path(os.path.commonpath([module, other]))
+                child, imported = (each.relative_to(folder).parts[0] for each in (module, other))
+                graphs.setdefault(folder, {}).setdefault(child, set()).add(imported)
+    for graph in graphs.values():
+        graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("library", PLACES)
@@ -170,20 +164,16 @@ def _dotted(module: Path) -> str:
 
 
 @functools.cache
-def _names_imported(module: Path, everywhere: bool = True) -> list[str]:
-    """Dotted names of all imports, or of those that run when the module is imported."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    nodes = ast.walk(tree) if everywhere else iter(tree.body)
-    return list(_names_in(module, nodes))
-
-
-def _names_in(module: Path, nodes: Iterator[ast.AST]) -> Iterator[str]:
-    for node in nodes:
+def _names_imported(module: Path) -> list[str]:
+    """Dotted names of all imports."""
+    names = []
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0 and node.module, f"{module} has a relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
 
 
 def _parts_imported(module: Path) -> set[str]:

@@ -17,7 +17,7 @@ from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.parts.solver import Solver
 from ganinv_cli.store import Figure, NamedImage, Results, Run
 from ganinv_cli.store.rows import take_trials
 

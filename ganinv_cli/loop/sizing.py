@@ -14,7 +14,7 @@ import tensorflow as tf
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather_rows
 from ganinv_cli.loop.slots import Slots
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.parts.solver import Solver
 
 FIRST_ROWS = 64  # rows to begin with
 MAX_ROWS = 4096

@@ -13,7 +13,7 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.objective.problem import Problem, rounding_loss
 from ganinv_cli.outcome import Outcome, Phase
 from ganinv_cli.refine import Refined
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.parts.solver import Solver
 
 AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
 

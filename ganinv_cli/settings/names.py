@@ -8,9 +8,9 @@ from typing import Any
 
 
 def _list_solvers() -> tuple[str, ...]:
-    """Return the names of the files in solvers/ but the base class's, without importing them."""
+    """Return the names of the files in solvers/, without importing them."""
     files = pkgutil.iter_modules([str(Path(__file__).parents[1] / "solvers")])
-    return tuple(sorted(file.name for file in files if not file.ispkg and file.name != "solver"))
+    return tuple(sorted(file.name for file in files if not file.ispkg))
 
 
 SOLVERS = _list_solvers()

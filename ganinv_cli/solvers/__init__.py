@@ -11,7 +11,7 @@ from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import check_settings
 
 if TYPE_CHECKING:
-    from ganinv_cli.solvers.solver import Solver
+    from ganinv_cli.solvers.parts.solver import Solver
 
 
 def make_solver(name: str, settings: Mapping[str, Any]) -> "Solver":

@@ -13,8 +13,8 @@ from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts import quasi_newton
 from ganinv_cli.solvers.parts.quasi_newton import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
+from ganinv_cli.solvers.parts.solver import Solver
 from ganinv_cli.solvers.parts.state import State, add_counts, start_state
-from ganinv_cli.solvers.solver import Solver
 
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
 MAX_PATIENCE = 100_000  # losses that are kept per trial

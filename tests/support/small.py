@@ -27,7 +27,7 @@ from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.objective.preconditioner import Preconditioner
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.prior import Prior
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.parts.solver import Solver
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)

@@ -14,7 +14,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.parts.solver import Solver
 from ganinv_cli.store import Figure, Results
 from ganinv_cli.store.rows import take_trials
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.settings.declare import declare
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.solver import Solver
 from ganinv_cli.solvers.parts.state import State, add_counts, start_state
-from ganinv_cli.solvers.solver import Solver
 
 
 @dataclass(frozen=True)
