@@ -10,7 +10,7 @@ shipped beside them, and used first, wherever they were made.
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from ganinv_cli.settings.shipped import find_folder
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
 MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
 SHIPPED = "measured"  # folder of measurements in the folder of a generator that ships
+Arrays = Mapping[str, np.ndarray]  # by name
 SWITCH = "GANINV_NO_CACHE"  # environment variable: if it is not empty, nothing is read or kept
 
 
@@ -48,12 +49,24 @@ def describe_environment() -> tuple[str, ...]:
     return describe_current_device(), tf.__version__, np.__version__, PIL.__version__
 
 
-def load_arrays(kind: str, *inputs: object) -> dict[str, np.ndarray] | None:
-    """Return the arrays of a measurement by name, or None if they are not kept.
+def measure_once(kind: str, measure: Callable[[], Arrays], *inputs: object) -> Arrays:
+    """Return the arrays of a measurement by name: kept from an earlier command, or measured now.
 
     `kind` is the folder of measurements of one kind, such as "preconditioner"; `inputs` are all
-    that it depends on. A damaged file counts as missing, and so does one of another user, who may
-    write any numbers into it.
+    that it depends on.
+    """
+    arrays = load_arrays(kind, *inputs)
+    if arrays is None:
+        arrays = measure()
+        save_arrays(kind, arrays, *inputs)
+    return arrays
+
+
+def load_arrays(kind: str, *inputs: object) -> Arrays | None:
+    """Return the arrays of a measurement by name, or None if they are not kept.
+
+    A damaged file counts as missing, and so does one of another user, who may write any numbers
+    into it.
     """
     own, shipped = _find_path(kind, _make_key(*inputs, *describe_environment())), _make_key(*inputs)
     beside = find_folder("checkpoint").glob(f"*/{SHIPPED}/{kind}/{shipped}.npz")
@@ -67,7 +80,7 @@ def load_arrays(kind: str, *inputs: object) -> dict[str, np.ndarray] | None:
     return None
 
 
-def save_arrays(kind: str, arrays: Mapping[str, np.ndarray], *inputs: object) -> None:
+def save_arrays(kind: str, arrays: Arrays, *inputs: object) -> None:
     """Keep the arrays of a measurement. If they cannot be written, nothing happens.
 
     The least recently used measurements are removed until all take at most MAX_BYTES.

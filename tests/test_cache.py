@@ -117,7 +117,7 @@ def test_it_stays_below_its_bound_and_keeps_what_was_used_last(folder, monkeypat
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_what_invert_measures_of_a_shipped_generator_is_shipped(name, monkeypatch):
-    monkeypatch.setattr("ganinv_cli.formats.cached_check.measure_check", None)
+    monkeypatch.setattr("ganinv_cli.network.norms.measure.prepare_norms", None)
     monkeypatch.setattr("ganinv_cli.reenact.strangers.measure_stranger_errors", None)
     monkeypatch.setattr("ganinv_cli.objective.preconditioner.measure_preconditioner", None)
     generator = ganinv.load(name).build()

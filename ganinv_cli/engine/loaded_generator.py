@@ -249,6 +249,7 @@ def load(
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
+    from ganinv_cli.formats.cached_check import check_norms
     from ganinv_cli.formats.python import read_function, read_keras_model
     from ganinv_cli.formats.torch_module import is_module, read_module
 
@@ -275,7 +276,8 @@ def load(
         raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
     else:
         checkpoint = read_function(source, latent, given.labels or 0, given)
-    return LoadedGenerator(checkpoint.path, _check_norms(checkpoint), given, config.label)
+    checkpoint = replace(checkpoint, norm_check=check_norms(checkpoint))
+    return LoadedGenerator(checkpoint.path, checkpoint, given, config.label)
 
 
 def read_generator(
@@ -291,6 +293,7 @@ def read_generator(
     ConfigError.
     """
     from ganinv_cli import formats
+    from ganinv_cli.formats.cached_check import check_norms
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
     gpus = config.engine == "local"  # else the workers use them
@@ -309,18 +312,10 @@ def read_generator(
     for sentence in _describe_assumptions(checkpoint):
         reporter.say(sentence)
     reporter.enter(f"checking {path.name}")
-    checkpoint = _check_norms(checkpoint)
+    checkpoint = replace(checkpoint, norm_check=check_norms(checkpoint))
     if checkpoint.norm_check.doubt:
         reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
     return LoadedGenerator(config.checkpoint, checkpoint, conventions, config.label)
-
-
-def _check_norms(checkpoint: "Checkpoint") -> "Checkpoint":
-    """Return the checkpoint with the check of its norms, which is kept."""
-    from ganinv_cli.formats.cached_check import load_check, measure_check
-
-    check = load_check(checkpoint)
-    return replace(checkpoint, norm_check=measure_check(checkpoint) if check is None else check)
 
 
 def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:

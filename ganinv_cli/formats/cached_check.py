@@ -25,22 +25,21 @@ VERSION = 5  # of the measurement and of the sentences
 NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 
 
-def load_check(checkpoint: Checkpoint) -> NormCheck | None:
-    """Return the check if it needs no measurement; None: call `measure_check`."""
-    if isinstance(checkpoint.network, Network) and not any(
-        isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes
+def check_norms(checkpoint: Checkpoint) -> NormCheck:
+    """Return the check of a checkpoint's norms. TensorFlow must have been started."""
+    network, check = checkpoint.network, UNCHECKED
+    if not isinstance(network, Network) or any(
+        isinstance(node.layer, BatchNorm) for node in network.nodes
     ):
-        return _doubt_assumptions(UNCHECKED, checkpoint.conventions)
-    arrays = cache.load_arrays(KIND, *_list_inputs(checkpoint))
-    if arrays is None:
-        return None
-    status, doubt, numbers = json.loads(arrays["json"].tobytes())
-    rows = tuple(NormRow(name, Discrepancy(*each)) for name, *each in numbers)
-    return _doubt_assumptions(NormCheck(status, rows, doubt), checkpoint.conventions)
+        inputs = VERSION, checkpoint.sha256, checkpoint.prior
+        arrays = cache.measure_once(KIND, lambda: _measure_check(checkpoint), *inputs)
+        status, doubt, numbers = json.loads(arrays["json"].tobytes())
+        rows = tuple(NormRow(name, Discrepancy(*each)) for name, *each in numbers)
+        check = NormCheck(status, rows, doubt)
+    return _doubt_assumptions(check, checkpoint.conventions)
 
 
-def measure_check(checkpoint: Checkpoint) -> NormCheck:
-    """Measure the check, and keep it. TensorFlow must have been started."""
+def _measure_check(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     from ganinv_cli.network.norms.measure import prepare_norms
 
     norms, measure = prepare_norms(checkpoint.network, checkpoint.prior)
@@ -49,12 +48,7 @@ def measure_check(checkpoint: Checkpoint) -> NormCheck:
         check = compare_norms(norms, measure, checkpoint.prior.deviation)
     rows = [[row.name, *row.discrepancy] for row in check.rows]
     text = json.dumps([check.status, check.doubt, rows]).encode()
-    cache.save_arrays(KIND, {"json": np.frombuffer(text, np.uint8)}, *_list_inputs(checkpoint))
-    return _doubt_assumptions(check, checkpoint.conventions)
-
-
-def _list_inputs(checkpoint: Checkpoint) -> tuple[object, ...]:
-    return VERSION, checkpoint.sha256, checkpoint.prior
+    return {"json": np.frombuffer(text, np.uint8)}
 
 
 def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:

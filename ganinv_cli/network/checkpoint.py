@@ -49,7 +49,7 @@ class Checkpoint:
     assumed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # properties that limit what can be recovered, one clause each
     conventions: tuple[Convention, ...] = ()  # from z to the image
-    norm_check: NormCheck = UNCHECKED  # set by `norms.cached_check`
+    norm_check: NormCheck = UNCHECKED  # set by `formats.cached_check`
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property

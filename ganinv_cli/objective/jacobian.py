@@ -70,16 +70,12 @@ def refuse_dead_generator(changes: Iterable[np.ndarray]) -> None:
 
 def find_eigenvalues(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
     """Return what `measure_eigenvalues` returns, kept from an earlier command or measured now."""
-    inputs = (
-        *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS),
-        "" if mask is None else mask.tobytes().hex(),
+    mask_text = "" if mask is None else mask.tobytes().hex()
+    inputs = VERSION, generator.sha256, generator.prior, generator.labels, POINTS, mask_text
+    arrays = cache.measure_once(
+        CACHE_KIND, lambda: {"eigenvalues": measure_eigenvalues(generator, mask)}, *inputs
     )
-    kept = cache.load_arrays(CACHE_KIND, *inputs)
-    if kept is not None and "eigenvalues" in kept:
-        return kept["eigenvalues"]
-    eigenvalues = measure_eigenvalues(generator, mask)
-    cache.save_arrays(CACHE_KIND, {"eigenvalues": eigenvalues}, *inputs)
-    return eigenvalues
+    return arrays["eigenvalues"]
 
 
 def measure_eigenvalues(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:

@@ -68,18 +68,15 @@ def find_preconditioner(
 
     For the rest see `measure_preconditioner`.
     """
-    inputs = (
-        *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
-        *(limit_points(generator, points), preconditioned, dtype != "float32"),
-    )
-    try:
-        return _unpack(cache.load_arrays(CACHE_KIND, *inputs) or {})
-    except KeyError:
-        measured = measure_preconditioner(
-            generator, points, preconditioned=preconditioned, dtype=dtype
+    generator_inputs = generator.sha256, generator.prior, generator.batch_norm, generator.labels
+    way = limit_points(generator, points), preconditioned, dtype != "float32"
+
+    def measure() -> dict[str, np.ndarray]:
+        return _pack(
+            measure_preconditioner(generator, points, preconditioned=preconditioned, dtype=dtype)
         )
-        cache.save_arrays(CACHE_KIND, _pack(measured), *inputs)
-        return measured
+
+    return _unpack(cache.measure_once(CACHE_KIND, measure, VERSION, *generator_inputs, *way))
 
 
 def measure_preconditioner(
@@ -171,13 +168,11 @@ def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
 
 
 def _pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
-    """Return the arrays of a preconditioner by number, for the cache."""
     leaves = tf.nest.flatten(preconditioner)
     return {str(number): np.asarray(leaf) for number, leaf in enumerate(leaves)}
 
 
 def _unpack(arrays: Mapping[str, np.ndarray]) -> Preconditioner:
-    """Return the preconditioner of its arrays. Raises KeyError if one is missing."""
     leaves = [arrays[str(number)] for number in range(10)]
     plain, preconditioned = (
         QuadraticModel(tf.constant(vectors), tf.constant(spectrum), float(damping), float(least))

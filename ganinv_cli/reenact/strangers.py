@@ -22,12 +22,10 @@ def find_stranger_errors(generator: Generator, mask: np.ndarray | None) -> np.nd
     """Return the errors of `measure_stranger_errors`, which are kept between commands."""
     mask_hash = "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest()
     inputs = VERSION, generator.sha256, generator.prior, STRANGERS, mask_hash
-    kept = cache.load_arrays("strangers", *inputs)
-    if kept is not None and kept.get("rmse", np.zeros(0)).shape == (STRANGERS,):
-        return kept["rmse"]
-    errors = measure_stranger_errors(generator, mask)
-    cache.save_arrays("strangers", {"rmse": errors}, *inputs)
-    return errors
+    arrays = cache.measure_once(
+        "strangers", lambda: {"rmse": measure_stranger_errors(generator, mask)}, *inputs
+    )
+    return arrays["rmse"]
 
 
 def measure_stranger_errors(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:

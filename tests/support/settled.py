@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from builders import make_same_conv_transpose
 
-from ganinv_cli.formats.cached_check import measure_check
+from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.execute import build_layer
 from ganinv_cli.network.graph import LABEL, Layer, Network, Z, chain
@@ -95,4 +95,4 @@ def make_checkpoint(network: Network, prior: str = "normal") -> Checkpoint:
 
 def check(network: Network, prior: str = "normal") -> NormCheck:
     """The measured check of a network with a prior."""
-    return measure_check(make_checkpoint(network, prior))
+    return check_norms(make_checkpoint(network, prior))

@@ -120,21 +120,19 @@ def _infer_or_load(design: Design) -> Inference:
     """
     if not any(step.norm_layer for step in design.steps):
         return {}
-    inputs = VERSION, _hash_content(design)
-    arrays = cache.load_arrays(CACHE_KIND, *inputs)
-    if arrays is not None:
-        return {
-            (name, number): Decision(value, _decode(row))
-            for name, number, value, row in json.loads(arrays["json"].tobytes())
-        }
-    from ganinv_cli.formats.weights.infer import infer_conventions  # loads TensorFlow
 
-    inference = infer_conventions(design)
-    rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
-    cache.save_arrays(
-        CACHE_KIND, {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}, *inputs
-    )
-    return inference
+    def infer() -> dict[str, np.ndarray]:
+        from ganinv_cli.formats.weights.infer import infer_conventions  # loads TensorFlow
+
+        inference = infer_conventions(design)
+        rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
+        return {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}
+
+    arrays = cache.measure_once(CACHE_KIND, infer, VERSION, _hash_content(design))
+    return {
+        (name, number): Decision(value, _decode(row))
+        for name, number, value, row in json.loads(arrays["json"].tobytes())
+    }
 
 
 def _hash_content(design: Design) -> str:

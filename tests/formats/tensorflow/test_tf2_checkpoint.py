@@ -14,7 +14,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.cached_check import measure_check
+from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.inspection.certainty import describe_verdict
 from ganinv_cli.inspection.facts import describe_checkpoint
 from ganinv_cli.network.make_generator import make_generator
@@ -134,7 +134,7 @@ def test_averages_that_lag_behind_the_weights_do_not_doubt_the_layers(tmp_path):
 
     model.save(tmp_path / "generator.keras")
     stated = read(tmp_path / "generator.keras")
-    facts = describe_checkpoint(replace(stated, norm_check=measure_check(stated)))
+    facts = describe_checkpoint(replace(stated, norm_check=check_norms(stated)))
     assert describe_verdict(facts).startswith("read as its file says, and not confirmed: its mov")
     assert "had not settled" in facts["doubt"] and "layer" not in facts["doubt"]
 

@@ -13,7 +13,7 @@ from torch_files import save_archive
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.cached_check import measure_check
+from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.formats.weights import hypotheses as search
 from ganinv_cli.formats.weights import infer
 from ganinv_cli.network.checkpoint import Checkpoint, Convention, summarize_inferred
@@ -71,7 +71,7 @@ def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey):
     assert (row.value, row.source) == ("normal", "given")
     assert checkpoint.prior != Uniform(0, 1)
     assert find_row(checkpoint, "epsilon").source == "given"
-    check = measure_check(checkpoint)
+    check = check_norms(checkpoint)
     assert check.status == "unexplained" and check.doubt
 
 

@@ -6,7 +6,7 @@ import pytest
 from random_generators import write_random_generator
 
 from ganinv_cli.formats import read
-from ganinv_cli.formats.cached_check import measure_check
+from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.inspection.certainty import describe_next_step, describe_verdict
 from ganinv_cli.inspection.facts import describe_checkpoint
 from ganinv_cli.settings.conventions import Conventions
@@ -17,7 +17,7 @@ TESTABLE = 5  # a seed whose first norm follows a matrix, with more channels tha
 def inspect(path, **conventions):
     """What `ganinv inspect` prints first: the verdict and the next step."""
     checkpoint = read(path, Conventions(**conventions))
-    facts = describe_checkpoint(replace(checkpoint, norm_check=measure_check(checkpoint)))
+    facts = describe_checkpoint(replace(checkpoint, norm_check=check_norms(checkpoint)))
     facts["arguments"] = "netG.pt"
     return describe_verdict(facts), describe_next_step(facts)
 

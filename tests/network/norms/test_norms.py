@@ -22,7 +22,7 @@ from settled import (
 
 from ganinv_cli import formats
 from ganinv_cli.conversion.keras_model import write_generator
-from ganinv_cli.formats.cached_check import load_check, measure_check
+from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.network.checkpoint import Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import TracedNetwork, chain
@@ -107,25 +107,24 @@ def test_norms_of_single_values_are_compared_without_sampling_error():
 def test_a_generator_without_norms_is_not_checked_and_not_doubted():
     dense = Dense(np.ones((8, 12), np.float32), np.zeros(12, np.float32))
     checkpoint = make_checkpoint(chain(8, [dense, Reshape((2, 2, 3))]))
-    result = load_check(checkpoint)
-    assert result is not None
+    result = check_norms(checkpoint)
     assert (result.status, result.is_confirmed, result.doubt) == ("unchecked", None, "")
     assumed = (
         Convention("prior", "", "normal", "assumed"),
         Convention("activation", "0", "relu", "assumed"),
     )
-    doubted = load_check(replace(checkpoint, conventions=assumed))
-    assert doubted is not None
+    doubted = check_norms(replace(checkpoint, conventions=assumed))
     assert doubted.doubt.endswith("what is assumed about its layers (activation)")
 
 
 def test_a_check_is_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     checkpoint = make_checkpoint(settle_norms(make_network(LEAKY, LEAKY)))
-    assert load_check(checkpoint) is None
-    measured = measure_check(checkpoint)
-    assert load_check(checkpoint) == measured
-    assert load_check(make_checkpoint(checkpoint.network, "uniform")) is None
+    measured = check_norms(checkpoint)
+    monkeypatch.setattr("ganinv_cli.network.norms.measure.prepare_norms", None)  # cannot be called
+    assert check_norms(checkpoint) == measured
+    with pytest.raises(TypeError):
+        check_norms(make_checkpoint(checkpoint.network, "uniform"))
 
 
 RELU = Activation("relu")
@@ -194,7 +193,7 @@ WRITERS = (write_keras_export, write_fused, write_onnx)
 
 
 def check_file(path: Path, prior: str) -> NormCheck:
-    return measure_check(formats.read(path, Conventions(prior=prior)))
+    return check_norms(formats.read(path, Conventions(prior=prior)))
 
 
 @pytest.mark.parametrize("write", WRITERS)
