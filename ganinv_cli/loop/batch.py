@@ -173,7 +173,6 @@ class Batch:
 
 
 def _stack_starts(trials: Sequence[Trial]) -> Starts:
-    """Return the next start of each trial."""
     rules = [RULES[trial.rule] for trial in trials]
     targets = [trial.target for trial in trials]
     drawn = np.full(len(targets[0].z_true), np.nan)

@@ -102,7 +102,6 @@ class IncrementSizing:
     """The steps of an increment: as many as fit in INCREMENT_SECONDS, by the last one's speed."""
 
     def __init__(self, solver: Solver) -> None:
-        """Begin with the solver's least number."""
         self._least = solver.steps_per_increment
         self._affordable = float(self._least)  # steps
         self._most = MAX_TRIAL_SHARE * solver.expected_gradients

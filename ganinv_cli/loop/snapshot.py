@@ -4,6 +4,7 @@ import contextlib
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,8 @@ from ganinv_cli.outcome import Outcome
 SAVE_SECONDS = 300.0  # between saves
 MAX_BYTES = 2**40
 LAYOUT = 2  # of BatchState: a snapshot of another one counts as none
-_PROGRESS = (
-    *("begins", "spent", "seconds", "least_error"),
-    *("z_start", "curve_loss", "curve_error", "snapshots"),
-)
+_ELSEWHERE = "start_results", "row_state"  # which have arrays of their own
+_PROGRESS = [each.name for each in fields(Trial) if not each.init and each.name not in _ELSEWHERE]
 
 Arrays = Mapping[str, np.ndarray]  # by name: `trial.*` and `row.*` per trial, `start.*` per start
 

@@ -1,5 +1,6 @@
 """The problem to solve: loss and gradient for each image."""
 
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -81,18 +82,9 @@ class Problem(NamedTuple):
         values = [tf.zeros(shape, z.dtype) for shape in ([batch], [batch], tf.shape(z), [batch])]
         low_dtype = tf.as_dtype(self.precision.low)
         for rows, dtype in ((~low_precision, z.dtype), (low_precision, low_dtype)):
-            values = self._update_if_any(z, rows, dtype, values)
+            update = partial(self._update_rows, z, rows, dtype, values)
+            values = tf.cond(tf.reduce_any(rows), update, partial(list, values))
         return Evaluation(*values)
-
-    def _update_if_any(
-        self, z: tf.Tensor, rows: tf.Tensor, dtype: tf.DType, values: list[tf.Tensor]
-    ) -> list[tf.Tensor]:
-        updated: list[tf.Tensor] = tf.cond(
-            tf.reduce_any(rows),
-            lambda: self._update_rows(z, rows, dtype, values),
-            lambda: values,
-        )
-        return updated
 
     def _update_rows(
         self, z: tf.Tensor, rows: tf.Tensor, dtype: tf.DType, values: list[tf.Tensor]

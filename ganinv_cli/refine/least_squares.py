@@ -43,7 +43,7 @@ def minimise_squares(
     while len(losses) <= steps and not is_enough(losses):
         last = normal, free
         slope, normal = point.linearise()
-        free = ((point.x > low) | (slope < 0)) & ((point.x < high) | (slope > 0))
+        free = find_free(point.x, slope, low, high)
         if not free.any():
             break
         if normal is not last[0] or (free != last[1]).any():  # else the last ones serve
@@ -62,6 +62,13 @@ def minimise_squares(
         point, damping = candidate, damping / DAMPING_FACTOR
         losses.append(point.loss)
     return point, evaluations
+
+
+def find_free(
+    x: np.ndarray, slope: np.ndarray, low: np.ndarray | float, high: np.ndarray | float
+) -> np.ndarray:
+    """Return which components (n,) are free: inside the bounds, or moving inwards."""
+    return ((x > low) | (slope < 0)) & ((x < high) | (slope > 0))
 
 
 def _decompose(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

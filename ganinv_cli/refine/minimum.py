@@ -22,7 +22,7 @@ from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine import Refined
-from ganinv_cli.refine.least_squares import Point, minimise_squares
+from ganinv_cli.refine.least_squares import Point, find_free, minimise_squares
 from ganinv_cli.refine.refinement import FLOAT64_COST, find_limits
 from ganinv_cli.statistics import rounding_residual
 
@@ -89,7 +89,7 @@ class MinimumTester:
             gradients, least = np.vstack([gradients, others]), min(least, losses.min())
             if not np.isfinite(gradients).all():
                 return Refined(z, loss, gradients=spent)
-            free = gradients[:, _find_free(z, gradients.mean(0), low, high)]
+            free = gradients[:, find_free(z, gradients.mean(0), low, high)]
             norm = float(np.linalg.norm(shortest_combination(free)))
             steepness = norm / max(float(np.linalg.norm(free, axis=1).mean()), _TINY)
             lower = least < loss * (1 - LOSS_ROUNDING)  # at a ridge the combination is also 0
@@ -149,11 +149,6 @@ class MinimumTester:
         return gram, self._generator.jacobian_gradients
 
 
-def _find_free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return which components (latent,) are free: inside the bounds, or moving inwards."""
-    return ((z > low) | (gradient < 0)) & ((z < high) | (gradient > 0))
-
-
 def shortest_combination(gradients: np.ndarray) -> np.ndarray:
     """Return Σ sᵢ gᵢ (free,) of least norm over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free)."""
     from scipy.optimize import nnls  # here: slow to import
@@ -171,7 +166,7 @@ def shortest_combination(gradients: np.ndarray) -> np.ndarray:
 def _compile_loss_and_gradient(
     generator: Generator, mask: np.ndarray | None
 ) -> Callable[[np.ndarray, np.ndarray, int], tuple[tf.Tensor, tf.Tensor]]:
-    """Return a compiled function from z to image loss (batch,) and gradient (batch, latent)."""
+    """From z (batch, latent), targets and a label to image loss (batch,) and gradient."""
 
     def evaluate(z: tf.Tensor, targets: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         zeros = tf.zeros(tf.shape(z)[0], z.dtype)
