@@ -13,7 +13,13 @@ from ganinv_cli.experiments import list_experiments
 
 FUNCTIONS = ("load", *(each.function for each in list_experiments()), "open")
 CLASSES = ("LoadedGenerator", "Inversion", "RunResults")
-INTERNAL = {"build", "configure", "make_builder", "select_images"}  # methods that the commands use
+INTERNAL = {
+    "build",
+    "configure",
+    "limit_precision",
+    "make_builder",
+    "select_images",
+}  # methods that the commands use
 WIDTH = 100  # columns of a signature
 _LISTS = {
     DocstringSectionKind.parameters: "Arguments",

@@ -49,7 +49,7 @@ def append_pair(history: History, rows: tf.Tensor, move: tf.Tensor, change: tf.T
 
 def forget_pairs(history: History, rows: tf.Tensor) -> History:
     """Return the history without any pair in these rows (batch,)."""
-    return select_rows(rows, tf.nest.map_structure(tf.zeros_like, history), history)
+    return select_rows(rows, History(*map(tf.zeros_like, history)), history)
 
 
 def multiply_inverse_hessian(
