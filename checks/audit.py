@@ -22,9 +22,9 @@ from typing import Any
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 OPTIONS = (
-    *("--skip-editable", "--format", "json", "--aliases", "on", "--desc", "off"),
-    *("--progress-spinner", "off", "--timeout", "5"),
-)
+    "--skip-editable", "--format", "json", "--aliases", "on", "--desc", "off",
+    "--progress-spinner", "off", "--timeout", "5",
+)  # fmt: skip
 UNREACHABLE = re.compile(r"\b(Connection|Proxy|SSL|HTTP|Service|\w*Timeout)Error\b|may be blocking")
 
 

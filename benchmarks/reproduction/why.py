@@ -45,7 +45,6 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
     others = [by_name[name] for name in OTHERS if name in by_name]
     return {
         "Five rules": list(_list_shares(five)),
-        "After 20,000 updates": list(_list_shares_after(five, 20_000)),
         "Pairs of rules": list(_list_pairs(five)),
         "The way, or the end?": list(_compare_ends(five)),
         "Other runs": [
@@ -104,15 +103,6 @@ def _list_shares(run: Run) -> Iterator[dict[str, str]]:
             "median error": format_scientific(np.median(run.read(rule, "z_error"))),
             "image loss": format_scientific(np.median(run.read(rule, "image_loss"))),
         }
-
-
-def _list_shares_after(run: Run, updates: int) -> Iterator[dict[str, str]]:
-    place = np.searchsorted(run.results.constants["curve_gradients"], updates)
-    for rule in run.rules:
-        errors = run.read(rule, "curve_error")[:, place]
-        counts = {name: int(np.sum(errors < each)) for name, each in EPSILONS.items()}
-        cells = {name: format_counted_share(count, run.trials) for name, count in counts.items()}
-        yield {"clipping": rule, **cells, "median error": format_scientific(np.median(errors))}
 
 
 def _list_pairs(run: Run) -> Iterator[dict[str, str]]:

@@ -6,10 +6,9 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell, Pixels
-from ganinv_cli.analysis.recoveries import is_at_bound, is_outside
+from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound, is_outside
 from ganinv_cli.clipping import RULES
-from ganinv_cli.number_format import format_scientific
-from ganinv_cli.outcome import Outcome
+from ganinv_cli.number_format import format_concise, format_scientific
 from ganinv_cli.report.measures import ABSENT, COSTS, GRADIENTS_SHARED, Measure
 from ganinv_cli.report.table import Row
 
@@ -95,8 +94,14 @@ CONSISTENCY = (
         "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
     ),
     Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
-    Measure("converged.solver", lambda cell: np.sum(cell.outcomes == Outcome.converged)),
-    Measure("converged.polished", _count_refined),
+    Measure("converged.solver", lambda cell: np.sum(cell.has_converged), "by\nsolver"),
+    Measure(
+        "converged.polished",
+        _count_refined,
+        "when\nrefined",
+        "When refined: the image loss is as good as 0, or z passes Goldstein's test for a minimum "
+        "(docs/consistency.md); - if no recovery was refined.",
+    ),
     Measure("not_converged", lambda cell: np.sum(~cell.recoveries.stationary), "not\nconverged"),
     Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
     LABEL,  # of the best recovery
@@ -122,11 +127,22 @@ CONSISTENCY = (
         "Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
         show=format_scientific,
     ),
-    Measure("minima.distinct", lambda cell: cell.recoveries.count_minima()),
-    Measure("minima.largest", lambda cell: cell.recoveries.largest_count),  # at the most frequent
+    Measure(
+        "minima.distinct",
+        lambda cell: cell.recoveries.count_minima(),
+        "minima",
+        "Minima: converged recoveries are one minimum if distances below "
+        f"{format_concise(SAME_Z_TOLERANCE)} link them (docs/consistency.md).",
+    ),
+    Measure("minima.largest", lambda cell: cell.recoveries.largest_count, "most\nfrequent"),
     Measure("image_loss", _summarize_losses),
     PSNR,
-    Measure("outside.median", _find_median_outside),
+    Measure(
+        "outside.median",
+        _find_median_outside,
+        "outside\nmedian",
+        "Outside: components of z beyond a bound of the prior, which never draws such z.",
+    ),
     *COSTS,
     SAID,
     Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
@@ -204,7 +220,13 @@ INVERT = (
     Measure("told", lambda cell: cell.evidence.determines_z),  # whether the pixels that count do
     Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
     Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
-    Measure("agreement.same", lambda cell: cell.evidence.same),  # of these, at the best z
+    Measure(
+        "agreement.same",
+        lambda cell: cell.evidence.same,
+        "one z",
+        "One z: of these, the starts that found the best z, to within "
+        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
+    ),
     Measure("rank", lambda cell: cell.evidence.rank),
     Measure("difference_amplified", _find_amplification),  # factor in its picture
     Measure(

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.analysis.evidence import AGREEING_SHARE
-from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.analysis.verdict import Verdict
-from ganinv_cli.number_format import format_concise, format_count, format_scientific
+from ganinv_cli.number_format import format_count, format_scientific
 from ganinv_cli.report.image_figures import (
     MAX_FIGURES,
     MAX_SHOWN,
@@ -55,26 +54,12 @@ DISTANCES = (
 )
 MINIMA = (
     "recoveries",
-    Column("by\nsolver", "converged.solver"),
-    Column(
-        "when\nrefined",
-        "converged.polished",
-        help="When refined: the image loss is as good as 0, or z passes Goldstein's test for a "
-        "minimum (docs/consistency.md); - if no recovery was refined.",
-    ),
+    "converged.solver",
+    "converged.polished",
     "not_converged",
-    Column(
-        "minima",
-        "minima.distinct",
-        help="Minima: converged recoveries are one minimum if distances below "
-        f"{format_concise(SAME_Z_TOLERANCE)} link them (docs/consistency.md).",
-    ),
-    Column("most\nfrequent", "minima.largest"),
-    Column(
-        "outside\nmedian",
-        "outside.median",
-        help="Outside: components of z beyond a bound of the prior, which never draws such z.",
-    ),
+    "minima.distinct",
+    "minima.largest",
+    "outside.median",
 )
 LOSSES = (
     Column("least", "image_loss.least", format_scientific),
@@ -147,12 +132,7 @@ CERTAINTY = (
         help="Agree: starts (under the same label) with an image loss at most "
         f"{100 * AGREEING_SHARE:g} % above the lowest one, or not above rounding.",
     ),
-    Column(
-        "one z",
-        "agreement.same",
-        help="One z: of these, the starts that found the best z, to within "
-        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
-    ),
+    "agreement.same",
     "z_deviation_mean",
     "known_directions",
     "at_bound",

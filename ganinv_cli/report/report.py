@@ -122,7 +122,7 @@ class Grid(NamedTuple):
                 columns.append(each)
                 continue
             key, heading = (each, "") if isinstance(each, str) else each
-            if any(key in row for row in self.rows):
+            if any(key.partition(".")[0] in row for row in self.rows):
                 columns.append(by_key[key].make_column(heading))
         for measure in self.measures:
             if measure.topic == title:
