@@ -4,7 +4,7 @@ The part needs neither TensorFlow nor the generator. What the report of a comman
 `Command`, which its experiment names.
 """
 
+from ganinv_cli.report.grid import Answer, DrawnFigure, Report
 from ganinv_cli.report.render import render, render_brief
-from ganinv_cli.report.report import Answer, DrawnFigure, Report
 
 __all__ = ["Answer", "DrawnFigure", "Report", "render", "render_brief"]

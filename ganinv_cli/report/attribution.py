@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ganinv_cli.number_format import format_number
-from ganinv_cli.report.report import Answer, Report
+from ganinv_cli.report.grid import Answer, Report
 from ganinv_cli.report.table import (
     Column,
     Row,

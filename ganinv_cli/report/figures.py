@@ -10,8 +10,8 @@ from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.clipping import RULES
 from ganinv_cli.noise import get_noise
 from ganinv_cli.number_format import format_concise
+from ganinv_cli.report.grid import DrawnFigure, Report
 from ganinv_cli.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
-from ganinv_cli.report.report import DrawnFigure, Report
 from ganinv_cli.report.table import Row, capitalize
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.statistics import Floats, carry_forward

@@ -19,13 +19,13 @@ from ganinv_cli.errors import GaninvError, explain_failures
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
-from ganinv_cli.report.run import make_run_notes
+from ganinv_cli.report.run_notes import make_run_notes
 from ganinv_cli.report.table import holds_words, list_help
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
+    from ganinv_cli.report.grid import Report
     from ganinv_cli.report.plots import EncodedFigure
-    from ganinv_cli.report.report import Report
 
 
 PAGE = "report.html"

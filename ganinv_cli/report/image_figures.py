@@ -14,10 +14,10 @@ from ganinv_cli.analysis.cells import Cell, Image, Pixels
 from ganinv_cli.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.clipping import RULES
 from ganinv_cli.number_format import format_concise, format_number, format_scientific
+from ganinv_cli.report.grid import DrawnFigure, Report
 from ganinv_cli.report.image_measures import subtract_target
 from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_picture_rows, enlarge_side
-from ganinv_cli.report.report import DrawnFigure, Report
-from ganinv_cli.report.run import describe_rule
+from ganinv_cli.report.run_notes import describe_rule
 from ganinv_cli.report.table import Row, capitalize, get_key, label_images, shorten_name
 
 PICTURES = "images"  # the folder of PNG files

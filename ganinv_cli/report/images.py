@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ganinv_cli.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.analysis.verdict import Verdict
 from ganinv_cli.number_format import format_count, format_scientific
+from ganinv_cli.report.grid import Answer, Command, Drawing, Grid
 from ganinv_cli.report.image_figures import (
     MAX_FIGURES,
     MAX_SHOWN,
@@ -15,8 +16,7 @@ from ganinv_cli.report.image_figures import (
     iterate_pictures,
 )
 from ganinv_cli.report.image_measures import CONSISTENCY, INVERT
-from ganinv_cli.report.report import Answer, Command, Drawing, Grid
-from ganinv_cli.report.run import describe_rule
+from ganinv_cli.report.run_notes import describe_rule
 from ganinv_cli.report.table import (
     Column,
     Row,

@@ -11,9 +11,9 @@ from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.noise import Noise, get_noise
 from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.report.figures import draw_figure2a, draw_trials
+from ganinv_cli.report.grid import Answer, Command, Drawing, Grid
 from ganinv_cli.report.measures import NOISE_SWEEP, stack_interval
-from ganinv_cli.report.report import Answer, Command, Drawing, Grid
-from ganinv_cli.report.run import describe_rule, describe_span
+from ganinv_cli.report.run_notes import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, capitalize, to_plain
 from ganinv_cli.settings.names import representative_rule
 

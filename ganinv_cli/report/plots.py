@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 from ganinv_cli.analysis.cells import Pixels
-from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.grid import DrawnFigure
 from ganinv_cli.store import Figure as StoredFigure
 
 DPI = 100  # of montages, which are laid out in pixels

@@ -13,9 +13,9 @@ from ganinv_cli.number_format import (
 )
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.figures import draw_convergence, draw_trials
+from ganinv_cli.report.grid import Answer, Command, Drawing, Grid, Wanted
 from ganinv_cli.report.measures import RECOVER, measure_refinement, show_share
-from ganinv_cli.report.report import Answer, Command, Drawing, Grid, Wanted
-from ganinv_cli.report.run import describe_rule, describe_span
+from ganinv_cli.report.run_notes import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, to_plain
 
 NO_DIFFERENCE = "L-BFGS shows no difference between rules; --config paper-hour compares them."

@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.report.report import Report
+from ganinv_cli.report.grid import Report
 from ganinv_cli.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal

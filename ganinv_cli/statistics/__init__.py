@@ -14,11 +14,11 @@ from ganinv_cli.statistics.distances import expected_distance as expected_distan
 from ganinv_cli.statistics.distances import find_norm_range as find_norm_range
 from ganinv_cli.statistics.distances import is_lowest as is_lowest
 from ganinv_cli.statistics.distances import pairwise_distances as pairwise_distances
-from ganinv_cli.statistics.images import cramer_rao as cramer_rao
-from ganinv_cli.statistics.images import psnr as psnr
-from ganinv_cli.statistics.images import rank as rank
-from ganinv_cli.statistics.images import rmse as rmse
-from ganinv_cli.statistics.images import rounding_residual as rounding_residual
+from ganinv_cli.statistics.image_errors import cramer_rao as cramer_rao
+from ganinv_cli.statistics.image_errors import psnr as psnr
+from ganinv_cli.statistics.image_errors import rank as rank
+from ganinv_cli.statistics.image_errors import rmse as rmse
+from ganinv_cli.statistics.image_errors import rounding_residual as rounding_residual
 from ganinv_cli.statistics.paired import EPSILONS as EPSILONS
 from ganinv_cli.statistics.paired import EXACT_EPSILON as EXACT_EPSILON
 from ganinv_cli.statistics.paired import clopper_pearson as clopper_pearson

@@ -25,7 +25,7 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.prior import Uniform
 from ganinv_cli.report import figures, plots
-from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.grid import DrawnFigure
 from ganinv_cli.store import Figure
 
 

@@ -22,8 +22,8 @@ from ganinv_cli.cli.report import report as report_command
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.number_format import format_number, format_scientific, format_share
 from ganinv_cli.report import render, render_brief
+from ganinv_cli.report.grid import Answer
 from ganinv_cli.report.render import RENDERERS
-from ganinv_cli.report.report import Answer
 from ganinv_cli.report.table import Column, Table
 from ganinv_cli.settings.names import STYLES
 

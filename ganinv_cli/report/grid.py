@@ -11,7 +11,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.measures import EVERY, RIGHT_LABELS, Measure, Starts, measure_cell
 from ganinv_cli.report.pairs import TESTS, PairedTest, describe_same, list_pairs
-from ganinv_cli.report.run import describe_run, make_run_notes, make_warnings
+from ganinv_cli.report.run_notes import describe_run, make_run_notes, make_warnings
 from ganinv_cli.report.table import (
     Column,
     Row,
@@ -69,7 +69,7 @@ class Report:
     tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Table]  # for text, Markdown, LaTeX and HTML
     notes: list[str]  # on missing trials, on the run, and on what was found
-    run: Row  # provenance and totals, as `run.describe_run` returns them
+    run: Row  # provenance and totals, as `describe_run` returns them
     csv: list[Row]  # flat rows, one line each
     cells: list[Cell] = field(default_factory=list)
     results: "Results | None" = None  # None: a comparison of several
