@@ -1,5 +1,6 @@
 """Maps of pixels, axis by axis: a picture that was resized and back, blurred, or sharpened."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,9 +49,7 @@ class Resizing:
         return np.zeros(0)
 
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        for stage in self.stages:
-            pictures = sample(pictures, stage.axes)
-        return pictures
+        return sample(pictures, self._axes) if self.stages else pictures
 
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         for axes, tables in self.stages:
@@ -64,6 +63,12 @@ class Resizing:
 
     def describe(self, parameters: np.ndarray) -> str:
         return self.words
+
+    @functools.cached_property
+    def _axes(self) -> Axes:
+        """The maps of all stages together."""
+        rows, columns = zip(*(stage.axes for stage in self.stages), strict=True)
+        return _multiply(rows), _multiply(columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +156,11 @@ def make_mirror(shape: tuple[int, int, int]) -> Resizing:
 
 
 def sample(pictures: np.ndarray, axes: Axes) -> np.ndarray:
-    """Return M_y X M_xᵀ of pictures X."""
-    rows = np.moveaxis(np.tensordot(pictures, axes[0], (-3, 1)), -1, -3)
-    return np.asarray(np.moveaxis(np.tensordot(rows, axes[1], (-2, 1)), -1, -2))
+    """Return M_y X M_xᵀ of pictures X (..., height, width, channels)."""
+    *many, height, width, channels = pictures.shape
+    rows = axes[0] @ pictures.reshape(-1, height, width * channels)
+    both = axes[1] @ rows.reshape(-1, width, channels)
+    return np.asarray(both.reshape(*many, len(axes[0]), len(axes[1]), channels))
 
 
 def split_axes(axes: Axes) -> tuple[Axes, Axes]:
@@ -167,6 +174,11 @@ def resample(pixels: np.ndarray, parts: tuple[Axes, ...]) -> np.ndarray:
     for part in parts:
         pixels = round_to_pixels(np.floor(sample(pixels, part) + 0.5))
     return pixels
+
+
+def _multiply(maps: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the map that applies some maps of an axis, one after the other."""
+    return functools.reduce(lambda first, then: then @ first, maps)
 
 
 def _resize(size: int, new_size: int, kernel: str) -> np.ndarray:
