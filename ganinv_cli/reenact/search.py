@@ -1,9 +1,10 @@
 """The search for chains of changes and storages that may explain an image, the cheapest first."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ from ganinv_cli.reenact.regions import find_flat, fit_without_region
 from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
 from ganinv_cli.reenact.storage import Codec, Jpeg, Pixels, find_jpeg
 
-EVALUATIONS = {
-    **{"JPEG": 40, "change": 12, "start": 6, "kernel": 12, "changed JPEG": 36},
+EVALUATIONS = {  # of J, by kind of fit
+    **{"as it is": 0, "JPEG": 40, "change": 12, "start": 6, "kernel": 12, "changed JPEG": 36},
     **{"middle": 25, "codec": 4},
 }
 POWER, ANGLE = 4, 3  # places of parameters of a placement and colours that are fitted last
@@ -55,34 +56,32 @@ class Search:
     align: bool
 
     def fit_without_change(self) -> Fit:
-        return self._fit(self._no_change, Pixels(self.image.pixels), self.starts[0], None, 0)
+        return self._fit("as it is", self._no_change, self._pixels, self.starts[0])
 
     def iterate_fits(self, first: Fit) -> Iterator[Fit]:
         """Yield fits of more and more costly chains; the last step of each is its storage."""
         yield first
         ends = [first]
         if self._jpeg is not None:
-            ends = [self._refit(first, self._jpeg, "JPEG")]
+            ends = [self._refit("JPEG", first, self._jpeg)]
             yield ends[0]
         for end in self._iterate_changes(first):
             yield end
             if self._jpeg is not None:
-                is_nearer = self._measure_luma(end) < BETTER * self._measure_luma(first)
-                if not is_nearer and not isinstance(end.change.pixels, Placement):
+                if not self._is_nearer(end, first):
                     continue
-                end = self._refit(end, self._jpeg, "changed JPEG")
+                end = self._refit("changed JPEG", end, self._jpeg)
                 yield end
             ends.append(end)
         unchanged, nearest = ends[0], min(ends, key=attrgetter("excess"))
         yield from self._fit_codec(unchanged)
-        if nearest is not unchanged:
+        if self._is_nearer(nearest, unchanged):
             yield from self._fit_codec(nearest)
         if (region := self._leave_out_region(first)) is not None:
-            pixels, z = first.storage, region.starts[0]
-            rest = region._fit(first.change, pixels, z, None, EVALUATIONS["change"])
+            rest = region._fit("change", first.change, first.storage, region.starts[0])
             yield rest
             if self._jpeg is not None:
-                yield region._refit(rest, self._jpeg, "JPEG")
+                yield region._refit("JPEG", rest, self._jpeg)
 
     @property
     def attempts(self) -> str:
@@ -98,7 +97,7 @@ class Search:
         if first.excess > HOPELESS:
             return
         change, middle = Change(make_mirror(self._shape)), np.zeros_like(first.z)
-        end = self._fit(change, first.storage, middle, None, EVALUATIONS["middle"], gives_up=True)
+        end = self._fit("middle", change, first.storage, middle, gives_up=True)
         if end.excess < BETTER * first.excess:
             yield end
 
@@ -130,14 +129,14 @@ class Search:
         if isinstance(change.pixels, Placement):
             end = self._align(change)
             return self._choose_kernel(end) if end.excess < FAR and not self._jpeg else end
-        return self._fit(change, first.storage, first.z, None, EVALUATIONS["change"])
+        return self._fit("change", change, first.storage, first.z)
 
     def _fit_codec(self, end: Fit) -> Iterator[Fit]:
         """Yield the fit with the codec whose errors are most like those that are left, if any."""
         if self._measure_luma(end) > MOST_LOST:
             return
         pixels, codecs = self.image.pixels, [*iterate_codecs(self.image.pixels, self._jpeg)]
-        coded = self._refit(end, self._luma, "codec")
+        coded = self._refit("codec", end, self._luma)
         best, agreement = None, FIRST_AGREEMENT
         while codecs:
             shown = coded.picture, coded.counted
@@ -148,13 +147,16 @@ class Search:
             agreement, storage = now, Pixels(pixels, codec)
             best = coded._replace(storage=storage, excess=storage.measure_excess(*shown))
             cleared = Pixels(pixels - find_errors(codec, coded.picture), codec)
-            coded = self._refit(coded, cleared, "codec")
+            coded = self._refit("codec", coded, cleared)
         if best is not None:
             yield best
 
-    def _refit(self, end: Fit, storage: Storage, kind: str) -> Fit:
+    def _refit(self, kind: str, end: Fit, storage: Storage) -> Fit:
         """Return the fit of the same change with another storage."""
-        return self._fit(end.change, storage, end.z, end.parameters, EVALUATIONS[kind])
+        return self._fit(kind, end.change, storage, end.z, end.parameters)
+
+    def _is_nearer(self, end: Fit, other: Fit) -> bool:
+        return self._measure_luma(end) < BETTER * self._measure_luma(other)
 
     def _measure_luma(self, end: Fit) -> float:
         """Return the RMSE of the luma that a fit leaves, in grey levels."""
@@ -168,10 +170,8 @@ class Search:
         seen = self.counted & ~find_flat(self.image.pixels)
         if not seen[self.counted].all():
             part = replace(self, image=self.image._replace(mask=seen))
-            starts.append(
-                part._fit(first.change, first.storage, middle, None, EVALUATIONS["middle"]).z
-            )
-        storage, error = Pixels(self.image.pixels), 0.0
+            starts.append(part._fit("middle", first.change, first.storage, middle).z)
+        storage, error = self._pixels, 0.0
         if self._jpeg is not None:  # it changes colours more than the luma
             storage, error = self._luma, self._jpeg.error
         for start in starts:
@@ -194,6 +194,10 @@ class Search:
         return find_jpeg(self.image.pixels, self.counted, tables, len(self.starts[0]))
 
     @functools.cached_property
+    def _pixels(self) -> Pixels:
+        return Pixels(self.image.pixels)
+
+    @functools.cached_property
     def _luma(self) -> Pixels:
         return Pixels(self.image.pixels, Codec())
 
@@ -207,48 +211,35 @@ class Search:
 
     def _fit(
         self,
+        kind: str,
         change: Change,
         storage: Storage,
         z: np.ndarray,
-        parameters: np.ndarray | None,
-        evaluations: int,
-        inside: np.ndarray | None = None,
-        gives_up: bool | None = None,
-        held: Sequence[int] = (),
+        parameters: np.ndarray | None = None,
+        **options: Any,
     ) -> Fit:
-        start = change.start if parameters is None else parameters
-        if gives_up is None:
-            # a JPEG may hide the way: fits that hardly came nearer have led to its right z
-            gives_up = bool(evaluations) and self._jpeg is None
-        return fit(
-            self.renderer,
-            change,
-            storage,
-            z,
-            start,
-            self.counted,
-            evaluations,
-            inside,
-            gives_up=gives_up,
-            held=held,
-        )
+        """Return a fit of a kind of EVALUATIONS; `options` are those of `fit`."""
+        start = z, change.start if parameters is None else parameters
+        # a JPEG may hide the way: fits that hardly came nearer have led to its right z
+        options = {"gives_up": self._jpeg is None} | options
+        cost = EVALUATIONS[kind]
+        return fit(self.renderer, change, storage, *start, self.counted, cost, **options)
 
     def _align(self, change: Change) -> Fit:
         """Return the best fit of a placement to the pixels that are not at the edges."""
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
-        pixels = Pixels(self.image.pixels)
         # a JPEG says too little to tell a rotation or a power of 1 from others
         held = (POWER, ANGLE) if self._jpeg else (POWER,)
         ends = [
-            self._fit(change, pixels, START_SHARE * z, None, EVALUATIONS["start"], inner, held=held)
+            self._fit("start", change, self._pixels, START_SHARE * z, inside=inner, held=held)
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
         for places in (held,) if self._jpeg else (held, ()):
-            start = end.z, end.parameters
-            end = self._fit(change, pixels, *start, EVALUATIONS["change"], inner, held=places)
+            options = {"inside": inner, "held": places}
+            end = self._fit("change", change, self._pixels, end.z, end.parameters, **options)
             if not NEAR < _measure_error(end, inner) < FAR:
                 break
         return end
@@ -261,8 +252,9 @@ class Search:
         predicted, number = min(
             (self._predict(end, each, jacobian), number) for number, each in enumerate(changes)
         )
-        start = changes[number], end.storage, end.z, end.parameters, EVALUATIONS["kernel"]
-        return self._fit(*start, gives_up=predicted > CLEAR * end.excess)
+        gives_up = predicted > CLEAR * end.excess
+        start = end.storage, end.z, end.parameters
+        return self._fit("kernel", changes[number], *start, gives_up=gives_up)
 
     def _select_starts(self) -> list[np.ndarray]:
         selected: list[np.ndarray] = []
@@ -277,7 +269,7 @@ class Search:
         parameters = end.parameters if len(end.parameters) == len(change.start) else change.start
         at_z = self.jacobian if jacobian is None else jacobian
         picture = self.renderer.render(end.z)
-        storage = Pixels(self.image.pixels)
+        storage = self._pixels
         counted = self.counted & change.find_inside(parameters)
         if not counted.any():
             return np.inf
