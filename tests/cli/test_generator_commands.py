@@ -20,7 +20,7 @@ from ganinv_cli.inspection import spectrum
 from ganinv_cli.network.graph import weight_arrays
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
-from ganinv_cli.training import train
+from ganinv_cli.training import train_generator
 
 SAMPLE = ("sample", "small", "--out")
 TRAIN = ("train", "pictures", "--size", 16, "--batch-size", 2, "--out", "out")
@@ -218,7 +218,7 @@ def test_a_precision_that_the_machine_lacks_is_refused_before_images(tmp_path, m
     def refuse(setting: str, dtype: str, gpu: bool) -> None:
         raise ConfigError("no bfloat16 here")
 
-    monkeypatch.setattr(train, "require_fast_dtype", refuse)
+    monkeypatch.setattr(train_generator, "require_fast_dtype", refuse)
     (tmp_path / "pictures").mkdir()
     result = run_ganinv(tmp_path, *TRAIN, "--precision", "bfloat16", code=2)
     assert "no bfloat16 here" in result.stderr
