@@ -75,15 +75,12 @@ class Normal:
 
     @property
     def low(self) -> float:
-        """The lower bound."""
         return -self.high
 
     def is_outside(self, z: Any) -> Any:
-        """Return which components are at or beyond a bound."""
         return (z <= self.low) | (z >= self.high)
 
     def quantile(self, share: Any) -> Any:
-        """Return the quantile at `share` in (0, 1), which turns uniform numbers into draws of z."""
         below = float(ndtr(self.low / self.sigma))
         inside = below + (1 - 2 * below) * share
         if isinstance(inside, float | np.ndarray):
@@ -93,13 +90,11 @@ class Normal:
         return tf.clip_by_value(self.sigma * tf.math.ndtri(inside), self.low, self.high)
 
     def share_below(self, z: np.ndarray) -> np.ndarray:
-        """Return the share of draws of a component below z, for float64 z of any shape."""
         below = float(ndtr(self.low / self.sigma))
         share: np.ndarray = np.clip((ndtr(z / self.sigma) - below) / (1 - 2 * below), 0, 1)
         return share
 
     def __str__(self) -> str:
-        """Return the text that `parse_prior` reads."""
         return f"normal:{format_exactly(self.sigma)},{format_exactly(self.inside)}"
 
 

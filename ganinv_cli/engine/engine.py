@@ -22,7 +22,6 @@ class Counts(NamedTuple):
     seconds: float = 0.0  # of the run: the worker's own time over the number of workers
 
     def add(self, other: "Counts") -> "Counts":
-        """Return the sums of both."""
         return Counts(*(a + b for a, b in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
 
@@ -37,7 +36,6 @@ class WorkerResult(NamedTuple):
     phase: Phase = Phase.running  # what the worker does next
 
     def divide_seconds(self, workers: int) -> "WorkerResult":
-        """Return the result with its seconds divided by the number of workers."""
         seconds = self.counts.seconds / workers
         return self._replace(counts=self.counts._replace(seconds=seconds))
 

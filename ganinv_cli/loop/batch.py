@@ -231,13 +231,11 @@ def _describe_rows(batch_state: BatchState) -> BatchState:
 
 
 def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:
-    """Return a batch of some of the rows."""
     selected: BatchState = tf.nest.map_structure(lambda field: tf.gather(field, rows), batch_state)
     return selected
 
 
 def concatenate_batches(*batches: BatchState) -> BatchState:
-    """Return the rows of all in one batch."""
     whole: BatchState = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), *batches)
     return whole
 

@@ -186,6 +186,6 @@ def _make_start_result(trial: Trial, observation: Observation, row: int) -> Star
         seconds=trial.seconds,
         label=trial.current_label,
         outside=beyond and rule.keeps_bounds,
-        actions=int((actions * rule.kinds).max()),
-        acting_kinds=sum(1 << kind for kind in np.flatnonzero((actions > 0) | beyond).tolist()),
+        actions=int(actions.max(where=rule.kinds, initial=0)),
+        acting=(actions > 0) | beyond,
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.clipping import RULES
+from ganinv_cli.clipping import ACTION_KINDS, RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.objective.problem import Problem, rounding_loss
@@ -74,7 +74,8 @@ class StartResult(NamedTuple):
     label: int = -1  # of the start; -1 for an unconditional generator
     outside: bool = False  # whether z is outside bounds that the rule keeps: it has not converged
     actions: int = 0  # updates in which the rule changed z
-    acting_kinds: int = 0  # bit k: a rule of the kind k of `ClippingRule.kinds` would have acted
+    # (ACTION_KINDS,) bool: whether a rule of that kind would have acted
+    acting: np.ndarray = np.zeros(ACTION_KINDS, np.bool_)
 
     @property
     def gradients(self) -> float:
@@ -182,9 +183,7 @@ class Trial:
 
         It is a copy of this one if the rule would not have acted in any start, else a new trial.
         """
-        acting_kinds = [end.acting_kinds for end in self.start_results]
-        kinds = np.flatnonzero(RULES[rule].kinds)
-        if any(acting >> int(kind) & 1 for acting in acting_kinds for kind in kinds):
+        if any((end.acting & RULES[rule].kinds).any() for end in self.start_results):
             return replace(self, rule=rule, followers=())
         follower = copy.copy(self)
         follower.rule, follower.followers, follower.is_copy = rule, (), True
