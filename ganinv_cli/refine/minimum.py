@@ -80,7 +80,7 @@ class MinimumTester:
         if loss <= max(self._settings.explained, rounding_residual(int(counted.sum()))):
             return Refined(z, loss, gradients=spent, outcome=Outcome.converged)
         inside = (z > low) & (z < high)
-        points = np.clip(z + self._offsets * inside, low, high)
+        points = np.clip(np.where(inside, z + self._offsets, z), low, high)
         first = max(1, round(FIRST_SHARE * len(points)))
         gradients, least = gradient[None], np.inf
         for part in (points[:first], points[first:]):
