@@ -74,7 +74,7 @@ def explain(
         if gain > max(confined, GAIN):
             best = end
         confined = max(confined, gain)
-        if end.change is first.change and end.counted is first.counted:
+        if end.change is first.change and end.counted is first.counted and limit >= 0:
             nearest = end
     unexplained = judge.make_explanation(best, None, judge.find_limit(nearest))
     is_known = unexplained.known_directions >= MIN_KNOWN * len(best.z)
