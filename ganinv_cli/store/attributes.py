@@ -15,7 +15,6 @@ SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read t
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
 DEFAULTS: Mapping[str, Any] = {  # of files without these settings
     "prior": "uniform:-1,1",
-    "label": None,
     "loss": "preconditioned",
     "noise": "gaussian",
     "levels": [],
