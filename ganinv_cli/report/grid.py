@@ -10,7 +10,7 @@ from ganinv_cli.analysis.cells import Cell, Pixels, read_cells, read_images
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.number_format import format_concise
 from ganinv_cli.report.measures import EVERY, RIGHT_LABELS, Measure, Starts, measure_cell
-from ganinv_cli.report.pairs import TESTS, PairedTest, describe_same, list_pairs
+from ganinv_cli.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
 from ganinv_cli.report.run_notes import describe_run, make_run_notes, make_warnings
 from ganinv_cli.report.table import (
     Column,
@@ -24,7 +24,6 @@ from ganinv_cli.report.table import (
     make_unread_table,
     name_rows,
 )
-from ganinv_cli.settings.names import image_group, list_trial_groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -160,34 +159,15 @@ class Command:
         unread = make_unread_rows(images)
         if not cells and not unread:
             raise ResultsError(f"{name}: no trial is saved yet; let its run go on")
-        for cell in cells:
-            needed = {*NEEDED, "z_error_least"} if cell.at_any_update else NEEDED
-            if lacking := sorted(needed - set(cell.columns)):
-                raise ResultsError(
-                    f"{name}: there is no column {lacking[0]}; use the ganinv that wrote the file"
-                )
+        _check_columns(cells, name)
         measures = (*self.measures, *EVERY)
         rows = [measure_cell(cell, measures, self.starts) for cell in cells]
         tables = {self.table: rows}
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
-        if tests:
-            pairs = list_pairs(cells, self.starts)
-            same = [pair.count_same_trials() for pair in pairs]  # nothing to test if not 0
-            tested = [pair for pair, trials in zip(pairs, same, strict=True) if not trials]
-            tables |= {test.table: test.make_rows(tested) for test in tests}
-            tables["same"] = [
-                pair.name | {"trials": trials}
-                for pair, trials in zip(pairs, same, strict=True)
-                if trials
-            ]
+        tables |= compare_pairs(cells, self.starts, tests) if tests else {}
         tables |= {key: make_rows(cells) for key, make_rows in self.more.items()}
-        config = results.attributes.get("config", {})
-        groups = list_trial_groups(config)
-        if images:
-            tables["unread"] = unread
-            read = [image.number for image in images if not image.error]
-            groups = [image_group(each, rule) for each in read for rule in config.get("clip", ())]
-        run = describe_run(results, groups)
+        tables |= {"unread": unread} if images else {}
+        run = describe_run(results, images)
         answer, notes, sections = Answer("", None), make_run_notes(run), []
         if cells:
             grid = Grid(results, measures, self.starts, cells, rows, tables, run)
@@ -231,6 +211,16 @@ class Command:
         titles = {table.title for table in tables}
         topics = dict.fromkeys(measure.topic for measure in grid.measures if measure.topic)
         return tables + [grid.make_table(topic) for topic in topics if topic not in titles]
+
+
+def _check_columns(cells: Sequence[Cell], name: str) -> None:
+    """Raise ResultsError if a cell has no column that reports need."""
+    for cell in cells:
+        needed = {*NEEDED, "z_error_least"} if cell.at_any_update else NEEDED
+        if lacking := sorted(needed - set(cell.columns)):
+            raise ResultsError(
+                f"{name}: there is no column {lacking[0]}; use the ganinv that wrote the file"
+            )
 
 
 def _name_threshold(table: Table, threshold: float) -> Table:

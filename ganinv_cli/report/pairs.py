@@ -89,7 +89,20 @@ class PairedTest:
         return [to_plain(row) for row in rows]
 
 
-def list_pairs(cells: Sequence[Cell], starts: Starts) -> list[Pair]:
+def compare_pairs(
+    cells: Sequence[Cell], starts: Starts, tests: Sequence[PairedTest]
+) -> dict[str, list[Row]]:
+    """Return the rows of each test by its key, and the pairs that did the `same`, untested."""
+    pairs = _list_pairs(cells, starts)
+    same = [pair.count_same_trials() for pair in pairs]
+    tested = [pair for pair, trials in zip(pairs, same, strict=True) if not trials]
+    tables = {test.table: test.make_rows(tested) for test in tests}
+    counted = zip(pairs, same, strict=True)
+    tables["same"] = [pair.name | {"trials": trials} for pair, trials in counted if trials]
+    return tables
+
+
+def _list_pairs(cells: Sequence[Cell], starts: Starts) -> list[Pair]:
     """Return the pairs at the end of the first start, then of the trial."""
     pairs = []
     for start in starts:

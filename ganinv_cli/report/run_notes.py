@@ -1,17 +1,19 @@
 """What the reports of all commands say of a run, and phrases that several of them use."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from ganinv_cli.analysis.cells import Image
 from ganinv_cli.analysis.recoveries import DEFAULT, format_range, read_prior
 from ganinv_cli.number_format import format_duration
 from ganinv_cli.precision import Precision
 from ganinv_cli.prior import Normal, Prior
 from ganinv_cli.report.table import Row, to_plain
+from ganinv_cli.settings.names import image_group, list_trial_groups
 from ganinv_cli.store.rows import Group, get_row_shape
 
 if TYPE_CHECKING:
@@ -22,16 +24,20 @@ Number = TypeVar("Number", int, float)
 PRECISION_NAMES = {precision.value: precision.description for precision in Precision}
 
 
-def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
-    """Return provenance and totals; a group of `group_names` that is not stored has 0 trials."""
+def describe_run(results: "Results", images: Sequence[Image]) -> Row:
+    """Return provenance and totals; a group of the run that is not stored has 0 trials."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
+    names = list_trial_groups(config)
+    if images:
+        read = [image.number for image in images if not image.error]
+        names = [image_group(number, rule) for number in read for rule in config.get("clip", ())]
     for key in ("identity", "groups", "figures"):
         attributes.pop(key, None)
     times = (attributes.get(key) for key in ("started", "finished"))
     started, finished = (datetime.fromisoformat(time) if time else None for time in times)
     groups = {name: group for name, group in results.groups.items() if "seconds" in group}
-    trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
+    trials = dict.fromkeys(names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
     latents = (get_row_shape(each, "z_found")[0] for each in groups.values() if len(each["trial"]))
     return attributes | {
         "config": config,
