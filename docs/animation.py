@@ -14,13 +14,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from ganinv_cli.experiments.plan import prepare_known_targets
 from ganinv_cli.formats import read
 from ganinv_cli.images import to_pixels
-from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_scientific
+from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.objective.preconditioner import find_preconditioner
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
@@ -38,10 +37,8 @@ FRAME_MS, FIRST_MS, LAST_MS = 150, 1200, 3500
 def main() -> None:
     """Draw the animation."""
     generator = make_generator(read(find("checkpoint", "portraits64")))
-    targets = prepare_known_targets(generator, SEED, COLUMNS)(
-        [Job(trial, rules=("stochastic",)) for trial in range(COLUMNS)]
-    )
-    images, z_true = (np.stack(each) for each in zip(*(t[:2] for t in targets), strict=True))
+    z_true = draw_true_z(generator, SEED, np.arange(COLUMNS))
+    images = generator.render(z_true, COLUMNS)
     path = descend(generator, images)
     frames = [
         draw_frame(
