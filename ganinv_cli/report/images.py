@@ -26,7 +26,7 @@ from ganinv_cli.report.table import (
     shorten_name,
 )
 
-MAX_CHAIN = 25  # characters of the changes of an image in the short table
+MAX_CHAIN = 21  # characters of the changes of an image in the short table
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
     "edited": "made, and changed in a way that is not known",
     "ambiguous": "made, but the image does not determine z",

@@ -123,7 +123,7 @@ def capitalize(text: str) -> str:
 
 
 MAX_NAMES = 3  # files that a sentence names
-MAX_NAME, MAX_NAME_BESIDE_RULE = 20, 14  # letters of an image's name on a terminal and the page
+MAX_NAME, MAX_NAME_BESIDE_RULE = 20, 16  # letters of an image's name on a terminal and the page
 MAX_NAME_IN_SENTENCES = 40
 LINE_WIDTH = 78  # of a table of sentences
 
