@@ -60,13 +60,6 @@ def fit_without_region(
     return z, kept
 
 
-def find_flat(pixels: np.ndarray) -> np.ndarray:
-    """Return which pixels (height, width) are in an area of the commonest colour, such as a bar."""
-    colours, counts = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0, return_counts=True)
-    commonest = (pixels == colours[counts.argmax()]).all(-1)
-    return np.asarray(ndimage.binary_opening(commonest, np.ones((SPREAD, SPREAD))))
-
-
 def _spread_errors(storage: Pixels, picture: np.ndarray) -> np.ndarray:
     """Return the RMS error (height, width) around each pixel, over the channels."""
     everywhere = np.ones(picture.shape[:2], np.bool_)

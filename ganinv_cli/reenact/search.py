@@ -20,13 +20,19 @@ from ganinv_cli.reenact.codecs import (
 from ganinv_cli.reenact.colours import Colours
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit
 from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement, is_turned
-from ganinv_cli.reenact.regions import find_flat, fit_without_region
+from ganinv_cli.reenact.regions import fit_without_region
 from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
 from ganinv_cli.reenact.storage import Codec, Jpeg, Pixels, find_jpeg
 
 EVALUATIONS = {  # of J, by kind of fit
-    **{"as it is": 0, "JPEG": 40, "change": 12, "start": 6, "kernel": 12, "changed JPEG": 36},
-    **{"middle": 25, "codec": 4},
+    "as it is": 0,
+    "JPEG": 40,
+    "change": 12,
+    "start": 6,
+    "kernel": 12,
+    "changed JPEG": 36,
+    "middle": 25,
+    "codec": 4,
 }
 POWER, ANGLE = 4, 3  # places of parameters of a placement and colours that are fitted last
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
@@ -164,13 +170,9 @@ class Search:
 
     def _leave_out_region(self, first: Fit) -> "Search | None":
         """Return the search on the pixels that a z explains, if the others lie together."""
-        middle, starts = np.zeros_like(first.z), [first.z]
+        starts = [first.z]
         if first.excess < HOPELESS:
-            starts.append(middle)  # it is no worse than a wrong z
-        seen = self.counted & ~find_flat(self.image.pixels)
-        if not seen[self.counted].all():
-            part = replace(self, image=self.image._replace(mask=seen))
-            starts.append(part._fit("middle", first.change, first.storage, middle).z)
+            starts.append(np.zeros_like(first.z))  # the middle is no worse than a wrong z
         storage, error = self._pixels, 0.0
         if self._jpeg is not None:  # it changes colours more than the luma
             storage, error = self._luma, self._jpeg.error
