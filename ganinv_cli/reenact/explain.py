@@ -185,9 +185,11 @@ class _Judge:
 
 
 def _measure_gain(first: Fit, end: Fit) -> float:
-    """Return the share of the first fit's squared error that another one does not leave."""
+    """Return the share of the first fit's squared error that another does not leave.
+
+    Pixels that the other leaves out do not count: leaving out the worst of a stranger is no gain.
+    """
     if isinstance(end.storage, Jpeg) or end.storage.codec or not end.counted.any():
         return 0.0
-    before = first.storage.measure_excess(first.picture, first.counted)
-    left = end.excess**2 * end.counted.sum() / first.counted.sum()
-    return float(1 - left / before**2) if before else 0.0
+    before = first.storage.measure_excess(first.picture, end.counted)
+    return 1 - (end.excess / before) ** 2 if before else 0.0
