@@ -287,9 +287,9 @@ CONFIG = RecoverConfig(engine="ray", batch_size=8)
 @pytest.mark.parametrize(
     ("device", "per_worker", "of_cluster", "chosen"),
     [
-        *[("auto", -1, 0, 0), ("auto", -1, 2, 1), ("cpu", -1, 2, 0), ("gpu", 0.5, 2, 0.5)],
-        *[("auto", 0, 2, 0), ("gpu", -1, 0, 1)],
-        *[("cpu", 1, 2, None), ("gpu", 0, 2, None), ("gpu:0", -1, 2, None), ("auto", 2, 2, None)],
+        *[("auto", None, 0, 0), ("auto", None, 2, 1), ("cpu", None, 2, 0), ("gpu", 0.5, 2, 0.5)],
+        *[("auto", 0, 2, 0), ("gpu", None, 0, 1)],
+        *[("cpu", 1, 2, None), ("gpu", 0, 2, None), ("gpu:0", None, 2, None), ("auto", 2, 2, None)],
     ],
 )
 def test_a_worker_gets_a_gpu_if_there_is_one(device, per_worker, of_cluster, chosen):
