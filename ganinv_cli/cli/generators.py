@@ -65,7 +65,8 @@ def inspect(
     - the latent vector and its prior, the pictures and their range;
     - for a file of weights alone, each convention in one line, and its source:
       the file, given by option, inferred from the norms' statistics, confirmed
-      (inferred, and the usual value), assumed but fitting, or assumed;
+      (inferred, and the usual value), told by its pictures, assumed but fitting,
+      or assumed;
     - every layer, or the number of TensorFlow operations of each kind;
     - for batch norms: how far the statistics stored in training are from those
       of now.

@@ -5,7 +5,10 @@ from typing import Any
 
 Facts = Mapping[str, Any]
 
-WORDS = {"file": "from the file"}  # for sources that need more than their name
+WORDS = {
+    "file": "from the file",
+    "pictures": "by its pictures",
+}  # for sources that need more than their name
 NO_BREAK = "\N{NO-BREAK SPACE}"  # shown as a space
 FITS = "assumed, fits"  # a value that the statistics allow, but not it alone
 
@@ -28,6 +31,8 @@ def describe_verdict(facts: Facts) -> str:
         untested = [", ".join(names), *untested]
     for clause in untested:
         verdict += f"; assumed, and not tested: {clause}"
+    if likely := _list_names(facts["conventions"], "pictures"):
+        verdict += f"; likely by its pictures: {', '.join(likely)}"
     return verdict
 
 
@@ -40,7 +45,8 @@ def describe_next_step(facts: Facts) -> str:
         return _keep_together(f"ganinv inspect {command} --labels {labels['value']}")
     if facts["doubt"] and labels:
         return "export it to ONNX, with the label as a second input (ganinv inspect --help)"
-    names = dict.fromkeys([*_list_undecided(facts), *_list_untested(facts)])
+    likely = _list_names(facts["conventions"], "pictures")
+    names = dict.fromkeys([*_list_undecided(facts), *_list_untested(facts), *likely])
     options = " ".join(f"--{name}" for name in names)
     change = f"; to change what is assumed, give {options}" if options else ""
     if facts["doubt"] and not _is_stated(facts):
@@ -123,5 +129,5 @@ def _is_tested(facts: Facts, row: Facts, tested: list[str]) -> bool:
     return row["layer"] in tested and not is_last
 
 
-def _list_names(rows: Iterable[Facts]) -> list[str]:
-    return list(dict.fromkeys(row["name"] for row in rows if row["source"] == "assumed"))
+def _list_names(rows: Iterable[Facts], source: str = "assumed") -> list[str]:
+    return list(dict.fromkeys(row["name"] for row in rows if row["source"] == source))

@@ -1,7 +1,7 @@
 """A generator as read from a file: network, prior and provenance, and how each convention is known.
 
 Statistics of batch norms decide an inferred value of a convention against all others; it is
-confirmed if it is also the usual value.
+confirmed if it is also the usual value. Pictures decide between two last strides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from ganinv_cli.network.graph import Network, TracedNetwork
 from ganinv_cli.network.norms.check import UNCHECKED, NormCheck
 from ganinv_cli.prior import Prior
 
-Source = Literal["file", "given", "inferred", "confirmed", "assumed"]
+Source = Literal["file", "given", "inferred", "confirmed", "pictures", "assumed"]
 Origin = Mapping[str, Any]  # plain JSON: evidence that a generator is the one that was trained
 UNKNOWN: Origin = {"confirmed": None, "doubt": "", "conventions": []}
 

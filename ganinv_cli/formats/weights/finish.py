@@ -30,7 +30,7 @@ from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply,
 from ganinv_cli.network.norms.check import FITS_BELOW
 
 CACHE_KIND = "conventions"
-VERSION = 13  # of the method: kept inferences of another one are not used
+VERSION = 14  # of the method: kept inferences of another one are not used
 _ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
@@ -122,9 +122,12 @@ def _infer_or_load(design: Design) -> Inference:
         return {}
 
     def infer() -> dict[str, np.ndarray]:
-        from ganinv_cli.formats.weights.infer import infer_conventions  # loads TensorFlow
+        # these load TensorFlow
+        from ganinv_cli.formats.weights.infer import infer_conventions
+        from ganinv_cli.formats.weights.pictures import decide_last_stride
 
         inference = infer_conventions(design)
+        inference |= decide_last_stride(_complete(design, inference), inference)
         rows = [[*key, value, asdict(row)] for key, (value, row) in inference.items()]
         return {"json": np.frombuffer(json.dumps(rows).encode(), np.uint8)}
 

@@ -56,7 +56,7 @@ class Measurements:
             count = min(norm.mean.size, effort.channels)
             channels = np.linspace(0, norm.mean.size - 1, count).round().astype(int)
             before[place] = before[place]._replace(channels=tuple(channels))
-        x = self._run(tuple(before), prior, effort)
+        x = self.run(tuple(before), prior, effort)
         moments = tf.nn.moments(x, list(range(len(x.shape) - 1)))
         measured = Moments(*(each.numpy().astype(np.float64) for each in moments))
         return measured, Moments(norm.mean[channels], norm.variance[channels])
@@ -74,7 +74,7 @@ class Measurements:
             self._layers[key] = make_layer(planned, self._is_torch)
         return self._layers[key]
 
-    def _run(self, layers: tuple[PlannedLayer, ...], prior: str, effort: Effort) -> tf.Tensor:
+    def run(self, layers: tuple[PlannedLayer, ...], prior: str, effort: Effort) -> tf.Tensor:
         """Return the output (samples, …) of the layers.
 
         A norm is applied by the moments of its input, as in training.
@@ -92,9 +92,9 @@ class Measurements:
                 # the same for every padding, except for its edges
                 whole = last._replace(layer=replace(layer, crop=((0, 0), (0, 0))))
                 (top, bottom), (left, right) = layer.crop
-                x = self._run((*before, whole), prior, effort)
+                x = self.run((*before, whole), prior, effort)
                 return pad_or_crop(x, ((-top, -bottom), (-left, -right)))
-            x = self._run(tuple(before), prior, EXACT if isinstance(layer, BatchNorm) else effort)[
+            x = self.run(tuple(before), prior, EXACT if isinstance(layer, BatchNorm) else effort)[
                 : effort.samples
             ]
             if before:

@@ -46,6 +46,7 @@ def test_what_is_inferred_of_a_random_generator_is_true(tmp_path, seed):
     truth = generator.truth | {("prior", ""): generator.prior, ("labels", ""): "0"}
     assert inferred.items() <= truth.items()
     assert not inferred.keys() & generator.behind  # what no norm follows
+    assert all(row.source != "pictures" for row in checkpoint.conventions)  # those of noise
     assert inferred.get(("prior", ""), generator.prior) == generator.prior
 
 
