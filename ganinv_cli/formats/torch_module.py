@@ -31,7 +31,10 @@ from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 
-ROWS = 3  # latent vectors that the pictures are compared for
+ROWS = 3  # latent vectors of the example with which a module is exported
+# Those for which the pictures are compared, in pairs: the export has the branch of the example
+# alone, so a module whose branch depends on z, or on its batch, makes others for some pair.
+CHECKED = 64
 TOLERANCE = 1e-4  # largest difference of a picture, whose values are -1 to 1
 _STATE_DICT = "; save its weights, torch.save(netG.state_dict(), 'netG.pt'), and load that file"
 _WRAPPERS = ("module", "_orig_mod")  # of DataParallel, and of torch.compile
@@ -40,7 +43,6 @@ _WRAPPERS = ("module", "_orig_mod")  # of DataParallel, and of torch.compile
 class _Example(NamedTuple):
     inputs: tuple[Any, ...]  # z, and the label if there is one
     labels: np.ndarray | None  # (ROWS,)
-    pictures: np.ndarray  # (ROWS, height, width, channels)
 
 
 def is_module(source: Any) -> bool:
@@ -70,7 +72,8 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     loading = "torch.jit.load({})" if is_script else "torch.export.load({}).module()"
     export = (
         f"with PyTorch: import torch; netG = {loading.format(repr(path.name))}; "
-        "torch.onnx.export(netG, torch.randn(1, 100), 'generator.onnx', input_names=['z'], "
+        "z = torch.randn(1, 100, 1, 1), or in the shape that netG takes; "
+        "torch.onnx.export(netG, z, 'generator.onnx', input_names=['z'], "
         f"dynamic_axes={{'z': {{0: 'n'}}}}, dynamo={not is_script})"
     )
     if not conventions.trust:
@@ -105,16 +108,30 @@ def _trace_module(module: Any, latent: int, labels: int) -> TracedNetwork:
             network, _ = trace_model(_export(module, example.inputs))
         except UnreadableError as error:
             raise UnreadableError(f"{error}{_STATE_DICT}") from error
+        z, pictures = _make_pictures(module, example.inputs)
     generator = TracedGenerator(network, make_normal(network.latent))
-    z = example.inputs[0].detach().cpu().numpy().reshape(ROWS, -1)
-    made = generator.render(z, ROWS, labels=example.labels)
-    difference = float(np.abs(made - example.pictures).max())
-    if not difference <= TOLERANCE * max(1.0, float(np.abs(example.pictures).max())):
+    labels = None if example.labels is None else np.resize(example.labels, CHECKED)
+    made = generator.render(z, ROWS, labels=labels)
+    difference = float(np.abs(made - pictures).max())
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(pictures).max())):
         raise UnreadableError(
             f"makes other pictures when it is exported to ONNX (they differ by {difference:.2g}): "
-            f"does it draw random numbers?{_STATE_DICT}"
+            f"does it draw random numbers, or decide by the values of z?{_STATE_DICT}"
         )
     return network
+
+
+def _make_pictures(module: Any, inputs: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return random z (CHECKED, latent) and their pictures (CHECKED, height, width, channels)."""
+    import torch
+
+    first, *labels = inputs
+    shape = (CHECKED, *first.shape[1:])
+    z = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(first.device)
+    rows = torch.arange(CHECKED, device=first.device) % ROWS
+    pairs = zip(*(each.split(2) for each in (z, *(label[rows] for label in labels))), strict=True)
+    pictures = torch.cat([module(*pair) for pair in pairs])
+    return z.cpu().numpy().reshape(CHECKED, -1), pictures.cpu().numpy().transpose(0, 2, 3, 1)
 
 
 @contextmanager
@@ -156,9 +173,8 @@ def _make_example(module: Any, latent: int, labels: int) -> _Example:
                     reason = str(error)
                     continue
                 if getattr(pictures, "ndim", 0) == 4 and pictures.shape[1] in (1, 3):
-                    array = pictures.cpu().numpy().transpose(0, 2, 3, 1)
                     labelled = numbers.cpu().numpy().astype(np.int32) if labels else None
-                    return _Example(inputs, labelled, array)
+                    return _Example(inputs, labelled)
                 reason = f"it returns {getattr(pictures, 'shape', type(pictures).__name__)}"
     tried = ", ".join(f"({ROWS}, {size})" for size in sizes)
     raise UnreadableError(

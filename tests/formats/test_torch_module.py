@@ -83,7 +83,16 @@ def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_da
         def forward(self, z):
             return super().forward(torch.from_numpy(np.linalg.qr(z.numpy())[0]))
 
-    for kind, words in ((Noisy, "draws random numbers"), (Untraceable, "has the inputs none")):
+    class Branching(pytorch_data.Generator):
+        def forward(self, z):
+            return super().forward(z if z[0, 0] > 0 else -z)
+
+    kinds = {
+        Noisy: "draws random numbers",
+        Branching: "decide by the values of z",
+        Untraceable: "has the inputs none",
+    }
+    for kind, words in kinds.items():
         with pytest.raises(CheckpointError, match=rf"{words}.*torch\.save\(netG\.state_dict"):
             ganinv.load(kind(), latent=pytorch_data.LATENT)
     with pytest.raises(CheckpointError, match=r"makes no pictures .*latent="):
