@@ -31,7 +31,7 @@ from ganinv_cli.inspection.facts import describe_checkpoint
 from ganinv_cli.network.checkpoint import Convention
 
 KEPT = ROOT / "docs" / "results" / "weights-only.csv"  # with its sentence beside it
-FORMATS = "ganinv_cli/formats"
+FORMATS = "ganinv_cli/formats/weights"  # what infers
 SECONDS = 60  # of one processor per file
 LATE = f"not read in {SECONDS} s"
 LABELS = (2, 3, 5, 8, 10, 20)
@@ -61,7 +61,7 @@ def main(files: int) -> None:
     os.environ |= {"GANINV_NO_CACHE": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     revision, lines = read_revision(), read_lines()
     if any(line.revision != revision for line in lines):
-        raise click.ClickException(f"{KEPT} is of formats at {lines[0].revision}; move it away")
+        raise click.ClickException(f"{KEPT} is of another state, {lines[0].revision}; move it away")
     for seed in range(len(lines), files):
         with tempfile.TemporaryDirectory() as folder:
             lines.append(judge(seed, Path(folder))._replace(revision=revision))
@@ -126,7 +126,7 @@ def limit_seconds(seconds: float) -> Iterator[None]:
 
 
 def read_revision() -> str:
-    """Return git's hash of ganinv_cli/formats, which a rebase does not change."""
+    """Return git's hash of FORMATS, which a rebase does not change."""
     if subprocess.check_output(["git", "status", "--porcelain", FORMATS], cwd=ROOT):
         raise click.ClickException(f"commit {FORMATS} first: lines name its revision")
     command = ["git", "rev-parse", "--short=12", f"HEAD:{FORMATS}"]
@@ -159,9 +159,9 @@ def format_page(lines: Sequence[Line]) -> str:
     return (
         f"### Decided wrongly\n\nOf {len(lines)} random files of weights alone, {len(read_files)} "
         f"were read, {len(lines) - len(read_files) - late} refused and {late} not read within "
-        f"{SECONDS} s of one processor. In them {decided} conventions were decided; one was wrong, "
-        f"or claimed wrongly by the headline of `inspect`, in {wrong} files, {share} of those read "
-        "(with its exact 95 % interval).\n\n"
+        f"{SECONDS} s of one processor; {decided} conventions were decided. Of the files read, "
+        f"{wrong} have a wrong decision, or a wrong claim in the headline of `inspect`: {share}, "
+        "with the exact 95 % interval.\n\n"
         f"* Run: `python -m benchmarks.weights_only`, {FORMATS} {lines[0].revision}.\n"
     )
 

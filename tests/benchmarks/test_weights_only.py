@@ -27,4 +27,4 @@ def test_lines_of_another_revision_are_not_mixed(tmp_path, monkeypatch):
     assert run.exit_code == 0 and "1 were read, 1 refused" in run.output
     weights_only.write_lines([lines[0]._replace(revision="old")])
     run = CliRunner().invoke(weights_only.main, ["--files", "2"])
-    assert run.exit_code == 1 and "is of formats at old; move it away" in run.output
+    assert run.exit_code == 1 and "is of another state, old; move it away" in run.output
