@@ -58,7 +58,6 @@ class OutOfTime(BaseException):
 @click.option("--files", default=200, show_default=True, help="Read until there are so many.")
 def main(files: int) -> None:
     """Read random weights-only files, and count what is decided wrongly."""
-    os.environ |= {"GANINV_NO_CACHE": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     revision, lines = read_revision(), read_lines()
     if any(line.revision != revision for line in lines):
         raise click.ClickException(f"{KEPT} is of another state, {lines[0].revision}; move it away")
@@ -167,4 +166,5 @@ def format_page(lines: Sequence[Line]) -> str:
 
 
 if __name__ == "__main__":
+    os.environ |= {"GANINV_NO_CACHE": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     main()

@@ -77,7 +77,7 @@ def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(hard, lbfgs, d
     monkeypatch.setattr("ganinv_cli.loop.solve.FIRST_ROWS", 4)
     tried = limit_memory(monkeypatch, "make_empty", most=4)
     looks = []
-    found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
+    found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=None, looks=looks)
     assert (tried, max(look.rows for look in looks)) == ([4, 8], 4)
     assert_same(found, done)
 
@@ -137,5 +137,4 @@ def test_no_result_depends_on_the_length_of_increments(hard, monkeypatch):
         for name in ("curve_loss", "curve_error", "snapshots", "z_start", "least_error"):
             np.testing.assert_array_equal(getattr(one, name), getattr(short[job], name))
         for mine, its in zip(one.start_results, short[job].start_results, strict=True):
-            assert mine._replace(z=0, seconds=0) == its._replace(z=0, seconds=0)
-            np.testing.assert_array_equal(mine.z, its.z)
+            np.testing.assert_equal(mine._replace(seconds=0), its._replace(seconds=0))
