@@ -169,7 +169,7 @@ def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:
         "said": encode_text("; ".join(picture.notes)),
         "error": encode_text(picture.error),
         "target": picture.pixels[None],
-        "pixels_counted": np.array([picture.counted.sum() * picture.pixels.shape[2]]),
+        "pixels_counted": np.array([picture.counted_pixels.sum() * picture.pixels.shape[2]]),
     }
 
 

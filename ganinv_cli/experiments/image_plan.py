@@ -143,7 +143,7 @@ class ImagesPlan(Plan):
 
         def make_target(job: Job) -> Target:
             picture = self.pictures[job.case]
-            counted = picture.counted
+            counted = picture.counted_pixels
             image = np.where(counted[..., None], to_floats(picture.pixels), np.nan)
             enough = statistics.rounding_residual(int(counted.sum()) * image.shape[2])
             return Target(image.astype(np.float32), unknown, np.inf, sufficient_loss=enough)
@@ -188,7 +188,7 @@ class ImagesPlan(Plan):
         With training-mode statistics, an image depends on all z of its batch.
         """
         generator, picture = reenactor.generator, self.pictures[case]
-        counted = np.repeat(picture.counted, generator.image_shape[2])  # (pixels,)
+        counted = np.repeat(picture.counted_pixels, generator.image_shape[2])  # (pixels,)
         size = int(counted.sum())
         rounding = statistics.rounding_residual(size)
         recoveries = Recoveries(rows, rounding, generator.prior)

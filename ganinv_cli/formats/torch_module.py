@@ -110,8 +110,8 @@ def _trace_module(module: Any, latent: int, labels: int) -> TracedNetwork:
             raise UnreadableError(f"{error}{_STATE_DICT}") from error
         z, pictures = _make_pictures(module, example.inputs)
     generator = TracedGenerator(network, make_normal(network.latent))
-    each = None if example.labels is None else np.resize(example.labels, CHECKED)
-    made = generator.render(z, ROWS, labels=each)
+    checked_labels = None if example.labels is None else np.resize(example.labels, CHECKED)
+    made = generator.render(z, ROWS, labels=checked_labels)
     difference = float(np.abs(made - pictures).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(pictures).max())):
         raise UnreadableError(

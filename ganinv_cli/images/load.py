@@ -85,7 +85,7 @@ class TargetImage(NamedTuple):
     mask: np.ndarray | None = None  # (height, width) bool: the only pixels that may count
 
     @property
-    def counted(self) -> np.ndarray:
+    def counted_pixels(self) -> np.ndarray:
         """Which pixels (height, width) count: of the mask, without rows and columns of one colour.
 
         These are at the edges, as padding leaves them.

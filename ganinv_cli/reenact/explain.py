@@ -149,7 +149,9 @@ class _Judge:
             self.search.renderer.generator.prior.deviation,
         )
         # a map with parameters may leave out the rim
-        counts = end.counted if explained and not len(end.parameters) else self.search.counted
+        counts = (
+            end.counted if explained and not len(end.parameters) else self.search.counted_pixels
+        )
         words = (end.change.describe(end.parameters), storage)
         return Explanation(
             explained,

@@ -178,7 +178,7 @@ class Search:
             storage, error = self._luma, self._jpeg.error
         for start in starts:
             found = fit_without_region(
-                self.renderer, first.change, storage, self.counted, start, error
+                self.renderer, first.change, storage, self.counted_pixels, start, error
             )
             if found is not None:
                 z, counted = found
@@ -186,14 +186,14 @@ class Search:
         return None
 
     @functools.cached_property
-    def counted(self) -> np.ndarray:
+    def counted_pixels(self) -> np.ndarray:
         """Which pixels (height, width) count."""
-        return self.image.counted
+        return self.image.counted_pixels
 
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:
         tables = self.image.tables if self.image.enlarged == 1 else ()
-        return find_jpeg(self.image.pixels, self.counted, tables, len(self.starts[0]))
+        return find_jpeg(self.image.pixels, self.counted_pixels, tables, len(self.starts[0]))
 
     @functools.cached_property
     def _pixels(self) -> Pixels:
@@ -225,7 +225,7 @@ class Search:
         # a JPEG may hide the way: fits that hardly came nearer have led to its right z
         options = {"gives_up": self._jpeg is None} | options
         cost = EVALUATIONS[kind]
-        return fit(self.renderer, change, storage, *start, self.counted, cost, **options)
+        return fit(self.renderer, change, storage, *start, self.counted_pixels, cost, **options)
 
     def _align(self, change: Change) -> Fit:
         """Return the best fit of a placement to the pixels that are not at the edges."""
@@ -272,7 +272,7 @@ class Search:
         at_z = self.jacobian if jacobian is None else jacobian
         picture = self.renderer.render(end.z)
         storage = self._pixels
-        counted = self.counted & change.find_inside(parameters)
+        counted = self.counted_pixels & change.find_inside(parameters)
         if not counted.any():
             return np.inf
         changed = change.apply(picture, parameters)

@@ -59,7 +59,9 @@ def _explain(generator, pixels, *, tables=(), starts=STARTS, align=True):
     renderer = Renderer(generator, -1, -1.0, 1.0)
     image = TargetImage("a.png", "", pixels, tables=tables)
     change, storage = Change(Resizing(pixels.shape)), Pixels(pixels)
-    ends = [fit(renderer, change, storage, z, change.start, image.counted, 30) for z in starts]
+    ends = [
+        fit(renderer, change, storage, z, change.start, image.counted_pixels, 30) for z in starts
+    ]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
     return explain(renderer, image, starts, jacobian, lambda: own, align=align)
