@@ -1,15 +1,16 @@
 """The tables of the experiment, from the blocks that are finished."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.jumps.arms import EARLY, OTHERS, PLANNED, STOCHASTIC, TUNING
+from benchmarks.jumps.arms import EARLY, OTHERS, STOCHASTIC, TUNING, WHOLE, ZERO
+from benchmarks.jumps.reasons import Errors, compare_planned, judge_reasons, measure_slow_share
 from benchmarks.records import format_counted_share
-from ganinv_cli.number_format import format_interval, format_scientific
-from ganinv_cli.statistics import EPSILONS, holm, match_trials, mcnemar, wilcoxon
+from ganinv_cli.number_format import format_scientific
+from ganinv_cli.statistics import EPSILONS, holm, mcnemar, wilcoxon
 
 PERIODS = 0, 100, 1_000, EARLY, 20_000  # updates
 NEAR, FAR = 0.1, 0.5  # of a true value from the bound at which its component was
@@ -31,7 +32,8 @@ def make_sections(folder: Path) -> dict[str, Rows]:
         }
         title = f"faces16, rate {rate}"
         sections[f"{title}: after the last update"] = [*map(_count_shares, errors, errors.values())]
-        sections[f"{title}: planned comparisons"] = list(_compare_planned(errors))
+        sections[f"{title}: planned comparisons"] = list(_list_planned(errors))
+        sections[f"{title}: the reasons"] = list(_judge(studies, errors))
         sections[f"{title}: jumps"] = [row for each in studies for row in _list_jumps(each)]
         gains = [row for each in studies for row in _compare_gains(each)]
         sections[f"{title}: gain of a jump, by the true value of its component"] = gains
@@ -58,23 +60,24 @@ def _count_shares(name: str, found: tuple[np.ndarray, np.ndarray]) -> dict[str, 
     return {"arm": name, "trials": f"{len(errors)}", **shares, "median error": median}
 
 
-def _compare_planned(errors: dict[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[dict[str, str]]:
-    """Yield the planned tests; Holm's correction is for all, also those that are not run yet."""
-    pairs = [pair for pair in PLANNED if errors.keys() >= set(pair)]
-    matched = {(a, b): match_trials(*errors[a], *errors[b]) for a, b in pairs}
-    tests = {pair: wilcoxon(*logs) for pair, logs in matched.items()}
-    corrected = holm([tests[pair].p if pair in tests else 1.0 for pair in PLANNED])
-    for pair, p in zip(PLANNED, corrected, strict=True):
-        if pair in tests:
-            test, (first, second) = tests[pair], matched[pair]
-            yield {
-                "arms": f"{pair[0]} – {pair[1]}",
-                "second nearer": f"{np.sum(second < first)} of {test.trials}",
-                "second / first, median": f"{format_scientific(np.exp(-test.median_difference))} "
-                + format_interval((np.exp(-test.high), np.exp(-test.low))),
-                "p": f"{test.p:.2g}",
-                "p, Holm": f"{p:.2g}",
-            }
+def _list_planned(errors: Errors) -> Iterator[dict[str, str]]:
+    """Yield the planned tests."""
+    for (first, second), ratio in compare_planned(errors).items():
+        yield {
+            "arms": f"{first} – {second}",
+            "second nearer": f"{ratio.nearer} of {ratio.trials}",
+            "second / first, median": ratio.format_median(),
+            "p": f"{ratio.p:.2g}",
+            "p, Holm": f"{ratio.corrected:.2g}",
+        }
+
+
+def _judge(studies: Sequence[Arrays], errors: Errors) -> Iterator[dict[str, str]]:
+    for study in studies:
+        if {arm.name for arm in WHOLE} <= {*study.get("arms", ())}:
+            own = study["jump_arm"] == study["arms"].tolist().index(ZERO.name)
+            shares = study["jump_values"][own, -1].astype(float)
+            yield from judge_reasons(errors, measure_slow_share(shares, study["jump_trial"][own]))
 
 
 def _list_jumps(study: Arrays) -> Iterator[dict[str, str]]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from benchmarks.jumps import __main__ as command
 from benchmarks.jumps import descent
 from benchmarks.jumps.arms import NONE, OTHERS, STANDARD, STOCHASTIC, TUNING, WHOLE, ZERO, Study
+from benchmarks.jumps.reasons import judge_reasons
 from benchmarks.jumps.tables import make_sections
 from ganinv_cli import formats
 from ganinv_cli.clipping import REPLACEMENTS, RULES
@@ -131,3 +132,27 @@ def test_a_rate_is_chosen_on_other_trials_than_it_is_tested_on(tmp_path):
     assert row["zero"].startswith("0.00") and row["zero"].endswith("rate 2")
     assert float(row["p"]) == pytest.approx(2**-49, rel=0.05)
     assert float(row["p, Holm"]) == pytest.approx(7 * 2**-49, rel=0.05)
+
+
+def test_a_reason_is_refuted_as_the_plan_says():
+    factors = {"none": 4, "standard": 2, "zero": 1, "place": 1.05, "slow": 2, "random": 1}
+    factors |= {"at 0.9": 0.9, "momentum": 0.5, "momentum, same rate": 8, "momentum, same speed": 4}
+    random = np.random.default_rng(0)
+    errors = {
+        name: (np.arange(200), np.log(factor * random.uniform(0.8, 1.25, 200)))
+        for name, factor in factors.items()
+    }
+    rows = list(judge_reasons(errors, (0.2, 0.18, 0.22)))
+    assert {row["refuted if"]: row["refuted"] for row in rows} == {
+        "place is nearer than standard, and equal to zero or nearer": "yes",
+        "neither slow nor slow, early is nearer than standard": "yes",
+        "slow is not nearer than random": "yes",
+        "the moves of zero have no more than .1 in the ten slowest directions": "no",
+        "no momentum is nearer than none": "no",
+        "at 0.9 is farther than zero": "no",
+        "none is farther than zero": "yes",
+        "place is nearer than standard": "yes",
+        "random is nearer than standard": "yes",
+        "momentum is not farther": "yes",
+    }
+    assert rows[0]["found"].startswith("place / standard: 0.5")
