@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.jumps.arms import EARLY, OTHERS, STOCHASTIC, TUNING, WHOLE, ZERO
+from benchmarks.jumps.arms import EARLY, STOCHASTIC, TUNING, WHOLE, ZERO
 from benchmarks.jumps.reasons import Errors, compare_planned, judge_reasons, measure_slow_share
 from benchmarks.records import format_counted_share
 from ganinv_cli.number_format import format_scientific
@@ -38,7 +38,7 @@ def make_sections(folder: Path) -> dict[str, Rows]:
         gains = [row for each in studies for row in _compare_gains(each)]
         sections[f"{title}: gain of a jump, by the true value of its component"] = gains
     for name in ("faces16", "faces32"):
-        tested = _test_rates(read_blocks(folder / f"rates-{name}"))
+        tested = compare_best_rates(read_blocks(folder / f"rates-{name}"))
         sections[f"{name}: each rule at its best rate"] = list(tested)
     return {title: rows for title, rows in sections.items() if rows}
 
@@ -123,19 +123,19 @@ def _compare_gains(study: Arrays) -> Iterator[dict[str, str]]:
             yield {"arm": name, "trials with both": f"{len(means)}"} | formatted
 
 
-def _test_rates(study: Arrays) -> Iterator[dict[str, str]]:
+def compare_best_rates(study: Arrays) -> Iterator[dict[str, str]]:
     """Yield the share below 1e-3 of each rule at the rate that did best in the tuning trials.
 
-    p is the largest of the tests of stochastic clipping and each other rule; 1 if that recovers
-    as many.
+    The first trials are for tuning; the others are counted. p is the largest of the tests of
+    stochastic clipping and each other rule; 1 if that recovers as many.
     """
-    if not study:
+    if len(study.get("trials", ())) <= TUNING:
         return
     columns: dict[str, dict[str, int]] = {}
     for place, name in enumerate(study["arms"]):
         rule, _, rate = name.partition(", rate ")
         columns.setdefault(rule, {})[rate] = place
-    is_tuning = study["trials"] < OTHERS[TUNING]
+    is_tuning = np.arange(len(study["trials"])) < TUNING
     rows, tests = [], []
     for budget in BUDGETS:
         errors = study["error"][:, :, study["points"].tolist().index(budget)]
