@@ -22,7 +22,7 @@ from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 
-SEED = 0
+SEED = 1  # nothing was tuned on it; ganinv's settings were chosen on seed 0
 MEMORY = 50  # pairs of steps and gradients
 MAX_GRADIENTS = 2000  # per trial, for SciPy and, nearly, TensorFlow Probability
 Pair = tuple[tf.Tensor, tf.Tensor]

@@ -1,12 +1,12 @@
 """Compare the speed of recovery with four other methods, on several generators.
 
-All use the same gradient, images and machine. They solve trials 0 to n − 1 of `ganinv recover`, and
-stop by the image loss alone. A trial of another method is done at the largest image loss at which
-one of our recovered trials ended, so it has no more to do than ours. A trial is recovered if the
-final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our preconditioner is
-counted as its gradients at the machine's pace. A bare loop before and after each run measures the
-speed of the machine. The file is written after each method; what it has with as many trials is not
-measured again.
+All use the same gradient, images and machine. They solve trials 0 to n − 1 of `ganinv recover
+--seed 1`, and stop by the image loss alone. A trial of another method is done at the largest image
+loss at which one of our recovered trials ended, so it has no more to do than ours. A trial is
+recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our
+preconditioner is counted as its gradients at the machine's pace. A bare loop before and after each
+run measures the speed of the machine. The file is written after each method; what it has with as
+many trials is not measured again.
 
     python -m benchmarks.speed.peers             # 45 minutes on two cores
     python -m benchmarks.speed.peers --checkpoint build/zoo/gan_face_generate/weights.tar
@@ -29,7 +29,7 @@ import tensorflow as tf
 
 import ganinv_cli as ganinv
 from benchmarks.records import format_page, publish
-from benchmarks.speed.methods import METHODS, Solve, Task, make_task
+from benchmarks.speed.methods import METHODS, SEED, Solve, Task, make_task
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
@@ -80,7 +80,8 @@ def main(checkpoint: Sequence[str], trials: int, out: Path) -> None:
     kept = json.loads(out.read_text("utf-8"))["results"] if out.exists() else {}
     results = {name: Result(**json.loads(line)) for name, line in kept.items()}
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "scipy"))
-    about = f"{find_devices('auto')[0].description}; {versions}; revision {read_git_revision()}"
+    about = f"{find_devices('auto')[0].description}; seed {SEED}; {versions}"
+    about += f"; revision {read_git_revision()}"
     for path in checkpoint:
         for _ in run_methods(path, trials, results):
             lines = {name: json.dumps(each._asdict()) for name, each in results.items()}
@@ -125,7 +126,7 @@ def measure_pace(task: Task) -> float:
 
 def recover(checkpoint: str, trials: int) -> Measured:
     """Run ganinv with its defaults."""
-    run = ganinv.recover(checkpoint, trials=trials, clip=RULE)
+    run = ganinv.recover(checkpoint, trials=trials, clip=RULE, seed=SEED)
     columns, (row,) = run.columns(RULE), run.tables["table1"]
     recovered = is_recovered(columns["z_error"], THRESHOLD)
     # The measurement of the preconditioner, maybe kept from an earlier run, counts in full.
