@@ -117,7 +117,9 @@ def check_settings(
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{place} has a setting {to_toml(key)}; {_suggest_key(key, known)}")
+            raise ConfigError(
+                f"{place} has an unknown setting {to_toml(key)}; {_suggest_key(key, known)}"
+            )
         _check_type(f"{place}: {key}", value, known[key], _suggest_similar(key, value, known))
         checked[key] = tuple(value) if known[key].type.is_list else value
         check_value(f"{place}: {key}", checked[key], known[key])

@@ -120,7 +120,10 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
         ("shard = '0/4'", "shard = '0/4': give the number"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
-        ("succes = 'ever'", 'has a setting "succes"; did you mean success? known are prior, '),
+        (
+            "succes = 'ever'",
+            'has an unknown setting "succes"; did you mean success? known are prior, ',
+        ),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),
         ("\n".join((*COUPLED, "batch_size = 3")), "it needs batch_size = 1000"),
         ("\n".join((*COUPLED, "polish = 'float64'")), "polish refines one trial at a time"),
@@ -170,7 +173,7 @@ def test_set_takes_what_a_file_takes_and_wins_over_it(tmp_path):
     [
         ("gd", "--set gd: give a setting and its value"),
         ("gd.=2", "--set gd.=2: give a setting and its value"),
-        ("succes=ever", 'has a setting "succes"; did you mean success? known are prior, '),
+        ("succes=ever", 'has an unknown setting "succes"; did you mean success? known are prior, '),
         ("restarts=few", '--set: restarts = "few" should be a whole number, e.g. 40'),
         ("gd=2", "--set: gd = 2 should be a table"),
         ("gd.rate=2", 'the solver is lbfgs: add solver = "gd"'),
