@@ -34,7 +34,10 @@ class Run(NamedTuple):
             prior = config["prior"].partition(":")[0]  # our choice for another project's generator
             return f"{path.parent.name.replace('_', '-')}, {prior} z, {loss}"
         updates = round(config["budget"]) - 1
-        parts = [f"{path.name}, rate {config[config['solver']]['rate']:g}"]
+        settings = config[config["solver"]]
+        parts = [f"{path.name}, rate {settings['rate']:g}"]
+        if momentum := settings.get("momentum"):
+            parts.append(f"momentum {momentum:g}")
         parts += [f"{updates:,} updates"] if updates != TEXT_UPDATES else []
         parts += ["batch statistics"] if config["batch_norm"] == "batch" else []
         return ", ".join([*parts, "ever"] if self.counts_ever else parts)

@@ -150,7 +150,8 @@ def _name_solver(config: Row) -> str | None:
         return name
     halving = settings.get("halve_every")
     halved = f", halved every {halving:,} updates" if halving else ""
-    return f"{name} (rate {settings['rate']:g}{halved})"
+    momentum = f", momentum {settings['momentum']:g}" if settings.get("momentum") else ""
+    return f"{name} (rate {settings['rate']:g}{halved}{momentum})"
 
 
 def _get_solver_settings(config: Row) -> Row:

@@ -1,7 +1,7 @@
-"""Plain gradient descent: the paper's method."""
+"""Gradient descent: the paper's method, and with momentum."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +18,17 @@ STABLE = "stable"
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
+class _Memory(NamedTuple):
+    velocity: tf.Tensor  # (batch, latent)
+    updates: tf.Tensor  # (batch,)
+
+
 @dataclass(frozen=True)
 class GradientDescent(FirstOrder):
-    """z <- rule(z - rate * gradient), the rate halved every `halve_every` updates.
+    """z <- rule(z - rate * velocity), the rate halved every `halve_every` updates.
+
+    The velocity is momentum * velocity + gradient (Polyak 1964, *Some methods of speeding up the
+    convergence of iteration methods*); without momentum, as in the paper, it is the gradient.
 
     `rate` is the learning rate for the mean of the squared error over a picture's values, so one
     number means the same for pictures of any size; the authors' is 1.0. If the generator is linear,
@@ -28,11 +36,13 @@ class GradientDescent(FirstOrder):
     2018, *Lectures on Convex Optimization*, section 1.2.3), so descent is stable if rate < 1/λ.
     Above this limit z stays at some distance from the solution (Cohen et al. 2021, *Gradient
     Descent on Neural Networks Typically Occurs at the Edge of Stability*). "stable" is half of it:
-    1/(2λ), with λ the largest eigenvalue at 40 draws from the prior.
+    1/(2λ), with λ the largest eigenvalue at 40 draws from the prior. With momentum both are
+    1 + momentum times as large.
     """
 
     rate: float | str = declare(AUTHORS_RATE)  # a number or "stable"
     halve_every: int = declare(HALVE_EVERY, range=(0, MAX_NUMBER))  # updates; 0: never
+    momentum: float = declare(0.0, range=(0, 1))  # share of the velocity that an update keeps
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str):
@@ -56,19 +66,21 @@ class GradientDescent(FirstOrder):
                 '[gd] rate = "stable" cannot be measured: the images of this generator do not '
                 "depend on z, or are not finite; is its file complete?"
             )
-        return replace(self, rate=float(f"{1 / (2 * eigenvalues.max()):.{DIGITS}g}"))
+        rate = (1 + self.momentum) / (2 * eigenvalues.max())
+        return replace(self, rate=float(f"{rate:.{DIGITS}g}"))
 
-    def init(self, z: tf.Tensor) -> tf.Tensor:
-        """Return the number of updates (batch,)."""
-        return tf.zeros(tf.shape(z)[:1])
+    def init(self, z: tf.Tensor) -> _Memory:
+        return _Memory(tf.zeros_like(z), tf.zeros(tf.shape(z)[:1]))
 
     def update(
-        self, gradient: tf.Tensor, memory: tf.Tensor, values: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self, gradient: tf.Tensor, memory: _Memory, values: int
+    ) -> tuple[tf.Tensor, _Memory]:
         assert isinstance(self.rate, int | float), "`resolve` must have measured a stable rate"
-        halvings = memory // self.halve_every if self.halve_every else tf.zeros_like(memory)
+        updates = memory.updates
+        halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
         rate = tf.cast(self.rate / values * 0.5**halvings, gradient.dtype)  # for the sum
-        return -rate[:, None] * gradient, memory + 1
+        velocity = self.momentum * memory.velocity + gradient
+        return -rate[:, None] * velocity, _Memory(velocity, updates + 1)
 
 
 SOLVER = GradientDescent

@@ -69,6 +69,7 @@ def test_a_budget_is_spent_to_the_gradient(generator, solver):
         ("gd", {"rate": "fast"}),
         ("gd", {"rate": -1.0}),
         ("gd", {"halve_every": -1}),
+        ("gd", {"momentum": 1.5}),
         ("lbfgs", {"memory": 1.5}),
         ("lbfgs", {"shrink": 1.5}),
         ("adam", {"betas": [0.9, "much"]}),
@@ -112,15 +113,17 @@ def test_a_rate_that_is_too_high_still_ends(generator):
     assert trial.outcome is Outcome.diverged
 
 
-def test_plain_descent_takes_the_papers_step(generator):
-    """z <- z - rate * gradient, the rate halved on time."""
-    gd = make_solver("gd", {"rate": 1e-3 * VALUES, "halve_every": 2})
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_descent_takes_the_papers_step_and_keeps_its_velocity(generator, momentum):
+    """z <- z - rate * velocity, the rate halved on time."""
+    gd = make_solver("gd", {"rate": 1e-3 * VALUES, "halve_every": 2, "momentum": momentum})
     (trial,) = solve_jobs(generator, gd, _jobs(1, ["none"]), end=make_limits(budget=5)).values()
     target = generator(draw_true_z(generator, 0, np.array([0])))
     problem = Problem(generator, target, penalty=tf.zeros(1), residual=tf.zeros(1))
-    z = tf.constant(trial.z_start[None], tf.float64)
+    z, velocity = tf.constant(trial.z_start[None], tf.float64), 0.0
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
-        z -= rate * problem.evaluate(z).gradient
+        velocity = momentum * velocity + problem.evaluate(z).gradient
+        z -= rate * velocity
     np.testing.assert_allclose(trial.best.z, z[0], atol=1e-6)
 
 
@@ -135,6 +138,8 @@ def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator)
     largest = np.linalg.svd(jacobians, compute_uv=False).max() ** 2 / jacobians.shape[1]
     stable = make_solver("gd", {"rate": "stable"}).resolve(generator)
     assert stable == make_solver("gd", {"rate": float(f"{1 / (2 * largest):.3g}")})
+    fast = make_solver("gd", {"rate": "stable", "momentum": 0.9}).resolve(generator)
+    assert fast.rate == float(f"{1.9 / (2 * largest):.3g}")
 
 
 def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkeypatch):
