@@ -8,7 +8,6 @@ import numpy as np
 
 from ganinv_cli import cache
 from ganinv_cli.formats.interface import format_names
-from ganinv_cli.formats.weights.step import ROUND_PRIORS
 from ganinv_cli.network.checkpoint import Checkpoint, Convention
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
@@ -21,7 +20,7 @@ from ganinv_cli.network.norms.check import (
 )
 
 KIND = "norms"  # folder of the cache
-VERSION = 5  # of the measurement and of the sentences
+VERSION = 6  # of the measurement and of the sentences
 NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 
 
@@ -53,16 +52,13 @@ def _measure_check(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
     rows = {row.name: row for row in conventions if not row.layer}
-    labels, prior = rows.get("labels"), rows.get("prior")
+    labels = rows.get("labels")
     doubt, is_stated = check.doubt, not any(row.layer for row in conventions)
-    is_fitted = prior and prior.source == "assumed" and prior.discrepancy is not None
     if check.status == "unexplained" and is_stated:
         names = format_names([row.name for row in check.rows if not row.discrepancy.fits])
         doubt = f"its moving averages at {names} had not settled, as early in training"
     elif labels and labels.runner_up:
         doubt = f"the means of {labels.runner_up.value} of its inputs are those of a one-hot label"
-    elif prior and is_fitted and prior.value not in ROUND_PRIORS:
-        doubt = f"no usual prior fits its first norm, and {prior.value} is a guess"
     if doubt != check.doubt and check.is_confirmed is not None:
         return replace(check, status="contradicted", doubt=doubt)
     assumed = dict.fromkeys(each.name for each in conventions if each.source == "assumed")

@@ -7,7 +7,7 @@ each channel. All variances may be slightly low, because the mean of each batch 
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,7 +35,6 @@ from ganinv_cli.network.norms.check import (
     compare_channels,
     compare_moments,
 )
-from ganinv_cli.prior import parse_prior
 
 BEAM = 4  # hypotheses that are improved at a time
 MAX_ROUNDS = 6
@@ -47,7 +46,6 @@ MAX_PAIRS, MAX_PAIR_ROUNDS = 400, 3  # pairs of changes in a round, and rounds
 GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
 SMALL_CHANGE = 0.005  # relative change of a norm's output that is too small for its statistics
-SAME_SCALE = 0.06  # relative difference of standard deviations at which priors count as equal
 
 TOLERANCE = 0.05  # difference of a channel's moments that chance explains
 LOW_VARIANCE = 0.07  # relative; batches of 16 with equal pixels underestimate variances by this
@@ -122,6 +120,18 @@ class Scored:
         """Whether the norm's statistics are consistent with this network."""
         return self.misfit <= FITS_BELOW  # false for NaN
 
+    def unsettle(self, most: float) -> "Scored":
+        """Return how well it fits averages that keep a share, at most this, of their first values.
+
+        Those are a mean of 0 and a variance of 1; the share is that of the median channel.
+        """
+        mean, variance = self.measured
+        with np.errstate(all="ignore"):
+            shares = (self.stored.variance - variance) / (1 - variance)
+        share = np.clip(np.median(np.nan_to_num(shares)), 0, most)
+        unsettled = Moments((1 - share) * mean, (1 - share) * variance + share)
+        return replace(self, measured=unsettled)
+
     @cached_property
     def discrepancy(self) -> Discrepancy:
         """The medians over channels, for display."""
@@ -154,6 +164,9 @@ class Segment:
         self.usual = Hypothesis(design.steps, prior or USUAL_PRIOR)
         for key, value in decided.items():
             self.usual = self.usual.change(key, value)
+        norms = [step.norm_layer for step in design.steps if step.norm_layer]
+        least = min(float(norm.weights["variance"].read().min()) for norm in norms)
+        self.most_initial = min(1.0, max(0.0, least))  # share of averages, whose first value is 1
         earlier = [n for n in range(number) if design.steps[n].norm_layer]
         # whether a single matrix or convolution is open; errors of several can compensate
         self.is_single = number - max(earlier, default=-1) == 1
@@ -250,20 +263,8 @@ class Segment:
             for value in () if choice.name in fixed else choice.others:
                 yield scored.hypothesis.change(choice.key, value)
         if self._is_prior_open:
-            for prior in self._list_priors(scored):
+            for prior in ROUND_PRIORS:
                 yield scored.hypothesis._replace(prior=prior)
-
-    def _list_priors(self, scored: Scored) -> Iterator[str]:
-        """Yield the priors with round numbers; if none fits, also a normal prior that does."""
-        yield from ROUND_PRIORS
-        ratio, _ = compare_channels(scored.measured, scored.stored)
-        ratio = ratio[np.isfinite(ratio)]
-        if not ratio.size:
-            return
-        fitted = _find_deviation(scored.hypothesis.prior) * math.exp(-float(np.median(ratio)) / 2)
-        others = (abs(fitted / _find_deviation(each) - 1) for each in ROUND_PRIORS)
-        if 1e-4 < fitted < 1e2 and min(others) >= SAME_SCALE:
-            yield f"normal:{fitted:.2g}"
 
     def _list_starts(self) -> list[Hypothesis]:
         """Return all geometries, all activations or one for all places, and common priors."""
@@ -324,7 +325,3 @@ def sort_distinct(scored: list[Scored]) -> list[Scored]:
     for each in scored:
         distinct.setdefault(each.identity, each)
     return sorted(distinct.values(), key=lambda each: each.loss)
-
-
-def _find_deviation(prior: str) -> float:
-    return parse_prior(prior, 100).deviation  # the bounds, which depend on the 100, do not matter

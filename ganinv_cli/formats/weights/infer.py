@@ -6,6 +6,7 @@ difference of their losses in a channel.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.build import build, count_labels
@@ -23,7 +24,6 @@ from ganinv_cli.formats.weights.step import (
     EPSILONS,
     LABELS,
     PRIOR,
-    ROUND_PRIORS,
     Choice,
     Decision,
     Design,
@@ -87,32 +87,45 @@ class _Inferring:
             self._decisions[LABELS] = Decision(row.value, row)
         # TensorFlow's averages lag some 100 steps behind the weights, PyTorch's some 10, so there a
         # wrong chain may fit better than the right one
-        if self._misfits and not is_torch and best.misfit > SHARP:
-            return False
-        # what is given may be wrong
-        if not (current.fits or best.fits or self._design.given or self._design.conventions.prior):
-            if not self._misfits:
-                return False
-            if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
-                raise UnreadableError(
-                    f"the statistics of {name} fit no chain of its layers (discrepancy "
-                    f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or "
-                    f"an activation that --activation can give; {self._design.framework.remedy}"
-                )
+        is_late = bool(self._misfits) and not is_torch and best.misfit > SHARP
+        if is_late or not current.fits:
+            self._refuse_branches(best, name)
+            return self._stop()
         # of several open layers, wrong ones may fit
         self._misfits.append(current.misfit if segment.is_single else math.inf)
         times = math.inf if math.inf in self._misfits else MANY_TIMES
-        if not current.fits:  # the best of hypotheses that do not fit is no better than the usual
-            current = next(iter(segment.score([segment.usual], EXACT)), current)
         choices = segment.list_choices(current.chain)
         if PRIOR not in decided:
             given = self._design.conventions.prior
             source: Source = "given" if given else "assumed"
             prior, usual = current.hypothesis.prior, given or USUAL_PRIOR
             choices = [Choice(*PRIOR, "", prior, usual, (), source), *choices]
-        for choice in choices:
-            self._decisions[choice.key] = _decide(segment, choice, current, pool, times)
+        decisions = {each.key: _decide(segment, each, current, pool, times) for each in choices}
+        if current.misfit > SHARP and any(_is_odd(each, decisions[each.key]) for each in choices):
+            return self._stop()
+        self._decisions |= decisions
         return True
+
+    def _stop(self) -> bool:
+        """Return that no more is inferred: a norm does not fit, so nothing is decided."""
+        for key, (value, row) in self._decisions.items():
+            if row.source in ("inferred", "confirmed"):
+                self._decisions[key] = Decision(value, replace(row, source="assumed"))
+        return False
+
+    def _refuse_branches(self, best: Scored, name: str) -> None:
+        """Raise UnreadableError if the norm `name` does not fit, but those before it do."""
+        framework = self._design.framework
+        are_sharp = bool(self._misfits) and max(self._misfits) < SHARP
+        is_far = not best.fits and best.discrepancy.mean > REFUSED_MEAN
+        # what is given may be wrong
+        is_given = self._design.given or self._design.conventions.prior
+        if framework.is_torch and are_sharp and is_far and not is_given:
+            raise UnreadableError(
+                f"the statistics of {name} fit no chain of its layers (discrepancy "
+                f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or "
+                f"an activation that --activation can give; {framework.remedy}"
+            )
 
 
 def _measure_pool(segment: Segment) -> list[Scored]:
@@ -128,13 +141,16 @@ def _measure_pool(segment: Segment) -> list[Scored]:
 
 
 def _prefer_usual(segment: Segment, pool: list[Scored]) -> Scored:
-    """Return a hypothesis as good as the best, with usual values in undecided conventions."""
+    """Return a hypothesis as good as the best, with usual values in undecided conventions.
+
+    A usual value that fits unsettled averages is undecided, too.
+    """
     current = best = pool[0]
-    for choice in segment.list_choices(best.chain):
-        if choice.value != choice.usual:
-            usual = current.hypothesis.change(choice.key, choice.usual)
-            for scored in segment.score([usual], EXACT):
-                if not _is_clearly_worse(scored, best):
+    usual = [(each.key, each.usual) for each in segment.list_choices(best.chain)]
+    for key, value in [(PRIOR, segment.usual.prior), *usual]:
+        if current.find_value(key) not in (None, value):
+            for scored in segment.score([current.hypothesis.change(key, value)], EXACT):
+                if not _is_clearly_worse(scored.unsettle(segment.most_initial), best):
                     current = scored
                     pool.append(scored)
     return current
@@ -161,6 +177,12 @@ def _decide(
     return Decision(choice.value, row)
 
 
+def _is_odd(choice: Choice, decision: Decision) -> bool:
+    """Return whether an undecided value would change the sides of maps from the usual ones."""
+    is_undecided = decision.convention.source == "assumed" and choice.value != choice.usual
+    return is_undecided and choice.name in ("strides", "padding")
+
+
 def _is_sure(
     segment: Segment, choice: Choice, current: Scored, rivals: Sequence[Scored], times: float
 ) -> bool:
@@ -175,8 +197,6 @@ def _is_sure(
         return False
     if not all(_is_clearly_worse(rival, current) for rival in rivals):
         return False
-    if choice.key == PRIOR:
-        return choice.value in ROUND_PRIORS
     if choice.name == "epsilon" and len(choice.others) < len(EPSILONS) - 1:
         return False  # values without effect were not tried
     return bool(rivals)
@@ -197,9 +217,7 @@ def _list_rivals(segment: Segment, best: Scored) -> list[Hypothesis]:
 def _differs(choice: Choice, rival: Scored, current: Scored) -> bool:
     """Return whether a rival has another value of a convention, which makes another network."""
     value = rival.find_value(choice.key)
-    if value in (None, choice.value) or rival.identity == current.identity:
-        return False
-    return choice.key != PRIOR or value in ROUND_PRIORS or choice.value not in ROUND_PRIORS
+    return value not in (None, choice.value) and rival.identity != current.identity
 
 
 def _is_clearly_worse(scored: Scored, than: Scored) -> bool:

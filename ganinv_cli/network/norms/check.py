@@ -21,6 +21,7 @@ MAX_SCALE_STEPS = 8
 SCALE_TOLERANCE = 0.01  # relative change of a variance at which the scale of z is found
 MAX_SCALE = 1e6
 SAME_SCALE = 0.03  # relative difference of two scales that are named as one
+UNSETTLED = "they may be unsettled (saved early in training, or averaged over many steps)"
 
 
 class Moments(NamedTuple):
@@ -148,7 +149,7 @@ def _compare_all(norms: Sequence[StoredNorm], measured: Sequence[Moments]) -> tu
 def _describe_prior(deviation: float, scale: float) -> str:
     usual = {"uniform:-1,1": 3**-0.5, "normal": 1.0}
     near = [name for name, each in usual.items() if abs(deviation / each - 1) < SAME_SCALE]
-    prior = near[0] if near else f"normal:{deviation:.3g}"
+    prior = near[0] if near else f"normal:{deviation:.3g}, or {UNSETTLED}"
     return (
         f"its batch norms were trained with another prior: z of {scale:.3g} times the scale fits, "
         f"e.g. --prior {prior}"
@@ -156,7 +157,7 @@ def _describe_prior(deviation: float, scale: float) -> str:
 
 
 def _describe_contradiction(rows: Sequence[NormRow], contradicted: Sequence[int]) -> str:
-    cause = "they never settled, or a layer differs from the program that was trained"
+    cause = f"{UNSETTLED}, or a layer differs from the program that was trained"
     if contradicted[0] == 0:
         return f"no prior fits its moving averages: {cause}"
     names = ", ".join(rows[place].name for place in contradicted[:3])
