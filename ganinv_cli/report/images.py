@@ -173,7 +173,11 @@ def _answer_verdicts(grid: Grid) -> Answer:
         rows=sorted(grid.rows, key=_get_rank),
         one_line=True,
     )
-    return Answer(_count_verdicts(grid.rows), table, counted="verdict")
+    sentence = _count_verdicts(grid.rows)
+    doubt = (grid.run.get("generator") or {}).get("doubt")
+    if doubt and any(row["verdict"] == "outside" for row in grid.rows):
+        sentence = f"the generator is not confirmed, which may be the reason: {sentence}"
+    return Answer(sentence, table, counted="verdict")
 
 
 def _name_chain(row: Row) -> str:

@@ -71,6 +71,15 @@ def test_the_short_table_has_made_first_and_counts_the_rows_that_it_leaves_out(c
     assert (f"{count - 58} more rows are in the other formats." in text) == (count > 60)
 
 
+def test_a_doubt_about_the_generator_comes_before_a_verdict_on_the_image():
+    own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
+    results = make_image_results("invert", other=add_reenactment(own, explained=0, excess=5))
+    results.attributes["generator"] = {"doubt": "its batch norms do not fit"}
+    sentence = summarize(results, "x").answer.sentence
+    assert sentence.startswith("The generator is not confirmed, which may be the reason: ")
+    assert "no change" in sentence
+
+
 def test_several_reports_are_headed_by_their_names_and_none_is_markup(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as a notebook does
     monkeypatch.setenv("JPY_PARENT_PID", "1")
