@@ -58,7 +58,9 @@ def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> N
         names = format_names([row.name for row in check.rows if not row.discrepancy.fits])
         doubt = f"its moving averages at {names} had not settled, as early in training"
     elif labels and labels.runner_up:
-        doubt = f"the means of {labels.runner_up.value} of its inputs are those of a one-hot label"
+        count, *before = labels.runner_up.value.split(maxsplit=1)
+        place = "first" if before else "last"
+        doubt = f"its {place} {count} inputs have the means of a one-hot label"
     if doubt != check.doubt and check.is_confirmed is not None:
         return replace(check, status="contradicted", doubt=doubt)
     assumed = dict.fromkeys(each.name for each in conventions if each.source == "assumed")

@@ -30,7 +30,7 @@ from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply,
 from ganinv_cli.network.norms.check import FITS_BELOW
 
 CACHE_KIND = "conventions"
-VERSION = 15  # of the method: kept inferences of another one are not used
+VERSION = 16  # of the method: kept inferences of another one are not used
 _ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 

@@ -2,7 +2,8 @@
 
 The means of a norm's inputs are A m + b, with m the means of the layer's inputs. So m follows by
 least squares if there are more channels than inputs. The components of z have one mean, up to
-chance; those of a one-hot label have its frequencies, whose sum is exactly 1.
+chance; those of a one-hot label have its frequencies, whose sum is exactly 1. Averages that lag
+behind the weights fit less well; what is left gives the standard error of the sum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,8 @@ from ganinv_cli.formats.weights.weight import PlannedLayer, make_layer
 from ganinv_cli.network.checkpoint import Alternative, Convention
 from ganinv_cli.network.layers import BatchNorm, ConvTranspose, Dense, Reshape
 
-CHANNELS_PER_INPUT = 1.2  # fewest
-SUM_TOLERANCE = 0.02
+CHANNELS_PER_INPUT = 1.1  # fewest
+SUM_TOLERANCE, STANDARD_ERRORS = 0.02, 3.0  # the larger of both is allowed
 CLEARLY = 6.0  # standard deviations of the sum of as many components of z
 
 _Equations = tuple[
@@ -32,7 +33,10 @@ def detect_labels(layers: Sequence[PlannedLayer], is_torch: bool) -> Convention:
         return Convention("labels", "", "0", "assumed")
     matrix, means = equations
     inputs = np.linalg.lstsq(matrix, means)[0]
-    labels = min(_list_labels(inputs), default=None)
+    freedom = len(means) - len(inputs)
+    variance = np.square(matrix @ inputs - means).sum() / freedom
+    covariance = variance * np.linalg.pinv(matrix.T @ matrix)
+    labels = min(_list_labels(inputs, covariance), default=None)
     equal = np.full_like(inputs, np.median(inputs))
     without, fitted = (float(np.median(np.abs(matrix @ m - means))) for m in (equal, inputs))
     if labels is None:
@@ -66,13 +70,15 @@ def _list_equations(layers: Sequence[object]) -> _Equations | None:
     return matrix / deviations[:, None], (norm.mean - bias) / deviations
 
 
-def _list_labels(means: np.ndarray) -> Iterator[tuple[float, str]]:
-    """Yield how far a sum is from 1, and the inputs as text, for those that may be a label."""
-    for order, place in ((means[::-1], ""), (means, " before z")):
+def _list_labels(means: np.ndarray, covariance: np.ndarray) -> Iterator[tuple[float, str]]:
+    """Yield for inputs that may be a label the squares within label and z, and them as text."""
+    last = means[::-1], covariance[::-1, ::-1], ""
+    for order, errors, place in (last, (means, covariance, " before z")):
         for count in range(2, len(means) - 3):
             label, z = order[:count], order[count:]
-            error = abs(label.sum() - 1)
+            error = STANDARD_ERRORS * np.sqrt(errors[:count, :count].sum())
+            is_one = abs(label.sum() - 1) < max(SUM_TOLERANCE, error)
             excess = abs(label.sum() - count * z.mean())
             is_clear = excess > CLEARLY * np.sqrt(count) * z.std()
-            if label.min() > 0 and error < SUM_TOLERANCE and is_clear:
-                yield float(error), f"{count}{place}"
+            if label.min() > 0 and is_one and is_clear:
+                yield float(count * label.var() + len(z) * z.var()), f"{count}{place}"
