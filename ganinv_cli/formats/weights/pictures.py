@@ -1,7 +1,8 @@
 """The stride of the last convolution, which no norm tests, by the pictures of both candidates.
 
 Pixels side by side differ less than pixels with one between them. A transposed convolution that
-was trained with a stride of 1 makes of a stride of 2 checkered pictures, where they do not.
+was trained with a stride of 1 makes of a stride of 2 checkered pictures, where they do not. So may
+one early in training, but a kernel of even size, of which a stride of 1 changes the side, has 2.
 """
 
 import numpy as np
@@ -35,6 +36,7 @@ def decide_last_stride(design: Design, inference: Inference) -> Inference:
     layer = next(each.layer for each in chain.layers if each.name == choice.layer)
     if not isinstance(layer, ConvTranspose) or min(layer.weights.shape[:2]) < MIN_KERNEL:
         return {}
+    is_odd = all(side % 2 for side in layer.weights.shape[:2])
     labels = count_labels(design.conventions, chain.inputs)
     measurements = Measurements(design.framework.is_torch, chain.inputs - labels, labels)
     ratios: dict[int, float] = {}
@@ -48,7 +50,7 @@ def decide_last_stride(design: Design, inference: Inference) -> Inference:
         ratios[stride] = _compare_neighbours(pictures.numpy())
     if ratios[2] < SMOOTH:
         value = 2
-    elif CHECKERED < ratios[2] < NOISE and ratios[1] < SMOOTH:
+    elif is_odd and CHECKERED < ratios[2] < NOISE and ratios[1] < SMOOTH:
         value = 1
     else:
         return {}
