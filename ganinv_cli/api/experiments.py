@@ -23,7 +23,7 @@ from ganinv_cli.settings.load import check_keywords, load_config
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 
-GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: the default one
+GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: that of the config
 
 _ARGUMENTS = {"checkpoint": "generator", "image": "images"}  # settings that have another name here
 
@@ -32,7 +32,8 @@ _DOCUMENTATION = """{sentence}, as `ganinv {command}` does.
 {own}
 
 Args:
-    generator: from `load`, or what `load` takes; None: the config's, or the default one.{images}
+    generator: from `load`, or what `load` takes. None: that of `config`, or the default one if
+        there are no images.{images}
     config: TOML file with settings, or the name of a shipped one, e.g. "paper-text".
     out: results file. Finished trials are saved there during the run, the same call goes on after
         an interruption, and more trials or images extend it. None: results are kept in memory.
@@ -156,6 +157,11 @@ def _run(
     for (name, other), value in zip(_ARGUMENTS.items(), (generator, images), strict=True):
         if name in given and value is not None:
             raise ConfigError(f"{command} has {other} and {name}, which are one; give one of them")
+    if experiment.has_images and generator is None and not (path or "checkpoint" in given):
+        raise ConfigError(
+            f"the generator of {experiment.function} is None; give one, e.g. a path, a module, or "
+            '"portraits64"'
+        )
     config = load_config(kind, path, given)
     if experiment.inverts and len(config.clip) > 1:
         raise ConfigError(f"{command} takes one clipping rule; to compare rules, call it for each")

@@ -259,3 +259,5 @@ def test_what_cannot_be_inverted_is_refused(generator):
     ):
         with pytest.raises(ganinv.ImageError, match=words):
             ganinv.invert(generator, images)
+    with pytest.raises(ganinv.ConfigError, match="the generator of invert is None; give one"):
+        ganinv.invert(None, images)
