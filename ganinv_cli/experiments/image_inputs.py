@@ -47,14 +47,14 @@ def read_pictures(
     """
     is_config = inputs.images is None
     pictures: list[TargetImage] = []
-    for item in [config.image] if is_config else _iterate_items(convert_tensor(inputs.images)):
+    for item in [config.image] if is_config else _iterate_items(inputs.images):
         if isinstance(item, tuple | str | Path):
             names = item if isinstance(item, tuple) else (str(item),)
             pictures += _read_files(names, inputs, config, generator)
         else:
             name = f"image {len(pictures)}"
-            image, crop = convert_tensor(item), Crop(config.crop)
-            pictures.append(make_target_image(image, name, generator.image_shape, crop))
+            crop = Crop(config.crop)
+            pictures.append(make_target_image(item, name, generator.image_shape, crop))
     pictures = _name_pictures(pictures)
     errors = [picture.error for picture in pictures if picture.error]
     if not pictures:
@@ -146,6 +146,7 @@ def _read_file(
 
 def _iterate_items(images: Any) -> Iterator[Any]:
     """Yield paths, PIL images and arrays of one image."""
+    images = convert_tensor(images)
     if isinstance(images, np.ndarray) and images.ndim == 4:
         yield from images
     elif isinstance(images, Iterable) and not isinstance(images, str | Path | np.ndarray):

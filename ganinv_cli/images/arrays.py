@@ -60,7 +60,8 @@ def convert_tensor(images: Any) -> Any:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(images, torch.Tensor):
         return images
-    array = images.detach().cpu().numpy()
+    floats = images.float() if images.is_floating_point() else images  # NumPy has no bfloat16
+    array = floats.detach().cpu().numpy()
     is_first = array.ndim > 2 and array.shape[-3] in CHANNELS
     return np.moveaxis(array, -3, -1) if is_first else array
 
