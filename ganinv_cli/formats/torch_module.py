@@ -6,10 +6,13 @@ installation: a module of the program brings it, and a file, which is a program,
 
 import inspect
 import io
+import itertools
+import logging
+import math
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +34,7 @@ from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 
-ROWS = 3  # latent vectors of the example with which a module is exported
+ROWS = 3  # latent vectors of the example with which a module is exported, if it takes any number
 # Those for which the pictures are compared, in pairs: the export has the branch of the example
 # alone, so a module whose branch depends on z, or on its batch, makes others for some pair.
 CHECKED = 64
@@ -40,9 +43,26 @@ _STATE_DICT = "; save its weights, torch.save(netG.state_dict(), 'netG.pt'), and
 _WRAPPERS = ("module", "_orig_mod")  # of DataParallel, and of torch.compile
 
 
-class _Example(NamedTuple):
-    inputs: tuple[Any, ...]  # z, and the label if there is one
-    labels: np.ndarray | None  # (ROWS,)
+class _Inputs(NamedTuple):
+    """What a module takes: z, and a label if there are any."""
+
+    shape: tuple[int, ...]  # of one z
+    labels: int
+    is_one_hot: bool
+    device: Any
+    rows: int  # of the example with which it is exported
+    part: int  # rows of a batch of the pictures that verify the export
+
+    def draw(self, count: int) -> tuple[Any, ...]:
+        """Return random z and, one after the other, the labels."""
+        import torch
+
+        z = torch.randn((count, *self.shape), generator=torch.Generator().manual_seed(count))
+        labels = torch.arange(count) % max(self.labels, 1)
+        if self.is_one_hot:
+            labels = torch.nn.functional.one_hot(labels, self.labels or 1).float()
+        inputs = (z, labels) if self.labels else (z,)
+        return tuple(each.to(self.device) for each in inputs)
 
 
 def is_module(source: Any) -> bool:
@@ -91,66 +111,115 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     advice = "; is its version older than the file's?"
     with explain_errors("cannot be loaded by PyTorch", advice), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of PyTorch, about its own formats
-        module = (
-            torch.jit.load(str(path), map_location="cpu")
-            if is_script
-            else torch.export.load(str(path)).module()
-        )
+        if is_script:
+            module, latent, rows = torch.jit.load(str(path), map_location="cpu"), 0, 1
+        else:
+            program = torch.export.load(str(path))
+            rows, *row = program.example_inputs[0][0].shape
+            module, latent = program.module(), math.prod(row)
     layout = "TorchScript" if is_script else "torch.export"
-    network = _trace_module(module, 0, 0)
+    network = _trace_module(module, latent, 0, rows)
     return UnfinishedGenerator(network, layout, "traced", str(path))
 
 
-def _trace_module(module: Any, latent: int, labels: int) -> TracedNetwork:
+def _trace_module(module: Any, latent: int, labels: int, rows: int = 1) -> TracedNetwork:
+    """Return the first export that makes the module's pictures. Raises UnreadableError.
+
+    `rows` is the size of a batch that a program may be limited to.
+    """
+    import torch
+
+    failures: list[str] = []
+    refusals: list[str] = []
     with _evaluate(module):
-        example = _make_example(module, latent, labels)
-        try:
-            network, _ = trace_model(_export(module, example.inputs))
-        except UnreadableError as error:
-            raise UnreadableError(f"{error}{_STATE_DICT}") from error
-        z, pictures = _make_pictures(module, example.inputs)
+        inputs = _find_inputs(module, latent, labels, rows)
+        z, numbers, pictures = _make_checked_pictures(module, inputs)
+        example = inputs.draw(inputs.rows)
+        for options in _list_exports(["z", "label"][: len(example)]):
+            file = io.BytesIO()
+            try:
+                with explain_errors("an exporter fails", ""):
+                    torch.onnx.export(module, example, file, **options)
+            except UnreadableError as error:
+                failures.append(str(error))
+                continue
+            file.seek(0)
+            try:
+                network, _ = trace_model(file)
+                _compare_pictures(network, z, numbers, pictures)
+            except UnreadableError as error:
+                refusals.append(str(error))
+                continue
+            return network
+    failure = f"cannot be exported to ONNX: {'; '.join(dict.fromkeys(failures))}"
+    raise UnreadableError(f"{refusals[0] if refusals else failure}{_STATE_DICT}")
+
+
+def _list_exports(names: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the options of each export: by which exporter, for any number of rows or the example's.
+
+    The number of the example, if it became a constant as by len(z), is read as any number.
+    """
+    import torch
+
+    has_two = "dynamo" in inspect.signature(torch.onnx.export).parameters
+    for exporter in ({"dynamo": False}, {"dynamo": True, "verbose": False}) if has_two else ({},):
+        for axes in ({name: {0: "n"} for name in names}, None):
+            yield {"input_names": names, "dynamic_axes": axes, **exporter}
+
+
+def _compare_pictures(
+    network: TracedNetwork, z: np.ndarray, labels: np.ndarray | None, pictures: np.ndarray
+) -> None:
     generator = TracedGenerator(network, make_normal(network.latent))
-    checked_labels = None if example.labels is None else np.resize(example.labels, CHECKED)
-    made = generator.render(z, ROWS, labels=checked_labels)
-    difference = float(np.abs(made - pictures).max())
+    difference = float(np.abs(generator.render(z, ROWS, labels=labels) - pictures).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(pictures).max())):
         raise UnreadableError(
             f"makes other pictures when it is exported to ONNX (they differ by {difference:.2g}): "
-            f"does it draw random numbers, or decide by the values of z?{_STATE_DICT}"
+            "does it draw random numbers, or decide by the values of z?"
         )
-    return network
 
 
-def _make_pictures(module: Any, inputs: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return random z (CHECKED, latent) and their pictures (CHECKED, height, width, channels)."""
+def _make_checked_pictures(
+    module: Any, inputs: _Inputs
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return random z (n, latent), their labels (n,), and pictures (n, height, width, channels)."""
     import torch
 
-    first, *labels = inputs
-    shape = (CHECKED, *first.shape[1:])
-    z = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(first.device)
-    rows = torch.arange(CHECKED, device=first.device) % ROWS
-    pairs = zip(*(each.split(2) for each in (z, *(label[rows] for label in labels))), strict=True)
-    pictures = torch.cat([module(*pair) for pair in pairs])
-    return z.cpu().numpy().reshape(CHECKED, -1), pictures.cpu().numpy().transpose(0, 2, 3, 1)
+    count = max(CHECKED // inputs.part, 1) * inputs.part
+    given = inputs.draw(count)
+    parts = zip(*(each.split(inputs.part) for each in given), strict=True)
+    pictures = torch.cat([_make_pictures(module, part) for part in parts])
+    labels = np.arange(count, dtype=np.int32) % inputs.labels if inputs.labels else None
+    return given[0].cpu().numpy().reshape(count, -1), labels, pictures.cpu().numpy()
 
 
 @contextmanager
 def _evaluate(module: Any) -> Iterator[None]:
+    """Put a module into evaluation mode for the block, in which PyTorch prints nothing."""
     import torch
 
     modes = [(each, each.training) for each in module.modules()]
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter, about itself
+    disabled, silence = logging.root.manager.disable, io.StringIO()
+    with (
+        torch.no_grad(),
+        warnings.catch_warnings(),
+        redirect_stdout(silence),
+        redirect_stderr(silence),
+    ):
+        warnings.simplefilter("ignore")
+        logging.disable()
         try:
             for each, _ in modes:
                 each.training = False
             yield
         finally:
+            logging.disable(disabled)
             for each, mode in modes:
                 each.training = mode
 
 
-def _make_example(module: Any, latent: int, labels: int) -> _Example:
+def _find_inputs(module: Any, latent: int, labels: int, rows: int) -> _Inputs:
     """Return inputs that a module makes pictures of, by trial. Raises UnreadableError."""
     import torch
 
@@ -159,23 +228,19 @@ def _make_example(module: Any, latent: int, labels: int) -> _Example:
     if weights and first.dtype != torch.float32:
         raise UnreadableError(f"computes in {first.dtype}; give it in float32, e.g. netG.float()")
     sizes = [latent] if latent else dict.fromkeys(n for w in weights[:3] for n in w.shape[:2])
+    batches = dict.fromkeys(((ROWS, 2), (1, 1), (rows, rows)))
+    shapes = [(size, *ones) for size in sizes for ones in ((), (1, 1))]
     reason = "it has no weights"
-    numbers = torch.arange(ROWS, device=first.device) % max(labels, 1)
-    hot = torch.nn.functional.one_hot(numbers, max(labels, 1)).float()
-    for size in sizes:
-        for shape in ((ROWS, size), (ROWS, size, 1, 1)):
-            z = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(first.device)
-            for inputs in ((z, numbers), (z, hot)) if labels else ((z,),):
-                try:
-                    with explain_errors("it fails", ""):
-                        pictures = module(*inputs)
-                except UnreadableError as error:
-                    reason = str(error)
-                    continue
-                if getattr(pictures, "ndim", 0) == 4 and pictures.shape[1] in (1, 3):
-                    labelled = numbers.cpu().numpy().astype(np.int32) if labels else None
-                    return _Example(inputs, labelled)
-                reason = f"it returns {getattr(pictures, 'shape', type(pictures).__name__)}"
+    for batch, shape, is_one_hot in itertools.product(batches, shapes, (False, True)):
+        inputs = _Inputs(shape, labels, is_one_hot, first.device, *batch)
+        try:
+            pictures = [_make_pictures(module, inputs.draw(count)) for count in batch]
+        except UnreadableError as error:
+            reason = str(error)
+            continue
+        if pictures[0].shape[1:] == pictures[1].shape[1:]:
+            return inputs
+        reason = "the size of its pictures depends on their number"
     tried = ", ".join(f"({ROWS}, {size})" for size in sizes)
     raise UnreadableError(
         f"makes no pictures (n, 1 or 3, height, width) of z {tried}: {reason}; say what it "
@@ -183,22 +248,14 @@ def _make_example(module: Any, latent: int, labels: int) -> _Example:
     )
 
 
-def _export(module: Any, inputs: tuple[Any, ...]) -> io.BytesIO:
-    import torch
-
-    names = ["z", "label"][: len(inputs)]
-    axes = {name: {0: "n"} for name in names}
-    has_two = "dynamo" in inspect.signature(torch.onnx.export).parameters
-    reasons = []
-    for choice in ({"dynamo": False}, {"dynamo": True, "verbose": False}) if has_two else ({},):
-        file = io.BytesIO()
-        options: dict[str, Any] = {"input_names": names, "dynamic_axes": axes, **choice}
-        try:
-            with explain_errors("an exporter fails", ""):
-                torch.onnx.export(module, inputs, file, **options)
-        except UnreadableError as error:
-            reasons.append(str(error))
-            continue
-        file.seek(0)
-        return file
-    raise UnreadableError(f"cannot be exported to ONNX: {'; '.join(reasons)}")
+def _make_pictures(module: Any, inputs: tuple[Any, ...]) -> Any:
+    """Return a tensor (n, height, width, channels). Raises UnreadableError."""
+    with explain_errors("it fails", ""):
+        output = module(*inputs)
+    if (
+        getattr(output, "ndim", 0) == 4
+        and len(output) == len(inputs[0])
+        and output.shape[1] in (1, 3)
+    ):
+        return output.permute(0, 2, 3, 1)
+    raise UnreadableError(f"it returns {getattr(output, 'shape', type(output).__name__)}")

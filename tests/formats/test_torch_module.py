@@ -53,6 +53,28 @@ def test_images_are_inverted_with_a_module(torch, pytorch_data):
 
 
 @pytest.mark.nightly
+@pytest.mark.refusals  # of an export by which another is tried
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_program_of_fixed_batches_makes_any_number_of_pictures(torch, tmp_path, capfd, rows):
+    class Fixed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project, self.norm = torch.nn.Linear(6, 64), torch.nn.BatchNorm2d(4)
+            self.end = torch.nn.ConvTranspose2d(4, 3, 4, 2, 1)
+
+        def forward(self, z):
+            x = self.project(z.view(len(z), -1))
+            return torch.tanh(self.end(self.norm(x.view(len(z), 4, 4, 4))))
+
+    module, z = Fixed().eval(), torch.randn(5, 6, 1, 1)
+    file = tmp_path / "program.pt2"
+    torch.export.save(torch.export.export(module, (z[:rows],)), file)
+    for generator in (ganinv.load(file, trust=True), ganinv.load(module)):
+        np.testing.assert_allclose(generator(z.flatten(1)), make_pictures(module, z), atol=1e-4)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.nightly
 def test_labels_of_a_module_are_numbers_or_one_hot(torch):
     class Conditional(torch.nn.Module):
         def __init__(self, is_one_hot):
