@@ -48,7 +48,7 @@ class _Inputs(NamedTuple):
 
     shape: tuple[int, ...]  # of one z
     labels: int
-    is_one_hot: bool
+    label_shape: tuple[int, ...]  # of one label: () a number, else one-hot
     device: Any
     rows: int  # of the example with which it is exported
     part: int  # rows of a batch of the pictures that verify the export
@@ -59,8 +59,9 @@ class _Inputs(NamedTuple):
 
         z = torch.randn((count, *self.shape), generator=torch.Generator().manual_seed(count))
         labels = torch.arange(count) % max(self.labels, 1)
-        if self.is_one_hot:
-            labels = torch.nn.functional.one_hot(labels, self.labels or 1).float()
+        if self.label_shape:
+            one_hot = torch.nn.functional.one_hot(labels, self.labels).float()
+            labels = one_hot.reshape(count, *self.label_shape)
         inputs = (z, labels) if self.labels else (z,)
         return tuple(each.to(self.device) for each in inputs)
 
@@ -231,8 +232,9 @@ def _find_inputs(module: Any, latent: int, labels: int, rows: int) -> _Inputs:
     batches = dict.fromkeys(((ROWS, 2), (1, 1), (rows, rows)))
     shapes = [(size, *ones) for size in sizes for ones in ((), (1, 1))]
     reason = "it has no weights"
-    for batch, shape, is_one_hot in itertools.product(batches, shapes, (False, True)):
-        inputs = _Inputs(shape, labels, is_one_hot, first.device, *batch)
+    label_shapes = [(), (labels,), (labels, 1, 1)] if labels else [()]
+    for batch, shape, label_shape in itertools.product(batches, shapes, label_shapes):
+        inputs = _Inputs(shape, labels, label_shape, first.device, *batch)
         try:
             pictures = [_make_pictures(module, inputs.draw(count)) for count in batch]
         except UnreadableError as error:

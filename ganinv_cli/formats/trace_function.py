@@ -151,8 +151,9 @@ def _read_labels(label: FunctionInput | None) -> int:
         return 0
     if not label.is_one_hot and all(size in (1, None) for size in label.row):
         return 0
-    if label.is_one_hot and len(label.row) == 1 and label.row[0]:
-        return label.row[0]
+    length, *ones = label.row or (None,)
+    if label.is_one_hot and length and set(ones) <= {1}:
+        return length
     raise UnreadableError(
         f"takes a label {label.describe()}; expected one integer per picture, or a one-hot vector"
     )
@@ -160,7 +161,8 @@ def _read_labels(label: FunctionInput | None) -> int:
 
 def _encode_labels(labels: tf.Tensor | None, label: FunctionInput, count: int) -> tf.Tensor:
     if label.is_one_hot:
-        return tf.one_hot(labels, count, dtype=label.dtype)
+        hot = tf.one_hot(labels, count, dtype=label.dtype)
+        return hot if len(label.row) == 1 else tf.reshape(hot, [-1, *label.row])
     row = [1 for _ in (label.shape or (None,))[1:]]
     return tf.reshape(tf.cast(labels, label.dtype), [-1, *row])
 

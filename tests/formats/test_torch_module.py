@@ -96,6 +96,24 @@ def test_labels_of_a_module_are_numbers_or_one_hot(torch):
 
 
 @pytest.mark.nightly
+@pytest.mark.refusals
+def test_labels_of_a_convolution_are_one_hot_maps(torch, pytorch_data):
+    class Conditional(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.start = torch.nn.ConvTranspose2d(6 + 8, 6, 1)
+            self.main = pytorch_data.make_generator(0)
+
+        def forward(self, z, label):
+            return self.main(self.start(torch.cat([z, label], 1)))
+
+    module, z, numbers = Conditional().eval(), torch.randn(3, 6, 1, 1), torch.arange(3)
+    one_hot = torch.nn.functional.one_hot(numbers, 8).float()[:, :, None, None]
+    made = ganinv.load(module, latent=6, labels=8)(z.flatten(1), numbers)
+    np.testing.assert_allclose(made, make_pictures(module, z, one_hot), atol=1e-4)
+
+
+@pytest.mark.nightly
 def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_data):
     class Noisy(pytorch_data.Generator):
         def forward(self, z):
