@@ -1,7 +1,7 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -255,10 +255,15 @@ def load(
 
     keras = sys.modules.get("keras")
     is_model = keras is not None and isinstance(source, keras.Model)
+    if isinstance(source, Mapping):
+        raise UsageError(
+            "a state dict is weights alone; give the module itself, or save it, "
+            "torch.save(weights, 'netG.pt'), and give that file"
+        )
     if not (is_model or callable(source)):
         raise UsageError(
-            f"a {type(source).__name__} is no generator; give a path, a Keras model, or a function "
-            "of a tf.Tensor"
+            f"a {type(source).__name__} is no generator; give a path, a torch.nn.Module, a Keras "
+            "model, or a function of a tf.Tensor"
         )
     unused = {name for name in (*WEIGHTS_ONLY, "trust") if given.is_given(name)}
     if not is_model:

@@ -9,6 +9,7 @@ import io
 import itertools
 import logging
 import math
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ import numpy as np
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import (
+    IMAGE_NETWORK,
+    MIN_SIDE,
     TORCH_SCRIPT,
     FileFacts,
     UnfinishedGenerator,
@@ -230,34 +233,54 @@ def _find_inputs(module: Any, latent: int, labels: int, rows: int) -> _Inputs:
         raise UnreadableError(f"computes in {first.dtype}; give it in float32, e.g. netG.float()")
     sizes = [latent] if latent else dict.fromkeys(n for w in weights[:3] for n in w.shape[:2])
     batches = dict.fromkeys(((ROWS, 2), (1, 1), (rows, rows)))
-    shapes = [(size, *ones) for size in sizes for ones in ((), (1, 1))]
-    reason = "it has no weights"
+    ranks = ((1, 1), ()) if first.ndim == 4 else ((), (1, 1))  # the likelier one first
+    shapes = [(size, *ones) for size in sizes for ones in ranks]
+    refusals = []
     label_shapes = [(), (labels,), (labels, 1, 1)] if labels else [()]
     for batch, shape, label_shape in itertools.product(batches, shapes, label_shapes):
         inputs = _Inputs(shape, labels, label_shape, first.device, *batch)
         try:
             pictures = [_make_pictures(module, inputs.draw(count)) for count in batch]
         except UnreadableError as error:
-            reason = str(error)
+            refusals.append(str(error))
             continue
         if pictures[0].shape[1:] == pictures[1].shape[1:]:
             return inputs
-        reason = "the size of its pictures depends on their number"
-    tried = ", ".join(f"({ROWS}, {size})" for size in sizes)
-    raise UnreadableError(
-        f"makes no pictures (n, 1 or 3, height, width) of z {tried}: {reason}; say what it "
-        "takes, in Python: ganinv.load(netG, latent=100, labels=10)"
-    )
+    raise UnreadableError(_explain_refusals(first, list(sizes), refusals))
+
+
+def _explain_refusals(first: Any, sizes: list[int], refusals: list[str]) -> str:
+    """Return why no z made pictures, and what to do; `first` are a module's first weights."""
+    if first.ndim == 4 and first.shape[1] in (1, 3) and first.shape[2] > 1:
+        return IMAGE_NETWORK
+    returned = [each for each in refusals if each.startswith("returns")]
+    if returned:
+        return (
+            f"{returned[0]}; expected one picture (n, 1 or 3, height, width) per z: give the "
+            "generator, not the discriminator, or a module that returns the pictures alone"
+        )
+    reason = refusals[0] if refusals else "has no weights that tell the size of z"
+    if re.search(r"forward\(\).* argument", reason):
+        return (
+            f"{reason}; for a label give the number of labels, ganinv.load(netG, labels=10), for "
+            "another argument a module whose forward takes z alone"
+        )
+    tried = f", tried with {' and '.join(map(str, sizes))}" if sizes else ""
+    return f"{reason}; give the number of components of z{tried}: ganinv.load(netG, latent=100)"
 
 
 def _make_pictures(module: Any, inputs: tuple[Any, ...]) -> Any:
     """Return a tensor (n, height, width, channels). Raises UnreadableError."""
-    with explain_errors("it fails", ""):
+    with explain_errors("fails", ""):
         output = module(*inputs)
-    if (
-        getattr(output, "ndim", 0) == 4
-        and len(output) == len(inputs[0])
-        and output.shape[1] in (1, 3)
-    ):
-        return output.permute(0, 2, 3, 1)
-    raise UnreadableError(f"it returns {getattr(output, 'shape', type(output).__name__)}")
+    parts = list(output.values()) if isinstance(output, dict) else output
+    parts = parts if isinstance(parts, list | tuple) else [parts]
+    shapes = [tuple(getattr(part, "shape", ())) for part in parts]
+    pictures = [
+        part if shape[3] in (1, 3) else part.permute(0, 2, 3, 1)
+        for part, shape in zip(parts, shapes, strict=True)
+        if len(shape) == 4 and shape[0] == len(inputs[0]) and {shape[1], shape[3]} & {1, 3}
+    ]
+    if len(pictures) == 1 and min(pictures[0].shape[1:3]) >= MIN_SIDE:
+        return pictures[0]
+    raise UnreadableError(f"returns {' and '.join(map(str, shapes))}")

@@ -7,7 +7,7 @@ import pytest
 from called import run_ganinv
 
 import ganinv_cli as ganinv
-from ganinv_cli.errors import CheckpointError
+from ganinv_cli.errors import CheckpointError, UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.settings.conventions import Conventions
 from tests.formats.test_torch_file import PYTORCH
@@ -135,10 +135,50 @@ def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_da
     for kind, words in kinds.items():
         with pytest.raises(CheckpointError, match=rf"{words}.*torch\.save\(netG\.state_dict"):
             ganinv.load(kind(), latent=pytorch_data.LATENT)
-    with pytest.raises(CheckpointError, match=r"makes no pictures .*latent="):
-        ganinv.load(torch.nn.Linear(3, 4))
-    with pytest.raises(CheckpointError, match=r"float16.*netG\.float\(\)"):
-        ganinv.load(pytorch_data.Generator().half())
+
+
+@pytest.mark.nightly
+def test_what_is_no_generator_is_refused_with_what_to_give(torch, pytorch_data):
+    class Labelled(pytorch_data.Generator):
+        def forward(self, z, label):
+            return super().forward(z)
+
+    module = pytorch_data.Generator()
+    refused = {
+        torch.nn.Conv2d(3, 8, 4): "is a discriminator or an encoder",
+        torch.nn.Linear(3, 1): r"returns \(3, 1\); .* not the discriminator",
+        Labelled(): r"argument: 'label'\); for a label give .*labels=10",
+        torch.nn.ReLU(): r"no weights .*latent=100",
+        module.half(): r"float16.*netG\.float\(\)",
+    }
+    for given, words in refused.items():
+        with pytest.raises(CheckpointError, match=words):
+            ganinv.load(given)
+    with pytest.raises(CheckpointError, match=r"of z, tried with 7: ganinv\.load\(netG, latent="):
+        ganinv.load(pytorch_data.Generator(), latent=7)
+    with pytest.raises(UsageError, match=r"a state dict .*torch\.save"):
+        ganinv.load(module.state_dict())
+
+
+@pytest.mark.nightly
+def test_pictures_are_found_in_an_output_in_either_order_of_axes(torch, pytorch_data):
+    class Other(torch.nn.Module):
+        def __init__(self, change):
+            super().__init__()
+            self.main, self.change = pytorch_data.make_generator(0), change
+
+        def forward(self, z):
+            return self.change(self.main(z))
+
+    z = torch.randn(3, pytorch_data.LATENT)
+    expected = make_pictures(pytorch_data.make_generator(0), z)
+    for change in (
+        lambda x: (x, x.mean()),
+        lambda x: {"features": x.flatten(1), "images": x},
+        lambda x: x.permute(0, 2, 3, 1),
+    ):
+        made = ganinv.load(Other(change), latent=pytorch_data.LATENT)(z.numpy())
+        np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
 @pytest.mark.nightly
