@@ -167,18 +167,18 @@ def explain_write_errors(path: Path) -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def hide_stderr() -> Iterator[None]:
-    """Redirect file descriptor 2, to which C and C++ code writes, to a file that is removed."""
-    if sys.stderr:
-        sys.stderr.flush()
-    stderr = os.dup(2)
+def hide_output(descriptor: int = 2) -> Iterator[None]:
+    """Redirect a descriptor to a file that is removed: stderr, or stdout, of C and C++ code."""
+    if stream := {1: sys.stdout, 2: sys.stderr}[descriptor]:
+        stream.flush()
+    output = os.dup(descriptor)
     with tempfile.TemporaryFile() as log_file:
-        os.dup2(log_file.fileno(), 2)
+        os.dup2(log_file.fileno(), descriptor)
         try:
             yield
         finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+            os.dup2(output, descriptor)
+            os.close(output)
 
 
 def has_content(path: Path) -> bool:

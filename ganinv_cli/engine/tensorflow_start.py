@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from ganinv_cli.files import hide_stderr
+from ganinv_cli.files import hide_output
 
 
 def start_tensorflow(gpus: bool = True) -> None:
@@ -15,7 +15,7 @@ def start_tensorflow(gpus: bool = True) -> None:
     TensorFlow's C++ code writes to file descriptor 2 before it reads any log level.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with hide_stderr():
+    with hide_output():
         _prepare_devices(gpus)
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganinv_cli.files import hide_output
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import (
@@ -210,6 +211,8 @@ def _evaluate(module: Any) -> Iterator[None]:
         warnings.catch_warnings(),
         redirect_stdout(silence),
         redirect_stderr(silence),
+        hide_output(1),
+        hide_output(2),
     ):
         warnings.simplefilter("ignore")
         logging.disable()

@@ -18,7 +18,7 @@ from PIL import (
 )
 
 from ganinv_cli.errors import DAMAGE_ERRORS, ImageError, explain_failures
-from ganinv_cli.files import hide_stderr
+from ganinv_cli.files import hide_output
 
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -49,7 +49,7 @@ def suppress_pillow_warnings() -> Iterator[None]:
 
     This holds for all threads: enter it once, around the threads that decode.
     """
-    with hide_stderr(), warnings.catch_warnings():
+    with hide_output(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield

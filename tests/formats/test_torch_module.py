@@ -114,7 +114,7 @@ def test_labels_of_a_convolution_are_one_hot_maps(torch, pytorch_data):
 
 
 @pytest.mark.nightly
-def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_data):
+def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_data, capfd):
     class Noisy(pytorch_data.Generator):
         def forward(self, z):
             return super().forward(z + 0.1 * torch.randn_like(z))
@@ -127,7 +127,12 @@ def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_da
         def forward(self, z):
             return super().forward(z if z[0, 0] > 0 else -z)
 
+    class Spectral(pytorch_data.Generator):
+        def forward(self, z):
+            return torch.fft.irfft2(torch.fft.rfft2(super().forward(z)))
+
     kinds = {
+        Spectral: "is not on the list of operations",
         Noisy: "draws random numbers",
         Branching: "decide by the values of z",
         Untraceable: "has the inputs none",
@@ -135,6 +140,7 @@ def test_what_cannot_be_exported_is_refused_with_the_other_way(torch, pytorch_da
     for kind, words in kinds.items():
         with pytest.raises(CheckpointError, match=rf"{words}.*torch\.save\(netG\.state_dict"):
             ganinv.load(kind(), latent=pytorch_data.LATENT)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.nightly
