@@ -94,12 +94,15 @@ def read_module(module: Any, latent: int, labels: int, conventions: Conventions)
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a TorchScript or torch.export file. Raises UnreadableError."""
     is_script = FileFacts(path).has_member(TORCH_SCRIPT)
-    loading = "torch.jit.load({})" if is_script else "torch.export.load({}).module()"
+    loading, settings = (
+        ("torch.jit.load({})", "dynamic_axes={'z': {0: 'n'}}, dynamo=False")
+        if is_script
+        else ("torch.export.load({}).module()", "dynamo=True")  # its rows may be fixed
+    )
     export = (
         f"with PyTorch: import torch; netG = {loading.format(repr(path.name))}; "
         "z = torch.randn(1, 100, 1, 1), or in the shape that netG takes; "
-        "torch.onnx.export(netG, z, 'generator.onnx', input_names=['z'], "
-        f"dynamic_axes={{'z': {{0: 'n'}}}}, dynamo={not is_script})"
+        f"torch.onnx.export(netG, z, 'generator.onnx', input_names=['z'], {settings})"
     )
     if not conventions.trust:
         raise UnreadableError(

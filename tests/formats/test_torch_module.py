@@ -197,6 +197,23 @@ def test_a_program_is_run_if_it_is_trusted(torch, tmp_path, name):
     run_ganinv(tmp_path, "inspect", PYTORCH / name, "--trust")
 
 
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")  # PyTorch runs as at a prompt
+def test_the_export_that_a_refusal_gives_loads(torch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module, z = (
+        torch.nn.Sequential(torch.nn.Linear(6, 48), torch.nn.Unflatten(1, (3, 4, 4))),
+        torch.randn(1, 6),
+    )
+    torch.export.save(torch.export.export(module, (z,)), "program.pt2")
+    with pytest.raises(CheckpointError) as refusal:
+        ganinv.load("program.pt2")
+    code = str(refusal.value).partition("with PyTorch: ")[2]
+    exec(code.replace("1, 100, 1, 1), or in the shape that netG takes", "1, 6)"))
+    made = ganinv.load("generator.onnx")(z.numpy())
+    np.testing.assert_allclose(made, make_pictures(module, z), atol=1e-4)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_not_run_without_trust_or_torch(name, monkeypatch):
     with pytest.raises(CheckpointError, match=r"is code: --trust.*torch\.onnx\.export"):
