@@ -25,7 +25,9 @@ def describe_verdict(facts: Facts) -> str:
         if fitting := _list_undecided(facts):
             verdict += f"; they allow, but do not decide: {', '.join(fitting)}"
     else:
-        verdict = "as its file describes it; it has no batch norms that could confirm it"
+        no_norms = "it has no batch norms that could confirm it"
+        why = no_norms if facts["layers"] else "batch norms among its operations confirm nothing"
+        verdict = f"as its file describes it; {why}"
     untested = [clause for clause in facts["assumed"] if "(--" not in clause]  # without an option
     if not facts["doubt"] and (names := _list_untested(facts)):
         untested = [", ".join(names), *untested]
