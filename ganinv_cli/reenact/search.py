@@ -232,16 +232,18 @@ class Search:
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
-        # a JPEG says too little to tell a rotation or a power of 1 from others
-        held = (POWER, ANGLE) if self._jpeg else (POWER,)
+        held, storage = [POWER], self._pixels
+        stages = [held, []]
+        if self._jpeg:  # colours show the way, but not the end; neither tells a small rotation
+            held, stages, storage = [POWER, ANGLE], [[ANGLE]], self._luma
         ends = [
             self._fit("start", change, self._pixels, START_SHARE * z, inside=inner, held=held)
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
-        for places in (held,) if self._jpeg else (held, ()):
+        for places in stages:
             options = {"inside": inner, "held": places}
-            end = self._fit("change", change, self._pixels, end.z, end.parameters, **options)
+            end = self._fit("change", change, storage, end.z, end.parameters, **options)
             if not NEAR < _measure_error(end, inner) < FAR:
                 break
         return end
