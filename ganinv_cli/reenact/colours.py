@@ -1,4 +1,4 @@
-"""A map of colours: a power of each value, then an affine map of each pixel."""
+"""A map of colours: a power of each value, an affine map of each pixel, and shaded corners."""
 
 import functools
 from dataclasses import dataclass
@@ -10,15 +10,17 @@ from ganinv_cli.reenact.storage import WHITE, round_to_pixels
 SEEN_COLOUR = 0.02  # of an entry of the matrix; smaller changes are not mentioned
 SEEN_OFFSET = 2.0  # grey levels
 SEEN_POWER = 0.02
+SEEN_SHADE = 0.05  # of the brightness of corners
+SHADE = slice(1, 3)  # places of s and t
 _DARKEST = 0.25  # grey levels, below which the power's slope is that there
 
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours x become 255 (x / 255)^p A + b.
+    """Colours x become (255 (x / 255)^p A + b) exp(s d + t d²), d = 0 in the middle, 1 in corners.
 
-    The parameters are the logarithm of p, and either the entries of A and b / 255, by rows, or two
-    numbers: A is the first times the identity, and the second is every entry of b / 255.
+    The parameters are the logarithm of p, s, t, and either the entries of A and b / 255, by rows,
+    or two numbers: A is the first times the identity, and the second is every entry of b / 255.
     """
 
     channels: int
@@ -27,11 +29,12 @@ class Colours:
     @property
     def start(self) -> np.ndarray:
         same = np.eye(self.channels + 1, self.channels).ravel() if self.mixes else np.eye(2)[0]
-        return np.concatenate([[0.0], same])
+        return np.concatenate([np.zeros(SHADE.stop), same])
 
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         matrix, offset = self._divide(parameters)
-        return np.asarray(self._raise(pictures, parameters) @ matrix + offset)
+        colours = self._raise(pictures, parameters) @ matrix + offset
+        return np.asarray(colours * _shade(pictures, parameters))
 
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Return pixels uint8 with other colours; a tinted picture was grey before, and rounded."""
@@ -39,25 +42,28 @@ class Colours:
         colours = self._raise(pixels, parameters)
         if (weights := _find_tone(matrix)) is not None:
             colours, matrix = round_to_pixels(colours @ weights)[..., None], matrix.sum(0)[None]
-        return round_to_pixels(colours @ matrix + offset)
+        return round_to_pixels((colours @ matrix + offset) * _shade(pixels, parameters))
 
     def differentiate(
         self, picture: np.ndarray, derivatives: np.ndarray, parameters: np.ndarray
     ) -> np.ndarray:
         power, inside = np.exp(parameters[0]), (picture > 0) & (picture < WHITE)
         slope = power * (picture.clip(_DARKEST, WHITE) / WHITE) ** (power - 1) * inside
-        return np.asarray((derivatives * slope) @ self._divide(parameters)[0])
+        colours = (derivatives * slope) @ self._divide(parameters)[0]
+        return np.asarray(colours * _shade(picture, parameters))
 
     def describe(self, parameters: np.ndarray) -> str:
         power = np.exp(parameters[0])
         curve = f"gamma {1 / power:.2f}" if abs(power - 1) > SEEN_POWER else ""
-        return ", ".join(filter(None, [curve, _describe_affine(*self._divide(parameters))]))
+        corner = np.exp(parameters[SHADE].sum())
+        shade = f"brightness of corners × {corner:.2f}" if abs(corner - 1) > SEEN_SHADE else ""
+        return ", ".join(filter(None, [curve, _describe_affine(*self._divide(parameters)), shade]))
 
     def _raise(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         return np.asarray(WHITE * (pictures.clip(0, WHITE) / WHITE) ** np.exp(parameters[0]))
 
     def _divide(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        values = np.tensordot(parameters[1:], self._basis, 1)
+        values = np.tensordot(parameters[SHADE.stop :], self._basis, 1)
         return values[:-1], values[-1]
 
     @functools.cached_property
@@ -71,6 +77,14 @@ class Colours:
             return basis
         gain = basis[: size - channels : channels + 1].sum(0)
         return np.stack([gain, basis[size - channels :].sum(0)])
+
+
+def _shade(pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Return the brightness (height, width, 1) that corners lost, or gained."""
+    down, across = (np.linspace(-1, 1, size) ** 2 / 2 for size in pictures.shape[-3:-1])
+    distance = (down[:, None] + across)[..., None]
+    by_distance, by_square = parameters[SHADE]
+    return np.asarray(np.exp(by_distance * distance + by_square * distance**2))
 
 
 def _find_tone(matrix: np.ndarray) -> np.ndarray | None:

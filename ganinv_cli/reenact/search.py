@@ -34,7 +34,7 @@ EVALUATIONS = {  # of J, by kind of fit
     "middle": 25,
     "codec": 4,
 }
-POWER, ANGLE = 4, 3  # places of parameters of a placement and colours that are fitted last
+ANGLE, POWER, *SHADE = range(3, 7)  # places of parameters of a placement that are fitted last
 ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
@@ -232,10 +232,10 @@ class Search:
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
-        held, storage = [POWER], self._pixels
+        held, storage = [POWER, *SHADE], self._pixels
         stages = [held, []]
         if self._jpeg:  # colours show the way, but not the end; neither tells a small rotation
-            held, stages, storage = [POWER, ANGLE], [[ANGLE]], self._luma
+            held, stages, storage = [ANGLE, *held], [[ANGLE, *SHADE]], self._luma
         ends = [
             self._fit("start", change, self._pixels, START_SHARE * z, inside=inner, held=held)
             for z in self._select_starts()

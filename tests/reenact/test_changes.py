@@ -25,10 +25,10 @@ def _place(x=0.0, y=0.0, scale=1.0, degrees=0.0):
     return np.array([x, y, np.log(scale), np.radians(degrees)])
 
 
-def _recolour(gain=1.0, offset=0.0, gamma=1.0):
+def _recolour(gain=1.0, offset=0.0, gamma=1.0, corners=1.0):
     colours = gain * np.eye(SHAPE[2] + 1, SHAPE[2])
     colours[-1] = offset / 255
-    return np.concatenate([[-np.log(gamma)], colours.ravel()])
+    return np.concatenate([[-np.log(gamma), 0, np.log(corners)], colours.ravel()])
 
 
 @pytest.mark.parametrize("enlarged", [1, 4])
@@ -110,7 +110,7 @@ def test_a_mirror_image_turns_each_row():
 def test_the_derivatives_of_a_change_are_those_of_its_pictures():
     change, picture = Change(Placement(SHAPE), Colours(3)), _make_picture().astype(float)
     jacobian = np.stack([_make_picture(1), _make_picture(2)]).astype(float)
-    parameters = np.concatenate([_place(0.3, -0.4, 1.1, 2), _recolour(0.9, 5, 1.2)])
+    parameters = np.concatenate([_place(0.3, -0.4, 1.1, 2), _recolour(0.9, 5, 1.2, 0.7)])
     derivatives = change.differentiate(picture, jacobian, parameters)
     steps = 1e-4 * np.eye(len(derivatives))
     for derivative, step in zip(derivatives, steps, strict=True):
@@ -126,7 +126,7 @@ def test_the_derivatives_of_a_change_are_those_of_its_pictures():
 def test_a_change_is_said_in_words():
     change = Change(Placement(SHAPE), Colours(3))
     grey = _recolour()
-    grey[1:10] = np.repeat([0.3, 0.59, 0.11], 3)
+    grey[3:12] = np.repeat([0.3, 0.59, 0.11], 3)
     for placed, recoloured, words in (
         (_place(), _recolour(), ""),
         (_place(1, -0.5), _recolour(), "shifted by (1, -0.5) pixels"),
@@ -135,6 +135,7 @@ def test_a_change_is_said_in_words():
         (_place(), _recolour(gain=1.1), "colours changed (brightness × 1.10)"),
         (_place(), _recolour(gain=1.2, offset=-25), "colours changed (contrast × 1.20)"),
         (_place(), _recolour(gamma=1.3), "gamma 1.30"),
+        (_place(), _recolour(corners=0.6), "brightness of corners × 0.60"),
         (_place(), grey, "made grey"),
     ):
         assert change.describe(np.concatenate([placed, recoloured])) == words

@@ -71,6 +71,12 @@ def _yield_first(search, first):
     yield first
 
 
+def _shade_corners(pixels):
+    squares = np.linspace(-1, 1, SIDE) ** 2
+    distance = (squares[:, None] + squares)[..., None] / 2
+    return np.rint(pixels * (1 - 0.4 * distance)).astype(np.uint8)
+
+
 def _resize(pixels, size, kernel=Image.Resampling.BICUBIC, box=None):
     return np.asarray(Image.fromarray(pixels).resize((size, size), kernel, box=box))
 
@@ -105,6 +111,7 @@ DAMAGES = {
     "enlarged 1.14 times": lambda p: _resize(p[2:-2, 2:-2], SIDE),
     "colours changed (brightness × 0.80)": lambda p: np.rint(0.8 * p).astype(np.uint8),
     "gamma 1.30": lambda p: np.rint(255 * (p / 255) ** (1 / 1.3)).astype(np.uint8),
+    "brightness of corners × 0.60": _shade_corners,
     "mirrored": lambda p: p[:, ::-1].copy(),
     "rotated by 2.0°": lambda p: np.asarray(Image.fromarray(p).rotate(2, Image.Resampling.BICUBIC)),
     "blurred (radius 0.7": lambda p: np.asarray(
