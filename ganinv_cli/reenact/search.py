@@ -80,7 +80,9 @@ class Search:
                 yield end
             ends.append(end)
         unchanged, nearest = ends[0], min(ends, key=attrgetter("excess"))
-        yield from self._fit_codec(unchanged)
+        for end in self._fit_codec(unchanged):
+            if not self._is_nearer(nearest, end):  # else errors like the codec's are no evidence
+                yield end
         if self._is_nearer(nearest, unchanged):
             yield from self._fit_codec(nearest)
         if (region := self._leave_out_region(first)) is not None:
