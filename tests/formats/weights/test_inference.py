@@ -15,7 +15,7 @@ from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.formats.weights import hypotheses as search
-from ganinv_cli.formats.weights import infer
+from ganinv_cli.formats.weights import infer, pictures
 from ganinv_cli.network.checkpoint import Checkpoint, Convention, summarize_inferred
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import BatchNorm
@@ -193,3 +193,14 @@ def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(t
     assert rows["activation", "main.3"] == ("leaky_relu:0.2", "assumed")
     clause = "activation leaky_relu:0.2 of main.3, which no norm tests (--activation)"
     assert clause in checkpoint.assumed
+
+
+def test_checkered_pictures_of_an_even_kernel_leave_its_stride_open(tmp_path, monkeypatch):
+    """As a DCGAN makes them early in training; with a stride of 1 its sides would be odd."""
+    path = save_archive(tmp_path / "g.pt", make_settled(tmp_path, "relu", "relu"))
+    ratios = {15: 0.5, 16: 1.0}  # by the side of the pictures
+    monkeypatch.setattr(
+        pictures, "_compare_neighbours", lambda made: ratios.get(made.shape[1], 0.5)
+    )
+    last = [row for row in read(path).conventions if row.name == "strides"][-1]
+    assert (last.value, last.source) == ("2", "assumed")
