@@ -109,7 +109,7 @@ def test_a_table_compares_arms_on_the_trials_of_both(tmp_path):
     )
     early = zero[:10] * np.linspace(0.4, 0.6, 10)
     write_block(tmp_path / "phases-1", trials[:10], {"zero, early": early}, **jumps)
-    rows = make_sections(tmp_path)["faces16, rate 1: planned comparisons"]
+    rows = make_sections(tmp_path)["faces16, rate 1: comparisons"]
     assert [row["second nearer"] for row in rows] == ["0 of 20", "10 of 10"]
     ratios = [float(row["second / first, median"].split()[0]) for row in rows]
     assert ratios == pytest.approx([2.5, 0.5], rel=0.01)
