@@ -24,7 +24,7 @@ from ganinv_cli.settings.conventions import Conventions
 
 SEEDS = (0, *range(2, 8))  # the sides of 1 cannot be inferred
 USUAL = {"strides": ["1", "2", "2"], "padding": ["0", "1", "1"], "activation": ["relu", "relu"]}
-EARLY = Path(__file__).parents[2] / "data" / "torch" / "early.pt"  # of exported/pytorch_early.py
+EARLY = Path(__file__).parents[2] / "data" / "early.pt"  # of exported/pytorch_early.py
 GREY = 3  # a seed whose generator is small, and whose prior is uniform
 
 

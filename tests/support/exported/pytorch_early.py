@@ -1,4 +1,4 @@
-"""Write tests/data/torch/early.pt: python tests/support/exported/pytorch_early.py.
+"""Write tests/data/early.pt: python tests/support/exported/pytorch_early.py.
 
 The state dict of a DCGAN after 30 steps of PyTorch 2.13 on pictures of a blurred dot (seconds). The
 moving averages of its norms still hold 4 % of their first values.
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-FILE = Path(__file__).parents[2] / "data" / "torch" / "early.pt"
+FILE = Path(__file__).parents[2] / "data" / "early.pt"
 LATENT, SIDE, WIDTH, BATCH, STEPS = 32, 16, 12, 64, 30
 
 
