@@ -23,7 +23,7 @@ from ganinv_cli.formats import read
 pytestmark = pytest.mark.refusals
 Build = Callable[[Path], Path]
 ONNX = "torch.onnx.export"
-DISCRIMINATOR = "is a discriminator: it takes images and returns one number; give the generator, e.g. netG.pth"
+DISCRIMINATOR = "is a discriminator: it takes images and returns one number; give the generator, e.g."
 
 
 class _Runs:

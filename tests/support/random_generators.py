@@ -119,8 +119,7 @@ class _Writer:
             zeros, ones = np.zeros(channels, np.float32), np.ones(channels, np.float32)
             scale = (gamma.astype(np.float32), beta.astype(np.float32))
             norm = self._add(kinds.BatchNorm(*scale, zeros, ones, epsilon))
-            if activation:
-                self._note("norm", norm, order)
+            self._note("norm", norm, order if activation else "before")
             behind = [("activation", name)] if order == "before" and activation else []
             self.pending = behind
             self._note("epsilon", norm, f"{epsilon:g}")
@@ -152,7 +151,8 @@ class _Writer:
         name = self._add(layer)
         self._note("padding", name, padding)
         self._note("strides", name, str(factor))
-        self._note("upsampling", name, how)
+        is_transposed = how == "transposed"
+        self._note("upsampling", name, how if is_transposed or factor > 1 else "nearest")
         self.width = outputs
         return name
 
