@@ -23,7 +23,7 @@ from ganinv_cli.formats import read
 pytestmark = pytest.mark.refusals
 Build = Callable[[Path], Path]
 ONNX = "torch.onnx.export"
-DISCRIMINATOR = "is a discriminator: it takes images and returns one number; give the generator, e.g."
+DISCRIMINATOR = "is a discriminator: it takes images and returns one number; give the generator"
 
 
 class _Runs:
