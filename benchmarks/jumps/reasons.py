@@ -59,14 +59,13 @@ class Ratio(NamedTuple):
         return f"{self.arms}: {self.format_median()}, p {self.corrected:.2g}"
 
 
-def divide(errors: Errors, first: str, second: str, corrected: float | None = None) -> Ratio:
-    """Return the errors of the first arm over those of the second."""
+def divide(errors: Errors, first: str, second: str) -> Ratio:
+    """Return the errors of the first arm over those of the second, without correction."""
     own, other = match_trials(*errors[first], *errors[second])
     test = wilcoxon(own, other)
     median, low, high = map(float, np.exp([test.median_difference, test.low, test.high]))
-    p = test.p if corrected is None else corrected
     nearer = int(np.sum(own < other))
-    return Ratio(f"{first} / {second}", nearer, test.trials, median, low, high, test.p, p)
+    return Ratio(f"{first} / {second}", nearer, test.trials, median, low, high, test.p, test.p)
 
 
 def compare_planned(errors: Errors) -> dict[tuple[str, str], Ratio]:
@@ -75,12 +74,12 @@ def compare_planned(errors: Errors) -> dict[tuple[str, str], Ratio]:
     Holm's correction is for all pairs of the plan, also those that are not run yet.
     """
     known = [pair for pair in PLANNED if errors.keys() >= set(pair)]
-    p = {pair: divide(errors, *pair).p for pair in known}
-    corrected = holm([p.get(pair, 1.0) for pair in PLANNED])
+    ratios = {(first, second): divide(errors, second, first) for first, second in known}
+    corrected = holm([ratios[pair].p if pair in ratios else 1.0 for pair in PLANNED])
     return {
-        (first, second): divide(errors, second, first, by_holm)
-        for (first, second), by_holm in zip(PLANNED, corrected, strict=True)
-        if (first, second) in known
+        pair: ratios[pair]._replace(corrected=p)
+        for pair, p in zip(PLANNED, corrected, strict=True)
+        if pair in ratios
     }
 
 
@@ -92,9 +91,9 @@ def judge_reasons(errors: Errors, slow_share: Share) -> Iterator[dict[str, str]]
     planned = compare_planned(errors)
 
     def ratio(first: str, second: str) -> Ratio:
-        swapped = (second, first) in planned
-        pair = (second, first) if swapped else (first, second)
-        return divide(errors, first, second, planned[pair].corrected if pair in planned else None)
+        own = divide(errors, first, second)
+        named = planned.get((first, second)) or planned.get((second, first))
+        return own._replace(corrected=named.corrected) if named else own
 
     def row(reason: str, condition: str, holds: bool, *found: object) -> dict[str, str]:
         cells = {"reason": reason, "refuted if": condition, "found": "; ".join(map(str, found))}

@@ -38,7 +38,7 @@ def make_sections(folder: Path) -> dict[str, Rows]:
         }
         title = f"faces16, rate {rate}"
         sections[f"{title}: after the last update"] = [*map(_count_shares, errors, errors.values())]
-        sections[f"{title}: comparisons"] = list(_list_planned(errors))
+        sections[f"{title}: comparisons"] = list(_list_comparisons(errors))
         sections[f"{title}: the reasons"] = list(_judge(studies, errors))
         sections[f"{title}: jumps"] = [row for each in studies for row in _list_jumps(each)]
         gains = [row for each in studies for row in _compare_gains(each)]
@@ -66,7 +66,7 @@ def _count_shares(name: str, found: tuple[np.ndarray, np.ndarray]) -> dict[str, 
     return {"arm": name, "trials": f"{len(errors)}", **shares, "median error": median}
 
 
-def _list_planned(errors: Errors) -> Iterator[dict[str, str]]:
+def _list_comparisons(errors: Errors) -> Iterator[dict[str, str]]:
     """Yield the planned tests, and those that were added later, without correction."""
     later = [pair for pair in LATER if errors.keys() >= set(pair)]
     ratios = compare_planned(errors) | {pair: divide(errors, *pair[::-1]) for pair in later}
