@@ -107,7 +107,6 @@ PAGES: dict[str, Callable[[str], str]] = {
     "solvers.md": fill_blocks,
     "scaling.md": fill_blocks,
     "reliability.md": fill_blocks,
-    "results/README.md": fill_blocks,
     "../README.md": fill_blocks,
 }
 
