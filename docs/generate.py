@@ -101,7 +101,6 @@ PAGES: dict[str, Callable[[str], str]] = {
     "results-format.md": update_tables,
     "guide.md": fill_blocks,
     "reproduction.md": fill_blocks,
-    "consistency.md": fill_blocks,
     "invert.md": fill_blocks,
     "checkpoints.md": fill_blocks,
     "solvers.md": fill_blocks,

@@ -53,7 +53,6 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
     five = by_name[FIVE]
     others = [by_name[name] for name in OTHERS if name in by_name]
     return {
-        "Five rules": list(_list_shares(five)),
         "Pairs of rules": list(_list_pairs(five)),
         "Each rule at the better of two rates": list(_compare_rates(five, by_name[STABLE])),
         "The way, or the end?": list(_compare_ends(five)),
