@@ -51,7 +51,7 @@ class InvertConfig(ImagesConfig):
     clip: tuple[str, ...] = ("stochastic",)
     image: tuple[str, ...] = declare((), argument="IMAGE...")
     # the best z counts, not how many minima there are
-    stationary: float = declare_stationary(1e-5)
+    stationary: float = declare_stationary(1e-3)
     align: Literal["auto", "none"] = declare(
         "auto",
         help="Whether to fit a shift, a scale and new colours of an image that the generator does "
