@@ -5,17 +5,19 @@
     python -m benchmarks.jumps --table               # the tables of what is finished so far
 
 Each block of trials is a file in a folder of its study. The same command continues a stopped one,
-and computes no block again whose file is there.
+and computes no block again whose file is there. A study of rates computes for the trials that test
+them the rates alone that other trials chose.
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 
 from benchmarks.jumps.arms import SEED, STUDIES, Study
-from benchmarks.jumps.tables import make_sections
+from benchmarks.jumps.tables import choose_arms, make_sections, read_blocks
 from benchmarks.records import format_section
 from ganinv_cli.files import open_replacement
 
@@ -49,8 +51,12 @@ def compute_study(study: Study, folder: Path, seed: int) -> None:
             continue
         trials = np.arange(first, min(first + study.block, study.trials.stop))
         begin = time.perf_counter()
-        arrays = run_block(study, trials, seed)
-        arrays["arms"] = np.array([arm.name for arm in study.arms])
+        arms = study.arms
+        if study.tuning and first >= study.trials.start + study.tuning:
+            chosen = choose_arms(read_blocks(folder))
+            arms = tuple(arm for arm in arms if arm.name in chosen)
+        arrays = run_block(replace(study, arms=arms), trials, seed)
+        arrays["arms"] = np.array([arm.name for arm in arms])
         arrays |= {"seed": np.array(seed), "git": np.array(read_git_revision())}
         arrays["seconds"] = np.array(time.perf_counter() - begin)
         with open_replacement(path, durable=True) as temporary, temporary.open("wb") as file:

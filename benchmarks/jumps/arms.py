@@ -39,6 +39,7 @@ class Study:
     updates: int = 20_000
     trials: range = range(300)
     block: int = 10  # trials
+    tuning: int = 0  # trials, the first, that choose the arms of the others
 
 
 def limit_jumps(arms: Iterable[Arm], name: str, begin: float, end: float) -> Iterator[Arm]:
@@ -87,8 +88,10 @@ STUDIES = {  # in the order in which they are computed
     "whole-2.17": Study(WHOLE, 2.17),
     "phases-1": Study(PHASES),
     "phases-2.17": Study(PHASES, 2.17),
-    "rates-faces16": Study(cross_rates((0.5, 1, 2, 2.17, 3)), 1, "faces16", 100_000, OTHERS, 5),
-    "rates-faces32": Study(cross_rates((1, 0.727)), 1, "faces32", 100_000, OTHERS, 5),
+    "rates-faces16": Study(
+        cross_rates((0.5, 1, 2, 2.17, 3)), 1, "faces16", 100_000, OTHERS, 5, TUNING
+    ),
+    "rates-faces32": Study(cross_rates((1, 0.727)), 1, "faces32", 100_000, OTHERS, 5, TUNING),
 }
 LATER = (  # pairs that were compared after a look at the results
     *(("place", other) for other in ("at -0.5", "at 0.9")),

@@ -50,12 +50,35 @@ def make_sections(folder: Path) -> dict[str, Rows]:
 
 
 def read_blocks(folder: Path) -> Arrays:
-    """Return the arrays of all finished blocks of a study, joined by trial."""
+    """Return the arrays of all finished blocks of a study, joined by trial.
+
+    The first has all arms; arms that another has not are NaN.
+    """
     blocks = [dict(np.load(path)) for path in sorted(folder.glob("*.npz"))]
     if not blocks:
         return {}
+    blocks = [_spread_arms(each, blocks[0]["arms"].tolist()) for each in blocks]
     joined = {"trials", "error", "loss", "jumps"} | {name for name in blocks[0] if "jump_" in name}
     return blocks[0] | {name: np.concatenate([each[name] for each in blocks]) for name in joined}
+
+
+def choose_arms(study: Arrays) -> set[str]:
+    """Return the arms that are the best of their rule in the tuning trials, at any budget."""
+    return {
+        f"{rule}, rate {rate}"
+        for budget in BUDGETS
+        for rule, rate in _choose_rates(study, budget).items()
+    }
+
+
+def _spread_arms(block: Arrays, arms: list[str]) -> Arrays:
+    places = [arms.index(name) for name in block["arms"]]
+    spread = {}
+    for name in ("error", "loss", "jumps"):
+        values = block[name]
+        spread[name] = np.full((len(values), len(arms), *values.shape[2:]), np.nan)
+        spread[name][:, places] = values
+    return block | spread
 
 
 def _count_shares(name: str, found: tuple[np.ndarray, np.ndarray]) -> dict[str, str]:
@@ -140,21 +163,13 @@ def compare_best_rates(study: Arrays) -> Iterator[dict[str, str]]:
     """
     if len(study.get("trials", ())) <= TUNING:
         return
-    columns: dict[str, dict[str, int]] = {}
-    for place, name in enumerate(study["arms"]):
-        rule, _, rate = name.partition(", rate ")
-        columns.setdefault(rule, {})[rate] = place
-    is_tuning = np.arange(len(study["trials"])) < TUNING
     rows, tests = [], []
     for budget in BUDGETS:
-        errors = study["error"][:, :, study["points"].tolist().index(budget)]
         found, row = {}, {"updates": f"{budget:,}"}
-        for rule, rates in columns.items():
-            tuning = {rate: errors[is_tuning, place] for rate, place in rates.items()}
-            best = max(tuning, key=lambda rate: _rank(tuning[rate]))
-            found[rule] = errors[~is_tuning, rates[best]] < COUNTED
-            count = int(found[rule].sum())
-            row[rule] = f"{format_counted_share(count, len(found[rule]))}, rate {best}"
+        for rule, rate in _choose_rates(study, budget).items():
+            found[rule] = _read_errors(study, budget)[f"{rule}, rate {rate}"][TUNING:] < COUNTED
+            share = format_counted_share(int(found[rule].sum()), len(found[rule]))
+            row[rule] = f"{share}, rate {rate}"
         ours = found.pop(STOCHASTIC.name)
         rows.append(row)
         tests.append(
@@ -165,6 +180,23 @@ def compare_best_rates(study: Arrays) -> Iterator[dict[str, str]]:
         )
     for row, p, corrected in zip(rows, tests, holm(tests), strict=True):
         yield row | {"p": f"{p:.2g}", "p, Holm": f"{corrected:.2g}"}
+
+
+def _choose_rates(study: Arrays, budget: int) -> dict[str, str]:
+    """Return for each rule the rate that did best in the tuning trials."""
+    best: dict[str, tuple[tuple[float, float], str]] = {}
+    for name, errors in _read_errors(study, budget).items():
+        rule, _, rate = name.partition(", rate ")
+        rank = _rank(errors[:TUNING])
+        if rule not in best or rank > best[rule][0]:
+            best[rule] = rank, rate
+    return {rule: rate for rule, (_, rate) in best.items()}
+
+
+def _read_errors(study: Arrays, budget: int) -> Arrays:
+    """Return the errors (trials,) of each arm after so many updates."""
+    errors = study["error"][:, :, study["points"].tolist().index(budget)]
+    return dict(zip(study["arms"].tolist(), errors.T, strict=True))
 
 
 def _rank(errors: np.ndarray) -> tuple[float, float]:

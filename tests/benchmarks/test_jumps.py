@@ -9,7 +9,7 @@ from benchmarks.jumps import __main__ as command
 from benchmarks.jumps import descent
 from benchmarks.jumps.arms import NONE, OTHERS, STANDARD, STOCHASTIC, TUNING, WHOLE, ZERO, Study
 from benchmarks.jumps.reasons import judge_reasons
-from benchmarks.jumps.tables import make_sections
+from benchmarks.jumps.tables import choose_arms, make_sections, read_blocks
 from ganinv_cli import formats
 from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.network.make_generator import make_generator
@@ -92,11 +92,11 @@ def test_a_stopped_study_continues_with_the_missing_blocks(tmp_path, monkeypatch
 
 def write_block(folder, trials, errors, **columns):
     """Write a block of these errors (trials,) of each arm, the same after every update."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     points = np.array([*descent.POINTS, 100_000])
     error = np.repeat(np.stack([*errors.values()], 1)[:, :, None], len(points), 2)
     shape = {"loss": error, "jumps": error[:, :, 0], "arms": [*errors]}
-    np.savez(folder / "0.npz", trials=trials, points=points, error=error, **shape, **columns)
+    np.savez(folder / f"{trials[0]:04}.npz", trials=trials, points=points, error=error, **shape, **columns)
 
 
 def test_a_table_compares_arms_on_the_trials_of_both(tmp_path):
@@ -126,7 +126,11 @@ def test_a_rate_is_chosen_on_other_trials_than_it_is_tested_on(tmp_path):
         "zero, rate 1": lost,
         "zero, rate 2": by_half * is_tuning + ~is_tuning,
     }
-    write_block(tmp_path / "rates-faces16", np.array(OTHERS), errors)
+    folder, trials = tmp_path / "rates-faces16", np.array(OTHERS)
+    write_block(folder, trials[:TUNING], {name: each[:TUNING] for name, each in errors.items()})
+    chosen = choose_arms(read_blocks(folder))
+    assert chosen == {"stochastic, rate 1", "zero, rate 2"}  # the others are not computed
+    write_block(folder, trials[TUNING:], {name: errors[name][TUNING:] for name in chosen})
     row = make_sections(tmp_path)["faces16: each rule at its best rate"][0]
     assert row["stochastic"].startswith(".500") and row["stochastic"].endswith("rate 1")
     assert row["zero"].startswith("0.00") and row["zero"].endswith("rate 2")
