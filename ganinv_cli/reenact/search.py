@@ -43,7 +43,7 @@ CLEAR = 0.7  # predicted error, over that of another kernel, below which a fit i
 FAR = 45.0  # grey levels, RMS, from which neither a kernel nor a power makes the difference
 HOPELESS = 60.0  # grey levels, RMS, of the best start, above which no other z is looked for
 RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
-BETTER = 0.9  # error, over that without a change, below which a change is tried, or goes on
+BETTER = 0.9  # predicted error, over that without a change, below which a change is tried
 FITTED = 4  # changes that are fitted, of those that are better
 
 
@@ -135,9 +135,8 @@ class Search:
 
     def _fit_change(self, change: Change, first: Fit) -> Fit:
         if isinstance(change.pixels, Placement):
-            end = self._align(change, first)
-            is_near = end.excess < min(FAR, first.excess)
-            return self._choose_kernel(end) if is_near and not self._jpeg else end
+            end = self._align(change)
+            return self._choose_kernel(end) if end.excess < FAR and not self._jpeg else end
         return self._fit("change", change, first.storage, first.z)
 
     def _fit_codec(self, end: Fit) -> Iterator[Fit]:
@@ -230,11 +229,8 @@ class Search:
         cost = EVALUATIONS[kind]
         return fit(self.renderer, change, storage, *start, self.counted_pixels, cost, **options)
 
-    def _align(self, change: Change, first: Fit) -> Fit:
-        """Return the best fit of a placement to the pixels that are not at the edges.
-
-        It ends early if it hardly comes nearer than `first`; a JPEG may hide that it would.
-        """
+    def _align(self, change: Change) -> Fit:
+        """Return the best fit of a placement to the pixels that are not at the edges."""
         height, width, _ = self._shape
         inner = np.zeros((height, width), np.bool_)
         inner[height // RIM : -(height // RIM), width // RIM : -(width // RIM)] = True
@@ -247,8 +243,6 @@ class Search:
             for z in self._select_starts()
         ]
         end = min(ends, key=lambda each: _measure_error(each, inner))
-        if not self._jpeg and _measure_error(end, inner) > BETTER * _measure_error(first, inner):
-            return end
         for places in stages:
             options = {"inside": inner, "held": places}
             end = self._fit("change", change, storage, end.z, end.parameters, **options)
