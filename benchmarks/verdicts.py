@@ -194,9 +194,9 @@ def format_page(lines: Sequence[Line]) -> str:
     sections = {
         "Own pictures": _group(named, "kind") | {"all": named},
         "Other edits of own pictures": _group(other, "kind") | {"all": other},
-        "All edits": {"all": own},
-        "Strangers, stored without loss": _group(lossless, "source") | {"all": lossless},
-        "Strangers, as JPEG 75": _group(jpeg, "source")
+        "All edits": _group(own, "generator") | {"all": own},
+        "Strangers, stored without loss": _group_strangers(lossless) | {"all": lossless},
+        "Strangers, as JPEG 75": _group_strangers(jpeg)
         | {"all": jpeg, "all but the nearest siblings": far},
         "Each generator": _group(lines, "generator", "source", "kind"),
     }
@@ -213,6 +213,10 @@ def _group(lines: Iterable[Line], *keys: str) -> dict[str, list[Line]]:
     for line in lines:
         groups.setdefault(", ".join(getattr(line, key) for key in keys), []).append(line)
     return groups
+
+
+def _group_strangers(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    return _group(lines, "source") | _group(lines, "generator")
 
 
 def _make_row(name: str, lines: Sequence[Line]) -> dict[str, object]:
