@@ -64,4 +64,5 @@ def _spread_errors(storage: Pixels, picture: np.ndarray) -> np.ndarray:
     """Return the RMS error (height, width) around each pixel, over the channels."""
     everywhere = np.ones(picture.shape[:2], np.bool_)
     squares = storage.subtract(picture, everywhere).reshape(*everywhere.shape, -1) ** 2
-    return np.asarray(np.sqrt(ndimage.uniform_filter(squares.mean(-1), SPREAD, mode="nearest")))
+    means = ndimage.uniform_filter(squares.mean(-1), SPREAD, mode="nearest")
+    return np.asarray(np.sqrt(means.clip(0)))  # its running sum may end below 0

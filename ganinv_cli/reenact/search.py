@@ -104,8 +104,8 @@ class Search:
             yield self._fit_change(change, first)
         if first.excess > HOPELESS:
             return
-        change, middle = Change(make_mirror(self._shape)), np.zeros_like(first.z)
-        end = self._fit("middle", change, first.storage, middle, gives_up=True)
+        change = Change(make_mirror(self._shape))
+        end = self._fit("middle", change, first.storage, self._middle, gives_up=True)
         if end.excess < BETTER * first.excess:
             yield end
 
@@ -174,7 +174,7 @@ class Search:
         """Return the search on the pixels that a z explains, if the others lie together."""
         starts = [first.z]
         if first.excess < HOPELESS:
-            starts.append(np.zeros_like(first.z))  # the middle is no worse than a wrong z
+            starts.append(self._middle)  # it is no worse than a wrong z
         storage, error = self._pixels, 0.0
         if self._jpeg is not None:  # it changes colours more than the luma
             storage, error = self._luma, self._jpeg.error
@@ -191,6 +191,13 @@ class Search:
     def counted_pixels(self) -> np.ndarray:
         """Which pixels (height, width) count."""
         return self.image.counted_pixels
+
+    @functools.cached_property
+    def _middle(self) -> np.ndarray:
+        """The z in the middle of the prior; that of an alignment, if G is constant there."""
+        middle = np.zeros_like(self.starts[0])
+        is_constant = not self.renderer.differentiate(middle).any()
+        return np.asarray(START_SHARE * self.starts[0]) if is_constant else middle
 
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:

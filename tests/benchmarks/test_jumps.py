@@ -96,7 +96,14 @@ def write_block(folder, trials, errors, **columns):
     points = np.array([*descent.POINTS, 100_000])
     error = np.repeat(np.stack([*errors.values()], 1)[:, :, None], len(points), 2)
     shape = {"loss": error, "jumps": error[:, :, 0], "arms": [*errors]}
-    np.savez(folder / f"{trials[0]:04}.npz", trials=trials, points=points, error=error, **shape, **columns)
+    np.savez(
+        folder / f"{trials[0]:04}.npz",
+        trials=trials,
+        points=points,
+        error=error,
+        **shape,
+        **columns,
+    )
 
 
 def test_a_table_compares_arms_on_the_trials_of_both(tmp_path):

@@ -25,9 +25,10 @@ Z = RANDOM.uniform(-0.8, 0.8, (2, LATENT))
 STARTS = Z[0] + RANDOM.normal(0, NEAR, (2, LATENT))
 
 
-def _make_generator(folder, perturbation=0.0):
+def _make_generator(folder, perturbation=0.0, contrast=1.0):
     """A generator of 32 pixels; with a perturbation, a sibling of it."""
     arrays = builders.make_weights(widths=(12, 8, 4), latent=LATENT)
+    arrays["g_h3/w"] *= contrast
     random = np.random.default_rng(1)
     moved = {
         name: array * (1 + perturbation * random.standard_normal(array.shape)).astype(np.float32)
@@ -176,6 +177,15 @@ def test_a_region_is_the_pixels_that_were_painted_and_few_around_them(
     assert np.abs(explanation.z - Z[0]).max() < 0.1
     assert explanation.region[painted].mean() > 0.95
     assert explanation.region.mean() < painted.mean() + 0.15
+
+
+def test_a_region_is_found_where_most_pixels_are_black_or_white(tmp_path):
+    generator = _make_generator(tmp_path, contrast=100)
+    pixels = to_pixels(generator.render(Z, 2))[0]
+    pixels[3:14, 5:16] = np.random.default_rng(0).integers(0, 256, (11, 11, 3))
+    with np.errstate(invalid="raise"):  # the root of a sum below 0 lost the region
+        explanation = _explain(generator, pixels)
+    assert explanation.explained and np.abs(explanation.z - Z[0]).max() < 0.01
 
 
 def test_an_image_within_rounding_costs_nothing(generator, pictures):
