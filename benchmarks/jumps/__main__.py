@@ -5,8 +5,8 @@
     python -m benchmarks.jumps --table               # the tables of what is finished so far
 
 Each block of trials is a file in a folder of its study. The same command continues a stopped one,
-and computes no block again whose file is there. A study of rates computes for the trials that test
-them the rates alone that other trials chose.
+and computes no block again whose file is there. A study of rates tests only those that its first
+trials chose.
 """
 
 import time

@@ -57,28 +57,22 @@ def read_blocks(folder: Path) -> Arrays:
     blocks = [dict(np.load(path)) for path in sorted(folder.glob("*.npz"))]
     if not blocks:
         return {}
-    blocks = [_spread_arms(each, blocks[0]["arms"].tolist()) for each in blocks]
-    joined = {"trials", "error", "loss", "jumps"} | {name for name in blocks[0] if "jump_" in name}
+    arms = blocks[0]["arms"].tolist()
+    blocks = [each | {"error": _spread_errors(each, arms)} for each in blocks]
+    joined = {"trials", "error"} | {name for name in blocks[0] if "jump_" in name}
     return blocks[0] | {name: np.concatenate([each[name] for each in blocks]) for name in joined}
 
 
 def choose_arms(study: Arrays) -> set[str]:
     """Return the arms that are the best of their rule in the tuning trials, at any budget."""
-    return {
-        f"{rule}, rate {rate}"
-        for budget in BUDGETS
-        for rule, rate in _choose_rates(study, budget).items()
-    }
+    return {arm for budget in BUDGETS for arm in _choose_arms(_read_errors(study, budget)).values()}
 
 
-def _spread_arms(block: Arrays, arms: list[str]) -> Arrays:
-    places = [arms.index(name) for name in block["arms"]]
-    spread = {}
-    for name in ("error", "loss", "jumps"):
-        values = block[name]
-        spread[name] = np.full((len(values), len(arms), *values.shape[2:]), np.nan)
-        spread[name][:, places] = values
-    return block | spread
+def _spread_errors(block: Arrays, arms: list[str]) -> np.ndarray:
+    trials, _, points = block["error"].shape
+    errors = np.full((trials, len(arms), points), np.nan)
+    errors[:, [arms.index(name) for name in block["arms"]]] = block["error"]
+    return errors
 
 
 def _count_shares(name: str, found: tuple[np.ndarray, np.ndarray]) -> dict[str, str]:
@@ -165,11 +159,12 @@ def compare_best_rates(study: Arrays) -> Iterator[dict[str, str]]:
         return
     rows, tests = [], []
     for budget in BUDGETS:
+        errors = _read_errors(study, budget)
         found, row = {}, {"updates": f"{budget:,}"}
-        for rule, rate in _choose_rates(study, budget).items():
-            found[rule] = _read_errors(study, budget)[f"{rule}, rate {rate}"][TUNING:] < COUNTED
+        for rule, arm in _choose_arms(errors).items():
+            found[rule] = errors[arm][TUNING:] < COUNTED
             share = format_counted_share(int(found[rule].sum()), len(found[rule]))
-            row[rule] = f"{share}, rate {rate}"
+            row[rule] = share + arm.removeprefix(rule)
         ours = found.pop(STOCHASTIC.name)
         rows.append(row)
         tests.append(
@@ -182,15 +177,15 @@ def compare_best_rates(study: Arrays) -> Iterator[dict[str, str]]:
         yield row | {"p": f"{p:.2g}", "p, Holm": f"{corrected:.2g}"}
 
 
-def _choose_rates(study: Arrays, budget: int) -> dict[str, str]:
-    """Return for each rule the rate that did best in the tuning trials."""
-    best: dict[str, tuple[tuple[float, float], str]] = {}
-    for name, errors in _read_errors(study, budget).items():
-        rule, _, rate = name.partition(", rate ")
-        rank = _rank(errors[:TUNING])
-        if rule not in best or rank > best[rule][0]:
-            best[rule] = rank, rate
-    return {rule: rate for rule, (_, rate) in best.items()}
+def _choose_arms(errors: Arrays) -> dict[str, str]:
+    """Return the arm of each rule that did best in the tuning trials."""
+    arms: dict[str, list[str]] = {}
+    for name in errors:
+        arms.setdefault(name.partition(", rate ")[0], []).append(name)
+    return {
+        rule: max(names, key=lambda name: _rank(errors[name][:TUNING]))
+        for rule, names in arms.items()
+    }
 
 
 def _read_errors(study: Arrays, budget: int) -> Arrays:

@@ -65,4 +65,4 @@ def _spread_errors(storage: Pixels, picture: np.ndarray) -> np.ndarray:
     everywhere = np.ones(picture.shape[:2], np.bool_)
     squares = storage.subtract(picture, everywhere).reshape(*everywhere.shape, -1) ** 2
     means = ndimage.uniform_filter(squares.mean(-1), SPREAD, mode="nearest")
-    return np.asarray(np.sqrt(means.clip(0)))  # its running sum may end below 0
+    return np.asarray(np.sqrt(means.clip(0)))  # the filter's running sum may end below 0

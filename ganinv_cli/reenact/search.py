@@ -194,7 +194,7 @@ class Search:
 
     @functools.cached_property
     def _middle(self) -> np.ndarray:
-        """The z in the middle of the prior; that of an alignment, if G is constant there."""
+        """z = 0; a part of the best z, if G is constant around 0."""
         middle = np.zeros_like(self.starts[0])
         is_constant = not self.renderer.differentiate(middle).any()
         return np.asarray(START_SHARE * self.starts[0]) if is_constant else middle
