@@ -17,7 +17,8 @@ INTRODUCTION = """\
 
 What `--help` says of each command; `make docs` writes this page. Options that several commands
 have follow [at the end](#options-of-several-commands), each once. Besides these, `-h` shows the
-help of a command; where it has them, `-q` prints less and `-v` more. `ganinv -V` prints the version.
+help of a command, where it has them `-q` prints less and `-v` more, and `ganinv -V` prints the
+version.
 
 The shell can complete commands, options, their values and files. Put one line into its start-up
 file, and open a new terminal:

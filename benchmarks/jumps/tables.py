@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from benchmarks.jumps.reasons import (
 from benchmarks.records import format_counted_share
 from ganinv_cli.number_format import format_scientific
 from ganinv_cli.statistics import EPSILONS, holm, mcnemar, wilcoxon
+from ganinv_cli.statistics.paired import McNemarResult
 
 PERIODS = 0, 100, 1_000, EARLY, 20_000  # updates
 NEAR, FAR = 0.1, 0.5  # of a true value from the bound at which its component was
@@ -24,6 +26,26 @@ BUDGETS = 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000  # updates
 COUNTED = EPSILONS["1e-3"]
 Rows = list[dict[str, str]]
 Arrays = dict[str, np.ndarray]
+
+
+class BestRates(NamedTuple):
+    """Each rule at the best of its rates for a budget, on the trials that did not choose it."""
+
+    updates: int
+    arms: dict[str, str]  # rule -> its arm
+    below: Arrays  # rule -> whether the error is below 1e-3 (trials,)
+
+    def compare(self) -> dict[str, McNemarResult]:
+        """Return the test of each other rule and stochastic clipping."""
+        ours = STOCHASTIC.name
+        others = {rule: below for rule, below in self.below.items() if rule != ours}
+        return {rule: mcnemar(below, self.below[ours]) for rule, below in others.items()}
+
+    @property
+    def p(self) -> float:
+        """That stochastic clipping recovers most: the largest of its tests, 1 if it does not."""
+        tests = self.compare().values()
+        return max(each.p if each.only_second > each.only_first else 1.0 for each in tests)
 
 
 def make_sections(folder: Path) -> dict[str, Rows]:
@@ -44,8 +66,12 @@ def make_sections(folder: Path) -> dict[str, Rows]:
         gains = [row for each in studies for row in _compare_gains(each)]
         sections[f"{title}: gain of a jump, by the true value of its component"] = gains
     for name in ("faces16", "faces32"):
-        tested = compare_best_rates(read_blocks(folder / f"rates-{name}"))
-        sections[f"{name}: each rule at its best rate"] = list(tested)
+        study = read_blocks(folder / f"rates-{name}")
+        sections[f"{name}: the trials that choose the rates"] = list(_count_chosen(study))
+        tested = [*count_best_rates(study)]
+        sections[f"{name}: each rule at its best rate"] = list(_list_best_rates(tested))
+        pairs = list(_compare_best_rates(tested))
+        sections[f"{name}: stochastic and each other rule, at their best rates"] = pairs
     return {title: rows for title, rows in sections.items() if rows}
 
 
@@ -149,32 +175,49 @@ def _compare_gains(study: Arrays) -> Iterator[dict[str, str]]:
             yield {"arm": name, "trials with both": f"{len(means)}"} | formatted
 
 
-def compare_best_rates(study: Arrays) -> Iterator[dict[str, str]]:
-    """Yield the share below 1e-3 of each rule at the rate that did best in the tuning trials.
+def _count_chosen(study: Arrays) -> Iterator[dict[str, str]]:
+    """Yield how many tuning trials are below 1e-3 by each arm, after each budget."""
+    for name in study.get("arms", ()):
+        row = {"arm": name}
+        for budget in BUDGETS:
+            errors = _read_errors(study, budget)[name][:TUNING]
+            row[f"{budget:,}"] = f"{np.sum(errors < COUNTED)} of {len(errors)}"
+        yield row
 
-    The first trials are for tuning; the others are counted. p is the largest of the tests of
-    stochastic clipping and each other rule; 1 if that recovers as many.
-    """
-    if len(study.get("trials", ())) <= TUNING:
-        return
-    rows, tests = [], []
-    for budget in BUDGETS:
-        errors = _read_errors(study, budget)
-        found, row = {}, {"updates": f"{budget:,}"}
-        for rule, arm in _choose_arms(errors).items():
-            found[rule] = errors[arm][TUNING:] < COUNTED
-            share = format_counted_share(int(found[rule].sum()), len(found[rule]))
-            row[rule] = share + arm.removeprefix(rule)
-        ours = found.pop(STOCHASTIC.name)
-        rows.append(row)
-        tests.append(
-            max(
-                mcnemar(ours, other).p if ours.sum() > other.sum() else 1.0
-                for other in found.values()
-            )
-        )
-    for row, p, corrected in zip(rows, tests, holm(tests), strict=True):
-        yield row | {"p": f"{p:.2g}", "p, Holm": f"{corrected:.2g}"}
+
+def count_best_rates(study: Arrays) -> Iterator[BestRates]:
+    """Yield the rules at the rates that did best in the tuning trials, after each budget."""
+    if len(study.get("trials", ())) > TUNING:
+        for budget in BUDGETS:
+            errors = _read_errors(study, budget)
+            arms = _choose_arms(errors)
+            below = {rule: errors[arm][TUNING:] < COUNTED for rule, arm in arms.items()}
+            yield BestRates(budget, arms, below)
+
+
+def _list_best_rates(tested: Sequence[BestRates]) -> Iterator[dict[str, str]]:
+    corrected = holm([each.p for each in tested])
+    for each, p in zip(tested, corrected, strict=True):
+        shares = {
+            rule: format_counted_share(int(below.sum()), len(below)) + each.arms[rule][len(rule) :]
+            for rule, below in each.below.items()
+        }
+        tests = {"p": f"{each.p:.2g}", "p, Holm": f"{p:.2g}"}
+        yield {"updates": f"{each.updates:,}", **shares, **tests}
+
+
+def _compare_best_rates(tested: Sequence[BestRates]) -> Iterator[dict[str, str]]:
+    """Yield how many z only stochastic clipping recovers, and only each other rule (no plan)."""
+    for each in tested:
+        for rule, test in each.compare().items():
+            if test.only_first or test.only_second:
+                yield {
+                    "updates": f"{each.updates:,}",
+                    "rule": rule,
+                    "only by it": f"{test.only_first}",
+                    "only by stochastic": f"{test.only_second}",
+                    "p": f"{test.p:.2g}",
+                }
 
 
 def _choose_arms(errors: Arrays) -> dict[str, str]:

@@ -98,7 +98,7 @@ def write_tables(results: Path, out: Path) -> None:
     _write_sections(table2.make_sections(cells), out / "table2.md")
     _write_sections(figure2.make_sections(sweeps), out / "figure2.md")
     _write_sections({"Kept results": list(manifest.list_rows(results))}, out / "runs.md")
-    _save(why.draw_rules(recoveries), out / "why.png")
+    _save(why.draw_rules(recoveries, results), out / "why.png")
     _save(table2.draw_cells(cells), out / "table2.png")
     _save(figure2.draw_sweeps(sweeps), out / "figure2.png")
 

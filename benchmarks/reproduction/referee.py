@@ -1,6 +1,7 @@
 """The numbers of the pages again, from a kept file alone: NumPy and h5py, no line of ganinv.
 
 python benchmarks/reproduction/referee.py docs/results/faces16-authors.h5 docs/results/jumps/whole-1
+python benchmarks/reproduction/referee.py docs/results/jumps/rates-faces16
 """
 
 import json
@@ -15,6 +16,8 @@ import h5py
 import numpy as np
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
+TUNING = 50  # trials of a study of rates, which only choose the rate
+BUDGETS = 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000  # updates
 EXACT = 50  # pairs up to which Wilcoxon's test counts all signs
 Errors = dict[str, np.ndarray]  # clipping rule or arm -> error of z (trials,)
 
@@ -135,6 +138,49 @@ def measure_distances(path: str | Path) -> dict[str, float]:
     return distances
 
 
+def recompute_rates(folder: str | Path) -> dict[str, Any]:
+    """Return each rule's rate and counts after each budget, and whether stochastic has the most."""
+    errors: dict[str, dict[int, np.ndarray]] = {}  # arm -> trial -> (budgets,)
+    for block in map(np.load, sorted(Path(folder).glob("*.npz"))):
+        places = [block["points"].tolist().index(budget) for budget in BUDGETS]
+        for column, arm in enumerate(block["arms"].tolist()):
+            own = errors.setdefault(arm, {})
+            own |= zip(block["trials"].tolist(), block["error"][:, column, places], strict=True)
+    first = min(trial for own in errors.values() for trial in own)
+    found: dict[str, Any] = {}
+    tests = []
+    for place, budget in enumerate(BUDGETS):
+        best: dict[str, tuple[float, float, str]] = {}
+        for arm, own in errors.items():
+            early = [own[trial][place] for trial in range(first, first + TUNING)]
+            rank = float(np.mean(np.less(early, 1e-3))), -float(np.median(early)), arm
+            rule = arm.split(", rate ")[0]
+            if rule not in best or rank[:2] > best[rule][:2]:
+                best[rule] = rank
+        below = {}
+        for rule, (_, _, arm) in best.items():
+            late = [each[place] for trial, each in errors[arm].items() if trial >= first + TUNING]
+            below[rule] = np.less(late, 1e-3)
+            n, k = len(late), int(below[rule].sum())
+            found[f"{budget} {rule}"] = (k, bound(k, n), 1 - bound(n - k, n), arm)
+        pairs = [
+            mcnemar(below["stochastic"], each)
+            for rule, each in below.items()
+            if rule != "stochastic"
+        ]
+        tests.append(max(p if ours > others else 1.0 for ours, others, p in pairs))
+    for budget, p, corrected in zip(BUDGETS, tests, holm(tests), strict=True):
+        found[f"{budget} p"] = p, corrected
+    return found
+
+
+def read_numbers(path: str) -> dict[str, Any]:
+    """Return all numbers of a file or folder."""
+    if Path(path).name.startswith("rates-"):
+        return recompute_rates(path)
+    return recompute(path) | measure_distances(path)
+
+
 if __name__ == "__main__":
-    found = {path: recompute(path) | measure_distances(path) for path in sys.argv[1:]}
+    found = {path: read_numbers(path) for path in sys.argv[1:]}
     json.dump(found, sys.stdout, indent=1)

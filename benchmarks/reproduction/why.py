@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.jumps.tables import compare_best_rates
+from benchmarks.jumps.tables import count_best_rates, read_blocks
 from benchmarks.records import format_counted_share
 from benchmarks.reproduction.extrapolation import list_extrapolations
 from benchmarks.reproduction.runs import Run
@@ -22,26 +22,25 @@ from ganinv_cli.number_format import format_scientific, format_share
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import (
     EPSILONS,
-    carry_forward,
     clopper_pearson,
     holm,
-    is_recovered,
     mcnemar,
     wilcoxon,
 )
 from ganinv_cli.store import read_results
 
-FIVE, STABLE = "faces16-five", "faces16-stable-four"  # the same trials at two rates
+FIVE = "faces16-five"
 OTHERS = (  # c, f, b of the plan
     "portraits64-three",
     "gan-face-uniform-five",
     "gan-face-normal-five",
-    STABLE,
+    "faces16-stable-four",
 )
 NOISY = "figure2-zero.h5"
 PRIORS = "figure2-priors.npz"
 MIXTURES, SHARES = "mixtures.h5", (1, 0.98, 0.9, 0.75, 0.5, 0)  # of G(z); the rest is a portrait
 DRAWN = (FIVE, "faces16-stable", "faces32-authors", "faces32-stable")
+BEST = "rates-faces16"
 PRIMARY = "1e-3"
 SHOWN, TESTED = ("1e-4", "1e-3", "1e-2"), ("1e-4", "1e-3")
 Rows = list[dict[str, str]]
@@ -54,7 +53,6 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
     others = [by_name[name] for name in OTHERS if name in by_name]
     return {
         "Pairs of rules": list(_list_pairs(five)),
-        "Each rule at the better of two rates": list(_compare_rates(five, by_name[STABLE])),
         "The way, or the end?": list(_compare_ends(five)),
         "Other runs": [
             {"generator, method": run.title} | row for run in others for row in _list_shares(run)
@@ -73,8 +71,8 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
     }
 
 
-def draw_rules(runs: Sequence[Run]) -> Figure:
-    """Draw the share below ε by run and rule, with intervals, and against updates at two rates."""
+def draw_rules(runs: Sequence[Run], folder: Path) -> Figure:
+    """Draw the share below ε by run and rule, with intervals, and at best rates against updates."""
     by_name = {run.name: run for run in runs}
     figure = Figure(figsize=(9.2, 3.8), layout="constrained")
     shares, curves = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -87,43 +85,24 @@ def draw_rules(runs: Sequence[Run]) -> Figure:
             x = column + 0.14 * (place - (len(run.rules) - 1) / 2)
             ends = [[share - low], [high - share]]
             shares.errorbar(x, share, ends, fmt="o", markersize=5, color=RULES[rule].colour)
-    for run, line in ((by_name[FIVE], ":"), (by_name[STABLE], "-")):
-        for rule in by_name[STABLE].rules:
-            below = is_recovered(_read_errors(run, rule), EPSILONS[PRIMARY]).mean(axis=0)
-            curves.plot(_read_updates(run), below, line, color=RULES[rule].colour)
-        curves.plot([], [], line, color="0.4", label=run.title.partition(", ")[2])
     for rule in by_name[FIVE].rules:
-        curves.plot([], [], color=RULES[rule].colour, label=rule)
+        shares.errorbar([], [], fmt="o", markersize=5, color=RULES[rule].colour, label=rule)
+    tested = [*count_best_rates(read_blocks(folder / "jumps" / BEST))]
+    for rule in tested[0].below:
+        colour = RULES[rule].colour if rule in RULES else "black"
+        below = [each.below[rule].mean() for each in tested]
+        curves.plot(
+            [each.updates for each in tested], below, "o-", markersize=4, color=colour, label=rule
+        )
     shares.set_xticks(
         range(len(DRAWN)), [by_name[name].title.replace(", ", ",\n") for name in DRAWN]
     )
     shares.set(ylabel=f"share of trials with an error of z below {PRIMARY}", ylim=(0, 1.03))
-    curves.set(xscale="log", xlabel="updates", xlim=(5_000, 100_000), ylim=(0, 1.03))
-    curves.set_title(by_name[FIVE].title.partition(",")[0])
-    curves.legend(fontsize=8)
+    curves.set(xscale="log", xlabel="updates", ylim=(0, 1.03))
+    curves.set_title("faces16, each rule at its best rate")
+    shares.legend(fontsize=8, loc="lower left")
+    curves.legend(fontsize=8, loc=(0.22, 0.4))
     return figure
-
-
-def _read_errors(run: Run, rule: str) -> np.ndarray:
-    """Return the errors of z on the way (trials, points)."""
-    return carry_forward(run.read(rule, "curve_error"), run.read(rule, "z_error"))
-
-
-def _read_updates(run: Run) -> np.ndarray:
-    """Return the number of updates at each point."""
-    return np.asarray(run.results.constants["curve_gradients"])
-
-
-def _compare_rates(*runs: Run) -> Iterator[dict[str, str]]:
-    """Yield the share of each rule at its better rate, chosen on the first 50 trials."""
-    arms = {
-        f"{rule}, rate {run.config['gd']['rate']:g}": _read_errors(run, rule)
-        for run in runs
-        for rule in runs[-1].rules
-    }
-    study = {"trials": runs[0].read(runs[0].rules[0], "trial"), "points": _read_updates(runs[0])}
-    study |= {"arms": np.array([*arms]), "error": np.stack([*arms.values()], 1)}
-    return compare_best_rates(study)
 
 
 def _list_shares(run: Run) -> Iterator[dict[str, str]]:

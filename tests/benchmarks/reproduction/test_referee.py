@@ -5,8 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.jumps.tables import read_blocks
-from benchmarks.reproduction.referee import holm, measure_distances, recompute
+from benchmarks.jumps.tables import count_best_rates, read_blocks
+from benchmarks.reproduction.referee import (
+    holm,
+    measure_distances,
+    recompute,
+    recompute_rates,
+)
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.statistics import EPSILONS, wilcoxon
 from ganinv_cli.store import read_results
@@ -58,3 +63,14 @@ def test_the_referee_agrees_on_jumps():
     for other in names[:3]:
         test = wilcoxon(logs[other], logs["zero"])
         assert found[f"{other}, zero"]["p of logarithms"] == pytest.approx(test.p)
+
+
+@pytest.mark.parametrize("name", ["rates-faces16"])
+def test_the_referee_agrees_on_the_best_rates(name):
+    folder = RESULTS / "jumps" / name
+    found = recompute_rates(folder)
+    for each in count_best_rates(read_blocks(folder)):
+        for rule, below in each.below.items():
+            count, *_, arm = found[f"{each.updates} {rule}"]
+            assert (count, arm) == (below.sum(), each.arms[rule])
+        assert found[f"{each.updates} p"][0] == pytest.approx(each.p)
