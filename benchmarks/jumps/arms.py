@@ -96,6 +96,7 @@ STUDIES = {  # in the order in which they are computed
 LATER = (  # pairs that were compared after a look at the results
     *(("place", other) for other in ("at -0.5", "at 0.9")),
     *(("momentum", other) for other in ("momentum, standard", "momentum, zero")),
+    *(("standard", other) for other in ("stochastic", "zero, early")),
 )
 PLANNED = (  # the pairs of the plan, with Holm's correction at each rate; the primary one first
     *(("zero", other) for other in ("place", "standard", "none", "at 0.9", "momentum")),

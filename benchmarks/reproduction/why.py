@@ -29,17 +29,17 @@ from ganinv_cli.statistics import (
 )
 from ganinv_cli.store import read_results
 
-FIVE = "faces16-five"
+FIVE, STABLE = "faces16-five", "faces16-stable-four"  # the same trials at two rates
 OTHERS = (  # c, f, b of the plan
     "portraits64-three",
     "gan-face-uniform-five",
     "gan-face-normal-five",
-    "faces16-stable-four",
+    STABLE,
 )
 NOISY = "figure2-zero.h5"
 PRIORS = "figure2-priors.npz"
 MIXTURES, SHARES = "mixtures.h5", (1, 0.98, 0.9, 0.75, 0.5, 0)  # of G(z); the rest is a portrait
-DRAWN = (FIVE, "faces16-stable", "faces32-authors", "faces32-stable")
+DRAWN = (FIVE, STABLE, "faces32-authors", "faces32-stable")
 BEST = "rates-faces16"
 PRIMARY = "1e-3"
 SHOWN, TESTED = ("1e-4", "1e-3", "1e-2"), ("1e-4", "1e-3")
