@@ -91,7 +91,7 @@ STUDIES = {  # in the order in which they are computed
     "rates-faces16": Study(
         cross_rates((0.5, 1, 2, 2.17, 3)), 1, "faces16", 100_000, OTHERS, 5, TUNING
     ),
-    "rates-faces32": Study(cross_rates((1, 0.727)), 1, "faces32", 100_000, OTHERS, 5, TUNING),
+    "rates-faces32": Study(cross_rates((1, 0.727)), 1, "faces32", 50_000, OTHERS, 5, TUNING),
 }
 LATER = (  # pairs that were compared after a look at the results
     *(("place", other) for other in ("at -0.5", "at 0.9")),

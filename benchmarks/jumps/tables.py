@@ -91,7 +91,8 @@ def read_blocks(folder: Path) -> Arrays:
 
 def choose_arms(study: Arrays) -> set[str]:
     """Return the arms that are the best of their rule in the tuning trials, at any budget."""
-    return {arm for budget in BUDGETS for arm in _choose_arms(_read_errors(study, budget)).values()}
+    budgets = _list_budgets(study)
+    return {arm for budget in budgets for arm in _choose_arms(_read_errors(study, budget)).values()}
 
 
 def _spread_errors(block: Arrays, arms: list[str]) -> np.ndarray:
@@ -179,7 +180,7 @@ def _count_chosen(study: Arrays) -> Iterator[dict[str, str]]:
     """Yield how many tuning trials are below 1e-3 by each arm, after each budget."""
     for name in study.get("arms", ()):
         row = {"arm": name}
-        for budget in BUDGETS:
+        for budget in _list_budgets(study):
             errors = _read_errors(study, budget)[name][:TUNING]
             row[f"{budget:,}"] = f"{np.sum(errors < COUNTED)} of {len(errors)}"
         yield row
@@ -188,7 +189,7 @@ def _count_chosen(study: Arrays) -> Iterator[dict[str, str]]:
 def count_best_rates(study: Arrays) -> Iterator[BestRates]:
     """Yield the rules at the rates that did best in the tuning trials, after each budget."""
     if len(study.get("trials", ())) > TUNING:
-        for budget in BUDGETS:
+        for budget in _list_budgets(study):
             errors = _read_errors(study, budget)
             arms = _choose_arms(errors)
             below = {rule: errors[arm][TUNING:] < COUNTED for rule, arm in arms.items()}
@@ -229,6 +230,10 @@ def _choose_arms(errors: Arrays) -> dict[str, str]:
         rule: max(names, key=lambda name: _rank(errors[name][:TUNING]))
         for rule, names in arms.items()
     }
+
+
+def _list_budgets(study: Arrays) -> list[int]:
+    return [budget for budget in BUDGETS if budget in study["points"]]
 
 
 def _read_errors(study: Arrays, budget: int) -> Arrays:

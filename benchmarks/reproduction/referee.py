@@ -141,15 +141,18 @@ def measure_distances(path: str | Path) -> dict[str, float]:
 def recompute_rates(folder: str | Path) -> dict[str, Any]:
     """Return each rule's rate and counts after each budget, and whether stochastic has the most."""
     errors: dict[str, dict[int, np.ndarray]] = {}  # arm -> trial -> (budgets,)
-    for block in map(np.load, sorted(Path(folder).glob("*.npz"))):
-        places = [block["points"].tolist().index(budget) for budget in BUDGETS]
+    blocks = [np.load(path) for path in sorted(Path(folder).glob("*.npz"))]
+    points = blocks[0]["points"].tolist()
+    budgets = [budget for budget in BUDGETS if budget in points]
+    places = [points.index(budget) for budget in budgets]
+    for block in blocks:
         for column, arm in enumerate(block["arms"].tolist()):
             own = errors.setdefault(arm, {})
             own |= zip(block["trials"].tolist(), block["error"][:, column, places], strict=True)
     first = min(trial for own in errors.values() for trial in own)
     found: dict[str, Any] = {}
     tests = []
-    for place, budget in enumerate(BUDGETS):
+    for place, budget in enumerate(budgets):
         best: dict[str, tuple[float, float, str]] = {}
         for arm, own in errors.items():
             early = [own[trial][place] for trial in range(first, first + TUNING)]
@@ -169,7 +172,7 @@ def recompute_rates(folder: str | Path) -> dict[str, Any]:
             if rule != "stochastic"
         ]
         tests.append(max(p if ours > others else 1.0 for ours, others, p in pairs))
-    for budget, p, corrected in zip(BUDGETS, tests, holm(tests), strict=True):
+    for budget, p, corrected in zip(budgets, tests, holm(tests), strict=True):
         found[f"{budget} p"] = p, corrected
     return found
 
