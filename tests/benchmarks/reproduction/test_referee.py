@@ -65,7 +65,7 @@ def test_the_referee_agrees_on_jumps():
         assert found[f"{other}, zero"]["p of logarithms"] == pytest.approx(test.p)
 
 
-@pytest.mark.parametrize("name", ["rates-faces16"])
+@pytest.mark.parametrize("name", ["rates-faces16", "rates-faces32"])
 def test_the_referee_agrees_on_the_best_rates(name):
     folder = RESULTS / "jumps" / name
     found = recompute_rates(folder)
