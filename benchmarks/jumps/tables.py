@@ -43,7 +43,7 @@ class BestRates(NamedTuple):
 
     @property
     def p(self) -> float:
-        """That stochastic clipping recovers most: the largest of its tests, 1 if it does not."""
+        """The largest p of the tests of stochastic clipping; 1 if it does not recover most."""
         tests = self.compare().values()
         return max(each.p if each.only_second > each.only_first else 1.0 for each in tests)
 
