@@ -56,11 +56,12 @@ class ConfigError(UsageError):
 class OutOfMemoryError(GaninvError):
     """The memory of the device or of the process is too small."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the memory ran out; free some, give a smaller --batch-size or fewer things at once, "
-            "or use another --device"
-        )
+    def __init__(
+        self,
+        sentence: str = "the memory ran out; free some, give a smaller --batch-size or fewer "
+        "things at once, or use another --device",
+    ) -> None:
+        super().__init__(sentence)  # an argument, so that it can be pickled
 
 
 class CheckpointError(UsageError):

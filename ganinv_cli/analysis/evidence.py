@@ -148,7 +148,8 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
     reached = statistics.is_lowest(recoveries.loss, AGREEING_SHARE, recoveries.rounding_loss)
     clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
     same = reached & (clusters == clusters[best])
-    apart = np.linalg.norm(recoveries.z[under_label] - recoveries.z[best], axis=1)
+    others = under_label & (np.arange(len(under_label)) != best)
+    apart = np.linalg.norm(recoveries.z[others] - recoveries.z[best], axis=1)
     rivals = len(np.unique(clusters[reached & plausible & ~same]))
     z = recoveries.z[best]
     if reenactment is not None and reenactment.explained:
@@ -165,7 +166,7 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
         same=int(np.sum(same)),
-        scatter=_find_median(np.delete(apart, np.argmin(apart))) / distance,
+        scatter=_find_median(apart) / distance,
         rivals=rivals,
         z_error=z_error,
         vague=noise_error >= most,

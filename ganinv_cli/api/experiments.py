@@ -177,13 +177,13 @@ def _run(
             if config.label is not None:
                 generator = replace(generator, label=config.label)
         elif not (generator is None or isinstance(generator, str | Path)):
-            conventions = {k: v for k, v in vars(config.conventions).items() if k in given}
-            generator = load_generator(generator, label=config.label, **conventions)
+            conventions = config.conventions
+            named = {k: v for k, v in vars(conventions).items() if conventions.is_given(k)}
+            generator = load_generator(generator, label=config.label, **named)
         else:
             name = config.checkpoint if generator is None else str(generator)
-            named = replace(config, checkpoint=name)
             check = partial(make_solver, config.solver, config.solver_settings)
-            generator = read_generator(named, reporter, check=check)
+            generator = read_generator(replace(config, checkpoint=name), reporter, check=check)
         from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
         from ganinv_cli.experiments.run_experiment import run_experiment
 

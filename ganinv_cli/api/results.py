@@ -106,11 +106,14 @@ class RunResults:
     def to_hdf5(self, path: str | Path) -> None:
         """Write the results as an HDF5 file, which `open` and the commands read.
 
-        An existing file is replaced as a whole. Raises GaninvError if it cannot be written.
+        An existing file is replaced as a whole. Raises GaninvError if it cannot be written, or the
+        run has not finished.
         """
         target = Path(path)
         if isinstance(self.content, bytes):
             write_output_file(target, self.content)
+        elif not self.store.complete:
+            raise ResultsError(f"{self.name}: its run has not finished; run its command to the end")
         elif target.resolve() != self.content.resolve():
             write_output_file(target, self.content.read_bytes())
 
@@ -145,7 +148,7 @@ class Inversion:
     Attributes:
         names: (n,) file names of the images, with folders if they are equal without; of arrays,
             their place.
-        z: (n, latent) float64, refitted through the changes that explain the image.
+        z: (n, latent) float64, refitted through the changes that explain the image, or most of it.
         z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN if the
             image was not re-enacted.
         labels: (n,) the label under which z was found; None for an unconditional generator, or if
@@ -159,8 +162,8 @@ class Inversion:
         explanation: (n,) what the verdict follows from, in a sentence or two.
         agreement: (n,) share of the starts that found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
-        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions G(z), after
-            the changes that explain the image, rounded to 8 bits.
+        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions, rounded to 8
+            bits: G(z) after the changes that explain the image, or of the best start if none do.
         targets: the same shape and range, the images themselves, cropped and resized.
         run: the whole results, with every start.
     """
@@ -228,9 +231,11 @@ def read_run(path: Path, threshold: float | None = None, *, in_memory: bool = Fa
 def make_inversion(run: RunResults) -> Inversion:
     """Return the inversion of the images that the results show.
 
-    Raises ResultsError if there is none, or an image has not had all its starts.
+    Of a file that is opened, these are the images that have had all their starts. Raises
+    ResultsError if there is none, or one that a call named has not had them.
     """
     from ganinv_cli.analysis.cells import read_cells
+    from ganinv_cli.analysis.recoveries import is_outside
     from ganinv_cli.images import to_floats
 
     rule = representative_rule(run.config["clip"])
@@ -257,7 +262,7 @@ def make_inversion(run: RunResults) -> Inversion:
         verdict=[cell.judgement.verdict for cell in cells],
         explanation=[f"{text[:1].upper()}{text[1:]}." for text in explanations],
         agreement=np.array([cell.evidence.same / cell.evidence.starts for cell in cells]),
-        inside=np.array([cell.evidence.outside == 0 for cell in cells]),
+        inside=np.array([not is_outside(cell.best_z, cell.prior).any() for cell in cells]),
         images=to_floats(np.stack([each for each in reconstructions if each is not None])),
         targets=to_floats(np.stack([cell.image.target for cell in cells])),
         run=run,

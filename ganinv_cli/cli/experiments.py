@@ -14,7 +14,7 @@ from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.declare import list_settings
-from ganinv_cli.settings.load import load_config
+from ganinv_cli.settings.load import load_config, read_assignments
 from ganinv_cli.settings.names import name_generators
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
@@ -168,7 +168,8 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
         _check_npz(npz, file)
     if config.note and not given["quiet"]:
         click.echo(config.note.strip(), err=True)
-    if not (given["quiet"] or given["checkpoint"] or config.checkpoint == kind.checkpoint):
+    is_named = given["checkpoint"] or "checkpoint" in read_assignments(given["assignments"])
+    if not (given["quiet"] or is_named or config.checkpoint == kind.checkpoint):
         click.echo(f"generator: {config.checkpoint}, as {given['config']} has it", err=True)
     return _Run(config, name, file, npz)
 

@@ -300,7 +300,7 @@ def _load_latents(
 
 
 def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
-    """Write 000000.png, 000001.png, ... and remove files of higher numbers from an earlier call."""
+    """Write 000000.png, 000001.png, ... and remove the next numbers, of an earlier call."""
     from ganinv_cli import files
 
     with files.explain_write_errors(folder):
@@ -308,9 +308,9 @@ def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
         count = 0
         for count, content in enumerate(contents, 1):
             files.replace_file(folder / f"{count - 1:06d}.png", content)
-        for old in folder.glob("[0-9]*.png"):
-            if old.stem.isdecimal() and int(old.stem) >= count:
-                old.unlink()
+        while (old := folder / f"{count:06d}.png").exists():
+            old.unlink()
+            count += 1
 
 
 @click.command(

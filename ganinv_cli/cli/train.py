@@ -35,7 +35,7 @@ MAX_BATCH_SIZE = 2**13  # images
 @options.option("--size", default=64, help="Side of the images in pixels: 16, 32, 64, 128 or 256.")
 @options.count(
     "--width",
-    most=1024,
+    most=512,
     default=64,
     help="Channels of the last feature map; each earlier map has twice as many, up to 512.",
 )

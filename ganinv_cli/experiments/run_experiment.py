@@ -117,8 +117,8 @@ def _run_jobs(
         if snapshot.note:
             reporter.say(snapshot.note)
         snapshot.select(jobs.find_rules, plan.is_coupled)
+        jobs.leave_out(snapshot.jobs)  # so that a later one, of fewer workers, runs none again
     resumed = [job for snapshot in snapshots for job in snapshot.jobs]
-    jobs.leave_out(resumed)
     finished = jobs.total - jobs.missing
     if finished or resumed:
         running = f", and the state of {len(resumed):,} that ran" if resumed else ""

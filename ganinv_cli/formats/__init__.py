@@ -6,7 +6,7 @@ A file is data: nothing in it is executed unless it is trusted.
 from dataclasses import replace
 from pathlib import Path
 
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import CheckpointError, ConfigError, to_printable
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import GRAPH_FILE, TORCH_PROGRAMS, FileFacts, Format
@@ -59,8 +59,14 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
             f"{' and '.join(forbidden)}"
         )
     conventions, convention_files = read_conventions(path, given)
-    with explain_reading_errors(path, form.title):
-        checkpoint = complete_generator(form.read(path, conventions), conventions)
+    try:
+        with explain_reading_errors(path, form.title):
+            checkpoint = complete_generator(form.read(path, conventions), conventions)
+    except (CheckpointError, ConfigError) as error:
+        if not convention_files:
+            raise
+        names = to_printable(" and ".join(convention_files))
+        raise type(error)(f"{error}; conventions are from {names}") from error.__cause__
     return replace(checkpoint, convention_files=convention_files)
 
 

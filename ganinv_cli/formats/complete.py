@@ -26,6 +26,8 @@ ACTIVATION_BOUNDS = {
     "hard_sigmoid": (0.0, 1.0),
 }
 
+BOUND_TOLERANCE = 1e-6  # of the range of pixels: rounding in float32
+
 _LENGTH_NOTE = (
     "its pictures follow from the direction of z alone, not from its length; the direction can be "
     "recovered, z itself cannot"
@@ -74,7 +76,10 @@ def _describe(name: str, option: str | None, stated: str, usual: str) -> Convent
 
 def _parse_range_within(network_range: PixelRange | None, option: str) -> PixelRange:
     low, high = parse_range(option)
-    if network_range and not network_range[0] <= low < high <= network_range[1]:
+    rounding = BOUND_TOLERANCE * (high - low)
+    if network_range and not (
+        network_range[0] - rounding <= low and high <= network_range[1] + rounding
+    ):
         raise UnreadableError(
             f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range "
             f"{option} contradicts; leave it out"

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganinv_cli.errors import to_printable
 from ganinv_cli.files import hide_output
-from ganinv_cli.formats.boundary import explain_reading_errors
+from ganinv_cli.formats.boundary import explain_reading_errors, list_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import (
     IMAGE_NETWORK,
@@ -157,8 +158,10 @@ def _trace_module(module: Any, latent: int, labels: int, rows: int = 1) -> Trace
                 _compare_pictures(network, z, numbers, pictures)
             except UnreadableError as error:
                 refusals.append(str(error))
-                continue
-            return network
+            except list_reading_errors() as error:
+                refusals.append(f"makes an ONNX file that cannot be read ({to_printable(error)})")
+            else:
+                return network
     failure = f"cannot be exported to ONNX: {'; '.join(dict.fromkeys(failures))}"
     raise UnreadableError(f"{refusals[0] if refusals else failure}{_STATE_DICT}")
 

@@ -1,6 +1,5 @@
 """Images in NumPy arrays, in Pillow's images, and in .npy and .npz files; and masks."""
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ganinv_cli.images.decode import (
     decode_image,
     explain_image_errors,
     load_upright,
+    read_tables,
 )
 from ganinv_cli.images.files import explain_read_errors, is_array_name, read_image_file
 from ganinv_cli.images.load import (
@@ -24,6 +24,7 @@ from ganinv_cli.images.load import (
     fit_to_shape,
     make_unread_image,
     to_pixels,
+    to_target_image,
 )
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
@@ -51,13 +52,15 @@ def make_target_image(
         array = np.asarray(image)
         decoded = _decode_array(array, name)
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
-    pixels, notes = fit_to_shape(name, decoded, shape, crop)
-    return TargetImage(name, hashlib.sha256(content).hexdigest(), pixels, notes)
+    return to_target_image(name, content, decoded, shape, crop)
 
 
 def convert_tensor(images: Any) -> Any:
-    """Return a tensor of PyTorch as an array, with its channels last; anything else as it is."""
-    torch = sys.modules.get("torch")
+    """Return a tensor as an array, of PyTorch with its channels last; anything else as it is."""
+    torch, tensorflow = map(sys.modules.get, ("torch", "tensorflow"))
+    if tensorflow is not None and isinstance(images, tensorflow.Tensor):
+        floats = tensorflow.cast(images, "float32") if images.dtype.is_floating else images
+        return floats.numpy()
     if torch is None or not isinstance(images, torch.Tensor):
         return images
     floats = images.float() if images.is_floating_point() else images  # NumPy has no bfloat16
@@ -120,7 +123,10 @@ def _read_array_file(path: Path) -> dict[str, np.ndarray]:
         explain_read_errors(path),
         explain_failures(what, "leave it out", ImageError, (ArrayFileError,)),
     ):
-        return read_arrays(path)
+        arrays = read_arrays(path)
+    if not arrays:
+        raise ImageError(f"{to_printable(path)} holds no array; leave it out")
+    return arrays
 
 
 def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
@@ -162,11 +168,12 @@ def _check_range(array: np.ndarray, name: str, low: int) -> None:
 def _decode_pillow(image: Image.Image, name: str) -> tuple[DecodedImage, bytes]:
     with explain_image_errors(name):
         upright, notes = load_upright(image)
+        tables = read_tables(image)
         kept = ("transparency", "icc_profile")
-        look = (image.mode, image.size, image.getpalette(), *map(image.info.get, kept))
+        look = (image.mode, image.size, image.getpalette(), *map(image.info.get, kept), tables)
         content = repr(look).encode() + upright.tobytes()
     bits = 16 if image.mode.startswith("I;16") else 8
-    return DecodedImage(upright, bits, notes=notes), content
+    return DecodedImage(upright, bits, notes, tables), content
 
 
 def _check_latents(path: Path, arrays: dict[str, np.ndarray], latent: int) -> None:

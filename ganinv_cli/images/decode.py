@@ -63,8 +63,7 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     """
     with explain_image_errors(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
         image, notes = load_upright(file)
-        is_rotated = file.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        tables = () if is_rotated else read_tables(file)
+        tables = read_tables(file)
         # of an MPO the others are a preview or depth map; they are not counted, as that reads all
         if file.format != "MPO" and getattr(file, "is_animated", False):
             notes = (*notes, "the first of several frames")
@@ -72,8 +71,12 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
 
 
 def read_tables(file: Image.Image) -> Tables:
-    """Return the quantisation tables of an open JPEG file, rows first; none for other files."""
-    tables = getattr(file, "quantization", {})
+    """Return the quantisation tables of an open JPEG file, rows first.
+
+    There are none for other files, and for one that EXIF data rotate.
+    """
+    is_rotated = file.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    tables = {} if is_rotated else getattr(file, "quantization", {})
     return tuple(tuple(map(int, tables[number])) for number in sorted(tables))
 
 

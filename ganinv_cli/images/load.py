@@ -100,13 +100,20 @@ def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
     Raises ImageError if it is not an image, is damaged or too big, or the crop reaches outside it.
     """
     data, name = read_image_file(path), to_printable(path)
-    decoded = decode_image(name, data)
+    image = to_target_image(name, data, decode_image(name, data), shape, crop)
+    return image._replace(name=to_printable(path.name))
+
+
+def to_target_image(
+    name: str, content: bytes, decoded: DecodedImage, shape: ImageShape, crop: Crop
+) -> TargetImage:
+    """Return a decoded image at a generator's size; `content` tells it from others."""
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     fits = decoded.image.size == (shape[1], shape[0]) and not crop.is_square
     left, _, right, _ = crop.compute_box(*decoded.image.size, name)
     return TargetImage(
-        to_printable(path.name),
-        hashlib.sha256(data).hexdigest(),
+        name,
+        hashlib.sha256(content).hexdigest(),
         pixels,
         notes,
         tables=decoded.tables,

@@ -12,6 +12,7 @@ import numpy as np
 from ganinv_cli.number_format import format_number
 from ganinv_cli.report.grid import Answer, Report
 from ganinv_cli.report.table import (
+    Z_NUMBERS,
     Column,
     Row,
     Table,
@@ -36,7 +37,7 @@ ANSWER_HELP = (
     f"{NONE_OF_THEM} (docs/invert.md)."
 )
 MAX_NAME, MAX_ANSWER = 20, 24  # characters of a generator's name and of an answer in the table
-LEFT_OUT = {"image", "number", "z_found", "z_explained", "z_deviation"}  # of a row of `invert`
+LEFT_OUT = {"image", "number", *Z_NUMBERS}  # of a row of `invert`
 
 
 def compares_generators(reports: Sequence[Report]) -> bool:
@@ -86,10 +87,12 @@ def summarize_attribution(reports: Sequence[Report]) -> Report:
 
 
 def _compare_images(reports: dict[str, Report]) -> list[Row]:
-    """Return a row for each image that was inverted on at least two of the generators."""
+    """Return a row for each image whose inversion ended on at least two of the generators."""
     images: dict[tuple[str, int], list[tuple[str, Row]]] = {}
     for generator, report in reports.items():
         for key, rows in _list_rows_by_hash(report).items():
+            if any(row["verdict"] == "not finished" for row in rows):
+                continue
             best = min(rows, key=lambda row: (row["verdict"] != "made", _get_rmse(row)))
             evidence = {"checkpoint": generator}
             evidence |= {key: value for key, value in best.items() if key not in LEFT_OUT}

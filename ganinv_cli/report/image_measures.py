@@ -231,7 +231,7 @@ INVERT = (
     Measure("difference_amplified", _find_amplification),  # factor in its picture
     Measure(
         "outside",
-        lambda cell: cell.evidence.outside,
+        lambda cell: np.sum(is_outside(cell.best_z, cell.prior)),
         "outside",
         "Outside: components beyond a bound.",
     ),

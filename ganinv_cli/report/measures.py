@@ -233,11 +233,15 @@ RECOVER = (
 )
 
 
-def measure_refinement(cell: Cell) -> Row | None:
-    """Return the errors of z after the refinement in float64; None if there was none."""
-    if not cell.has("polished/z_error"):
-        return None
-    error, refined = cell.read("polished/z_error"), cell.read("polished/outcome") != 0
+def measure_refinement(cell: Cell) -> Row:
+    """Return the errors of z after the refinement in float64, of which a rule may have none."""
+
+    def read_refined(column: str) -> Floats:
+        return cell.read(f"polished/{column}")[refined] if refined.any() else np.zeros(0)
+
+    is_known = cell.has("polished/z_error")
+    refined = cell.read("polished/outcome") != 0 if is_known else np.zeros(cell.trials, np.bool_)
+    error = read_refined("z_error")
     exact = int(np.sum(statistics.is_recovered(error, statistics.EXACT_EPSILON)))
     return {
         "technique": cell.rule,
@@ -245,9 +249,9 @@ def measure_refinement(cell: Cell) -> Row | None:
         "polished": int(np.sum(refined)),  # the median and the means are over these
         "recovered": {"1e-20": exact},
         "interval": statistics.clopper_pearson(exact, cell.trials),
-        "z_error_median": np.median(error[refined]) if refined.any() else None,
-        "gradients": statistics.mean(cell.read("polished/gradients")[refined]),
-        "seconds": statistics.mean(cell.read("polished/seconds")[refined]),
+        "z_error_median": statistics.median(error),
+        "gradients": statistics.mean(read_refined("gradients")),
+        "seconds": statistics.mean(read_refined("seconds")),
     }
 
 

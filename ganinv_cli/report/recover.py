@@ -88,7 +88,9 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
 
 
 def _refine_rules(cells: list[Cell]) -> list[Row]:
-    return [to_plain(row) for cell in cells if (row := measure_refinement(cell))]
+    """Return a row for each rule if the trials of one were refined, those that converged."""
+    has_refined = any(cell.has("polished/z_error") for cell in cells)
+    return [to_plain(measure_refinement(cell)) for cell in cells] if has_refined else []
 
 
 def _list_recovery_notes(grid: Grid) -> list[str]:

@@ -98,16 +98,19 @@ def to_plain(value: Any) -> Any:
     return value
 
 
+Z_NUMBERS = {"z_found", "z_explained", "z_deviation"}  # in a row of `invert`, (latent,) each
+
+
 def flatten(row: Mapping[str, Any], prefix: str = "") -> Row:
     """Return a row with the nested keys joined by dots; an interval ends in `low` and `high`.
 
-    Other lists are left out: the numbers of a z.
+    Other lists are left out, as are the numbers of a z, which may have two.
     """
     columns: Row = {}
     for key, value in row.items():
         if isinstance(value, dict):
             columns |= flatten(value, f"{prefix}{key}.")
-        elif isinstance(value, list) and len(value) != 2:
+        elif isinstance(value, list) and (len(value) != 2 or key in Z_NUMBERS):
             continue
         elif isinstance(value, list):
             ends = zip(("low", "high"), value, strict=True)

@@ -71,7 +71,8 @@ class Config(MachineSettings, Conventions):
         "preconditioned",
         help="Loss that lbfgs minimises, with r = G(z) - x: r'Wr, whose weights W reduce the "
         "effect of brightness and large areas (preconditioned), or r'r (plain). It is always r'r "
-        "for noisy images and for images outside the generator's range.",
+        "for noisy images (but not for missing pixels) and for images outside the generator's "
+        "range.",
     )
     start: Literal["random", "encoder"] = declare(
         "random",
@@ -90,7 +91,7 @@ class Config(MachineSettings, Conventions):
         "auto",
         help="Precision of the gradients of lbfgs: float32, or mixed (bfloat16 first, then "
         "float32). auto is mixed if bfloat16 is fast here. It is always float32 for noisy images "
-        "and for images outside the generator's range.",
+        "(but not for missing pixels) and for images outside the generator's range.",
     )
     batch_norm: Literal["frozen", "batch"] = declare(
         "frozen",

@@ -63,6 +63,7 @@ class Conventions:
         (),
         help="Epsilon of the batch norms, for a file of weights alone: one number, or one for "
         "each.",
+        range=(0, 1),
         example=(1e-5,),
         weights_only=True,
     )

@@ -162,10 +162,15 @@ def identity_settings(config_class: type[Config], settings: Mapping[str, Any]) -
     return {key: value for key, value in settings.items() if key not in free_names}
 
 
+_HASHED = {"mask_sha256": "the hash of --mask", "encoder_sha256": "the hash of the encoder"}
+
+
 def name_setting(key: str) -> str:
     """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
     table, dot, name = key.rpartition(".")
-    return f"[{table}] {name}" if dot else f"--{key.replace('_', '-')}"
+    if dot:
+        return f"[{table}] {name}"
+    return _HASHED.get(key) or f"--{key.replace('_', '-')}"
 
 
 def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts.first_order import FirstOrder
 
@@ -26,6 +27,12 @@ class Adam(FirstOrder):
     rate: float = declare(0.03, range=(0, MAX_NUMBER), exclusive=True)  # in z
     betas: tuple[float, ...] = declare((0.9, 0.999), range=(0, 1))
     epsilon: float = declare(1e-8, range=(0, MAX_NUMBER), exclusive=True)
+
+    def __post_init__(self) -> None:
+        if len(self.betas) != 2 or max(self.betas) == 1:
+            raise ConfigError(
+                f"[adam] betas = {list(self.betas)}: give two numbers below 1, e.g. [0.9, 0.999]"
+            )
 
     def init(self, z: tf.Tensor) -> _Memory:
         return _Memory(tf.zeros_like(z), tf.zeros_like(z), tf.zeros(tf.shape(z)[:1], z.dtype))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganinv_cli.errors import DAMAGE_ERRORS, ResultsError, explain_failures
+from ganinv_cli.errors import DAMAGE_ERRORS, FAILURE_CODES, ResultsError, make_error
 
 
 class DamagedError(ResultsError):
@@ -27,16 +27,19 @@ class ChangedError(DamagedError):
 def explain_damaged_results(path: Path) -> Iterator[None]:
     """Turn the errors of a file that cannot be read, or is not as it should be.
 
-    Raises ResultsError for the former, DamagedError for the latter.
+    Raises ResultsError for the former, DamagedError for the latter, and GaninvError if the system
+    fails, for instance because too many files are open.
     """
-    forbidden = (PermissionError, IsADirectoryError)
     advice = "restore a copy, or move it away and run its command again"
-    with (
-        explain_failures(
-            f"{path} is no ganinv results file, or is damaged", advice, DamagedError, DAMAGE_ERRORS
-        ),
-        explain_failures(
-            f"{path} cannot be read", "check the path and its permissions", ResultsError, forbidden
-        ),
-    ):
+    unread = f"{path} cannot be read"
+    try:
         yield
+    except (PermissionError, IsADirectoryError) as error:
+        advice = "check the path and its permissions"
+        raise make_error(error, unread, advice, ResultsError) from error
+    except DAMAGE_ERRORS as error:
+        if getattr(error, "errno", None) in {*FAILURE_CODES} - {None}:
+            advice = "run the same command again, with fewer files if there are many"
+            raise make_error(error, unread, advice) from error
+        what = f"{path} is no ganinv results file, or is damaged"
+        raise make_error(error, what, advice, DamagedError) from error

@@ -1,7 +1,9 @@
 """Merge results files of one run, which tasks of a batch scheduler have written, into one."""
 
 import json
+import resource
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +56,7 @@ def merge_files(
             f"{out} exists, and the first name is that of the file to write; name another one, or "
             "replace it with --overwrite"
         )
+    _allow_open_files(2 * len(paths))
     members = [_open_member(out, path) for path in dict.fromkeys(paths)]
     joined = join_parts([part for parts, _ in members for part in parts])
     about = _merge_attributes([parts[-1].attributes for parts, _ in members])
@@ -88,6 +91,14 @@ def merge_files(
     contents = f"{_count(trials, 'trial')} of {_count(rules, 'rule')}"
     contents += f" in {_count(len(cases), 'case')}" if cases else ""
     return MergeSummary(f"{contents} from {_count(len(paths), 'file')}", notes)
+
+
+def _allow_open_files(count: int) -> None:
+    """Let the process have more open files, usually 1,024 or 256, as far as the system lets it."""
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = least + count if most == resource.RLIM_INFINITY else min(least + count, most)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _open_member(out: Path, path: Path) -> tuple[list[Part], Log]:

@@ -177,6 +177,24 @@ def test_z_may_be_outside_the_bounds_by_its_standard_error(excess, deviation, ve
     assert found["z_explained"] == z.tolist() != found["z_found"]
 
 
+def test_the_components_outside_are_those_of_the_z_of_an_edited_image():
+    z = np.full(LATENT, 0.5)
+    z[0] = 1.5
+    again = {"explained": 0, "confined": 0.8, "z_explained": z, "stranger_rmse": [90.0, 99.0]}
+    found = certify(again=again)
+    assert (found["verdict"], found["outside"]) == ("edited", 1)
+    assert found["z_explained"] == z.tolist()
+
+
+def test_a_start_without_a_finite_z_agrees_with_no_other():
+    groups = make_image_groups(minima=(1, 1))
+    groups["stochastic"]["polished/z_found"][1] = np.nan
+    groups["stochastic"]["polished/image_loss"][1] = np.nan
+    found = certify(groups, again={"explained": 0, "stranger_rmse": [0.1]})
+    assert found["verdict"] == "outside"
+    assert "the starts found different pictures" in found["explanation"]
+
+
 def test_a_z_of_a_length_that_is_never_drawn_is_outside():
     groups = make_image_groups(minima=(6,), losses=(0.1,))
     for column in ("z_found", "polished/z_found"):

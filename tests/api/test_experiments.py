@@ -3,14 +3,17 @@
 import gc
 import pickle
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import builders
 import conditional
+import keras_models
 import numpy as np
 import pytest
+import tensorflow as tf
 from called import run_ganinv, save_image
 from PIL import Image
 
@@ -20,6 +23,7 @@ from ganinv_cli.experiments import NAMES, find_experiment
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.network.generator import MAX_KEPT
+from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import list_settings
 
@@ -98,6 +102,9 @@ def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, rec
     assert again.tables == recovered.tables and again.config == recovered.config
     again.to_hdf5("copy.h5")
     assert Path("copy.h5").read_bytes() == Path("r.h5").read_bytes()
+    begun = replace(again, store=replace(again.store, complete=False))
+    with pytest.raises(ganinv.ResultsError, match="its run has not finished; run its command"):
+        begun.to_hdf5("begun.h5")
     recovered.save_report("folder")
     assert Path("folder", "report.html").exists()
 
@@ -218,6 +225,13 @@ def test_a_loaded_generator_takes_a_label_its_own_prior_and_the_table_of_a_solve
     assert config.solver_settings == {"rate": "stable", "halve_every": 7}
 
 
+def test_a_model_is_loaded_with_the_conventions_of_a_config(tmp_path):
+    (tmp_path / "c.toml").write_text('prior = "uniform:0,1"\n', encoding="utf-8")
+    model = keras_models.build_model("nested")
+    _, used = call_until_run("recover", model, config=tmp_path / "c.toml")
+    assert used.checkpoint.prior == Uniform(0, 1)
+
+
 def test_an_inversion_has_a_row_for_each_image(generator, images, inversion):
     assert inversion.z.shape == (len(inversion), generator.latent_size) == (3, 6)
     assert np.abs(inversion.z - generator.draw_z(3, seed=9)).max() < 0.1
@@ -241,12 +255,13 @@ def test_images_are_given_in_many_ways(tmp_path, generator, images, inversion):
         str(tmp_path / "folder"),
         *(Image.fromarray(image) for image in images),
         generator(generator.draw_z(3, seed=9)),
+        tf.constant(generator(generator.draw_z(3, seed=9))),
         [*images],
         tmp_path / "all.npy",
         tmp_path / "all.npz",
     ]
     found = ganinv.invert(generator, given, starts=3, seed=0)
-    np.testing.assert_allclose(found.z, np.tile(inversion.z, (7, 1)), atol=1e-6)
+    np.testing.assert_allclose(found.z, np.tile(inversion.z, (8, 1)), atol=1e-6)
     table = ganinv.consistency(generator, images[0], trials=3, clip=["none"], seed=0).tables
     assert table["table2"][0]["recoveries"] == 3
 

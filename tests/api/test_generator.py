@@ -84,6 +84,14 @@ def test_a_keras_model_is_read_as_layers_or_traced(own_layers):
     assert generator.name == "the Keras model mine"
 
 
+def test_a_models_layers_keep_their_precision():
+    model = _make_model(keras.layers.Conv2D(8, 3, padding="same", dtype="mixed_bfloat16"))
+    before = [layer.dtype_policy.name for layer in model.layers]
+    ganinv.load(model)
+    assert [layer.dtype_policy.name for layer in model.layers] == before
+    assert "mixed_bfloat16" in before
+
+
 def test_a_function_is_a_generator_and_not_its_later_changes():
     model = _make_model()
     generator = ganinv.load(lambda z: model(z), latent=LATENT, prior="uniform", range="tanh")

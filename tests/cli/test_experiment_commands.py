@@ -114,7 +114,8 @@ def test_the_note_and_the_generator_of_a_config_are_printed_unless_quiet(work):
     given = ("recover", "--config", "c.toml", "--clip", "none")
     said = run_ganinv(work, *given).stderr
     assert "slow today\ngenerator: a, as c.toml has it\n" in said
-    assert "generator: a, as" not in run_ganinv(work, *given, "--checkpoint", "a").stderr
+    for named in (("--checkpoint", "a"), ("--set", "checkpoint=a")):
+        assert "generator: a, as" not in run_ganinv(work, *given, *named).stderr
     assert "slow today" not in run_ganinv(work, *given, "-q").stderr
 
 

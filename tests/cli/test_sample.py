@@ -52,6 +52,14 @@ def test_pictures_are_those_of_the_trials_of_recover_in_files_or_on_a_sheet(fold
     np.testing.assert_array_equal(last, read_pixels(folder / "seventy" / "000004.png"))
 
 
+def test_of_the_pictures_in_its_folder_it_replaces_its_own_alone(folder):
+    for count in (7, 4):
+        run_ganinv(folder, "sample", "grey", "--out", "again/", "--count", count, "--overwrite")
+        (folder / "again" / "2026.png").touch()
+    names = {path.name for path in (folder / "again").iterdir()}
+    assert names == {"2026.png", *(f"{number:06d}.png" for number in range(4))}
+
+
 def test_labels_take_turns_or_are_the_given_one_and_are_kept_with_z(folder):
     sample = ("sample", "conditional.keras", "--count", 4)
     run_ganinv(folder, *sample, "--out", "turns.png", "--npz", "turns.npz")

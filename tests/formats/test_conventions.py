@@ -42,7 +42,7 @@ def test_what_stands_there_wrongly_is_refused(tmp_path, text, words):
     (tmp_path / "generator.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         read(prefix)
-    assert words in str(caught.value)
+    assert words in str(caught.value) and "generator.toml" in str(caught.value)
 
 
 def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path):
@@ -113,6 +113,13 @@ def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said():
     np.testing.assert_allclose(
         make_generator(told)(z), make_generator(plain)(z) / 127.5 - 1, atol=1e-6
     )
+
+
+def test_a_range_that_differs_from_the_files_by_rounding_is_that():
+    found = _found(Activation("tanh"), _affine(0.9999999, 0))
+    assert complete_generator(found, Conventions(range="-1,1")).network.image_shape == (4, 4, 3)
+    with pytest.raises(UnreadableError, match="which --range -2,1 contradicts; leave it out"):
+        complete_generator(found, Conventions(range="-2,1"))
 
 
 @pytest.mark.parametrize("text", ["relu", "1,0", "0", "0,inf"])

@@ -172,6 +172,10 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
         _changed(main__3__weight=np.full((8, 6, 4, 4), np.nan, np.float32)),
         "variances below 0; the training diverged",
     ),
+    "a first layer that is not finite": (
+        _changed(main__0__weight=np.full((5, 8, 4, 4), np.nan, np.float32)),
+        "variances below 0; the training diverged",
+    ),
 }
 
 

@@ -37,6 +37,16 @@ def test_an_array_becomes_what_a_file_of_it_becomes(tmp_path, form, channels, si
             assert target.notes == file.notes
 
 
+def test_an_opened_jpeg_file_keeps_what_tells_how_it_was_made(tmp_path):
+    Image.fromarray(_draw(16, 24, 3)).save(tmp_path / "x.jpg", quality=60)
+    file = load_image(tmp_path / "x.jpg", SHAPE, Crop())
+    with Image.open(tmp_path / "x.jpg") as opened:
+        target = _make(opened)
+    assert (target.enlarged, target.tables) == (file.enlarged, file.tables)
+    assert (file.enlarged, len(file.tables)) == (2.0, 2)
+    assert _make(_draw(16, 24, 3)).enlarged == 2.0
+
+
 def test_what_was_done_is_noted(tmp_path):
     def list_notes(*size: int, crop: str = "center", channels: int = 3) -> tuple[str, ...]:
         shape = (64, 64, channels)
@@ -119,6 +129,13 @@ def test_latent_vectors_are_named(tmp_path):
     for name, arrays in (("c.npy", {"image": z}), ("z.npz", {"z": z, "names": np.array(["a"])})):
         with pytest.raises(LatentsError, match=rf"{name} holds latent vectors of shape \(4, 6\)"):
             read(tmp_path / name, **arrays)
+
+
+def test_a_file_without_arrays_is_refused(tmp_path):
+    np.savez(tmp_path / "x.npz")
+    for read_file in (load_numpy_file, load_mask):
+        with pytest.raises(ImageError, match="holds no array; leave it out"):
+            read_file(tmp_path / "x.npz", SHAPE, Crop())
 
 
 def test_a_pickle_is_not_loaded(tmp_path):

@@ -8,6 +8,7 @@ from reports.known_sweep import (
     invert_on,
     make_image_groups,
     make_image_results,
+    make_recoveries,
 )
 
 from ganinv_cli.experiments.summary import summarize
@@ -58,6 +59,14 @@ def test_only_results_of_invert_for_one_image_on_several_generators_are_compared
     assert not compares_generators(report(a, a))  # one generator
     assert not compares_generators(report(a, invert_on("b", y=FAR)))  # no image in common
     assert not compares_generators(report(a, make_image_results(x=make_image_groups())))
+
+
+def test_an_image_is_not_compared_before_its_starts_have_ended():
+    begun = {"stochastic": make_recoveries(losses=(EXACT,))}
+    results = [invert_on("a", x=FAR), invert_on("b", complete=False, x=begun)]
+    assert compare(*results).answer.sentence == "No image is inverted on two generators yet."
+    both = compare(*results, invert_on("c", x=FAR))
+    assert both.answer.sentence.startswith("None of the 2 generators made x")
 
 
 def test_an_image_that_was_given_twice_is_compared_twice():

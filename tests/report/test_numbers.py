@@ -8,6 +8,7 @@ import pytest
 from known_results import make_group, make_results
 from reports.known_sweep import (
     add_actions,
+    add_refinement,
     make_image_groups,
     make_image_results,
     make_noise_sweep,
@@ -20,6 +21,7 @@ from ganinv_cli.report import render, render_brief
 from ganinv_cli.report.measures import Measure
 from ganinv_cli.report.noise_sweep import _state_differences
 from ganinv_cli.report.recover import RECOVER_COMMAND
+from ganinv_cli.report.table import flatten
 from ganinv_cli.settings.names import STYLES, list_trial_groups
 from ganinv_cli.statistics import holm
 
@@ -64,6 +66,21 @@ def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
     json.loads(texts["json"], parse_constant=pytest.fail)
     assert render_brief(report, "x/")
     report.draw()
+
+
+def test_a_rule_without_a_trial_to_refine_has_none_below_the_last_bound():
+    group = make_group(np.arange(9), 9)
+    refined = add_refinement(make_group(np.arange(9), 0), exact=7)
+    report = summarize(make_results({"none": group, "standard": refined}), "x")
+    none, standard = report.tables["polished"]
+    assert (none["polished"], none["recovered"]["1e-20"]) == (0, 0)
+    assert (standard["polished"], standard["recovered"]["1e-20"]) == (9, 7)
+    assert "if refined" in render_brief(report, "x/")
+
+
+def test_of_two_components_of_z_none_is_the_end_of_an_interval():
+    row = {"z_found": [0.1, 0.2], "interval": [0.3, 0.4], "numbers": [1, 2, 3]}
+    assert flatten(row) == {"interval.low": 0.3, "interval.high": 0.4}
 
 
 def test_where_no_rule_recovers_more_a_config_that_compares_them_is_named():

@@ -73,6 +73,8 @@ def test_a_budget_is_spent_to_the_gradient(generator, solver):
         ("lbfgs", {"memory": 1.5}),
         ("lbfgs", {"shrink": 1.5}),
         ("adam", {"betas": [0.9, "much"]}),
+        ("adam", {"betas": [0.9]}),
+        ("adam", {"betas": [0.9, 1.0]}),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(name, settings):

@@ -1,5 +1,6 @@
 """Merged results files of one run equal the file of a single run."""
 
+import errno
 from itertools import count
 
 import numpy as np
@@ -15,7 +16,7 @@ from stored import (
     write_shards,
 )
 
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.store import Figure, log, open_run, read_results
 from ganinv_cli.store.merge import MissingError
@@ -151,6 +152,33 @@ def _write_image(path, recoveries, certificates=(), error=b""):
             run.commit({CERTIFICATE: row | {"recoveries": np.array([count])}})
         run.finish()
     return path
+
+
+def test_shards_to_which_an_image_was_added_are_of_one_run(out, tmp_path):
+    shards = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    for number, path in enumerate(shards):
+        _write_image(path, [number])
+        with open_run(
+            path,
+            make_provenance(
+                command="consistency", identity={"clip": ["stochastic"]}, config={"trials": 4}
+            ),
+        ) as run:
+            run.record({"images": 2})
+            run.finish()
+    assert merge(out, shards, partial=True).contents == "2 trials of 1 rule in 1 case from 2 files"
+    assert read_results(out).attributes["config"]["images"] == 2
+
+
+def test_more_files_than_the_system_opens_are_not_called_damaged(out, tmp_path, monkeypatch):
+    path = write_results_file(tmp_path / "a.h5", range(4))
+
+    def fail(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("os.open", fail)
+    with pytest.raises(GaninvError, match=r"a.h5.* cannot be read \(Too many open files\)"):
+        merge(out, [path])
 
 
 def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):

@@ -43,6 +43,8 @@ def test_a_run_of_an_earlier_version_goes_on(path, earlier):
     assert (
         _refuse(path, identity=now | {"label": 3}) == "--label is not set in the file, and 3 here"
     )
+    masked = _refuse(path, identity=now | {"mask_sha256": "ab"})
+    assert masked == "the hash of --mask is not set in the file, and ab here"
 
 
 def test_settings_that_do_not_decide_the_results_may_change(path):

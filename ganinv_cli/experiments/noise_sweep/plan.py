@@ -27,7 +27,7 @@ ENOUGH_QUANTILE = 0.9  # the same; up to it, one start is enough
 
 
 def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan":
-    """Return the plan for a config. The right z has no residual only if there is no noise."""
+    """Return the plan for a config."""
     levels = config.noise_levels
     return NoiseSweepPlan(
         config,

@@ -5,6 +5,7 @@ A model with a layer that has no translation is traced as a function, and a note
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -54,6 +55,13 @@ def translate_or_trace(
             "has layers with channels first, which TensorFlow computes on GPUs only; export it "
             "there as a SavedModel (model.export)"
         )
+    with _compute_in_float32(model):
+        return _translate_or_trace(model, format_name, path, ignored)
+
+
+def _translate_or_trace(
+    model: keras.Model, format_name: str, path: str, ignored: tuple[str, ...]
+) -> UnfinishedGenerator:
     function, inputs = make_inference_function(model)
     builder = NetworkBuilder()
     try:
@@ -74,16 +82,11 @@ def translate_or_trace(
 def make_inference_function(
     model: Any,
 ) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
-    """Return a model as a function, in inference and float32, and its inputs.
+    """Return a model as a function, in inference, and its inputs.
 
     Raises UnreadableError, also when the function is called.
     """
     inputs, structure = _read_inputs(model)
-    for layer in model._flatten_layers():
-        policy = layer.dtype_policy
-        is_mixed = policy.variable_dtype == "float32" != policy.compute_dtype
-        if is_mixed and not policy.quantization_mode:
-            layer.dtype_policy = "float32"
 
     def generate(*tensors: Any) -> tf.Tensor:
         with explain_errors("cannot be traced"):
@@ -97,6 +100,23 @@ def make_inference_function(
         return pictures
 
     return generate, inputs
+
+
+@contextmanager
+def _compute_in_float32(model: keras.Model) -> Iterator[None]:
+    """Let layers of mixed precision compute in float32 in the block; they may be in use."""
+    mixed = []
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        is_mixed = policy.variable_dtype == "float32" != policy.compute_dtype
+        if is_mixed and not policy.quantization_mode:
+            mixed.append((layer, policy))
+            layer.dtype_policy = "float32"
+    try:
+        yield
+    finally:
+        for layer, policy in mixed:
+            layer.dtype_policy = policy
 
 
 def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:

@@ -75,7 +75,7 @@ def _cast(call: Call, x: Value) -> tf.Tensor:
 
 
 def _drop(call: Call, x: Value, _: Value = None, training: Value = None) -> tf.Tensor:
-    if call.outputs > 1 or (training is not None and read_constant(training).any()):
+    if training is not None and read_constant(training).any():
         raise UnsupportedError("drops values at random; export the generator for inference")
     return make_tensor(x)
 

@@ -198,6 +198,8 @@ def resize(call: Call, x: Value, _: Value = None, scales: Value = None, sizes: V
         axis: n / shape[axis] if is_sized else n for axis, n in zip(axes, given, strict=True)
     }
     changed = [axis for axis in axes if axis and factors[axis] != 1]
+    if not changed:
+        return y
     if len(shape) != 4 or min(changed) < 2 or call.get("keep_aspect_ratio_policy", "s")[0] != "s":
         raise UnsupportedError("is not of the two sides of pictures; export such a generator")
     if max(factors[n] * shape[n] for n in changed) > MAX_SIDE:

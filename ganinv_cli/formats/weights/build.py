@@ -58,12 +58,12 @@ def apply_given(design: Design) -> Design:
         given = design.given
         places = [e for e in build(design, len(design.steps)).choices if e.name == name]
         is_for_all = len(values) == 1 and name not in ("strides", "padding")
-        if len(values) != len(places) and not is_for_all:
+        if places and len(values) != len(places) and not is_for_all:
             raise UnreadableError(
                 f"--{name} {','.join(str(value)[:20] for value in values[:20])} does not fit; give "
                 f"{len(places)}, one for each of {', '.join(each.layer for each in places)}"
             )
-        for place, value in zip(places, itertools.cycle(values)):
+        for place, value in zip(places, itertools.cycle(values)):  # no places: fits none
             possible = (place.value, *place.others)
             if name not in ("upsampling", "norm") or value in possible:
                 steps = change_step(design.steps, place.key, value)

@@ -67,7 +67,8 @@ def _list_equations(layers: Sequence[object]) -> _Equations | None:
     if channels < CHANNELS_PER_INPUT * matrix.shape[1] or norm.variance.min() <= 0:
         return None
     deviations = np.sqrt(norm.variance.astype(np.float64))
-    return matrix / deviations[:, None], (norm.mean - bias) / deviations
+    equations = matrix / deviations[:, None], (norm.mean - bias) / deviations
+    return equations if all(np.isfinite(each).all() for each in equations) else None
 
 
 def _list_labels(means: np.ndarray, covariance: np.ndarray) -> Iterator[tuple[float, str]]:

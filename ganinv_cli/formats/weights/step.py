@@ -170,7 +170,7 @@ def parse_activation(text: str) -> Activation | None:
     """
     if text.strip() == "none":
         return None
-    match = re.fullmatch(r"(\w+)(?::(-?[0-9.]+(?:e-?[0-9]+)?))?", text.strip())
+    match = re.fullmatch(r"(\w+)(?::(-?[0-9]*\.?[0-9]+(?:e-?[0-9]+)?))?", text.strip())
     name, slope = match.groups() if match else ("", None)
     has_slope = name in ("leaky_relu", "elu")
     if name not in ACTIVATIONS or (slope and not has_slope) or (name == "leaky_relu" and not slope):

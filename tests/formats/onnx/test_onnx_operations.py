@@ -125,6 +125,7 @@ for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
     add("Resize", "x", "n", floats(1, 1, 1.5, 2.5), **way)
 add("Resize", "x", "n", floats(2, 2), axes=[2, 3], mode="linear", opset=18)
 add("Resize", "x", "n", floats(1, 1, 2, 2), mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
+add("Resize", "x", "n", floats(1, 1, 1, 1))
 add("Upsample", "x", floats(1, 1, 2, 3), opset=9)
 add("DepthToSpace", "x", blocksize=2)
 add("DepthToSpace", "x", blocksize=2, mode="CRD")
