@@ -79,6 +79,25 @@ def encode_png(image: "Image.Image") -> bytes:
     return file.getvalue()
 
 
+def is_own_folder(folder: Path) -> bool:
+    """Return whether ganinv has written a folder: the report of a run, or a training."""
+    return is_own_page(folder / "report.html") or _begins_with(
+        folder / "training.json", b'"images_sha256"'
+    )
+
+
+def is_own_page(page: Path) -> bool:
+    """Return whether a file is a page that ganinv has written."""
+    return _begins_with(page, b"<title>ganinv")
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    """Return whether a mark stands in the first bytes of a file, if it is one."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return mark in file.read(4096)
+    return False
+
+
 def is_bomb(unpacked: int, stored: int) -> bool:
     """Return whether so many stored bytes that unpack to so many hold no weights."""
     return unpacked > max(MAX_UNPACKED, MAX_RATIO * stored)

@@ -21,7 +21,7 @@ class Facts(NamedTuple):
     """Facts about a run, from its kept file."""
 
     seed: int
-    seconds: float  # from start to end
+    seconds: float  # from start to end, or of the trials if the run went on later
     revision: str
 
 
@@ -35,6 +35,7 @@ class Entry:
     keep: tuple[str, ...] = ()  # options of keep.py
     needs: str = ""  # inputs that are not in the repository
     commit: str = ""  # that has the program, if this one does not
+    continued: bool = False  # whether the run went on after a pause
 
 
 def read_manifest(results: Path) -> list[Entry]:
@@ -43,20 +44,25 @@ def read_manifest(results: Path) -> list[Entry]:
     return [Entry(**{**entry, "keep": tuple(entry.get("keep", ()))}) for entry in entries]
 
 
-def read_facts(path: Path) -> Facts:
+def read_facts(path: Path, continued: bool = False) -> Facts:
     """Return the facts of a kept file."""
     if path.suffix == ".npz":
         with np.load(path) as saved:
             return Facts(int(saved["seed"]), float(saved["seconds"]), str(saved["git"]))
-    attributes = read_results(path).attributes
+    results = read_results(path)
+    attributes = results.attributes
     begin, end = (datetime.fromisoformat(attributes[name]) for name in ("started", "finished"))
-    return Facts(int(attributes["seed"]), (end - begin).total_seconds(), attributes["git"])
+    seconds = (end - begin).total_seconds()
+    if continued:
+        run = [group for group in results.groups.values() if "seconds" in group]
+        seconds = sum(float(group["seconds"][group["shared"] == 0].sum()) for group in run)
+    return Facts(int(attributes["seed"]), seconds, attributes["git"])
 
 
 def list_rows(results: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of the table of kept results."""
     for entry in read_manifest(results):
-        facts = read_facts(results / entry.file)
+        facts = read_facts(results / entry.file, entry.continued)
         yield {
             "file": f"`{entry.file}`",
             "answers": entry.answers,

@@ -195,6 +195,7 @@ def _run(
             reporter,
             overwrite=overwrite,
             inputs=ImageInputs(images),
+            stays=out is not None,
         )
         results = read_run(file, config.shown_threshold, in_memory=out is None)
         if found:

@@ -106,6 +106,8 @@ def _explain_os_error(error: OSError) -> GaninvError:
 
 def _drop_unwritable_output() -> None:
     """Point stdout to nowhere if it is full: Python writes the rest at its end, or exits 120."""
+    if sys.stdout is None:  # closed
+        return
     try:
         sys.stdout.flush()
     except OSError:

@@ -45,12 +45,13 @@ def run_experiment(
     overwrite: bool = False,
     verbose: bool = False,
     inputs: ImageInputs = NO_INPUTS,
+    stays: bool = True,
 ) -> ImageRun | None:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
-    batch and raises KeyboardInterrupt; the same call continues. Returns what was done with the
-    images, if the experiment has any. Raises GaninvError.
+    batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
+    was done with the images, if the experiment has any. Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -63,8 +64,8 @@ def run_experiment(
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs)
     except KeyboardInterrupt:
-        finished = f"what has finished is saved for {out}"
-        reporter.say(f"interrupted; {finished}, and the same command goes on")
+        saved = f"what has finished is saved for {out}, and the same command goes on"
+        reporter.say(f"interrupted; {saved if stays else 'nothing is kept; give out= to go on'}")
         raise
 
 

@@ -13,6 +13,7 @@ from ganinv_cli.errors import (
     refuse_address,
     to_printable,
 )
+from ganinv_cli.files import is_own_folder
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
@@ -70,13 +71,15 @@ def _list_source(source: Path) -> list[Path]:
 def list_files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """Return the files in a folder and its subfolders that have one of the suffixes, sorted.
 
-    Links to folders are followed once. Raises ImageError.
+    Links to folders are followed once, and subfolders that ganinv has written are left out. Raises
+    ImageError.
     """
     visited: set[str] = set()
     paths: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         place = os.path.realpath(parent)
-        if place in visited or Path(parent).name == "__MACOSX":  # which macOS adds, like ._names
+        is_left_out = place in visited or Path(parent).name == "__MACOSX"  # of macOS, like ._names
+        if is_left_out or (Path(parent) != folder and is_own_folder(Path(parent))):
             folders.clear()
         else:
             paths += (Path(parent, name) for name in names if not name.startswith("._"))

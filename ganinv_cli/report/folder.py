@@ -17,6 +17,7 @@ from PIL import Image
 
 from ganinv_cli.errors import GaninvError, explain_failures
 from ganinv_cli.files import encode_png, make_folder, replace_file
+from ganinv_cli.report.image_figures import PICTURE_NAME, PICTURES
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
 from ganinv_cli.report.run_notes import make_run_notes
@@ -56,7 +57,7 @@ def write_report(report: "Report", folder: Path) -> PageContent:
     _write_files(folder, files.items())
     if command := report.command:
         if command.pictures:
-            _write_files(folder, _encode_pictures(command.pictures(report)))
+            _write_pictures(folder, command.pictures(report))
         stems = "|".join(drawing.stems for drawing in command.figures)
         _remove_earlier_figures(folder, stems, figures)
     return content
@@ -90,10 +91,21 @@ def _render_styles(report: "Report") -> dict[str, str]:
     return {f"{report.stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
 
 
-def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
-    for name, pixels in pictures:
-        # Pillow takes grey images without a channel axis.
-        yield name, encode_png(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+def _write_pictures(folder: Path, pictures: _Pictures) -> None:
+    """Write the PNG files of images, and remove those of an earlier run that has others."""
+    written: set[Path] = set()
+
+    def encode() -> Iterator[tuple[str, bytes]]:
+        for name, pixels in pictures:
+            written.add(folder / name)
+            # Pillow takes grey images without a channel axis.
+            grey = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+            yield name, encode_png(Image.fromarray(grey))
+
+    _write_files(folder, encode())
+    for path in (folder / PICTURES).glob("*.png"):
+        if PICTURE_NAME.fullmatch(path.name) and path not in written:
+            path.unlink()
 
 
 def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None:

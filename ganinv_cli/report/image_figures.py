@@ -20,7 +20,8 @@ from ganinv_cli.report.plots import GREY, LEFT, add_pixel_axes, draw_picture_row
 from ganinv_cli.report.run_notes import describe_rule
 from ganinv_cli.report.table import Row, capitalize, get_key, label_images, shorten_name
 
-PICTURES = "images"  # the folder of PNG files
+PICTURES = "images"  # the folder of PNG files, and what they are called
+PICTURE_NAME = re.compile(r"[0-9]{4,}-.+-(original|reconstruction|difference)\.png")
 MAX_SHOWN = 60  # images in figures; the files show all
 MAX_FIGURES = 20  # images that are drawn; more are too many to look through
 HEADINGS = ("image", "best", "most distant")

@@ -209,7 +209,6 @@ def _name_in_explanation(row: Row) -> str:
     (name,) = label_images([row], max_length=40).values()
     explanation: str = row["explanation"]
     named = explanation.replace("this picture", name, 1)
-    named = named.replace("these pixels", f"these pixels of {name}", 1)
     return named if named != explanation else f"{name}: {named}"
 
 

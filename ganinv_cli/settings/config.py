@@ -183,7 +183,7 @@ class ImagesConfig(Config):
     mask: str | None = declare(
         None,
         help="Image, or array in a .npy or .npz file, that says which pixels count: black pixels "
-        "do not. It is cropped like the images.",
+        "do not. It is cropped like the images, unless it has the generator's size.",
         group=INPUT,
         metavar="FILE",
         is_path=True,

@@ -22,9 +22,11 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
     """
     refuse_address(str(name))
     typed = Path(name)
-    for path in (typed, *_shipped_paths(kind, typed)):
-        if _exists(kind, path):
-            return path
+    found = [path for path in (typed, *_shipped_paths(kind, typed)) if _exists(kind, path)]
+    if len(found) > 1 and not _may_hold_generator(typed):
+        return found[1]
+    if found:
+        return found[0]
     error = CheckpointError if kind == "checkpoint" else ConfigError
     raise error(f"{name}: no such {kind} in {Path.cwd()}; {_suggest_name(kind, typed)}")
 
@@ -52,6 +54,12 @@ def _exists(kind: ResourceKind, path: Path) -> bool:
     if kind == "config":
         return path.exists() and not path.is_dir()
     return path.exists() or path.with_name(f"{path.name}.index").exists()
+
+
+def _may_hold_generator(path: Path) -> bool:
+    """Return whether it is no folder of other things, such as the tables of `--out faces16.h5`."""
+    marks = ("checkpoint", "*.index", "*.pb")
+    return not path.is_dir() or any(next(path.glob(mark), None) for mark in marks)
 
 
 def _shipped_paths(kind: ResourceKind, typed: Path) -> Iterator[Path]:

@@ -93,6 +93,8 @@ def _make_description(settings: TrainingSettings, images: np.ndarray) -> dict[st
 def _write_or_check_description(folder: Path, description: dict[str, Any]) -> None:
     path = folder / DESCRIPTION_NAME
     if not path.exists():
+        if [*folder.glob("DCGAN.model-*"), *folder.glob("checkpoint")]:
+            raise ConfigError(f"{folder} holds a checkpoint of another run; name another --out")
         with explain_write_errors(folder):
             replace_file(path, (json.dumps(description, indent=2) + "\n").encode())
         return

@@ -53,6 +53,12 @@ def test_a_closed_stderr_changes_nothing(tmp_path):
     assert run.stdout == run_in_shell(tmp_path, "", *GANINV, "report", "run.h5").stdout
 
 
+def test_a_mistake_is_told_with_a_closed_stdout(tmp_path):
+    run = run_in_shell(tmp_path, ">&-", *GANINV, "report", "no.h5")
+    assert run.returncode == 2
+    assert [line[:6] for line in run.stderr.splitlines()] == ["Error:"]
+
+
 def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
     run = run_in_shell(tmp_path, "", *GANINV, "inspect", "\x1b[31m\u202e.pt")
     assert (run.returncode, run.stdout) == (2, "")

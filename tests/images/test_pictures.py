@@ -60,6 +60,18 @@ def test_files_come_as_named_and_folders_by_name_each_file_once(tmp_path):
     assert list_named_images([named, folder, folder / "b.png"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("report.html", "<title>ganinv invert: x.h5</title>"), ("training.json", '{"images_sha256":')],
+)
+def test_folders_that_ganinv_has_written_are_left_out_unless_named(tmp_path, name, text):
+    own, other = write(tmp_path / "own" / "images" / "a.png"), write(tmp_path / "other" / "b.png")
+    (tmp_path / "own" / name).write_text(text, encoding="utf-8")
+    (tmp_path / "other" / name).write_text("mine", encoding="utf-8")
+    assert list_named_images([tmp_path]) == [other]
+    assert list_named_images([tmp_path / "own"]) == [own]
+
+
 def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path):
     (tmp_path / "gone.png").symlink_to("nowhere")
     for name in ("none.png", "gone.png"):

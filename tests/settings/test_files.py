@@ -45,6 +45,9 @@ def test_the_users_own_comes_before_the_shipped(root):
         Path(name).mkdir()
     Path("configs/quick.toml").touch()
     assert shipped_.find("config", "configs/quick.toml") == Path("configs/quick.toml")
+    folder = root / "checkpoints" / "portraits64"
+    assert shipped_.find("checkpoint", "portraits64") == folder  # tables of portraits64.h5
+    Path("portraits64/model.index").touch()
     assert shipped_.find("checkpoint", "portraits64") == Path("portraits64")
     assert shipped_.find("config", "recover") == root / "configs" / "recover.toml"  # of results
 

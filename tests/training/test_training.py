@@ -68,6 +68,13 @@ def test_another_run_in_the_same_folder_is_refused(images, finished, change):
         next(train(others, settings, finished))
 
 
+def test_a_checkpoint_of_another_program_is_kept(images, tmp_path):
+    (tmp_path / "DCGAN.model-5.index").touch()
+    with pytest.raises(ConfigError, match="holds a checkpoint of another run; name another --out"):
+        next(train(images, SMALL, tmp_path))
+    assert [path.name for path in tmp_path.glob("DCGAN*")] == ["DCGAN.model-5.index"]
+
+
 def test_what_was_trained_since_the_last_save_is_not_lost(images, tmp_path):
     settings = dataclasses.replace(SMALL, steps=4)
     list(train(images, settings, tmp_path / "whole"))
