@@ -34,14 +34,16 @@ class Precision(StrEnum):
         return "bfloat16 then float32" if self is Precision.mixed else "float32"
 
 
-def choose_precision(setting: str, gpu: bool) -> Precision:
+def choose_precision(setting: str, gpu: bool, fast_gpu: bool = True) -> Precision:
     """Return the precision of this machine for a setting: of `auto`, the faster one.
 
-    Raises ConfigError for `mixed` on a processor on which it is not fast.
+    `fast_gpu` says whether its GPUs, if it has some, multiply in bfloat16. Raises ConfigError for
+    `mixed` on a processor on which it is not fast.
     """
     if setting == Precision.mixed:
         require_fast_dtype(setting, "bfloat16", gpu)
-    is_low = setting != Precision.float32 and (gpu or has_fast_bfloat16())
+        return Precision.mixed
+    is_low = setting != Precision.float32 and (fast_gpu if gpu else has_fast_bfloat16())
     return Precision.mixed if is_low else Precision.float32
 
 

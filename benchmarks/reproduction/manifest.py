@@ -23,6 +23,7 @@ class Facts(NamedTuple):
     seed: int
     seconds: float  # from start to end, or of the trials if the run went on later
     revision: str
+    device: str  # empty: not known
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_facts(path: Path, continued: bool = False) -> Facts:
     """Return the facts of a kept file."""
     if path.suffix == ".npz":
         with np.load(path) as saved:
-            return Facts(int(saved["seed"]), float(saved["seconds"]), str(saved["git"]))
+            return Facts(int(saved["seed"]), float(saved["seconds"]), str(saved["git"]), "")
     results = read_results(path)
     attributes = results.attributes
     begin, end = (datetime.fromisoformat(attributes[name]) for name in ("started", "finished"))
@@ -56,7 +57,8 @@ def read_facts(path: Path, continued: bool = False) -> Facts:
     if continued:
         run = [group for group in results.groups.values() if "seconds" in group]
         seconds = sum(float(group["seconds"][group["shared"] == 0].sum()) for group in run)
-    return Facts(int(attributes["seed"]), seconds, attributes["git"])
+    device = attributes["device"].removeprefix("CPU ").replace("1 cores", "1 core")
+    return Facts(int(attributes["seed"]), seconds, attributes["git"], device)
 
 
 def list_rows(results: Path) -> Iterator[dict[str, str]]:
@@ -69,6 +71,7 @@ def list_rows(results: Path) -> Iterator[dict[str, str]]:
             "command": f"`{entry.command}`" + (f" (commit {entry.commit})" if entry.commit else ""),
             "seed": f"{facts.seed}",
             "took": str(format_duration(facts.seconds)),
+            "on": facts.device.replace("(R)", "").replace(" Processor", ""),
             "revision": facts.revision,
             "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
         }

@@ -5,8 +5,8 @@ All use the same gradient, images and machine. They solve trials 0 to n − 1 of
 loss at which one of our recovered trials ended, so it has no more to do than ours. A trial is
 recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our
 preconditioner is counted as its gradients at the machine's pace. A bare loop before and after each
-run measures the speed of the machine. The file is written after each method; what it has with as
-many trials is not measured again.
+run measures the speed of the machine. The file is written after each method; what it has of this
+seed, with as many trials, is not measured again.
 
     python -m benchmarks.speed.peers             # 45 minutes on two cores
     python -m benchmarks.speed.peers --checkpoint build/zoo/gan_face_generate/weights.tar
@@ -77,8 +77,11 @@ Results = dict[str, Result]  # "generator/method" -> result
 @click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
 def main(checkpoint: Sequence[str], trials: int, out: Path) -> None:
     """Print a Markdown table of trials recovered per second, ours over theirs."""
-    kept = json.loads(out.read_text("utf-8"))["results"] if out.exists() else {}
-    results = {name: Result(**json.loads(line)) for name, line in kept.items()}
+    kept: dict[str, Any] = {"about": ""}
+    if out.exists():
+        kept = json.loads(out.read_text("utf-8"))
+    lines = kept["results"] if f"; seed {SEED};" in kept["about"] else {}
+    results = {name: Result(**json.loads(line)) for name, line in lines.items()}
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "scipy"))
     about = f"{find_devices('auto')[0].description}; seed {SEED}; {versions}"
     about += f"; revision {read_git_revision()}"

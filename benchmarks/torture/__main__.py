@@ -23,8 +23,10 @@ from benchmarks.torture.faults import Judged, summarize_cases
 from benchmarks.torture.mutated import judge_mutated
 from benchmarks.torture.mutations import edit_hdf5
 from benchmarks.torture.subjects import WORKLOADS, list_subjects, write_originals
+from ganinv_cli.experiments.provenance import read_git_revision
 
 BUILD = Path("build/torture").absolute()
+MADE = BUILD / read_git_revision()  # what the cases are compared with; of changed code made anew
 Case = Callable[[Path], Judged]  # works in a folder
 
 
@@ -41,6 +43,8 @@ def main(
 ) -> None:
     """Print each case with a fault or a disturbance, and a table of faults, which should be 0."""
     BUILD.mkdir(parents=True, exist_ok=True)
+    if MADE.name.endswith("dirty") and not only:
+        shutil.rmtree(MADE, ignore_errors=True)
     began = time.monotonic()
     counts = {disturbed.KILL: kills, disturbed.FULL_DISK: disks}
     if disks and not disturbed.can_mount(BUILD / "mounted"):
@@ -64,14 +68,14 @@ def list_disturbed(counts: dict[str, int], seed: int, only: str = "") -> Iterato
         for number, workload in enumerate(itertools.islice(itertools.cycle(turns), count)):
             name = f"{phase.replace(' -', '-').replace(' ', '-')}-{workload.name}-{seed}-{number}"
             if only in name:
-                original = BUILD / "undisturbed" / workload.name
+                original = MADE / "undisturbed" / workload.name
                 disturbed.run_undisturbed(workload, original)
                 yield partial(disturbed.JUDGES[phase], workload, name, original)
 
 
 def list_mutated(count: int, seed: int, only: str = "") -> Iterator[Case]:
     """Yield cases; subjects take turns, results files twice as often."""
-    originals = BUILD / "originals"
+    originals = MADE / "originals"
     if count and not (originals / "invert.h5").exists():  # the last that is written
         shutil.rmtree(originals, ignore_errors=True)
         originals.mkdir(parents=True)

@@ -12,6 +12,7 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.precision import choose_precision
 from ganinv_cli.settings.machine import Machine, describe_device
 
+AMPERE = (8, 0)  # the least compute capability of NVIDIA's GPUs with products in bfloat16
 _DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
 
@@ -87,4 +88,12 @@ def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
     """
     names = [device.description for device in devices]
     parts = [f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items()]
-    return Machine("; ".join(parts), choose_precision(precision, devices[0].kind == "gpu"))
+    gpu = devices[0].kind == "gpu"
+    return Machine("; ".join(parts), choose_precision(precision, gpu, have_fast_bfloat16()))
+
+
+def have_fast_bfloat16() -> bool:
+    """Return whether all GPUs that TensorFlow sees multiply in bfloat16; older ones convert it."""
+    gpus = tf.config.list_physical_devices("GPU")
+    details = map(tf.config.experimental.get_device_details, gpus)
+    return all(each.get("compute_capability", AMPERE) >= AMPERE for each in details)

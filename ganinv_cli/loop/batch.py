@@ -231,7 +231,8 @@ def _describe_rows(batch_state: BatchState) -> BatchState:
 
 
 def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:
-    selected: BatchState = tf.nest.map_structure(lambda field: tf.gather(field, rows), batch_state)
+    places = tf.constant(rows, tf.int32)  # also of no row
+    selected: BatchState = tf.nest.map_structure(lambda x: tf.gather(x, places), batch_state)
     return selected
 
 

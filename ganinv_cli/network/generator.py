@@ -18,7 +18,7 @@ from ganinv_cli.prior import Prior
 BatchNormMode = Literal["frozen", "batch"]
 Kept = TypeVar("Kept")
 MAX_KEPT = 8  # results of `Generator.reuse`
-MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
+MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in images or columns of J computed together
 FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding
 
 
@@ -107,7 +107,12 @@ class Generator(ABC):
         precision: str = "float32",
         labels: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return images (n, height, width, channels) of z (n, latent), computed in batches."""
+        """Return images (n, height, width, channels) of z (n, latent), computed in batches.
+
+        Unless they depend on their batch, these are smaller for large generators.
+        """
+        if self.batch_norm == "frozen":
+            batch_size = min(batch_size, max(1, MAX_LAYER_VALUES // self.largest_layer))
         missing = -len(z) % batch_size  # zeros keep one shape for the compiled code
         blocks = np.pad(z.astype(precision), ((0, missing), (0, 0)))
         given = np.zeros(len(z)) if labels is None else labels

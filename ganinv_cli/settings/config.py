@@ -21,6 +21,7 @@ from ganinv_cli.settings.machine import MachineSettings
 from ganinv_cli.settings.names import SOLVERS
 
 MAX_SEED = 2**32 - 1
+MAX_BUDGET = 2**24  # up to which float32 counts gradients one by one
 
 
 def declare_stationary(default: float) -> float:
@@ -80,7 +81,9 @@ class Config(MachineSettings, Conventions):
         "beside the checkpoint (ganinv train-encoder).",
     )
     restarts: int = declare(40, help="Maximum number of restarts per trial.", range=(0, 4095))
-    budget: float = declare(5000.0, help="Maximum number of gradients per trial.", range=(1, 10**9))
+    budget: float = declare(
+        5000.0, help="Maximum number of gradients per trial.", range=(1, MAX_BUDGET)
+    )
     tolerance: float = declare(
         1e-8,
         help="A trial has converged if the estimated bound on the mean squared error of z is at "

@@ -47,6 +47,19 @@ def test_three_devices_find_what_one_finds(tmp_path):
         np.testing.assert_array_equal(rows["z_start"], others["z_start"])
 
 
+@pytest.mark.parametrize(
+    ("capability", "precision"), [((7, 5), "float32"), ((8, 0), "mixed"), (None, "mixed")]
+)
+def test_an_older_gpu_computes_in_float32_unless_told(monkeypatch, capability, precision):
+    details = {"compute_capability": capability} if capability else {}
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda _: ["gpu"])
+    monkeypatch.setattr("tensorflow.config.experimental.get_device_details", lambda _: details)
+    monkeypatch.setattr(devices.Device, "description", "a GPU")
+    gpu = [devices.Device("gpu", 0)]
+    assert devices.describe_machine(gpu, "auto").precision == precision
+    assert devices.describe_machine(gpu, "mixed").precision == "mixed"
+
+
 def test_devices_are_named_by_kind_and_number():
     (cpu,) = devices.find_devices("cpu:0")
     with cpu.scope():

@@ -3,6 +3,7 @@
 import builders
 import numpy as np
 import pytest
+import tensorflow as tf
 from small import (
     Key,
     clean_targets,
@@ -16,6 +17,7 @@ from small import (
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop import sizing
+from ganinv_cli.loop.batch import gather_rows
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -140,3 +142,7 @@ def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_pa
         damaged = Snapshot(path, "run")
         assert (damaged.jobs, damaged.rows) == ([], 0)
         assert damaged.note == f"{path} is damaged; the trials that it saved start again"
+
+
+def test_no_row_of_a_batch_may_be_saved_if_all_have_ended():
+    assert gather_rows(tf.zeros([3, 2]), []).shape == (0, 2)

@@ -11,6 +11,7 @@ from conditional import make_conditional_checkpoint
 
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.network import convolutions
+from ganinv_cli.network.generator import MAX_LAYER_VALUES
 from ganinv_cli.network.make_generator import make_generator
 
 SHAPES = [
@@ -58,6 +59,20 @@ def test_pictures_are_rendered_alike_in_blocks(tmp_path, z, precision):
         found = generator.render(z.astype(np.float64), block, precision)
         assert found.dtype == precision
         np.testing.assert_allclose(found, generator(z.astype(precision)), atol=rounding)
+
+
+@pytest.mark.parametrize(("mode", "sizes"), [("frozen", [2, 2, 2]), ("batch", [5])])
+def test_pictures_of_a_large_generator_are_rendered_by_few(tmp_path, z, mode, sizes):
+    generator, found = make_generator(make_checkpoint(tmp_path), mode), []
+
+    def render(rows, _):
+        found.append(len(rows))
+        return np.zeros((len(rows), *generator.image_shape))
+
+    generator.largest_layer = MAX_LAYER_VALUES // 2
+    generator.__dict__["_render_functions"] = {"float32": render}
+    assert len(generator.render(z, 5)) == 5
+    assert found == sizes
 
 
 @pytest.mark.parametrize("blocks", [(3, 100), (100, 2), (3, 2)], ids=str)
