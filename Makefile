@@ -41,7 +41,7 @@ zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspe
 	@$(BIN)/ganinv inspect $(FACES) --overwrite --check --spectrum docs/gan-faces/spectrum.png \
 	    > docs/gan-faces/inspect.txt
 
-verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (ten hours; after make zoo)
+verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (many hours; after make zoo)
 	@$(BIN)/python -m benchmarks.verdicts
 	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.csv
 	@$(BIN)/python docs/generate.py

@@ -124,6 +124,12 @@ class RunResults:
 
         return replace(self, store=select_images(self.store, images))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs: the columns, read, and no report."""
+        groups = {name: dict(rows) for name, rows in self.store.groups.items()}
+        store = replace(self.store, groups=groups)
+        return {"name": self.name, "store": store, "content": self.content}
+
     def __str__(self) -> str:
         return self.table()
 

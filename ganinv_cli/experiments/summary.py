@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import ConfigError, ResultsError
 from ganinv_cli.experiments import find_experiment
+from ganinv_cli.experiments.recover import EXPERIMENT as RECOVER
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.settings.declare import check_value, list_settings
 
@@ -34,10 +35,13 @@ def find_writer(results: "Results", name: str) -> "Experiment":
 def show_by(results: "Results", threshold: float | None) -> "Results":
     """Return results as they are shown by another threshold of the error of z; None: the usual.
 
-    Raises ConfigError if it is not in the range of the setting.
+    Raises ConfigError if it is not in the range of the setting, or has no effect.
     """
     if threshold is None:
         return results
+    command = results.attributes.get("command")
+    if command != RECOVER.command:
+        raise ConfigError(f"threshold is of results of recover, not of {command}; leave it out")
     check_value("threshold", threshold, list_settings(RecoverConfig)["threshold"])
     return replace(results, threshold=threshold)
 

@@ -100,6 +100,10 @@ def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, rec
     recovered.to_hdf5("r.h5")
     again = ganinv.open("r.h5")
     assert again.tables == recovered.tables and again.config == recovered.config
+    sent = pickle.loads(pickle.dumps(again))
+    assert (
+        sent.tables == again.tables and sent.columns("none").keys() == again.columns("none").keys()
+    )
     again.to_hdf5("copy.h5")
     assert Path("copy.h5").read_bytes() == Path("r.h5").read_bytes()
     begun = replace(again, store=replace(again.store, complete=False))

@@ -1,6 +1,7 @@
 """`ganinv report` and `merge` on the command line."""
 
 import json
+from pathlib import Path
 
 import known_results
 import numpy as np
@@ -10,6 +11,7 @@ from stored import make_provenance
 
 from ganinv_cli.store import open_run
 
+TABLE2 = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 TOTAL = 24
 CLIP = ["none", "stochastic"]
 NAMES = [f"recover-{number}-of-4.h5" for number in range(1, 5)]
@@ -65,3 +67,8 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder):
     for command in (("merge", "run.h5", NAMES[0]), ("recover", "--out", "run.h5")):
         run = run_ganinv(folder, *command, code=2)
         assert "run is a file; give the results file another name" in run.stderr
+
+
+def test_a_threshold_of_other_results_is_refused(tmp_path):
+    said = run_ganinv(tmp_path, "report", TABLE2, "--threshold", "1e-2", code=2).stderr
+    assert said.startswith("Error: threshold is of results of recover, not of consistency; leave")
