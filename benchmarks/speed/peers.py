@@ -1,13 +1,12 @@
 """Compare the speed of recovery with four other methods, on several generators.
 
 All use the same images and machine; ganinv its defaults, the others the float32 gradient. They
-solve trials 0 to n − 1 of `ganinv recover
---seed 1`, and stop by the image loss alone. A trial of another method is done at the largest image
-loss at which one of our recovered trials ended, so it has no more to do than ours. A trial is
-recovered if the final mean of (z − z_true)² is below 1e-4. Start-up and tracing are left out; our
-preconditioner is counted as its gradients at the machine's pace. A bare loop before and after each
-run measures the speed of the machine. The file is written after each method; what it has of this
-seed, with as many trials, is not measured again.
+solve trials 0 to n − 1 of `ganinv recover --seed 1`, and stop by the image loss alone. A trial of
+another method is done at the largest image loss at which one of our recovered trials ended, so it
+has no more to do than ours. A trial is recovered if the final mean of (z − z_true)² is below 1e-4.
+Start-up and tracing are left out; our preconditioner is counted as its gradients at the machine's
+pace. A bare loop before and after each run measures the speed of the machine. The file is written
+after each method; what it has of this seed, with as many trials, is not measured again.
 
     python -m benchmarks.speed.peers             # 45 minutes on two cores
     python -m benchmarks.speed.peers --checkpoint build/zoo/gan_face_generate/weights.tar
