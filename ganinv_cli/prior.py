@@ -43,6 +43,11 @@ class Uniform:
         """The standard deviation of a component."""
         return (self.high - self.low) / math.sqrt(12)
 
+    @property
+    def variance(self) -> float:
+        """The variance of a component inside the bounds."""
+        return (self.high - self.low) ** 2 / 12
+
     def share_below(self, z: np.ndarray) -> np.ndarray:
         """Return the share of draws of a component below z, for float64 z of any shape."""
         return np.clip((z - self.low) / (self.high - self.low), 0, 1)
@@ -72,6 +77,12 @@ class Normal:
     def deviation(self) -> float:
         """The standard deviation of a component that is not truncated."""
         return self.sigma
+
+    @property
+    def variance(self) -> float:
+        bound = self.high / self.sigma
+        density = math.exp(-(bound**2) / 2) / math.sqrt(2 * math.pi)
+        return self.sigma**2 * (1 - 2 * bound * density / self.inside)
 
     @property
     def low(self) -> float:

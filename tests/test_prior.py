@@ -98,3 +98,11 @@ def test_the_share_below_a_quantile_is_its_share(prior):
     share = np.linspace(0.01, 0.99, 9)
     np.testing.assert_allclose(prior.share_below(prior.quantile(share)), share)
     assert prior.share_below(np.array([-99.0, 99.0])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "prior", [Uniform(0.0, 3.0), Normal(2.0, 0.9999), Normal(1.0, 0.5)], ids=str
+)
+def test_the_variance_is_that_of_the_draws(prior):
+    draws = prior.quantile((np.arange(100_000) + 0.5) / 100_000)
+    assert prior.variance == pytest.approx(draws.var(), rel=1e-3)

@@ -168,5 +168,5 @@ def _measure_quality(encoder: Encoder, generator: Generator, seed: int) -> dict[
         "error": float(np.mean((found - z) ** 2)),
         "clipped": float(np.mean((found.clip(low, high) - z) ** 2)),
         "rounded": float(np.mean((np.concatenate(rounded) - z) ** 2)),
-        "guessing": float(np.mean((z - (low + high) / 2) ** 2)),
+        "guessing": generator.prior.variance,
     }

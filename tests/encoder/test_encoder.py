@@ -99,7 +99,7 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator, tmp_path):
     z = np.random.default_rng(0).uniform(-1, 1, (500, generator.latent)).astype(np.float32)
     error = np.mean((encoder(generator(tf.constant(z))).numpy() - z) ** 2)
     quality = encoder.about["quality"]
-    assert quality["guessing"] == pytest.approx(1 / 3, rel=0.02)
+    assert quality["guessing"] == pytest.approx(1 / 3)
     assert error < 0.1 * quality["guessing"]
     assert quality["clipped"] <= quality["error"] == pytest.approx(error, rel=0.2)
     assert quality["error"] < quality["rounded"] < quality["guessing"]
