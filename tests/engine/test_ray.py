@@ -59,8 +59,10 @@ from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
 
 commit = run.Run.commit
 
-def commit_and_tell(self, *given):
-    commit(self, *given)
+def commit_and_tell(self, rows, *more):
+    commit(self, rows, *more)
+    if not rows:  # no trial has ended yet
+        return
     started = psutil.Process().children(recursive=True)
     connections = [each for process in started for each in process.net_connections("inet")]
     listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
