@@ -24,6 +24,8 @@ MAX_ARRAY_BYTES = 2**30  # of all arrays in a file of images or latent vectors, 
 MAX_RATIO = 100  # unpacked size / stored size of weights, which hardly compress
 MAX_UNPACKED = 2**20  # bytes up to which that ratio is not checked
 WRITE_ADVICE = "free some space or allow writing there, or choose another place"
+PAGE = "report.html"  # in the folder of a report
+TRAINING = "training.json"  # in that of a training: what was trained on which images
 NPY_SUFFIX = ".npy"  # of each member of an .npz file
 
 
@@ -81,17 +83,16 @@ def encode_png(image: "Image.Image") -> bytes:
 
 def is_own_folder(folder: Path) -> bool:
     """Return whether ganinv has written a folder: the report of a run, or a training."""
-    return is_own_page(folder / "report.html") or _begins_with(
-        folder / "training.json", b'"images_sha256"'
-    )
+    is_training = _has_mark(folder / TRAINING, b'"images_sha256"')
+    return is_training or is_own_page(folder / PAGE)
 
 
 def is_own_page(page: Path) -> bool:
     """Return whether a file is a page that ganinv has written."""
-    return _begins_with(page, b"<title>ganinv")
+    return _has_mark(page, b"<title>ganinv")
 
 
-def _begins_with(path: Path, mark: bytes) -> bool:
+def _has_mark(path: Path, mark: bytes) -> bool:
     """Return whether a mark stands in the first bytes of a file, if it is one."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         return mark in file.read(4096)

@@ -3,6 +3,7 @@
 `docs/results/runs.toml` lists them. The seed, the time and the revision are in the files.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def read_facts(path: Path, continued: bool = False) -> Facts:
     if continued:
         run = [group for group in results.groups.values() if "seconds" in group]
         seconds = sum(float(group["seconds"][group["shared"] == 0].sum()) for group in run)
-    device = attributes["device"].removeprefix("CPU ").replace("1 cores", "1 core")
+    device = re.sub(r"^CPU |\(R\)| Processor|(?<= 1 core)s", "", attributes["device"])
     return Facts(int(attributes["seed"]), seconds, attributes["git"], device)
 
 
@@ -71,7 +72,7 @@ def list_rows(results: Path) -> Iterator[dict[str, str]]:
             "command": f"`{entry.command}`" + (f" (commit {entry.commit})" if entry.commit else ""),
             "seed": f"{facts.seed}",
             "took": str(format_duration(facts.seconds)),
-            "on": facts.device.replace("(R)", "").replace(" Processor", ""),
+            "on": facts.device,
             "revision": facts.revision,
             "kB": f"{(results / entry.file).stat().st_size / 1000:,.0f}",
         }

@@ -134,9 +134,9 @@ def get_results_folder(file: Path) -> Path:
 
 
 def _check_page(folder: Path) -> None:
-    from ganinv_cli.files import is_own_page
+    from ganinv_cli.files import PAGE, is_own_page
 
-    page = folder / "report.html"
+    page = folder / PAGE
     if page.is_file() and not is_own_page(page):
         raise UsageError(f"{page} exists, and ganinv did not write it; move it, or name another")
 

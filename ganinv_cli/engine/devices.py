@@ -89,10 +89,10 @@ def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
     names = [device.description for device in devices]
     parts = [f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items()]
     gpu = devices[0].kind == "gpu"
-    return Machine("; ".join(parts), choose_precision(precision, gpu, have_fast_bfloat16()))
+    return Machine("; ".join(parts), choose_precision(precision, gpu, gpus_multiply_bfloat16()))
 
 
-def have_fast_bfloat16() -> bool:
+def gpus_multiply_bfloat16() -> bool:
     """Return whether all GPUs that TensorFlow sees multiply in bfloat16; older ones convert it."""
     gpus = tf.config.list_physical_devices("GPU")
     details = map(tf.config.experimental.get_device_details, gpus)

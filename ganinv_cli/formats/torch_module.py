@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.errors import to_printable
+from ganinv_cli.errors import shorten_error
 from ganinv_cli.files import hide_output
 from ganinv_cli.formats.boundary import explain_reading_errors, list_reading_errors
 from ganinv_cli.formats.complete import complete_generator
@@ -159,7 +159,7 @@ def _trace_module(module: Any, latent: int, labels: int, rows: int = 1) -> Trace
             except UnreadableError as error:
                 refusals.append(str(error))
             except list_reading_errors() as error:
-                refusals.append(f"makes an ONNX file that cannot be read ({to_printable(error)})")
+                refusals.append(f"makes an ONNX file that cannot be read ({shorten_error(error)})")
             else:
                 return network
     failure = f"cannot be exported to ONNX: {'; '.join(dict.fromkeys(failures))}"

@@ -13,7 +13,6 @@ from ganinv_cli.network.generator import Generator
 MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 x 1024 pixels
 MAX_SHEET_SIDE = 1 << 16  # of a sheet; Pillow writes no larger PNG
 MAX_BATCH_SIZE = 64
-MAX_LAYER_VALUES = 1 << 26  # in the largest layer of one batch
 GAP = 2  # pixels between pictures of a sheet
 
 Pixels = np.ndarray  # (height, width, channels) uint8
@@ -24,7 +23,7 @@ def choose_batch_size(generator: Generator) -> int:
 
     It does not depend on the number of pictures, so rounding does not depend on it either.
     """
-    return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // generator.largest_layer))
+    return min(MAX_BATCH_SIZE, generator.max_rows)
 
 
 def render_pixels(

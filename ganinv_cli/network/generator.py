@@ -100,6 +100,11 @@ class Generator(ABC):
             self._results.pop(oldest, None)
         return result
 
+    @property
+    def max_rows(self) -> int:
+        """How many images, or columns of J, are computed together, by the largest layer."""
+        return max(1, MAX_LAYER_VALUES // self.largest_layer)
+
     def render(
         self,
         z: np.ndarray,
@@ -112,7 +117,7 @@ class Generator(ABC):
         Unless they depend on their batch, these are smaller for large generators.
         """
         if self.batch_norm == "frozen":
-            batch_size = min(batch_size, max(1, MAX_LAYER_VALUES // self.largest_layer))
+            batch_size = min(batch_size, self.max_rows)
         missing = -len(z) % batch_size  # zeros keep one shape for the compiled code
         blocks = np.pad(z.astype(precision), ((0, missing), (0, 0)))
         given = np.zeros(len(z)) if labels is None else labels
@@ -169,7 +174,7 @@ def compute_jacobian_blocks(
     """Yield the rows of `compute_jacobian`, without a mask, in blocks (rows, pixels)."""
     point = tf.constant(z[None], tf.float64 if precision == "float64" else tf.float32)
     labels, tangents = tf.constant([label]), tf.eye(generator.latent, dtype=precision)
-    rows = max(1, MAX_LAYER_VALUES // generator.largest_layer)
+    rows = generator.max_rows
     for first in range(0, generator.latent, rows):
         images = generator.compiled_jvp(point, tangents[first : first + rows], labels)
         yield tf.cast(images, point.dtype).numpy().reshape(len(images), -1)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.network.generator import MAX_LAYER_VALUES, Generator, compute_jacobian
+from ganinv_cli.network.generator import Generator, compute_jacobian
 from ganinv_cli.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import Outcome
@@ -103,7 +103,7 @@ class MinimumTester:
         self, z: np.ndarray, target: np.ndarray, label: int = -1, precision: str = "float32"
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return image losses (points,) and gradients (points, latent) at some z, in blocks."""
-        rows = max(1, MAX_LAYER_VALUES // self._generator.largest_layer)
+        rows = self._generator.max_rows
         blocks = []
         for first in range(0, len(z), rows):
             part = z[first : first + rows].astype(precision)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError, explain_failures
+from ganinv_cli.files import PAGE as PAGE
 from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.image_figures import PICTURE_NAME, PICTURES
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
@@ -27,9 +28,6 @@ from ganinv_cli.settings.names import STYLES
 if TYPE_CHECKING:
     from ganinv_cli.report.grid import Report
     from ganinv_cli.report.plots import EncodedFigure
-
-
-PAGE = "report.html"
 
 _Pictures = Iterator[tuple[str, NDArray[np.uint8]]]  # (name in the folder, pixels), one by one
 

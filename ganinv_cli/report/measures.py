@@ -235,12 +235,12 @@ RECOVER = (
 
 def measure_refinement(cell: Cell) -> Row:
     """Return the errors of z after the refinement in float64, of which a rule may have none."""
-
-    def read_refined(column: str) -> Floats:
-        return cell.read(f"polished/{column}")[refined] if refined.any() else np.zeros(0)
-
     is_known = cell.has("polished/z_error")
     refined = cell.read("polished/outcome") != 0 if is_known else np.zeros(cell.trials, np.bool_)
+
+    def read_refined(column: str) -> Floats:
+        return cell.read(f"polished/{column}")[refined] if is_known else np.zeros(0)
+
     error = read_refined("z_error")
     exact = int(np.sum(statistics.is_recovered(error, statistics.EXACT_EPSILON)))
     return {

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.lock import hold_lock
-from ganinv_cli.store.attributes import Provenance, find_differences, now
+from ganinv_cli.store.attributes import IMAGE_KEYS, Provenance, find_differences, now
 from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log
@@ -68,7 +68,6 @@ class Run:
         self.path, self._provenance = path, provenance
         self._parts, self._log, self._overwrite = parts, log, overwrite
         self._start_time = parts[0].attributes["started"] if parts else now()
-        self._recorded: dict[str, Any] = {}
 
     @property
     def notes(self) -> list[str]:
@@ -84,7 +83,6 @@ class Run:
 
     def record(self, settings: Mapping[str, Any]) -> None:
         """Add settings to the config that later commits record."""
-        self._recorded |= settings
         config = {**self._provenance.config, **settings}
         self._provenance = replace(self._provenance, config=config)
 
@@ -121,12 +119,13 @@ class Run:
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
         """Write all that was committed as one file; figures of an earlier finish are kept.
 
-        If the file is finished already, has what was recorded and no figure is given, it is left.
-        Raises SaveError if it cannot be written; then what was committed is as before.
+        If the file is finished already, knows all images and no figure is given, it is left. Raises
+        SaveError if it cannot be written; then what was committed is as before.
         """
         results = self.read()
-        is_recorded = self._recorded.items() <= results.attributes.get("config", {}).items()
-        if results.complete and is_recorded and not (figures or self.notes):
+        configs = self._provenance.config, results.attributes.get("config", {})
+        has_images = all(configs[0].get(key) == configs[1].get(key) for key in IMAGE_KEYS)
+        if results.complete and has_images and not (figures or self.notes):
             remove_log(self.path)  # that of a run which was killed after it had finished
             return
         attributes = self._provenance.to_attributes(self._start_time, now())

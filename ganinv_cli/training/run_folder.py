@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import DAMAGE_ERRORS, ConfigError, explain_failures
-from ganinv_cli.files import encode_png, explain_write_errors, make_folder, replace_file
+from ganinv_cli.files import TRAINING, encode_png, explain_write_errors, make_folder, replace_file
 from ganinv_cli.formats import read
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.inspection.render_pictures import draw_contact_sheet
@@ -26,7 +26,6 @@ from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.training import networks
 from ganinv_cli.training.settings import TrainingSettings
 
-DESCRIPTION_NAME = "training.json"
 CALIBRATION_BATCHES = 64
 SHEET_SIDE = 8  # pictures per row and column
 PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these as a pattern
@@ -46,7 +45,7 @@ def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -
         raise ConfigError(f"{folder} has one of * ? [ \\ in its name; name another --out")
     with explain_write_errors(folder):
         make_folder(folder)
-    with hold_lock(folder / DESCRIPTION_NAME):
+    with hold_lock(folder / TRAINING):
         _write_or_check_description(folder, _make_description(settings, images))
         yield
 
@@ -91,7 +90,7 @@ def _make_description(settings: TrainingSettings, images: np.ndarray) -> dict[st
 
 
 def _write_or_check_description(folder: Path, description: dict[str, Any]) -> None:
-    path = folder / DESCRIPTION_NAME
+    path = folder / TRAINING
     if not path.exists():
         if [*folder.glob("DCGAN.model-*"), *folder.glob("checkpoint")]:
             raise ConfigError(f"{folder} holds a checkpoint of another run; name another --out")

@@ -55,26 +55,20 @@ def translate_or_trace(
             "has layers with channels first, which TensorFlow computes on GPUs only; export it "
             "there as a SavedModel (model.export)"
         )
-    with _compute_in_float32(model):
-        return _translate_or_trace(model, format_name, path, ignored)
-
-
-def _translate_or_trace(
-    model: keras.Model, format_name: str, path: str, ignored: tuple[str, ...]
-) -> UnfinishedGenerator:
-    function, inputs = make_inference_function(model)
     builder = NetworkBuilder()
-    try:
-        network, values = _translate(builder, model)
-        if _makes_same_pictures(network, function, values):
-            assumed = tuple(dict.fromkeys(builder.assumptions))
-            layout = type(model).__name__
-            return UnfinishedGenerator(network, format_name, layout, path, ignored, assumed)
-        reason = "ganinv's layers make other pictures"
-    except (UntranslatedError, ShapeError):
-        where = f"its layer {builder.name}" if builder.name else "a model of this kind"
-        reason = f"ganinv has no equivalent of {where}"
-    traced = trace_function(function, inputs)
+    with _compute_in_float32(model):
+        function, inputs = make_inference_function(model)
+        try:
+            network, values = _translate(builder, model)
+            if _makes_same_pictures(network, function, values):
+                assumed = tuple(dict.fromkeys(builder.assumptions))
+                layout = type(model).__name__
+                return UnfinishedGenerator(network, format_name, layout, path, ignored, assumed)
+            reason = "ganinv's layers make other pictures"
+        except (UntranslatedError, ShapeError):
+            where = f"its layer {builder.name}" if builder.name else "a model of this kind"
+            reason = f"ganinv has no equivalent of {where}"
+        traced = trace_function(function, inputs)
     note = f"it is computed as TensorFlow operations, in float32 alone and slower: {reason}"
     return UnfinishedGenerator(traced, format_name, "traced", path, ignored, notes=(note,))
 
