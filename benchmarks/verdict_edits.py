@@ -183,19 +183,19 @@ EDITS = {
         "colours|grey",
         lambda picture, _: ImageOps.colorize(picture.convert("L"), (30, 20, 10), (255, 240, 210)),
     ),
-    "grey, JPEG 90": Edit(_JPEG_90, _make_grey, **_ON_JPEG),
+    "grey, JPEG 90": Edit(f"made grey.*{_JPEG_90}", _make_grey, **_ON_JPEG),
     "shifted": Edit(
         r"shifted by \(1(\.0+)?, 0(\.0+)?\) pixels",
         lambda picture, _: ImageChops.offset(picture, 1, 0),
     ),
     "cropped, enlarged": Edit(  # by 2 pixels of 32
-        r"enlarged 1\.(0[67]|1[3-5])", _crop
+        r"cropped to (8[78]|9[34]) %|enlarged 1\.(0[67]|1[3-5])", _crop
     ),
     "cropped, padded": Edit(
         r"^(without its border|but for \d+ % of the pixels)$",
         lambda picture, _: ImageOps.expand(ImageOps.crop(picture, 4), 4),
     ),
-    "enlarged file": Edit("enlarged 3 times and back", _enlarge),
+    "enlarged file": Edit("enlarged 3 times", _enlarge),
     # the others
     "JPEG 90, then 75": Edit("JPEG.*JPEG", partial(_store, "JPEG", 90), "jpg", {"quality": 75}),
     "JPEG 70, then 90": Edit("JPEG.*JPEG", partial(_store, "JPEG", 70), "jpg", {"quality": 90}),
@@ -211,11 +211,9 @@ EDITS = {
     "unsharp mask": Edit("sharpened", partial(_filter, ImageFilter.UnsharpMask(1, 80, 0))),
     "rotated": Edit("rotated", partial(_rotate, 2)),
     "256 colours": Edit("palette", _reduce_colours),
-    "cropped, JPEG 90": Edit(f"enlarged 1.*{_JPEG_90}", _crop, **_ON_JPEG),
+    "cropped, JPEG 90": Edit(f"(enlarged 1|cropped).*{_JPEG_90}", _crop, **_ON_JPEG),
     "halved and back": Edit("reduced.*and back", partial(_resize, 0.5, "bicubic")),
-    "halved file": Edit(
-        "reduced.*and back", lambda picture, _: picture.resize((picture.width // 2,) * 2)
-    ),
+    "halved file": Edit("reduced", lambda picture, _: picture.resize((picture.width // 2,) * 2)),
     "text": Edit("but for", _write_text),
     "text, JPEG 90": Edit(f"{_JPEG_90}.*but for|but for", _write_text, **_ON_JPEG),
     "caption": Edit("but for", _add_caption),

@@ -75,7 +75,10 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
         if known < evidence.latent:
             nearness += f"; it determines {known} of the {evidence.latent} directions of z"
         if again and again.hides_siblings:
-            nearness += ". A generator of nearly these weights might leave no more"
+            nearness += (
+                ". A generator of nearly these weights, or a mixture with a little of another "
+                "picture, might leave no more"
+            )
         return f"the generator made this picture{words}. {nearness}"
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)

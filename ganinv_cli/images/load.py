@@ -26,7 +26,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 
 LOSSLESS_TOLERANCE = 1  # grey levels, of a border of one colour
 JPEG_TOLERANCE = 12
-MIN_LEFT = 0.5  # share of the picture; with wider borders, all of it counts
+MIN_LEFT = 2 / 3  # share of the allowed pixels that edges of one colour and a region must leave
 
 _SQUARE_PATTERN = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
 
@@ -82,16 +82,29 @@ class TargetImage(NamedTuple):
     folder: str = ""  # of the file, as it was given, printable
     tables: Tables = ()  # of a JPEG file
     enlarged: float = 1.0  # width of the part that was read, over the generator's
+    corner: tuple[int, int] = (0, 0)  # row and column in the file at which the part begins
     mask: np.ndarray | None = None  # (height, width) bool: the only pixels that may count
 
     @property
-    def counted_pixels(self) -> np.ndarray:
-        """Which pixels (height, width) count: of the mask, without rows and columns of one colour.
+    def allowed_pixels(self) -> np.ndarray:
+        """Which pixels (height, width) may count: those of the mask."""
+        return np.ones(self.pixels.shape[:2], np.bool_) if self.mask is None else self.mask
 
-        These are at the edges, as padding leaves them.
+    @property
+    def counted_pixels(self) -> np.ndarray:
+        """Which pixels (height, width) the starts are fitted to: allowed ones without edges.
+
+        Edges are rows and columns of one colour, as padding leaves them. If they leave too few
+        pixels, they count.
         """
-        inside = find_inside(self.pixels, bool(self.tables))
-        return inside if self.mask is None else inside & self.mask
+        allowed = self.allowed_pixels
+        inside = allowed & find_inside(self.pixels, bool(self.tables))
+        return inside if inside.sum() >= self.fewest_pixels else allowed
+
+    @property
+    def fewest_pixels(self) -> float:
+        """How many pixels must be explained: edges and a region are fewer than a third."""
+        return MIN_LEFT * float(self.allowed_pixels.sum())
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
@@ -110,7 +123,7 @@ def to_target_image(
     """Return a decoded image at a generator's size; `content` tells it from others."""
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     fits = decoded.image.size == (shape[1], shape[0]) and not crop.is_square
-    left, _, right, _ = crop.compute_box(*decoded.image.size, name)
+    left, top, right, _ = crop.compute_box(*decoded.image.size, name)
     return TargetImage(
         name,
         hashlib.sha256(content).hexdigest(),
@@ -118,6 +131,7 @@ def to_target_image(
         notes,
         tables=decoded.tables,
         enlarged=1.0 if fits else (right - left) / shape[1],
+        corner=(0, 0) if fits else (top, left),
     )
 
 
@@ -179,10 +193,7 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def find_inside(pixels: np.ndarray, is_jpeg: bool) -> np.ndarray:
-    """Return which pixels (height, width) are not in rows and columns of one colour at the edges.
-
-    All are if these would leave less than MIN_LEFT of the picture.
-    """
+    """Return which pixels (height, width) are not in edges of one colour."""
     tolerance = JPEG_TOLERANCE if is_jpeg else LOSSLESS_TOLERANCE
     values = pixels.astype(np.int64)
     turned = [np.rot90(values, turns) for turns in range(4)]  # each edge in turn is at the top
@@ -190,7 +201,7 @@ def find_inside(pixels: np.ndarray, is_jpeg: bool) -> np.ndarray:
     height, width, _ = pixels.shape
     inside = np.zeros((height, width), np.bool_)
     inside[top : height - bottom, left : width - right] = True
-    return inside if inside.mean() >= MIN_LEFT else np.ones_like(inside)
+    return inside
 
 
 def _count_rows(values: np.ndarray, tolerance: int) -> int:

@@ -64,7 +64,8 @@ def iterate_codecs(pixels: np.ndarray, jpeg: Jpeg | None) -> Iterator[Codec]:
 
 
 def _compress_twice(quality: int, jpeg: Jpeg, pixels: np.ndarray) -> np.ndarray:
-    return jpeg.store(compress(pixels, quality=quality)).target
+    first = Jpeg(pixels, make_standard_tables(quality), jpeg.grid).store(pixels)
+    return jpeg.store(first.target).target
 
 
 def _reduce_colours(colours: int, pixels: np.ndarray) -> np.ndarray:

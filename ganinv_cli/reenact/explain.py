@@ -1,6 +1,6 @@
 """Which chain of changes and storage explains an image, by limits from the generator's pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -9,22 +9,27 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.images import TargetImage
 from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, measure_agreement
-from ganinv_cli.reenact.fit import Fit, Renderer, fit, measure_certainty
+from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit, measure_certainty
 from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.storage import (
     WHITE,
     Codec,
     Jpeg,
     Pixels,
+    average_chroma,
     find_white_level,
+    measure_rms,
     round_to_pixels,
     to_luma,
 )
 
 MARGIN = 1.1  # times the largest excess of own copies
+MIN_SHOWN = 0.5  # share of the allowed pixels that must show a known part of the picture
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
 CENTRE_EVALUATIONS = 8
 AGREEING_DRAWS = 8  # own pictures on which a codec's agreement is calibrated
+SEEN_CHROMA = 4.0  # grey levels, RMS, beyond that of own pictures; less is not mentioned
+GREY_CHROMA = 1.0  # grey levels, RMS, at most in a grey picture
 GAIN = 0.3  # least share of the squared error for which the z of a change is better than the first
 
 
@@ -59,7 +64,7 @@ def explain(
     (n, height, width, channels), on which the limits are calibrated. If nothing explains the image,
     the z is that of the change that explains most of what the best start leaves.
     """
-    search = Search(renderer, image, starts, jacobian, align)
+    search = Search(renderer, image, starts, jacobian, align, image.counted_pixels)
     judge = _Judge(search, render_draws)
     first = nearest = best = search.fit_without_change()
     confined = 0.0
@@ -67,7 +72,7 @@ def explain(
         limit = judge.find_limit(end)
         words = judge.name_storage(end, limit)
         if words is not None:
-            explanation = judge.make_explanation(judge.centre(end, limit), words, limit)
+            explanation = judge.explain_edges(end) or judge.make_explanation(end, words, limit)
             if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
         gain = _measure_gain(first, end)
@@ -91,6 +96,8 @@ class _Judge:
     def name_storage(self, end: Fit, limit: float) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
         storage = end.storage
+        if end.counted.sum() < MIN_SHOWN * self.search.image.allowed_pixels.sum():
+            return None
         if end.excess <= limit:
             codec = storage.codec if isinstance(storage, Pixels) else None
             return storage.words if codec is None or self._agrees(end, codec) else None
@@ -124,7 +131,21 @@ class _Judge:
             agreements.append(measure_agreement(codec, stored, *shown))
         return measured >= min(agreements) / MARGIN
 
-    def centre(self, end: Fit, limit: float) -> Fit:
+    def explain_edges(self, end: Fit) -> Explanation | None:
+        """Return the explanation with the edges of one colour that were left out, if it holds."""
+        allowed = self.search.image.allowed_pixels
+        edges = allowed & ~self.search.counted
+        if not edges.any():
+            return None
+        counted = end.counted | (edges & end.change.find_inside(end.parameters))
+        excess = end.storage.measure_excess(end.picture, counted)
+        whole = end._replace(counted=counted, excess=excess)
+        limit = self.find_limit(whole)
+        words = self.name_storage(whole, limit)
+        judge = replace(self, search=replace(self.search, counted=allowed))
+        return None if words is None else judge.make_explanation(whole, words, limit)
+
+    def _centre(self, end: Fit, limit: float) -> Fit:
         """Return the fit to all coefficients of a JPEG, whose z is more exact, if it explains it.
 
         z in the cells is any that explains the JPEG; the errors of the best are those of rounding.
@@ -139,6 +160,7 @@ class _Judge:
     def make_explanation(self, end: Fit, storage: str | None, limit: float) -> Explanation:
         """Return the explanation of a fit; without words of a storage it explains nothing."""
         explained = storage is not None
+        end = self._centre(end, limit) if explained else end
         jacobian = self.search.jacobian
         if not np.array_equal(end.z, self.search.starts[0]):
             jacobian = self.search.renderer.differentiate(end.z)
@@ -149,13 +171,13 @@ class _Judge:
             self.search.renderer.generator.prior.deviation,
         )
         # a map with parameters may leave out the rim
-        counts = (
-            end.counted if explained and not len(end.parameters) else self.search.counted_pixels
-        )
-        words = (end.change.describe(end.parameters), storage)
+        counts = end.counted if explained and not len(end.parameters) else self.search.counted
+        words: tuple[str, ...] = ()
+        if storage is not None:
+            words = (end.change.describe(end.parameters), self._name_colours(end), storage)
         return Explanation(
             explained,
-            "; ".join(word for word in words if word) if explained else "",
+            "; ".join(word for word in words if word),
             end.excess,
             max(limit, end.excess) if explained else limit,
             end.z,
@@ -167,6 +189,27 @@ class _Judge:
             0.0,
         )
 
+    def _name_colours(self, end: Fit) -> str:
+        """Return what was done to the colours, if only the luma was compared; empty: nothing."""
+        storage, channels = end.storage, self.search.image.pixels.shape[2]
+        if channels == 1 or (isinstance(storage, Pixels) and not storage.codec):
+            return ""
+        chroma = average_chroma(storage.target, end.counted)
+        error = measure_rms(chroma - average_chroma(end.picture, end.counted))
+        usual = []
+        for changed, stored in self._store_draws(end):
+            own = average_chroma(stored.target, end.counted) - average_chroma(changed, end.counted)
+            usual.append(measure_rms(own))
+        if not error > MARGIN * max(usual) + SEEN_CHROMA:
+            return ""
+        return "made grey" if measure_rms(chroma) < GREY_CHROMA else "colours changed"
+
+    def _store_draws(self, end: Fit) -> Iterator[tuple[np.ndarray, Storage]]:
+        """Yield own pictures, changed like this, before and after they are stored like this."""
+        for draw in self.render_draws():
+            copy = end.change.copy(round_to_pixels(draw), end.parameters)
+            yield end.change.apply(draw, end.parameters), end.storage.store(copy)
+
     def find_limit(self, end: Fit) -> float:
         """Return the largest excess of own pictures, changed and stored like this, at their z.
 
@@ -177,11 +220,10 @@ class _Judge:
         if not (end.storage.words or end.change.describe(end.parameters)):
             size = end.counted.sum() * self.search.image.pixels.shape[2]
             return statistics.rmse(statistics.rounding_residual(int(size)), int(size))
-        excesses = []
-        for draw in self.render_draws():
-            stored = end.storage.store(end.change.copy(round_to_pixels(draw), end.parameters))
-            changed = end.change.apply(draw, end.parameters)
-            excesses.append(stored.measure_excess(changed, end.counted))
+        excesses = [
+            stored.measure_excess(changed, end.counted)
+            for changed, stored in self._store_draws(end)
+        ]
         known = [excess for excess in excesses if np.isfinite(excess)]
         return MARGIN * max(known, default=0.0) + end.storage.slack
 

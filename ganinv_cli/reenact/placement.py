@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ganinv_cli.reenact.resampling import Axes, resample, sample, split_axes
+from ganinv_cli.reenact.resampling import Axes, describe_factor, resample, sample
 from ganinv_cli.reenact.storage import round_to_pixels
 
 KERNELS = {"bicubic": 2, "bilinear": 1, "Lanczos": 3, "sharp bicubic": 2}  # -> radius in pixels
 RESIZING_KERNELS = ("bicubic", "bilinear", "Lanczos")
 TURNED_KERNELS = ("sharp bicubic", "bilinear")  # with which Pillow rotates
+MAX_SHIFT = 0.5  # of a side
 MAX_LOG_SCALE = 0.7
 MAX_ANGLE = 0.6  # radians
 SEEN_SHIFT = 0.05  # pixels; smaller changes than these are not mentioned
@@ -29,6 +30,7 @@ class Placement:
 
     shape: tuple[int, int, int]
     kernel: str = "bicubic"
+    enlarged: float = 1.0  # width of the file over the picture's
     kind = "placement"
 
     @property
@@ -47,7 +49,7 @@ class Placement:
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         if is_turned(parameters):  # Pillow does not round it
             return round_to_pixels(np.floor(self.apply(pixels.astype(np.float64), parameters)))
-        return resample(pixels, split_axes(_make_axes(self.shape[:2], self.kernel, parameters)))
+        return resample(pixels, _make_axes(self.shape[:2], self.kernel, parameters))
 
     def find_inside(self, parameters: np.ndarray) -> np.ndarray:
         (height, width), scale = self.shape[:2], _read_scale(parameters)
@@ -63,15 +65,17 @@ class Placement:
 
     def describe(self, parameters: np.ndarray) -> str:
         """Return the parts of the map in words; empty for none."""
-        right, down, _, _ = parameters
+        right, down = _read_shifts(self.shape[:2], parameters)
         scale, angle = _read_scale(parameters), _read_angle(parameters)
+        factor = scale * self.enlarged
         parts = []
         if max(abs(right), abs(down)) > SEEN_SHIFT:
             x, y = (f"{round(value, 1) + 0.0:g}" for value in (right, down))
             parts.append(f"shifted by ({x}, {y}) pixels")
-        if abs(scale - 1) > SEEN_SCALE:
-            how = f"enlarged {scale:.2f}" if scale > 1 else f"reduced {scale:.2f}"
-            parts.append(f"{how} times")
+        if scale > 1 + SEEN_SCALE:
+            parts.append(f"cropped to {100 / scale:.0f} % of its width")
+        if abs(scale - 1) > SEEN_SCALE and abs(factor - 1) > SEEN_SCALE:
+            parts.append(describe_factor(factor, ".2f"))
         if is_turned(parameters):
             parts.append(f"rotated by {np.degrees(angle):.1f}°")
         return ", ".join(parts)
@@ -80,6 +84,12 @@ class Placement:
 def is_turned(parameters: np.ndarray) -> bool:
     """Return whether a placement rotates; `parameters` may go on with those of other maps."""
     return abs(_read_angle(parameters)) > SEEN_ANGLE
+
+
+def _read_shifts(size: tuple[int, int], parameters: np.ndarray) -> np.ndarray:
+    """Return the shifts right and down in pixels."""
+    most = MAX_SHIFT * np.array(size[::-1])
+    return np.asarray(parameters[:2].clip(-most, most))
 
 
 def _read_scale(parameters: np.ndarray) -> float:
@@ -93,8 +103,9 @@ def _read_angle(parameters: np.ndarray) -> float:
 def _find_source(size: tuple[int, int], parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where each pixel (height, width) was before: its row and its column."""
     middle = [(length - 1) / 2 for length in size]
-    down = np.arange(size[0])[:, None] - middle[0] - parameters[1]
-    right = np.arange(size[1])[None] - middle[1] - parameters[0]
+    shifts = _read_shifts(size, parameters)
+    down = np.arange(size[0])[:, None] - middle[0] - shifts[1]
+    right = np.arange(size[1])[None] - middle[1] - shifts[0]
     angle, scale = _read_angle(parameters), _read_scale(parameters)
     cosine, sine = np.cos(angle) / scale, np.sin(angle) / scale
     return cosine * down + sine * right + middle[0], cosine * right - sine * down + middle[1]

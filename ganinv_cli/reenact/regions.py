@@ -7,7 +7,6 @@ from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.storage import Pixels
 
-MAX_SHARE = 1 / 3  # of the pixels that count, that may be left out
 ROUNDS = 8  # of weights, each from the errors before
 EVALUATIONS = 2  # of a round
 PASSES = 3  # of fits to the pixels that are not left out
@@ -27,13 +26,14 @@ def fit_without_region(
     storage: Pixels,
     counted: np.ndarray,
     z: np.ndarray,
+    fewest: float,
     error: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return z and the pixels (height, width) that it explains, if others lie together.
 
     Errors are weighted as 1 / (1 + (e / s)²)² (Geman & McClure 1987), with smaller and smaller s;
-    `error` is that of how the picture was stored, in grey levels. None: too many pixels are left,
-    or none.
+    `error` is that of how the picture was stored, in grey levels. None: fewer than `fewest` pixels
+    are explained, or all.
     """
     none = change.start
     medians: list[float] = []
@@ -53,9 +53,9 @@ def fit_without_region(
         errors = _spread_errors(storage, change.apply(renderer.render(z), none))
         limit = max(FAR * float(np.median(errors[kept])), LEAST_FAR)
         left_out = ndimage.binary_dilation(errors > limit) & counted
-        if not 0 < left_out.sum() <= MAX_SHARE * counted.sum():
-            return None
         kept = counted & ~left_out
+        if not left_out.any() or kept.sum() < fewest:
+            return None
         z = fit(renderer, change, storage, z, none, kept, FITTING, gives_up=not error).z
     return z, kept
 

@@ -53,7 +53,7 @@ class Resizing:
 
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         for axes, tables in self.stages:
-            pixels = resample(pixels, split_axes(axes))
+            pixels = resample(pixels, axes)
             if tables:
                 pixels = Jpeg(pixels, tables).store(pixels).target
         return pixels
@@ -96,8 +96,7 @@ class Filter:
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         if not self.is_gaussian:
             return round_to_pixels(self.apply(pixels.astype(np.float64), parameters))
-        across, down = split_axes(self._make_axes(parameters, 1))
-        blurred = resample(pixels, (*[across] * PASSES, *[down] * PASSES))
+        blurred = resample(pixels, self._make_axes(parameters, 1), PASSES)
         return round_to_pixels(self._mix(pixels.astype(np.float64), blurred, parameters))
 
     def find_inside(self, parameters: np.ndarray) -> np.ndarray:
@@ -144,8 +143,8 @@ def iterate_resizings(
         rows, columns = ((size, round(factor * size)) for size in shape[:2])
         there = _resize(*rows, kernel), _resize(*columns, kernel)
         again = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
-        how = f"enlarged {factor:g}" if factor > 1 else f"reduced {1 / factor:g}"
-        words = f"{how} times and back ({kernel}){stored}"
+        back_again = "" if at_reading else " and back"
+        words = f"{describe_factor(factor, 'g')}{back_again} ({kernel}){stored}"
         yield Resizing(shape, (Stage(there, tables if stored else ()), Stage(again)), words)
 
 
@@ -155,25 +154,40 @@ def make_mirror(shape: tuple[int, int, int]) -> Resizing:
     return Resizing(shape, (Stage((np.eye(height), np.eye(width)[::-1])),), "mirrored")
 
 
+def describe_factor(factor: float, digits: str) -> str:
+    """Return in words by how much the side of a picture changed; `digits` is a format."""
+    return (
+        f"enlarged {factor:{digits}} times"
+        if factor > 1
+        else f"reduced {1 / factor:{digits}} times"
+    )
+
+
 def sample(pictures: np.ndarray, axes: Axes) -> np.ndarray:
     """Return M_y X M_xᵀ of pictures X (..., height, width, channels)."""
-    *many, height, width, channels = pictures.shape
-    rows = axes[0] @ pictures.reshape(-1, height, width * channels)
-    both = axes[1] @ rows.reshape(-1, width, channels)
-    return np.asarray(both.reshape(*many, len(axes[0]), len(axes[1]), channels))
+    return _map_columns(_map_rows(pictures, axes[0]), axes[1])
 
 
-def split_axes(axes: Axes) -> tuple[Axes, Axes]:
-    """Return the maps of the columns and then of the rows, between which Pillow rounds."""
+def resample(pixels: np.ndarray, axes: Axes, passes: int = 1) -> np.ndarray:
+    """Return pixels after both maps, as Pillow rounds: after each pass, halves up.
+
+    All passes of the columns are before those of the rows.
+    """
     rows, columns = axes
-    return (np.eye(rows.shape[1]), columns), (rows, np.eye(len(columns)))
-
-
-def resample(pixels: np.ndarray, parts: tuple[Axes, ...]) -> np.ndarray:
-    """Return pixels after some maps, rounded to 8 bits after each as Pillow rounds, halves up."""
-    for part in parts:
-        pixels = round_to_pixels(np.floor(sample(pixels, part) + 0.5))
+    for of, matrix in ((_map_columns, columns), (_map_rows, rows)):
+        for _ in range(passes):
+            pixels = round_to_pixels(np.floor(of(pixels, matrix) + 0.5))
     return pixels
+
+
+def _map_rows(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    *many, height, width, channels = pictures.shape
+    rows = matrix @ pictures.reshape(*many, height, width * channels)
+    return np.asarray(rows.reshape(*many, len(matrix), width, channels))
+
+
+def _map_columns(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    return np.asarray(matrix @ pictures)
 
 
 def _multiply(maps: tuple[np.ndarray, ...]) -> np.ndarray:

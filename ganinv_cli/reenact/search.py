@@ -22,7 +22,7 @@ from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit
 from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement, is_turned
 from ganinv_cli.reenact.regions import fit_without_region
 from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
-from ganinv_cli.reenact.storage import Codec, Jpeg, Pixels, find_jpeg
+from ganinv_cli.reenact.storage import BLOCK, Codec, Jpeg, Pixels, find_jpeg
 
 EVALUATIONS = {  # of J, by kind of fit
     "as it is": 0,
@@ -52,7 +52,7 @@ class Search:
     """Fits to an image from the z (starts, latent) that were found, the best first.
 
     `jacobian` (latent, height, width, channels) is at the best, in grey levels. `align` says
-    whether to move and to recolour.
+    whether to move and to recolour. `counted` (height, width) are the pixels to explain.
     """
 
     renderer: Renderer
@@ -60,6 +60,7 @@ class Search:
     starts: np.ndarray
     jacobian: np.ndarray
     align: bool
+    counted: np.ndarray
 
     def fit_without_change(self) -> Fit:
         return self._fit("as it is", self._no_change, self._pixels, self.starts[0])
@@ -119,7 +120,7 @@ class Search:
         ]
         if self.align:  # the luma of a JPEG says little about colours
             colours = Colours(self._shape[2], mixes=self._jpeg is None)
-            changes.append(Change(Placement(self._shape), colours))
+            changes.append(Change(Placement(self._shape, enlarged=enlarged), colours))
         return changes
 
     def _rank_changes(self, first: Fit) -> list[Change]:
@@ -180,17 +181,18 @@ class Search:
             storage, error = self._luma, self._jpeg.error
         for start in starts:
             found = fit_without_region(
-                self.renderer, first.change, storage, self.counted_pixels, start, error
+                self.renderer,
+                first.change,
+                storage,
+                self.counted,
+                start,
+                self.image.fewest_pixels,
+                error,
             )
             if found is not None:
                 z, counted = found
-                return replace(self, image=self.image._replace(mask=counted), starts=z[None])
+                return replace(self, starts=z[None], counted=counted)
         return None
-
-    @functools.cached_property
-    def counted_pixels(self) -> np.ndarray:
-        """Which pixels (height, width) count."""
-        return self.image.counted_pixels
 
     @functools.cached_property
     def _middle(self) -> np.ndarray:
@@ -202,7 +204,9 @@ class Search:
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:
         tables = self.image.tables if self.image.enlarged == 1 else ()
-        return find_jpeg(self.image.pixels, self.counted_pixels, tables, len(self.starts[0]))
+        down, right = (-start % BLOCK for start in self.image.corner)
+        needed = len(self.starts[0])
+        return find_jpeg(self.image.pixels, self.counted, tables, (down, right), needed)
 
     @functools.cached_property
     def _pixels(self) -> Pixels:
@@ -234,7 +238,7 @@ class Search:
         # a JPEG may hide the way: fits that hardly came nearer have led to its right z
         options = {"gives_up": self._jpeg is None} | options
         cost = EVALUATIONS[kind]
-        return fit(self.renderer, change, storage, *start, self.counted_pixels, cost, **options)
+        return fit(self.renderer, change, storage, *start, self.counted, cost, **options)
 
     def _align(self, change: Change) -> Fit:
         """Return the best fit of a placement to the pixels that are not at the edges."""
@@ -261,7 +265,10 @@ class Search:
         """Return the fit of a placement with the best kernel to all pixels that show a part."""
         jacobian = self.renderer.differentiate(end.z)
         kernels = TURNED_KERNELS if is_turned(end.parameters) else RESIZING_KERNELS
-        changes = [replace(end.change, pixels=Placement(self._shape, each)) for each in kernels]
+        changes = [
+            Change(Placement(self._shape, each, self.image.enlarged), end.change.colours)
+            for each in kernels
+        ]
         predicted, number = min(
             (self._predict(end, each, jacobian), number) for number, each in enumerate(changes)
         )
@@ -283,7 +290,7 @@ class Search:
         at_z = self.jacobian if jacobian is None else jacobian
         picture = self.renderer.render(end.z)
         storage = self._pixels
-        counted = self.counted_pixels & change.find_inside(parameters)
+        counted = self.counted & change.find_inside(parameters)
         if not counted.any():
             return np.inf
         changed = change.apply(picture, parameters)

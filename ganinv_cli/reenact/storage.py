@@ -19,6 +19,7 @@ from ganinv_cli.images.decode import Tables, compress, read_tables
 
 WHITE = 255.0
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
+CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # and blue and red
 BLOCK = 8  # pixels of a side of a block of JPEG
 MIDDLE = 128.0  # grey level that a coefficient of 0 stands for
 # Coefficients of a JPEG lie on the quantisation grid except for rounding, .3 grey levels RMS. In
@@ -28,11 +29,15 @@ FITTING_ERROR = 0.5  # RMS of a picture that is on the grid; .87 for one that is
 STANDARD_QUALITIES = range(10, 99)  # that are looked for in a file that is no JPEG, coarsest first
 NEARBY_QUALITIES = 3  # of the qualities that fit, from the coarsest, the best of these counts
 MIN_GRID_STEP = 3  # steps of the grid below this are too near to rounding
+ZERO = 0.8  # largest error of rounding, in grey levels, of a coefficient that JPEG set to 0
 FITTED_CELL = 0.8  # share of a cell within which a fit aims
 SEARCH_SLACK = 0.2  # grey levels that a fit leaves more than the right z does
 REACH = 2  # pixels between neighbours whose correlation is tested
 WHITE_LEVEL = 4.0  # largest z-score of a correlation in white noise
+CLIPPED = 1.1  # largest RMSE with saturated pixels, over the level: clipping lessens errors
 MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
+
+Grid = tuple[int, int]  # row and column at which JPEG's first whole block begins, 0 to 7
 
 
 class Codec(NamedTuple):
@@ -93,6 +98,7 @@ class Jpeg:
 
     target: np.ndarray  # (height, width, channels) uint8
     tables: Tables
+    grid: Grid = (0, 0)
     weighted: bool = False  # whether a fit minimises all errors, not only those beyond the cells
     slack = SEARCH_SLACK
 
@@ -109,12 +115,12 @@ class Jpeg:
     @functools.cached_property
     def coefficients(self) -> np.ndarray:
         """(block rows, block columns, 8, 8), on the grid."""
-        return np.asarray(self.steps * np.rint(transform(self.target) / self.steps))
+        return np.asarray(self.steps * np.rint(self._transform(self.target) / self.steps))
 
     @functools.cached_property
     def has_grid(self) -> np.ndarray:
         """(block rows, block columns): whether the coefficients of a block are known."""
-        error = transform(self.target) - self.coefficients
+        error = self._transform(self.target) - self.coefficients
         return np.asarray(np.sqrt(np.mean(error**2, (-2, -1))) < GRID_ERROR)
 
     def count_evidence(self, counted: np.ndarray) -> int:
@@ -123,7 +129,10 @@ class Jpeg:
         return int(np.count_nonzero(values))
 
     def store(self, pixels: np.ndarray) -> "Jpeg":
-        return Jpeg(compress(pixels, qtables=[*map(list, self.tables)]), self.tables)
+        down, right = before = [-start % BLOCK for start in self.grid]
+        larger = np.pad(pixels, [*((size, 0) for size in before), (0, 0)], "edge")
+        stored = compress(larger, qtables=[*map(list, self.tables)])
+        return Jpeg(stored[down:, right:], self.tables, self.grid)
 
     def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         """Return by how much coefficients miss their cells, with a sign; the cells are smaller.
@@ -141,7 +150,7 @@ class Jpeg:
             return self.weigh(picture, derivatives, counted)
         active = self._miss(picture, counted, FITTED_CELL) != 0
         seen = derivatives * ((picture > 0) & (picture < 255))
-        parts = transform(seen)[:, self._select(counted)] * active
+        parts = self._transform(seen)[:, self._select(counted)] * active
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
@@ -152,7 +161,7 @@ class Jpeg:
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         seen = derivatives * ((picture > 0) & (picture < 255))
-        parts = transform(seen)[:, self._select(counted)] / self._deviations
+        parts = self._transform(seen)[:, self._select(counted)] / self._deviations
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     @property
@@ -167,7 +176,7 @@ class Jpeg:
 
     def _find_errors(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         selected = self._select(counted)
-        changed = transform(picture.clip(0, 255))[selected]
+        changed = self._transform(picture.clip(0, 255))[selected]
         return np.asarray(changed - self.coefficients[selected])
 
     def _miss(self, picture: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
@@ -176,7 +185,10 @@ class Jpeg:
 
     def _select(self, counted: np.ndarray) -> np.ndarray:
         """Return the known blocks whose pixels all count."""
-        return self.has_grid & _split_blocks(counted).all((-2, -1))
+        return self.has_grid & _split_blocks(counted, self.grid).all((-2, -1))
+
+    def _transform(self, pictures: np.ndarray) -> np.ndarray:
+        return transform(pictures, self.grid)
 
 
 def round_to_pixels(pictures: np.ndarray) -> np.ndarray:
@@ -190,29 +202,54 @@ def to_luma(pictures: np.ndarray) -> np.ndarray:
     return np.asarray(luma, np.float64)
 
 
-def transform(pictures: np.ndarray) -> np.ndarray:
+def average_chroma(picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Return the mean chroma (2, blocks) of a picture's complete blocks whose pixels all count."""
+    whole = _split_blocks(counted, (0, 0)).all((-2, -1))
+    blocks = _split_blocks(np.moveaxis(picture.clip(0, WHITE) @ CHROMA.T, -1, 0), (0, 0))
+    return np.asarray(blocks.mean((-2, -1))[:, whole])
+
+
+def transform(pictures: np.ndarray, grid: Grid) -> np.ndarray:
     """Return the DCT of the luma's complete blocks: (..., block rows, block columns, 8, 8)."""
-    blocks = _split_blocks(to_luma(pictures))
+    blocks = _split_blocks(to_luma(pictures), grid)
     coefficients = dctn(blocks, axes=(-2, -1), norm="ortho")
     if pictures.ndim == 3:  # no derivatives
         coefficients[..., 0, 0] -= MIDDLE * BLOCK
     return np.asarray(coefficients)
 
 
-def find_jpeg(target: np.ndarray, counted: np.ndarray, tables: Tables, needed: int) -> Jpeg | None:
+def find_jpeg(
+    target: np.ndarray, counted: np.ndarray, tables: Tables, grid: Grid, needed: int
+) -> Jpeg | None:
     """Return how JPEG stored an image: by the tables of its file, or by those that it fits.
 
-    None if fewer than `needed` coefficients are evidence of it.
+    Without tables the grid is not known either. None if fewer than `needed` coefficients are
+    evidence of it.
     """
-    standard = map(make_standard_tables, STANDARD_QUALITIES)
-    jpegs = (Jpeg(target, each) for each in ([tables] if tables else standard))
-    enough = (jpeg for jpeg in jpegs if jpeg.count_evidence(counted) >= needed)
     if tables:
-        return next(enough, None)
-    # coarser tables that differ in a few steps may fit too; finer ones with half the steps do
-    fitting = (jpeg for jpeg in enough if _measure_grid_error(jpeg, needed) < FITTING_ERROR)
-    nearby = [*itertools.islice(fitting, NEARBY_QUALITIES)]
-    return min(nearby, key=lambda jpeg: _measure_grid_error(jpeg, needed), default=None)
+        jpeg = Jpeg(target, tables, grid)
+        return jpeg if jpeg.count_evidence(counted) >= needed else None
+    for likely in dict.fromkeys([(0, 0), _find_grid(target)]):
+        jpegs = (
+            Jpeg(target, make_standard_tables(quality), likely) for quality in STANDARD_QUALITIES
+        )
+        enough = (jpeg for jpeg in jpegs if jpeg.count_evidence(counted) >= needed)
+        # coarser tables that differ in a few steps may fit too; finer ones with half the steps do
+        fitting = (jpeg for jpeg in enough if _measure_grid_error(jpeg, needed) < FITTING_ERROR)
+        if nearby := [*itertools.islice(fitting, NEARBY_QUALITIES)]:
+            return min(nearby, key=lambda jpeg: _measure_grid_error(jpeg, needed))
+    return None
+
+
+def _find_grid(target: np.ndarray) -> Grid:
+    """Return the grid on which most coefficients of a picture may have been set to 0."""
+
+    def count_zeros(grid: Grid) -> float:
+        coefficients = transform(target, grid)
+        return float(np.mean(np.abs(coefficients) < ZERO)) if coefficients.size else 0.0
+
+    grids = [(down, right) for down in range(BLOCK) for right in range(BLOCK)]
+    return max(grids, key=count_zeros)
 
 
 @functools.cache
@@ -236,6 +273,8 @@ def find_white_level(target: np.ndarray, picture: np.ndarray, counted: np.ndarra
     level = float(np.sqrt(np.sum(rest**2) / used.sum()))
     spread = np.std(target[counted].astype(np.float64), axis=0)
     if level**2 > (1 - MIN_EXPLAINED) * np.mean(spread**2):
+        return None
+    if Pixels(target).measure_excess(picture, counted) > CLIPPED * level:
         return None
     for values in (rest, np.where(used, rest**2 - level**2, 0)):
         if any(_correlate(*pair) > WHITE_LEVEL for pair in _iterate_neighbours(values)):
@@ -269,7 +308,7 @@ def _measure_grid_error(jpeg: Jpeg, needed: int) -> float:
     It is infinite if they are fewer than `needed`.
     """
     values = jpeg.coefficients[jpeg.has_grid]
-    error = transform(jpeg.target)[jpeg.has_grid] - values
+    error = transform(jpeg.target, jpeg.grid)[jpeg.has_grid] - values
     used = (values != 0) & (jpeg.steps >= MIN_GRID_STEP)
     used[..., 0, 0] = False
     return measure_rms(error[used]) if used.sum() >= needed else np.inf
@@ -286,11 +325,13 @@ def _find_quality(luma_table: tuple[int, ...]) -> tuple[int, bool]:
     return nearest, distances[nearest] == 0
 
 
-def _split_blocks(values: np.ndarray) -> np.ndarray:
+def _split_blocks(values: np.ndarray, grid: Grid) -> np.ndarray:
     """Return (..., height, width) as (..., block rows, block columns, 8, 8), without the rest."""
-    rows, columns = (size // BLOCK for size in values.shape[-2:])
-    cut = values[..., : rows * BLOCK, : columns * BLOCK]
-    blocks = cut.reshape(*values.shape[:-2], rows, BLOCK, columns, BLOCK)
+    down, right = grid
+    cut = values[..., down:, right:]
+    rows, columns = (size // BLOCK for size in cut.shape[-2:])
+    whole = cut[..., : rows * BLOCK, : columns * BLOCK]
+    blocks = whole.reshape(*values.shape[:-2], rows, BLOCK, columns, BLOCK)
     return np.swapaxes(blocks, -3, -2)
 
 

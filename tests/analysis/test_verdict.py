@@ -57,7 +57,8 @@ CASES = [
     (
         {"reenactment": AGAIN._replace(chain="saved as JPEG 75")},
         "made",
-        "0.305). A generator of nearly these weights might leave no more",
+        "0.305). A generator of nearly these weights, or a mixture with a little of another "
+        "picture, might leave no more",
     ),
     ({"rivals": 2}, "ambiguous", "from 3 different z, and the image does not determine which"),
     ({"rivals": 1, **FAR_OUT}, "ambiguous", "from 2 different z"),

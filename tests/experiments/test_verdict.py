@@ -9,6 +9,7 @@ import pytest
 from called import make_image, make_random_pixels, run_ganinv, save_image
 from PIL import Image
 
+import ganinv_cli as ganinv
 from ganinv_cli.analysis.cells import read_cells
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
@@ -23,6 +24,17 @@ WEIGHTS = tf.random.stateless_normal((4, 64), (3, 1)) / 3
 def generate(z):
     mirrored = tf.concat([z[:, :3], tf.abs(z[:, 3:])], 1)
     return tf.tanh(tf.reshape(mirrored @ WEIGHTS, (-1, 8, 8, 1)))
+"""
+
+FRAMED = """
+import tensorflow as tf
+
+LATENT = 4
+WEIGHTS = tf.random.stateless_normal((4, 400), (3, 1)) / 3
+
+def generate(z):
+    middle = tf.tanh(tf.reshape(z @ WEIGHTS, (-1, 20, 20, 1)))
+    return tf.pad(middle, ((0, 0), (EDGE, EDGE), (EDGE, EDGE), (0, 0)), constant_values=-1)
 """
 
 
@@ -65,6 +77,23 @@ def test_generated_pictures_are_made_as_png_and_as_jpeg_and_nothing_else_is(grey
     assert rows["0.png"]["chain"] == ""
     assert len(rows["0.png"]["z_deviation"]) == len(rows["0.png"]["z_explained"]) == 6
     assert_verdicts_follow_from_the_file(tmp_path / "invert.h5")
+
+
+@pytest.mark.parametrize(
+    ("edge", "white"), [(4, ("outside", "")), (2, ("made", "but for 31 % of the pixels"))]
+)
+def test_edges_of_one_colour_count_if_they_are_the_generators_own(tmp_path, edge, white):
+    """They may be left out if they are less than a third of the picture, like a region."""
+    (tmp_path / "framed.py").write_text(FRAMED.replace("EDGE", str(edge)), encoding="utf-8")
+    generator = ganinv.load(tmp_path / "framed.py", trust=True)
+    own = to_pixels(generator(generator.draw_z(1)))[0]
+    framed = np.full_like(own, 255)
+    framed[edge:-edge, edge:-edge] = own[edge:-edge, edge:-edge]
+    save_image(tmp_path / "own.png", own.squeeze())
+    save_image(tmp_path / "white.png", framed.squeeze())
+    rows = _judge(tmp_path, ".", "--checkpoint", "framed.py", "--trust", "--starts", 4)
+    found = {name: (row["verdict"], row["chain"] or "") for name, row in rows.items()}
+    assert found == {"own.png": ("made", ""), "white.png": white}
 
 
 @pytest.mark.slow

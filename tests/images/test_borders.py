@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganinv_cli.images import find_inside
+from ganinv_cli.images import TargetImage, find_inside
 
 
 def _make_pixels(value=0):
@@ -27,8 +27,11 @@ def test_borders_of_a_jpeg_are_nearly_of_one_colour():
     assert find_inside(pixels, is_jpeg=False)[0].any()
 
 
-def test_a_picture_that_would_be_mostly_border_has_none():
-    pixels = np.zeros((20, 20, 1), np.uint8)
-    assert find_inside(pixels, is_jpeg=False).all()
-    pixels[8:12, 8:12] = 255
-    assert find_inside(pixels, is_jpeg=False).all()
+def test_edges_are_less_than_a_third_of_the_pixels_of_the_mask_or_they_count():
+    pixels, mask = _make_pixels(), np.ones((20, 20), np.bool_)
+    assert TargetImage("", "", pixels).counted_pixels.sum() == 19 * 15
+    mask[5:] = False  # 5 rows of 20 are left, 1 of them an edge, and 5 columns
+    assert TargetImage("", "", pixels, mask=mask).counted_pixels.sum() == 5 * 20
+    pixels[:, 10:] = 0
+    assert TargetImage("", "", pixels).counted_pixels.all()
+    assert TargetImage("", "", np.zeros_like(pixels)).counted_pixels.all()

@@ -81,6 +81,7 @@ def test_a_shift_leaves_out_the_pixels_that_came_from_outside():
     expected = np.roll(pixels, (-1, 2), (0, 1))
     np.testing.assert_allclose(placement.apply(pixels, parameters)[inside], expected[inside])
     assert not inside[:, :2].any() and not inside[-1].any() and inside.sum() == 23 * 30
+    assert placement.find_inside(_place(1000)).mean() == 0.5
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,8 @@ def test_a_change_is_said_in_words():
     for placed, recoloured, words in (
         (_place(), _recolour(), ""),
         (_place(1, -0.5), _recolour(), "shifted by (1, -0.5) pixels"),
-        (_place(scale=1.031), _recolour(), "enlarged 1.03 times"),
+        (_place(scale=1.031), _recolour(), "cropped to 97 % of its width, enlarged 1.03 times"),
+        (_place(scale=0.8), _recolour(), "reduced 1.25 times"),
         (_place(degrees=-2), _recolour(), "rotated by -2.0°"),
         (_place(), _recolour(gain=1.1), "colours changed (brightness × 1.10)"),
         (_place(), _recolour(gain=1.2, offset=-25), "colours changed (contrast × 1.20)"),

@@ -15,10 +15,13 @@ from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Fit, Renderer, fit, measure_certainty
+from ganinv_cli.reenact.placement import Placement
 from ganinv_cli.reenact.resampling import Resizing
 from ganinv_cli.reenact.storage import Pixels
 
 SIDE, LATENT = 32, 8
+LANCZOS = Image.Resampling.LANCZOS
+CROPPED = "cropped to 88 % of its width"
 NEAR = 0.1  # how far a start is from the z that made the picture, per component
 RANDOM = np.random.default_rng(3)
 Z = RANDOM.uniform(-0.8, 0.8, (2, LATENT))
@@ -54,14 +57,18 @@ def pictures(generator):
     return to_pixels(generator.render(Z, 2))
 
 
-def _explain(generator, pixels, *, tables=(), starts=STARTS, align=True):
+def _explain(generator, pixels, *, tables=(), align=True):
+    return _explain_image(generator, TargetImage("a.png", "", pixels, tables=tables), align)
+
+
+def _explain_image(generator, image, align=True):
+    pixels = image.pixels
     draws = np.random.default_rng(5).uniform(-1, 1, (16, LATENT))
     own = (generator.render(draws, 16).astype(np.float64) + 1) * GREY_LEVELS
     renderer = Renderer(generator, -1, -1.0, 1.0)
-    image = TargetImage("a.png", "", pixels, tables=tables)
     change, storage = Change(Resizing(pixels.shape)), Pixels(pixels)
     ends = [
-        fit(renderer, change, storage, z, change.start, image.counted_pixels, 30) for z in starts
+        fit(renderer, change, storage, z, change.start, image.counted_pixels, 30) for z in STARTS
     ]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
@@ -109,7 +116,7 @@ DAMAGES = {
     "noise of 5": _add_noise,
     "enlarged 2 times and back (bicubic)": lambda p: _resize(_resize(p, 2 * SIDE), SIDE),
     "shifted by (1, 0) pixels": lambda p: np.roll(p, 1, 1),
-    "enlarged 1.14 times": lambda p: _resize(p[2:-2, 2:-2], SIDE),
+    "cropped to 88 % of its width, enlarged 1.14 times": lambda p: _resize(p[2:-2, 2:-2], SIDE),
     "colours changed (brightness × 0.80)": lambda p: np.rint(0.8 * p).astype(np.uint8),
     "gamma 1.30": lambda p: np.rint(255 * (p / 255) ** (1 / 1.3)).astype(np.uint8),
     "brightness of corners × 0.60": _shade_corners,
@@ -153,6 +160,50 @@ def test_a_change_and_a_storage_make_a_chain(generator, pictures):
     explanation = _explain(generator, pixels, tables=tables)
     assert explanation.chain == "shifted by (1, 0) pixels; saved as JPEG 90"
     assert not _explain(generator, pixels, tables=tables, align=False).explained
+
+
+def test_a_picture_that_was_cut_out_of_a_jpeg_has_its_grid(generator, pictures):
+    page = np.full((SIDE + 5, SIDE + 3, 3), 240, np.uint8)
+    page[5:, 3:] = pictures[0]
+    pixels, tables = _compress(page, 90)
+    for known in (tables, ()):
+        image = TargetImage("a", "", pixels[5:, 3:], tables=known, corner=(5, 3))
+        explanation = _explain_image(generator, image)
+        assert explanation.chain == "saved as JPEG 90"
+        assert np.abs(explanation.z - Z[0]).max() < 0.1
+
+
+def test_a_jpeg_or_webp_of_other_colours_is_not_called_stored_alone(generator, pictures):
+    grey = np.asarray(Image.fromarray(pictures[0]).convert("L").convert("RGB"))
+    pixels, tables = _compress(grey, 90)
+    assert _explain(generator, pixels, tables=tables).chain == "made grey; saved as JPEG 90"
+    assert _explain(generator, _encode(grey, quality=90)).chain.startswith("made grey; saved as W")
+    luma = grey[..., :1].astype(float)
+    pixels, tables = _compress(np.rint(luma + 0.4 * (pictures[0] - luma)).astype(np.uint8), 90)
+    chain = _explain(generator, pixels, tables=tables).chain
+    assert chain == "colours changed; saved as JPEG 90"
+
+
+def test_a_file_is_cropped_or_enlarged_as_its_own_size_says(generator, pictures):
+    large = _resize(pictures[0], 3 * SIDE)
+    for pixels, words in (
+        (large, "enlarged 3 times (bicubic)"),
+        (pictures[0][2:-2, 2:-2], CROPPED),
+    ):
+        image = TargetImage("a", "", _resize(pixels, SIDE, LANCZOS), enlarged=len(pixels) / SIDE)
+        assert _explain_image(generator, image).chain == words
+
+
+@pytest.mark.parametrize(("shift", "explained"), [(5, True), (14, False)])
+def test_a_change_leaves_half_of_the_pixels_in_sight(generator, pictures, shift, explained):
+    change, parameters = Change(Placement(pictures[0].shape)), np.array([shift, shift, 0.0, 0.0])
+
+    def yield_moved(search, first):
+        yield search._fit("as it is", change, first.storage, Z[0], parameters)
+
+    with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", yield_moved):
+        moved = _explain(generator, np.roll(pictures[0], (shift, shift), (0, 1)))
+    assert moved.explained == explained
 
 
 def test_a_codec_is_found_by_encoding_again(generator, pictures):

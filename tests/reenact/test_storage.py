@@ -46,18 +46,19 @@ def test_a_picture_is_in_the_cells_of_its_jpeg_and_no_other_is(quality):
 def test_jpeg_is_found_by_its_grid_in_a_file_of_another_format():
     for quality in (60, 75, 90):
         pixels, tables = _compress(_make_picture(), quality)
-        found = find_jpeg(pixels, WHOLE, (), NEEDED)
+        found = find_jpeg(pixels, WHOLE, (), (0, 0), NEEDED)
         assert found is not None and found.tables[0] == tables[0]
-    assert find_jpeg(_make_picture(), WHOLE, (), NEEDED) is None
+    assert find_jpeg(_make_picture(), WHOLE, (), (0, 0), NEEDED) is None
 
 
 def test_a_jpeg_of_few_coefficients_is_no_evidence():
     flat = np.full((SIDE, SIDE, 3), 128, np.uint8)
-    assert find_jpeg(flat, WHOLE, make_standard_tables(75), NEEDED) is None
+    assert find_jpeg(flat, WHOLE, make_standard_tables(75), (0, 0), NEEDED) is None
     pixels, tables = _compress(_make_picture(), 75)
     corner = WHOLE.copy()
     corner[7:] = False  # no whole block is left
-    assert find_jpeg(pixels, WHOLE, tables, NEEDED) and not find_jpeg(pixels, corner, tables, 1)
+    assert find_jpeg(pixels, WHOLE, tables, (0, 0), NEEDED)
+    assert not find_jpeg(pixels, corner, tables, (0, 0), 1)
 
 
 @pytest.mark.parametrize("level", [3, 20])

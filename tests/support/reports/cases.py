@@ -152,7 +152,7 @@ def make_invert():
     broken = make_image_groups()
     broken["stochastic"]["polished/image_loss"][:] = np.nan
     jpeg = make_image_groups(losses=(3.0,), minima=(7, 2), unconverged=1)
-    shifted = "shifted by (1, 0) pixels, enlarged 1.03 times; saved as JPEG 90"
+    shifted = "shifted by (1, 0) pixels, cropped to 97 % of its width; saved as JPEG 90"
     less = {
         "z_deviation": np.geomspace(0.02, 0.57, LATENT),
         "known_directions": 71,
