@@ -55,7 +55,6 @@ WORKLOADS = [
     Workload(name, (name, *options, *_G), results=f"{name}.h5")
     for name, options in _EXPERIMENTS.items()
 ] + [
-    Workload("convert", ("convert", "g", "out.keras"), ("--overwrite",)),
     Workload("train-encoder", _ENCODER, ("--overwrite",)),
     Workload("sample", ("sample", "g", "--out", "many/", "--npz", "z.npz"), ("--overwrite",)),
 ]
@@ -140,6 +139,5 @@ def _make_input(kind: str, file: str, *arguments: str) -> Subject:
 
 def _list_reading_commands(path: str) -> tuple[Command, ...]:
     sample = Command(("sample", path, "--out", "s.png", "--count", "1"), ("s.png",))
-    convert = Command(("convert", path, "o.keras"), ("o.keras", "o.keras.toml"))
     inspect = Command(("inspect", path)), Command(("inspect", path, "--format", "json"))
-    return (*inspect, sample, convert)
+    return (*inspect, sample)

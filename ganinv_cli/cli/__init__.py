@@ -23,7 +23,6 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     **{each.command: (EXPERIMENTS, "experiments") for each in list_experiments()},
     "inspect": ("Generators", "generators"),
     "sample": ("Generators", "generators"),
-    "convert": ("Generators", "generators"),
     "train": ("Generators", "train"),
     "train-encoder": ("Generators", "train"),
     "report": ("Results", "report"),

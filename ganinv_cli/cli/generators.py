@@ -1,4 +1,4 @@
-"""`ganinv inspect`, `sample` and `convert`."""
+"""`ganinv inspect` and `sample`."""
 
 import json
 import os
@@ -311,44 +311,3 @@ def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
         while (old := folder / f"{count:06d}.png").exists():
             old.unlink()
             count += 1
-
-
-@click.command(
-    cls=GroupedCommand, first=("overwrite", "quiet", "verbose", "prior", "range", "label")
-)
-@options.generator_options(_generator(metavar="SRC"))
-@click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
-@options.overwrite(help="Replace existing files.")
-@options.verbose()
-@options.quiet(help="Print errors only.")
-def convert(
-    destination: Path, overwrite: bool, verbose: bool, quiet: bool, **generator: Any
-) -> None:
-    """Write a generator as a Keras model.
-
-    A Keras model can hold nearly every generator that ganinv computes as layers. The written file
-    is read again, and kept only if it makes the same pictures. If the prior is not normal, it is
-    written to a file beside it, g.keras.toml for g.keras, and ganinv reads it from there. --label
-    makes a conditional generator a plain one.
-
-    \b
-    Example:
-        ganinv convert generator.pt faces.keras
-    """
-    from ganinv_cli.engine.loaded_generator import read_generator
-    from ganinv_cli.files import check_output_file
-
-    check_output_file(destination, (".keras",), overwrite, "DST")
-    with open_display(quiet) as reporter:
-        loaded = read_generator(load_config(Config, None, generator), reporter, verbose=verbose)
-    from ganinv_cli.conversion.keras_model import write_generator
-
-    checkpoint = loaded.checkpoint
-    written = write_generator(checkpoint, destination, loaded.label)
-    if not quiet:
-        same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"
-        click.echo(destination)
-        click.echo(f"sha256 of layers and weights {written.sha256}, {same} as {checkpoint.path}")
-        click.echo(f"64 pictures differ by at most {written.difference:.2g}, of pixels in [-1, 1]")
-        if written.convention_file:
-            click.echo(f"{written.convention_file} holds the prior of z; keep it in this folder")

@@ -7,7 +7,6 @@ from PIL import Image
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.images import to_pixels
-from ganinv_cli.inspection.latent_vectors import draw_latents
 from ganinv_cli.network.generator import Generator
 
 MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 x 1024 pixels
@@ -72,17 +71,6 @@ def draw_contact_sheet(
         top, left = (number // columns) * (height + GAP), (number % columns) * (width + GAP)
         canvas[top : top + height, left : left + width] = picture
     return to_pil_image(canvas)
-
-
-def measure_difference(first: Generator, second: Generator, count: int) -> float:
-    """Return the largest difference over pictures of `count` random z; NaN if one is not finite.
-
-    Both generators have the same latent size, labels and image shape.
-    """
-    z, labels, _ = draw_latents(first, 0, count)
-    rows = min(choose_batch_size(first), choose_batch_size(second))
-    images = (_render_batches(each, z, labels, rows) for each in (first, second))
-    return float(np.max([*map(largest_difference, *images)]))
 
 
 def largest_difference(first: np.ndarray, second: np.ndarray) -> float:

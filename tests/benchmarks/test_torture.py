@@ -80,7 +80,7 @@ def test_mutated_files_end_in_a_result_or_a_sentence(tmp_path):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", ["recover", "convert", "train-encoder", "sample"])
+@pytest.mark.parametrize("name", ["recover", "train-encoder", "sample"])
 @pytest.mark.parametrize("phase", [KILL, FULL_DISK])
 def test_a_disturbed_command_goes_on_and_makes_the_same(name, phase, tmp_path):
     if phase == FULL_DISK and not can_mount(tmp_path / "mounted"):

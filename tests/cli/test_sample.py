@@ -5,9 +5,9 @@ import conditional
 import numpy as np
 import pytest
 from called import make_image, run_ganinv, save_image
+from keras_networks import save_network
 from PIL import Image
 
-from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inspection import render_pictures as render
 from ganinv_cli.network.make_generator import make_generator
@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
     """A folder with a checkpoint of grey pictures, and a conditional one of colour pictures."""
     folder = tmp_path_factory.mktemp("sampled")
     builders.make_checkpoint(folder / "grey", channels=1)
-    write_generator(conditional.make_conditional_checkpoint(), folder / "conditional.keras")
+    save_network(conditional.make_conditional_checkpoint(), folder / "conditional.keras")
     return folder
 
 

@@ -6,10 +6,10 @@ from unittest import mock
 import builders
 import pytest
 from called import run_ganinv
+from keras_networks import save_network
 from settled import make_checkpoint, make_network, settle_norms
 
 from ganinv_cli import formats
-from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.network.layers import Activation
 from ganinv_cli.objective import preconditioner
 from ganinv_cli.store import read_results
@@ -68,7 +68,7 @@ def test_an_experiment_says_it_once_and_keeps_it(tmp_path):
     """Of a generator that was trained with a uniform prior."""
     relu, out = Activation("relu"), tmp_path / "results.h5"
     checkpoint = make_checkpoint(settle_norms(make_network(relu, relu), "uniform"), "uniform")
-    write_generator(checkpoint, tmp_path / "g.keras")
+    save_network(checkpoint, tmp_path / "g.keras")
     generator = ("--checkpoint", "g.keras", "--prior", "normal")
     given = ("recover", *generator, *QUICK, "--out", out, "--format", "json")
     result = run_ganinv(tmp_path, *given)

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from builders import assert_refused
 from keras import layers
+from keras_networks import save_network
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.cached_check import check_norms
@@ -160,7 +160,7 @@ def test_a_file_of_few_training_steps_is_read_as_it_says():
 def test_the_pictures_tell_the_last_stride(tmp_path, name):
     """Of weights alone it is 1 of one of them, 2 of the other."""
     if name == "faces16":
-        write_generator(read("checkpoints/faces16"), tmp_path / "faces16.keras")
+        save_network(read("checkpoints/faces16"), tmp_path / "faces16.keras")
     model = keras.saving.load_model(TRAINED if name == "trained" else tmp_path / "faces16.keras")
     if name == "trained":
         settle(model)

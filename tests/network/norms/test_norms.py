@@ -9,6 +9,7 @@ import pytest
 import saved_models
 import tensorflow as tf
 from exported.onnx_models import build_model, write_model
+from keras_networks import save_network
 from onnx import helper
 from settled import (
     LEAKY,
@@ -21,7 +22,6 @@ from settled import (
 )
 
 from ganinv_cli import formats
-from ganinv_cli.conversion.keras_model import write_generator
 from ganinv_cli.formats.cached_check import check_norms
 from ganinv_cli.network.checkpoint import Convention
 from ganinv_cli.network.folding import add_label_input
@@ -134,7 +134,7 @@ NORMS = 2
 def write_keras_export(folder: Path, prior: str) -> Path:
     """Two norms with statistics from the generator and a prior."""
     network = settle_norms(make_network(RELU, RELU), prior)
-    write_generator(make_checkpoint(network, prior), folder / "generator.keras")
+    save_network(make_checkpoint(network, prior), folder / "generator.keras")
     model = keras.models.load_model(folder / "generator.keras")
     model.export(folder / "exported", verbose=False)
     return folder / "exported"

@@ -1,1 +1,0 @@
-"""Write generators in the formats of other programs."""
