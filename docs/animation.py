@@ -64,7 +64,6 @@ def descend(generator: Generator, images: np.ndarray) -> np.ndarray:
     problem = Problem(
         generator,
         tf.constant(images),
-        penalty=zeros,
         residual=zeros,
         preconditioner=find_preconditioner(generator, solver.preconditioner_points),
     )

@@ -5,15 +5,36 @@ of `RULES`. The command line, the solvers, the tables and the figures all use th
 `solvers/parts/row_clipping.py` applies the rules to a batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
-# What takes the place of a component that left the bounds: a draw from the prior, the centre of the
-# prior, or the component's mirror image at the bound.
-Replacement = Literal["draw", "centre", "mirror"]
-REPLACEMENTS: tuple[Replacement, ...] = ("draw", "centre", "mirror")
+if TYPE_CHECKING:
+    from ganinv_cli.prior import Prior
 
-ACTION_KINDS = 3  # clamping, replacing, penalty: the order of `ClippingRule.kinds`
+# Returns what takes the place of components at or beyond a bound, from z (batch, latent), the
+# prior, and a random number in (0, 1) for each component.
+Replacement = Callable[[Any, "Prior", Any], Any]
+
+ACTION_KINDS = 2  # clamping, replacing: the order of `ClippingRule.kinds`
+
+
+def draw_from_prior(z: Any, prior: "Prior", share: Any) -> Any:
+    """Return a new draw for each component."""
+    return prior.quantile(share)
+
+
+def set_to_centre(z: Any, prior: "Prior", share: Any) -> Any:
+    """Return the middle of the bounds for each component."""
+    return 0 * share + (prior.low + prior.high) / 2
+
+
+def mirror_at_bound(z: Any, prior: "Prior", share: Any) -> Any:
+    """Return 2 · bound − z, clamped to the bounds."""
+    import tensorflow as tf  # here: settings load without TensorFlow
+
+    nearest = tf.clip_by_value(z, prior.low, prior.high)
+    return tf.clip_by_value(2 * nearest - z, prior.low, prior.high)
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,6 @@ class ClippingRule:
     marker_size: float  # in points; smaller for each rule, so that hidden markers stay visible
     clamping: bool = False  # set a component to the bound that it crossed
     replacement: Replacement | None = None  # of a component at or beyond a bound
-    penalty: float = 0.0  # weight of Σ relu(distance outside the bounds)² in the objective
     # from Lipton & Tripathi 2017; None for other rules
     paper_shares: tuple[float, ...] | None = None  # Table 1: of 1,000 trials, for each epsilon
     paper_distance: float | None = None  # Table 2: mean distance between recoveries of an image
@@ -43,9 +63,9 @@ class ClippingRule:
         return self.replacement is not None
 
     @property
-    def kinds(self) -> tuple[bool, bool, bool]:
+    def kinds(self) -> tuple[bool, bool]:
         """Which of the ACTION_KINDS the rule has."""
-        return self.clamping, self.replacing, self.penalty > 0
+        return self.clamping, self.replacing
 
 
 RULES = {  # by name, in the order of the tables
@@ -76,7 +96,7 @@ RULES = {  # by name, in the order of the tables
             dashes="dashdot",
             marker="^",
             marker_size=4,
-            replacement="draw",
+            replacement=draw_from_prior,
             paper_shares=(1.0, 1.0, 1.0, 1.0),
             paper_distance=4.94e-5,
         ),
@@ -86,7 +106,7 @@ RULES = {  # by name, in the order of the tables
             dashes="dashed",
             marker="v",
             marker_size=3.5,
-            replacement="centre",
+            replacement=set_to_centre,
         ),
         ClippingRule(
             "reflect",
@@ -94,15 +114,8 @@ RULES = {  # by name, in the order of the tables
             dashes="dotted",
             marker="P",
             marker_size=3,
-            replacement="mirror",
-        ),
-        ClippingRule(
-            "wall",
-            colour="#CC79A7",
-            dashes="dotted",
-            marker="D",
-            marker_size=2.5,
-            penalty=100.0,
+            replacement=mirror_at_bound,
         ),
     )
 }
+REPLACEMENTS = tuple(dict.fromkeys(rule.replacement for rule in RULES.values() if rule.replacement))

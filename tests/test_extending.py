@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n# (ganinv_cli/\S+?)(?:: ([^\n]+))?\n(.*?)```", PAGE, re.DOTALL)
 PLACES = {  # where an entry goes: the text that it stands before
-    "an entry of RULES": "    )\n}\n",
+    "the replacement of a rule": "@dataclass(frozen=True)",
+    "an entry of RULES": "    )\n}\nREPLACEMENTS",
     "functions of a kind of noise": "NOISES = {  # by name",
     "an entry of NOISES": "    )\n}\n",
     "a column of every start": "seconds | float64 | - | s | - | share of the batches",
@@ -75,7 +76,7 @@ def tables(copy):
     small = ("--checkpoint", "small", "--trials", "4")
     momentum = ("--solver", "momentum", "--set", "momentum.rate=0.77", "--budget", "3000")
     commands = [
-        ("recover", *small, *momentum, "--clip", "none,soft-wall"),
+        ("recover", *small, *momentum, "--clip", "none,near-centre"),
         ("recover", "--checkpoint", "mine.matrices", "--trials", "4", "--out", "mine.h5"),
         ("half-seen", *small[:3], "3", "--clip", "none"),
         ("recover", *small, "--solver", "gd", "--budget", "20", "--clip", "none", "--out", "gd.h5"),
@@ -94,13 +95,14 @@ def test_the_page_has_an_example_of_each_thing():
     things = ["A solver", "A count", "A clipping rule", "A kind of noise", "A format"]
     things.append("An experiment")
     assert titles == [*things, "A measure", "A paired test", "A figure"]
-    assert len(BLOCKS) == 15
+    assert len(BLOCKS) == 16
 
 
 def test_a_solver_and_a_rule_are_used(tables):
     rows = tables[0]["table1"]
-    assert [row["technique"] for row in rows] == ["none", "soft-wall"]
-    assert all(row["recovered"]["1e-3"] > 0 for row in rows)
+    assert [row["technique"] for row in rows] == ["none", "near-centre"]
+    assert rows[0]["recovered"]["1e-3"] > 0
+    assert rows[1]["acted"] == 4, rows
 
 
 def test_a_count_is_a_column(copy, tables):
@@ -155,6 +157,6 @@ def test_a_measure_is_in_every_format_of_every_command(copy, tables):
 
 def test_a_paired_test_is_a_table(copy, tables):
     (first, second) = tables[0]["signs"]
-    assert (first["first"], first["second"], first["trials"]) == ("none", "soft-wall", 4)
+    assert (first["first"], first["second"], first["trials"]) == ("none", "near-centre", 4)
     assert 0 < second["p"] <= 1
     assert "Sign test: which rule" in (copy / "recover" / "table1.txt").read_text("utf-8")

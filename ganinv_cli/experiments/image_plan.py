@@ -14,7 +14,6 @@ from ganinv_cli import statistics
 from ganinv_cli.analysis.evidence import gather_evidence
 from ganinv_cli.analysis.recoveries import Recoveries
 from ganinv_cli.analysis.verdict import VERSION, judge
-from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import NothingToDoError, OutOfMemoryError
 from ganinv_cli.experiments.image_inputs import (
     commit_new_images,
@@ -123,8 +122,7 @@ class ImagesPlan(Plan):
         if self.minimum_test is None:
             return None
         tester = self.minimum_test.compile_for(generator, self.problem.mask)
-        # the minimum of a loss with a penalty is another
-        return lambda trial: None if RULES[trial.rule].penalty else trial.refine_best(tester)
+        return lambda trial: trial.refine_best(tester)
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0

@@ -29,8 +29,7 @@ class Starts(NamedTuple):
     starts: tf.Tensor  # (batch,) int64
     clamping: tf.Tensor  # (batch,) bool
     replacing: tf.Tensor  # (batch,) bool
-    replacement: tf.Tensor  # (batch,) int64, the index in REPLACEMENTS
-    penalty: tf.Tensor  # (batch,)
+    replacement: tf.Tensor  # (batch,) int64, its index in REPLACEMENTS
     residual: tf.Tensor  # (batch,)
     budget: tf.Tensor  # (batch,), gradients
     z_true: tf.Tensor  # (batch, latent)
@@ -125,7 +124,7 @@ class Batch:
         is_given = tf.reduce_all(given, -1)
         state = self._solver.start(tf.where(given, start, prior.quantile(share)), is_given)
         beyond = is_given & tf.reduce_any(clamped != starts.z_start, -1)
-        actions = stack_actions(beyond, tf.zeros_like(beyond), beyond)
+        actions = stack_actions(beyond, tf.zeros_like(beyond))
         return BatchState(
             starts,
             state._replace(actions=actions),
@@ -138,7 +137,6 @@ class Batch:
         starts = batch_state.starts
         problem = self._problem._replace(
             targets=starts.targets,
-            penalty=starts.penalty,
             residual=starts.residual,
             labels=starts.labels,
         )
@@ -185,9 +183,8 @@ def _stack_starts(trials: Sequence[Trial]) -> Starts:
         clamping=np.array([rule.clamping for rule in rules]),
         replacing=np.array([rule.replacing for rule in rules]),
         replacement=np.array(
-            [REPLACEMENTS.index(rule.replacement or "draw") for rule in rules], np.int64
+            [REPLACEMENTS.index(rule.replacement or REPLACEMENTS[0]) for rule in rules], np.int64
         ),
-        penalty=np.array([rule.penalty for rule in rules], np.float32),
         residual=np.array([target.residual for target in targets], np.float32),
         budget=np.array(budgets, np.float32),
         z_true=np.stack([target.z_true for target in targets]).astype(np.float32),

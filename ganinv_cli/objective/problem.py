@@ -24,7 +24,7 @@ class Evaluation(NamedTuple):
     """The value of a problem at one latent vector per row."""
 
     image_loss: tf.Tensor  # (batch,), ‖G(z) − x‖², summed over the pixels that count
-    objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not, and the penalty
+    objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not
     gradient: tf.Tensor  # (batch, latent), of the objective
     bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, without a residual
 
@@ -60,7 +60,6 @@ class Problem(NamedTuple):
 
     generator: Generator = None  # type: ignore[assignment]  # a plan's problem has none yet, nor rows
     targets: tf.Tensor = None  # (batch, height, width, channels) in [-1, 1]; NaN: does not count
-    penalty: tf.Tensor = None  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
     residual: tf.Tensor = None  # (batch,), most image loss at the right z; inf: unknown
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none
     preconditioned: bool = True  # whether rᵀWr replaces ‖r‖²; if not, W = 1
@@ -113,16 +112,8 @@ class Problem(NamedTuple):
             image_loss = tf.where(tf.reduce_any(counted, [1, 2, 3]), image_loss, np.nan)
             loss = self._preconditioned_loss(masked, image_loss)
         gradient = tf.cast(tape.gradient(loss, z), z.dtype)
-        prior = self.generator.prior
-        beyond = z - tf.clip_by_value(z, prior.low, prior.high)  # signed, by component
-        penalty_weight = tf.cast(self.penalty, z.dtype)
         loss = tf.cast(loss, z.dtype)
-        return Evaluation(
-            image_loss,
-            loss + penalty_weight * tf.reduce_sum(beyond**2, -1),
-            gradient + 2 * penalty_weight[:, None] * beyond,
-            self._estimate_bound(loss),
-        )
+        return Evaluation(image_loss, loss, gradient, self._estimate_bound(loss))
 
     def is_solved(self, image_loss: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) need no further step, if their z is inside the bounds."""
@@ -186,7 +177,7 @@ class Problem(NamedTuple):
         return inverse
 
 
-_ROW_FIELDS = ("targets", "penalty", "residual", "labels")
+_ROW_FIELDS = ("targets", "residual", "labels")
 
 
 def _invert_spectrum(model: QuadraticModel, objective: tf.Tensor) -> tf.Tensor:

@@ -169,15 +169,14 @@ class LBFGS(Solver):
         direction = tf.where(is_new[:, None], direction, memory.direction)
         length = tf.where(is_new, full, memory.length)
         candidate = state.z + length[:, None] * direction
-        beyond = clipping.find_clampable(candidate)
-        clamps = beyond | (is_new & bent)
+        clamps = clipping.find_clampable(candidate) | (is_new & bent)
         slow = self._find_slow(problem, state, clipping.find_replaceable(state.z))
         # a row does not stall because of rounding in low precision
         is_fine = memory.objective < self.fine
         to_full_precision = memory.low_precision & (is_fine | exhausted | slow)
         return state._replace(
             candidate=clipping.clip_to_bounds(candidate),
-            actions=state.actions + stack_actions(clamps, memory.clamped & clamps, beyond),
+            actions=state.actions + stack_actions(clamps, memory.clamped & clamps),
             stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
             memory=memory._replace(
                 direction=direction,
@@ -229,11 +228,10 @@ class LBFGS(Solver):
         jump = tf.where(redrawn[:, None], clipping.replace(state.z, redraws), inside)
         jumped = redrawn | clamped
         acted = tf.where(clipping.replacing, jumped, redrawable & ~memory.clamped)
-        never = tf.zeros_like(acted)
         return state._replace(
             candidate=tf.where(jumped[:, None], jump, state.candidate),
             counts=add_counts(state.counts, redraws=redrawn),
-            actions=state.actions + stack_actions(never, acted, never),
+            actions=state.actions + stack_actions(tf.zeros_like(acted), acted),
             stalled=state.stalled & ~jumped,
             memory=memory._replace(
                 jumped=memory.jumped | jumped,

@@ -98,7 +98,7 @@ gradients | float64 | - | gradients | counted | gradients spent; a forward pass 
 redraws | int32 | - | times | counted | times that the rule replaced components of z
 acted | uint8 | - | - | optional | 1: the rule changed z; 0: it did not
 actions | int32 | - | updates | optional | updates in which the rule changed a component of z:
-    clamped or held at a bound, or replaced; with `wall`, after which z was outside the bounds
+    clamped or held at a bound, or replaced
 seconds | float64 | - | s | - | share of the batches' wall time
 """)  # known at the end of the first start and at the end of the trial
 COUNTS = {name: column for name, column in _START_RESULT.items() if column.counted}

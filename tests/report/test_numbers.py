@@ -123,15 +123,15 @@ def test_the_cases_of_any_experiment_are_read_in_order_and_missing_ones_are_name
 
 def test_rules_did_the_same_if_neither_acted():
     groups = {name: make_group(np.arange(10), 2) for name in ("none", "stochastic")}
-    groups["wall"] = make_group(np.arange(4, 20), 2)
+    groups["zero"] = make_group(np.arange(4, 20), 2)
     assert not tabulate(make_results(groups), "same")
     for name, group in groups.items():
-        add_actions(group, np.full(len(group["trial"]), 10 * (name == "wall")))
+        add_actions(group, np.full(len(group["trial"]), 10 * (name == "zero")))
     tables = summarize(make_results(groups), "x").tables
     same = [(row["first"], row["second"], row["trials"]) for row in tables["same"]]
     assert same == [("none", "stochastic", 10)] * 2
-    assert len(tables["mcnemar"]) == 4  # each of them against wall
-    apart = {"none": make_group(np.arange(3), 0), "wall": make_group(np.arange(4, 9), 0)}
+    assert len(tables["mcnemar"]) == 4  # each of them against zero
+    apart = {"none": make_group(np.arange(3), 0), "zero": make_group(np.arange(4, 9), 0)}
     for group in apart.values():
         add_actions(group, np.zeros(len(group["trial"])))
     assert not tabulate(make_results(apart), "same")

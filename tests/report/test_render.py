@@ -41,7 +41,7 @@ def make_report(name, file="x"):
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_text_fits_and_no_number_is_cut(width):
-    rules = ("none", "standard", "stochastic", "wall")
+    rules = ("none", "standard", "stochastic", "zero")
     thousands = make_results({rule: make_group(np.arange(1000), 20) for rule in rules})
     million = summarize(make_results({"stochastic": make_group(np.arange(10**6), 0)}), "x")
     for threshold in (1e-4, 2.5e-7):

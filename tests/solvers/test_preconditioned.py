@@ -25,12 +25,11 @@ def _z(generator, seed):
     return tf.constant(random.uniform(-1.5, 1.5, (ROWS, generator.latent)))
 
 
-def _problem(generator, preconditioner, residual=EXACT, penalty=0.0):
+def _problem(generator, preconditioner, residual=EXACT):
     """Of the images of `_z(generator, 0)`."""
     targets = generator(_z(generator, 0))
-    weight = tf.fill([len(targets)], tf.constant(penalty, tf.float64))
     residual = tf.constant(residual, tf.float64)
-    return Problem(generator, targets, weight, residual, preconditioner=preconditioner)
+    return Problem(generator, targets, residual, preconditioner=preconditioner)
 
 
 def _leaving(problem, z, residuals):
@@ -58,12 +57,10 @@ def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(
     np.testing.assert_allclose(value.objective, (residuals**2).sum(1), rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("penalty", "is_weighted"), [(0.0, True), (100.0, True), (0.0, False), (100.0, False)]
-)
-def test_the_gradient_is_that_of_the_objective(generator, preconditioner, penalty, is_weighted):
+@pytest.mark.parametrize("is_weighted", [True, False])
+def test_the_gradient_is_that_of_the_objective(generator, preconditioner, is_weighted):
     weights = preconditioner if is_weighted else None
-    problem, z = _problem(generator, weights, penalty=penalty), _z(generator, 1)
+    problem, z = _problem(generator, weights), _z(generator, 1)
     gradient = problem.evaluate(z).gradient.numpy()
     for component, step in enumerate(1e-6 * np.eye(generator.latent)):
         above, below = (problem.evaluate(z + sign * step).objective for sign in (1, -1))
@@ -73,10 +70,8 @@ def test_the_gradient_is_that_of_the_objective(generator, preconditioner, penalt
 
 @pytest.mark.parametrize("residual", [5.0, UNKNOWN])
 def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, preconditioner, residual):
-    problem, z = (
-        _problem(generator, preconditioner, [residual] * ROWS, penalty=100.0),
-        _z(generator, 1),
-    )
+    problem = _problem(generator, preconditioner, [residual] * ROWS)
+    z = _z(generator, 1)
     weighted, plain = problem.evaluate(z), problem._replace(preconditioner=None).evaluate(z)
     assert _same_bits(weighted[:3], plain[:3])
     np.testing.assert_allclose(
@@ -101,7 +96,7 @@ def test_low_precision_rows_equal_those_of_bfloat16(generator):
     z, true = (tf.random.stateless_uniform([rows, generator.latent], [0, n], -1, 1) for n in (0, 1))
     residual = tf.constant(np.where(np.arange(rows) < 6, 0, 5), tf.float32)
     problem = Problem(
-        *(generator, generator(true), tf.linspace(0.0, 100.0, rows), residual),
+        *(generator, generator(true), residual),
         preconditioner=measure_preconditioner(generator, 5),
         precision=Precision.mixed,
     )

@@ -99,7 +99,7 @@ def test_adam_takes_the_step_of_its_paper(generator):
     adam = make_solver("adam", {"rate": 0.1, "betas": [0.8, 0.9], "epsilon": 1e-3})
     (trial,) = solve_jobs(generator, adam, _jobs(1, ["none"]), end=make_limits(budget=4)).values()
     target = generator(draw_true_z(generator, 0, np.array([0])))
-    problem = Problem(generator, target, penalty=tf.zeros(1), residual=tf.zeros(1))
+    problem = Problem(generator, target, residual=tf.zeros(1))
     z, mean, square = trial.z_start.astype(np.float64), 0.0, 0.0
     for update in (1, 2, 3):
         gradient = problem.evaluate(tf.constant(z[None])).gradient[0].numpy() / VALUES
@@ -121,7 +121,7 @@ def test_descent_takes_the_papers_step_and_keeps_its_velocity(generator, momentu
     gd = make_solver("gd", {"rate": 1e-3 * VALUES, "halve_every": 2, "momentum": momentum})
     (trial,) = solve_jobs(generator, gd, _jobs(1, ["none"]), end=make_limits(budget=5)).values()
     target = generator(draw_true_z(generator, 0, np.array([0])))
-    problem = Problem(generator, target, penalty=tf.zeros(1), residual=tf.zeros(1))
+    problem = Problem(generator, target, residual=tf.zeros(1))
     z, velocity = tf.constant(trial.z_start[None], tf.float64), 0.0
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
         velocity = momentum * velocity + problem.evaluate(z).gradient

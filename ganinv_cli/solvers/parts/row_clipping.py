@@ -18,7 +18,7 @@ class RowClipping(NamedTuple):
     starts: tf.Tensor  # (batch,) int64, the number of each trial's current start
     clamping: tf.Tensor  # (batch,) bool
     replacing: tf.Tensor  # (batch,) bool
-    replacement: tf.Tensor  # (batch,) int64, the index in REPLACEMENTS; of replacing rows
+    replacement: tf.Tensor  # (batch,) int64, its index in REPLACEMENTS; of replacing rows
 
     def clip_to_bounds(self, z: tf.Tensor) -> tf.Tensor:
         """Return z (batch, latent); in clamping rows each component is set inside the bounds."""
@@ -58,10 +58,9 @@ class RowClipping(NamedTuple):
     def find_actions(self, z: tf.Tensor) -> tf.Tensor:
         """Return which kinds of rule change z (batch, latent), or would change it in other rows.
 
-        Returns int64 (batch, ACTION_KINDS), 1 or 0. A penalty counts as a change if it is not 0.
+        Returns int64 (batch, ACTION_KINDS), 1 or 0.
         """
-        beyond = self.find_clampable(z)
-        return stack_actions(beyond, self.find_at_bound(z), beyond)
+        return stack_actions(self.find_clampable(z), self.find_at_bound(z))
 
     def measure_excess(self, z: tf.Tensor) -> tf.Tensor:
         """Return the mean squared distance (batch,) of the components of z to the bounds."""
@@ -71,24 +70,19 @@ class RowClipping(NamedTuple):
     def replace(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Return z; in replacing rows, each component at or beyond a bound is replaced.
 
-        It is drawn anew from the prior, set to the prior's centre, or mirrored at the bound,
-        z' = 2 · bound − z. `count` (batch,) int64 is the number of replacements so far in each
-        row's current start.
+        `count` (batch,) int64 is the number of replacements so far in each row's current start.
         """
         outside = self.replacing[:, None] & self.prior.is_outside(z)
 
         def replace() -> tf.Tensor:
             purpose, latent = Purpose.redraw, z.shape[1]
             share = uniform(self.seed, self.trials, purpose, count, latent, self.starts)
-            drawn = tf.cast(self.prior.quantile(share), z.dtype)
-            centre = tf.cast((self.prior.low + self.prior.high) / 2, z.dtype)
-            mirrored = self._clamp(2 * self._clamp(z) - z)
-            is_centre, is_mirror = (
-                (self.replacement == REPLACEMENTS.index(kind))[:, None]
-                for kind in ("centre", "mirror")
-            )
-            replaced = tf.where(is_centre, centre, tf.where(is_mirror, mirrored, drawn))
-            return tf.where(outside, replaced, z)
+            replaced = z
+            for number, find_replacement in enumerate(REPLACEMENTS):
+                is_own = outside & (self.replacement == number)[:, None]
+                values = tf.cast(find_replacement(z, self.prior, share), z.dtype)
+                replaced = tf.where(is_own, values, replaced)
+            return replaced
 
         return tf.cond(tf.reduce_any(outside), replace, lambda: z)  # most steps need no number
 
@@ -96,6 +90,6 @@ class RowClipping(NamedTuple):
         return tf.clip_by_value(z, self.prior.low, self.prior.high)
 
 
-def stack_actions(clamps: tf.Tensor, redraws: tf.Tensor, penalties: tf.Tensor) -> tf.Tensor:
+def stack_actions(clamps: tf.Tensor, replacements: tf.Tensor) -> tf.Tensor:
     """Return the actions, bool (batch,) for each kind, as one int64 (batch, ACTION_KINDS)."""
-    return tf.cast(tf.stack([clamps, redraws, penalties], -1), tf.int64)
+    return tf.cast(tf.stack([clamps, replacements], -1), tf.int64)

@@ -50,15 +50,15 @@ def make_recover_with_all_columns():
     """Four rules: actions, copies, refinement, bounds, labels, gradients of the whole run."""
     trials = np.arange(20)
     groups = {}
-    for failed, rule in enumerate(("none", "standard", "stochastic", "wall")):
+    for failed, rule in enumerate(("none", "standard", "stochastic", "zero")):
         group = add_refinement(
             make_group(trials, 3 * failed, failed), exact=15 + failed, refined=19
         )
         group["error_bound"] = np.where(trials < failed, 5e-7, 2e-6)
         group["shared"] = ((trials > 12) & (rule != "none")).astype(np.uint8)
         groups[rule] = add_actions(group, np.where(trials < 4 * failed, 5, 0))
-    groups["wall"]["outcome"][:2] = Outcome.stalled
-    groups["wall"] |= {name: groups["stochastic"][name] for name in ("z_error", "z_found")}
+    groups["zero"]["outcome"][:2] = Outcome.stalled
+    groups["zero"] |= {name: groups["stochastic"][name] for name in ("z_error", "z_found")}
     results = add_true_labels(make_results(groups, tolerance=1e-8, label=1), right=18, first=7)
     results.constants["shared_gradients"] = np.array(4000.0)
     results.groups["standard"]["z_error"] += 0.5  # its median is never below 1e-4
@@ -66,11 +66,11 @@ def make_recover_with_all_columns():
 
 
 def make_recover_in_progress():
-    groups = {"none": make_group(np.arange(12), 4, 3), "wall": make_group(np.arange(4, 9), 0)}
+    groups = {"none": make_group(np.arange(12), 4, 3), "zero": make_group(np.arange(4, 9), 0)}
     groups["none"]["restarts"][:] = 0
     groups["none"]["z_error_least"][:] = 1e-5
     descent = {"solver": "gd", "gd": {"rate": 2.17, "halve_every": 50_000}}
-    asked = {"success": "ever", "prior": "normal:1,0.99", "clip": ["none", "standard", "wall"]}
+    asked = {"success": "ever", "prior": "normal:1,0.99", "clip": ["none", "standard", "zero"]}
     results = make_results(groups, complete=False, **descent, **asked | {"trials": 1000})
     results.attributes["generator"] = {"doubt": "its batch norms do not fit"}
     return add_true_labels(results, right=4, first=1)
