@@ -4,13 +4,15 @@ import math
 from collections.abc import Callable, Sequence
 
 MAX_WRITTEN_OUT = 1e15  # larger numbers have an exponent
+MAX_INTERVAL = 14  # characters on one line, so that four columns of shares fit 80 columns
 
 
 def format_share(share: float) -> str:
-    """Return a share as .980; only exactly 0 and 1 become 0.00 and 1.00 (.9999 becomes .999)."""
+    """Return a share with three digits, as .980, or with the first that tells it from 0 and 1."""
     if share in (0, 1):
         return f"{share:.2f}"
-    return f"{min(max(share, 0.001), 0.999):.3f}".removeprefix("0")
+    power = int(f"{min(share, 1 - share):.0e}".partition("e")[2])  # of ten, in the distance
+    return f"{share:.{max(3, -power)}f}".removeprefix("0")
 
 
 def format_number(value: float | None) -> str:
@@ -59,8 +61,10 @@ def format_interval(
 
 def format_count(count: int, trials: int, interval: Sequence[float | None] = (None, None)) -> str:
     """Return a count of trials and its share, as 20 (1.00), above the interval of the share."""
-    share = f"{count:,} ({format_share(count / trials)})"
-    return f"{share}\n{format_interval(interval, format_share)}".rstrip("\n")
+    ends = format_interval(interval, format_share)
+    if len(ends) > MAX_INTERVAL:
+        ends = ends.replace(" ", "\n")
+    return f"{count:,} ({format_share(count / trials)})\n{ends}".rstrip("\n")
 
 
 def format_duration(seconds: float | None) -> str | None:

@@ -154,4 +154,15 @@ def test_any_number_has_a_text(number, text, scientific):
 
 def test_a_share_is_never_rounded_to_certainty():
     shares = [format_share(share) for share in (0, 1e-9, 0.5, 0.99999, 1)]
-    assert shares == ["0.00", ".001", ".500", ".999", "1.00"]
+    assert shares == ["0.00", ".000000001", ".500", ".99999", "1.00"]
+
+
+def test_the_interval_of_a_share_has_the_digits_that_tell_it_from_certainty():
+    groups = {"none": make_group(np.arange(1000), 1), "standard": make_group(np.arange(1000), 999)}
+    report = summarize(make_results(groups, trials=1000), "x")
+    for style in ("text", "markdown", "latex"):
+        text = render([report], style)
+        assert "[.994, .99997]" in text and "[.00003, .006]" in text
+    many = {rule: make_group(np.arange(10_000), 1) for rule in ("none", "stochastic")}
+    text = render([summarize(make_results(many, trials=10_000), "x")], "text")
+    assert ".999997]" in text and max(map(len, text.splitlines())) <= 80
