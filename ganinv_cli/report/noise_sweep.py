@@ -13,12 +13,12 @@ from ganinv_cli.number_format import format_interval, format_scientific
 from ganinv_cli.report.figures import draw_figure2a, draw_trials
 from ganinv_cli.report.grid import Answer, Command, Drawing, Grid
 from ganinv_cli.report.measures import NOISE_SWEEP, stack_interval
+from ganinv_cli.report.pairs import state_too_few_trials
 from ganinv_cli.report.run_notes import describe_rule, describe_span
 from ganinv_cli.report.table import Column, Row, Table, capitalize, to_plain
 from ganinv_cli.settings.names import representative_rule
 
 STARTS = ("first_start", "with_restarts")
-SIGNIFICANT = 0.05  # Holm's corrected p of Wilcoxon's test, below which two rules differ
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
 SMALL_LEVEL = 0.01  # level up to which noise counts as small
 LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
@@ -195,8 +195,8 @@ def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> s
             f"is {_format_error(last)} {rule}"
         )
     return (
-        f"{rule} the median error of z over {trials} trials grows from {_format_error(first)} at "
-        f"{noise.title} {first[noise.level]:g} to {_format_error(last)} at {noise.level} "
+        f"{rule} the median error of z over {trials} trials is {_format_error(first)} at "
+        f"{noise.title} {first[noise.level]:g} and {_format_error(last)} at {noise.level} "
         f"{last[noise.level]:g}{_state_slope(name, slopes, noise)}"
     )
 
@@ -204,9 +204,13 @@ def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> s
 def _state_differences(comparisons: Sequence[Row], level: str) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
     tested = [row for row in comparisons if row["counted"] == STARTS[1]]
-    differing = {row[level] for row in tested if row["p_holm"] < SIGNIFICANT}
+    differing = {row[level] for row in tested if row["p_holm"] < statistics.SIGNIFICANCE}
+    if not tested:
+        return ""
+    if too_few := state_too_few_trials(tested):
+        return f"; {too_few}"
     if not differing:
-        return "; no difference between clipping rules is significant" if tested else ""
+        return "; no difference between clipping rules is significant"
     values = {row[level] for row in tested}
     return f"; clipping rules differ significantly at {len(differing)} of {len(values)} {level}s"
 

@@ -132,6 +132,14 @@ def _find_number(rows: Sequence[Row]) -> str:
     return "" if key == PAIR_KEYS[0] else key
 
 
+def state_too_few_trials(tests: Sequence[Row]) -> str:
+    """Return a clause if no test of one place could be significant; empty if one could, or none."""
+    needed = statistics.count_trials_needed(sum("p_holm" in test for test in tests) or 1)
+    if not tests or any(test["trials"] >= needed for test in tests):
+        return ""
+    return f"fewer than {needed} trials cannot show a difference between clipping rules"
+
+
 def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     """Return notes on trials that were copied, and on pairs of rules that no test compares."""
     copies: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import log10
 
+from ganinv_cli import statistics
 from ganinv_cli.analysis.cells import Cell
 from ganinv_cli.number_format import (
     format_concise,
@@ -15,11 +16,11 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.figures import draw_convergence, draw_trials
 from ganinv_cli.report.grid import Answer, Command, Drawing, Grid, Wanted
 from ganinv_cli.report.measures import RECOVER, measure_refinement, show_share
+from ganinv_cli.report.pairs import state_too_few_trials
 from ganinv_cli.report.run_notes import describe_rule, describe_span
-from ganinv_cli.report.table import Column, Row, Table, to_plain
+from ganinv_cli.report.table import Column, Row, Table, capitalize, to_plain
 
-NO_DIFFERENCE = "L-BFGS shows no difference between rules; --config paper-hour compares them."
-LEVEL = 0.05  # of p, for a difference between rules
+NO_DIFFERENCE = "No difference between rules is significant; --config paper-hour compares them."
 NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {"first_start": "first start", "recovered": "with restarts"}
@@ -117,7 +118,7 @@ def _list_recovery_notes(grid: Grid) -> list[str]:
             f"A trial converges if the bound is at most {config.get('tolerance', 0):g}, or if the "
             "image equals the target in float32 (docs/solvers.md)."
         )
-    return lines
+    return lines + _compare_rules(grid)
 
 
 def _answer_recovered(grid: Grid) -> Answer:
@@ -138,11 +139,18 @@ def _answer_recovered(grid: Grid) -> Answer:
         ("acted", "acted\n(trials)"),
         last,
     )
-    is_alike = all(test["p"] >= LEVEL for test in grid.tables["mcnemar"])
-    is_lbfgs = grid.run["config"].get("solver") == "lbfgs"
-    warnings = [NO_DIFFERENCE] if len(rows) > 1 and is_lbfgs and is_alike else []
     sentence = f"{_count_recovered(rows, epsilon)}{any_update}{_state_cost(rows)}"
-    return Answer(sentence, table, warnings)
+    return Answer(sentence, table, _compare_rules(grid))
+
+
+def _compare_rules(grid: Grid) -> list[str]:
+    """Return a sentence if the trials show no difference between rules, or are too few to."""
+    tests = grid.tables["mcnemar"]
+    if too_few := state_too_few_trials(tests):
+        return [f"{capitalize(too_few)}."]
+    is_alike = all(test["p"] >= statistics.SIGNIFICANCE for test in tests)
+    is_lbfgs = grid.run["config"].get("solver") == "lbfgs"
+    return [NO_DIFFERENCE] if len(grid.rows) > 1 and is_lbfgs and is_alike else []
 
 
 def _count_recovered(rows: Sequence[Row], epsilon: str) -> str:

@@ -21,7 +21,9 @@ from ganinv_cli.statistics.image_errors import rmse as rmse
 from ganinv_cli.statistics.image_errors import rounding_residual as rounding_residual
 from ganinv_cli.statistics.paired import EPSILONS as EPSILONS
 from ganinv_cli.statistics.paired import EXACT_EPSILON as EXACT_EPSILON
+from ganinv_cli.statistics.paired import SIGNIFICANCE as SIGNIFICANCE
 from ganinv_cli.statistics.paired import clopper_pearson as clopper_pearson
+from ganinv_cli.statistics.paired import count_trials_needed as count_trials_needed
 from ganinv_cli.statistics.paired import holm as holm
 from ganinv_cli.statistics.paired import is_recovered as is_recovered
 from ganinv_cli.statistics.paired import match_trials as match_trials

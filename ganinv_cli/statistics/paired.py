@@ -3,6 +3,7 @@
 *Recovered at ε*: ‖z_found − z_true‖² / latent is below ε.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from ganinv_cli.statistics.bootstrap import (
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
 EXACT_EPSILON = 1e-20  # ε for z refined in float64
+SIGNIFICANCE = 0.05  # p below which two rules differ
 
 
 class ConfidenceInterval(NamedTuple):
@@ -122,6 +124,15 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (tests - rank) * p[index]))
         adjusted[index] = largest
     return adjusted
+
+
+def count_trials_needed(tests: int = 1) -> int:
+    """Return the least number of trials with which one of several paired tests can be significant.
+
+    If n trials all differ in one direction, McNemar's and Wilcoxon's p are 2^(1 − n), the least
+    possible. Holm's correction multiplies the least p by the number of tests.
+    """
+    return math.floor(math.log2(tests / SIGNIFICANCE)) + 2
 
 
 def _nan_to_infinity(errors: Floats) -> Floats:

@@ -154,8 +154,20 @@ def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command)
 
 
 def test_rules_differ_if_they_do_after_holms_correction():
-    row = {"counted": "with_restarts", "variance": 0.1, "p": 0.03, "p_holm": 0.09}
+    row = {"counted": "with_restarts", "variance": 0.1, "trials": 50, "p": 0.03, "p_holm": 0.09}
     assert "no difference" in _state_differences([row], "variance")
+
+
+def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
+    # One pair of rules at each of three variances: Holm's least p is 3 · 2^(1 − n).
+    said = [summarize(make_noise_sweep(trials=n), "x").answer.sentence for n in (6, 7)]
+    assert "fewer than 7 trials cannot show a difference between clipping rules" in said[0]
+    assert "clipping rules differ significantly at 3 of 3 variances" in said[1]
+    for count, is_said in ((5, True), (6, False)):
+        groups = {rule: make_group(np.arange(count), 0) for rule in ("none", "stochastic")}
+        report = summarize(make_results(groups), "x")
+        for text in (render_brief(report, "x/"), render([report], "text")):
+            assert ("Fewer than 6 trials cannot show a difference" in text) == is_said
 
 
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():

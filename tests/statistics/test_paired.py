@@ -94,3 +94,14 @@ def test_a_failed_trial_counts_against_its_rule():
     found = statistics.wilcoxon(failing, working)
     assert (found.trials, found.median_difference, found.high) == (8, np.inf, np.inf)
     assert found.p == pytest.approx(4 / 2**7)  # R⁻ is 1 of 28, the 6 failures tie above it
+
+
+@pytest.mark.parametrize("tests", [1, 3, 21, 70])
+def test_the_trials_needed_are_the_fewest_whose_least_p_is_significant(tests):
+    needed = statistics.count_trials_needed(tests)
+    for trials in (needed - 1, needed):
+        ahead = np.arange(1.0, trials + 1)
+        zeros = np.zeros(trials)
+        found = statistics.wilcoxon(ahead, zeros), statistics.mcnemar(ahead > 0, ahead < 0)
+        for least in (min(statistics.holm([each.p] + [1.0] * (tests - 1))) for each in found):
+            assert (least < statistics.SIGNIFICANCE) == (trials == needed)
