@@ -1,8 +1,8 @@
-"""The recoveries of one image under one rule: which converged, to how many minima, is z unique?
+"""The recoveries of one image under one rule: which are at a minimum, how many, is z unique?
 
-A recovery that did not converge is not a minimum and is counted apart. The z compared is the
-refined one if there is one. Two z are compared only under the same label of a conditional
-generator: under another label the same z makes another image.
+A recovery *converged* if the solver says so, and is *at a minimum* if a test in float64 says so.
+The z compared is the refined one if there is one. Two z are compared only under the same label of
+a conditional generator: under another label the same z makes another image.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from ganinv_cli.store.rows import Group
 DEFAULT = Uniform()  # the paper's, and the prior of files that name none
 SAME_Z_TOLERANCE = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
 REACHED_SHARE = 1e-3  # of the least image loss, within which a recovery has reached it
-MIN_RECOVERIES = 10  # for a verdict
+MIN_RECOVERIES = 10  # without which z is not called unique; two minima show that it is not
 NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique
 
 Uniqueness = Literal["unique", "not unique", "undecided"]
@@ -70,7 +70,7 @@ class Recoveries:
 
     @cached_property
     def stationary(self) -> Booleans:
-        """(recoveries,): which are a minimum; by the solver's outcome if none was refined."""
+        """(recoveries,): which are at a minimum; those that converged if none was tested."""
         column = "polished/outcome" if self.polished.any() else "outcome"
         return np.asarray(self.group[column] == Outcome.converged)
 
@@ -133,7 +133,7 @@ class Recoveries:
 
     @cached_property
     def minimum_numbers(self) -> Integers:
-        """(recoveries,): the number of the minimum, 0 the most frequent; -1: not converged."""
+        """(recoveries,): the number of the minimum, 0 the most frequent; -1: at none."""
         numbers = np.full(len(self.loss), -1)
         numbers[self.stationary] = self.assign_clusters(self.stationary)
         return numbers
@@ -149,7 +149,7 @@ class Recoveries:
 
     @cached_property
     def away_from_largest(self) -> Booleans:
-        """(recoveries,): which are away from the most frequent minimum, converged or not."""
+        """(recoveries,): which are away from the most frequent minimum."""
         largest = self.minimum_numbers == 0
         if not largest.any():
             return np.ones(len(self.loss), np.bool_)
@@ -169,8 +169,9 @@ def _select_labels(labels: Integers | None, selected: Booleans) -> Integers | No
 def _decide_uniqueness(recoveries: Recoveries) -> UniquenessVerdict:
     """Return whether the recoveries reached one minimum.
 
-    z is unique if NEARLY_ALL recoveries converged to one z, and none elsewhere reached the least
-    image loss. With labels, the verdict is on those under the label of the least image loss.
+    z is unique if NEARLY_ALL recoveries are at a minimum of one z, and none elsewhere reached the
+    least image loss. Otherwise two minima show that it is not, however few recoveries there are.
+    With labels, the verdict is on those under the label of the least image loss.
     """
     label, labels = recoveries.best_label, recoveries.labels
     if label is None or labels is None:
@@ -190,31 +191,32 @@ def _decide_uniqueness(recoveries: Recoveries) -> UniquenessVerdict:
 
 
 def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
-    recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
-    if recovered < MIN_RECOVERIES:
-        noun = "recovery" if recovered == 1 else "recoveries"
-        return UniquenessVerdict("undecided", f"undecided: only {recovered} {noun}")
-    count = f"{converged or 'none'} of {recovered:,} recoveries converged"
-    if converged < 2:
-        return UniquenessVerdict("undecided", f"undecided: {count}")
+    recovered, ended = len(recoveries.loss), int(np.sum(recoveries.stationary))
     minima, largest = recoveries.count_minima(), recoveries.largest_count
     best = recoveries.reached_least_loss
     rivals = int(np.sum(recoveries.away_from_largest & best))
-    if largest >= NEARLY_ALL * recovered and not rivals:
-        most = 1 - statistics.clopper_pearson(largest, recovered).low
-        count = "all" if largest == recovered else f"{largest:,} of"
+    are_one = largest >= NEARLY_ALL * recovered and not rivals
+    count = f"{ended:,} of {recovered:,} recoveries ended at a minimum"
+    if minima > 1 and not are_one:
         return UniquenessVerdict(
-            "unique",
-            f"unique: {count} {recovered:,} recoveries are one z (at most {100 * most:.2g} % of "
-            "starts end elsewhere, 95 %)",
+            "not unique",
+            f"not unique: {count}, at {minima:,} different ones, {largest:,} at the most frequent; "
+            f"{np.sum(best & recoveries.stationary):,} reached the least image loss",
         )
-    if minima == 1:
+    if recovered < MIN_RECOVERIES:
+        few = f"{recovered} of the {MIN_RECOVERIES} recoveries that an answer needs"
+        return UniquenessVerdict("undecided", f"undecided: {few}")
+    if ended < 2:
+        return UniquenessVerdict("undecided", f"undecided: {count}, and an answer needs two")
+    if not are_one:
         others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
         return UniquenessVerdict("undecided", f"undecided: {count}; they are one z{others}")
+    most = 1 - statistics.clopper_pearson(largest, recovered).low
+    all_ = "all" if largest == recovered else f"{largest:,} of"
     return UniquenessVerdict(
-        "not unique",
-        f"not unique: {count}, to {minima:,} different minima, {largest:,} to the most frequent; "
-        f"{np.sum(best & recoveries.stationary):,} reached the least image loss",
+        "unique",
+        f"unique: {all_} {recovered:,} recoveries are one z (at most {100 * most:.2g} % of starts "
+        "end elsewhere, 95 %)",
     )
 
 

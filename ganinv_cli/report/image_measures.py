@@ -29,12 +29,6 @@ def _find_amplification(cell: Cell) -> int | None:
     return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
 
 
-def _count_refined(cell: Cell) -> int | None:
-    """Return how many converged after refinement; None: none was refined."""
-    refined = cell.recoveries.polished
-    return int(np.sum(cell.recoveries.stationary & refined)) if refined.any() else None
-
-
 def _find_median_outside(cell: Cell) -> float | None:
     z = cell.recoveries.z[cell.recoveries.has_finite_z]
     return float(np.median(np.sum(is_outside(z, cell.prior), axis=1))) if len(z) else None
@@ -94,15 +88,19 @@ CONSISTENCY = (
         "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
     ),
     Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
-    Measure("converged.solver", lambda cell: np.sum(cell.has_converged), "by\nsolver"),
     Measure(
-        "converged.polished",
-        _count_refined,
-        "when\nrefined",
-        "When refined: the image loss is as good as 0, or z passes Goldstein's test for a minimum "
-        "(docs/consistency.md); - if no recovery was refined.",
+        "converged",
+        lambda cell: np.sum(cell.has_converged),
+        "converged",
+        "Converged: the solver found that further steps change the image loss too little.",
     ),
-    Measure("not_converged", lambda cell: np.sum(~cell.recoveries.stationary), "not\nconverged"),
+    Measure(
+        "at_minimum",
+        lambda cell: np.sum(cell.recoveries.stationary),
+        "at a\nminimum",
+        "At a minimum: after refinement the image loss is as good as 0, or z passes Goldstein's "
+        "test (docs/consistency.md); if no z was refined, those that converged.",
+    ),
     Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
     LABEL,  # of the best recovery
     Measure("distance", _summarize_distances),
@@ -131,7 +129,7 @@ CONSISTENCY = (
         "minima.distinct",
         lambda cell: cell.recoveries.count_minima(),
         "minima",
-        "Minima: converged recoveries are one minimum if distances below "
+        "Minima: recoveries at a minimum are at the same one if distances below "
         f"{format_concise(SAME_Z_TOLERANCE)} link them (docs/consistency.md).",
     ),
     Measure("minima.largest", lambda cell: cell.recoveries.largest_count, "most\nfrequent"),

@@ -39,7 +39,7 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
 
 
 def _format_largest(row: Row) -> str:
-    count = row["minima"]["largest"]  # 0: no recovery converged
+    count = row["minima"]["largest"]  # 0: none is at a minimum
     return format_count(count, row["recoveries"]) if count else "-"
 
 
@@ -54,9 +54,8 @@ DISTANCES = (
 )
 MINIMA = (
     "recoveries",
-    "converged.solver",
-    "converged.polished",
-    "not_converged",
+    "converged",
+    "at_minimum",
     "minima.distinct",
     "minima.largest",
     "outside.median",
@@ -73,7 +72,7 @@ AGREEMENT = (
     "recoveries",
     Column("most\nfrequent z", show=_format_largest),
     Column("mean\ndistance", "distance.mean", format_scientific),
-    ("baseline", "random z"),
+    ("paper", "paper's\nmean"),
 )
 
 
@@ -84,14 +83,15 @@ def _say_uniqueness(grid: Grid) -> Iterator[Table]:
 def _list_consistency_notes(grid: Grid) -> list[str]:
     lines = []
     if lost := sum(row["without_number"] for row in grid.rows):
-        lines.append(f"Without a finite z, not converged and in no distance: {lost:,} recoveries.")
+        lines.append(f"Without a finite z, at no minimum and in no distance: {lost:,} recoveries.")
     if len(label_images(grid.rows)) > MAX_FIGURES:
         lines.append(f"Figures show the first {MAX_FIGURES} images.")
     return lines
 
 
 def _answer_uniqueness(grid: Grid) -> Answer:
-    title = "Do recoveries agree? Distance: ‖zᵢ − zⱼ‖ / latent"
+    random = format_scientific(grid.rows[0]["baseline"])
+    title = f"Do recoveries agree? Distance ‖zᵢ − zⱼ‖ / latent; {random} for two random z"
     return Answer(_count_unique(grid.rows), grid.make_table(title, *AGREEMENT, one_line=True))
 
 
@@ -100,11 +100,10 @@ def _count_unique(rows: Sequence[Row]) -> str:
         (row,), (name,) = rows, label_images(rows, max_length=40).values()
         return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
     counts = Counter(row["unique"] for row in rows)
-    others = [
-        f", {word} in {counts[word]:,}" for word in ("not unique", "undecided") if counts[word]
-    ]
-    unique = f"{counts['unique']:,} of {len(rows):,} cases (images and clipping rules)"
-    return f"the recovered z is unique in {unique}{''.join(others)}"
+    words = ("unique", "not unique", "undecided")
+    *others, last = [f"{word} in {counts[word]:,}" for word in words if counts[word]]
+    said = " and ".join(filter(None, (", ".join(others), last)))
+    return f"the recovered z is {said} of {len(rows):,} cases (images and clipping rules)"
 
 
 CONSISTENCY_COMMAND = Command(
@@ -115,7 +114,7 @@ CONSISTENCY_COMMAND = Command(
     (
         ("The paper's Table 2: distance between recoveries of one image", DISTANCES),
         _say_uniqueness,
-        ("How many converged, and to how many minima", MINIMA),
+        ("How many ended at a minimum, and at how many minima", MINIMA),
         ("Image loss, squared error summed over pixels in [-1, 1]", LOSSES),
     ),
     _list_consistency_notes,

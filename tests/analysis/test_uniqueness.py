@@ -12,12 +12,13 @@ from ganinv_cli.prior import parse_prior
 
 ROUNDING = 5e-3  # image loss
 ALL_APART = {"minima": (1,) * 32, "losses": tuple(500 + np.arange(32.0))}
-RIVAL = "2 different minima, 99 to the most frequent; 100 reached the least image loss"
+RIVAL = "2 different ones, 99 at the most frequent; 100 reached the least image loss"
 CASES = [
-    ({"minima": (1,)}, "undecided: only 1 recovery"),
-    ({"minima": (9,)}, "undecided: only 9 recoveries"),
-    ({"minima": (20,), "stalled": range(20)}, "undecided: none of 20 recoveries converged"),
-    ({"minima": (94,), "unconverged": 6}, "undecided: 94 of 100 … converged; they are one z"),
+    ({"minima": (1,)}, "undecided: 1 of the 10 recoveries that an answer needs"),
+    ({"minima": (9,)}, "undecided: 9 of the 10 recoveries that an answer needs"),
+    ({"minima": (8, 1)}, "not unique: 9 of 9 recoveries ended at a minimum, at 2 different"),
+    ({"minima": (20,), "stalled": range(20)}, "undecided: 0 of 20 … at a minimum, and an answer"),
+    ({"minima": (94,), "unconverged": 6}, "undecided: 94 of 100 … at a minimum; they are one z"),
     # a rival of the same loss, which did not converge
     ({"minima": (99, 1), "stalled": [99]}, "undecided: 99 of … z, but 1 elsewhere reached the"),
     # at most 1 - .025^(1/100) of starts end elsewhere
@@ -29,11 +30,11 @@ CASES = [
     ({"minima": (99, 1), "losses": (1e-9, 4e-3)}, f"not unique: … {RIVAL}"),  # but rounding
     (
         {"minima": (97, 3), "losses": (50.0, 40.0)},  # the rare minimum is the best
-        "not unique: … 97 to the most frequent; 3 reached the least image loss",
+        "not unique: … 97 at the most frequent; 3 reached the least image loss",
     ),
     (
         {"minima": (10, 10, 5), "losses": (50.0, 60.0, 40.0), "stalled": range(20, 25)},
-        "not unique: 20 of 25 recoveries converged, to 2 … 0 reached the least image loss",
+        "not unique: 20 of 25 recoveries ended at a minimum, at 2 … 0 reached the least image loss",
     ),
 ]
 

@@ -170,6 +170,17 @@ def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
             assert ("Fewer than 6 trials cannot show a difference" in text) == is_said
 
 
+def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
+    apart = {f"of_{n}": make_image_groups(minima=(n, 1), unconverged=1) for n in (3, 20)}
+    report = summarize(make_image_results(**apart), "x")
+    assert report.answer.sentence.startswith("The recovered z is not unique in 2 of 2 cases")
+    brief, (row, _) = render_brief(report, "x/"), report.rows
+    assert "paper's" in brief and "4.94e-5" in brief and "0.0815 for two random z" in brief
+    # A solver's word and that of the test in float64 are not the same.
+    assert (row["converged"], row["at_minimum"], row["recoveries"]) == (4, 4, 5)
+    assert "4 of 5 recoveries ended at a minimum, at 2 different ones" in row["verdict"]
+
+
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
     key = "{start}.error_90"  # beside the counts of Table 1
     more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="Accuracy")
