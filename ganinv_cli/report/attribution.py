@@ -27,14 +27,14 @@ from ganinv_cli.report.table import (
 from ganinv_cli.settings.names import name_generators
 
 NAME = "attribution"  # of the table, and stem of its files
-NONE_OF_THEM = "none of them"
+UNEXPLAINED = "not explained"
 # Words before the generators, and their verdict, if none has `made`; the first that holds counts.
 UNCERTAIN = {"before an edit,": "edited", "perhaps": "ambiguous", "a sibling of": "sibling"}
 ANSWER_HELP = (
     "Made by: the generators with the verdict made; only those that leave nothing but rounding, if "
     "there are any. If no generator has it, the first of these verdicts that one has: edited "
     "(before an edit), ambiguous (perhaps), sibling (a sibling of); otherwise "
-    f"{NONE_OF_THEM} (docs/invert.md)."
+    f"{UNEXPLAINED} (docs/invert.md)."
 )
 MAX_NAME, MAX_ANSWER = 20, 24  # characters of a generator's name and of an answer in the table
 LEFT_OUT = {"image", "number", *Z_NUMBERS}  # of a row of `invert`
@@ -130,7 +130,7 @@ def _find_maker(number: int, sha256: str, image: str, evidence: Sequence[Row]) -
         "image": image,
         "number": number,
         "sha256": sha256,
-        "answer": " or ".join(made_by) or [*uncertain, NONE_OF_THEM][0],
+        "answer": " or ".join(made_by) or [*uncertain, UNEXPLAINED][0],
         "made_by": made_by,  # the generators in the answer, without the uncertain
         # the generator with the least RMSE, which need not have made the image
         "nearest": min(evidence, key=_get_rmse)["checkpoint"],
@@ -154,10 +154,12 @@ def _list_tables(rows: Sequence[Row], generators: Sequence[str]) -> list[Table]:
             found = [each for each in row["generators"] if each["checkpoint"] == generator]
             if not found:
                 return "-"
-            left = found[0]["rmse" if found[0]["excess"] is None else "excess"]
-            return f"{found[0]['verdict']}, {format_number(left)}"
+            return f"{found[0]['verdict']}, {format_number(found[0]['left'])}"
 
-        help_text = "Each generator: its verdict, and the grey levels that are left (RMS)."
+        help_text = (
+            "Each generator: its verdict, and what it leaves, over the most that it leaves of its "
+            "own pictures."
+        )
         return Column(shorten_name(generator, MAX_NAME), show=show, help=help_text)
 
     if not rows:
@@ -183,20 +185,30 @@ def _answer_attribution(rows: list[Row], unread: Sequence[Row], warnings: Sequen
 
 def _name_maker(row: Row) -> str:
     (name,) = label_images([row], max_length=40).values()
-    if row["answer"] != NONE_OF_THEM:
+    if row["answer"] != UNEXPLAINED:
         answer = row["answer"] if row["made_by"] else capitalize(row["answer"])
         return f"{answer} made {name}"
     return (
-        f"None of the {len(row['generators'])} generators made {name}; {row['nearest']} comes "
-        f"nearest, with an RMSE of {format_number(_find_nearest(row)['rmse'])} of 255"
+        f"{name} is explained by {_name_none(row)}; {row['nearest']} comes nearest, "
+        f"with an RMSE of {format_number(_find_nearest(row)['rmse'])} of 255"
     )
 
 
 def count_made(rows: Sequence[Row]) -> str:
     counts = Counter(row["answer"] for row in rows)
-    answers = sorted(counts, key=lambda answer: (answer == NONE_OF_THEM, -counts[answer]))
-    said = ", ".join(f"{answer} made {counts[answer]:,}" for answer in answers)
-    return f"Of {len(rows):,} images, {said}"
+    unexplained = counts.pop(UNEXPLAINED, 0)
+    said = [f"{answer} made {count:,}" for answer, count in counts.most_common()]
+    if unexplained:
+        said.append(f"{unexplained:,} explained by {_name_none(max(rows, key=_count_generators))}")
+    return f"Of {len(rows):,} images, {', '.join(said)}"
+
+
+def _count_generators(row: Row) -> int:
+    return len(row["generators"])
+
+
+def _name_none(row: Row) -> str:
+    return f"{'neither' if _count_generators(row) == 2 else 'none'} of the generators"
 
 
 def _find_nearest(row: Row) -> Row:

@@ -136,7 +136,8 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
             "From above: the image at the generator's size, its reconstruction, and their "
             "difference, amplified around grey by the factor below it: white where "
             "pixels are left out, bright if the "
-            f"reconstruction is brighter.{over}"
+            "reconstruction is brighter. Left: the unexplained difference, at most 1 if the "
+            f"image is explained.{over}"
         )
         stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
         drawn[stem] = DrawnFigure(_draw_pairs(some, several, report.rows), f"{alt}.", caption)
@@ -175,8 +176,7 @@ def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
 
 
 def _state_nearness(row: Row, several: bool) -> str:
-    left = row["rmse"] if row["excess"] is None else row["excess"]
-    said = [f"{format_number(left)} left"] if left is not None else []
+    said = [] if row["left"] is None else [f"left {format_number(row['left'])}"]
     return ", ".join([row["technique"], *said] if several else said)
 
 

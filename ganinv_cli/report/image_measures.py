@@ -154,6 +154,12 @@ def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
     return getattr(again, name) if again and (again.explained or not is_explained) else None
 
 
+def _compare_with_limit(cell: Cell) -> float | None:
+    """Return what is left over the most of own pictures, which is in the same measure."""
+    again = cell.evidence.reenactment
+    return again.excess / again.limit if again and again.limit > 0 else None
+
+
 def _find_least_stranger(cell: Cell) -> float | None:
     again = cell.evidence.reenactment
     return float(again.stranger_rmse[0]) if again and len(again.stranger_rmse) else None
@@ -183,17 +189,15 @@ INVERT = (
     Measure("explanation", lambda cell: cell.judgement.explanation),
     Measure("chain", lambda cell: _get_again(cell, "words")),  # empty: rounded to 8 bits alone
     Measure("explained", lambda cell: _get_again(cell, "explained")),
+    # grey levels that are left, RMS; of a JPEG, beyond the cells of its coefficients
+    Measure("excess", lambda cell: _get_again(cell, "excess")),
+    Measure("excess_limit", lambda cell: _get_again(cell, "limit")),  # of its own pictures
     Measure(
-        "excess",
-        lambda cell: _get_again(cell, "excess"),
-        "left\n(of 255)",
-        "Left: what the changes that come nearest to the image leave, in grey levels (RMS).",
-    ),
-    Measure(
-        "excess_limit",
-        lambda cell: _get_again(cell, "limit"),
-        "its\nown",
-        "Its own: the most that is left of pictures that the generator made.",
+        "left",
+        _compare_with_limit,
+        "left\n(limit 1)",
+        "Left: what the changes that come nearest to the image do not explain, over the most that "
+        "they leave of pictures that the generator made.",
     ),
     Measure(
         "stranger_rmse",

@@ -120,7 +120,7 @@ CONSISTENCY_COMMAND = Command(
     _list_consistency_notes,
     figures=(Drawing(draw_recoveries, r"image-\d+"),),
 )
-NEARNESS = ("verdict", "excess", "excess_limit", "rmse", "psnr", "stranger_rmse")
+NEARNESS = ("verdict", "left", "rmse", "psnr", "stranger_rmse")
 CERTAINTY = (
     "label",
     Column(
@@ -167,7 +167,7 @@ def _answer_verdicts(grid: Grid) -> Answer:
         "Verdict on each image, what was done to it, and what that leaves unexplained",
         "verdict",
         chain,
-        "excess",
+        "left",
         "z_deviation_mean",
         rows=sorted(grid.rows, key=_get_rank),
         one_line=True,
@@ -185,7 +185,8 @@ def _name_chain(row: Row) -> str:
 
 def _get_rank(row: Row) -> tuple[int, float]:
     """Return a key that sorts the best verdicts and the smallest errors first."""
-    return ["made", *MEANINGS].index(row["verdict"]), row["excess"] or row["rmse"] or 0.0
+    left = row["rmse"] if row["left"] is None else row["left"]
+    return ["made", *MEANINGS].index(row["verdict"]), left or 0.0
 
 
 def _count_verdicts(rows: Sequence[Row]) -> str:

@@ -132,7 +132,7 @@ def test_each_picture_is_attributed_to_the_generator_that_made_it(generators, tm
     given = (".", "--trials", 4, "--batch-size", 8, "--npz", "z.npz", "--format", "json")
     result = run_ganinv(tmp_path, "invert", *given, *several)
     rows = json.loads(result.stdout)["tables"]["attribution"]
-    answers = {"colour.png": "colour", "grey.png": "grey", "noise.png": "none of them"}
+    answers = {"colour.png": "colour", "grey.png": "grey", "noise.png": "not explained"}
     assert {row["image"]: row["answer"] for row in rows} == answers
     for name, shape in {"colour": (8, 8, 3), "grey": (16, 16, 1)}.items():
         results = read_results(tmp_path / f"invert-{name}.h5")

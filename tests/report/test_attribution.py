@@ -12,6 +12,7 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.report import render
 from ganinv_cli.report.attribution import (
     compares_generators,
     count_made,
@@ -66,7 +67,7 @@ def test_an_image_is_not_compared_before_its_starts_have_ended():
     results = [invert_on("a", x=FAR), invert_on("b", complete=False, x=begun)]
     assert compare(*results).answer.sentence == "No image is inverted on two generators yet."
     both = compare(*results, invert_on("c", x=FAR))
-    assert both.answer.sentence.startswith("None of the 2 generators made x")
+    assert both.answer.sentence.startswith("x is explained by neither of the generators; ")
 
 
 def test_an_image_that_was_given_twice_is_compared_twice():
@@ -74,7 +75,7 @@ def test_an_image_that_was_given_twice_is_compared_twice():
     for each in results:
         each.groups["image=0001"]["sha256"] = each.groups["image=0000"]["sha256"]
     rows = compare(*results).tables["attribution"]
-    assert [row["answer"] for row in rows] == ["a or b", "none of them"]
+    assert [row["answer"] for row in rows] == ["a or b", "not explained"]
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,11 @@ def test_generators_have_distinct_names_that_any_system_takes_for_a_file(checkpo
 def test_the_generator_of_most_images_is_named_first():
     rows = [{"answer": name} for name in "abb"]
     assert count_made(rows) == "Of 3 images, b made 2, a made 1"
+
+
+def test_images_without_a_maker_are_unexplained_and_not_called_made_by_none():
+    results = [invert_on(name, x=EXACT if name == "a" else FAR, y=FAR, z=FAR) for name in "abc"]
+    two, three = compare(*results[:2]), compare(*results)
+    assert two.answer.sentence == "Of 3 images, a made 1, 2 explained by neither of the generators."
+    assert three.answer.sentence == "Of 3 images, a made 1, 2 explained by none of the generators."
+    assert "none of them" not in render([three], "text")

@@ -8,6 +8,7 @@ import pytest
 from known_results import make_group, make_results
 from reports.known_sweep import (
     add_actions,
+    add_reenactment,
     add_refinement,
     make_image_groups,
     make_image_results,
@@ -179,6 +180,16 @@ def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
     # A solver's word and that of the test in float64 are not the same.
     assert (row["converged"], row["at_minimum"], row["recoveries"]) == (4, 4, 5)
     assert "4 of 5 recoveries ended at a minimum, at 2 different ones" in row["verdict"]
+
+
+def test_what_is_left_of_a_jpeg_and_of_pixels_has_one_unit_in_a_column():
+    pixels = add_reenactment(make_image_groups(), excess=0.286, excess_limit=0.311)
+    jpeg = add_reenactment(make_image_groups(), "saved as JPEG 85", excess=0.044, excess_limit=0.4)
+    report = summarize(make_image_results("invert", png=pixels, jpg=jpeg), "x")
+    assert [row["left"] for row in report.rows] == pytest.approx([0.286 / 0.311, 0.11])
+    brief, whole = render_brief(report, "x/"), render([report], "text")
+    for table in (brief, whole.partition("What the verdict says")[0]):
+        assert "0.920" in table and "0.110" in table and "0.044" not in table
 
 
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():

@@ -9,7 +9,7 @@ no file is an image, it is 2. The same command continues a run that was stopped.
 New images are added to the results file. Images that it holds, under this or another name, are
 not inverted again. The folder and `ganinv report invert.h5` show all of them.
 
-With several generators it prints which of them made each image, or that none did. Each
+With several generators it prints which of them made each image, or that none explains it. Each
 generator gets its own results file, e.g. invert-portraits64.h5; `ganinv report` on these files
 prints the answer again.
 
