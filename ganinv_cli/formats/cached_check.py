@@ -59,8 +59,17 @@ def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> N
         doubt = f"its moving averages at {names} had not settled, as early in training"
     elif labels and labels.runner_up:
         count, *before = labels.runner_up.value.split(maxsplit=1)
-        place = "first" if before else "last"
-        doubt = f"its {place} {count} inputs have the means of a one-hot label"
+        inputs = f"its {'first' if before else 'last'} {count} inputs have"
+        inputs = "none of its inputs has" if count == "0" else inputs
+        given = f", but --labels says {labels.value}" if labels.source == "given" else ""
+        doubt = f"{inputs} the means of a one-hot label{given}"
+    elif wrong := {row.name: row for row in reversed(conventions) if row.better_value}:
+        better = " and ".join(
+            f"{row.name} {row.better_value} at {row.layer} than the given {row.value}"
+            for row in wrong.values()
+        )
+        names = " and ".join(f"--{name}" for name in wrong)
+        doubt = f"it fits better with {better}; leave {names} out"
     if doubt != check.doubt and check.is_confirmed is not None:
         return replace(check, status="contradicted", doubt=doubt)
     assumed = dict.fromkeys(each.name for each in conventions if each.source == "assumed")

@@ -1,5 +1,6 @@
 """The conventions of a generator in text: what is right, what is a guess, and what to do."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,8 +44,15 @@ def describe_next_step(facts: Facts) -> str:
     rows = {row["name"]: row for row in facts["conventions"] if not row["layer"]}
     labels = rows.get("labels", {}).get("runner_up")
     command = facts["arguments"]
-    if labels and labels["value"].isdecimal():
-        return _keep_together(f"ganinv inspect {command} --labels {labels['value']}")
+    wrong = [r["name"] for r in facts["conventions"] if r["source"] == "given" and r["runner_up"]]
+    for name in wrong:
+        command = re.sub(rf" --{name} \S+", "", command)
+    if labels and labels["value"].isdecimal() and labels["value"] != "0":
+        command += f" --labels {labels['value']}"
+    if command != facts["arguments"]:
+        return _keep_together(f"ganinv inspect {command}")
+    if wrong:
+        return f"leave {' and '.join(dict.fromkeys(wrong))} out of {' and '.join(facts['told'])}"
     if facts["doubt"] and labels:
         return "export it to ONNX, with the label as a second input (ganinv inspect --help)"
     likely = _list_names(facts["conventions"], "pictures")

@@ -21,7 +21,7 @@ class Alternative(NamedTuple):
     """Another value of a convention, and how well the stored statistics fit it."""
 
     value: str
-    discrepancy: float
+    discrepancy: float | None  # None: its pictures are smoother
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,13 @@ class Convention:
     value: str  # as the option takes it, e.g. "leaky_relu:0.2"
     source: Source
     discrepancy: float | None = None  # of the next norm's statistics, see `norms.check`
-    runner_up: Alternative | None = None  # the second best value, if others were tried
+    # the second best value, if others were tried; of a given value one that fits better
+    runner_up: Alternative | None = None
+
+    @property
+    def better_value(self) -> str:
+        """The value that fits better than the given one; empty if none does."""
+        return self.runner_up.value if self.source == "given" and self.runner_up else ""
 
 
 @dataclass(frozen=True)

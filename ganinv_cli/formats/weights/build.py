@@ -22,6 +22,9 @@ from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Shape, ShapeError, format_shape, infer_shape
 from ganinv_cli.settings.conventions import Conventions
 
+# of layers, in an order in which the possible values of each follow from those before it
+LAYER_CONVENTIONS = ("upsampling", "strides", "padding", "norm", "epsilon", "activation")
+
 
 class Chain(NamedTuple):
     """Layers that fit together, from z to the image or to the norm of some step."""
@@ -49,7 +52,7 @@ def apply_given(design: Design) -> Design:
 
     Raises UnreadableError for values that do not fit.
     """
-    for name in ("upsampling", "strides", "padding", "norm", "epsilon", "activation"):
+    for name in LAYER_CONVENTIONS:
         values: Sequence[Value] = getattr(design.conventions, name)
         if isinstance(values, str):
             values = [each.strip() for each in values.split(",") if each.strip()]
@@ -138,11 +141,15 @@ class _Builder:
 
     def _make_misfit(self, problem: str) -> UnreadableError:
         layer = self._steps[self._number].linear
-        return UnreadableError(
-            f"{layer.name} {list(layer.shape)} {problem}; if its layers simply follow one another, "
-            "--strides and --padding say how the sides grow; otherwise it has branches or is "
-            f"damaged: {self._framework.remedy}"
+        advice = (
+            "if its layers simply follow one another, --strides and --padding say how the sides "
+            f"grow; otherwise it has branches or is damaged: {self._framework.remedy}"
         )
+        # without what is given, the layers fit (see apply_given)
+        sizes = {f"--{name}" for name, _ in self._design.given if name in ("strides", "padding")}
+        if sizes:
+            advice = f"leave {' and '.join(sorted(sizes))} out, or correct it"
+        return UnreadableError(f"{layer.name} {list(layer.shape)} {problem}; {advice}")
 
     def _decide(self, name: str, values: Sequence[Value], number: int | None = None) -> Value:
         """Return the value of a convention of a step, by default this one, and list it."""

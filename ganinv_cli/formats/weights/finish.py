@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from ganinv_cli import cache
-from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator
-from ganinv_cli.formats.weights.build import Chain, build, count_labels
+from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.weights.build import LAYER_CONVENTIONS, Chain, build, count_labels
 from ganinv_cli.formats.weights.step import (
     LABELS,
     PRIOR,
@@ -28,9 +29,10 @@ from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape
 from ganinv_cli.network.norms.check import FITS_BELOW
+from ganinv_cli.settings.conventions import Conventions
 
 CACHE_KIND = "conventions"
-VERSION = 16  # of the method: kept inferences of another one are not used
+VERSION = 17  # of the method: kept inferences of another one are not used
 _ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
@@ -40,8 +42,9 @@ def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedG
     Raises UnreadableError if they fit no chain of its layers.
     """
     inference = _infer_or_load(design)
+    tested = _test_given(design, inference)
     design = _complete(design, inference)
-    rows = list_conventions(design, inference)
+    rows = list_conventions(design, inference | tested)
     prior = [row for key, (_, row) in inference.items() if key == PRIOR]
     return UnfinishedGenerator(
         network=build_network(design),
@@ -58,9 +61,7 @@ def list_conventions(design: Design, inference: Inference) -> tuple[Convention, 
     """Return the conventions of the layers, from z to the image, and how each is known."""
     chain = build(design)
     rows = [
-        inference[each.key].convention
-        if each.key in inference
-        else Convention(each.name, each.layer, format_value(each.value), each.source)
+        inference[each.key].convention if each.key in inference else _make_row(each)
         for each in chain.choices
         if _has_effect(each, chain)
     ]
@@ -136,6 +137,45 @@ def _infer_or_load(design: Design) -> Inference:
         (name, number): Decision(value, _decode(row))
         for name, number, value, row in json.loads(arrays["json"].tobytes())
     }
+
+
+def _test_given(design: Design, inference: Inference) -> Inference:
+    """Return the given conventions, each beside what is inferred if none of layers is given."""
+    if not design.given:
+        return {}
+    steps = design.steps
+    for key in design.given:
+        steps = change_step(steps, key, None)
+    defaults: dict[str, Any] = {name: getattr(Conventions, name) for name in LAYER_CONVENTIONS}
+    conventions = replace(design.conventions, **defaults)
+    try:
+        others = _infer_or_load(Design(steps, design.framework, conventions))
+    except UnreadableError:  # without what is given, no chain fits
+        return {}
+    tested: Inference = {}
+    for choice in build(design).choices:
+        if choice.source == "given" and choice.key in others:
+            row = inference[choice.key].convention if choice.key in inference else _make_row(choice)
+            row = _compare_given(row, others[choice.key].convention)
+            tested[choice.key] = Decision(choice.value, row)
+    return tested
+
+
+def _compare_given(row: Convention, other: Convention) -> Convention:
+    """Return the row of a given value with another value as its runner-up, if that fits better.
+
+    A value that is only assumed fits better if its norm fits, and that of the given value does not.
+    """
+    here, there = (math.inf if e.discrepancy is None else e.discrepancy for e in (row, other))
+    is_better = other.source == "pictures" or there <= FITS_BELOW < here
+    is_better |= other.source in ("inferred", "confirmed") and there < here
+    if row.value == other.value or not is_better:
+        return row
+    return replace(row, runner_up=Alternative(other.value, other.discrepancy))
+
+
+def _make_row(choice: Choice) -> Convention:
+    return Convention(choice.name, choice.layer, format_value(choice.value), choice.source)
 
 
 def _hash_content(design: Design) -> str:

@@ -81,9 +81,8 @@ class _Inferring:
             return False
         best, current = pool[0], _prefer_usual(segment, pool)
         is_torch = self._design.framework.is_torch
-        is_label_open = self._design.conventions.labels is None and not self._design.labels
-        if not decided and is_label_open:
-            row = detect_labels(best.chain.layers, is_torch)
+        if not decided:
+            row = detect_labels(best.chain.layers, is_torch, self._design.conventions.labels)
             self._decisions[LABELS] = Decision(row.value, row)
         # TensorFlow's averages lag some 100 steps behind the weights, PyTorch's some 10, so there a
         # wrong chain may fit better than the right one

@@ -7,6 +7,7 @@ behind the weights fit less well; what is left gives the standard error of the s
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,27 +24,29 @@ _Equations = tuple[
 ]  # A (channels, inputs), and A m (channels,), divided by σ
 
 
-def detect_labels(layers: Sequence[PlannedLayer], is_torch: bool) -> Convention:
-    """Return that no inputs are labels, and how that is known, from the layers up to a norm.
+def detect_labels(layers: Sequence[PlannedLayer], is_torch: bool, given: int | None) -> Convention:
+    """Return the given number of labels or none, and how it is known, from the layers to a norm.
 
-    If some inputs have the statistics of a label, their number is the runner-up.
+    If the statistics tell another number, it is the runner-up.
     """
+    row = Convention("labels", "", f"{given or 0}", "assumed" if given is None else "given")
     equations = _list_equations([make_layer(each, is_torch) for each in layers])
     if equations is None:
-        return Convention("labels", "", "0", "assumed")
+        return row
     matrix, means = equations
     inputs = np.linalg.lstsq(matrix, means)[0]
     freedom = len(means) - len(inputs)
     variance = np.square(matrix @ inputs - means).sum() / freedom
     covariance = variance * np.linalg.pinv(matrix.T @ matrix)
-    labels = min(_list_labels(inputs, covariance), default=None)
+    _, number = min(_list_labels(inputs, covariance), default=(0.0, "0"))
+    # a label of any size would be seen, if the means of z vary little enough
+    is_sure = number != "0" or CLEARLY * np.sqrt(len(inputs) / 2) * inputs.std() < 1
     equal = np.full_like(inputs, np.median(inputs))
     without, fitted = (float(np.median(np.abs(matrix @ m - means))) for m in (equal, inputs))
-    if labels is None:
-        # a label of any size would be seen, if the means of z vary little enough
-        is_sure = CLEARLY * np.sqrt(len(inputs) / 2) * inputs.std() < 1
-        return Convention("labels", "", "0", "confirmed" if is_sure else "assumed", without)
-    return Convention("labels", "", "0", "assumed", without, Alternative(labels[1], fitted))
+    row = replace(row, discrepancy=without if row.value == "0" else fitted)
+    if is_sure and number != row.value:
+        return replace(row, runner_up=Alternative(number, without if number == "0" else fitted))
+    return replace(row, source="confirmed") if is_sure and given is None else row
 
 
 def _list_equations(layers: Sequence[object]) -> _Equations | None:

@@ -30,7 +30,7 @@ def decide_last_stride(design: Design, inference: Inference) -> Inference:
     strides = [each for each in chain.choices if each.name == "strides"]
     are_tested = PRIOR in inference and norms[-1] in (0, *(number for _, number in inference))
     untested = [each for each in strides if each.key not in inference and each.others]
-    if design.labels or not are_tested or len(untested) != 1 or untested != strides[-1:]:
+    if not are_tested or len(untested) != 1 or untested != strides[-1:]:
         return {}
     (choice,) = untested
     layer = next(each.layer for each in chain.layers if each.name == choice.layer)

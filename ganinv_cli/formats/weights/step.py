@@ -151,8 +151,8 @@ def list_steps(layers: Sequence[WeightedLayer], framework: Framework) -> tuple[S
     return tuple(steps)
 
 
-def change_step(steps: Sequence[Step], key: Key, value: Value) -> tuple[Step, ...]:
-    """Return the steps with another value of one convention."""
+def change_step(steps: Sequence[Step], key: Key, value: Value | None) -> tuple[Step, ...]:
+    """Return the steps with another value of one convention; None: the usual one."""
     name, number = key
     change: Any = {name: value}
     return (*steps[:number], replace(steps[number], **change), *steps[number + 1 :])

@@ -1,0 +1,65 @@
+"""What a user says of a generator is tested like what ganinv infers of it."""
+
+import pytest
+from called import run_ganinv
+from random_generators import write_random_generator
+
+LABELLED = 5  # a seed whose first norm tells the labels, and whose inner stride is 2
+WIDE = 4  # a seed with strides 1,2,2 that the norms tell, but for the last
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("given")
+    for name, seed, labels in (("seven", LABELLED, 7), ("none", LABELLED, 0), ("wide", WIDE, 0)):
+        (folder / name).mkdir()
+        write_random_generator(seed, folder / name, labels).path.rename(folder / name / "g")
+    return folder
+
+
+def inspect(folder, *arguments):
+    """The beginning of the text: verdict and next step."""
+    text = run_ganinv(folder, "inspect", *arguments).stdout
+    return " ".join(text[: text.index("\nformat")].split())
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words", "step"),
+    [
+        ("seven", 5, "its last 7 inputs have the means of a one-hot label", " --labels 7"),
+        ("seven", 0, "its last 7 inputs have the means of a one-hot label", " --labels 7"),
+        ("none", 7, "none of its inputs has the means of a one-hot label", ""),
+    ],
+)
+def test_wrong_labels_are_not_confirmed(folder, name, given, words, step):
+    text = inspect(folder, f"{name}/g", "--labels", given)
+    assert f"verdict not confirmed: {words}, but --labels says {given}" in text
+    assert f"next step ganinv inspect {name}/g{step} file" in text
+    assert "verdict confirmed" in inspect(folder, *f"{name}/g{step}".split())
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "value"),
+    [
+        ("strides", "1,1,2", "strides 2 at main.8 than the given 1"),
+        ("padding", "1,1,0", "padding 0 at main.5 than the given 1"),
+        ("activation", "relu", "activation selu at main.0 than the given relu"),
+    ],
+)
+def test_a_wrong_option_is_named_and_left_out(folder, option, wrong, value):
+    text = inspect(folder, "wide/g", "--prior", "normal:0.5", f"--{option}", wrong)
+    assert f"not confirmed: it fits better with {value}; leave --{option} out" in text
+    assert "next step ganinv inspect wide/g --prior normal:0.5 file" in text
+
+
+def test_a_wrong_line_beside_the_file_is_named(folder):
+    path = folder / "wide" / "g.toml"
+    path.write_text("strides = [1, 1, 2]", encoding="utf-8")
+    text = inspect(folder, "wide/g")
+    path.unlink()
+    assert "next step leave strides out of wide/g.toml" in text
+
+
+def test_an_option_with_which_the_layers_do_not_fit_is_named(folder):
+    error = run_ganinv(folder, "inspect", "wide/g", "--strides", "1,0,2", code=2).stderr
+    assert "cannot take" in error and error.endswith("; leave --strides out, or correct it\n")
