@@ -123,6 +123,12 @@ def parse_range(text: str) -> PixelRange:
     return low, high
 
 
+def choose_last_function(text: str) -> str:
+    """Return the function whose name or bounds a range is, e.g. tanh for -1,1; empty if none."""
+    usual = {bounds: name for name, bounds in reversed(ACTIVATION_BOUNDS.items())}
+    return text if text in ACTIVATION_BOUNDS else usual.get(parse_range(text), "")
+
+
 def _rescale_output(
     network: Network | TracedNetwork, pixel_range: PixelRange
 ) -> Network | TracedNetwork:

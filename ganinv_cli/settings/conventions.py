@@ -34,7 +34,8 @@ class Conventions:
     range: str | None = _declare(
         None,
         help="Range of the generator's pixels, if its file does not say: tanh, sigmoid, or the "
-        "values of black and white.",
+        "values of black and white. Weights alone end in tanh for -1,1, in sigmoid for 0,1, and "
+        "else in no function.",
         metavar="tanh|sigmoid|LOW,HIGH",
         example="tanh",
     )

@@ -1,8 +1,12 @@
 """What a user says of a generator is tested like what ganinv infers of it."""
 
+import json
+
 import pytest
 from called import run_ganinv
 from random_generators import write_random_generator
+from torch_files import save_archive
+from torch_generators import make_dcgan
 
 LABELLED = 5  # a seed whose first norm tells the labels, and whose inner stride is 2
 WIDE = 4  # a seed with strides 1,2,2 that the norms tell, but for the last
@@ -63,3 +67,20 @@ def test_a_wrong_line_beside_the_file_is_named(folder):
 def test_an_option_with_which_the_layers_do_not_fit_is_named(folder):
     error = run_ganinv(folder, "inspect", "wide/g", "--strides", "1,0,2", code=2).stderr
     assert "cannot take" in error and error.endswith("; leave --strides out, or correct it\n")
+
+
+def test_the_values_of_black_and_white_leave_weights_their_last_function(folder):
+    state = {name: array for name, array in make_dcgan().state.items() if array.ndim == 4}
+    save_archive(folder / "netG.pth", state)
+
+    def read_facts(pixels):
+        arguments = ("netG.pth", f"--range={pixels}", "--format", "json")
+        return json.loads(run_ganinv(folder, "inspect", *arguments).stdout)
+
+    for pixels, function in (("-1,1", "tanh"), ("0.0,1", "sigmoid")):
+        facts = read_facts(pixels)
+        assert facts["range"]["function"] == function
+        assert facts["sha256"] == read_facts(function)["sha256"]
+    assert read_facts("0,255")["range"]["function"] is None
+    text = inspect(folder, "netG.pth", "--range", "0,255")
+    assert "not tested: no function bounds its pixels to 0,255, as --range tanh would" in text

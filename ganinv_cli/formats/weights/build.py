@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ganinv_cli.formats.complete import choose_last_function
 from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.formats.weights import choices
 from ganinv_cli.formats.weights.choices import Kernel
@@ -302,7 +303,6 @@ class _Builder:
                 f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others"
             )
         usual = "sigmoid" if self._labels else "tanh"
-        end = (self._design.conventions.range or usual).strip()
-        if end in ("tanh", "sigmoid"):
-            self._add(kinds.Activation(end))
+        if last := choose_last_function(self._design.conventions.range or usual):
+            self._add(kinds.Activation(last))
         count_labels(self._design.conventions, self.inputs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli import cache
+from ganinv_cli.formats.complete import choose_last_function
 from ganinv_cli.formats.interface import CHAIN, UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.weights.build import LAYER_CONVENTIONS, Chain, build, count_labels
 from ganinv_cli.formats.weights.step import (
@@ -87,6 +88,9 @@ def describe_assumptions(design: Design, rows: Sequence[Convention]) -> tuple[st
             if has_tests and all(each.discrepancy is None for each in assumed):
                 clause += ", which no norm tests"
         clauses.append(f"{clause} (--{name})")
+    pixels = design.conventions.range
+    if pixels and not choose_last_function(pixels):
+        clauses.append(f"no function bounds its pixels to {pixels}, as --range tanh would")
     is_confirmed = any(each.source in ("inferred", "confirmed") for each in rows)
     if not (is_confirmed or _is_chain_certain(design)):
         clauses.append(CHAIN)
