@@ -52,14 +52,14 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     """
     path, given = Path(path), conventions or Conventions()
     form = find_format(path)
-    forbidden = [f"--{name}" for name in WEIGHTS_ONLY if given.is_given(name)]
-    if form.is_whole_model and forbidden:
-        raise ConfigError(
-            f"{path} is a whole model, which describes its own layers: leave out "
-            f"{' and '.join(forbidden)}"
-        )
     conventions, convention_files = read_conventions(path, given)
+    forbidden = [f"--{name}" for name in WEIGHTS_ONLY if conventions.is_given(name)]
     try:
+        if form.is_whole_model and forbidden:
+            raise ConfigError(
+                f"{path} is a whole model, which describes its own layers: leave out "
+                f"{' and '.join(forbidden)}"
+            )
         with explain_reading_errors(path, form.title):
             checkpoint = complete_generator(form.read(path, conventions), conventions)
     except (CheckpointError, ConfigError) as error:

@@ -84,3 +84,14 @@ def test_the_values_of_black_and_white_leave_weights_their_last_function(folder)
     assert read_facts("0,255")["range"]["function"] is None
     text = inspect(folder, "netG.pth", "--range", "0,255")
     assert "not tested: no function bounds its pixels to 0,255, as --range tanh would" in text
+
+
+@pytest.mark.parametrize("name", ["g.onnx.toml", "generator.toml"])
+def test_a_whole_model_refuses_settings_of_layers_in_a_file_too(tmp_path, name):
+    (tmp_path / "g.onnx").write_text("a model", encoding="utf-8")
+    (tmp_path / name).write_text("strides = [1, 2]", encoding="utf-8")
+    error = run_ganinv(tmp_path, "inspect", "g.onnx", code=2).stderr
+    words = "describes its own layers: leave out --strides; conventions are from "
+    assert words + name in error
+    alone = run_ganinv(tmp_path, "inspect", "g.onnx", "--strides=1,2", code=2).stderr
+    assert error.startswith(alone.strip())
