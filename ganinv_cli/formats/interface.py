@@ -39,7 +39,14 @@ def is_image_shape(shape: tuple[int | None, ...]) -> bool:
 
 
 class UnreadableError(Exception):
-    """Raised if no generator can be read from a file; `formats.read` adds the path."""
+    """Raised if no generator can be read from a file; `formats.read` adds the path.
+
+    `layer` is the first one that does not fit those before it, if that is the reason.
+    """
+
+    def __init__(self, sentence: str, layer: str = "") -> None:
+        super().__init__(sentence)
+        self.layer = layer
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Generators in files of torch.save and safetensors load, and make PyTorch's pictures."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import ml_dtypes
 import numpy as np
@@ -14,6 +16,7 @@ from torch_files import Module, Parameter, Tensor, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
+from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
@@ -110,6 +113,35 @@ def test_a_safetensors_file_is_of_one_generator_and_one_order(tmp_path):
     state = {f"{name}.weight": np.ones(size, np.float32) for name, size in sizes.items()}
     with pytest.raises(CheckpointError, match="no order and more than one fits"):
         read(write_safetensors(tmp_path / "g.safetensors", state))
+
+
+@pytest.mark.parametrize(
+    ("change", "conventions", "words"),
+    [
+        ({"golf.weight": (99, 20, 2, 2)}, {}, r"golf .* expects 99 or 20 channels, found .* x 28"),
+        ({"hotel.weight": (20, 2, 2, 2)}, {}, r"hotel .* makes .* x 2; expected a square image"),
+        (
+            {},
+            {"strides": (1, 2)},
+            "--strides 1,2 does not fit; give 8, one for each of stem, alpha",
+        ),
+    ],
+)
+def test_of_eight_blocks_in_no_order_the_reason_is_of_the_order_that_fits_best(
+    tmp_path, change, conventions, words
+):
+    names = ("stem", "alpha", "bravo", "delta", "echo", "foxtrot", "golf", "hotel")
+    widths = (9, 80, 64, 52, 44, 36, 28, 20, 3)
+    pairs = zip(names, itertools.pairwise(widths), strict=True)
+    shapes = {f"{name}.weight": (*pair, 2, 2) for name, pair in pairs} | change
+    state = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    path = write_safetensors(tmp_path / "g.safetensors", state)
+    with (
+        mock.patch.object(state_dict, "apply_given", wraps=state_dict.apply_given) as tried,
+        pytest.raises(CheckpointError, match=words),
+    ):
+        read(path, Conventions(**conventions))
+    assert tried.call_count < 1000  # of 40,320 orders
 
 
 def test_a_whole_module_is_read_as_its_state_dict(tmp_path):

@@ -140,7 +140,8 @@ class _Builder:
         arrays = plan_arrays(source, count, outputs, self._framework.is_torch)
         self._add(kind(*arrays, **settings), source)
 
-    def _make_misfit(self, problem: str) -> UnreadableError:
+    def _make_misfit(self, problem: str, is_chain: bool = False) -> UnreadableError:
+        """Return the error of this layer, or of the image if all layers fit as a chain."""
         layer = self._steps[self._number].linear
         advice = (
             "if its layers simply follow one another, --strides and --padding say how the sides "
@@ -148,9 +149,10 @@ class _Builder:
         )
         # without what is given, the layers fit (see apply_given)
         sizes = {f"--{name}" for name, _ in self._design.given if name in ("strides", "padding")}
-        if sizes:
+        if sizes and not is_chain:
             advice = f"leave {' and '.join(sorted(sizes))} out, or correct it"
-        return UnreadableError(f"{layer.name} {list(layer.shape)} {problem}; {advice}")
+        misfit = "" if is_chain else layer.name
+        return UnreadableError(f"{layer.name} {list(layer.shape)} {problem}; {advice}", misfit)
 
     def _decide(self, name: str, values: Sequence[Value], number: int | None = None) -> Value:
         """Return the value of a convention of a step, by default this one, and list it."""
@@ -295,12 +297,14 @@ class _Builder:
         if channels not in (1, 3) or side == 1:
             raise self._make_misfit(
                 f"makes {format_shape(self._shape)}; expected a square image of 1 channel (grey) "
-                "or 3 (colour)"
+                "or 3 (colour)",
+                is_chain=True,
             )
         strides = [each for each in self.choices if each.name == "strides"]
         if strides and side < 16 and all(e.value == 1 and e.source != "given" for e in strides):
             raise self._make_misfit(
-                f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others"
+                f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others",
+                is_chain=True,
             )
         usual = "sigmoid" if self._labels else "tanh"
         if last := choose_last_function(self._design.conventions.range or usual):

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -59,6 +59,13 @@ class Candidate(NamedTuple):
     names: frozenset[str]  # of its tensors in the file
     design: Design | None  # None if it is not a generator
     reason: str = ""  # why it is not a generator
+
+
+class _Start(NamedTuple):
+    """What decides whether the last of an order's first blocks fits."""
+
+    blocks: frozenset[str]
+    last: tuple[str, ...]  # it, and the one before it
 
 
 def find_generator(
@@ -168,47 +175,59 @@ def _is_generator_name(name: str) -> bool:
 
 
 def _find_design(path: str, weights: Weights, options: ReadOptions) -> Design:
-    orders: Iterable[Weights] = [weights]
-    if not options.ordered:
-        orders = _list_layer_orders(_group_by_head(weights, _find_common_prefix(weights)))
-    designs, reason = [], ""
-    for order in orders:
+    if options.ordered:
+        return _make_design(path, weights, options)
+    blocks = _group_by_head(weights, _find_common_prefix(weights))
+    block_of = {
+        options.framework.show(_join_path(path, name.rpartition(".")[0])): block
+        for block, group in blocks.items()
+        for name in group
+    }
+    designs: list[Design] = []
+    misfits = set[_Start]()
+    nearest, most = UnreadableError(""), -1
+    for order in _list_block_orders(blocks):
+        starts = [_Start(frozenset(order[:n]), order[:n][-2:]) for n in range(1, len(order) + 1)]
+        if len(designs) > 1 or not misfits.isdisjoint(starts):
+            continue
+        names = (name for block in order for name in sorted(blocks[block], key=natural_key))
         try:
-            layers = make_weighted_layers(order, options.framework, path)
-            framework = options.framework
-            if not framework.is_torch and any(layer.weightless_before for layer in layers):
-                framework = framework._replace(activation="leaky_relu:0.3")  # Keras' LeakyReLU
-            steps = list_steps(layers, framework)
-            design = apply_given(Design(steps, framework, options.conventions))
-            build(design)
-            designs.append(design)
+            designs.append(_make_design(path, {name: weights[name] for name in names}, options))
         except UnreadableError as error:
-            reason = reason or str(error)
+            is_misfit = error.layer in block_of
+            place = order.index(block_of[error.layer]) if is_misfit else len(order)
+            misfits.add(starts[: place + 1][-1])
+            if place > most:
+                nearest, most = error, place
     if len(designs) == 1:
         return designs[0]
     if designs:
-        reason = (
+        raise UnreadableError(
             "keeps its layers in no order and more than one fits; save the generator with "
             "torch.save(model.state_dict(), …)"
         )
-    raise UnreadableError(reason)
+    raise nearest
 
 
-def _list_layer_orders(blocks: Mapping[str, Weights]) -> Iterator[Weights]:
-    """Yield all weights, with the blocks of a network in each order that their names allow.
+def _make_design(path: str, weights: Weights, options: ReadOptions) -> Design:
+    """Return the design of layers in the order of their weights."""
+    layers, framework = make_weighted_layers(weights, options.framework, path), options.framework
+    if not framework.is_torch and any(layer.weightless_before for layer in layers):
+        framework = framework._replace(activation="leaky_relu:0.3")  # Keras' LeakyReLU
+    design = apply_given(Design(list_steps(layers, framework), framework, options.conventions))
+    build(design)
+    return design
 
-    Numbers determine the order within a block, and of blocks whose names differ only in numbers. If
-    there are more than MAX_BLOCKS blocks, only the order of their names is tried.
+
+def _list_block_orders(blocks: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """Yield each order of the blocks of a network that their names allow.
+
+    Numbers determine the order of blocks whose names differ only in numbers. If there are more than
+    MAX_BLOCKS blocks, only the order of their names is tried.
     """
     names = sorted(blocks, key=natural_key)
     orders = itertools.permutations(names) if len(names) <= MAX_BLOCKS else [(*names,)]
-    for order in orders:
-        if _is_ascending(order):
-            yield {
-                name: blocks[block][name]
-                for block in order
-                for name in sorted(blocks[block], key=natural_key)
-            }
+    return filter(_is_ascending, orders)
 
 
 def _is_ascending(order: Sequence[str]) -> bool:

@@ -146,7 +146,8 @@ def list_steps(layers: Sequence[WeightedLayer], framework: Framework) -> tuple[S
             raise UnreadableError(
                 f"{layer.name} ({contents}) is no dense layer, convolution of two axes, or batch "
                 "norm behind one with its running mean and variance; expected a sequence of these: "
-                f"use a file with all of them, or {framework.remedy}"
+                f"use a file with all of them, or {framework.remedy}",
+                layer.name,
             )
     return tuple(steps)
 
@@ -204,4 +205,4 @@ def _refuse_image_network(layers: Sequence[WeightedLayer], framework: Framework)
     if len(shapes[0]) == 2:  # a grey generator ends in a convolution
         takes_pictures = is_number and len(shapes[-1]) == 2
     if takes_pictures:
-        raise UnreadableError(DISCRIMINATOR if is_number else IMAGE_NETWORK)
+        raise UnreadableError(DISCRIMINATOR if is_number else IMAGE_NETWORK, layers[0].name)
