@@ -24,7 +24,7 @@ MAX_ARRAY_BYTES = 2**30  # of all arrays in a file of images or latent vectors, 
 MAX_RATIO = 100  # unpacked size / stored size of weights, which hardly compress
 MAX_UNPACKED = 2**20  # bytes up to which that ratio is not checked
 WRITE_ADVICE = "free some space or allow writing there, or choose another place"
-PAGE = "report.html"  # in the folder of a report
+PAGE, PAGE_MARK = "report.html", b"<title>ganinv"  # in the folder of a report; begins its page
 TRAINING = "training.json"  # in that of a training: what was trained on which images
 NPY_SUFFIX = ".npy"  # of each member of an .npz file
 
@@ -55,6 +55,8 @@ def read_arrays(
             return {name: np.asarray(loaded[name]) for name in loaded}
         except (*DAMAGE_ERRORS, MemoryError) as error:
             reason = shorten_error(error, 100)
+            if "pickle" in reason:  # NumPy's advice is to load it unsafely
+                reason = "it has another beginning, or Python objects; save numbers with numpy.save"
             raise ArrayFileError(f"it is damaged or no file of NumPy: {reason}") from error
 
 
@@ -84,12 +86,14 @@ def encode_png(image: "Image.Image") -> bytes:
 def is_own_folder(folder: Path) -> bool:
     """Return whether ganinv has written a folder: the report of a run, or a training."""
     is_training = _has_mark(folder / TRAINING, b'"images_sha256"')
-    return is_training or is_own_page(folder / PAGE)
+    return is_training or _has_mark(folder / PAGE, PAGE_MARK)
 
 
-def is_own_page(page: Path) -> bool:
-    """Return whether a file is a page that ganinv has written."""
-    return _has_mark(page, b"<title>ganinv")
+def check_page(folder: Path) -> None:
+    """Raise UsageError if the page of a folder is not one that ganinv has written."""
+    page = folder / PAGE
+    if page.is_file() and not _has_mark(page, PAGE_MARK):
+        raise UsageError(f"{page} exists, and ganinv did not write it; move it, or name another")
 
 
 def _has_mark(path: Path, mark: bytes) -> bool:
@@ -151,14 +155,16 @@ def open_replacement(
 ) -> Iterator[Path]:
     """Yield the path of a temporary file to write, which replaces `path` at the end.
 
-    If `path` is a link, the file that it leads to is replaced. If the block or the replacement
-    fails, the temporary file is removed and `path` is as before. By default the temporary file is
-    `.NAME.tmp`: the next call replaces the one that a killed process has left. With `durable` the
-    content, and then the name, reach the disk before this returns. Raises OSError.
+    Its folder is made unless it exists. If `path` is a link, the file that it leads to is replaced.
+    If the block or the replacement fails, the temporary file is removed and `path` is as before. By
+    default the temporary file is `.NAME.tmp`: the next call replaces the one that a killed process
+    has left. With `durable` the content, and then the name, reach the disk before this returns.
+    Raises OSError.
     """
     path = follow_link(path)
     temporary = temporary or path.with_name(f".{path.name}.tmp")
     try:
+        make_folder(path.parent)
         temporary.unlink(missing_ok=True)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o666))  # a link would lead elsewhere
         yield temporary
@@ -235,8 +241,13 @@ def check_parent_folder(path: Path) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Check that a folder may be written: `path`, or else its own. Raises UsageError."""
-    folder = path if path.is_dir() else check_parent_folder(path)
-    if not os.access(folder, os.W_OK | os.X_OK):
+    """Check that a folder, or a file in a folder that may be new, can be written.
+
+    Raises UsageError.
+    """
+    parents = follow_link(path).absolute().parents
+    folder = path if path.is_dir() else next(each for each in parents if each.exists())
+    code = errno.EACCES if folder.is_dir() else errno.ENOTDIR
+    if code == errno.ENOTDIR or not os.access(folder, os.W_OK | os.X_OK):
         with explain_write_errors(path):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise OSError(code, os.strerror(code))

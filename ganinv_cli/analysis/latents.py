@@ -9,7 +9,7 @@ import numpy as np
 
 from ganinv_cli.analysis.cells import Cell, Image, read_cells
 from ganinv_cli.errors import GaninvError, ResultsError, explain_failures
-from ganinv_cli.files import ArrayFileError, make_folder, read_arrays, replace_file
+from ganinv_cli.files import ArrayFileError, read_arrays, replace_file
 from ganinv_cli.store import NamedImage, Results, read_results, select_images
 
 
@@ -24,7 +24,7 @@ def save_latents(
     changes that explain the image; z_deviation, of the same shape, its standard error, NaN if the
     image was not re-enacted; image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts
     (n,), and agreeing (n,), how many of them found the best z; for a conditional generator also
-    label (n,), that z was found under.
+    label (n,), that z was found under. And checkpoint_sha256 (), the generator's.
     The file is replaced as a whole or not at all.
 
     Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be
@@ -48,12 +48,12 @@ def save_latents(
         verdict=np.array([cell.judgement.verdict for cell in cells]),
         agreeing=np.array([cell.evidence.same for cell in cells]),
         starts=np.array([cell.trials for cell in cells]),
+        checkpoint_sha256=np.array(results.attributes["checkpoint_sha256"]),
         **_find_labels(starts[0].labels is not None, cells, results),
     )
     what = f"{path}: the z of the images cannot be written there"
     advice = "free some space or name another file, then give the same command again"
     with explain_failures(what, advice, GaninvError):
-        make_folder(path.parent)
         replace_file(path, file.getvalue())
 
 

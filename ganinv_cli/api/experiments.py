@@ -17,6 +17,7 @@ from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.summary import find_writer
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
+from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
 from ganinv_cli.settings.load import check_keywords, load_config
@@ -163,6 +164,8 @@ def _run(
             '"portraits64"'
         )
     config = load_config(kind, path, given)
+    if isinstance(config, ImagesConfig) and images is None:
+        images = config.image
     if experiment.inverts and len(config.clip) > 1:
         raise ConfigError(f"{command} takes one clipping rule; to compare rules, call it for each")
     with ExitStack() as stack:

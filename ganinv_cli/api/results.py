@@ -98,7 +98,7 @@ class RunResults:
     def save_report(self, folder: str | Path) -> None:
         """Write the tables in every style, the figures and report.html into a folder.
 
-        Raises GaninvError if it cannot be written.
+        Raises GaninvError if it cannot be written, or has a report.html that ganinv did not write.
         """
         from ganinv_cli.report.folder import write_report
 
@@ -199,10 +199,7 @@ class Inversion:
         self.run.to_hdf5(path)
 
     def save_report(self, folder: str | Path) -> None:
-        """Write tables, figures, pictures and report.html into a folder.
-
-        Raises GaninvError if it cannot be written.
-        """
+        """Write tables, figures, pictures and report.html; see `RunResults.save_report`."""
         self.run.save_report(folder)
 
     def __len__(self) -> int:

@@ -19,7 +19,7 @@ from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.inspection.latent_vectors import Latents
+    from ganinv_cli.inspection.latent_vectors import StoredLatents
     from ganinv_cli.network.generator import Generator
 
 DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
@@ -224,9 +224,8 @@ def sample(
     """
     from ganinv_cli import files
     from ganinv_cli.engine.loaded_generator import read_generator
+    from ganinv_cli.inspection import latent_vectors
 
-    with files.explain_write_errors(Path(out)):
-        files.make_folder(Path(out).absolute().parent)
     folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
     if folder:
         files.check_output_folder(Path(out), overwrite)
@@ -246,23 +245,31 @@ def sample(
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
+    stored = [latent_vectors.read_row(name) for name in between or ()]
+    if z_file:
+        stored = [_read_first(z_file, group, count)]
     with open_display(quiet) as reporter:
         config = load_config(Config, None, generator)
         built = read_generator(config, reporter, verbose=verbose).build()
         from ganinv_cli.inspection import render_pictures as render
 
-        if not (folder or z_file or between):  # before all z are drawn
-            asked = count or DEFAULT_COUNT
-            render.measure_sheet(built, asked, columns or round(asked**0.5))
+        for each in stored:
+            if each.checkpoint_sha256 not in ("", built.sha256):
+                reporter.say(
+                    f"{each.file} has z of another generator (sha256 {each.checkpoint_sha256[:12]}"
+                    f"…); {config.checkpoint} ({built.sha256[:12]}…) makes other pictures of them"
+                )
         if between:
-            from ganinv_cli.inspection.latent_vectors import interpolate
-
-            latents = interpolate(built, *between, count or DEFAULT_BETWEEN)
+            first, last = stored
+            latents = latent_vectors.interpolate(built, first, last, count or DEFAULT_BETWEEN)
+        elif stored:
+            reporter.say(f"{z_file}: {stored[0].description}")
+            latents = latent_vectors.fit_latents(stored[0], built)
         else:
-            latents = _load_latents(built, z_file, group, seed or 0, count)
-        if z_file:
-            some = f"the first {count:,} of " if count else ""
-            reporter.say(f"{z_file}: {some}{latents.description}")
+            asked = count or DEFAULT_COUNT
+            if not folder:  # before all z are drawn
+                render.measure_sheet(built, asked, columns or round(asked**0.5))
+            latents = latent_vectors.draw_latents(built, seed or 0, asked)
         reporter.enter("drawing pictures")
         if folder:
             pictures = render.render_pixels(built, latents.z, latents.labels)
@@ -273,30 +280,27 @@ def sample(
             sheet = render.draw_contact_sheet(built, latents.z, latents.labels, column_count)
             files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:
-        from ganinv_cli.inspection.latent_vectors import encode_npz
-
-        files.write_output_file(npz, encode_npz(latents))
+        files.write_output_file(npz, latent_vectors.encode_npz(latents, built))
     if not quiet:
         height, width, _ = built.image_shape
         pictures_word = "picture" if len(latents.z) == 1 else "pictures"
         click.echo(f"{out}: {len(latents.z):,} {pictures_word} of {height} x {width} pixels")
 
 
-def _load_latents(
-    generator: "Generator", z_file: Path | None, group: str, seed: int, count: int | None
-) -> "Latents":
-    from ganinv_cli.inspection.latent_vectors import Latents, draw_latents, read_latents
+def _read_first(z_file: Path, group: str, count: int | None) -> "StoredLatents":
+    """Return the first `count` z of a file, or all of them."""
+    from ganinv_cli.inspection.latent_vectors import read_latents
 
-    if not z_file:
-        return draw_latents(generator, seed, count or DEFAULT_COUNT)
-    stored_latents = read_latents(z_file, group, generator)
-    if count and count > len(stored_latents.z):
+    stored = read_latents(z_file, group)
+    if count is None:
+        return stored
+    if count > len(stored.z):
         raise UsageError(
-            f"{z_file} holds {len(stored_latents.z):,} z; give --count {len(stored_latents.z)} or "
-            "less"
+            f"{z_file} holds {len(stored.z):,} z; give --count {len(stored.z)} or less"
         )
-    labels = None if stored_latents.labels is None else stored_latents.labels[:count]
-    return Latents(stored_latents.z[:count], labels, stored_latents.description)
+    labels = None if stored.labels is None else stored.labels[:count]
+    description = f"the first {count:,} of {stored.description}"
+    return stored._replace(z=stored.z[:count], labels=labels, description=description)
 
 
 def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:

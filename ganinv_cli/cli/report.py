@@ -116,7 +116,8 @@ def merge(
 def get_results_folder(file: Path) -> Path:
     """Return the folder for a results file's tables and figures, e.g. `recover/` for `recover.h5`.
 
-    Raises UsageError if the name has no suffix, or if the folder's name is that of a file.
+    Raises UsageError if the name has no suffix, the folder's name is that of a file, or the folder
+    has a page that ganinv did not write.
     """
     if not file.suffix or not file.stem.strip("."):
         raise UsageError(
@@ -129,16 +130,10 @@ def get_results_folder(file: Path) -> Path:
             f"{file}: its tables and figures would go into the folder {folder}/, but {folder} is "
             "a file; give the results file another name"
         )
-    _check_page(folder)
+    from ganinv_cli.files import check_page
+
+    check_page(folder)
     return folder
-
-
-def _check_page(folder: Path) -> None:
-    from ganinv_cli.files import PAGE, is_own_page
-
-    page = folder / PAGE
-    if page.is_file() and not is_own_page(page):
-        raise UsageError(f"{page} exists, and ganinv did not write it; move it, or name another")
 
 
 def publish(
@@ -169,8 +164,6 @@ def publish(
     from ganinv_cli.report.folder import write_page, write_report
     from ganinv_cli.store import read_results, select_images
 
-    for folder in filter(None, (*folders.values(), page_folder)):
-        _check_page(folder)
     whole = [show_by(read_results(file), threshold) for file in folders]
     for note in dict.fromkeys(note for each in whole for note in each.notes):
         click.echo(to_printable(note), err=True)

@@ -107,15 +107,16 @@ class ImagesPlan(Plan):
         shard = self._select_shard(by_number)
         commit_new_images(run, shard)
         readable = {n: picture for n, picture in shard.items() if not picture.error}
-        named = zip(stored, pictures, strict=True)
+        named = tuple(
+            NamedImage(image.number, picture.name)
+            for image, picture in zip(stored, pictures, strict=True)
+            if image.number in shard
+        )
         return replace(
             self,
             cases={number: image_group(number) for number in readable},
             pictures=readable,
-            images=ImageRun(
-                tuple(NamedImage(image.number, picture.name) for image, picture in named),
-                [picture.error for picture in pictures if picture.error],
-            ),
+            images=ImageRun(named, [picture.error for picture in pictures if picture.error]),
         )
 
     def make_refiner(self, generator: Generator) -> Refiner | None:

@@ -37,7 +37,7 @@ class ImageInputs:
 class ImageRun:
     """What a run did with its images, which are called pictures until they have a number."""
 
-    images: tuple[NamedImage, ...]  # each picture's, under its name in the command, in order
+    images: tuple[NamedImage, ...]  # of the shard's pictures, under the command's names, in order
     unread: list[str]  # a sentence for each file that could not be read
 
 

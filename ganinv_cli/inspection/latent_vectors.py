@@ -3,18 +3,19 @@
 import io
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ganinv_cli.analysis.latents import read_image_cells
 from ganinv_cli.errors import UsageError, explain_failures
 from ganinv_cli.files import ArrayFileError, read_arrays
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.prior import Normal
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import read_results
+
+if TYPE_CHECKING:
+    from ganinv_cli.network.generator import Generator
 
 
 class Latents(NamedTuple):
@@ -22,24 +23,42 @@ class Latents(NamedTuple):
 
     z: np.ndarray  # (n, latent) float32
     labels: np.ndarray | None  # (n,) int32; None: not known
-    description: str = ""  # which z of a file these are
 
 
-def draw_latents(generator: Generator, seed: int, count: int) -> Latents:
+class StoredLatents(NamedTuple):
+    """The z in a file, of any generator."""
+
+    file: Path
+    z: np.ndarray
+    labels: np.ndarray | None  # None: not in the file
+    description: str  # which z of the file these are
+    checkpoint_sha256: str  # of their generator; empty if the file does not say
+
+
+def draw_latents(generator: "Generator", seed: int, count: int) -> Latents:
     """Return the first true z of `ganinv recover` with this seed; labels are taken in turn."""
+    from ganinv_cli.objective.ground_truth import draw_true_z
+
     numbers = np.arange(count)
     labels = (numbers % generator.labels).astype(np.int32) if generator.labels else None
     return Latents(draw_true_z(generator, seed, numbers), labels)
 
 
-def read_latents(path: Path, group: str, generator: Generator) -> Latents:
+def read_latents(path: Path, group: str = "") -> StoredLatents:
     """Return the z in an .npz or .npy file, or in a group of a results file.
 
-    Without a group, the z of results of images are the best of each image. Labels that the file
-    does not hold are taken in turn. Raises UsageError.
+    Without a group, the z of results of images are the best of each image. Raises UsageError.
     """
     is_results = path.suffix in (".h5", ".hdf5")
-    z, labels, description = _read_results(path, group) if is_results else _read_numpy(path)
+    return _read_results(path, group) if is_results else _read_numpy(path)
+
+
+def fit_latents(stored: StoredLatents, generator: "Generator") -> Latents:
+    """Return the z of a file as a generator takes them. Raises UsageError if it does not.
+
+    Labels that the file does not hold are taken in turn.
+    """
+    path, z, labels = stored.file, stored.z, stored.labels
     fits = z.ndim == 2 and len(z) and z.shape[1] == generator.latent and z.dtype.kind == "f"
     if not (fits and (np.abs(z) <= np.finfo(np.float32).max).all()):  # false for NaN
         raise UsageError(
@@ -47,7 +66,7 @@ def read_latents(path: Path, group: str, generator: Generator) -> Latents:
             f"(n, {generator.latent}); name the z of this generator"
         )
     if not generator.labels:
-        return Latents(z.astype(np.float32), None, description)
+        return Latents(z.astype(np.float32), None)
     if labels is None:
         labels = np.arange(len(z)) % generator.labels
     if labels.shape != (len(z),) or not np.isin(labels, np.arange(generator.labels)).all():
@@ -55,21 +74,22 @@ def read_latents(path: Path, group: str, generator: Generator) -> Latents:
             f"{path} has labels that are not {len(z)} whole numbers from 0 to "
             f"{generator.labels - 1}; give --label"
         )
-    return Latents(z.astype(np.float32), labels.astype(np.int32), description)
+    return Latents(z.astype(np.float32), labels.astype(np.int32))
 
 
-def interpolate(generator: Generator, first: str, last: str, count: int) -> Latents:
-    """Return z on the way from that of one file to that of another, both included.
+def interpolate(
+    generator: "Generator", first: StoredLatents, last: StoredLatents, count: int
+) -> Latents:
+    """Return z on the way from the one z of a file to that of another, both included.
 
     They are u + t (v − u). For a normal prior they are (sin((1 − t) θ) u + sin(t θ) v) / sin θ with
     the angle θ between u and v, which keeps the length of draws (White 2016, Sampling Generative
-    Networks). A file is one of `read_latents`, with the number of a row as in `z.npz[3]` or
-    without. Raises UsageError, also if the labels differ.
+    Networks). Raises UsageError, also if the labels differ.
     """
-    u, v = (_read_row(name, generator) for name in (first, last))
+    u, v = (fit_latents(each, generator) for each in (first, last))
     if u.labels is not None and v.labels is not None and u.labels[0] != v.labels[0]:
         raise UsageError(
-            f"{first} has the label {u.labels[0]}, and {last} {v.labels[0]}; give --label"
+            f"{first.file} has the label {u.labels[0]}, and {last.file} {v.labels[0]}; give --label"
         )
     t = np.linspace(0, 1, count)[:, None]
     lengths = np.linalg.norm(u.z) * np.linalg.norm(v.z)
@@ -82,26 +102,27 @@ def interpolate(generator: Generator, first: str, last: str, count: int) -> Late
     return Latents(z.astype(np.float32), labels)
 
 
-def _read_row(name: str, generator: Generator) -> Latents:
-    """Return the first z of a file, or that of a row, as in `z.npz[3]`."""
+def read_row(name: str) -> StoredLatents:
+    """Return the first z of a file, or that of a row, as in `z.npz[3]`. Raises UsageError."""
     found = None if Path(name).exists() else re.fullmatch(r"(.+)\[(\d+)\]", name)
     file, row = (found[1], int(found[2])) if found else (name, 0)
-    latents = read_latents(Path(file), "", generator)
-    if row >= len(latents.z):
-        raise UsageError(f"{file} holds {len(latents.z)} z, from {file}[0] on; name one of them")
-    labels = None if latents.labels is None else latents.labels[row : row + 1]
-    return Latents(latents.z[row : row + 1], labels)
+    stored = read_latents(Path(file))
+    if row >= len(stored.z):
+        raise UsageError(f"{file} holds {len(stored.z)} z, from {file}[0] on; name one of them")
+    labels = None if stored.labels is None else stored.labels[row : row + 1]
+    return stored._replace(z=stored.z[row : row + 1], labels=labels)
 
 
-def encode_npz(latents: Latents) -> bytes:
+def encode_npz(latents: Latents, generator: "Generator") -> bytes:
     """Return the content of an .npz file that `read_latents` reads."""
     file = io.BytesIO()
+    arrays = {"z": latents.z, "checkpoint_sha256": np.array(generator.sha256)}
     labels = {} if latents.labels is None else {"label": latents.labels}
-    np.savez_compressed(file, z=latents.z, **labels)  # type: ignore[arg-type]  # no allow_pickle
+    np.savez_compressed(file, **arrays, **labels)  # type: ignore[arg-type]  # no allow_pickle
     return file.getvalue()
 
 
-def _read_numpy(path: Path) -> Latents:
+def _read_numpy(path: Path) -> StoredLatents:
     advice = "name an .npz, .npy or .h5 of numbers"
     with explain_failures(f"{path} cannot be read", advice, UsageError, (OSError, ArrayFileError)):
         arrays = read_arrays(path)
@@ -112,12 +133,15 @@ def _read_numpy(path: Path) -> Latents:
             "--npz"
         )
     z = np.atleast_2d(z)
-    return Latents(z, arrays.get("label"), f"{len(z):,} z")
+    labels = np.atleast_1d(arrays["label"]) if "label" in arrays else None
+    sha256 = str(arrays.get("checkpoint_sha256", ""))
+    return StoredLatents(path, z, labels, f"{len(z):,} z", sha256)
 
 
-def _read_results(path: Path, group: str) -> Latents:
+def _read_results(path: Path, group: str) -> StoredLatents:
     results = read_results(path)
     label = results.attributes["config"].get("label")  # of the run
+    sha256 = results.attributes["checkpoint_sha256"]
 
     def fill_labels(labels: np.ndarray | None, count: int) -> np.ndarray | None:
         return np.full(count, label) if labels is None and label is not None else labels
@@ -131,7 +155,7 @@ def _read_results(path: Path, group: str) -> Latents:
         best_labels = [cell.recoveries.best_label for cell in cells]
         labels = None if None in best_labels else np.array(best_labels)
         z = np.array([cell.best_z for cell in cells])
-        return Latents(z, fill_labels(labels, len(z)), said)
+        return StoredLatents(path, z, fill_labels(labels, len(z)), said, sha256)
     columns = {
         name: next(column for column in ("z_found", "z_true") if column in rows)
         for name, rows in results.groups.items()
@@ -147,4 +171,5 @@ def _read_results(path: Path, group: str) -> Latents:
         by_trial = dict(zip(root["trial"].tolist(), root["label"], strict=True))
         labels = np.array([by_trial[trial] for trial in rows["trial"].tolist()])
     z = rows[columns[chosen]]
-    return Latents(z, fill_labels(labels, len(z)), f"{len(z):,} z of group {chosen or 'the root'}")
+    said = f"{len(z):,} z of group {chosen or 'the root'}"
+    return StoredLatents(path, z, fill_labels(labels, len(z)), said, sha256)

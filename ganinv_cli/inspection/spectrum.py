@@ -39,7 +39,7 @@ def measure_singular_values(generator: Generator) -> Spectrum:
             f"dG/dz has {generator.latent:,} x {pixels:,} values; singular values are computed "
             f"for at most {MAX_VALUES:,}; leave --spectrum out"
         )
-    z, labels, _ = draw_latents(generator, 0, POINTS)
+    z, labels = draw_latents(generator, 0, POINTS)
     given = np.full(POINTS, -1) if labels is None else labels
     rows = [
         compute_singular_values(generator, *each) for each in zip(z, given.tolist(), strict=True)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ganinv_cli.errors import GaninvError, explain_failures
 from ganinv_cli.files import PAGE as PAGE
-from ganinv_cli.files import encode_png, make_folder, replace_file
+from ganinv_cli.files import check_page, encode_png, replace_file
 from ganinv_cli.report.image_figures import PICTURE_NAME, PICTURES
 from ganinv_cli.report.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.render import render
@@ -43,8 +43,9 @@ def write_report(report: "Report", folder: Path) -> PageContent:
     """Write the tables in every style, the figures and the page, whose content is returned.
 
     Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
-    written.
+    written, or has a page that ganinv did not write.
     """
+    check_page(folder)
     with use_own_style():
         figures = {name: encode_drawn_figure(drawn) for name, drawn in report.draw().items()}
     content = PageContent(report, figures)
@@ -67,8 +68,9 @@ def write_page(
     """Write one page of several results.
 
     It begins with the tables of `comparison`, if given, which are written beside it as well. Raises
-    GaninvError if the folder cannot be written.
+    GaninvError as `write_report` does.
     """
+    check_page(folder)
     files: dict[str, str | bytes] = {PAGE: render_page(contents, comparison)}
     if comparison:
         files |= _render_styles(comparison)
@@ -113,9 +115,7 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None
         for name, content in files:
             if isinstance(content, str):  # a path may contain bytes that are not text
                 content = content.encode(errors="replace")
-            path = folder / name
-            make_folder(path.parent)
-            replace_file(path, content)
+            replace_file(folder / name, content)
 
 
 _MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}

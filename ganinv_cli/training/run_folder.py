@@ -70,7 +70,7 @@ def write_newest(
         for old in folder.glob("DCGAN.model-*"):  # not before, as a diverged one cannot be read
             if old.stem != prefix.name:
                 old.unlink()
-        replace_file(make_folder(folder / "samples") / f"{step:06d}.png", sheet)
+        replace_file(folder / "samples" / f"{step:06d}.png", sheet)
     return prefix
 
 

@@ -37,6 +37,7 @@ def test_the_archive_has_a_row_per_image_and_rule_and_is_the_same_each_time(save
     assert found["image_loss"].tolist() == [50] * 3
     assert found["psnr"] == pytest.approx([10 * np.log10(4 * 16 * 16 * 3 / 50)] * 3)
     assert (found["agreeing"].tolist(), found["starts"].tolist()) == ([4, 10, 10], [6, 10, 10])
+    assert found["checkpoint_sha256"] == results.attributes["checkpoint_sha256"]
     assert "label" not in found
     assert latents.holds_saved_latents(tmp_path / "z.npz")
     save(results)

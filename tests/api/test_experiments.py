@@ -248,6 +248,20 @@ def test_an_inversion_has_a_row_for_each_image(generator, images, inversion):
     assert len(inversion.table().splitlines()) <= 16
 
 
+def test_a_shard_returns_its_own_images(generator, images):
+    parts = [ganinv.invert(generator, images, starts=1, shard=f"{n}/2") for n in (1, 2)]
+    assert [part.names for part in parts] == [["image 0", "image 2"], ["image 1"]]
+
+
+def test_a_report_of_another_program_is_kept(tmp_path, recovered, inversion):
+    page = tmp_path / "report.html"
+    page.write_text("mine", encoding="utf-8")
+    for results in (recovered, inversion):
+        with pytest.raises(ganinv.UsageError, match="ganinv did not write it"):
+            results.save_report(tmp_path)
+    assert [*tmp_path.iterdir()] == [page] and page.read_text(encoding="utf-8") == "mine"
+
+
 @pytest.mark.slow
 def test_images_are_given_in_many_ways(tmp_path, generator, images, inversion):
     (tmp_path / "folder").mkdir()
@@ -278,5 +292,7 @@ def test_what_cannot_be_inverted_is_refused(generator):
     ):
         with pytest.raises(ganinv.ImageError, match=words):
             ganinv.invert(generator, images)
+    with pytest.raises(ganinv.ImageError, match="does not exist"):
+        ganinv.invert(generator, None, image=["no-such.png"])
     with pytest.raises(ganinv.ConfigError, match="the generator of invert is None; give one"):
         ganinv.invert(None, images)

@@ -136,6 +136,25 @@ def test_z_are_read_from_results(folder):
     assert "the first 3 of 4 z" in result.stderr
 
 
+def test_z_of_another_generator_are_called_so(folder):
+    builders.make_checkpoint(folder / "other", channels=1, seed=1)
+    run_ganinv(folder, "sample", "grey", "--out", "own.png", "--count", 2, "--npz", "own.npz")
+    for given in (("--z", "own.npz"), ("--between", "own.npz", "own.npz[1]")):
+        sample = ("--out", "again.png", "--overwrite", *given)
+        words = "own.npz has z of another generator (sha256 "
+        assert words in run_ganinv(folder, "sample", "other", *sample).stderr
+        assert words not in run_ganinv(folder, "sample", "grey", *sample).stderr
+
+
+def test_a_file_of_python_objects_is_refused_without_numpys_advice(folder):
+    np.save(folder / "objects.npy", np.array([None, "a"]), allow_pickle=True)
+    (folder / "text.npy").write_text("no array", encoding="utf-8")
+    for name in ("objects.npy", "text.npy"):
+        result = run_ganinv(folder, "sample", "grey", "--out", "no.png", "--z", name, code=2)
+        assert "or Python objects; save numbers with numpy.save" in result.stderr
+        assert "allow_pickle" not in result.stderr and "unsafely" not in result.stderr
+
+
 def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
     run_ganinv(folder, "sample", "grey", "--out", "many/", "--count", 4)
     (folder / "many" / "notes.png").write_bytes(b"mine")
@@ -146,6 +165,9 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
     assert names == ["000000.png", "000001.png", "notes.png"]
 
 
-def test_the_folder_of_a_sheet_is_made(folder):
+def test_the_folder_of_a_sheet_is_made_if_there_are_pictures_for_it(folder):
+    for given in (("none", "sheet.png"), ("grey", "sheet.txt"), ("grey", "s.png", "--label", 1)):
+        run_ganinv(folder, "sample", given[0], "--out", f"new/deep/{given[1]}", *given[2:], code=2)
+    assert not (folder / "new").exists()
     run_ganinv(folder, "sample", "grey", "--out", "new/deep/sheet.png", "--count", 4)
     assert (folder / "new" / "deep" / "sheet.png").is_file()
