@@ -1,7 +1,6 @@
 """Write files whole or not at all, and keep arrays in files without pickles."""
 
 import contextlib
-import errno
 import io
 import os
 import sys
@@ -226,7 +225,7 @@ def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, opt
 def check_output_folder(path: Path, overwrite: bool) -> None:
     """Check, before any work, that a folder may be filled. Raises UsageError."""
     if path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is a file; name a folder, or a file that ends in .png")
+        raise UsageError(f"{path} is a file; name a folder with --out")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise UsageError(f"{path} is not empty; name another folder, or give --overwrite")
     check_writable(path)
@@ -247,7 +246,5 @@ def check_writable(path: Path) -> None:
     """
     parents = follow_link(path).absolute().parents
     folder = path if path.is_dir() else next(each for each in parents if each.exists())
-    code = errno.EACCES if folder.is_dir() else errno.ENOTDIR
-    if code == errno.ENOTDIR or not os.access(folder, os.W_OK | os.X_OK):
-        with explain_write_errors(path):
-            raise OSError(code, os.strerror(code))
+    with explain_write_errors(path), tempfile.TemporaryFile(dir=folder):
+        pass  # it is removed

@@ -174,6 +174,9 @@ def _run(
         file = Path(out or experiment.results_file)
         if out is None:
             file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file
+        from ganinv_cli.store import check_replaceable
+
+        check_replaceable(file)
         reporter = progress or SILENT
         if isinstance(generator, LoadedGenerator):
             _refuse_other_conventions(generator, config.conventions)

@@ -157,15 +157,18 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     file, npz = out or Path(experiment.results_file), given.get("npz")
     folder = report.get_results_folder(file)
     if isinstance(config, ImagesConfig):
-        from ganinv_cli.images.files import list_named_images
+        from ganinv_cli.experiments.image_inputs import check_images
 
-        list_named_images(config.image, folder)
+        check_images(config, folder)
     shard = (config.shard or "").replace("/", "-of-")
     file = file.with_stem("-".join(filter(None, (file.stem, name, "" if out else shard))))
     report.get_results_folder(file)
     if npz:
         npz = npz.with_stem("-".join(filter(None, (npz.stem, name, shard))))
         _check_npz(npz, file)
+    from ganinv_cli.store import check_replaceable
+
+    check_replaceable(file)
     if config.note and not given["quiet"]:
         click.echo(config.note.strip(), err=True)
     is_named = given["checkpoint"] or "checkpoint" in read_assignments(given["assignments"])

@@ -101,9 +101,10 @@ def train(
         ganinv train faces/ --out faces64 --crop-side .72 --crop-center .5,.4
     """
     from ganinv_cli.engine.tensorflow_start import start_tensorflow
+    from ganinv_cli.files import check_output_folder
     from ganinv_cli.progress.reporters import show_steps
     from ganinv_cli.training.settings import TrainingSettings
-    from ganinv_cli.training.square_images import SquareCrop, load_images
+    from ganinv_cli.training.square_images import SquareCrop, list_images, load_images
 
     training = TrainingSettings(
         channels=1 if grey else 3,
@@ -116,6 +117,8 @@ def train(
     names = map(str.strip, exclude or ())
     held_out = frozenset(name for name in names if name)
     size = training.size
+    list_images(images, held_out)
+    check_output_folder(out, overwrite=True)
     last = None
     with show_steps(out, out / "state") as reporter:
         reporter.enter("loading TensorFlow")

@@ -5,12 +5,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganinv_cli.errors import ImageError, ResultsError, to_printable
-from ganinv_cli.experiments.plan import ImageInputs
 from ganinv_cli.images import (
     Crop,
     TargetImage,
@@ -25,11 +24,14 @@ from ganinv_cli.images.arrays import (
     load_numpy_file,
 )
 from ganinv_cli.images.files import is_array_name, list_named_images
-from ganinv_cli.images.load import make_unread_image
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.images.load import ImageShape, make_unread_image
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
 from ganinv_cli.store import NamedImage, Run
+
+if TYPE_CHECKING:
+    from ganinv_cli.experiments.plan import ImageInputs
+    from ganinv_cli.network.generator import Generator
 
 MAX_DESCRIBED = 8  # images that are described one by one
 TEXT_BYTES = 255  # of most texts in the results file
@@ -37,8 +39,31 @@ TEXT_BYTES = 255  # of most texts in the results file
 Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
 
 
+def check_images(config: ImagesConfig, figure_folder: Path) -> None:
+    """Check, without a generator, that the mask and one of the images can be read.
+
+    Raises ImageError, or UsageError as `list_named_images` does.
+    """
+    paths = list_named_images(config.image, figure_folder)
+    masks = [Path(config.mask)] if config.mask else []
+    with suppress_pillow_warnings():
+        for error in filter(None, (_find_error(masks, config), _find_error(paths, config))):
+            raise ImageError(error)
+
+
+def _find_error(paths: Sequence[Path], config: ImagesConfig) -> str:
+    """Return the first error if none of the files can be read, else nothing."""
+    errors = []
+    for path in paths:
+        for picture in _read_file(path, config, (1, 1, 3), 0, is_named=True):
+            if not picture.error:
+                return ""
+            errors.append(picture.error)
+    return errors[0] if errors else ""
+
+
 def read_pictures(
-    inputs: ImageInputs, config: ImagesConfig, generator: Generator
+    inputs: "ImageInputs", config: ImagesConfig, generator: "Generator"
 ) -> list[TargetImage]:
     """Read all images, cropped and resized as the generator makes them, under distinct names.
 
@@ -111,29 +136,30 @@ def commit_new_images(run: Run, pictures: Mapping[int, TargetImage]) -> None:
 
 
 def _read_files(
-    names: Sequence[str], inputs: ImageInputs, config: ImagesConfig, generator: Generator
+    names: Sequence[str], inputs: "ImageInputs", config: ImagesConfig, generator: "Generator"
 ) -> list[TargetImage]:
     """Read image files and folders, in order; 12 kB each at 64 pixels.
 
     Skipped are files of latent vectors in folders.
     """
     paths = [Path(name) for name in names]
+    shape, latent = generator.image_shape, generator.latent
     with suppress_pillow_warnings():
         return [
             picture
             for path in list_named_images(names, inputs.figure_folder)
-            for picture in _read_file(path, config, generator, is_named=path in paths)
+            for picture in _read_file(path, config, shape, latent, is_named=path in paths)
         ]
 
 
 def _read_file(
-    path: Path, config: ImagesConfig, generator: Generator, *, is_named: bool
+    path: Path, config: ImagesConfig, shape: ImageShape, latent: int, *, is_named: bool
 ) -> list[TargetImage]:
     """Return the images of a file: one, of a NumPy file several, or one that says what is wrong."""
-    shape, crop = generator.image_shape, Crop(config.crop)
+    crop = Crop(config.crop)
     try:
         if is_array_name(path):
-            pictures = list(load_numpy_file(path, shape, crop, generator.latent))
+            pictures = list(load_numpy_file(path, shape, crop, latent))
         else:
             pictures = [load_image(path, shape, crop)]
     except ImageError as error:

@@ -4,7 +4,7 @@ from ganinv_cli.store.attributes import Provenance
 from ganinv_cli.store.hdf5 import NamedImage, Results
 from ganinv_cli.store.parts import SaveError, read_results, select_images
 from ganinv_cli.store.rows import Figure
-from ganinv_cli.store.run import Run, open_run
+from ganinv_cli.store.run import Run, check_replaceable, open_run
 
 __all__ = [
     "Figure",
@@ -13,6 +13,7 @@ __all__ = [
     "Results",
     "Run",
     "SaveError",
+    "check_replaceable",
     "open_run",
     "read_results",
     "select_images",

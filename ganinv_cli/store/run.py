@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import check_parent_folder, check_writable
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.store.attributes import IMAGE_KEYS, Provenance, find_differences, now
 from ganinv_cli.store.damage import DamagedError
@@ -54,7 +55,12 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise ResultsError if a file of a run is not from ganinv; a damaged file may be replaced."""
+    """Check that the results of a run may be written to a file, new or not; it may be damaged.
+
+    Raises UsageError if it cannot be written there, ResultsError if the file is not from ganinv.
+    """
+    check_parent_folder(path)
+    check_writable(path)
     with suppress(DamagedError):
         open_parts(path)
 

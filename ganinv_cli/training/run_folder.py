@@ -35,12 +35,9 @@ PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these a
 def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Iterator[None]:
     """Lock the folder, and write the run's settings to `training.json` or check them against it.
 
-    Only `steps` may differ. Raises ConfigError if the folder is a file, has an unusable name or
-    holds another run, ResultsError if another process has locked it, GaninvError if it cannot be
-    written.
+    Only `steps` may differ. Raises ConfigError if the folder has an unusable name or holds another
+    run, ResultsError if another process has locked it, GaninvError if it cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; name a folder with --out")
     if PATTERN_CHARACTERS & set(str(folder)):
         raise ConfigError(f"{folder} has one of * ? [ \\ in its name; name another --out")
     with explain_write_errors(folder):

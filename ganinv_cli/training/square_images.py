@@ -41,22 +41,10 @@ def load_images(
     """Read all images below a folder, in the order of their names.
 
     Returns uint8 (images, size, size, channels), 12 kB of memory per image at 64 pixels; without
-    files whose names, without folders, are in `excluded`. Raises ImageError if there is no image,
-    one cannot be read, or an excluded one does not exist.
+    files whose names, without folders, are in `excluded`. Raises ImageError if one cannot be read,
+    or as `list_images` does.
     """
-    paths = _list_images(source)
-    missing = sorted(set(excluded) - {path.name for path in paths})
-    if missing:
-        raise ImageError(
-            f"{source} has no image {to_printable(missing[0])!r}, which was to be left out; "
-            "list file names without folders, one per line"
-        )
-    kept = [path for path in paths if path.name not in excluded]
-    if not kept:
-        raise ImageError(
-            f"{source} holds no image; ganinv reads {', '.join(files.SUFFIXES)} in a folder and "
-            "its subfolders"
-        )
+    kept = list_images(source, excluded)
     pictures = np.empty((len(kept), size, size, channels), np.uint8)
 
     def prepare(number: int) -> None:
@@ -72,8 +60,25 @@ def load_images(
     return pictures
 
 
-def _list_images(source: Path) -> list[Path]:
+def list_images(source: Path, excluded: Collection[str] = ()) -> list[Path]:
+    """Return the images below a folder, without those excluded.
+
+    Raises ImageError if there is none, or an excluded one does not exist.
+    """
     if not source.is_dir():
         what = "is not a folder" if source.exists() else "does not exist"
         raise ImageError(f"{source} {what}; name a folder of images, e.g. an unpacked archive")
-    return files.list_files_below(source)
+    paths = files.list_files_below(source)
+    missing = sorted(set(excluded) - {path.name for path in paths})
+    if missing:
+        raise ImageError(
+            f"{source} has no image {to_printable(missing[0])!r}, which was to be left out; "
+            "list file names without folders, one per line"
+        )
+    kept = [path for path in paths if path.name not in excluded]
+    if not kept:
+        raise ImageError(
+            f"{source} holds no image; ganinv reads {', '.join(files.SUFFIXES)} in a folder and "
+            "its subfolders"
+        )
+    return kept

@@ -217,6 +217,6 @@ def test_a_precision_that_the_machine_lacks_is_refused_before_images(tmp_path, m
         raise ConfigError("no bfloat16 here")
 
     monkeypatch.setattr(train_generator, "require_fast_dtype", refuse)
-    (tmp_path / "pictures").mkdir()
+    builders.save_images(tmp_path / "pictures", 1)
     result = run_ganinv(tmp_path, *TRAIN, "--precision", "bfloat16", code=2)
     assert "no bfloat16 here" in result.stderr

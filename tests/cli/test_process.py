@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from called import save_image
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 GANINV = ("-m", "ganinv_cli")
@@ -19,6 +21,33 @@ import tensorflow as tf
 slow = {"keras", "matplotlib", "scipy.integrate", "scipy.optimize", "scipy.spatial", "scipy.stats"}
 print(sorted(slow & set(sys.modules)))
 print(tf.keras.optimizers.Adam.__module__, "TF_USE_LEGACY_KERAS" in os.environ)
+"""
+
+REFUSED = {  # command -> its sentence
+    "invert text.png empty.png": "text.png is no image of a known format",
+    "consistency --image empty.png": "empty.png is no image of a known format",
+    "consistency --image objects.npy": "objects.npy cannot be read as NumPy arrays",
+    "invert good.png --mask text.png": "text.png is no image of a known format",
+    "invert good.png --crop 0,0,99": "the square 0,0,99 reaches outside",
+    "recover --out text.png": "text.png is not an HDF5 file",
+    "noise-sweep --out none/r.h5": "none/r.h5 is in a folder that does not exist",
+    "invert good.png --out none/r.h5": "none/r.h5 is in a folder that does not exist",
+    "sample faces16 --out text.png/a.png": "text.png/a.png cannot be written",
+    "sample faces16 --out a.png --z text.png": "text.png cannot be read",
+    "sample faces16 --out a.png --between objects.npy text.png": "objects.npy cannot be read",
+    "train none --out out": "none does not exist",
+    "train empty --out out": "empty holds no image",
+    "train . --size 16 --out text.png": "text.png is a file; name a folder",
+}
+REFUSE = """
+import sys
+from ganinv_cli.cli import main
+for line in sys.stdin.read().splitlines():
+    try:
+        main(line.split())
+    except SystemExit as end:
+        assert end.code == 2, line
+    assert "tensorflow" not in sys.modules, line
 """
 
 
@@ -64,6 +93,23 @@ def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
     assert (run.returncode, run.stdout) == (2, "")
     assert r"\x1b[31m\u202e" in run.stderr and "\x1b" not in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_what_needs_no_generator_is_refused_before_tensorflow_is_imported(tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([None, "a"]), allow_pickle=True)
+    save_image(tmp_path / "good.png", np.zeros((16, 16, 3), np.uint8))
+    (tmp_path / "text.png").write_text("no image", encoding="utf-8")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "empty").mkdir()
+    command = [sys.executable, "-c", REFUSE]
+    typed = "\n".join(REFUSED)
+    run = subprocess.run(
+        command, input=typed, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120
+    )
+    assert (run.returncode, run.stdout) == (0, ""), run.stderr
+    for said, sentence in zip(run.stderr.splitlines(), REFUSED.values(), strict=True):
+        assert said.startswith("Error: ") and sentence in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_characters_that_the_encoding_lacks_are_replaced(tmp_path):
