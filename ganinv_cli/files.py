@@ -231,14 +231,6 @@ def check_output_folder(path: Path, overwrite: bool) -> None:
     check_writable(path)
 
 
-def check_parent_folder(path: Path) -> Path:
-    """Return the folder of a file, or of a new folder. Raises UsageError if it does not exist."""
-    folder = follow_link(path).absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"{path} is in a folder that does not exist; create it, or name another")
-    return folder
-
-
 def check_writable(path: Path) -> None:
     """Check that a folder, or a file in a folder that may be new, can be written.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import check_parent_folder, explain_write_errors, follow_link
+from ganinv_cli.files import explain_write_errors, follow_link, make_folder
 
 
 @contextlib.contextmanager
@@ -16,15 +16,15 @@ def hold_lock(path: Path) -> Iterator[Path]:
 
     The kernel releases the lock however the process ends. It is beside the file because every
     process that writes the file must see it, also on another host of a shared folder. The file is
-    removed while the lock is held; who has just opened it finds out, and opens another. Raises
-    UsageError if there is no such folder, it cannot be written or has no locks, ResultsError if
+    removed while the lock is held; who has just opened it finds out, and opens another. A new
+    folder is made. Raises UsageError if it cannot be written or has no locks, ResultsError if
     another process holds the lock.
     """
-    check_parent_folder(path)
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
     with explain_write_errors(path):
         path = follow_link(path)
+        make_folder(path.parent)
         lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0, preserve_lock_file=True)
         try:
             lock.acquire()

@@ -159,6 +159,9 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     if isinstance(config, ImagesConfig):
         from ganinv_cli.experiments.image_inputs import check_images
 
+        if not config.image:
+            example = (experiment.help or "").partition("Example:\n")[2].splitlines()[0]
+            raise UsageError(f"no image is named; type e.g. {example.strip()}")
         check_images(config, folder)
     shard = (config.shard or "").replace("/", "-of-")
     file = file.with_stem("-".join(filter(None, (file.stem, name, "" if out else shard))))

@@ -3,12 +3,11 @@
 A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
-import re
 import shlex
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import takewhile
+from itertools import product, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +23,8 @@ from ganinv_cli.settings.declare import (
     OTHER,
     OUTPUT,
     Setting,
+    check_value,
+    list_choices,
     list_settings,
 )
 from ganinv_cli.settings.names import STYLES
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 FIRST_GROUP = "Options most people need"
 RATE_NAMES = ("--lr", "--rate", "--learning-rate")  # of options that other programs have
-TEXT_OR_JSON = click.Choice(["text", "json"])  # formats of commands that print no tables
+ENDINGS = {"config": (".toml",), "out": (".h5", ".png"), "z_file": (".npy", ".npz")}  # of options
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,6 +58,8 @@ class Option(click.Option):
 class GroupedCommand(click.Command):
     """A command whose help shows the options named in `first`, then the others by group."""
 
+    allow_extra_args = True  # `parse_args` says where they belong
+
     def __init__(self, *args: Any, first: tuple[str, ...] = (), **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.first = first  # names of parameters, in the order of the help
@@ -78,27 +81,43 @@ class GroupedCommand(click.Command):
         """Parse the arguments; an error for a likely slip says what to type instead."""
         given = list(args)  # which parsing consumes
         try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            if isinstance(error, click.NoSuchOption) and error.option_name in RATE_NAMES:
-                said = (
-                    f"no option {error.option_name}; it is a setting of a solver, e.g. "
-                    "--solver gd --set gd.rate=0.5"
-                )
-            elif values := self._join_list(given):
-                said = f"{error.format_message().rstrip('.')}; a list has commas: {values}"
-            else:
+            extra = super().parse_args(ctx, args)
+            if not extra or ctx.resilient_parsing:
+                return extra
+            said = f"unexpected argument {shlex.join(extra)}"
+            meant = self._join_list(given) or self._find_option(extra)
+        except click.NoSuchOption as error:
+            said, meant = f"no option {error.option_name}", self._join_list(given)
+            if error.option_name in RATE_NAMES:
+                meant = "--solver gd --set gd.rate=0.5 (a rate is a setting of a solver)"
+            if not meant:
                 raise
-            raise click.UsageError(said, ctx) from error
+        raise click.UsageError(f"{said}; type {meant}" if meant else said, ctx)
 
     def _join_list(self, args: list[str]) -> str:
-        """Return a list of numbers that is separated by spaces with commas; empty if none is."""
-        for option in self.params:
-            for name in option.opts if isinstance(option.type, CommaList) else ():
-                after = args[args.index(name) + 1 :] if name in args else []
-                values = list(takewhile(re.compile(r"-?[\d.]+").match, after))
-                if len(values) > 1:
-                    return f"{name} {','.join(values)}"
+        """Return a list that is separated by spaces with commas; empty if none is."""
+        words = [word for arg in args for word in arg.split("=", 1)]
+        lists = [
+            (name, option.type.takes)
+            for option in self.params
+            for name in option.opts
+            if isinstance(option.type, CommaList) and name in words
+        ]
+        for name, takes in lists:
+            values = list(takewhile(takes, words[words.index(name) + 1 :]))
+            if len(values) > 1:
+                joined = ",".join(value.strip(",") for value in values)
+                return f"{name} {joined} (a list has commas)"
+        return ""
+
+    def _find_option(self, words: list[str]) -> str:
+        """Return the option that one of these words needs, and the word; empty if none fits."""
+        by_name = {each.name: each for each in self.params if isinstance(each, click.Option)}
+        names = dict.fromkeys(("checkpoint", *self.first, *by_name))
+        for name, word in product(names, words):
+            option = by_name.get(name)
+            if option and _takes(option, word):
+                return f"{option.opts[0]} {shlex.quote(word)}"
         return ""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -110,6 +129,36 @@ class GroupedCommand(click.Command):
             if ctx.params.get("verbose") and cause:
                 traceback.print_exception(cause)
             raise
+
+
+def _takes(option: click.Option, word: str) -> bool:
+    """Return whether a word without its option is likely to be meant for an option."""
+    from ganinv_cli.formats import is_generator
+    from ganinv_cli.images.files import is_image_name
+
+    kind = option.type.item if isinstance(option.type, CommaList) else option.type
+    if option.name == "checkpoint":
+        return is_generator(word)
+    if option.name == "image":
+        return is_image_name(word)
+    if option.name == "assignments":
+        return "=" in word
+    if isinstance(kind, click.Choice):
+        return word in kind.choices
+    is_whole = isinstance(kind, type(click.INT)) and word.isdigit()
+    return is_whole or word.endswith(ENDINGS.get(option.name or "", ()))
+
+
+class Choice(click.Choice[str]):
+    """One of several words; an error names the one that was meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.choices:
+            self.fail(f"{value!r}: give {list_choices(value, self.choices)}", param, ctx)
+        return str(value)
+
+
+TEXT_OR_JSON = Choice(["text", "json"])  # formats of commands that print no tables
 
 
 class CommaList(click.ParamType[tuple[Any, ...]]):
@@ -126,6 +175,13 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
         if not parts:
             self.fail("the list is empty; give one or more, separated by commas", param, ctx)
         return tuple(self.item.convert(part, param, ctx) for part in parts)
+
+    def takes(self, word: str) -> bool:
+        """Return whether a word is a list of such items."""
+        try:
+            return bool(self.convert(word, None, None))
+        except click.BadParameter:
+            return False
 
 
 option = partial(click.option, cls=Option)
@@ -157,14 +213,20 @@ def make_parameter(setting: Setting) -> Decorator:
         "group": setting.group,
         "help": setting.help,
     }
-    return option(*names, setting.name, **attributes)
+
+    def check(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if value not in (None, ()):
+            check_value(param.opts[0], value, setting)
+        return value
+
+    return option(*names, setting.name, callback=check, **attributes)
 
 
 def _find_type(setting: Setting) -> click.ParamType[Any]:
     if setting.is_path:
         return click.Path()
     item = click.types.convert_type(setting.type.kinds[0])
-    item = click.Choice(setting.choices) if setting.choices else item
+    item = Choice(setting.choices) if setting.choices else item
     return CommaList(item) if setting.type.is_list else item
 
 
@@ -212,7 +274,7 @@ style = partial(
     "--format",
     "style",
     default="text",
-    type=click.Choice(STYLES),
+    type=Choice(list(STYLES)),
     group=OUTPUT,
     help="Format of the printed tables; the folder gets all formats.",
 )

@@ -63,7 +63,7 @@ MAX_BATCH_SIZE = 2**13  # images
 @options.option(
     "--precision",
     default="float32",
-    type=click.Choice(get_args(TrainingDtype)),
+    type=options.Choice(get_args(TrainingDtype)),
     help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
 )
 @options.option(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganinv_cli.errors import ImageError, ResultsError, to_printable
+from ganinv_cli.errors import ImageError, ResultsError, UsageError, to_printable
+from ganinv_cli.formats import is_generator
 from ganinv_cli.images import (
     Crop,
     TargetImage,
@@ -23,7 +24,7 @@ from ganinv_cli.images.arrays import (
     convert_tensor,
     load_numpy_file,
 )
-from ganinv_cli.images.files import is_array_name, list_named_images
+from ganinv_cli.images.files import is_array_name, is_image_name, list_named_images
 from ganinv_cli.images.load import ImageShape, make_unread_image
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
@@ -44,6 +45,9 @@ def check_images(config: ImagesConfig, figure_folder: Path) -> None:
 
     Raises ImageError, or UsageError as `list_named_images` does.
     """
+    for name in config.image:
+        if not is_image_name(name) and is_generator(name):
+            raise UsageError(f"{name} is a generator, not an image; type --checkpoint {name}")
     paths = list_named_images(config.image, figure_folder)
     masks = [Path(config.mask)] if config.mask else []
     with suppress_pillow_warnings():

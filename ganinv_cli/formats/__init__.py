@@ -3,10 +3,11 @@
 A file is data: nothing in it is executed unless it is trusted.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ganinv_cli.errors import CheckpointError, ConfigError, to_printable
+from ganinv_cli.errors import CheckpointError, ConfigError, GaninvError, to_printable
 from ganinv_cli.formats.boundary import explain_reading_errors
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import GRAPH_FILE, TORCH_PROGRAMS, FileFacts, Format
@@ -15,6 +16,7 @@ from ganinv_cli.formats.unsupported import refuse_unsupported
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.load import check_settings, read_toml
+from ganinv_cli.settings.shipped import find
 
 FORMATS = (  # a file is read in the first that recognises it
     Format("a Python file", "python", lambda facts: facts.is_file and facts.path.suffix == ".py"),
@@ -79,6 +81,13 @@ def find_format(path: Path) -> Format:
     with explain_reading_errors(path, "a generator"):
         refuse_unsupported(facts)
         return next(form for form in FORMATS if form.recognises(facts))
+
+
+def is_generator(name: str) -> bool:
+    """Return whether a path, or the name of a file that ships, is of a format that is read."""
+    with suppress(GaninvError):
+        return bool(find_format(find("checkpoint", name)))
+    return False
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:

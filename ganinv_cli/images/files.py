@@ -25,11 +25,9 @@ def list_named_images(names: Sequence[str], own_folder: Path | None = None) -> l
 
     A named file is taken whatever its suffix. Files reached through links are not listed twice, and
     those in `own_folder`, which gets the figures of the results, not at all. Raises ConfigError if
-    none is named or a name is empty, ImageError if one does not exist, or a folder has no images,
+    a name is empty, ImageError if one does not exist, or a folder has no images,
     UsageError if one is in `own_folder`.
     """
-    if not names:
-        raise ConfigError("no image is named; give a file, a folder, or . for this folder")
     if not all(names):
         raise ConfigError(
             'the name of an image is empty; is a variable of the shell, as in "$x", set?'
@@ -85,6 +83,12 @@ def list_files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list
             paths += (Path(parent, name) for name in names if not name.startswith("._"))
         visited.add(place)
     return sorted(path for path in paths if path.suffix.lower() in suffixes)
+
+
+def is_image_name(name: str) -> bool:
+    """Return whether a name is of a folder, or has an ending of images."""
+    path = Path(name)
+    return path.is_dir() or path.suffix.lower() in SUFFIXES + ARRAY_SUFFIXES
 
 
 def is_array_name(path: PurePath) -> bool:

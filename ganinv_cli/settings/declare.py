@@ -6,7 +6,9 @@ in the API, the checks of its value and the rule for a run that goes on follow f
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
@@ -119,7 +121,7 @@ def _find_fault(value: Any, setting: Setting) -> str:
     if value is None:  # not given
         return ""
     if setting.choices and value not in setting.choices:
-        return f"one of {', '.join(setting.choices)}"
+        return list_choices(value, setting.choices)
     if setting.range is None:
         return ""
     low, high = setting.range
@@ -128,6 +130,12 @@ def _find_fault(value: Any, setting: Setting) -> str:
     if low <= value <= high:
         return ""
     return f"at most {high:,}" if value > high else f"at least {low:,}"
+
+
+def list_choices(value: Any, choices: Sequence[str]) -> str:
+    """Return what to give in place of a value that is no choice; a similar choice is named."""
+    close = get_close_matches(str(value), choices, n=1)
+    return f"one of {', '.join(choices)}" + "".join(f"; did you mean {each}?" for each in close)
 
 
 def to_toml(value: Any) -> str:

@@ -14,6 +14,8 @@ from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, ValueType, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
 
+MAX_LISTED = 16  # names of settings in an error
+
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 _SOLVER_TABLES = {name: Setting(name, None, ValueType((dict,))) for name in SOLVERS}
@@ -66,8 +68,8 @@ def _check_tables_are_used(tables: Mapping[str, Any], solver: str) -> None:
     if tables and solver not in tables:
         name = next(iter(tables))
         raise ConfigError(
-            f'{name} has settings, but the solver is {solver}: add solver = "{name}", or leave '
-            f"{name} out"
+            f'{name} has settings, but the solver is {solver}: add solver = "{name}" (--solver '
+            f"{name}), or leave {name} out"
         )
 
 
@@ -117,18 +119,25 @@ def check_settings(
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(
-                f"{place} has an unknown setting {to_toml(key)}; {_suggest_key(key, known)}"
-            )
+            raise ConfigError(f"{place}: {key} is no setting{_suggest_key(key, value, known)}")
         _check_type(f"{place}: {key}", value, known[key], _suggest_similar(key, value, known))
         checked[key] = tuple(value) if known[key].type.is_list else value
         check_value(f"{place}: {key}", checked[key], known[key])
     return checked
 
 
-def _suggest_key(key: str, known: Collection[str]) -> str:
-    close = get_close_matches(key, known, n=1)
-    return "".join(f"did you mean {name}? " for name in close) + f"known are {', '.join(known)}"
+def _suggest_key(key: str, value: Any, known: Collection[str]) -> str:
+    if close := get_close_matches(key, known, n=1, cutoff=0.7):
+        is_table = isinstance(value, dict)
+        return (
+            f"; did you mean {f'[{close[0]}]' if is_table else f'{close[0]} = {to_toml(value)}'}?"
+        )
+    if len(known) <= MAX_LISTED:
+        return f"; there are {', '.join(known)}"
+    return (  # of a run
+        " (docs/cli.md lists them); one of a solver has its name before it, e.g. "
+        f"gd.{key} = {to_toml(value)}"
+    )
 
 
 def _suggest_similar(key: str, value: Any, known: Mapping[str, Setting]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import check_parent_folder, check_writable
+from ganinv_cli.files import check_writable
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.store.attributes import IMAGE_KEYS, Provenance, find_differences, now
 from ganinv_cli.store.damage import DamagedError
@@ -33,8 +33,8 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
     """Open the run at `path`, new or continued, locked against other writers.
 
     With `overwrite`, the files of an earlier run stay until something is written. Raises UsageError
-    if the folder is missing, ResultsError if another process has locked the file, or the file is
-    damaged, not from ganinv, has a newer schema, or is of another run.
+    if the folder cannot be written, ResultsError if another process has locked the file, or the
+    file is damaged, not from ganinv, has a newer schema, or is of another run.
     """
     with hold_lock(path) as path:
         parts, log = list[Part](), Log(path)
@@ -59,7 +59,6 @@ def check_replaceable(path: Path) -> None:
 
     Raises UsageError if it cannot be written there, ResultsError if the file is not from ganinv.
     """
-    check_parent_folder(path)
     check_writable(path)
     with suppress(DamagedError):
         open_parts(path)

@@ -121,7 +121,7 @@ def test_the_note_and_the_generator_of_a_config_are_printed_unless_quiet(work):
 
 def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
     for arguments, words in (
-        ((*RECOVER, "--out", "none/r.h5"), "none/r.h5"),
+        ((*RECOVER, "--out", "faces/a-portrait-with-a-long-name-0.png/r.h5"), "Not a directory"),
         (("recover", "--checkpoint", "none"), "no such checkpoint"),
         ((*INVERT, "--checkpoint", "a"), "is given twice"),
         ((*RECOVER, "--out", ""), "give the file a name such as recover.h5"),
@@ -132,22 +132,41 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]
     with mock.patch("ganinv_cli.formats.read") as read:
         run = run_ganinv(work, *RECOVER, "--set", "lbfgs.memry=3", code=2)
-    assert not read.called and "did you mean memory?" in run.stderr
+    assert not read.called and "did you mean memory = 3?" in run.stderr
     assert not list(work.glob("*.h5"))
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("recover", "--lr", 0.1), "e.g. --solver gd --set gd.rate=0.5"),
-        (("noise-sweep", "--variances", 0.1, -0.2), "a list has commas: --variances 0.1,-0.2"),
-        (("noise-sweep", "--variances", 0.1, 0.2), "a list has commas: --variances 0.1,0.2"),
+        (("recover", "--lr", 0.1), "no option --lr; type --solver gd --set gd.rate=0.5"),
+        (("noise-sweep", "--variances", 0.1, -0.2), "type --variances 0.1,-0.2 (a list has"),
+        (("noise-sweep", "--variances", 0.1, 0.2), "type --variances 0.1,0.2 (a list has commas)"),
+        (("recover", "--clip", "none", "standard"), "type --clip none,standard (a list has"),
+        (("recover", "--clip=none,", "zero", "wall"), "type --clip none,zero,wall (a list has"),
+        (("recover", "--clip", "stochstic"), "reflect, wall; did you mean stochastic?"),
+        (("recover", "a"), "unexpected argument a; type --checkpoint a"),
+        (("recover", "faces32"), "unexpected argument faces32; type --checkpoint faces32"),
+        (("recover", "gd"), "unexpected argument gd; type --solver gd"),
+        (("recover", 100), "unexpected argument 100; type --trials 100"),
+        (("recover", "c.toml"), "unexpected argument c.toml; type --config c.toml"),
+        (
+            ("recover", "--set", "a=1", "gd.rate=1"),
+            "unexpected argument gd.rate=1; type --set gd.rate=1",
+        ),
+        (("recover", "what"), "Error: unexpected argument what\n"),
+        (("consistency", "x.png"), "unexpected argument x.png; type --image x.png"),
+        (("consistency", "faces"), "unexpected argument faces; type --image faces"),
+        (("consistency",), "no image is named; type e.g. ganinv consistency --image portrait.png"),
+        (("invert", "faces32", "x.png"), "faces32 is a generator, not an image; type --checkpoint"),
+        (("invert", "faces", "--starts", 0), "--starts = 0: give at least 1"),
         (("invert", "https://example.org/a.png"), "org/a.png is an address; download the file"),
         (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
-        (("invert",), "no image is named; give a file, a folder"),
+        (("invert",), "no image is named; type e.g. ganinv invert portrait.png"),
         (("invert", "faces", "--mask", "other.png"), "other.png cannot be read (No such file"),
     ],
 )
 def test_a_likely_slip_is_answered_with_what_to_type(work, given, said):
-    given = (*given, *([] if "--checkpoint" in given else ["--checkpoint", "a"]))
+    if "--checkpoint" not in given and "type --checkpoint" not in said:
+        given = (*given, "--checkpoint", "a")
     assert said in run_ganinv(work, *given, code=2).stderr

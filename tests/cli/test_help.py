@@ -66,7 +66,7 @@ def test_commands_stand_under_headings_and_an_experiments_options_in_groups():
         (["recver"], "'recover'"),
         (["recover", "--trails", "4"], "'--trials'"),
         (["recover", "--trials", "ten"], "'--trials': 'ten' is not a valid integer"),
-        (["recover", "--clip", "nne"], "'--clip': 'nne' is not one of 'none', 'standard',"),
+        (["recover", "--clip", "nne"], "'--clip': 'nne': give one of none, standard,"),
         (["recover", "--clip", ","], "'--clip': the list is empty; give one or more"),
         (["recover", "--config", "quik"], "did you mean quick?"),
         (["sample", "faces16", "--out", "a", "--count", "0"], "'--count': 0 is not in the range"),
