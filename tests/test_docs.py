@@ -16,6 +16,7 @@ PAGES = [
     ROOT / "SECURITY.md",
     *ROOT.glob("docs/*.md"),
     ROOT / "docs" / "reproduction" / "details.md",
+    ROOT / "docs" / "reproduction" / "jumps.md",
     ROOT / "docs" / "results" / "README.md",
     ROOT / "docs" / "portraits" / "README.md",
     *ROOT.glob("checkpoints/*.md"),
@@ -71,8 +72,8 @@ def test_the_readme_is_read_to_its_end():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_only_tables_of_definitions_are_typed(page):
-    if page.parent.name == "checkpoints":
-        pytest.skip("what was measured when the generators were trained cannot be made again")
+    if page.parent.name == "checkpoints" or page.name == "jumps.md":
+        pytest.skip("what was measured once is not made again")
     typed = GENERATED.sub("", page.read_text(encoding="utf-8"))
     headers = {_normalize_header(row) for row in TABLE_HEADER.findall(typed)}
     assert headers == DEFINITIONS.get(str(page.relative_to(ROOT)), set())

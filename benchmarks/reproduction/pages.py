@@ -15,7 +15,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks import records, verdicts
-from benchmarks.jumps import tables as jumps
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2, why
 from ganinv_cli.cli import main
 
@@ -29,9 +28,9 @@ REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in d
     "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.md",)),
 }
 FIRST_ORDER = "solvers/first-order.md"
-TABLES = "table1.md", "why.md", "jumps.md", "table2.md", "figure2.md", "runs.md"  # of reproduction
+TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # of reproduction
 SOLVERS = "solvers-"  # in names of results that compare first-order methods
-FIGURES = "why.png", "table2.png", "figure2.png"
+FIGURES = "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
     "reliability/torture",
     "reproduction/ends",
@@ -94,11 +93,9 @@ def write_tables(results: Path, out: Path) -> None:
     without_study = [run for run in recoveries if run.name not in why.OTHERS]
     _write_sections(table1.make_sections(without_study), out / "table1.md")
     _write_sections(why.make_sections(recoveries, results), out / "why.md")
-    _write_sections(jumps.make_sections(results / "jumps"), out / "jumps.md")
     _write_sections(table2.make_sections(cells), out / "table2.md")
     _write_sections(figure2.make_sections(sweeps), out / "figure2.md")
     _write_sections({"Kept results": list(manifest.list_rows(results))}, out / "runs.md")
-    _save(why.draw_rules(recoveries, results), out / "why.png")
     _save(table2.draw_cells(cells), out / "table2.png")
     _save(figure2.draw_sweeps(sweeps), out / "figure2.png")
 

@@ -1,7 +1,6 @@
 """The numbers of the pages again, from a kept file alone: NumPy and h5py, no line of ganinv.
 
-python benchmarks/reproduction/referee.py docs/results/faces16-authors.h5 docs/results/jumps/whole-1
-python benchmarks/reproduction/referee.py docs/results/jumps/rates-faces16
+python benchmarks/reproduction/referee.py docs/results/faces16-authors.h5
 """
 
 import json
@@ -16,10 +15,8 @@ import h5py
 import numpy as np
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
-TUNING = 50  # trials of a study of rates, which only choose the rate
-BUDGETS = 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000  # updates
 EXACT = 50  # pairs up to which Wilcoxon's test counts all signs
-Errors = dict[str, np.ndarray]  # clipping rule or arm -> error of z (trials,)
+Errors = dict[str, np.ndarray]  # clipping rule -> error of z (trials,)
 
 
 def count_tail(successes: int, trials: int, share: float) -> float:
@@ -78,13 +75,8 @@ def holm(p: Sequence[float]) -> list[float]:
 def read_errors(path: Path) -> dict[str, Errors]:
     """Return the errors of z at the end of first starts: case -> rule -> (trials,).
 
-    The case is "" of `recover`, a group such as `variance=0.01` of `noise-sweep`. A folder of
-    blocks of benchmarks/jumps has arms in place of rules.
+    The case is "" of `recover`, a group such as `variance=0.01` of `noise-sweep`.
     """
-    if path.is_dir():
-        blocks = [np.load(block) for block in sorted(path.glob("*.npz"))]
-        ends = np.concatenate([block["error"][:, :, -1] for block in blocks])
-        return {"": dict(zip(blocks[0]["arms"].tolist(), ends.T.astype(float), strict=True))}
     with h5py.File(path) as file:
         config = json.loads(file.attrs["config"])
         column = "z_error_least" if config.get("success") == "ever" else "first/z_error"
@@ -127,8 +119,6 @@ def recompute(path: str | Path) -> dict[str, Any]:
 def measure_distances(path: str | Path) -> dict[str, float]:
     """Return the mean of ‖z − z'‖ / latent over pairs of z of an image and rule (Table 2)."""
     distances: dict[str, float] = {}
-    if Path(path).is_dir():
-        return distances
     with h5py.File(path) as file:
         for image in (name for name in file if name.startswith("image=")):
             for rule in json.loads(file.attrs["config"])["clip"]:
@@ -138,52 +128,6 @@ def measure_distances(path: str | Path) -> dict[str, float]:
     return distances
 
 
-def recompute_rates(folder: str | Path) -> dict[str, Any]:
-    """Return each rule's rate and counts after each budget, and whether stochastic has the most."""
-    errors: dict[str, dict[int, np.ndarray]] = {}  # arm -> trial -> (budgets,)
-    blocks = [np.load(path) for path in sorted(Path(folder).glob("*.npz"))]
-    points = blocks[0]["points"].tolist()
-    budgets = [budget for budget in BUDGETS if budget in points]
-    places = [points.index(budget) for budget in budgets]
-    for block in blocks:
-        for column, arm in enumerate(block["arms"].tolist()):
-            own = errors.setdefault(arm, {})
-            own |= zip(block["trials"].tolist(), block["error"][:, column, places], strict=True)
-    first = min(trial for own in errors.values() for trial in own)
-    found: dict[str, Any] = {}
-    tests = []
-    for place, budget in enumerate(budgets):
-        best: dict[str, tuple[float, float, str]] = {}
-        for arm, own in errors.items():
-            early = [own[trial][place] for trial in range(first, first + TUNING)]
-            rank = float(np.mean(np.less(early, 1e-3))), -float(np.median(early)), arm
-            rule = arm.split(", rate ")[0]
-            if rule not in best or rank[:2] > best[rule][:2]:
-                best[rule] = rank
-        below = {}
-        for rule, (_, _, arm) in best.items():
-            late = [each[place] for trial, each in errors[arm].items() if trial >= first + TUNING]
-            below[rule] = np.less(late, 1e-3)
-            n, k = len(late), int(below[rule].sum())
-            found[f"{budget} {rule}"] = (k, bound(k, n), 1 - bound(n - k, n), arm)
-        pairs = [
-            mcnemar(below["stochastic"], each)
-            for rule, each in below.items()
-            if rule != "stochastic"
-        ]
-        tests.append(max(p if ours > others else 1.0 for ours, others, p in pairs))
-    for budget, p, corrected in zip(budgets, tests, holm(tests), strict=True):
-        found[f"{budget} p"] = p, corrected
-    return found
-
-
-def read_numbers(path: str) -> dict[str, Any]:
-    """Return all numbers of a file or folder."""
-    if Path(path).name.startswith("rates-"):
-        return recompute_rates(path)
-    return recompute(path) | measure_distances(path)
-
-
 if __name__ == "__main__":
-    found = {path: read_numbers(path) for path in sys.argv[1:]}
+    found = {path: recompute(path) | measure_distances(path) for path in sys.argv[1:]}
     json.dump(found, sys.stdout, indent=1)

@@ -1,4 +1,4 @@
-"""Why stochastic clipping helps: the study whose endpoints docs/reproduction/plan.md fixed.
+"""Why stochastic clipping helps: the first plan of docs/reproduction/jumps.md.
 
 Every number is from kept results of seed 2: `faces16-five.h5` and the files beside it.
 """
@@ -8,25 +8,15 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from benchmarks.jumps.tables import count_best_rates, read_blocks
 from benchmarks.records import format_counted_share
 from benchmarks.reproduction.extrapolation import list_extrapolations
 from benchmarks.reproduction.runs import Run
 from ganinv_cli import formats
-from ganinv_cli.clipping import RULES
-from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.number_format import format_scientific, format_share
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import (
-    EPSILONS,
-    clopper_pearson,
-    holm,
-    mcnemar,
-    wilcoxon,
-)
+from ganinv_cli.statistics import EPSILONS, holm, mcnemar, wilcoxon
 from ganinv_cli.store import read_results
 
 FIVE, STABLE = "faces16-five", "faces16-stable-four"  # the same trials at two rates
@@ -38,10 +28,6 @@ OTHERS = (  # c, f, b of the plan
 )
 NOISY = "figure2-zero.h5"
 PRIORS = "figure2-priors.npz"
-MIXTURES, SHARES = "mixtures.h5", (1, 0.98, 0.9, 0.75, 0.5, 0)  # of G(z); the rest is a portrait
-DRAWN = (FIVE, STABLE, "faces32-authors", "faces32-stable")
-BEST = "rates-faces16"
-PRIMARY = "1e-3"
 SHOWN, TESTED = ("1e-4", "1e-3", "1e-2"), ("1e-4", "1e-3")
 Rows = list[dict[str, str]]
 
@@ -61,7 +47,6 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
             {"generator, method": run.title} | row for run in others for row in _list_pairs(run)
         ],
         "Noise: rules and proper priors": list(_compare_priors(folder)),
-        "From a picture of the generator to a portrait": list(_count_minima(folder)),
         "Extrapolated from 20,000 updates": [
             row for run in by_name.values() for row in list_extrapolations(run)
         ],
@@ -69,40 +54,6 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
             _list_rescaled(by_name["faces16-code"])
         ),
     }
-
-
-def draw_rules(runs: Sequence[Run], folder: Path) -> Figure:
-    """Draw the share below ε by run and rule, with intervals, and at best rates against updates."""
-    by_name = {run.name: run for run in runs}
-    figure = Figure(figsize=(9.2, 3.8), layout="constrained")
-    shares, curves = figure.subplots(1, 2, width_ratios=(3, 2))
-    for column, name in enumerate(DRAWN):
-        run = by_name[name]
-        for place, rule in enumerate(run.rules):
-            count = int(run.find_successes(rule, PRIMARY).sum())
-            low, high = clopper_pearson(count, run.trials)
-            share = count / run.trials
-            x = column + 0.14 * (place - (len(run.rules) - 1) / 2)
-            ends = [[share - low], [high - share]]
-            shares.errorbar(x, share, ends, fmt="o", markersize=5, color=RULES[rule].colour)
-    for rule in by_name[FIVE].rules:
-        shares.errorbar([], [], fmt="o", markersize=5, color=RULES[rule].colour, label=rule)
-    tested = [*count_best_rates(read_blocks(folder / "jumps" / BEST))]
-    for rule in tested[0].below:
-        colour = RULES[rule].colour if rule in RULES else "black"
-        below = [each.below[rule].mean() for each in tested]
-        curves.plot(
-            [each.updates for each in tested], below, "o-", markersize=4, color=colour, label=rule
-        )
-    shares.set_xticks(
-        range(len(DRAWN)), [by_name[name].title.replace(", ", ",\n") for name in DRAWN]
-    )
-    shares.set(ylabel=f"share of trials with an error of z below {PRIMARY}", ylim=(0, 1.03))
-    curves.set(xscale="log", xlabel="updates", ylim=(0, 1.03))
-    curves.set_title("faces16, each rule at its best rate")
-    shares.legend(fontsize=8, loc="lower left")
-    curves.legend(fontsize=8, loc=(0.22, 0.4))
-    return figure
 
 
 def _list_shares(run: Run) -> Iterator[dict[str, str]]:
@@ -175,17 +126,6 @@ def _compare_priors(folder: Path) -> Iterator[dict[str, str]]:
             "nearest rule": rule,
             "nearer than the penalty": f"{nearer} of {test.trials}",
             "p": f"{test.p:.2g}",
-        }
-
-
-def _count_minima(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield how many z explain mixtures of a generator's picture and a portrait, for each pair."""
-    rows = summarize(read_results(folder / MIXTURES), MIXTURES).tables["table2"]
-    for place, share in enumerate(SHARES):
-        yield {"share of G(z)": f"{share:g}"} | {
-            f"pair {number}": f"{row['minima']['distinct']} of {row['recoveries']}, "
-            f"{format_scientific(row['distance']['mean'])} apart"
-            for number, row in enumerate(rows[place :: len(SHARES)], start=1)
         }
 
 
