@@ -29,13 +29,14 @@ FLAT = {0: 0, 1: 255, 2: 128}  # grey levels of the first flat pictures; others 
 PORTRAITS = Path("docs/portraits/64")  # portraits64 was trained on them, faces32 was not
 PICTURES = Path("build/verdicts/pictures")
 OWN = "own"
+Weights = Mapping[str, np.ndarray]  # of a checkpoint, by name
 
 
 class Case(NamedTuple):
     """A kind of picture that a generator inverts."""
 
     generator: str
-    source: str  # a key of SOURCES
+    source: str  # a key of SOURCES, or of the generator in SIBLINGS
     edit: str  # a key of EDITS
 
     @property
@@ -64,13 +65,12 @@ class Drawn(NamedTuple):
 
 
 def list_cases() -> list[Case]:
-    """Return all kinds of pictures; one generator has no sibling."""
+    """Return all kinds of pictures."""
     return [
         Case(generator, source, edit)
         for generator in GENERATORS
-        for source in SOURCES
+        for source in (*SOURCES, *SIBLINGS.get(generator, ()))
         for edit in (EDITS if source == OWN else (LOSSLESS, JPEG))
-        if not (source in SIBLINGS and generator == "gan-face-generate")
     ]
 
 
@@ -80,7 +80,7 @@ def make_picture(case: Case, number: int) -> Path:
     if not path.exists():
         edit, random = EDITS[case.edit], case.seed(number)
         height, width, _ = load_generator(case.generator).image_shape
-        picture = SOURCES[case.source](case.generator, random, number).picture
+        picture = _draw(case, random, number).picture
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         path.parent.mkdir(parents=True, exist_ok=True)
         edit.apply(picture, random).save(path, **edit.options)
@@ -89,7 +89,7 @@ def make_picture(case: Case, number: int) -> Path:
 
 def find_origin(case: Case, number: int) -> str:
     """Return the name of what a picture shares with others that depend on it."""
-    drawn = SOURCES[case.source](case.generator, case.seed(number), number)
+    drawn = _draw(case, case.seed(number), number)
     return f"{case.name}-{number}" if drawn.origin is None else f"{case.source}: {drawn.origin}"
 
 
@@ -98,14 +98,8 @@ def load_generator(name: str, variant: str = "") -> ganinv.LoadedGenerator:
     """Return a generator, or one of its siblings (SIBLINGS)."""
     if not variant:
         return ganinv.load(FILES[name])
-    from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors  # slow to import
-
-    files = (find_checkpoint(find("checkpoint", each)) for each in (name, f"{name}-early"))
-    late, early = (CheckpointTensors(file.prefix) for file in files)
-    change = SIBLINGS[variant]
-    arrays = {key: change(late[key], early[key]) for key in late.shapes}
     path = PICTURES.parent / "siblings" / "-".join(re.findall(r"\w+", f"{name} {variant}"))
-    write_checkpoint(path / "sibling", arrays)
+    write_checkpoint(path / "sibling", SIBLINGS[name][variant](_read_weights(name)))
     return ganinv.load(path)
 
 
@@ -123,20 +117,45 @@ def render(name: str, random: Random, count: int = 1, variant: str = "") -> np.n
     return to_pixels(load_generator(name, variant)(draw_z(name, random, count)))
 
 
-def _quantise(late: np.ndarray, _: np.ndarray) -> np.ndarray:
+def _draw(case: Case, random: Random, number: int) -> Drawn:
+    if case.source in SOURCES:
+        return SOURCES[case.source](case.generator, random, number)
+    return _draw_generated(case.generator, random, number, case.source)
+
+
+def _read_weights(name: str) -> Weights:
+    from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors  # slow to import
+
+    tensors = CheckpointTensors(find_checkpoint(find("checkpoint", name)).prefix)
+    return {key: tensors[key] for key in tensors.shapes}
+
+
+def _move(share: float, weights: Weights) -> Weights:
+    """Return weights on the way to those of an early stage of the training of faces32."""
+    early = _read_weights("faces32-early")
+    return {key: (1 - share) * late + share * early[key] for key, late in weights.items()}
+
+
+def _add_noise(share: float, weights: Weights) -> Weights:
+    """Return each weight times exp(share * n), n normal; so no variance becomes negative."""
+    random = np.random.default_rng(SEED)
+    return {
+        key: array * np.exp(share * random.normal(size=array.shape)).astype(array.dtype)
+        for key, array in sorted(weights.items())
+    }
+
+
+def _quantise(weights: Weights) -> Weights:
     """Return weights as 8-bit integers times one scale for each array."""
-    step = float(np.abs(late).max()) / 127 or 1.0
-    return np.asarray(np.rint(late / step) * step, late.dtype)
+    steps = {key: float(np.abs(array).max()) / 127 or 1.0 for key, array in weights.items()}
+    return {key: np.rint(array / steps[key]) * steps[key] for key, array in weights.items()}
 
 
-def _move(share: float, late: np.ndarray, early: np.ndarray) -> np.ndarray:
-    return np.asarray((1 - share) * late + share * early, late.dtype)
-
-
-# The weights of a sibling, from those of the generator and of an early stage of its training.
-SIBLINGS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    **{f"sibling, {percent} %": partial(_move, percent / 100) for percent in (3, 10, 30, 100)},
-    "sibling, quantised": _quantise,
+# Of a generator -> its siblings -> their weights, from its own.
+SIBLINGS: Mapping[str, Mapping[str, Callable[[Weights], Weights]]] = {
+    name: {f"{word}, {percent} %": partial(change, percent / 100) for percent in (3, 10, 30, 100)}
+    | {"sibling, quantised": _quantise}
+    for name, word, change in (("faces32", "sibling", _move), ("portraits64", "noise", _add_noise))
 }
 
 
@@ -179,7 +198,6 @@ _fetch_photographs = cache(download_photographs)
 SOURCES: dict[str, Callable[[str, Random, int], Drawn]] = {
     OWN: _draw_generated,
     "photographs": lambda _, *draw: _crop_square(_fetch_photographs(PICTURES.parent), *draw),
-    **{sibling: partial(_draw_generated, variant=sibling) for sibling in SIBLINGS},
     "averages of two": partial(_draw_average, 0.5),
     "blends, 90 %": partial(_draw_average, 0.9),
     "two halves": _draw_halves,

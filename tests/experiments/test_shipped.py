@@ -27,7 +27,6 @@ def test_each_file_has_the_sum_that_the_page_gives():
     ("name", "side", "multiply_adds", "size"),
     [
         ("portraits64", 64, np.inf, np.inf),
-        ("portraits64-early", 64, np.inf, np.inf),
         ("faces32", 32, 2_100_000, 3_000_000),
         ("faces16", 16, 350_000, 3_000_000),
     ],
