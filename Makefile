@@ -46,7 +46,7 @@ verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (ma
 	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.csv
 	@$(BIN)/python docs/generate.py
 
-torture: $(READY) ## kills, full disks, mutated files (an hour; ARGS='--files 0')
+torture: $(READY) ## kills, full disks, changed bytes (an hour; ARGS='--files 0')
 	@$(BIN)/python -m benchmarks.torture $(ARGS)
 
 FACES := build/zoo/gan_face_generate/weights.tar

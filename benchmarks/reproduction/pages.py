@@ -32,7 +32,6 @@ TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # of repro
 SOLVERS = "solvers-"  # in names of results that compare first-order methods
 FIGURES = "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
-    "reliability/torture",
     "reproduction/ends",
     "scaling/million",
     "scaling/workers",

@@ -3,10 +3,9 @@
 import re
 import shutil
 import subprocess
-import zipfile
-from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,61 +22,64 @@ _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show second
 # Columns that no second run repeats: the last counts a Jacobian that trials share.
 _TIMED = ("seconds", "first/seconds", "polished/seconds", "polished/gradients")
 # Temporary files, which a killed command may leave.
-_UNUSED = re.compile(r"tmp/|work/\.ganinv-tmp-|cache/ganinv/\w+/\.")
+_UNUSED = re.compile(r"tmp/|cache/ganinv/\w+/\.")
 
 
-def run_undisturbed(workload: Workload, place: Path) -> None:
-    """Run a command as the others are compared with it: place/before and place/after."""
-    if (place / "operations").exists():
-        return
-    shutil.rmtree(place, ignore_errors=True)
+class Undisturbed(NamedTuple):
+    """A command's run to its end, with which the others are compared."""
+
+    workload: Workload
+    before: Path
+    after: Path
+    operations: int  # on files
+
+
+def run_undisturbed(workload: Workload, place: Path) -> Undisturbed:
+    """Run a command from the files in place/before to those in place/after."""
+    before, after = place / "before", place / "after"
     for name in ("work", "tmp", "cache"):
-        (place / "before" / name).mkdir(parents=True)
-    write_inputs(place / "before" / "work")
-    shutil.copytree(place / "before", place / "after")
-    outcome = run_command(workload.arguments, place / "after")
+        (before / name).mkdir(parents=True)
+    write_inputs(before / "work")
+    shutil.copytree(before, after)
+    outcome = run_command(workload.arguments, after)
     if outcome.status or outcome.ended:
         raise RuntimeError(f"{workload.name}: {shorten(outcome)}")
-    (place / "operations").write_text(
-        f"{outcome.operations}", encoding="utf-8"
-    )  # last: now it is complete
+    return Undisturbed(workload, before, after, outcome.operations)
 
 
-def judge_killed(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
+def judge_killed(undisturbed: Undisturbed, name: str, folder: Path) -> Judged:
     """Kill a command up to three times as the case's name determines, and run it to its end."""
-    random, place = Random(name), folder / "case"
-    shutil.copytree(original / "before", place)
-    operations = int((original / "operations").read_text(encoding="utf-8"))
-    kills = [random.randint(1, operations) for _ in range(random.choice((1, 1, 2, 3)))]
+    random, place, workload = Random(name), folder / "case", undisturbed.workload
+    shutil.copytree(undisturbed.before, place)
+    kills = [random.randint(1, undisturbed.operations) for _ in range(random.choice((1, 1, 2, 3)))]
     committed, faults = RowBytes(), set[str]()
     for number, kill in enumerate(kills):
         again = workload.again if number else ()
         outcome = run_command((*workload.arguments, *again), place, kill)
         faults |= judge_outcome(outcome, (0, -9))
         committed |= _read_rows(place / "work" / workload.results)
-    what, says = f"killed before operations {kills}", shorten(outcome)
-    killed = Judged(name, KILL, workload.arguments, what, tuple(faults), 0, says)
-    return _run_again(workload, killed, committed, place, original)
+    says = f"killed before operations {kills}, {shorten(outcome)}"
+    return _run_again(undisturbed, Judged(name, KILL, tuple(faults), 0, says), committed, place)
 
 
-def judge_full_disk(workload: Workload, name: str, original: Path, folder: Path) -> Judged:
+def judge_full_disk(undisturbed: Undisturbed, name: str, folder: Path) -> Judged:
     """Run a command on a disk that is soon full, and again with space."""
-    random, place = Random(name), folder / "case"
+    random, place, workload = Random(name), folder / "case", undisturbed.workload
     place.mkdir()
-    size = sum(path.stat().st_size for path in (original / "after").rglob("*") if path.is_file())
+    files = [path for path in undisturbed.after.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
     free = max(1, int(random.random() * random.choice((1, 2)) * size))
     mount_disk(place)
     try:
-        shutil.copytree(original / "before", place, dirs_exist_ok=True)
+        shutil.copytree(undisturbed.before, place, dirs_exist_ok=True)
         _resize_disk(place, free)
         outcome = run_command(workload.arguments, place)
         faults = judge_outcome(outcome, (0, 1))
         faults |= {"left"} if any((place / "tmp").iterdir()) else set()
         committed = _read_rows(place / "work" / workload.results)
         _resize_disk(place, _LARGE_DISK)
-        what, says = f"{free:,} bytes are free", shorten(outcome)
-        failed = Judged(name, FULL_DISK, workload.arguments, what, tuple(faults), 0, says)
-        return _run_again(workload, failed, committed, place, original)
+        failed = Judged(name, FULL_DISK, tuple(faults), 0, f"{free:,} bytes, {shorten(outcome)}")
+        return _run_again(undisturbed, failed, committed, place)
     finally:
         _run("umount", "--lazy", str(place))
 
@@ -86,21 +88,21 @@ JUDGES = {KILL: judge_killed, FULL_DISK: judge_full_disk}
 
 
 def _run_again(
-    workload: Workload, before: Judged, committed: RowBytes, place: Path, original: Path
+    undisturbed: Undisturbed, judged: Judged, committed: RowBytes, place: Path
 ) -> Judged:
     """Run a disturbed command to its end, and compare what it made with an undisturbed run."""
-    outcome = run_command((*workload.arguments, *workload.again), place)
-    after = original / "after"
+    workload, after = undisturbed.workload, undisturbed.after
+    outcome = run_command(workload.arguments + workload.again, place)
     lost = _find_lost(committed, workload.results, place / "work", after / "work")
     new = {name for name in list_files(place) - list_files(after) if not name.endswith(".lock")}
-    left = sorted(name for name in new if before.kind != KILL or not _UNUSED.match(name))
-    faults = {*before.faults, *judge_outcome(outcome, (0,))}
+    left = sorted(name for name in new if judged.kind != KILL or not _UNUSED.match(name))
+    faults = {*judged.faults, *judge_outcome(outcome, (0,))}
     faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
     says = (
-        f"{len(committed)} rows were committed; lost: {lost[:5] or 'none'}; files left: "
-        f"{left[:5] or 'none'}; {before.says}; again {shorten(outcome)}"
+        f"{' '.join(workload.arguments)}: {judged.says}; {len(committed)} rows were committed; "
+        f"lost: {lost[:5] or 'none'}; files left: {left[:5] or 'none'}; again {shorten(outcome)}"
     )
-    return replace(before, faults=tuple(sorted(faults)), status=outcome.status, says=says)
+    return judged._replace(faults=tuple(sorted(faults)), status=outcome.status, says=says)
 
 
 def mount_disk(folder: Path) -> None:
@@ -169,9 +171,6 @@ def _read_files(folder: Path, has_times: bool) -> dict[str, bytes]:
         path = folder / name
         if path.suffix == ".h5" or (has_times and path.suffix in _TABLES):
             files[name] = b""
-        elif zipfile.is_zipfile(path) and path.suffix == ".keras":  # has a date
-            with zipfile.ZipFile(path) as archive:
-                files[name] = archive.read("model.weights.h5")
         elif path.suffix != ".lock":
             files[name] = path.read_bytes()
     return files

@@ -7,10 +7,9 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 WALL_SECONDS = 300.0  # of a command on a busy machine
 LIMITS = {  # seconds of the processor, and bytes
@@ -29,8 +28,7 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a command ended."""
 
     status: int
