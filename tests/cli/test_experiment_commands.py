@@ -143,7 +143,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("noise-sweep", "--variances", 0.1, -0.2), "type --variances 0.1,-0.2 (a list has"),
         (("noise-sweep", "--variances", 0.1, 0.2), "type --variances 0.1,0.2 (a list has commas)"),
         (("recover", "--clip", "none", "standard"), "type --clip none,standard (a list has"),
-        (("recover", "--clip=none,", "zero", "wall"), "type --clip none,zero,wall (a list has"),
+        (("recover", "--clip=none,", "zero", "reflect"), "type --clip none,zero,reflect (a list has"),
         (("recover", "--clip", "stochstic"), "reflect, wall; did you mean stochastic?"),
         (("recover", "a"), "unexpected argument a; type --checkpoint a"),
         (("recover", "faces32"), "unexpected argument faces32; type --checkpoint faces32"),
