@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # of the system, if the disk is full or broken; others are of a name or of permissions
 FAILURE_CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, None)
@@ -74,6 +75,14 @@ class ImageError(UsageError):
 
 class ResultsError(UsageError):
     """A results file is missing, damaged, busy, or belongs to another run."""
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise ResultsError if a folder stands in the place of a results file."""
+    if path.is_dir():
+        beside = Path(f"{path}.h5")
+        example = beside if beside.exists() else "recover.h5"
+        raise ResultsError(f"{path} is a folder; name a results file, e.g. {example}")
 
 
 def refuse_address(name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import ResultsError, refuse_folder
 from ganinv_cli.files import explain_write_errors, follow_link, make_folder
 
 
@@ -20,8 +20,7 @@ def hold_lock(path: Path) -> Iterator[Path]:
     folder is made. Raises UsageError if it cannot be written or has no locks, ResultsError if
     another process holds the lock.
     """
-    if path.is_dir():
-        raise ResultsError(f"{path} is a folder; name a file")
+    refuse_folder(path)
     with explain_write_errors(path):
         path = follow_link(path)
         make_folder(path.parent)

@@ -245,7 +245,9 @@ def make_inversion(run: RunResults) -> Inversion:
     rule = representative_rule(run.config["clip"])
     cells = [cell for cell in read_cells(run.store) if cell.rule == rule and cell.whole_certificate]
     if not cells or len(cells) < len(run.store.selection or ()):
-        raise ResultsError(f"{run.name}: an image has not had all its starts; let its run go on")
+        raise ResultsError(
+            f"{run.name}: an image has not had all its starts; the same command goes on"
+        )
     starts = [cell.recoveries for cell in cells]
     best = [each.best_row for each in starts]
     outcomes = [

@@ -10,7 +10,7 @@ import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GroupedCommand
-from ganinv_cli.errors import UsageError, to_printable
+from ganinv_cli.errors import UsageError, refuse_folder, to_printable
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.progress.display import open_display
@@ -116,9 +116,10 @@ def merge(
 def get_results_folder(file: Path) -> Path:
     """Return the folder for a results file's tables and figures, e.g. `recover/` for `recover.h5`.
 
-    Raises UsageError if the name has no suffix, the folder's name is that of a file, or the folder
-    has a page that ganinv did not write.
+    Raises GaninvError if it is a folder, its name has no suffix, the folder's name is that of a
+    file, or the folder has a page that ganinv did not write.
     """
+    refuse_folder(file)
     if not file.suffix or not file.stem.strip("."):
         raise UsageError(
             f"{file}: tables and figures go into a folder named like the results file without its "

@@ -25,6 +25,8 @@ from ganinv_cli.report.table import (
     name_rows,
 )
 
+from ganinv_cli.store.parts import NO_TRIAL
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -158,7 +160,7 @@ class Command:
         cells, images = read_cells(results), read_images(results)
         unread = make_unread_rows(images)
         if not cells and not unread:
-            raise ResultsError(f"{name}: no trial is saved yet; let its run go on")
+            raise ResultsError(f"{name}: {NO_TRIAL}")
         _check_columns(cells, name)
         measures = (*self.measures, *EVERY)
         rows = [measure_cell(cell, measures, self.starts) for cell in cells]

@@ -112,7 +112,9 @@ def _check_seal(path: Path, file: OpenFile) -> bool:
     Raises ResultsError if it is not HDF5, ValueError if its content has changed.
     """
     if file.read(len(SIGNATURE), 0) != SIGNATURE:
-        raise ResultsError(f"{path} is not an HDF5 file; name a results file")
+        file_of_part = path.with_suffix("")  # of recover.h5.log
+        example = file_of_part if file_of_part.suffix else "recover.h5"
+        raise ResultsError(f"{path} is not an HDF5 file; name a results file, e.g. {example}")
     size = os.fstat(file.descriptor).st_size - _SEAL.size
     seal = file.read(_SEAL.size, max(size, 0))
     if seal.startswith(SEAL) and seal != _make_seal(file, size):

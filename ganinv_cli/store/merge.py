@@ -18,7 +18,7 @@ from ganinv_cli.store.attributes import IMAGE_KEYS, now
 from ganinv_cli.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
 from ganinv_cli.store.hdf5 import Results
 from ganinv_cli.store.log import Log, name_log
-from ganinv_cli.store.parts import join_parts, open_parts, replace_results
+from ganinv_cli.store.parts import NO_TRIAL, join_parts, open_existing_parts, replace_results
 from ganinv_cli.store.rows import Group, Part, Rows
 from ganinv_cli.store.run import check_replaceable
 
@@ -64,7 +64,7 @@ def merge_files(
     results = replace(joined, attributes=about, groups=groups)
     trial_groups = [name for name in groups if is_trial_group(name)]
     if not any(len(groups[name][TRIAL]) for name in trial_groups):
-        raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
+        raise ResultsError(f"{out} is not written, because no file has a trial: {NO_TRIAL}")
     notes = [note for _, log in members for note in log.notes]
     rows = sum(len(Rows(name, parts)[TRIAL]) for parts, _ in members for name in trial_groups)
     if repeated := rows - sum(len(groups[name][TRIAL]) for name in trial_groups):
@@ -104,10 +104,7 @@ def _allow_open_files(count: int) -> None:
 def _open_member(out: Path, path: Path) -> tuple[list[Part], Log]:
     if path.resolve() == out.resolve():
         raise ResultsError(f"{path} is the file to write as well; name another one first")
-    parts, log = open_parts(path)
-    if not parts:
-        raise ResultsError(f"{path}: there is no such file; name a file that a run has written")
-    return parts, log
+    return open_existing_parts(path)
 
 
 def _drop_outdated_summaries(groups: Mapping[str, Group]) -> dict[str, Group]:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from ganinv_cli.errors import ResultsError, explain_failures
+from ganinv_cli.errors import ResultsError, explain_failures, refuse_folder
 from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number, is_image_group
 from ganinv_cli.store.attributes import find_differences
@@ -15,6 +15,10 @@ from ganinv_cli.store.hdf5 import NamedImage, Results, open_file, write_results
 from ganinv_cli.store.log import Log, name_log, read_log
 from ganinv_cli.store.rows import Figure, Group, Part, Rows
 
+NO_TRIAL = (
+    "the run was interrupted before its first trial ended, or has just begun; the same command "
+    "goes on"
+)
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
 
@@ -31,9 +35,7 @@ def read_results(path: Path) -> Results:
     ResultsError if there are no results, or a file is damaged, not from ganinv or has a newer
     schema.
     """
-    parts, log = open_parts(path)
-    if not parts:
-        raise ResultsError(f"{path}: there are no results; name a file that a run has written")
+    parts, log = open_existing_parts(path)
     return replace(join_parts(parts), notes=tuple(log.notes))
 
 
@@ -63,9 +65,20 @@ def open_parts(path: Path) -> tuple[list[Part], Log]:
 
     Raises ResultsError as `read_results` does.
     """
+    refuse_folder(path)
     log = read_log(path)  # first: if the run finishes meanwhile, the finished file has its rows
     finished = [open_file(path)] if has_content(path) else []
     return [*finished, *log.parts], log
+
+
+def open_existing_parts(path: Path) -> tuple[list[Part], Log]:
+    """Return the parts of a run and its log. Raises ResultsError if nothing is committed, too."""
+    parts, log = open_parts(path)
+    if not parts and name_snapshot(path, 0).exists():
+        raise ResultsError(f"{path}: {NO_TRIAL}")
+    if not parts:
+        raise ResultsError(f"{path}: there is no such file; name one that a run has written")
+    return parts, log
 
 
 def join_parts(parts: Sequence[Part]) -> Results:

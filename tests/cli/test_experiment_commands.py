@@ -124,9 +124,9 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         ((*RECOVER, "--out", "faces/a-portrait-with-a-long-name-0.png/r.h5"), "Not a directory"),
         (("recover", "--checkpoint", "none"), "no such checkpoint"),
         ((*INVERT, "--checkpoint", "a"), "is given twice"),
-        ((*RECOVER, "--out", ""), "give the file a name such as recover.h5"),
-        (("report", "."), "give the file a name such as recover.h5"),
-        (("merge", "m.h5", "."), "cannot be read (Is a directory)"),
+        ((*RECOVER, "--out", ""), ". is a folder; name a results file"),
+        (("report", "."), ". is a folder; name a results file, e.g. recover.h5"),
+        (("merge", "m.h5", "."), ". is a folder; name a results file, e.g. recover.h5"),
     ):
         run = run_ganinv(work, *arguments, code=2)
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]
@@ -143,8 +143,11 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("noise-sweep", "--variances", 0.1, -0.2), "type --variances 0.1,-0.2 (a list has"),
         (("noise-sweep", "--variances", 0.1, 0.2), "type --variances 0.1,0.2 (a list has commas)"),
         (("recover", "--clip", "none", "standard"), "type --clip none,standard (a list has"),
-        (("recover", "--clip=none,", "zero", "reflect"), "type --clip none,zero,reflect (a list has"),
-        (("recover", "--clip", "stochstic"), "reflect, wall; did you mean stochastic?"),
+        (
+            ("recover", "--clip=none,", "zero", "reflect"),
+            "type --clip none,zero,reflect (a list has",
+        ),
+        (("recover", "--clip", "stochstic"), "reflect; did you mean stochastic?"),
         (("recover", "a"), "unexpected argument a; type --checkpoint a"),
         (("recover", "faces32"), "unexpected argument faces32; type --checkpoint faces32"),
         (("recover", "gd"), "unexpected argument gd; type --solver gd"),

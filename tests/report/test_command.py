@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from known_results import make_results
-from stored import make_provenance
+from stored import make_provenance, make_rows
 
 import ganinv_cli as ganinv
 from ganinv_cli.cli import main
@@ -124,6 +124,35 @@ def test_a_file_of_no_results_is_refused_and_nothing_is_written(save, tmp_path, 
         (tmp_path / "wrong.h5").write_bytes(content)
     run("report", save(), "wrong.h5", code=2, error="wrong.h5")
     assert not (tmp_path / "recover").exists()
+
+
+def test_what_people_type_in_place_of_a_results_file_is_answered_with_its_name(save, tmp_path):
+    path = save(finish=False)
+    (tmp_path / "recover").mkdir()
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    given = {
+        "recover": "recover is a folder; name a results file, e.g. recover.h5",
+        f"{path}.log": f"{path}.log is not an HDF5 file; name a results file, e.g. {path}",
+        "picture.png": "picture.png is not an HDF5 file; name a results file, e.g. recover.h5",
+        "no.h5": "no.h5: there is no such file; name one that a run has written",
+    }
+    for name, error in given.items():
+        for command in (("report",), ("merge", "all.h5")):
+            run(*command, name, code=2, error=error)
+
+
+def test_a_run_that_was_interrupted_before_its_first_trial_ended_is_called_that(save, tmp_path):
+    said = "interrupted before its first trial ended, or has just begun; the same command goes on"
+    Path(save()).unlink()
+    Path("recover.h5.snapshot-0").touch()
+    about = make_provenance(command="invert")
+    with open_run(Path("invert.h5"), about) as begun:
+        begun.commit(make_rows([0], ("image=0000",)))
+    for name in ("recover.h5", "invert.h5"):
+        run("report", name, code=2, error=said)
+        run("merge", "all.h5", name, code=2, error=said)
+    with pytest.raises(ganinv.ResultsError, match="interrupted before its first trial ended"):
+        ganinv.open("recover.h5")
 
 
 def test_files_that_would_fill_one_folder_or_none_are_refused(save, tmp_path):

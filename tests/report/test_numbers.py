@@ -149,7 +149,7 @@ def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command)
     results = replace(make_results(), groups={})
     results.attributes["command"] = command
     unknown = f"{command!r}, which this ganinv does not"  # render is a module of ours
-    words = "is saved yet; let its run go on" if command in COMMANDS else unknown
+    words = "interrupted before its first trial ended" if command in COMMANDS else unknown
     with pytest.raises(ResultsError, match=rf"new\.h5: .* {words}"):
         summarize(results, "new.h5")
 

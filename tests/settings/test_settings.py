@@ -122,7 +122,7 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
         ("succes = 'ever'", 'succes is no setting; did you mean success = "ever"?'),
         ("[gdd]", "gdd is no setting; did you mean [gd]?"),
-        ("clip = ['stochstic']", "reflect, wall; did you mean stochastic?"),
+        ("clip = ['stochstic']", "reflect; did you mean stochastic?"),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),
         ("\n".join((*COUPLED, "batch_size = 3")), "it needs batch_size = 1000"),
         ("\n".join((*COUPLED, "polish = 'float64'")), "polish refines one trial at a time"),

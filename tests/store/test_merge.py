@@ -134,7 +134,7 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     empty = tmp_path / "empty.h5"
     with open_run(empty, make_provenance()) as run:
         run.commit(make_rows([0], ("image=0000",)))
-    assert "none of the files holds a trial" in _refuse(out, [empty], partial=True)
+    assert "no file has a trial: the run was interrupted" in _refuse(out, [empty], partial=True)
 
 
 def _write_image(path, recoveries, certificates=(), error=b""):
