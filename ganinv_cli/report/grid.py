@@ -24,7 +24,6 @@ from ganinv_cli.report.table import (
     make_unread_table,
     name_rows,
 )
-
 from ganinv_cli.store.parts import NO_TRIAL
 
 if TYPE_CHECKING:
