@@ -20,7 +20,8 @@ Verdict = Literal[
 ]
 
 VERSION = 3  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
-HELP = "If it has margins or is part of a larger picture, --crop may help; so may --starts 32"
+MANY_STARTS = 32  # that hardly miss a z which exists
+HELP = "If it has margins or is part of a larger picture, --crop may help"
 
 
 class Judgement(NamedTuple):
@@ -100,7 +101,8 @@ def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
             f"that of this change, and {again.known_directions} of its {evidence.latent} "
             "directions are known"
         )
-    helps = "" if verdict == "sibling" else HELP
+    has_few = evidence.starts < MANY_STARTS and not evidence.agrees
+    helps = "" if verdict == "sibling" else HELP + ("; so may more --starts" if has_few else "")
     return ". ".join(filter(None, (answer, evidence_words, tried, helps)))
 
 

@@ -107,6 +107,15 @@ def test_the_verdict_and_its_sentence_follow_from_the_evidence(evidence, verdict
     assert words in sentence and not sentence.endswith(".")
 
 
+@pytest.mark.parametrize(("given", "is_advised"), [({}, True), ({"starts": 32}, False)])
+def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_advised):
+    unexplained = SURE._replace(reenactment=NOT, **given)
+    for scatter, advised in ((0.5, is_advised), (0.1, False)):
+        _, sentence = judge(unexplained._replace(scatter=scatter), Uniform())
+        assert sentence.endswith("so may more --starts") == advised
+        assert "--crop may help" in sentence
+
+
 def certify(groups=None, constants=None, config=(), chain="", again=(), **given):
     """The certificate of one image that this chain explains; `again` None: not re-enacted."""
     groups = make_image_groups(**given) if groups is None else groups
