@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # this checkout, whatever is installed
 from api_page import describe_api
 from api_types import describe_types
 from cli_page import WIDTH, describe_commands

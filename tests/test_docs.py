@@ -1,6 +1,9 @@
 """The links of the pages exist, and tables of measured numbers are made by code."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +102,17 @@ def test_the_map_names_files_that_exist():
     named = set(re.findall(r"`([a-z_/]+\.py)`", page)) - {"tests/test_structure.py"}
     assert len(named) > 40
     assert not named - known
+
+
+def test_the_pages_are_made_from_the_checkout_that_they_are_in(tmp_path):
+    shutil.copytree(
+        ROOT / "docs",
+        tmp_path / "docs",
+        ignore=lambda folder, names: [name for name in names if not name.endswith(".py")],
+    )
+    package = tmp_path / "ganinv_cli"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('not the installed one')", "utf-8")
+    command = [sys.executable, tmp_path / "docs" / "generate.py", "--check"]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert (run.returncode, run.stderr) == (1, "not the installed one\n")

@@ -64,12 +64,13 @@ def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row
         is_twofold = "{start}" in measure.key
         places = {starts[0]: cell.first, starts[1]: cell} if is_twofold else {"": cell}
         for start, place in places.items():
+            if (value := measure.compute(place)) is ABSENT:
+                continue
             *path, last = measure.key.format(start=start, number=number).split(".")
             inner = row
             for part in path:
                 inner = inner.setdefault(part, {})
-            if (value := measure.compute(place)) is not ABSENT:
-                inner[last] = to_plain(value)
+            inner[last] = to_plain(value)
     return row
 
 

@@ -19,7 +19,7 @@ from ganinv_cli.analysis.cells import read_cells
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.report import render, render_brief
-from ganinv_cli.report.measures import Measure
+from ganinv_cli.report.measures import ABSENT, Measure
 from ganinv_cli.report.noise_sweep import _state_differences
 from ganinv_cli.report.recover import RECOVER_COMMAND
 from ganinv_cli.report.table import flatten
@@ -169,6 +169,12 @@ def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
         report = summarize(make_results(groups), "x")
         for text in (render_brief(report, "x/"), render([report], "text")):
             assert ("Fewer than 6 trials cannot show a difference" in text) == is_said
+
+
+def test_an_absent_measure_leaves_no_object_in_its_row():
+    absent = Measure("accuracy.best", lambda cell: ABSENT)
+    command = replace(RECOVER_COMMAND, measures=(*RECOVER_COMMAND.measures, absent))
+    assert "accuracy" not in command.summarize(make_results(), "x").rows[0]
 
 
 def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
