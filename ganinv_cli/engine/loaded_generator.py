@@ -60,11 +60,10 @@ class LoadedGenerator:
     def __post_init__(self) -> None:
         labels = self.checkpoint.network.labels
         if self.label is not None and self.label >= labels:
-            has = f"labels 0 to {labels - 1}" if labels else "no labels"
-            raise ConfigError(
-                f"label = {self.label}: {self.checkpoint.path} has {has}; leave --label out, or "
-                "give one of these"
-            )
+            has = "no labels; leave --label out"
+            if labels:
+                has = f"labels 0 to {labels - 1}; give one of these, or leave --label out"
+            raise ConfigError(f"label = {self.label}: {self.checkpoint.path} has {has}")
 
     def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return the images of latent vectors.

@@ -44,7 +44,8 @@ def describe_next_step(facts: Facts) -> str:
     rows = {row["name"]: row for row in facts["conventions"] if not row["layer"]}
     labels = rows.get("labels", {}).get("runner_up")
     command = facts["arguments"]
-    wrong = [r["name"] for r in facts["conventions"] if r["source"] == "given" and r["runner_up"]]
+    given = [row for row in facts["conventions"] if row["source"] == "given"]
+    wrong = dict.fromkeys(row["name"] for row in given if row["runner_up"])
     for name in wrong:
         command = re.sub(rf" --{name} \S+", "", command)
     if labels and labels["value"].isdecimal() and labels["value"] != "0":
@@ -52,13 +53,17 @@ def describe_next_step(facts: Facts) -> str:
     if command != facts["arguments"]:
         return _keep_together(f"ganinv inspect {command}")
     if wrong:
-        return f"leave {' and '.join(dict.fromkeys(wrong))} out of {' and '.join(facts['told'])}"
+        return f"leave {' and '.join(wrong)} out of {' and '.join(facts['told'])}"
     if facts["doubt"] and labels:
         return "export it to ONNX, with the label as a second input (ganinv inspect --help)"
     likely = _list_names(facts["conventions"], "pictures")
     names = dict.fromkeys([*_list_undecided(facts), *_list_untested(facts), *likely])
     options = " ".join(f"--{name}" for name in names)
     change = f"; to change what is assumed, give {options}" if options else ""
+    tested = dict.fromkeys(f"--{row['name']}" for row in given if row["name"] != "range")
+    if facts["doubt"] and tested:
+        given_options = " ".join(tested)
+        change += f"; to see whether it fits without, leave {given_options} out"
     if facts["doubt"] and not _is_stated(facts):
         change += "; if it has branches, export it to ONNX (ganinv inspect --help)"
     look = _keep_together(f"ganinv sample {command} --out sheet.png")

@@ -9,6 +9,9 @@ from ganinv_cli.errors import CheckpointError, ConfigError, refuse_address
 
 ResourceKind = Literal["checkpoint", "config"]
 
+LIKENESS = 0.75  # of two names, from 0 to 1, at which one is suggested for the other
+MAX_NAMES = 3  # of other files in a suggestion
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "configs"}
 
@@ -32,14 +35,15 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
 
 
 def _suggest_name(kind: ResourceKind, typed: Path) -> str:
-    shipped = list_shipped(kind)
-    names = {each.name: str(each) for each in typed.parent.glob("*")} | {
-        name: name for name in shipped
-    }
+    shipped, beside = list_shipped(kind), sorted(typed.parent.glob("*"))
+    names = {each.name: str(each) for each in beside} | {name: name for name in shipped}
     for name in (typed.name, typed.stem):
-        if close := get_close_matches(name, names):
+        if close := get_close_matches(name, names, cutoff=LIKENESS):
             return f"did you mean {names[close[0]]}?"
-    return f"give a path, or the name of a {kind} that ships: {', '.join(shipped) or 'none here'}"
+    alike = [str(each) for each in beside if typed.suffix and each.suffix == typed.suffix]
+    files = f", e.g. {' or '.join(alike[:MAX_NAMES])}" if alike else ""
+    known = ", ".join(shipped) or "none here"
+    return f"give a path{files}, or the name of a {kind} that ships: {known}"
 
 
 def list_shipped(kind: ResourceKind) -> list[str]:

@@ -95,3 +95,11 @@ def test_a_whole_model_refuses_settings_of_layers_in_a_file_too(tmp_path, name):
     assert words + name in error
     alone = run_ganinv(tmp_path, "inspect", "g.onnx", "--strides=1,2", code=2).stderr
     assert error.startswith(alone.strip())
+
+
+def test_what_a_dcgan_does_not_take_is_refused_and_what_does_not_fit_is_left_out(folder):
+    for option, words in (("--key=netG", "a single generator"), ("--labels=3", "takes no labels")):
+        error = run_ganinv(folder, "inspect", "faces16", option, code=2).stderr
+        assert words in error and f"leave {option.partition('=')[0]} out" in error
+    text = inspect(folder, "faces16", "--activation", "leaky_relu:0.3")
+    assert "not confirmed" in text and "fits without, leave --activation out" in text

@@ -210,6 +210,10 @@ def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(tmp_path):
     for name, words in (
         ("netG.pt", "did you mean netG.pth?"),
         ("portrait64", "did you mean portraits64?"),
+        (
+            "other.pth",
+            "give a path, e.g. netG.pth, or the name of a checkpoint that ships: faces16",
+        ),
         ("other", "the name of a checkpoint that ships: faces16, faces32,"),
     ):
         assert words in run_ganinv(tmp_path, "inspect", name, code=2).stderr

@@ -52,8 +52,10 @@ def read_dcgan(
     """Return the generator of a checkpoint of version V1 or V2. Raises UnreadableError."""
     prefix = _find_prefix(tensors.shapes)
     labels = _count_labels(tensors.shapes, prefix)
-    if labels and conventions.labels not in (None, labels):
-        raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
+    if conventions.labels not in (None, labels):
+        raise UnreadableError(f"takes {labels or 'no'} labels by its shapes; leave --labels out")
+    if conventions.key:
+        raise UnreadableError("holds a single generator; leave --key out")
     layers = _match_layers(tensors.shapes, prefix)
     steps = tuple(_make_step(tensors, *names) for names in layers)
     design = apply_given(Design(steps, FRAMEWORK, conventions, labels))
