@@ -5,6 +5,7 @@ import importlib
 import io
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,20 @@ class _Commands(click.Group):
         if heading == EXPERIMENTS:
             return module.make_command(find_experiment(name))  # type: ignore[no-any-return]
         return getattr(module, name.replace("-", "_"))  # type: ignore[no-any-return]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an image or a generator in its place is answered with what to type."""
+        if args[0] not in COMMANDS:
+            from ganinv_cli.formats import is_generator
+            from ganinv_cli.images.files import is_image_name
+
+            for command, recognises in {"invert": is_image_name, "inspect": is_generator}.items():
+                if recognises(args[0]):
+                    typed = f"ganinv {command} {shlex.join(args)}"
+                    ctx.fail(f"{args[0]!r} is no command; type {typed}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under their headings, each with its whole first sentence."""

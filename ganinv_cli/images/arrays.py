@@ -135,6 +135,9 @@ def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage
     Raises ImageError if its shape or values are wrong.
     """
     shape = array.shape
+    if not shape:  # NumPy wraps any object
+        kind = type(array.item()).__name__
+        raise ImageError(f"{name} is a {kind}; give a path, an image of Pillow or an array")
     if array.ndim not in (2, 3) or 0 in shape or (array.ndim == 3 and shape[2] not in CHANNELS):
         raise ImageError(
             f"{name} has shape {shape}; an image has shape (height, width) or (height, width, "
@@ -158,7 +161,9 @@ def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage
 
 def _check_range(array: np.ndarray, name: str, low: int) -> None:
     least, most = float(array.min()), float(array.max())
-    if not (np.isfinite(array).all() and least >= low - _TOLERANCE and most <= 1 + _TOLERANCE):
+    if not np.isfinite(array).all():
+        raise ImageError(f"{name} has values that are not finite; give floats from {low} to 1")
+    if least < low - _TOLERANCE or most > 1 + _TOLERANCE:
         raise ImageError(
             f"{name} holds floats from {least:g} to {most:g}; scale them to {low} to 1, or convert "
             "values from 0 to 255 to uint8"

@@ -54,7 +54,8 @@ def _is_inside(path: Path | str, folder: Path | None) -> bool:
 def _list_source(source: Path) -> list[Path]:
     name = to_printable(source)
     if not source.exists():
-        raise ImageError(f"{name} does not exist; name an image or a folder of images")
+        quoted = ", without quotes around a pattern" if "*" in name else ""
+        raise ImageError(f"{name} does not exist; name an image or a folder of images{quoted}")
     if not source.is_dir():
         return [source]
     paths = list_files_below(source, SUFFIXES + ARRAY_SUFFIXES)

@@ -81,8 +81,6 @@ def check_keywords(
     A value may be what a config file has, or its like in NumPy. Raises ConfigError.
     """
     settings = {key: convert_numpy(value) for key, value in given.items() if value is not None}
-    if isinstance(settings.get("clip"), str):
-        settings["clip"] = [settings["clip"]]
     return _check_config(config_class, command, settings)
 
 
@@ -120,6 +118,8 @@ def check_settings(
     for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{place}: {key} is no setting{_suggest_key(key, value, known)}")
+        if isinstance(value, str) and known[key].type.is_list and known[key].choices:
+            value = [word.strip() for word in value.split(",")]
         _check_type(f"{place}: {key}", value, known[key], _suggest_similar(key, value, known))
         checked[key] = tuple(value) if known[key].type.is_list else value
         check_value(f"{place}: {key}", checked[key], known[key])

@@ -289,6 +289,8 @@ def test_what_cannot_be_inverted_is_refused(generator):
         (np.full((8, 8, 3), 2.0), "-1"),
         ("no-such.png", "does not exist"),
         ([], "no image is given"),
+        (generator, "image 0 is a LoadedGenerator; give a path"),
+        (np.full((8, 8, 3), np.nan), "image 0 has values that are not finite"),
     ):
         with pytest.raises(ganinv.ImageError, match=words):
             ganinv.invert(generator, images)

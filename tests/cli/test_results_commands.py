@@ -57,7 +57,7 @@ def test_missing_trials_are_refused_unless_partial(folder):
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], code=1)
     assert run.stdout == "" and not (folder / "recover.h5").exists()
     assert run.stderr.startswith("Error: recover.h5 is not written, because trials are missing")
-    assert "a name such as" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
+    assert "such as recover.h5" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
     assert "Trials are missing: 18 of 24 trials" in run.stdout
 

@@ -163,8 +163,9 @@ def test_set_takes_what_a_file_takes_and_wins_over_it(tmp_path):
     assert config.solver_settings == {"rate": "stable", "halve_every": 9}
     assert (config.trials, config.snapshots, config.success) == (5, (10, 50), "ever")
     assert config.clip == ("none",)
-    short = load_config(RecoverConfig, None, {}, ("solver=gd", "gd.rate=.5"))  # as options take it
-    assert short.solver_settings == {"rate": 0.5}
+    as_options = ("solver=gd", "gd.rate=.5", "clip=none, zero")
+    short = load_config(RecoverConfig, None, {}, as_options)
+    assert short.clip == ("none", "zero") and short.solver_settings == {"rate": 0.5}
 
 
 @pytest.mark.parametrize(
