@@ -36,7 +36,7 @@ NOT_RUN = {  # beginning of a line -> why it is not run here
     "ganinv train ": "trains for an hour; tested in tests/training",
 }
 QUICK = {"recover": 2, "noise-sweep": 2, "consistency": 2, "invert": 1}  # trials of experiments
-CONFIG_COMMANDS = {"consistency": "consistency", "noise": "noise-sweep", "invert": "invert"}
+CONFIG_COMMANDS = {"consistency": "consistency", "noise": "noise-sweep"}
 BUDGET = 30  # gradients per trial of a config
 
 
@@ -76,8 +76,7 @@ def test_the_blocks_of_a_page_run_in_their_order(page, folder):
 @pytest.mark.parametrize("name", list_shipped("config"))
 def test_a_shipped_config_runs(name, folder):
     command = next((CONFIG_COMMANDS[key] for key in CONFIG_COMMANDS if key in name), "recover")
-    image = "portrait.png"
-    images = {"consistency": ("--image", image), "invert": (image,)}.get(command, ())
+    images = ("--image", "portrait.png") if command == "consistency" else ()
     quick = ("--trials", 1, "--budget", BUDGET, "--out", f"config-{name}.h5")
     run_ganinv(folder, command, *images, "--config", name, *quick)
 

@@ -14,14 +14,19 @@ MAX_NAMES = 3  # of other files in a suggestion
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "configs"}
+_LEAVE_OUT = "its settings are the defaults: leave --config out"
+_RELEASED_CONFIGS = {  # that shipped once
+    **dict.fromkeys(("consistency", "invert", "noise-sweep", "recover"), _LEAVE_OUT),
+    "quick": "type --trials 50 in place of --config quick",
+}
 
 
 def find(kind: ResourceKind, name: str | Path) -> Path:
     """Return the path of a file: from the current folder, or else of a shipped one.
 
-    `configs/quick.toml`, `quick.toml` and `quick` name the same shipped config; a checkpoint may
-    also be the prefix of its files (`portraits64/DCGAN.model-9000`). Raises CheckpointError or
-    ConfigError if neither exists.
+    `configs/paper-hour.toml`, `paper-hour.toml` and `paper-hour` name the same shipped config; a
+    checkpoint may also be the prefix of its files (`portraits64/DCGAN.model-9000`). Raises
+    CheckpointError or ConfigError if neither exists.
     """
     refuse_address(str(name))
     typed = Path(name)
@@ -35,6 +40,8 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
 
 
 def _suggest_name(kind: ResourceKind, typed: Path) -> str:
+    if kind == "config" and typed.stem in _RELEASED_CONFIGS:
+        return _RELEASED_CONFIGS[typed.stem]
     shipped, beside = list_shipped(kind), sorted(typed.parent.glob("*"))
     names = {each.name: str(each) for each in beside} | {name: name for name in shipped}
     for name in (typed.name, typed.stem):

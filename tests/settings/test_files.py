@@ -22,7 +22,7 @@ def root(request, tmp_path, monkeypatch):
     (shipped / "checkpoints" / "portraits64").mkdir(parents=True)
     (shipped / "checkpoints" / "portraits64" / "DCGAN.model-9.index").touch()
     (shipped / "configs").mkdir()
-    for name in ("quick.toml", "recover.toml"):
+    for name in ("paper.toml", "other.toml"):
         (shipped / "configs" / name).touch()
     package.mkdir(exist_ok=True)
     (tmp_path / "empty").mkdir()
@@ -32,8 +32,8 @@ def root(request, tmp_path, monkeypatch):
 
 
 def test_what_ships_is_found_from_any_folder_in_several_spellings(root):
-    for name in ("configs/quick.toml", "./configs/quick", "quick.toml", "quick"):
-        assert shipped_.find("config", name) == root / "configs" / "quick.toml"
+    for name in ("configs/paper.toml", "./configs/paper", "paper.toml", "paper"):
+        assert shipped_.find("config", name) == root / "configs" / "paper.toml"
     folder = root / "checkpoints" / "portraits64"
     for name in ("checkpoints/portraits64", "portraits64", "portraits64/"):
         assert shipped_.find("checkpoint", name) == folder
@@ -41,22 +41,22 @@ def test_what_ships_is_found_from_any_folder_in_several_spellings(root):
 
 
 def test_the_users_own_comes_before_the_shipped(root):
-    for name in ("configs", "portraits64", "recover"):
+    for name in ("configs", "portraits64", "other"):
         Path(name).mkdir()
-    Path("configs/quick.toml").touch()
-    assert shipped_.find("config", "configs/quick.toml") == Path("configs/quick.toml")
+    Path("configs/paper.toml").touch()
+    assert shipped_.find("config", "configs/paper.toml") == Path("configs/paper.toml")
     folder = root / "checkpoints" / "portraits64"
     assert shipped_.find("checkpoint", "portraits64") == folder  # tables of portraits64.h5
     Path("portraits64/model.index").touch()
     assert shipped_.find("checkpoint", "portraits64") == Path("portraits64")
-    assert shipped_.find("config", "recover") == root / "configs" / "recover.toml"  # of results
+    assert shipped_.find("config", "other") == root / "configs" / "other.toml"  # of results
 
 
 def test_a_missing_file_is_explained(root):
     for name, words in (
-        ("nothing", "that ships: quick, recover$"),
-        ("../configs/quick", r"did you mean quick\?$"),
-        ("qiuck.toml", r"did you mean quick\?$"),
+        ("nothing", "that ships: other, paper$"),
+        ("../configs/paper", r"did you mean paper\?$"),
+        ("papre.toml", r"did you mean paper\?$"),
     ):
         with pytest.raises(ConfigError, match=rf"^{name}.*{words}"):
             shipped_.find("config", name)

@@ -1,7 +1,6 @@
 """Each setting is declared once: option, TOML file and keyword take and refuse the same values."""
 
 import dataclasses
-import tomllib
 
 import click
 import pytest
@@ -217,18 +216,12 @@ def test_a_setting_is_named_as_a_user_types_it():
 
 @pytest.mark.parametrize("name", list_shipped("config"))
 def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
-    kind = CONFIGS.get({"paper-noise": "noise-sweep", "paper-consistency": "consistency"}.get(
-        name, name
-    ), RecoverConfig)  # fmt: skip
-    config, text = (
-        load_config(kind, find("config", name), {}),
-        find("config", name).read_text(encoding="utf-8"),
-    )
+    commands = {"paper-noise": "noise-sweep", "paper-consistency": "consistency"}
+    load_config(CONFIGS[commands.get(name, "recover")], find("config", name), {})
+    text = find("config", name).read_text(encoding="utf-8")
     head = "".join(line for line in text.splitlines()[:3] if line.startswith("#"))
     assert "?" in head or "Table 1" in head or "Figure 2" in head
     assert any(unit in head for unit in ("second", "minute", "hour", "day"))
-    for key in tomllib.loads(text) if name in CONFIGS else ():
-        assert getattr(config, key) == getattr(kind(), key), key
 
 
 @pytest.mark.parametrize(
