@@ -23,7 +23,7 @@ PLACES = {  # where an entry goes: the text that it stands before
     "a column of every start": "seconds | float64 | - | s | - | share of the batches",
     "a count of each step": "            ),\n            actions=",
     "an entry of FORMATS": "    Format(  # last",
-    "an entry of EVERY": ")\nNAMES = (",
+    "an entry of COSTS": ")\nLABELS = Measure(",
     "a test of two cells": "TESTS = (\n",
     "an entry of TESTS": ")\n\n\ndef _is_changed",
 }
@@ -145,10 +145,9 @@ def test_a_run_of_an_experiment_goes_on_by_the_rules_of_its_settings(tables):
     assert "half-seen.h5 holds another run: --seen is 0.5 in the file, and 0.75 here" in tables[5]
 
 
-def test_a_measure_is_in_every_format_of_every_command(copy, tables):
+def test_a_measure_is_in_every_format(copy, tables):
     rows = [*tables[0]["table1"], *tables[1]["table1"], *tables[4]["half_seen"]]
-    assert all(row["gradients_most"] >= row["gradients"] for row in rows[:-1])
-    assert rows[-1]["gradients_most"] > 0
+    assert all(row["gradients_most"] >= row["gradients"] for row in rows)
     for name in ("mine/table1", "half-seen/half-seen"):
         for ending in ("txt", "md", "csv", "tex"):
             text = " ".join((copy / f"{name}.{ending}").read_text("utf-8").split())

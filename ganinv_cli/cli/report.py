@@ -76,7 +76,6 @@ def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
 @click.argument(
     "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART.h5..."
 )
-@options.option("--partial", is_flag=True, help="Write the file even if trials are missing.")
 @options.overwrite(help="Replace OUT.h5 if it exists.")
 @options.style()
 @options.verbose(help="Print all tables.")
@@ -84,7 +83,6 @@ def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
 def merge(
     out: Path,
     parts: tuple[Path, ...],
-    partial: bool,
     overwrite: bool,
     style: str,
     verbose: bool,
@@ -94,10 +92,10 @@ def merge(
 
     Takes the results files of a run's shards, finished or interrupted, and writes OUT.h5, its
     tables and its figures, as the run itself would have. If two files hold the same trial, the
-    first counts, and a message says how many these are. Files of another run are refused. If trials
-    are missing, nothing is written and the exit status is 1; --partial writes the others. The same
-    command without --shard on OUT.h5 then runs the rest, and makes the reconstructions of
-    `consistency`, which a shard cannot make.
+    first counts, and a message says how many these are. Files of another run are refused. If rows
+    (trials under a rule) are missing, a message says how many. The same command without --shard on
+    OUT.h5 then runs the rest, and makes the reconstructions of `consistency`, which a shard cannot
+    make.
 
     \b
     Example:
@@ -106,7 +104,7 @@ def merge(
     folder = get_results_folder(out)
     from ganinv_cli.store.merge import merge_files
 
-    combined = merge_files(out, parts, partial, overwrite)
+    combined = merge_files(out, parts, overwrite)
     written = [] if quiet else [f"{out}: {combined.contents}"]
     for sentence in (*combined.notes, *written):
         click.echo(to_printable(sentence), err=True)

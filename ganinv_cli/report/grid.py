@@ -9,7 +9,7 @@ import numpy as np
 from ganinv_cli.analysis.cells import Cell, Pixels, read_cells, read_images
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.number_format import format_concise
-from ganinv_cli.report.measures import EVERY, RIGHT_LABELS, Measure, Starts, measure_cell
+from ganinv_cli.report.measures import RIGHT_LABELS, Measure, Starts, measure_cell
 from ganinv_cli.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
 from ganinv_cli.report.run_notes import describe_run, make_run_notes, make_warnings
 from ganinv_cli.report.table import (
@@ -161,8 +161,7 @@ class Command:
         if not cells and not unread:
             raise ResultsError(f"{name}: {NO_TRIAL}")
         _check_columns(cells, name)
-        measures = (*self.measures, *EVERY)
-        rows = [measure_cell(cell, measures, self.starts) for cell in cells]
+        rows = [measure_cell(cell, self.measures, self.starts) for cell in cells]
         tables = {self.table: rows}
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
         tables |= compare_pairs(cells, self.starts, tests) if tests else {}
@@ -171,7 +170,7 @@ class Command:
         run = describe_run(results, images)
         answer, notes, sections = Answer("", None), make_run_notes(run), []
         if cells:
-            grid = Grid(results, measures, self.starts, cells, rows, tables, run)
+            grid = Grid(results, self.measures, self.starts, cells, rows, tables, run)
             answer = self.answer(grid)
             notes += describe_handling(rows) if images else []
             notes += self.describe(grid)

@@ -123,8 +123,6 @@ def _measure_gradients(cell: Cell) -> Floats:
     return np.asarray(cell.read("gradients") + cell.gradients_shared)
 
 
-EVERY: tuple[Measure, ...] = (  # of every command
-)
 NAMES = (
     Measure("technique", lambda cell: cell.rule, "clipping"),
     Measure("trials", lambda cell: cell.trials, "trials"),

@@ -22,14 +22,7 @@ from ganinv_cli.store.parts import NO_TRIAL, join_parts, open_existing_parts, re
 from ganinv_cli.store.rows import Group, Part, Rows
 from ganinv_cli.store.run import check_replaceable
 
-MAX_RANGES = 6  # of trials, or groups, in a sentence
 _DEVICE_SEPARATOR = "; "
-
-
-class MissingError(ResultsError):
-    """Trials of the run are missing in all files."""
-
-    exit_code = 1
 
 
 class MergeSummary(NamedTuple):
@@ -39,15 +32,12 @@ class MergeSummary(NamedTuple):
     notes: list[str]  # sentences
 
 
-def merge_files(
-    out: Path, paths: Sequence[Path], partial: bool = False, overwrite: bool = False
-) -> MergeSummary:
+def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
     If two files have the same trial, the first one counts. `out` is replaced whole or not at all.
     Raises ResultsError if a file cannot be read or is of another run, or if `out` exists and
-    `overwrite` is False; MissingError if trials are missing and `partial` is False; SaveError if
-    `out` cannot be written.
+    `overwrite` is False; SaveError if `out` cannot be written.
     """
     if overwrite:
         check_replaceable(out)
@@ -69,19 +59,15 @@ def merge_files(
     rows = sum(len(Rows(name, parts)[TRIAL]) for parts, _ in members for name in trial_groups)
     if repeated := rows - sum(len(groups[name][TRIAL]) for name in trial_groups):
         notes.append(f"{repeated:,} trials are in several files; the first file counts")
-    if lacking := _describe_missing(results):
-        if not partial:
-            raise MissingError(
-                f"{out} is not written, because trials are missing: {lacking}; add the files that "
-                "have them, or give --partial to write the others; the run's command without "
-                f"--shard and with --out {out} then runs the rest"
-            )
-        notes.append(f"missing are {lacking}")
+    missing = _count_missing(results)
+    lacking = [_count(missing, "row")] if missing else []
     certificates = {f"{name}/certificate" for name in trial_groups if is_image_group(name[:10])}
     if certificates - groups.keys():
+        lacking.append("certificates (reconstructions, singular values)")
+    if lacking:
         notes.append(
-            f"{out} lacks certificates (reconstructions, singular values); the same command "
-            f"without --shard, with --out {out}, makes them"
+            f"{out} lacks {' and '.join(lacking)}; the same command without --shard, with --out "
+            f"{out}, makes them"
         )
     with hold_lock(out) as path:
         replace_results(path, results)
@@ -134,26 +120,17 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _describe_missing(results: Results) -> str:
-    """Return such as "6 trials of none, stochastic (2-3, 6-9)"; nothing of images with an error."""
+def _count_missing(results: Results) -> int:
+    """Return how many rows a whole run has beside these; images with an error have none."""
     groups, config = results.groups, results.attributes["config"]
-    lacking: dict[str, list[str]] = {}
+    missing = 0
     for name in list_trial_groups(config | results.attributes["identity"]):
-        known = groups[name][TRIAL] if name in groups else np.zeros(0, np.int64)
         case = groups.get(name.rpartition("/")[0], {})
-        trials = np.setdiff1d(np.arange(config.get("trials", 0)), known)
-        if len(trials) and not (ERROR in case and case[ERROR][0]):
-            runs = np.split(trials, np.flatnonzero(np.diff(trials) > 1) + 1)
-            ranges = [f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-            said = f"{_count(len(trials), 'trial')} of {{}} ({_shorten(ranges)})"
-            lacking.setdefault(said, []).append(name)
-    return _shorten([said.format(_shorten(names)) for said, names in lacking.items()])
+        if not (ERROR in case and case[ERROR][0]):
+            known = groups[name][TRIAL] if name in groups else np.zeros(0, np.int64)
+            missing += len(np.setdiff1d(np.arange(config.get("trials", 0)), known))
+    return missing
 
 
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _shorten(names: Sequence[str]) -> str:
-    more = len(names) - MAX_RANGES
-    return ", ".join(names[:MAX_RANGES]) + (f" and {more:,} more" if more > 0 else "")

@@ -53,12 +53,10 @@ def test_merge_prints_the_tables_of_all_parts_and_fills_the_folder(folder):
     assert run_ganinv(folder, "merge", "other.h5", *NAMES, "-q").stderr == ""
 
 
-def test_missing_trials_are_refused_unless_partial(folder):
-    run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], code=1)
-    assert run.stdout == "" and not (folder / "recover.h5").exists()
-    assert run.stderr.startswith("Error: recover.h5 is not written, because trials are missing")
+def test_missing_rows_are_counted(folder):
     assert "such as recover.h5" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
-    run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
+    run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:])
+    assert run.stderr.startswith("recover.h5 lacks 12 rows; the same command without --shard")
     assert "Trials are missing: 18 of 24 trials" in run.stdout
 
 

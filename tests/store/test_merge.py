@@ -19,7 +19,6 @@ from stored import (
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.store import Figure, log, open_run, read_results
-from ganinv_cli.store.merge import MissingError
 
 RECOVERIES = "image=0000/stochastic"
 CERTIFICATE = f"{RECOVERIES}/certificate"
@@ -30,14 +29,14 @@ def out(tmp_path):
     return tmp_path / "all.h5"
 
 
-def _refuse(out, paths, kind=ResultsError, **options):
+def _refuse(out, paths, **options):
     """Return the sentence; check that no file has changed."""
     before = {path: path.read_bytes() for path in out.parent.glob("[!.]*")}
-    with pytest.raises(kind) as refusal:
+    with pytest.raises(ResultsError) as refusal:
         merge(out, paths, **options)
     assert {path: path.read_bytes() for path in out.parent.glob("[!.]*")} == before
     assert "\n" not in str(refusal.value)
-    assert refusal.value.exit_code == (1 if kind is MissingError else 2)
+    assert refusal.value.exit_code == 2
     return str(refusal.value)
 
 
@@ -93,21 +92,20 @@ def test_attributes_and_figures_are_of_all_files(out, tmp_path, monkeypatch):
     each = [read_results(path).attributes for path in paths]
     assert results.attributes["started"] == min(a["started"] for a in each)
     assert results.attributes["finished"] == max(a["finished"] for a in each)
-    merge(out, paths[:1], partial=True, overwrite=True)
+    merge(out, paths[:1], overwrite=True)
     assert read_results(out).attributes["config"]["shard"] is None
 
 
-def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
+def test_missing_rows_are_counted_and_run_later(out, tmp_path):
     path = write_results_file(tmp_path / "a.h5", [0, 1, 4])
     with open_run(path, make_provenance()) as run:
         run.commit(make_rows([7], ("none",)), CONSTANTS)
         run.finish()
-    said = _refuse(out, [path], MissingError)
-    assert "6 trials of none (2-3, 5-6, 8-9), 7 trials of stochastic (2-3, 5-9);" in said
-    assert "--partial" in said and "without --shard" in said
-    combined = merge(out, [path], partial=True)
+    combined = merge(out, [path])
     assert combined.contents == "4 trials of 2 rules from 1 file"
-    assert combined.notes[0].startswith("missing are 6 trials of none (2-3")
+    assert combined.notes == [
+        f"{out} lacks 13 rows; the same command without --shard, with --out {out}, makes them"
+    ]
     with open_run(out, make_provenance()) as run:
         commit_batches(run, range(10))
         run.finish()
@@ -130,11 +128,11 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     assert "not an HDF5 file" in _refuse(out, [first], overwrite=True)
     out.unlink()
     with hold_lock(out):
-        assert "is being written by another process" in _refuse(out, [first], partial=True)
+        assert "is being written by another process" in _refuse(out, [first])
     empty = tmp_path / "empty.h5"
     with open_run(empty, make_provenance()) as run:
         run.commit(make_rows([0], ("image=0000",)))
-    assert "no file has a trial: the run was interrupted" in _refuse(out, [empty], partial=True)
+    assert "no file has a trial: the run was interrupted" in _refuse(out, [empty])
 
 
 def _write_image(path, recoveries, certificates=(), error=b""):
@@ -166,7 +164,7 @@ def test_shards_to_which_an_image_was_added_are_of_one_run(out, tmp_path):
         ) as run:
             run.record({"images": 2})
             run.finish()
-    assert merge(out, shards, partial=True).contents == "2 trials of 1 rule in 1 case from 2 files"
+    assert merge(out, shards).contents == "2 trials of 1 rule in 1 case from 2 files"
     assert read_results(out).attributes["config"]["images"] == 2
 
 
@@ -186,7 +184,7 @@ def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
     rest = _write_image(tmp_path / "b.h5", [2, 3], [(0, 2)])
     combined = merge(out, [half, rest])
     assert combined.contents == "4 trials of 1 rule in 1 case from 2 files"
-    assert "lacks certificates" in combined.notes[0]
+    assert "lacks certificates (reconstructions, singular values); the" in combined.notes[0]
     assert CERTIFICATE not in read_results(out).groups
     whole = _write_image(tmp_path / "c.h5", range(4), [(0, 2), (1, 4)])
     assert merge(out, [whole, half], overwrite=True).notes == [
