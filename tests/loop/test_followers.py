@@ -5,7 +5,7 @@ import pytest
 from small import (
     INSIDE,
     OUTSIDE,
-    SETTINGS,
+    build_solver,
     jobs_of,
     make_limits,
     make_simple,
@@ -17,7 +17,6 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.names import SOLVERS
-from ganinv_cli.solvers import make_solver
 
 FOLLOWERS = tuple(rule for rule in RULES if rule != "none")
 TRIALS, BATCH = 12, 8
@@ -42,7 +41,7 @@ def test_copies_equal_separate_runs(simple, name, residual):
         "end": make_limits(budget=400, restarts=1),
         "batch_size": BATCH,
     }
-    solver = make_solver(name, SETTINGS.get(name, {}))
+    solver = build_solver(name, simple)
     together = [Job(trial, rules=("none", *FOLLOWERS)) for trial in range(TRIALS)]
     shared = solve_jobs(simple, solver, together, **settings)
     alone = solve_jobs(simple, solver, jobs_of(RULES, TRIALS), **settings)

@@ -4,7 +4,7 @@ import pytest
 from small import (
     INSIDE,
     OUTSIDE,
-    SETTINGS,
+    build_solver,
     is_inside,
     jobs_of,
     make_limits,
@@ -17,7 +17,6 @@ from small import (
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Normal, Uniform
 from ganinv_cli.settings.names import SOLVERS
-from ganinv_cli.solvers import make_solver
 
 BOUNDED = ("standard", "stochastic", "zero", "reflect")
 
@@ -32,8 +31,8 @@ BOUNDED = ("standard", "stochastic", "zero", "reflect")
     ids=str,
 )
 def test_what_has_converged_is_inside(name, prior, residual):
-    solver = make_solver(name, SETTINGS.get(name, {}))
     generator = make_simple(prior)
+    solver = build_solver(name, generator)
     supply = targets_at(generator, *INSIDE, OUTSIDE, residual=residual)
     end = make_limits(budget=400, restarts=1)
     done = solve_jobs(generator, solver, jobs_of(BOUNDED, 8), end=end, supply=supply, batch_size=32)
@@ -50,7 +49,7 @@ def test_a_right_z_that_rounding_puts_outside_is_held_and_not_redrawn():
     generator = make_simple(Normal(1, 0.9))
     done = solve_jobs(
         generator,
-        make_solver("lbfgs", SETTINGS["lbfgs"]),
+        build_solver("lbfgs", generator),
         jobs_of(BOUNDED, trials=12),
         end=make_limits(restarts=0),
         supply=targets_at(generator, *INSIDE),

@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.optimize import lsq_linear
+from small import clip_rows
 
-from ganinv_cli.prior import Uniform
 from ganinv_cli.solvers.parts import quasi_newton
-from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 ROWS, LATENT = 24, 6
 HISTORY_ROWS = 3
-
-
-def _clip(clamps):
-    numbers = tf.zeros(ROWS, tf.int64)
-    never = tf.fill([ROWS], False)
-    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), never, numbers)
 
 
 @pytest.fixture
@@ -52,7 +45,7 @@ def _started():
 def _bent(metric, pairs, clamps):
     z, gradient = _started()
     newton = -quasi_newton.multiply_inverse_hessian(pairs, gradient[..., None], metric)[..., 0]
-    clip = _clip(clamps)
+    clip = clip_rows(*("standard" if each else "none" for each in clamps))
     blocked = clip.find_blocked(tf.constant(z), tf.constant(-gradient))
     return newton.numpy(), quasi_newton.step_within_bounds(
         pairs, metric, newton, tf.constant(z), blocked, clip

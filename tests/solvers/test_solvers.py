@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import Key, clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
+from small import (
+    Key,
+    build_solver,
+    clean_targets,
+    jobs_of,
+    make_limits,
+    measure_z_error,
+    solve_jobs,
+)
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
@@ -20,12 +28,11 @@ from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
 
 VALUES = 16 * 16 * 3  # of a picture
-SETTINGS = {"gd": {"rate": 1e-3 * VALUES}, "lbfgs": {"memory": 10}}
 
 
 @pytest.fixture(params=SOLVERS)
-def solver(request):
-    return make_solver(request.param, SETTINGS.get(request.param, {}))
+def solver(request, generator):
+    return build_solver(request.param, generator)
 
 
 def _jobs(trials, rules=RULES):

@@ -8,6 +8,7 @@ import builders
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
@@ -26,15 +27,14 @@ from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.objective.preconditioner import Preconditioner
 from ganinv_cli.objective.problem import Problem
-from ganinv_cli.prior import Prior
+from ganinv_cli.prior import Prior, Uniform
+from ganinv_cli.solvers import make_solver
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.parts.solver import Solver
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)
-SETTINGS = {
-    "gd": {"rate": 0.1 * 48},
-    "lbfgs": {"memory": 10},
-}  # of each solver, for `make_simple`
+SETTINGS = {"gd": {"rate": "stable"}, "lbfgs": {"memory": 10}}  # of solvers, for small generators
 INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
 OUTSIDE = 1.5
 
@@ -157,6 +157,28 @@ def is_inside(z: np.ndarray, prior: Prior) -> bool:
     return bool((np.abs(z.astype(np.float32)) <= np.float32(prior.high)).all())
 
 
+def build_solver(name: str, generator: Generator) -> Solver:
+    """A solver with SETTINGS for a generator."""
+    return make_solver(name, SETTINGS.get(name, {})).resolve(generator)
+
+
 def jobs_of(rules: Iterable[str], trials: int = 6) -> list[Job]:
     """A job of its own for each trial and rule, so that no rule follows another."""
     return [Job(trial, rules=(rule,)) for trial in range(trials) for rule in rules]
+
+
+def clip_rows(
+    *rules: str, prior: Prior | None = None, trials: Sequence[int] | None = None
+) -> RowClipping:
+    """The clipping of a batch whose rows have these rules, each its own trial by default."""
+    chosen = [RULES[rule] for rule in rules]
+    replacements = [rule.replacement or REPLACEMENTS[0] for rule in chosen]
+    return RowClipping(
+        prior or Uniform(),
+        0,
+        tf.constant(trials or range(len(rules)), tf.int64),
+        tf.zeros(len(rules), tf.int64),
+        tf.constant([rule.clamping for rule in chosen]),
+        tf.constant([rule.replacing for rule in chosen]),
+        tf.constant([*map(REPLACEMENTS.index, replacements)], tf.int64),
+    )
