@@ -152,10 +152,8 @@ def _takes(option: click.Option, word: str) -> bool:
 class Choice(click.Choice[str]):
     """One of several words; an error names the one that was meant."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in self.choices:
-            self.fail(f"{value!r}: give {list_choices(value, self.choices)}", param, ctx)
-        return str(value)
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        return f"{value!r}: give {list_choices(value, self.choices)}"
 
 
 TEXT_OR_JSON = Choice(["text", "json"])  # formats of commands that print no tables
