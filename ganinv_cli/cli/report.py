@@ -120,8 +120,8 @@ def get_results_folder(file: Path) -> Path:
     refuse_folder(file)
     if not file.suffix or not file.stem.strip("."):
         raise UsageError(
-            f"{file}: name a results file with an ending, such as recover.h5; its tables go into the "
-            "folder of that name without it"
+            f"{file}: name a results file with an ending, such as recover.h5; its tables and "
+            "figures go into the folder of that name without it"
         )
     folder = file.with_suffix("")
     if folder.exists() and not folder.is_dir():
