@@ -20,7 +20,6 @@ from ganinv_cli.settings.shipped import find
 
 FORMATS = (  # a file is read in the first that recognises it
     Format("a Python file", "python", lambda facts: facts.is_file and facts.path.suffix == ".py"),
-    Format("ONNX", "onnx", lambda facts: facts.path.suffix == ".onnx"),
     Format(
         "a SavedModel",
         "saved_model",
@@ -35,6 +34,7 @@ FORMATS = (  # a file is read in the first that recognises it
         lambda facts: facts.is_torch_stream or facts.has_member("/data.pkl"),
         is_whole_model=False,
     ),
+    Format("ONNX", "onnx", lambda facts: facts.path.suffix == ".onnx"),
     Format(  # last: it recognises every path, or raises CheckpointError
         "a TensorFlow checkpoint",
         "tensorflow",

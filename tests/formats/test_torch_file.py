@@ -144,6 +144,12 @@ def test_of_eight_blocks_in_no_order_the_reason_is_of_the_order_that_fits_best(
     assert tried.call_count < 1000  # of 40,320 orders
 
 
+def test_a_file_is_known_by_its_content_whatever_its_ending(tmp_path):
+    state = known.make_dcgan().state
+    for name in ("g.onnx", "g.keras", "g.h5", "g.safetensors"):
+        assert read(save_archive(tmp_path / name, state)).format == "PyTorch"
+
+
 def test_a_whole_module_is_read_as_its_state_dict(tmp_path):
     state = known.make_dcgan().state
     layers: dict[str, dict[str, Any]] = {}

@@ -61,13 +61,6 @@ class Candidate(NamedTuple):
     reason: str = ""  # why it is not a generator
 
 
-class _Start(NamedTuple):
-    """What decides whether the last of an order's first blocks fits."""
-
-    blocks: frozenset[str]
-    last: tuple[str, ...]  # it, and the one before it
-
-
 def find_generator(
     networks: Mapping[str, Weights], path: str, format_name: str, options: ReadOptions
 ) -> UnfinishedGenerator:
@@ -184,10 +177,11 @@ def _find_design(path: str, weights: Weights, options: ReadOptions) -> Design:
         for name in group
     }
     designs: list[Design] = []
-    misfits = set[_Start]()
+    misfits: set[tuple[frozenset[str], tuple[str, ...]]] = set()
     nearest, most = UnreadableError(""), -1
     for order in _list_block_orders(blocks):
-        starts = [_Start(frozenset(order[:n]), order[:n][-2:]) for n in range(1, len(order) + 1)]
+        # whether a block fits depends on which are before it, and on the one just before
+        starts = [(frozenset(order[:n]), order[:n][-2:]) for n in range(1, len(order) + 1)]
         if len(designs) > 1 or not misfits.isdisjoint(starts):
             continue
         names = (name for block in order for name in sorted(blocks[block], key=natural_key))
