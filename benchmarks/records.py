@@ -1,8 +1,7 @@
 """Publish what a benchmark measured: JSON, and its tables beside it as Markdown."""
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ganinv_cli.statistics import clopper_pearson
 Record = Mapping[str, Any]  # what a benchmark measured, as its JSON file has it
 
 
-def publish(record: Record, format_page: Callable[[Record], str], out: Path | None = None) -> None:
+def publish(record: Record, out: Path | None = None) -> None:
     """Print the page of a record; with `out`, write the JSON there and the page beside it."""
     page = format_page(record)
     click.echo(page, nl=False)
@@ -41,11 +40,6 @@ def format_counted_share(count: int, trials: int) -> str:
     """Return a share of trials with its exact 95 % interval (Clopper and Pearson)."""
     interval = format_interval(clopper_pearson(count, trials), format_share)
     return f"{format_share(count / trials)} {interval}"
-
-
-def describe_command() -> str:
-    """Return the command that runs now."""
-    return " ".join(["python", *sys.orig_argv[1:]])
 
 
 def _format_value(value: object) -> str:

@@ -50,7 +50,7 @@ CORES = 2  # generators that invert pictures at the same time
 FOLDER = PICTURES.parent
 VERDICTS = ("made", "edited", "ambiguous", "sibling", "outside", "failed")
 RIGHT_SHARE = 0.5  # of the distance of two draws, within which z is right
-HIDDEN = ("sibling, 3 %", "noise, 3 %", "sibling, quantised")  # that JPEG hides
+HIDDEN = ("sibling, 3 %", "noise, 3 %", "sibling, quantised")  # that JPEG may hide
 
 
 class Line(NamedTuple):

@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 import ganinv_cli as ganinv
-from benchmarks.records import format_page, publish
+from benchmarks.records import publish
 from benchmarks.speed.methods import METHODS, SEED, Solve, Task, make_task
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
@@ -88,7 +88,7 @@ def main(checkpoint: Sequence[str], trials: int, out: Path) -> None:
     for path in checkpoint:
         for _ in run_methods(path, trials, results):
             lines = {name: json.dumps(each._asdict()) for name, each in results.items()}
-            publish({"about": about, **make_tables(results), "results": lines}, format_page, out)
+            publish({"about": about, **make_tables(results), "results": lines}, out)
 
 
 def run_methods(checkpoint: str, trials: int, results: Results) -> Iterator[None]:
