@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
 FIRST_GROUP = "Options most people need"
-RATE_NAMES = ("--lr", "--rate", "--learning-rate")  # of options that other programs have
+SUBSTITUTES = dict.fromkeys(  # options of other programs, and of earlier versions
+    ("--lr", "--rate", "--learning-rate"),
+    "--solver gd --set gd.rate=0.5 (a rate is a setting of a solver)",
+) | {"--partial": "the command without it (rows may be missing)"}
 ENDINGS = {"config": (".toml",), "out": (".h5", ".png"), "z_file": (".npy", ".npz")}  # of options
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -87,9 +90,8 @@ class GroupedCommand(click.Command):
             said = f"unexpected argument {shlex.join(extra)}"
             meant = self._join_list(given) or self._find_option(extra)
         except click.NoSuchOption as error:
-            said, meant = f"no option {error.option_name}", self._join_list(given)
-            if error.option_name in RATE_NAMES:
-                meant = "--solver gd --set gd.rate=0.5 (a rate is a setting of a solver)"
+            said = f"no option {error.option_name}"
+            meant = SUBSTITUTES.get(error.option_name) or self._join_list(given)
             if not meant:
                 raise
         raise click.UsageError(f"{said}; type {meant}" if meant else said, ctx)

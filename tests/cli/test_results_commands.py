@@ -55,6 +55,8 @@ def test_merge_prints_the_tables_of_all_parts_and_fills_the_folder(folder):
 
 def test_missing_rows_are_counted(folder):
     assert "such as recover.h5" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
+    run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial", code=2)
+    assert run.stderr.endswith("type the command without it (rows may be missing)\n")
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:])
     assert run.stderr.startswith("recover.h5 lacks 12 rows; the same command without --shard")
     assert "Trials are missing: 18 of 24 trials" in run.stdout
