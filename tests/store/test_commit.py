@@ -16,6 +16,7 @@ from stored import (
 from ganinv_cli import lock
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import Figure, open_run, parts, read_results
+from ganinv_cli.store.log import name_log
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
 
@@ -113,6 +114,15 @@ def test_optional_columns_may_be_missing_in_some_rows(path):
             group = read_results(path).groups["none"]
             assert group["label"][1] == 0 and np.isnan(group["curve_loss"][1]).all()
             run.finish()
+
+
+def test_a_commit_writes_its_rows_alone_however_many_there_are(path):
+    sizes = []
+    with open_run(path, make_provenance()) as run:
+        for trial in range(20):
+            commit_batches(run, [trial])
+            sizes.append(name_log(path).stat().st_size)
+    assert set(np.diff(sizes)) == {sizes[0]}
 
 
 def test_one_process_writes_at_a_time(path):
