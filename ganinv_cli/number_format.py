@@ -67,6 +67,12 @@ def format_count(count: int, trials: int, interval: Sequence[float | None] = (No
     return f"{count:,} ({format_share(count / trials)})\n{ends}".rstrip("\n")
 
 
+def join_names(names: Sequence[str], most: int) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def format_duration(seconds: float | None) -> str | None:
     """Return a duration as 12.3 s, 5 min or 2.5 h; None for None."""
     if seconds is None:

@@ -189,7 +189,7 @@ def _name_maker(row: Row) -> str:
         answer = row["answer"] if row["made_by"] else capitalize(row["answer"])
         return f"{answer} made {name}"
     return (
-        f"{name} is explained by {_name_none(row)}; {row['nearest']} comes nearest, "
+        f"{name} is explained by {_name_none([row])}; {row['nearest']} comes nearest, "
         f"with an RMSE of {format_number(_find_nearest(row)['rmse'])} of 255"
     )
 
@@ -199,16 +199,13 @@ def count_made(rows: Sequence[Row]) -> str:
     unexplained = counts.pop(UNEXPLAINED, 0)
     said = [f"{answer} made {count:,}" for answer, count in counts.most_common()]
     if unexplained:
-        said.append(f"{unexplained:,} explained by {_name_none(max(rows, key=_count_generators))}")
+        said.append(f"{unexplained:,} explained by {_name_none(rows)}")
     return f"Of {len(rows):,} images, {', '.join(said)}"
 
 
-def _count_generators(row: Row) -> int:
-    return len(row["generators"])
-
-
-def _name_none(row: Row) -> str:
-    return f"{'neither' if _count_generators(row) == 2 else 'none'} of the generators"
+def _name_none(rows: Sequence[Row]) -> str:
+    are_two = max(len(row["generators"]) for row in rows) == 2
+    return f"{'neither' if are_two else 'none'} of the generators"
 
 
 def _find_nearest(row: Row) -> Row:

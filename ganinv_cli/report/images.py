@@ -27,7 +27,8 @@ from ganinv_cli.report.table import (
 )
 
 MAX_CHAIN = 21  # characters of the changes of an image in the short table
-MEANINGS: Mapping[Verdict, str] = {  # the best verdict first, after `made`
+MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
+    "made": "by this generator",
     "edited": "made, and changed in a way that is not known",
     "ambiguous": "made, but the image does not determine z",
     "sibling": "of nearly these weights, or a mixture",
@@ -186,23 +187,21 @@ def _name_chain(row: Row) -> str:
 def _get_rank(row: Row) -> tuple[int, float]:
     """Return a key that sorts the best verdicts and the smallest errors first."""
     left = row["rmse"] if row["left"] is None else row["left"]
-    return ["made", *MEANINGS].index(row["verdict"]), left or 0.0
+    return [*MEANINGS].index(row["verdict"]), left or 0.0
 
 
 def _count_verdicts(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
         return _name_in_explanation(rows[0])
     counts = Counter(row["verdict"] for row in rows)
-    others = [
+    verdicts = [
         f"{counts[verdict]:,} {verdict} ({meaning})"
         for verdict, meaning in MEANINGS.items()
         if verdict in counts
     ]
     rules = {row["technique"] for row in rows}
     cases = "images" if len(rules) == 1 else "cases (images and clipping rules)"
-    finished = len(rows) - counts["not finished"]
-    made = f"the generator made {counts['made']:,} of {finished:,} {cases}"
-    return "; ".join([made, ", ".join(others)] if others else [made])
+    return f"of {len(rows):,} {cases}, {', '.join(verdicts)}"
 
 
 def _name_in_explanation(row: Row) -> str:

@@ -85,15 +85,11 @@ ERRORS = (
 BOUNDS = (
     Column("trials", "with_restarts.converged"),
     "cramer_rao",
-    Column(
-        "error / bound,\nmeans",
-        "with_restarts.ratio",
-        lambda ratio: "-" if ratio is None else f"{ratio:,.2f}",
-    ),
+    Column("error / bound,\nmeans", "with_restarts.ratio", format_scientific),
     Column(
         "95 % interval",
         "with_restarts.ratio_interval",
-        lambda interval: format_interval(interval, "{:,.2f}".format) or "-",
+        lambda interval: format_interval(interval) or "-",
     ),
 )
 

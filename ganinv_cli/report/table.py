@@ -11,7 +11,7 @@ import numpy as np
 
 from ganinv_cli.analysis.cells import Image, ImageKey
 from ganinv_cli.errors import to_printable
-from ganinv_cli.number_format import format_number
+from ganinv_cli.number_format import format_number, join_names
 
 Row = dict[str, Any]  # an object of JSON
 
@@ -224,13 +224,7 @@ def describe_handling(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if row["said"]:
             done_to.setdefault(row["said"], {})[names[get_key(row)]] = None
-    return [f"{_join_names([*of])}: {done.rstrip('.')}." for done, of in done_to.items()]
-
-
-def _join_names(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - MAX_NAMES
-    return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+    return [f"{join_names([*of], MAX_NAMES)}: {done.rstrip('.')}." for done, of in done_to.items()]
 
 
 def make_unread_rows(images: Iterable[Image]) -> list[Row]:
