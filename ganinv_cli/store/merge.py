@@ -13,7 +13,6 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import has_content
 from ganinv_cli.lock import hold_lock
-from ganinv_cli.number_format import join_names
 from ganinv_cli.settings.names import is_image_group, list_trial_groups
 from ganinv_cli.store.attributes import IMAGE_KEYS, now
 from ganinv_cli.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
