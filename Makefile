@@ -59,7 +59,7 @@ test-all: $(READY) ## the slow tests as well, as CI runs them (5 minutes on 2 co
 
 test-elsewhere: $(READY) ## the tests of `make test` that compute, as on a processor of 2013 (2 minutes on 2 cores)
 	@$(OLDER_PROCESSOR) $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly" \
-	    $(addprefix --ignore=tests/,api benchmarks cli progress store training)
+	    $(addprefix --ignore=tests/,api benchmarks cli progress results/store training)
 
 # Its kernels round otherwise, in OpenBLAS, oneDNN and NumPy, and there are none for bfloat16.
 OLDER_PROCESSOR = OPENBLAS_CORETYPE=Haswell ONEDNN_MAX_CPU_ISA=AVX2 \

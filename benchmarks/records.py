@@ -8,8 +8,8 @@ from typing import Any
 import click
 from tabulate import tabulate
 
-from ganinv_cli.number_format import format_interval, format_share
-from ganinv_cli.statistics import clopper_pearson
+from ganinv_cli.results.number_format import format_interval, format_share
+from ganinv_cli.results.statistics import clopper_pearson
 
 Record = Mapping[str, Any]  # what a benchmark measured, as its JSON file has it
 

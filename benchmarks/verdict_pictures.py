@@ -15,7 +15,10 @@ from PIL import Image, ImageFilter
 import ganinv_cli as ganinv
 from benchmarks.downloads import download_photographs
 from benchmarks.verdict_edits import EDITS, JPEG, LOSSLESS, Random, make_image
-from ganinv_cli.formats.tensorflow.checkpoint_files import find_checkpoint, write_checkpoint
+from ganinv_cli.generators.formats.tensorflow.checkpoint_files import (
+    find_checkpoint,
+    write_checkpoint,
+)
 from ganinv_cli.images import to_pixels
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.shipped import find
@@ -124,7 +127,7 @@ def _draw(case: Case, random: Random, number: int) -> Drawn:
 
 
 def _read_weights(name: str) -> Weights:
-    from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors  # slow to import
+    from ganinv_cli.generators.formats.tensorflow.tensors import CheckpointTensors  # slow to import
 
     tensors = CheckpointTensors(find_checkpoint(find("checkpoint", name)).prefix)
     return {key: tensors[key] for key in tensors.shapes}

@@ -44,7 +44,7 @@ from benchmarks.verdict_pictures import (
 from ganinv_cli.api.results import read_run
 from ganinv_cli.experiments.invert import InvertConfig
 from ganinv_cli.experiments.provenance import read_git_revision
-from ganinv_cli.number_format import format_number
+from ganinv_cli.results.number_format import format_number
 
 CORES = 2  # generators that invert pictures at the same time
 FOLDER = PICTURES.parent

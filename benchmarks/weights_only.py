@@ -24,14 +24,14 @@ import click
 from benchmarks.records import format_counted_share
 from benchmarks.tiny import ROOT, load_support
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.formats import read
-from ganinv_cli.formats.cached_check import check_norms
+from ganinv_cli.generators.formats import read
+from ganinv_cli.generators.formats.cached_check import check_norms
+from ganinv_cli.generators.network.checkpoint import Convention
 from ganinv_cli.inspection.certainty import describe_verdict, list_tested_layers
 from ganinv_cli.inspection.facts import describe_checkpoint
-from ganinv_cli.network.checkpoint import Convention
 
 KEPT = ROOT / "docs" / "results" / "weights-only.csv"  # with its sentence beside it
-FORMATS = "ganinv_cli/formats/weights"  # what infers
+FORMATS = "ganinv_cli/generators/formats/weights"  # what infers
 SECONDS = 60  # of one processor per file
 LATE = f"not read in {SECONDS} s"
 LABELS = (2, 3, 5, 8, 10, 20)

@@ -31,9 +31,9 @@ def main() -> None:
 def _measure(name: str) -> None:
     """Keep the measurements of one generator in the cache."""
     generator = ganinv.load(name).build()  # keeps the check of its norms
-    from ganinv_cli.objective.preconditioner import find_preconditioner
+    from ganinv_cli.inversion.objective.preconditioner import find_preconditioner
+    from ganinv_cli.inversion.solvers.lbfgs import LBFGS
     from ganinv_cli.reenact.strangers import find_stranger_errors
-    from ganinv_cli.solvers.lbfgs import LBFGS
 
     find_stranger_errors(generator, None)
     find_preconditioner(generator, LBFGS().preconditioner_points, preconditioned=False)

@@ -14,18 +14,18 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from ganinv_cli.formats import read
+from ganinv_cli.generators.formats import read
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.number_format import format_scientific
-from ganinv_cli.objective.ground_truth import draw_true_z
-from ganinv_cli.objective.preconditioner import find_preconditioner
-from ganinv_cli.objective.problem import Problem
-from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.inversion.objective.ground_truth import draw_true_z
+from ganinv_cli.inversion.objective.preconditioner import find_preconditioner
+from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.solvers import make_solver
+from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.results.number_format import format_scientific
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 OUT = Path(__file__).parent / "animation.gif"
 SEED, COLUMNS, SCALE, GAP, LINE = 1, 6, 2, 4, 34  # the last two in pixels, as shown

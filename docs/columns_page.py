@@ -3,7 +3,7 @@
 import re
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store.columns import (
+from ganinv_cli.results.store.columns import (
     CERTIFICATE,
     CONSTANTS,
     FIRST_ALONE,

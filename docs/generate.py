@@ -19,9 +19,9 @@ from columns_page import update_tables
 
 from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.summary import summarize
-from ganinv_cli.report import render_brief
+from ganinv_cli.results.report import render_brief
+from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.declare import list_settings
-from ganinv_cli.store import read_results
 
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)

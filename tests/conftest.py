@@ -47,7 +47,7 @@ def pytest_runtest_setup(item):
 def keep_tracebacks(request, monkeypatch):
     """Errors of reading a generator become sentences only in tests with the mark `refusals`."""
     if not request.node.get_closest_marker("refusals"):
-        monkeypatch.setattr("ganinv_cli.formats.boundary.list_reading_errors", tuple)
+        monkeypatch.setattr("ganinv_cli.generators.formats.boundary.list_reading_errors", tuple)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def generator(tmp_path_factory):
     """Of 6 unknowns and random weights: every start finds z."""
     import builders
 
-    from ganinv_cli.network.make_generator import make_generator
+    from ganinv_cli.generators.network.make_generator import make_generator
 
     return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("small")))
 

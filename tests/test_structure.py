@@ -33,16 +33,16 @@ LEVELS = {
 }
 PLACES = {
     "click": ("cli",),
-    "h5py": ("store", "formats/keras"),
-    "matplotlib": ("report", "inspection/spectrum"),
-    "onnx": ("formats/onnx",),
+    "h5py": ("results/store", "generators/formats/keras"),
+    "matplotlib": ("results/report", "inspection/spectrum"),
+    "onnx": ("generators/formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),
 }
 PRIVATE = re.compile(r"from (tensorflow\.python\S*|keras\.src\S*) import (\w+)|\b(pickle)\.(_\w+)")
 MAX_LINES = 350
 LONGER = {  # file -> why it is longer
     "ganinv_cli/cli/generators.py": "the manuals and options of two commands",
-    "ganinv_cli/store/hdf5.py": "",
+    "ganinv_cli/results/store/hdf5.py": "",
 }
 MAX_FILES = 20  # in a folder
 
@@ -149,7 +149,7 @@ def _is_participle(name: str) -> bool:
 
 
 def _part(module: Path) -> str:
-    """`solvers` for ganinv_cli/solvers/gd.py."""
+    """`inversion` for ganinv_cli/inversion/solvers/gd.py."""
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 

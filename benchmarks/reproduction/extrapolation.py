@@ -1,6 +1,6 @@
 """Where gradient descent will end, from its errors on the way.
 
-The product of the factors 1 − 2ηλ (`ganinv_cli/solvers/gd.py`) predicts too much, because
+The product of the factors 1 − 2ηλ (`ganinv_cli/inversion/solvers/gd.py`) predicts too much, because
 the slow directions of J turn while z moves. But after some 10,000 updates the error of z falls by a
 steady factor, so its logarithm is extrapolated along a line through two points.
 """
@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.reproduction.runs import TEXT_UPDATES, Run
 from ganinv_cli.clipping import RULES
-from ganinv_cli.number_format import format_share
-from ganinv_cli.statistics import EPSILONS, Floats, is_recovered
+from ganinv_cli.results.number_format import format_share
+from ganinv_cli.results.statistics import EPSILONS, Floats, is_recovered
 
 POINTS = (10_000, 20_000)  # updates, between which the factor is read
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.experiments.summary import summarize
-from ganinv_cli.number_format import format_interval, format_scientific
-from ganinv_cli.store import read_results
+from ganinv_cli.results.number_format import format_interval, format_scientific
+from ganinv_cli.results.store import read_results
 
 AUTHORS_STOP = 0.005  # mean error of z at which the authors' noise run stops
 GUESS = 1 / 3  # error of z = 0 for any image: the variance of a component under the prior

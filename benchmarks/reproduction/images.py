@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.downloads import download_member
-from ganinv_cli import formats
+from ganinv_cli.generators import formats
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.inversion.objective.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.noise import NOISES, Level
-from ganinv_cli.objective.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.settings.shipped import find
 
 SEED, TRIAL = 1, np.array([0])

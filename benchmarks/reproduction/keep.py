@@ -14,7 +14,7 @@ import click
 import h5py
 import numpy as np
 
-from ganinv_cli.store import hdf5, read_results
+from ganinv_cli.results.store import hdf5, read_results
 
 KEPT_TRIALS = 8
 SMALL = 1000  # bytes of a column, above which it is compressed

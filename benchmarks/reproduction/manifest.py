@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.number_format import format_duration
-from ganinv_cli.store import read_results
+from ganinv_cli.results.number_format import format_duration
+from ganinv_cli.results.store import read_results
 
 
 class Facts(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.statistics import EPSILONS, is_recovered
-from ganinv_cli.store import Results, read_results
+from ganinv_cli.results.statistics import EPSILONS, is_recovered
+from ganinv_cli.results.store import Results, read_results
 
 TEXT_UPDATES = 100_000  # as in the paper's text
 

@@ -6,7 +6,7 @@ from itertools import combinations
 from benchmarks.records import format_counted_share
 from benchmarks.reproduction.runs import Run
 from ganinv_cli.clipping import RULES
-from ganinv_cli.statistics import EPSILONS, mcnemar
+from ganinv_cli.results.statistics import EPSILONS, mcnemar
 
 SMALLEST_EPSILON = next(iter(EPSILONS))
 TESTED = ("1e-4", "1e-3", "1e-2")

@@ -14,10 +14,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.number_format import format_number, format_scientific
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.statistics import assign_clusters, expected_distance, pairwise_distances
-from ganinv_cli.store import read_results
+from ganinv_cli.results.number_format import format_number, format_scientific
+from ganinv_cli.results.statistics import assign_clusters, expected_distance, pairwise_distances
+from ganinv_cli.results.store import read_results
 
 SAME_Z = 1e-3  # distance of two z that count as one minimum
 RANDOM = expected_distance(100)

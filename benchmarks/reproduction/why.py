@@ -12,12 +12,12 @@ import numpy as np
 from benchmarks.records import format_counted_share
 from benchmarks.reproduction.extrapolation import list_extrapolations
 from benchmarks.reproduction.runs import Run
-from ganinv_cli import formats
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.number_format import format_scientific, format_share
+from ganinv_cli.generators import formats
+from ganinv_cli.generators.network.make_generator import make_generator
+from ganinv_cli.results.number_format import format_scientific, format_share
+from ganinv_cli.results.statistics import EPSILONS, holm, mcnemar, wilcoxon
+from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import EPSILONS, holm, mcnemar, wilcoxon
-from ganinv_cli.store import read_results
 
 FIVE, STABLE = "faces16-five", "faces16-stable-four"  # the same trials at two rates
 OTHERS = (  # c, f, b of the plan

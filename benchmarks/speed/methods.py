@@ -17,10 +17,10 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.objective.ground_truth import draw_true_z
-from ganinv_cli.objective.problem import Problem
-from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.objective.ground_truth import draw_true_z
+from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.randomness import Purpose, uniform
 
 SEED = 1  # nothing was tuned on it; ganinv's settings were chosen on seed 0
 MEMORY = 50  # pairs of steps and gradients

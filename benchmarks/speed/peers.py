@@ -30,18 +30,18 @@ import tensorflow as tf
 import ganinv_cli as ganinv
 from benchmarks.records import publish
 from benchmarks.speed.methods import METHODS, SEED, Solve, Task, make_task
-from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.provenance import read_git_revision
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.number_format import format_interval, format_scientific
+from ganinv_cli.generators import formats
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.outcome import THRESHOLD
-from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import (
+from ganinv_cli.results.number_format import format_interval, format_scientific
+from ganinv_cli.results.statistics import (
     bootstrap,
     clopper_pearson,
     is_recovered,
 )
+from ganinv_cli.settings.shipped import find
 
 RULE = "stochastic"
 OURS = "ganinv"

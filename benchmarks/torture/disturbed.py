@@ -13,7 +13,7 @@ from benchmarks.torture.faults import Judged, judge_outcome, list_files, shorten
 from benchmarks.torture.process import run_command
 from benchmarks.torture.subjects import Workload, write_inputs
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import read_results
+from ganinv_cli.results.store import read_results
 
 KILL, FULL_DISK = "kill -9", "full disk"
 RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its columns

@@ -5,12 +5,17 @@ The fork server of `process.py` imports this.
 
 from importlib import import_module
 
-MODULES = "matplotlib.backends.backend_agg", "tensorflow", "ganinv_cli.api", "ganinv_cli.report"
+MODULES = (
+    "matplotlib.backends.backend_agg",
+    "tensorflow",
+    "ganinv_cli.api",
+    "ganinv_cli.results.report",
+)
 INTERVALS = {  # seconds
     ("experiments.run_experiment", "COMMIT_SECONDS"): 0.0,
     ("experiments.worker", "RESULT_SECONDS"): 0.0,
-    ("loop.sizing", "INCREMENT_SECONDS"): 0.0,
-    ("loop.snapshot", "SAVE_SECONDS"): 0.1,
+    ("inversion.loop.sizing", "INCREMENT_SECONDS"): 0.0,
+    ("inversion.loop.snapshot", "SAVE_SECONDS"): 0.1,
 }
 
 for name in MODULES:

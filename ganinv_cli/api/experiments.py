@@ -15,6 +15,7 @@ from ganinv_cli.engine.loaded_generator import load as load_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.summary import find_writer
+from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import ImagesConfig
@@ -22,7 +23,6 @@ from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
 from ganinv_cli.settings.load import check_keywords, load_config
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import make_solver
 
 GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: that of the config
 
@@ -174,7 +174,7 @@ def _run(
         file = Path(out or experiment.results_file)
         if out is None:
             file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file
-        from ganinv_cli.store import check_replaceable
+        from ganinv_cli.results.store import check_replaceable
 
         check_replaceable(file)
         reporter = progress or SILENT

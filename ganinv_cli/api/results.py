@@ -16,8 +16,8 @@ from ganinv_cli.settings.names import STYLES, representative_rule
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ganinv_cli.report import DrawnFigure, Report
-    from ganinv_cli.store import NamedImage, Results
+    from ganinv_cli.results.report import DrawnFigure, Report
+    from ganinv_cli.results.store import NamedImage, Results
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,7 +64,7 @@ class RunResults:
         Raises:
             UsageError: there is no such style.
         """
-        from ganinv_cli.report.render import render, render_brief
+        from ganinv_cli.results.report.render import render, render_brief
 
         if style not in STYLES:
             raise UsageError(f"style = {style!r}: it is one of {', '.join(STYLES)}")
@@ -100,7 +100,7 @@ class RunResults:
 
         Raises GaninvError if it cannot be written, or has a report.html that ganinv did not write.
         """
-        from ganinv_cli.report.folder import write_report
+        from ganinv_cli.results.report.folder import write_report
 
         write_report(self._report, Path(folder))
 
@@ -120,7 +120,7 @@ class RunResults:
 
     def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":
         """Return the results with these images alone, in this order and under these names."""
-        from ganinv_cli.store import select_images
+        from ganinv_cli.results.store import select_images
 
         return replace(self, store=select_images(self.store, images))
 
@@ -221,7 +221,7 @@ def read_run(path: Path, threshold: float | None = None, *, in_memory: bool = Fa
     Raises ResultsError.
     """
     from ganinv_cli.experiments.summary import show_by
-    from ganinv_cli.store import read_results
+    from ganinv_cli.results.store import read_results
 
     results = show_by(read_results(path), threshold)
     if not in_memory:
@@ -238,9 +238,9 @@ def make_inversion(run: RunResults) -> Inversion:
     Of a file that is opened, these are the images that have had all their starts. Raises
     ResultsError if there is none, or one that a call named has not had them.
     """
-    from ganinv_cli.analysis.cells import read_cells
-    from ganinv_cli.analysis.recoveries import is_outside
     from ganinv_cli.images import to_floats
+    from ganinv_cli.results.analysis.cells import read_cells
+    from ganinv_cli.results.analysis.recoveries import is_outside
 
     rule = representative_rule(run.config["clip"])
     cells = [cell for cell in read_cells(run.store) if cell.rule == rule and cell.whole_certificate]

@@ -54,7 +54,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an image or a generator in its place is answered with what to type."""
         if args[0] not in COMMANDS:
-            from ganinv_cli.formats import is_generator
+            from ganinv_cli.generators.formats import is_generator
             from ganinv_cli.images.files import is_image_name
 
             for command, recognises in {"invert": is_image_name, "inspect": is_generator}.items():

@@ -11,16 +11,16 @@ from ganinv_cli.cli import options, report
 from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import load_config, read_assignments
 from ganinv_cli.settings.names import name_generators
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import make_solver
 
 if TYPE_CHECKING:
-    from ganinv_cli.store import NamedImage
+    from ganinv_cli.results.store import NamedImage
 
 
 class _Run(NamedTuple):
@@ -126,7 +126,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
             images[run.file] = done.images
             unread |= dict.fromkeys(done.unread)
             if run.npz:
-                from ganinv_cli.analysis.latents import save_latents
+                from ganinv_cli.results.analysis.latents import save_latents
 
                 save_latents(run.file, run.npz, done.images)
     report.publish(
@@ -169,7 +169,7 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     if npz:
         npz = npz.with_stem("-".join(filter(None, (npz.stem, name, shard))))
         _check_npz(npz, file)
-    from ganinv_cli.store import check_replaceable
+    from ganinv_cli.results.store import check_replaceable
 
     check_replaceable(file)
     if config.note and not given["quiet"]:
@@ -185,8 +185,8 @@ def _check_npz(npz: Path, file: Path) -> None:
 
     An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
     """
-    from ganinv_cli.analysis.latents import holds_saved_latents
     from ganinv_cli.files import check_output_file, has_content
+    from ganinv_cli.results.analysis.latents import holds_saved_latents
 
     check_output_file(npz, (".npz",), True, "--npz")
     if npz.resolve() == file.resolve():

@@ -19,8 +19,8 @@ from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
+    from ganinv_cli.generators.network.generator import Generator
     from ganinv_cli.inspection.latent_vectors import StoredLatents
-    from ganinv_cli.network.generator import Generator
 
 DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
 

@@ -135,7 +135,7 @@ class GroupedCommand(click.Command):
 
 def _takes(option: click.Option, word: str) -> bool:
     """Return whether a word without its option is likely to be meant for an option."""
-    from ganinv_cli.formats import is_generator
+    from ganinv_cli.generators.formats import is_generator
     from ganinv_cli.images.files import is_image_name
 
     kind = option.type.item if isinstance(option.type, CommaList) else option.type

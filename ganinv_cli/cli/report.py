@@ -17,8 +17,8 @@ from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.declare import list_settings
 
 if TYPE_CHECKING:
-    from ganinv_cli.report import Report
-    from ganinv_cli.store import NamedImage
+    from ganinv_cli.results.report import Report
+    from ganinv_cli.results.store import NamedImage
 
 
 @click.command(cls=GroupedCommand)
@@ -102,7 +102,7 @@ def merge(
         ganinv merge recover.h5 recover-1-of-2.h5 recover-2-of-2.h5
     """
     folder = get_results_folder(out)
-    from ganinv_cli.store.merge import merge_files
+    from ganinv_cli.results.store.merge import merge_files
 
     combined = merge_files(out, parts, overwrite)
     written = [] if quiet else [f"{out}: {combined.contents}"]
@@ -158,10 +158,10 @@ def publish(
     count; GaninvError if a folder cannot be written.
     """
     from ganinv_cli.experiments.summary import show_by, summarize
-    from ganinv_cli.report import render, render_brief
-    from ganinv_cli.report.attribution import compares_generators, summarize_attribution
-    from ganinv_cli.report.folder import write_page, write_report
-    from ganinv_cli.store import read_results, select_images
+    from ganinv_cli.results.report import render, render_brief
+    from ganinv_cli.results.report.attribution import compares_generators, summarize_attribution
+    from ganinv_cli.results.report.folder import write_page, write_report
+    from ganinv_cli.results.store import read_results, select_images
 
     whole = [show_by(read_results(file), threshold) for file in folders]
     for note in dict.fromkeys(note for each in whole for note in each.notes):

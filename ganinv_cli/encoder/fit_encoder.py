@@ -19,7 +19,7 @@ from scipy import linalg
 from ganinv_cli.encoder.model import Encoder, extract_features, pooled_shape
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import check_output_file, explain_write_errors
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.generators.network.generator import Generator
 
 TEST_SAMPLES = 1000  # latent vectors on which an encoder is measured
 BLOCK_SIZE = 100  # images per batch, of them

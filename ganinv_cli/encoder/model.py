@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError, explain_failures
 from ganinv_cli.files import ArrayFileError, open_replacement, read_arrays
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.generators.network.generator import Generator
 
 FILE_NAME = "encoder.npz"
 MAX_PIXEL = 0.998  # pixels are clipped to ± this before atanh, which is infinite at 1

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.generators.network.generator import Generator
 
 STEPS = 16
 GRADIENTS_PER_IMAGE = 0.5 * (STEPS + 1)  # cost per image; E itself is negligible

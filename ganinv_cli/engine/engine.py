@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.jobs import Job, JobCollection, JobQueue
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Phase
 from ganinv_cli.settings.machine import Machine
 

@@ -21,8 +21,8 @@ from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import BuildGenerator
-    from ganinv_cli.network.checkpoint import Checkpoint
-    from ganinv_cli.network.generator import BatchNormMode, Generator
+    from ganinv_cli.generators.network.checkpoint import Checkpoint
+    from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 
 Kind = TypeVar("Kind", bound=Config)
 
@@ -95,7 +95,7 @@ class LoadedGenerator:
 
         Row i is the z of trial i of `recover` with this seed, for any count.
         """
-        from ganinv_cli.objective.ground_truth import draw_true_z
+        from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 
         return draw_true_z(self.build(), seed, np.arange(count))
 
@@ -139,9 +139,9 @@ class LoadedGenerator:
 
         Raises ConfigError if there is no batch norm for that mode.
         """
-        from ganinv_cli.network.graph import Network
-        from ganinv_cli.network.layers import BatchNorm
-        from ganinv_cli.network.make_generator import make_generator
+        from ganinv_cli.generators.network.graph import Network
+        from ganinv_cli.generators.network.layers import BatchNorm
+        from ganinv_cli.generators.network.make_generator import make_generator
 
         network = self.checkpoint.network
         nodes = network.nodes if isinstance(network, Network) else ()
@@ -248,9 +248,9 @@ def load(
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
-    from ganinv_cli.formats.cached_check import check_norms
-    from ganinv_cli.formats.python import read_function, read_keras_model
-    from ganinv_cli.formats.torch_module import is_module, read_module
+    from ganinv_cli.generators.formats.cached_check import check_norms
+    from ganinv_cli.generators.formats.python import read_function, read_keras_model
+    from ganinv_cli.generators.formats.torch_module import is_module, read_module
 
     keras = sys.modules.get("keras")
     is_model = keras is not None and isinstance(source, keras.Model)
@@ -296,8 +296,8 @@ def read_generator(
     It starts TensorFlow, and calls `check` before the file is read. Raises CheckpointError and
     ConfigError.
     """
-    from ganinv_cli import formats
-    from ganinv_cli.formats.cached_check import check_norms
+    from ganinv_cli.generators import formats
+    from ganinv_cli.generators.formats.cached_check import check_norms
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
     gpus = config.engine == "local"  # else the workers use them
@@ -324,7 +324,7 @@ def read_generator(
 
 def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
     """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
-    from ganinv_cli.network.checkpoint import summarize_inferred
+    from ganinv_cli.generators.network.checkpoint import summarize_inferred
 
     for file in checkpoint.convention_files:
         yield f"{checkpoint.path}: conventions are taken from {file}"

@@ -9,8 +9,8 @@ from itertools import chain
 
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import BuildGenerator, Task, WorkerResult, WorkerResults
+from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.jobs import JobCollection, JobQueue
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.machine import Machine
 
 QUEUED_RESULTS = 4  # results per worker that may be in the queue

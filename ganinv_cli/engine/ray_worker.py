@@ -13,8 +13,8 @@ from ganinv_cli.jobs import JobQueue
 if TYPE_CHECKING:  # TensorFlow is imported by `start`
     from ganinv_cli.engine.devices import Device
     from ganinv_cli.engine.engine import Task, WorkerResult, WorkerResults
+    from ganinv_cli.generators.network.generator import Generator
     from ganinv_cli.jobs import Job
-    from ganinv_cli.network.generator import Generator
     from ganinv_cli.settings.machine import Machine
 
 MIN_CALL_SECONDS = 1.0  # of work per call, so that few calls are needed

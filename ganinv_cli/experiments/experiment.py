@@ -8,8 +8,8 @@ from ganinv_cli.settings.config import Config, ImagesConfig
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.plan import Plan
-    from ganinv_cli.network.generator import Generator
-    from ganinv_cli.report.grid import Command
+    from ganinv_cli.generators.network.generator import Generator
+    from ganinv_cli.results.report.grid import Command
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganinv_cli.errors import ImageError, ResultsError, UsageError, to_printable
-from ganinv_cli.formats import is_generator
+from ganinv_cli.generators.formats import is_generator
 from ganinv_cli.images import (
     Crop,
     TargetImage,
@@ -26,13 +26,13 @@ from ganinv_cli.images.arrays import (
 )
 from ganinv_cli.images.files import is_array_name, is_image_name, list_named_images
 from ganinv_cli.images.load import ImageShape, make_unread_image
+from ganinv_cli.results.store import NamedImage, Run
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
-from ganinv_cli.store import NamedImage, Run
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.plan import ImageInputs
-    from ganinv_cli.network.generator import Generator
+    from ganinv_cli.generators.network.generator import Generator
 
 MAX_DESCRIBED = 8  # images that are described one by one
 TEXT_BYTES = 255  # of most texts in the results file

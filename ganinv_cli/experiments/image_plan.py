@@ -10,10 +10,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli import statistics
-from ganinv_cli.analysis.evidence import gather_evidence
-from ganinv_cli.analysis.recoveries import Recoveries
-from ganinv_cli.analysis.verdict import VERSION, judge
 from ganinv_cli.errors import NothingToDoError, OutOfMemoryError
 from ganinv_cli.experiments.image_inputs import (
     commit_new_images,
@@ -25,6 +21,7 @@ from ganinv_cli.experiments.image_inputs import (
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan, Refiner
 from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.experiments.trial_rows import Columns, Groups
+from ganinv_cli.generators.network.generator import Generator, compute_jacobian, decompose_jacobian
 from ganinv_cli.images import (
     Crop,
     TargetImage,
@@ -33,15 +30,18 @@ from ganinv_cli.images import (
     to_floats,
     to_pixels,
 )
+from ganinv_cli.inversion.loop.trial import MakeTargets, Target
+from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.refine.minimum import MinimumTest
+from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
-from ganinv_cli.loop.trial import MakeTargets, Target
-from ganinv_cli.network.generator import Generator, compute_jacobian, decompose_jacobian
-from ganinv_cli.objective.problem import Problem
-from ganinv_cli.refine.minimum import MinimumTest
+from ganinv_cli.results import statistics
+from ganinv_cli.results.analysis.evidence import gather_evidence
+from ganinv_cli.results.analysis.recoveries import Recoveries
+from ganinv_cli.results.analysis.verdict import VERSION, judge
+from ganinv_cli.results.store import NamedImage, Run
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group
-from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import NamedImage, Run
 
 EXPLANATION_BYTES = 1023  # of a verdict in words
 START_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside

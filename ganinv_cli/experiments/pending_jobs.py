@@ -13,8 +13,8 @@ from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.jobs import BLOCK_SIZE, UNSHARDED, Job
 from ganinv_cli.outcome import Phase
 from ganinv_cli.progress.display import RunProgress
-from ganinv_cli.statistics import Floats
-from ganinv_cli.store import Run
+from ganinv_cli.results.statistics import Floats
+from ganinv_cli.results.store import Run
 
 MIN_SECONDS = 3.0  # of computing before a rate is used
 RATE_SECONDS = 30.0  # over which a rate is averaged: other programs slow a machine down

@@ -9,17 +9,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ganinv_cli.experiments.trial_rows import Groups, z_error
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints, Target, Trial
+from ganinv_cli.inversion.objective.ground_truth import draw_true_labels, draw_true_z
+from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.refine import Refined
+from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job, Shard, parse_shard
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target, Trial
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.objective.ground_truth import draw_true_labels, draw_true_z
-from ganinv_cli.objective.problem import Problem
 from ganinv_cli.outcome import THRESHOLD, Outcome
-from ganinv_cli.refine import Refined
+from ganinv_cli.results.store import Figure, NamedImage, Results, Run
+from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.config import Config
-from ganinv_cli.solvers.parts.solver import Solver
-from ganinv_cli.store import Figure, NamedImage, Results, Run
-from ganinv_cli.store.rows import take_trials
 
 Refiner = Callable[[Trial], Refined | None]
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))

@@ -10,9 +10,9 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.plan import Plan
+from ganinv_cli.results.store import Provenance
 from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import identity_settings
-from ganinv_cli.store import Provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")

@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from ganinv_cli.experiments.image_inputs import encode_text
 from ganinv_cli.experiments.trial_rows import Columns
+from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import TargetImage
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.refine.refinement import find_limits
 from ganinv_cli.reenact.explain import explain
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
-from ganinv_cli.refine.refinement import find_limits
 from ganinv_cli.settings.config import ImagesConfig
 
 PICTURES = 64  # draws from the prior, if they are small

@@ -19,16 +19,20 @@ from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
-from ganinv_cli.loop.snapshot import Snapshot
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.objective import preconditioner
-from ganinv_cli.objective.jacobian import POINTS, measure_largest_changes, refuse_dead_generator
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.objective import preconditioner
+from ganinv_cli.inversion.objective.jacobian import (
+    POINTS,
+    measure_largest_changes,
+    refuse_dead_generator,
+)
 from ganinv_cli.precision import limit_precision
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
+from ganinv_cli.results.store import Run, open_run
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.store import Run, open_run
 
 COMMIT_SECONDS = 5.0
 

@@ -13,8 +13,8 @@ from ganinv_cli.settings.declare import check_value, list_settings
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.experiment import Experiment
-    from ganinv_cli.report import Report
-    from ganinv_cli.store import Results
+    from ganinv_cli.results.report import Report
+    from ganinv_cli.results.store import Results
 
 
 def find_writer(results: "Results", name: str) -> "Experiment":

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ganinv_cli.loop.trial import StartResult, Trial
+from ganinv_cli.inversion.loop.trial import StartResult, Trial
+from ganinv_cli.inversion.refine import Refined
 from ganinv_cli.prior import Prior
-from ganinv_cli.refine import Refined
-from ganinv_cli.store.rows import make_empty
+from ganinv_cli.results.store.rows import make_empty
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]

@@ -14,11 +14,18 @@ from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Refiner
 from ganinv_cli.experiments.trial_rows import make_rule_rows, make_truth_rows
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.loop.solve import solve
+from ganinv_cli.inversion.loop.trial import (
+    Increment,
+    Limits,
+    LoopSettings,
+    MakeTargets,
+    Target,
+    Trial,
+)
 from ganinv_cli.jobs import Job, JobQueue
-from ganinv_cli.loop.snapshot import Snapshot
-from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Increment, Limits, LoopSettings, MakeTargets, Target, Trial
-from ganinv_cli.network.generator import Generator
 
 RESULT_SECONDS = 0.5  # between results with rows
 

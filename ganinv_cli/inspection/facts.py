@@ -8,15 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.complete import find_output_range, parse_range
-from ganinv_cli.formats.interface import CHAIN, format_names
-from ganinv_cli.network.checkpoint import Checkpoint, Convention
-from ganinv_cli.network.folding import fold_layers
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.graph import LABEL, Network, PixelRange, TracedNetwork, Z, weight_arrays
-from ganinv_cli.network.layers import BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.norms.check import FITS_BELOW
-from ganinv_cli.objective.jacobian import POINTS, measure_largest_changes
+from ganinv_cli.generators.formats.complete import find_output_range, parse_range
+from ganinv_cli.generators.formats.interface import CHAIN, format_names
+from ganinv_cli.generators.network.checkpoint import Checkpoint, Convention
+from ganinv_cli.generators.network.folding import fold_layers
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.graph import (
+    LABEL,
+    Network,
+    PixelRange,
+    TracedNetwork,
+    Z,
+    weight_arrays,
+)
+from ganinv_cli.generators.network.layers import BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.generators.network.norms.check import FITS_BELOW
+from ganinv_cli.inversion.objective.jacobian import POINTS, measure_largest_changes
 
 Facts = dict[str, Any]  # plain JSON
 Check = dict[str, Any]  # the same

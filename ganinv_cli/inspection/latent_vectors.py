@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.analysis.latents import read_image_cells
 from ganinv_cli.errors import UsageError, explain_failures
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.prior import Normal
+from ganinv_cli.results.analysis.latents import read_image_cells
+from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.names import is_image_group
-from ganinv_cli.store import read_results
 
 if TYPE_CHECKING:
-    from ganinv_cli.network.generator import Generator
+    from ganinv_cli.generators.network.generator import Generator
 
 
 class Latents(NamedTuple):
@@ -37,7 +37,7 @@ class StoredLatents(NamedTuple):
 
 def draw_latents(generator: "Generator", seed: int, count: int) -> Latents:
     """Return the first true z of `ganinv recover` with this seed; labels are taken in turn."""
-    from ganinv_cli.objective.ground_truth import draw_true_z
+    from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 
     numbers = np.arange(count)
     labels = (numbers % generator.labels).astype(np.int32) if generator.labels else None

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.generator import Generator
 
 MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 x 1024 pixels
 MAX_SHEET_SIDE = 1 << 16  # of a sheet; Pillow writes no larger PNG

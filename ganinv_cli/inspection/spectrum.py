@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import UsageError
+from ganinv_cli.generators.network.generator import (
+    Generator,
+    compute_singular_values,
+    find_rounding,
+)
 from ganinv_cli.inspection.latent_vectors import draw_latents
-from ganinv_cli.network.generator import Generator, compute_singular_values, find_rounding
-from ganinv_cli.report.plots import GREY, encode_figure, make_figure, use_own_style
+from ganinv_cli.results.report.plots import GREY, encode_figure, make_figure, use_own_style
 
 POINTS = 8  # random z
 WEAK_SHARE = 1e-3  # of the largest singular value; smaller ones are weak directions of z

@@ -17,7 +17,7 @@ from ganinv_cli.inspection.certainty import (
     describe_source,
     describe_verdict,
 )
-from ganinv_cli.report.render import replace_control_characters
+from ganinv_cli.results.report.render import replace_control_characters
 
 WIDTH = 80  # columns of text
 NAME_WIDTH = 24  # of the name of a layer in a table with many columns

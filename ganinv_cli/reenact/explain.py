@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli import statistics
 from ganinv_cli.images import TargetImage
 from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, measure_agreement
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit, measure_certainty
@@ -22,6 +21,7 @@ from ganinv_cli.reenact.storage import (
     round_to_pixels,
     to_luma,
 )
+from ganinv_cli.results import statistics
 
 MARGIN = 1.1  # times the largest excess of own copies
 MIN_SHOWN = 0.5  # share of the allowed pixels that must show a known part of the picture

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.network.generator import Generator, compute_jacobian
+from ganinv_cli.generators.network.generator import Generator, compute_jacobian
+from ganinv_cli.inversion.refine.least_squares import Point, minimise_squares
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.storage import Jpeg, Pixels
-from ganinv_cli.refine.least_squares import Point, minimise_squares
 
 Storage = Pixels | Jpeg
 

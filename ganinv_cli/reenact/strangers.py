@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import cache
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.resampling import Resizing

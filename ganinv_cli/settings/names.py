@@ -9,7 +9,7 @@ from typing import Any
 
 def _list_solvers() -> tuple[str, ...]:
     """Return the names of the files in solvers/, without importing them."""
-    files = pkgutil.iter_modules([str(Path(__file__).parents[1] / "solvers")])
+    files = pkgutil.iter_modules([str(Path(__file__).parents[1] / "inversion" / "solvers")])
     return tuple(sorted(file.name for file in files if not file.ispkg))
 
 

@@ -17,12 +17,12 @@ import tensorflow as tf
 
 from ganinv_cli.errors import DAMAGE_ERRORS, ConfigError, explain_failures
 from ganinv_cli.files import TRAINING, encode_png, explain_write_errors, make_folder, replace_file
-from ganinv_cli.formats import read
-from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
+from ganinv_cli.generators.formats import read
+from ganinv_cli.generators.formats.tensorflow.checkpoint_files import write_checkpoint
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.inspection.render_pictures import draw_contact_sheet
+from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 from ganinv_cli.lock import hold_lock
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.objective.ground_truth import draw_true_z
 from ganinv_cli.training import networks
 from ganinv_cli.training.settings import TrainingSettings
 

@@ -7,7 +7,7 @@ import pytest
 from called import make_image, run_ganinv, save_image
 
 import ganinv_cli as ganinv
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators.network.make_generator import make_generator
 
 COLUMNS, LINES = 80, 24
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
     ):
         run = run_ganinv(work, *arguments, code=2)
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]
-    with mock.patch("ganinv_cli.formats.read") as read:
+    with mock.patch("ganinv_cli.generators.formats.read") as read:
         run = run_ganinv(work, *RECOVER, "--set", "lbfgs.memry=3", code=2)
     assert not read.called and "did you mean memory = 3?" in run.stderr
     assert not list(work.glob("*.h5"))

@@ -15,11 +15,11 @@ from torch_generators import make_dcgan
 
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats import read
+from ganinv_cli.generators.formats import read
+from ganinv_cli.generators.network.graph import weight_arrays
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.inspection import spectrum
-from ganinv_cli.network.graph import weight_arrays
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.store import read_results
+from ganinv_cli.results.store import read_results
 from ganinv_cli.training import train_generator
 
 SAMPLE = ("sample", "small", "--out")

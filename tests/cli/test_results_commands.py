@@ -9,7 +9,7 @@ import pytest
 from called import run_ganinv
 from stored import make_provenance
 
-from ganinv_cli.store import open_run
+from ganinv_cli.results.store import open_run
 
 TABLE2 = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 TOTAL = 24

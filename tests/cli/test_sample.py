@@ -8,11 +8,11 @@ from called import make_image, run_ganinv, save_image
 from keras_networks import save_network
 from PIL import Image
 
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inspection import render_pictures as render
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.objective.ground_truth import draw_true_z
-from ganinv_cli.store import read_results
+from ganinv_cli.inversion.objective.ground_truth import draw_true_z
+from ganinv_cli.results.store import read_results
 
 GAP = render.GAP
 

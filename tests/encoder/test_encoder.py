@@ -15,7 +15,7 @@ from ganinv_cli.encoder.model import (
     pooled_shape,
 )
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.prior import Normal, Uniform
 
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from ganinv_cli.engine import devices
 from ganinv_cli.errors import UsageError
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.machine import Machine
-from ganinv_cli.store import read_results
 
 # A process with three devices, which TensorFlow makes of one CPU: runs on one, then on all.
 THREE_DEVICES = """

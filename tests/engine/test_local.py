@@ -11,8 +11,8 @@ from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import Counts, WorkerResult
 from ganinv_cli.engine.local import LocalEngine
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.machine import Machine
 
 JOBS = [Job(trial) for trial in range(60)]

@@ -30,11 +30,11 @@ from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.progress import SILENT
-from ganinv_cli.store import Results, read_results
+from ganinv_cli.results.store import Results, read_results
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes")
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import builders
 import pytest
 
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.make_generator import make_generator
 
 
 class Small(NamedTuple):

@@ -9,7 +9,7 @@ from called import make_image, make_random_pixels, make_z, run_ganinv, save_imag
 
 from ganinv_cli.experiments import worker
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import NamedImage, read_results, select_images
+from ganinv_cli.results.store import NamedImage, read_results, select_images
 
 RULES = ("standard", "stochastic")
 

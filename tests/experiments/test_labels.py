@@ -16,11 +16,11 @@ from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.invert import InvertConfig
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.progress import SILENT
+from ganinv_cli.results.store import Results, read_results
 from ganinv_cli.settings.config import Config
-from ganinv_cli.store import Results, read_results
 
 LABELS = conditional.LABELS
 COUPLED: dict[str, Any] = {"batch_norm": "batch", "solver": "gd", "tolerance": 0, "restarts": 0}

@@ -12,13 +12,13 @@ from stored import add_missing_columns, make_provenance
 
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.noise_sweep.plan import make_plan
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
+from ganinv_cli.inversion.objective.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.noise import NOISES, Level
-from ganinv_cli.objective.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import open_run, read_results
+from ganinv_cli.results.store import open_run, read_results
 
 RULES = ("none", "standard", "stochastic")
 VARIANCES = (0.0, 0.01, 1.0)

@@ -8,12 +8,12 @@ from called import make_image, run_ganinv, save_image
 from small import MARKS, make_limits
 
 from ganinv_cli.experiments.trial_rows import make_rule_rows
+from ganinv_cli.inversion.loop.batch import rounding_loss
+from ganinv_cli.inversion.loop.trial import StartResult, Target, Trial
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.batch import rounding_loss
-from ganinv_cli.loop.trial import StartResult, Target, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
-from ganinv_cli.store import read_results
+from ganinv_cli.results.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 # the same on every processor, and what rounding lets this generator reach

@@ -5,7 +5,7 @@ import pytest
 from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
 from PIL import Image
 
-from ganinv_cli.store import read_results
+from ganinv_cli.results.store import read_results
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ from called import make_image, make_random_pixels, run_and_stop, run_ganinv, sav
 
 from ganinv_cli.experiments import worker
 from ganinv_cli.experiments.pending_jobs import ProgressCounter
-from ganinv_cli.loop import sizing
-from ganinv_cli.store import read_results
+from ganinv_cli.inversion.loop import sizing
+from ganinv_cli.results.store import read_results
 
 EXACT = ("z_found", "image_loss", "gradients", "seconds")
 NEARNESS = {  # of two runs that are rounded differently

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli import formats
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators import formats
+from ganinv_cli.generators.network.make_generator import make_generator
 
 FOLDER = Path(__file__).parents[2] / "checkpoints"
 

@@ -9,10 +9,10 @@ from called import run_ganinv
 from keras_networks import save_network
 from settled import make_checkpoint, make_network, settle_norms
 
-from ganinv_cli import formats
-from ganinv_cli.network.layers import Activation
-from ganinv_cli.objective import preconditioner
-from ganinv_cli.store import read_results
+from ganinv_cli.generators import formats
+from ganinv_cli.generators.network.layers import Activation
+from ganinv_cli.inversion.objective import preconditioner
+from ganinv_cli.results.store import read_results
 
 
 def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(

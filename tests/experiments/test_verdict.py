@@ -10,10 +10,10 @@ from called import make_image, make_random_pixels, run_ganinv, save_image
 from PIL import Image
 
 import ganinv_cli as ganinv
-from ganinv_cli.analysis.cells import read_cells
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.store import read_results
+from ganinv_cli.results.analysis.cells import read_cells
+from ganinv_cli.results.store import read_results
 
 MIRRORED = """
 import tensorflow as tf

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import TargetImage, to_pixels
 from ganinv_cli.images.decode import read_tables
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.explain import explain

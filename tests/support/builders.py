@@ -9,16 +9,16 @@ import tensorflow as tf
 from PIL import Image
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats import read
-from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.interface import UnfinishedGenerator
-from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
-from ganinv_cli.formats.trace_function import FunctionInput, trace_function
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.graph import chain
-from ganinv_cli.network.layers import ConvTranspose, Dense, Layer, same_crop
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators.formats import read
+from ganinv_cli.generators.formats.complete import complete_generator
+from ganinv_cli.generators.formats.interface import UnfinishedGenerator
+from ganinv_cli.generators.formats.tensorflow.checkpoint_files import write_checkpoint
+from ganinv_cli.generators.formats.trace_function import FunctionInput, trace_function
+from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.graph import chain
+from ganinv_cli.generators.network.layers import ConvTranspose, Dense, Layer, same_crop
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.prior import Prior, Uniform
 from ganinv_cli.settings.conventions import Conventions
 

@@ -12,15 +12,15 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganinv_cli.cli import main
+from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.objective.ground_truth import draw_true_z
+from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 
 _OFTEN = """
 import sys
 from ganinv_cli.cli import main
 from ganinv_cli.experiments import run_experiment as run
-from ganinv_cli.loop import snapshot
+from ganinv_cli.inversion.loop import snapshot
 run.COMMIT_SECONDS = 0  # every look
 snapshot.SAVE_SECONDS = 0.3
 main()
@@ -30,7 +30,7 @@ main()
 def run_ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
     """Run a command and check its exit status; tables and figures are made on demand."""
     written = dict.fromkeys(("write_report", "write_page"), mock.DEFAULT)
-    unwritten = mock.patch.multiple("ganinv_cli.report.folder", **written)
+    unwritten = mock.patch.multiple("ganinv_cli.results.report.folder", **written)
     with contextlib.chdir(folder), contextlib.nullcontext() if publishing else unwritten:
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output + repr(result.exception)

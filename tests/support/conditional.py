@@ -3,9 +3,9 @@
 import numpy as np
 from builders import make_same_conv_transpose
 
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.graph import LABEL, Network, Node, Z
-from ganinv_cli.network.layers import Activation, Concat, Dense, Layer, Reshape
+from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.generators.network.layers import Activation, Concat, Dense, Layer, Reshape
 from ganinv_cli.prior import Prior, Uniform
 
 LATENT, LABELS, SIDE = 6, 3, 16

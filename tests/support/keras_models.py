@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.make_generator import make_generator
 
 LATENT, LABELS = 6, 5
 Z = np.random.default_rng(1).normal(size=(3, LATENT)).astype(np.float32)

@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 from keras import layers as kl
 
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.graph import LABEL, Layer, Z, weight_arrays
-from ganinv_cli.network.layers import (
+from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.graph import LABEL, Layer, Z, weight_arrays
+from ganinv_cli.generators.network.layers import (
     Activation,
     BatchNorm,
     Concat,

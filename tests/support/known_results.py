@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Results
+from ganinv_cli.results.store import Results
 
 GRADIENTS = np.array([0.0, 1, 10, 100])
 

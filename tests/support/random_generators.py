@@ -9,9 +9,9 @@ from safetensors_files import write_safetensors
 from settled import settle_norms
 from torch_files import save_archive
 
-from ganinv_cli.formats.weights.step import parse_activation
-from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.graph import Network, chain
+from ganinv_cli.generators.formats.weights.step import parse_activation
+from ganinv_cli.generators.network import layers as kinds
+from ganinv_cli.generators.network.graph import Network, chain
 
 Truth = dict[tuple[str, str], str]  # by name of the convention and of the layer in the file
 State = dict[str, np.ndarray]

@@ -5,9 +5,9 @@ import random
 
 import numpy as np
 
-from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.graph import LABEL, Network, Node, Z
-from ganinv_cli.network.layers import ACTIVATIONS, Layer, Shape, ShapeError
+from ganinv_cli.generators.network import layers as kinds
+from ganinv_cli.generators.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.generators.network.layers import ACTIVATIONS, Layer, Shape, ShapeError
 
 LARGEST = 5000  # values that a layer makes
 

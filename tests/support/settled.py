@@ -6,17 +6,17 @@ import numpy as np
 import tensorflow as tf
 from builders import make_same_conv_transpose
 
-from ganinv_cli.formats.cached_check import check_norms
-from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.execute import build_layer
-from ganinv_cli.network.graph import LABEL, Layer, Network, Z, chain
-from ganinv_cli.network.layers import (
+from ganinv_cli.generators.formats.cached_check import check_norms
+from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.execute import build_layer
+from ganinv_cli.generators.network.graph import LABEL, Layer, Network, Z, chain
+from ganinv_cli.generators.network.layers import (
     Activation,
     BatchNorm,
     Dense,
     Reshape,
 )
-from ganinv_cli.network.norms.check import NormCheck
+from ganinv_cli.generators.network.norms.check import NormCheck
 from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
 
 LATENT = 8

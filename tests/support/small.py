@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.experiments.recover import RecoverConfig
-from ganinv_cli.jobs import Job, JobQueue
-from ganinv_cli.loop.snapshot import Snapshot
-from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import (
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
+from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.loop.solve import solve
+from ganinv_cli.inversion.loop.trial import (
     Increment,
     Limits,
     LoopSettings,
@@ -22,15 +23,14 @@ from ganinv_cli.loop.trial import (
     Target,
     Trial,
 )
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.layers import Activation, Dense, Reshape
-from ganinv_cli.objective.ground_truth import draw_true_z
-from ganinv_cli.objective.preconditioner import Preconditioner
-from ganinv_cli.objective.problem import Problem
+from ganinv_cli.inversion.objective.ground_truth import draw_true_z
+from ganinv_cli.inversion.objective.preconditioner import Preconditioner
+from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.solvers import make_solver
+from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.inversion.solvers.parts.solver import Solver
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.prior import Prior, Uniform
-from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.parts.row_clipping import RowClipping
-from ganinv_cli.solvers.parts.solver import Solver
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)

@@ -5,8 +5,8 @@ import os
 import h5py
 import numpy as np
 
-from ganinv_cli.store import Provenance, columns, open_run
-from ganinv_cli.store.merge import merge_files
+from ganinv_cli.results.store import Provenance, columns, open_run
+from ganinv_cli.results.store.merge import merge_files
 
 LATENT = 3
 CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.formats import read
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators.formats import read
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.training.augment import AUGMENTATIONS, augment_images
 from ganinv_cli.training.settings import TrainingSettings
 from ganinv_cli.training.train_generator import train_generator as train

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv_cli import statistics
 from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
 from ganinv_cli.experiments.plan import Plan, prepare_known_targets, render_trials
+from ganinv_cli.generators.network.generator import Generator, compute_singular_values
 from ganinv_cli.images import to_pixels
+from ganinv_cli.inversion.loop.trial import MakeTargets, Target
+from ganinv_cli.inversion.objective.ground_truth import draw_noise
+from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, Target
-from ganinv_cli.network.generator import Generator, compute_singular_values
 from ganinv_cli.noise import Level
-from ganinv_cli.objective.ground_truth import draw_noise
-from ganinv_cli.objective.problem import Problem
+from ganinv_cli.results import statistics
+from ganinv_cli.results.store import Figure, Results
+from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.names import representative_rule
-from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Figure, Results
-from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
 RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z is not the right one

@@ -7,16 +7,16 @@ import numpy as np
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.plan import Plan, Refiner, prepare_known_targets, render_trials
 from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints
+from ganinv_cli.inversion.refine.refinement import Refinement
+from ganinv_cli.inversion.solvers import make_solver
+from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.refine.refinement import Refinement
+from ganinv_cli.results.store import Figure, Results
+from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.names import representative_rule
-from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.parts.solver import Solver
-from ganinv_cli.store import Figure, Results
-from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
 

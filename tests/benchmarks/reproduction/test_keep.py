@@ -10,7 +10,7 @@ from stored import set_attribute
 
 from benchmarks.reproduction import keep
 from ganinv_cli.cli import main
-from ganinv_cli.store import read_results
+from ganinv_cli.results.store import read_results
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.reproduction import manifest, pages
-from ganinv_cli.store import read_results
+from ganinv_cli.results.store import read_results
 
 DOCS = Path(__file__).parents[3] / "docs"
 RESULTS = DOCS / "results"

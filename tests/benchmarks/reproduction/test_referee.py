@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.reproduction.referee import holm, measure_distances, recompute
 from ganinv_cli.experiments.summary import summarize
-from ganinv_cli.statistics import EPSILONS, wilcoxon
-from ganinv_cli.store import read_results
+from ganinv_cli.results.statistics import EPSILONS, wilcoxon
+from ganinv_cli.results.store import read_results
 
 RESULTS = Path("docs/results")
 QUICK = "faces16-five", "figure2-zero", "table2-portrait"  # one of each kind

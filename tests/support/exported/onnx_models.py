@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from ganinv_cli import formats
-from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.generators import formats
+from ganinv_cli.generators.network.make_generator import make_generator
 
 LATENT, ROWS = 8, 4
 EXPORTED = sorted((Path(__file__).parents[2] / "data" / "onnx").glob("*.onnx"))

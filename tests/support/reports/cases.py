@@ -1,4 +1,4 @@
-"""Results of every command with known answers, for the files in tests/report/golden."""
+"""Results of every command with known answers, for the files in tests/results/report/golden."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Figure, NamedImage, select_images
+from ganinv_cli.results.store import Figure, NamedImage, select_images
 
 
 def vary_costs(results):

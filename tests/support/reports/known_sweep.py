@@ -6,7 +6,7 @@ import numpy as np
 from known_results import combine_groups, make_rule_group
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Figure
+from ganinv_cli.results.store import Figure
 
 VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100

@@ -1,0 +1,83 @@
+"""The check of a checkpoint, measured once and kept between commands."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ganinv_cli import cache
+from ganinv_cli.generators.formats.interface import format_names
+from ganinv_cli.generators.network.checkpoint import Checkpoint, Convention
+from ganinv_cli.generators.network.graph import Network
+from ganinv_cli.generators.network.layers import BatchNorm
+from ganinv_cli.generators.network.norms.check import (
+    UNCHECKED,
+    Discrepancy,
+    NormCheck,
+    NormRow,
+    compare_norms,
+)
+
+KIND = "norms"  # folder of the cache
+VERSION = 6  # of the measurement and of the sentences
+NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
+
+
+def check_norms(checkpoint: Checkpoint) -> NormCheck:
+    """Return the check of a checkpoint's norms. TensorFlow must have been started."""
+    network, check = checkpoint.network, UNCHECKED
+    if not isinstance(network, Network) or any(
+        isinstance(node.layer, BatchNorm) for node in network.nodes
+    ):
+        inputs = VERSION, checkpoint.sha256, checkpoint.prior
+        arrays = cache.measure_once(KIND, lambda: _measure_check(checkpoint), *inputs)
+        status, doubt, numbers = json.loads(arrays["json"].tobytes())
+        rows = tuple(NormRow(name, Discrepancy(*each)) for name, *each in numbers)
+        check = NormCheck(status, rows, doubt)
+    return _doubt_assumptions(check, checkpoint.conventions)
+
+
+def _measure_check(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    from ganinv_cli.generators.network.norms.measure import prepare_norms
+
+    norms, measure = prepare_norms(checkpoint.network, checkpoint.prior)
+    check = UNCHECKED
+    if norms:
+        check = compare_norms(norms, measure, checkpoint.prior.deviation)
+    rows = [[row.name, *row.discrepancy] for row in check.rows]
+    text = json.dumps([check.status, check.doubt, rows]).encode()
+    return {"json": np.frombuffer(text, np.uint8)}
+
+
+def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
+    rows = {row.name: row for row in conventions if not row.layer}
+    labels = rows.get("labels")
+    doubt, is_stated = check.doubt, not any(row.layer for row in conventions)
+    if check.status == "unexplained" and is_stated:
+        names = format_names([row.name for row in check.rows if not row.discrepancy.fits])
+        doubt = f"its moving averages at {names} had not settled, as early in training"
+    elif labels and labels.runner_up:
+        count, *before = labels.runner_up.value.split(maxsplit=1)
+        inputs = f"its {'first' if before else 'last'} {count} inputs have"
+        inputs = "none of its inputs has" if count == "0" else inputs
+        given = f", but --labels says {labels.value}" if labels.source == "given" else ""
+        doubt = f"{inputs} the means of a one-hot label{given}"
+    elif wrong := {row.name: row for row in reversed(conventions) if row.better_value}:
+        better = " and ".join(
+            f"{row.name} {row.better_value} at {row.layer} than the given {row.value}"
+            for row in wrong.values()
+        )
+        names = " and ".join(f"--{name}" for name in wrong)
+        doubt = f"it fits better with {better}; leave {names} out"
+    if doubt != check.doubt and check.is_confirmed is not None:
+        return replace(check, status="contradicted", doubt=doubt)
+    assumed = dict.fromkeys(each.name for each in conventions if each.source == "assumed")
+    doubtful = [name for name in assumed if name not in NOTED_ELSEWHERE]
+    if check.status != "unchecked" or not doubtful:
+        return check
+    return replace(
+        check,
+        doubt="it has no batch norms that could confirm what is assumed about its layers "
+        f"({', '.join(doubtful)})",
+    )

@@ -1,0 +1,19 @@
+"""Read generators that Keras 2 or 3 saved: .keras, .h5 and .weights.h5.
+
+`vet` rebuilds the config from classes that only compute, `load_model` lets Keras build the model,
+`translate_model` makes layers of network/ and verifies them; what it does not know is traced. No
+code in a file is run.
+"""
+
+from pathlib import Path
+
+from ganinv_cli.generators.formats.interface import UnfinishedGenerator
+from ganinv_cli.generators.formats.keras.load_model import load_model
+from ganinv_cli.generators.formats.keras.translate_model import translate_or_trace
+from ganinv_cli.settings.conventions import Conventions
+
+
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
+    """Return the generator of a file, or of a file of weights with its config beside it."""
+    model, name, ignored = load_model(path)
+    return translate_or_trace(model, name, str(path), ignored)

@@ -1,0 +1,92 @@
+"""A generator as read from a file: network, prior and provenance, and how each convention is known.
+
+Statistics of batch norms decide an inferred value of a convention against all others; it is
+confirmed if it is also the usual value. Pictures decide between two last strides.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from ganinv_cli.generators.network.graph import Network, TracedNetwork
+from ganinv_cli.generators.network.norms.check import UNCHECKED, NormCheck
+from ganinv_cli.prior import Prior
+
+Source = Literal["file", "given", "inferred", "confirmed", "pictures", "assumed"]
+Origin = Mapping[str, Any]  # plain JSON: evidence that a generator is the one that was trained
+UNKNOWN: Origin = {"confirmed": None, "doubt": "", "conventions": []}
+
+
+class Alternative(NamedTuple):
+    """Another value of a convention, and how well the stored statistics fit it."""
+
+    value: str
+    discrepancy: float | None  # None: its pictures are smoother
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A property that a file may not state: its value, and how that is known."""
+
+    name: str  # of the option that gives it, e.g. "activation"
+    layer: str  # name in the file; empty for the whole generator
+    value: str  # as the option takes it, e.g. "leaky_relu:0.2"
+    source: Source
+    discrepancy: float | None = None  # of the next norm's statistics, see `norms.check`
+    # the second best value, if others were tried; of a given value one that fits better
+    runner_up: Alternative | None = None
+
+    @property
+    def better_value(self) -> str:
+        """The value that fits better than the given one; empty if none does."""
+        return self.runner_up.value if self.source == "given" and self.runner_up else ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete generator: images in [-1, 1], finite weights, and a prior."""
+
+    network: Network | TracedNetwork
+    prior: Prior
+    format: str
+    layout: str
+    path: str
+    ignored: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # properties that limit what can be recovered, one clause each
+    conventions: tuple[Convention, ...] = ()  # from z to the image
+    norm_check: NormCheck = UNCHECKED  # set by `formats.cached_check`
+    convention_files: tuple[str, ...] = ()  # files beside it that state conventions
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether the layers are known, so that it can be computed in any precision."""
+        return isinstance(self.network, Network)
+
+    @property
+    def origin(self) -> Origin:
+        """Evidence that it is the generator that was trained."""
+        rows = (vars(each) for each in self.conventions)
+        keys = ("name", "layer", "value", "source")
+        return {
+            "confirmed": self.norm_check.is_confirmed,
+            "doubt": self.norm_check.doubt,
+            "conventions": [{key: row[key] for key in keys} for row in rows],
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the network and its weights; it does not depend on the file or the names."""
+        return self.network.sha256
+
+
+def summarize_inferred(conventions: Iterable[Convention]) -> str:
+    """Return the inferred and confirmed values in one line, as "prior normal:1; strides 2,2"."""
+    values: dict[str, list[str]] = {}
+    for each in conventions:
+        if each.source in ("inferred", "confirmed"):
+            values.setdefault(each.name, []).append(each.value)
+    return "; ".join(
+        f"{name} {values[name][0] if len({*values[name]}) == 1 else ','.join(values[name])}"
+        for name in values
+    )

@@ -1,0 +1,1 @@
+"""Find z: the objective, the solvers, refinement, and the one loop."""

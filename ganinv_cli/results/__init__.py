@@ -1,0 +1,1 @@
+"""Keep, analyse and report what was found."""

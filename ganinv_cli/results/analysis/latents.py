@@ -1,0 +1,84 @@
+"""Save the best z of every image as one NumPy archive, for programs."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli.errors import GaninvError, ResultsError, explain_failures
+from ganinv_cli.files import ArrayFileError, read_arrays, replace_file
+from ganinv_cli.results.analysis.cells import Cell, Image, read_cells
+from ganinv_cli.results.store import NamedImage, Results, read_results, select_images
+
+
+def save_latents(
+    results_file: Path, path: Path, images: Sequence[NamedImage] | None = None
+) -> None:
+    """Write the best z of each image and rule to an .npz file, one row for each.
+
+    `images` are the images to write, in order; None: all.
+
+    Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refitted through the
+    changes that explain the image; z_deviation, of the same shape, its standard error, NaN if the
+    image was not re-enacted; image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts
+    (n,), and agreeing (n,), how many of them found the best z; for a conditional generator also
+    label (n,), that z was found under. And checkpoint_sha256 (), the generator's.
+    The file is replaced as a whole or not at all.
+
+    Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be
+    written.
+    """
+    results = read_results(results_file)
+    if images is not None:
+        results = select_images(results, images)
+    cells = read_image_cells(results, results_file)
+    starts = [cell.recoveries for cell in cells]
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        names=np.array([cell.image.name for cell in cells]),
+        sha256=np.array([cell.image.sha256 for cell in cells]),
+        rule=np.array([cell.rule for cell in cells]),
+        z=np.array([cell.best_z for cell in cells]),
+        z_deviation=np.array([cell.z_deviation for cell in cells]),
+        image_loss=np.array([each.loss[each.best_row] for each in starts]),
+        psnr=np.array([cell.best_psnr for cell in cells]),
+        verdict=np.array([cell.judgement.verdict for cell in cells]),
+        agreeing=np.array([cell.evidence.same for cell in cells]),
+        starts=np.array([cell.trials for cell in cells]),
+        checkpoint_sha256=np.array(results.attributes["checkpoint_sha256"]),
+        **_find_labels(starts[0].labels is not None, cells, results),
+    )
+    what = f"{path}: the z of the images cannot be written there"
+    advice = "free some space or name another file, then give the same command again"
+    with explain_failures(what, advice, GaninvError):
+        replace_file(path, file.getvalue())
+
+
+def holds_saved_latents(path: Path) -> bool:
+    """Return whether a file is like those that `save_latents` writes."""
+    try:
+        return {"names", "rule", "z"} <= read_arrays(path).keys()
+    except (OSError, ArrayFileError):
+        return False
+
+
+def read_image_cells(results: Results, results_file: Path) -> list[Cell]:
+    """Return the cells of images. Raises ResultsError if there are none."""
+    cells = [cell for cell in read_cells(results) if isinstance(cell.case, Image)]
+    if not cells:
+        raise ResultsError(
+            f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
+        )
+    return cells
+
+
+def _find_labels(has_labels: bool, cells: Sequence[Cell], results: Results) -> dict[str, Any]:
+    """Return the labels that were found, or the one that was given; no column without either."""
+    fixed_label = results.attributes["config"].get("label")
+    if not has_labels and fixed_label is None:
+        return {}
+    found = [cell.recoveries.best_label for cell in cells]
+    return {"label": np.array([fixed_label if label is None else label for label in found])}

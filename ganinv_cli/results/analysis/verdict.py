@@ -1,0 +1,160 @@
+"""The verdict on one image under one rule: did the generator make it?
+
+It follows from whether a chain of changes to G(z) explains the image, from where z lies, and from
+how many starts agree. It is decided once, when the run measures the image. docs/invert.md explains
+the words.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ganinv_cli.prior import Prior
+from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, Evidence
+from ganinv_cli.results.analysis.recoveries import format_range
+from ganinv_cli.results.number_format import format_number
+
+# "no verdict": nothing was re-enacted; "not finished": starts are missing.
+Verdict = Literal[
+    "failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "edited", "made"
+]
+
+VERSION = 3  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
+MANY_STARTS = 32  # that hardly miss a z which exists
+HELP = "If it has margins or is part of a larger picture, --crop may help"
+
+
+class Judgement(NamedTuple):
+    """A verdict and what it follows from."""
+
+    verdict: Verdict
+    explanation: str  # a sentence or two, without the last full stop
+
+
+def judge(evidence: Evidence, prior: Prior) -> Judgement:
+    """Return the verdict on an image, with its words."""
+    verdict = decide(evidence)
+    return Judgement(verdict, explain(verdict, evidence, prior))
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """Return the verdict on an image of which all starts have ended."""
+    if not np.isfinite(evidence.rmse):
+        return "failed"
+    again = evidence.reenactment
+    if again.explained if again else evidence.exact:
+        if evidence.is_never_drawn:
+            return "outside"
+        return "ambiguous" if evidence.rivals or not evidence.determines_z else "made"
+    if again is None:
+        return "no verdict"
+    if evidence.is_edited:
+        return "edited"
+    alarms = evidence.false_alarms
+    is_nearest = alarms.strangers > 0 and alarms.as_near == 0
+    agrees = evidence.plausible and evidence.same >= AGREEING_STARTS
+    return "sibling" if agrees and is_nearest else "outside"
+
+
+def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
+    """Return the verdict on an image in words, without a full stop.
+
+    The answer comes first, then what it follows from, what was tried, and what would help.
+    """
+    if verdict == "failed":
+        return "no start ended at a picture of finite numbers"
+    if verdict == "no verdict":
+        return (
+            "this picture is not made as PNG by any z that was found, and changes of it could not "
+            "be tried: J has too many or infinite numbers, or batch norms couple the images"
+        )
+    again = evidence.reenactment
+    words = f"; {again.words}" if again and again.words else ""
+    nearness = _describe_nearness(evidence)
+    if verdict == "made":
+        known = again.known_directions if again else evidence.latent
+        if known < evidence.latent:
+            nearness += f"; it determines {known} of the {evidence.latent} directions of z"
+        if again and again.hides_siblings:
+            nearness += (
+                ". A generator of nearly these weights, or a mixture with a little of another "
+                "picture, might leave no more"
+            )
+        return f"the generator made this picture{words}. {nearness}"
+    if verdict == "ambiguous":
+        reason = _describe_ambiguity(evidence)
+        return f"the generator makes this picture, but {reason}{words}. {nearness}"
+    answer = {
+        "edited": "the generator made this picture, and it was edited in a way that is not known",
+        "sibling": (
+            "a generator of nearly these weights may have made this picture, or it is a mixture of "
+            "this generator's pictures"
+        ),
+        "outside": _describe_outside(evidence, prior),
+    }[verdict]
+    tried = f"Tried: {again.tried}" if again and again.tried else ""
+    evidence_words = nearness + _describe_strangers(evidence)
+    if verdict == "edited" and again:
+        evidence_words = (
+            "The nearest of the changes that were tried, or leaving out a region, explains "
+            f"{100 * again.confined:.0f} % of the squared error that the best start leaves; z is "
+            f"that of this change, and {again.known_directions} of its {evidence.latent} "
+            "directions are known"
+        )
+    has_few = evidence.starts < MANY_STARTS and not evidence.agrees
+    helps = "" if verdict == "sibling" else HELP + ("; so may more --starts" if has_few else "")
+    return ". ".join(filter(None, (answer, evidence_words, tried, helps)))
+
+
+def _describe_outside(evidence: Evidence, prior: Prior) -> str:
+    if evidence.is_never_drawn and not evidence.false_alarms.as_near:
+        return f"no z that may be drawn makes this picture: {_describe_position(evidence, prior)}"
+    if evidence.agrees:
+        return "the starts agree on one z, but no change of its picture is this picture"
+    return "the starts found different pictures, and no change of them is this picture"
+
+
+def _describe_nearness(evidence: Evidence) -> str:
+    again = evidence.reenactment
+    if again is None:
+        left = format_number(evidence.rmse)
+        return f"{left} grey levels are left, no more than rounding to 8 bits leaves"
+    return (
+        f"{format_number(again.excess)} grey levels are left (of its own pictures, up to "
+        f"{format_number(again.limit)})"
+    )
+
+
+def _describe_strangers(evidence: Evidence) -> str:
+    again, alarms = evidence.reenactment, evidence.false_alarms
+    if again is None or alarms.most is None:
+        return ""
+    rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
+    count = f"{alarms.as_near} of {alarms.strangers} are as near"
+    return (
+        f". Without a change the RMSE is {rmse}, of strangers {least} or more: {count} (at most "
+        f"{100 * alarms.most:.0f} % of all)"
+    )
+
+
+def _describe_position(evidence: Evidence, prior: Prior) -> str:
+    """Return where z lies that is never drawn."""
+    if not evidence.inside:
+        lie = "lies" if evidence.outside == 1 else "lie"
+        return (
+            f"{evidence.outside} of its {evidence.latent} components {lie} outside "
+            f"{format_range(prior)}"
+        )
+    low, high = map(format_number, evidence.norm_range)
+    return f"its length is {format_number(evidence.norm)}, and z is drawn with {low} to {high}"
+
+
+def _describe_ambiguity(evidence: Evidence) -> str:
+    if evidence.rivals:
+        return f"from {evidence.rivals + 1} different z, and the image does not determine which"
+    if evidence.too_few_pixels:
+        return "too few pixels count to tell z"
+    if evidence.rank is not None and evidence.rank < evidence.latent:
+        moving = f"{evidence.rank} of {evidence.latent}"
+        return f"it does not determine z: only {moving} directions of z change it"
+    return "it hardly depends on z there, so it does not determine z"

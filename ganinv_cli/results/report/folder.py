@@ -1,0 +1,195 @@
+"""Write a report's folder: tables, figures, images and a page, each file whole or not at all.
+
+report.html is one self-contained page, without scripts and network.
+"""
+
+import base64
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganinv_cli.errors import GaninvError, explain_failures
+from ganinv_cli.files import PAGE as PAGE
+from ganinv_cli.files import check_page, encode_png, replace_file
+from ganinv_cli.results.report.image_figures import PICTURE_NAME, PICTURES
+from ganinv_cli.results.report.plots import FORMATS, encode_drawn_figure, use_own_style
+from ganinv_cli.results.report.render import render
+from ganinv_cli.results.report.run_notes import make_run_notes
+from ganinv_cli.results.report.table import holds_words, list_help
+from ganinv_cli.settings.names import STYLES
+
+if TYPE_CHECKING:
+    from ganinv_cli.results.report.grid import Report
+    from ganinv_cli.results.report.plots import EncodedFigure
+
+_Pictures = Iterator[tuple[str, NDArray[np.uint8]]]  # (name in the folder, pixels), one by one
+
+
+class PageContent(NamedTuple):
+    """The contents of the page for one results file."""
+
+    report: "Report"
+    figures: "Mapping[str, EncodedFigure]"  # by stem, all that were drawn
+
+
+def write_report(report: "Report", folder: Path) -> PageContent:
+    """Write the tables in every style, the figures and the page, whose content is returned.
+
+    Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
+    written, or has a page that ganinv did not write.
+    """
+    check_page(folder)
+    with use_own_style():
+        figures = {name: encode_drawn_figure(drawn) for name, drawn in report.draw().items()}
+    content = PageContent(report, figures)
+    files: dict[str, str | bytes] = {**_render_styles(report)}
+    for name, figure in figures.items():
+        files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
+    files[PAGE] = render_page([content])
+    _write_files(folder, files.items())
+    if command := report.command:
+        if command.pictures:
+            _write_pictures(folder, command.pictures(report))
+        stems = "|".join(drawing.stems for drawing in command.figures)
+        _remove_earlier_figures(folder, stems, figures)
+    return content
+
+
+def write_page(
+    contents: Sequence[PageContent], folder: Path, comparison: "Report | None" = None
+) -> None:
+    """Write one page of several results.
+
+    It begins with the tables of `comparison`, if given, which are written beside it as well. Raises
+    GaninvError as `write_report` does.
+    """
+    check_page(folder)
+    files: dict[str, str | bytes] = {PAGE: render_page(contents, comparison)}
+    if comparison:
+        files |= _render_styles(comparison)
+    _write_files(folder, files.items())
+
+
+def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -> None:
+    """Remove the figures of an earlier run that has others, but no file that is not of a figure."""
+    for path in folder.glob(f"*.{FORMATS[0]}"):
+        files = [path.with_name(f"{path.stem}.{form}") for form in FORMATS]
+        is_figure = re.fullmatch(pattern, path.stem) and all(file.is_file() for file in files)
+        if is_figure and path.stem not in drawn:
+            for file in files:
+                file.unlink()
+
+
+def _render_styles(report: "Report") -> dict[str, str]:
+    return {f"{report.stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
+
+
+def _write_pictures(folder: Path, pictures: _Pictures) -> None:
+    """Write the PNG files of images, and remove those of an earlier run that has others."""
+    written: set[Path] = set()
+
+    def encode() -> Iterator[tuple[str, bytes]]:
+        for name, pixels in pictures:
+            written.add(folder / name)
+            # Pillow takes grey images without a channel axis.
+            grey = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+            yield name, encode_png(Image.fromarray(grey))
+
+    _write_files(folder, encode())
+    for path in (folder / PICTURES).glob("*.png"):
+        if PICTURE_NAME.fullmatch(path.name) and path not in written:
+            path.unlink()
+
+
+def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None:
+    what = f"{folder}: tables and figures cannot be written there"
+    advice = "free some space or give another folder, then run `ganinv report`"
+    with explain_failures(what, advice, GaninvError):
+        for name, content in files:
+            if isinstance(content, str):  # a path may contain bytes that are not text
+                content = content.encode(errors="replace")
+            replace_file(folder / name, content)
+
+
+_MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+
+
+def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None) -> str:
+    """Return the page as HTML; several results files are shown side by side if they fit.
+
+    `comparison` is a report on all of them, shown before them. All text from files and paths is
+    escaped.
+    """
+    environment = Environment(
+        loader=PackageLoader("ganinv_cli.results", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _format_time
+    environment.globals["data_uri"] = _make_data_uri
+    return environment.get_template("page.html").render(
+        results=[_make_template_values(part) for part in parts],
+        comparison=comparison,
+        compared=_make_tables(comparison) if comparison else [],
+    )
+
+
+def _make_template_values(content: PageContent) -> dict[str, Any]:
+    about = make_run_notes(content.report.run)
+    return {
+        **content._asdict(),
+        "attributes": content.report.results.attributes if content.report.results else {},
+        "name": Path(content.report.name).name,
+        "about": about,
+        "sections": _make_tables(content.report),
+        "notes": [note for note in content.report.notes if note not in about],
+    }
+
+
+def _format_time(text: str) -> str:
+    """Return an ISO date and time as text to the minute, in the file's time zone, UTC."""
+    return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
+
+
+def _make_tables(report: "Report") -> list[dict[str, Any]]:
+    """Return the tables with short names; the browser wraps the sentences of one without columns.
+
+    `words` are the numbers of the columns that hold no numbers.
+    """
+    made = []
+    for table, explanation in zip(report.sections, list_help(report.sections), strict=True):
+        rows = table.make_cells(short=True)
+        if len(table.columns) == 1:
+            rows = [(_join_sentence(row[0]),) for row in rows]
+        columns = enumerate(zip(*rows, strict=True))
+        words = [number for number, cells in columns if number == 0 or holds_words(cells)]
+        made.append(
+            {
+                "title": table.title,
+                "header": table.header,
+                "rows": rows,
+                "words": words,
+                "help": explanation,
+            }
+        )
+    return made
+
+
+def _join_sentence(cell: str) -> str:
+    """Join the lines of a sentence, under the line that names what it is about."""
+    heading, _, sentence = cell.partition("\n")
+    return "\n".join(filter(None, (heading, sentence.replace("\n", " "))))
+
+
+def _make_data_uri(figure: "EncodedFigure") -> str:
+    data = base64.b64encode(figure.files[figure.inline_format]).decode()
+    return f"data:{_MIME_TYPES[figure.inline_format]};base64,{data}"

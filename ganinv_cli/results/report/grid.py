@@ -1,0 +1,231 @@
+"""What a report holds, and how it is made of a command's description."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.results.analysis.cells import Cell, Pixels, read_cells, read_images
+from ganinv_cli.results.number_format import format_concise
+from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, measure_cell
+from ganinv_cli.results.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
+from ganinv_cli.results.report.run_notes import describe_run, make_run_notes, make_warnings
+from ganinv_cli.results.report.table import (
+    Column,
+    Row,
+    Table,
+    capitalize,
+    describe_handling,
+    describe_unread,
+    flatten,
+    make_unread_rows,
+    make_unread_table,
+    name_rows,
+)
+from ganinv_cli.results.store.parts import NO_TRIAL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ganinv_cli.results.store import Results
+
+
+NEEDED = {"acted", "actions", "shared", "first/at_bound"}  # columns that files of 1.0 may lack
+
+
+class Answer(NamedTuple):
+    """The end of a command on a terminal: the answer to its question, and a short table."""
+
+    sentence: str
+    table: Table | None  # cells have one line each; None if there is nothing to count
+    warnings: Sequence[str] = ()  # a short sentence each
+    counted: str = ""  # key of the rows by whose values those that the table leaves out are counted
+
+
+class DrawnFigure(NamedTuple):
+    """A figure, its alternative text and its caption."""
+
+    figure: "Figure"
+    alt: str  # the finding
+    caption: str
+
+
+class Drawing(NamedTuple):
+    """Figures of a command."""
+
+    draw: "Callable[[Report], dict[str, DrawnFigure]]"  # by the stem of their files
+    stems: str  # regular expression of all stems that it may return
+
+
+@dataclass(frozen=True)
+class Report:
+    """The content of one results file's report, each number computed once for all formats."""
+
+    name: str  # of the results, for the reader
+    stem: str  # of the files that hold its tables
+    answer: Answer
+    tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
+    sections: list[Table]  # for text, Markdown, LaTeX and HTML
+    notes: list[str]  # on missing trials, on the run, and on what was found
+    run: Row  # provenance and totals, as `describe_run` returns them
+    csv: list[Row]  # flat rows, one line each
+    cells: list[Cell] = field(default_factory=list)
+    results: "Results | None" = None  # None: a comparison of several
+    command: "Command | None" = None  # the same
+
+    @property
+    def rows(self) -> list[Row]:
+        """The main table, a row for each cell."""
+        return next(iter(self.tables.values()))
+
+    def draw(self) -> dict[str, DrawnFigure]:
+        """Return the figures by the stem of their files."""
+        figures: dict[str, DrawnFigure] = {}
+        with np.errstate(all="ignore"):  # an edited file can hold any number
+            for drawing in self.command.figures if self.command else ():
+                figures |= drawing.draw(self)
+        return figures
+
+
+Wanted = str | tuple[str, str] | Column  # key of a measure, perhaps with another heading
+
+
+class Grid(NamedTuple):
+    """What a command has to say its answer: the cells of its results, and their numbers."""
+
+    results: "Results"
+    measures: Sequence[Measure]
+    starts: Starts
+    cells: list[Cell]
+    rows: list[Row]  # the main table: a row for each cell
+    tables: dict[str, list[Row]]  # all
+    run: Row
+
+    def make_table(
+        self,
+        title: str,
+        *wanted: Wanted,
+        rows: Sequence[Row] | None = None,
+        one_line: bool = False,
+    ) -> Table:
+        """Return a table of the grid's rows, or of some, that begins with what each is of.
+
+        A measure that no row has is left out. The measures whose topic is the title are the last
+        columns. With `one_line` the names have no second line.
+        """
+        by_key = {measure.key: measure for measure in self.measures}
+        columns = name_rows(self.rows, one_line=one_line)
+        for each in wanted:
+            if isinstance(each, Column):
+                columns.append(each)
+                continue
+            key, heading = (each, "") if isinstance(each, str) else each
+            if any(key.partition(".")[0] in row for row in self.rows):
+                columns.append(by_key[key].make_column(heading))
+        for measure in self.measures:
+            if measure.topic == title:
+                columns += measure.make_columns(self.starts)
+        return Table(title, self.rows if rows is None else rows, columns)
+
+
+Section = tuple[str, Sequence[Wanted]] | Callable[[Grid], Iterable[Table]]  # title and columns
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the report of one command shows."""
+
+    table: str  # key of the main table in the JSON: a row for each cell
+    stem: str  # of the files that hold the tables
+    measures: Sequence[Measure]  # of a row
+    answer: Callable[[Grid], Answer]  # without full stop, without warnings on the run
+    # Tables; one without rows is left out. Those of labels, tests and other topics follow.
+    sections: Sequence[Section]
+    describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
+    starts: Starts = ("first_start", "with_restarts")
+    figures: Sequence[Drawing] = ()
+    # other tables of the JSON, by their keys
+    more: Mapping[str, Callable[[list[Cell]], list[Row]]] = field(default_factory=dict)
+    pictures: Callable[[Report], Iterator[tuple[str, Pixels]]] | None = None  # files, by name
+    attributes: bool = False  # whether files of several generators say which made an image
+
+    def summarize(self, results: "Results", name: str) -> Report:
+        """Return the report of results; `name` is shown to the reader.
+
+        Raises ResultsError if there is nothing to count.
+        """
+        cells, images = read_cells(results), read_images(results)
+        unread = make_unread_rows(images)
+        if not cells and not unread:
+            raise ResultsError(f"{name}: {NO_TRIAL}")
+        _check_columns(cells, name)
+        rows = [measure_cell(cell, self.measures, self.starts) for cell in cells]
+        tables = {self.table: rows}
+        tests = [test for test in TESTS if test.command == results.attributes["command"]]
+        tables |= compare_pairs(cells, self.starts, tests) if tests else {}
+        tables |= {key: make_rows(cells) for key, make_rows in self.more.items()}
+        tables |= {"unread": unread} if images else {}
+        run = describe_run(results, images)
+        answer, notes, sections = Answer("", None), make_run_notes(run), []
+        if cells:
+            grid = Grid(results, self.measures, self.starts, cells, rows, tables, run)
+            answer = self.answer(grid)
+            notes += describe_handling(rows) if images else []
+            notes += self.describe(grid)
+            notes += describe_same(rows, tables["same"]) if tests else []
+            sections = self._make_tables(grid, tests)
+        warnings = [*make_warnings(run), *answer.warnings]
+        said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
+        return Report(
+            name,
+            self.stem,
+            answer._replace(sentence=f"{capitalize(said)}.", warnings=warnings),
+            tables,
+            [
+                _name_threshold(table, results.threshold)
+                for table in (*sections, make_unread_table(unread))
+                if table.rows
+            ],
+            notes,
+            run,
+            [flatten(row) for row in rows],
+            cells,
+            results,
+            self,
+        )
+
+    def _make_tables(self, grid: Grid, tests: Sequence[PairedTest]) -> list[Table]:
+        tables: list[Table] = []
+        for section in self.sections:
+            if callable(section):
+                tables += section(grid)
+            else:
+                title, columns = section
+                tables.append(grid.make_table(title, *columns))
+        if labelled := [row for row in grid.rows if "labels" in row]:
+            title = "Trials that found the right label"
+            tables.append(grid.make_table(title, "trials", *RIGHT_LABELS, rows=labelled))
+        tables += [test.make_table(grid.tables[test.table]) for test in tests]
+        titles = {table.title for table in tables}
+        topics = dict.fromkeys(measure.topic for measure in grid.measures if measure.topic)
+        return tables + [grid.make_table(topic) for topic in topics if topic not in titles]
+
+
+def _check_columns(cells: Sequence[Cell], name: str) -> None:
+    """Raise ResultsError if a cell has no column that reports need."""
+    for cell in cells:
+        needed = {*NEEDED, "z_error_least"} if cell.at_any_update else NEEDED
+        if lacking := sorted(needed - set(cell.columns)):
+            raise ResultsError(
+                f"{name}: there is no column {lacking[0]}; use the ganinv that wrote the file"
+            )
+
+
+def _name_threshold(table: Table, threshold: float) -> Table:
+    def fill(text: str) -> str:
+        return text.replace("{threshold}", format_concise(threshold))
+
+    columns = [replace(column, help=fill(column.help)) for column in table.columns]
+    return replace(table, title=fill(table.title), columns=columns)

@@ -1,0 +1,257 @@
+"""The numbers of images, whose true z is unknown: an entry each, for every format."""
+
+from typing import cast
+
+import numpy as np
+
+from ganinv_cli.clipping import RULES
+from ganinv_cli.results import statistics
+from ganinv_cli.results.analysis.cells import Cell, Pixels
+from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound, is_outside
+from ganinv_cli.results.number_format import format_concise, format_scientific
+from ganinv_cli.results.report.measures import ABSENT, COSTS, GRADIENTS_SHARED, Measure
+from ganinv_cli.results.report.table import Row
+
+AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
+
+
+def subtract_target(cell: Cell) -> np.ndarray:
+    """Return the reconstruction minus the image, in grey levels; 0 where it leaves pixels out."""
+    difference = cast("Pixels", cell.reconstruction).astype(np.int64) - cell.image.target
+    return difference if cell.region is None else difference * ~cell.region[..., None]
+
+
+def _find_amplification(cell: Cell) -> int | None:
+    """Return the largest amplification that shows 99 % of the difference in full."""
+    if cell.reconstruction is None:
+        return None
+    large = float(np.quantile(np.abs(subtract_target(cell)), 0.99))
+    return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
+
+
+def _find_median_outside(cell: Cell) -> float | None:
+    z = cell.recoveries.z[cell.recoveries.has_finite_z]
+    return float(np.median(np.sum(is_outside(z, cell.prior), axis=1))) if len(z) else None
+
+
+def _summarize_distances(cell: Cell) -> Row:
+    """Return the distances over the pairs of recoveries."""
+    apart = cell.recoveries.distances
+    if not len(apart):
+        return {"mean": None, "median": None, "largest": None, "mean_squared": None}
+    return {
+        "mean": np.mean(apart),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
+        "median": np.median(apart),
+        "largest": apart.max(),
+        "mean_squared": float(np.mean(apart**2)) * cell.recoveries.z.shape[1],  # E‖·‖₂² / latent
+    }
+
+
+def _summarize_losses(cell: Cell) -> Row:
+    known = cell.recoveries.loss[np.isfinite(cell.recoveries.loss)]
+    if not len(known):
+        return {"least": None, "median": None, "largest": None, "spread": None}
+    least, median, largest = (float(np.quantile(known, q)) for q in (0, 0.5, 1))
+    # A spread relative to a loss that is rounding alone has no meaning.
+    is_known = least > cell.recoveries.rounding_loss
+    spread = (largest - least) / least if is_known else None
+    return {"least": least, "median": median, "largest": largest, "spread": spread}
+
+
+def _get_label(cell: Cell) -> object:
+    label = cell.recoveries.best_label
+    return ABSENT if label is None else label
+
+
+NAMES = (
+    Measure("image", lambda cell: cell.image.name),
+    Measure("number", lambda cell: cell.image.number),
+    Measure("technique", lambda cell: cell.rule, "clipping"),
+)
+LABEL = Measure(
+    "label",
+    _get_label,
+    "label",
+    show=str,
+    help="Each start tries one label, and the starts take the labels in turn; z under "
+    "different labels cannot be compared.",
+)
+SAID = Measure("said", lambda cell: cell.image.handling)  # how the file was changed, in words
+PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
+
+CONSISTENCY = (
+    *NAMES,
+    Measure(
+        "recoveries",
+        lambda cell: cell.trials,
+        "trials",
+        "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
+    ),
+    Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
+    Measure(
+        "converged",
+        lambda cell: np.sum(cell.has_converged),
+        "converged",
+        "Converged: the solver found that further steps change the image loss too little.",
+    ),
+    Measure(
+        "at_minimum",
+        lambda cell: np.sum(cell.recoveries.stationary),
+        "at a\nminimum",
+        "At a minimum: after refinement the image loss is as good as 0, or z passes Goldstein's "
+        "test (docs/consistency.md); if no z was refined, those that converged.",
+    ),
+    Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
+    LABEL,  # of the best recovery
+    Measure("distance", _summarize_distances),
+    Measure(
+        "distance_as_found",
+        lambda cell: statistics.mean(cell.recoveries.measure_found_distances()),
+        "unrefined\nmean",
+        "Unrefined: as the solver left z.",
+        show=format_scientific,
+    ),
+    Measure(
+        "paper",
+        lambda cell: RULES[cell.rule].paper_distance,
+        "paper",
+        "Paper: its value, for its image and generator.",
+        show=format_scientific,
+    ),
+    Measure(
+        "baseline",
+        lambda cell: statistics.expected_distance(cell.recoveries.z.shape[1], cell.prior),
+        "random",
+        "Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
+        show=format_scientific,
+    ),
+    Measure(
+        "minima.distinct",
+        lambda cell: cell.recoveries.count_minima(),
+        "minima",
+        "Minima: recoveries at a minimum are at the same one if distances below "
+        f"{format_concise(SAME_Z_TOLERANCE)} link them (docs/consistency.md).",
+    ),
+    Measure("minima.largest", lambda cell: cell.recoveries.largest_count, "most\nfrequent"),
+    Measure("image_loss", _summarize_losses),
+    PSNR,
+    Measure(
+        "outside.median",
+        _find_median_outside,
+        "outside\nmedian",
+        "Outside: components of z beyond a bound of the prior, which never draws such z.",
+    ),
+    *COSTS,
+    SAID,
+    Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
+    Measure("verdict", lambda cell: cell.recoveries.uniqueness.sentence),
+)
+
+
+def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
+    """Return a number of the re-enactment; None: not re-enacted, or it explains nothing."""
+    again = cell.evidence.reenactment
+    return getattr(again, name) if again and (again.explained or not is_explained) else None
+
+
+def _compare_with_limit(cell: Cell) -> float | None:
+    """Return what is left over the most of own pictures, which is in the same measure."""
+    again = cell.evidence.reenactment
+    return again.excess / again.limit if again and again.limit > 0 else None
+
+
+def _find_least_stranger(cell: Cell) -> float | None:
+    again = cell.evidence.reenactment
+    return float(again.stranger_rmse[0]) if again and len(again.stranger_rmse) else None
+
+
+def _average_deviation(cell: Cell) -> float | None:
+    return float(cell.z_deviation.mean()) if _get_again(cell, "explained") else None
+
+
+INVERT = (
+    *NAMES,
+    Measure("starts", lambda cell: cell.trials),
+    LABEL,  # of the best z
+    Measure(
+        "starts_under_label",
+        lambda cell: ABSENT if cell.recoveries.labels is None else cell.evidence.starts,
+    ),
+    Measure("image_loss", lambda cell: cell.recoveries.loss[cell.recoveries.best_row]),
+    Measure(
+        "rmse",
+        lambda cell: cell.evidence.rmse,
+        "RMSE\n(of 255)",
+        "RMSE: without these changes, in grey levels.",
+    ),
+    PSNR,
+    Measure("verdict", lambda cell: cell.judgement.verdict, "verdict"),
+    Measure("explanation", lambda cell: cell.judgement.explanation),
+    Measure("chain", lambda cell: _get_again(cell, "words")),  # empty: rounded to 8 bits alone
+    Measure("explained", lambda cell: _get_again(cell, "explained")),
+    # grey levels that are left, RMS; of a JPEG, beyond the cells of its coefficients
+    Measure("excess", lambda cell: _get_again(cell, "excess")),
+    Measure("excess_limit", lambda cell: _get_again(cell, "limit")),  # of its own pictures
+    Measure(
+        "left",
+        _compare_with_limit,
+        "left\n(limit 1)",
+        "Left: what the changes that come nearest to the image do not explain, over the most that "
+        "they leave of pictures that the generator made.",
+    ),
+    Measure(
+        "stranger_rmse",
+        _find_least_stranger,
+        "nearest\nstranger",
+        "Nearest stranger: least RMSE of pictures that are averages of two of its own.",
+    ),
+    # strangers with at most this RMSE
+    Measure("false_alarms", lambda cell: cell.evidence.false_alarms._asdict()),
+    Measure(
+        "known_directions",
+        lambda cell: _get_again(cell, "known_directions", is_explained=True),
+        "directions\nknown",
+        "Directions known: of z, with a standard error below half the prior's deviation.",
+    ),
+    Measure(
+        "z_deviation_mean",
+        _average_deviation,
+        "z ±",
+        "z ±: standard error of a component, their mean; at most the prior's deviation.",
+    ),
+    Measure("told", lambda cell: cell.evidence.determines_z),  # whether the pixels that count do
+    Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
+    Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
+    Measure(
+        "agreement.same",
+        lambda cell: cell.evidence.same,
+        "one z",
+        "One z: of these, the starts that found the best z, to within "
+        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
+    ),
+    Measure("rank", lambda cell: cell.evidence.rank),
+    Measure("difference_amplified", _find_amplification),  # factor in its picture
+    Measure(
+        "outside",
+        lambda cell: np.sum(is_outside(cell.best_z, cell.prior)),
+        "outside",
+        "Outside: components beyond a bound.",
+    ),
+    Measure(
+        "at_bound",
+        lambda cell: np.sum(is_at_bound(cell.best_z, cell.prior)),
+        "at\nbound",
+        "At bound: components of z at or beyond a bound of the prior.",
+    ),
+    Measure("z_error", lambda cell: cell.evidence.z_error),  # ‖·‖ that what is left explains
+    Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),
+    Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
+    Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
+    GRADIENTS_SHARED,
+    Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of all starts, as gradients
+    SAID,
+    Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
+    Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image
+    # standard error of each component, at most the prior's deviation; NaN: not re-enacted
+    Measure("z_deviation", lambda cell: cell.z_deviation),
+)

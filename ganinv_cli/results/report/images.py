@@ -1,0 +1,228 @@
+"""The reports of `ganinv consistency` (Table 2: is z unique?) and `ganinv invert` (verdicts)."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
+from ganinv_cli.results.analysis.verdict import Verdict
+from ganinv_cli.results.number_format import format_count, format_scientific
+from ganinv_cli.results.report.grid import Answer, Command, Drawing, Grid
+from ganinv_cli.results.report.image_figures import (
+    MAX_FIGURES,
+    MAX_SHOWN,
+    PICTURES,
+    draw_reconstructions,
+    draw_recoveries,
+    iterate_pictures,
+)
+from ganinv_cli.results.report.image_measures import CONSISTENCY, INVERT
+from ganinv_cli.results.report.run_notes import describe_rule
+from ganinv_cli.results.report.table import (
+    Column,
+    Row,
+    Table,
+    label_images,
+    make_sentence_table,
+    shorten_name,
+)
+
+MAX_CHAIN = 21  # characters of the changes of an image in the short table
+MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
+    "made": "by this generator",
+    "edited": "made, and changed in a way that is not known",
+    "ambiguous": "made, but the image does not determine z",
+    "sibling": "of nearly these weights, or a mixture",
+    "outside": "nothing explains it",
+    "failed": "no start gave finite numbers",
+    "no verdict": "not re-enacted",
+    "not finished": "the same command goes on",
+}
+
+
+def _format_largest(row: Row) -> str:
+    count = row["minima"]["largest"]  # 0: none is at a minimum
+    return format_count(count, row["recoveries"]) if count else "-"
+
+
+DISTANCES = (
+    "recoveries",
+    Column("mean", "distance.mean", format_scientific),
+    "distance_as_found",
+    "paper",
+    Column("median", "distance.median", format_scientific),
+    Column("largest", "distance.largest", format_scientific),
+    "baseline",
+)
+MINIMA = (
+    "recoveries",
+    "converged",
+    "at_minimum",
+    "minima.distinct",
+    "minima.largest",
+    "outside.median",
+)
+LOSSES = (
+    Column("least", "image_loss.least", format_scientific),
+    Column("median", "image_loss.median", format_scientific),
+    Column("largest", "image_loss.largest", format_scientific),
+    Column("largest /\nleast − 1", "image_loss.spread", format_scientific),
+    ("psnr", "PSNR of\nbest (dB)"),
+)
+AGREEMENT = (
+    "unique",
+    "recoveries",
+    Column("most\nfrequent z", show=_format_largest),
+    Column("mean\ndistance", "distance.mean", format_scientific),
+    ("paper", "paper's\nmean"),
+)
+
+
+def _say_uniqueness(grid: Grid) -> Iterator[Table]:
+    yield make_sentence_table("Is z unique?", grid.rows, "verdict")
+
+
+def _list_consistency_notes(grid: Grid) -> list[str]:
+    lines = []
+    if lost := sum(row["without_number"] for row in grid.rows):
+        lines.append(f"Without a finite z, at no minimum and in no distance: {lost:,} recoveries.")
+    if len(label_images(grid.rows)) > MAX_FIGURES:
+        lines.append(f"Figures show the first {MAX_FIGURES} images.")
+    return lines
+
+
+def _answer_uniqueness(grid: Grid) -> Answer:
+    random = format_scientific(grid.rows[0]["baseline"])
+    title = f"Do recoveries agree? Distance ‖zᵢ − zⱼ‖ / latent; {random} for two random z"
+    return Answer(_count_unique(grid.rows), grid.make_table(title, *AGREEMENT, one_line=True))
+
+
+def _count_unique(rows: Sequence[Row]) -> str:
+    if len(rows) == 1:
+        (row,), (name,) = rows, label_images(rows, max_length=40).values()
+        return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
+    counts = Counter(row["unique"] for row in rows)
+    words = ("unique", "not unique", "undecided")
+    *others, last = [f"{word} in {counts[word]:,}" for word in words if counts[word]]
+    said = " and ".join(filter(None, (", ".join(others), last)))
+    return f"the recovered z is {said} of {len(rows):,} cases (images and clipping rules)"
+
+
+CONSISTENCY_COMMAND = Command(
+    "table2",
+    "table2",
+    CONSISTENCY,
+    _answer_uniqueness,
+    (
+        ("The paper's Table 2: distance between recoveries of one image", DISTANCES),
+        _say_uniqueness,
+        ("How many ended at a minimum, and at how many minima", MINIMA),
+        ("Image loss, squared error summed over pixels in [-1, 1]", LOSSES),
+    ),
+    _list_consistency_notes,
+    figures=(Drawing(draw_recoveries, r"image-\d+"),),
+)
+NEARNESS = ("verdict", "left", "rmse", "psnr", "stranger_rmse")
+CERTAINTY = (
+    "label",
+    Column(
+        "agree",
+        show=lambda row: (
+            f"{row['agreement']['reached']:,} of {row.get('starts_under_label', row['starts']):,}"
+        ),
+        help="Agree: starts (under the same label) with an image loss at most "
+        f"{100 * AGREEING_SHARE:g} % above the lowest one, or not above rounding.",
+    ),
+    "agreement.same",
+    "z_deviation_mean",
+    "known_directions",
+    "at_bound",
+    "outside",
+)
+
+
+def _say_verdicts(grid: Grid) -> Iterator[Table]:
+    yield make_sentence_table("What the verdict says", grid.rows, "explanation", "verdict")
+
+
+def _list_inversion_notes(grid: Grid) -> list[str]:
+    lines = []
+    if mask := grid.run["config"].get("mask"):
+        lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")
+    if any(row["difference_amplified"] for row in grid.rows):
+        lines.append(
+            f"Original, reconstruction and difference of each image are PNG files in {PICTURES}/. "
+            "In the difference, amplified by the factor difference_amplified of the JSON, brighter "
+            "than grey means that the reconstruction is brighter, and white that pixels are left "
+            f"out. Figures show the first {MAX_SHOWN} images."
+        )
+    return lines
+
+
+def _answer_verdicts(grid: Grid) -> Answer:
+    chain = Column(
+        "what was done",
+        show=_name_chain,
+        show_short=lambda row: shorten_name(_name_chain(row), MAX_CHAIN),
+    )
+    table = grid.make_table(
+        "Verdict on each image, what was done to it, and what that leaves unexplained",
+        "verdict",
+        chain,
+        "left",
+        "z_deviation_mean",
+        rows=sorted(grid.rows, key=_get_rank),
+        one_line=True,
+    )
+    sentence = _count_verdicts(grid.rows)
+    doubt = (grid.run.get("generator") or {}).get("doubt")
+    if doubt and any(row["verdict"] == "outside" for row in grid.rows):
+        sentence = f"the generator is not confirmed, which may be the reason: {sentence}"
+    return Answer(sentence, table, counted="verdict")
+
+
+def _name_chain(row: Row) -> str:
+    return (row["chain"] or "rounded to 8 bits") if row["explained"] else "-"
+
+
+def _get_rank(row: Row) -> tuple[int, float]:
+    """Return a key that sorts the best verdicts and the smallest errors first."""
+    left = row["rmse"] if row["left"] is None else row["left"]
+    return [*MEANINGS].index(row["verdict"]), left or 0.0
+
+
+def _count_verdicts(rows: Sequence[Row]) -> str:
+    if len(rows) == 1:
+        return _name_in_explanation(rows[0])
+    counts = Counter(row["verdict"] for row in rows)
+    verdicts = [
+        f"{counts[verdict]:,} {verdict} ({meaning})"
+        for verdict, meaning in MEANINGS.items()
+        if verdict in counts
+    ]
+    rules = {row["technique"] for row in rows}
+    cases = "images" if len(rules) == 1 else "cases (images and clipping rules)"
+    return f"of {len(rows):,} {cases}, {', '.join(verdicts)}"
+
+
+def _name_in_explanation(row: Row) -> str:
+    (name,) = label_images([row], max_length=40).values()
+    explanation: str = row["explanation"]
+    named = explanation.replace("this picture", name, 1)
+    return named if named != explanation else f"{name}: {named}"
+
+
+INVERT_COMMAND = Command(
+    "invert",
+    "invert",
+    INVERT,
+    _answer_verdicts,
+    (
+        ("How near the reconstruction is, and the verdict", NEARNESS),
+        _say_verdicts,
+        ("How sure z is", CERTAINTY),
+    ),
+    _list_inversion_notes,
+    figures=(Drawing(draw_reconstructions, r"reconstructions(-\d+)?"),),
+    pictures=iterate_pictures,
+    attributes=True,
+)

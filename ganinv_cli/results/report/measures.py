@@ -1,0 +1,316 @@
+"""The numbers of trials with a known z: an entry each, for every format.
+
+A measure is a key of a row of the JSON and of the CSV, and a column wherever a table names it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli.clipping import RULES
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.results import statistics
+from ganinv_cli.results.analysis.cells import Cell, Number
+from ganinv_cli.results.number_format import (
+    format_concise,
+    format_count,
+    format_interval,
+    format_scientific,
+)
+from ganinv_cli.results.report.table import Column, Row, read_key, show_value, to_plain
+from ganinv_cli.results.statistics import EPSILONS, Floats
+
+ABSENT = object()  # computed for a cell whose row has no such key
+COSTS_TITLE = "Cost per trial"
+ACTED_HELP = "Acted: trials in which the rule changed z."
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a cell, or an object of numbers.
+
+    A measure whose key holds `{start}` is read twice: at the end of the first start and of the
+    trial. The places have the names of `Starts`. `{number}` is what a case is, e.g. a variance.
+    """
+
+    key: str  # in the JSON; dots lead into objects
+    compute: Callable[[Cell], Any]
+    heading: str = ""  # with the unit, if it has one
+    help: str = ""  # a sentence below the table
+    show: Callable[[Any], str] = show_value
+    topic: str = ""  # title of a table in which this is one of the last columns
+
+    def make_column(self, heading: str = "", start: str = "") -> Column:
+        """Return the column, under another heading if one is given."""
+        return Column(heading or self.heading, self.key.format(start=start), self.show, self.help)
+
+    def make_columns(self, starts: "Starts") -> list[Column]:
+        """Return the columns at both places, or the only one."""
+        if "{start}" not in self.key:
+            return [self.make_column()]
+        places = zip(("first start", "with restarts"), starts, strict=True)
+        return [self.make_column(f"{self.heading}\n{place}", start) for place, start in places]
+
+
+Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
+
+
+def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row:
+    row: Row = {}
+    number = cell.case.name if isinstance(cell.case, Number) else ""
+    for measure in measures:
+        is_twofold = "{start}" in measure.key
+        places = {starts[0]: cell.first, starts[1]: cell} if is_twofold else {"": cell}
+        for start, place in places.items():
+            if (value := measure.compute(place)) is ABSENT:
+                continue
+            *path, last = measure.key.format(start=start, number=number).split(".")
+            inner = row
+            for part in path:
+                inner = inner.setdefault(part, {})
+            inner[last] = to_plain(value)
+    return row
+
+
+def stack_interval(
+    key: str, interval_key: str, show: Callable[[Any], str] = format_scientific
+) -> Callable[[Row], str]:
+    """Return the function that shows a value above its interval, if there is one."""
+    return lambda row: f"{show(row[key])}\n{format_interval(row[interval_key], show)}".rstrip("\n")
+
+
+def show_share(key: str, interval_key: str = "") -> Callable[[Row], str]:
+    """Return the function that shows a count and its share, perhaps above its interval."""
+
+    def show(row: Row) -> str:
+        interval = read_key(row, interval_key) if interval_key else (None, None)
+        return format_count(read_key(row, key), row["trials"], interval)
+
+    return show
+
+
+def _count_acted(cell: Cell) -> int:
+    return int(np.sum(cell.read("acted") > 0))
+
+
+def _count_right_labels(cell: Cell) -> Any:
+    if "label" not in cell.truth or not cell.first.has("label"):
+        return ABSENT
+    last, first = (
+        {"right": right, "interval": statistics.clopper_pearson(right, cell.trials)}
+        for place in (cell, cell.first)
+        for right in [int(np.sum(place.read("label") == cell.truth["label"]))]
+    )
+    return last | {"first_start": first}
+
+
+def _make_cost(column: str, heading: str = "", help_text: str = "") -> Measure:
+    """Return the mean over the trials of a column; with a heading it is a cost that tables show."""
+    topic = COSTS_TITLE if heading else ""
+    return Measure(
+        column,
+        lambda cell: statistics.mean(cell.read(column)),
+        heading,
+        help_text,
+        topic=topic,
+    )
+
+
+def _measure_gradients(cell: Cell) -> Floats:
+    """(trials,): with its part of what the run spent once."""
+    return np.asarray(cell.read("gradients") + cell.gradients_shared)
+
+
+NAMES = (
+    Measure("technique", lambda cell: cell.rule, "clipping"),
+    Measure("trials", lambda cell: cell.trials, "trials"),
+)
+OUTCOMES = Measure(
+    "outcomes.{start}",
+    lambda cell: {each.name: int(np.sum(cell.outcomes == each)) for each in Outcome},
+)
+GRADIENTS_SHARED = Measure("gradients_shared", lambda cell: cell.gradients_shared)
+COSTS = (
+    Measure(
+        "gradients",
+        lambda cell: statistics.mean(_measure_gradients(cell)),
+        "gradients\nmean",
+        topic=COSTS_TITLE,
+    ),
+    Measure(
+        "gradients_median",
+        lambda cell: statistics.median(_measure_gradients(cell)),
+        "gradients\nmedian",
+        topic=COSTS_TITLE,
+    ),
+    Measure(
+        "gradients_first_start",
+        lambda cell: statistics.mean(_measure_gradients(cell.first)),
+        "first start\nmean",
+        topic=COSTS_TITLE,
+    ),
+    GRADIENTS_SHARED,
+    _make_cost("seconds", "seconds\nmean"),
+    _make_cost("restarts", "restarts\nmean"),
+    _make_cost("redraws"),
+    Measure("acted_first_start", lambda cell: _count_acted(cell.first), "acted", ACTED_HELP),
+    Measure("acted", _count_acted, "acted", ACTED_HELP),
+    _make_cost("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
+    # trials that are copies of those of none, because the rule would not have acted
+    Measure("shared", lambda cell: int(np.sum(cell.read("shared") > 0))),
+)
+LABELS = Measure("labels", _count_right_labels)
+RIGHT_LABELS = (  # columns
+    Column(
+        "first start", show=show_share("labels.first_start.right", "labels.first_start.interval")
+    ),
+    Column(
+        "with restarts",
+        show=show_share("labels.right", "labels.interval"),
+        help="Each start tries one label, and the starts take the labels in turn. So a first "
+        "start can succeed only if its label is the right one by chance.",
+    ),
+)
+
+
+def count_recovered(cell: Cell) -> dict[str, int]:
+    """Return in how many trials the error of z is below the ε of the paper's table and another."""
+    epsilons = EPSILONS | {format_concise(cell.threshold): cell.threshold}
+    return {
+        name: int(np.sum(statistics.is_recovered(cell.errors, epsilon)))
+        for name, epsilon in sorted(epsilons.items(), key=lambda item: item[1])
+    }
+
+
+def _find_intervals(cell: Cell) -> Row:
+    counts = count_recovered(cell)
+    return {name: statistics.clopper_pearson(count, cell.trials) for name, count in counts.items()}
+
+
+def _count_within_bound(cell: Cell) -> Row | None:
+    """Return how often the estimated bound on the error of z held; None without bounds."""
+    if not cell.has("error_bound"):
+        return None
+    bound = cell.read("error_bound")
+    bounded = cell.has_converged & np.isfinite(bound)
+    converged, held = (
+        int(np.sum(each)) for each in (bounded, bounded & (cell.read("z_error") <= bound))
+    )
+    interval = statistics.clopper_pearson(held, converged) if converged else (None, None)
+    return {"converged": converged, "held": held, "interval": interval}
+
+
+def _get_paper_shares(cell: Cell) -> Row:
+    shares = RULES[cell.rule].paper_shares
+    return dict(zip(EPSILONS, shares, strict=True)) if shares else {}
+
+
+RECOVER = (
+    *NAMES,
+    Measure("threshold", lambda cell: cell.threshold),
+    Measure("{start}", count_recovered),
+    Measure("intervals.{start}", _find_intervals),  # 95 %, of their shares
+    Measure("paper", _get_paper_shares),
+    Measure(
+        "elsewhere.{start}",
+        lambda cell: int(np.sum(cell.has_converged & ~cell.is_recovered)),
+        help="Elsewhere: converged by the image loss, but the error of z is not below {threshold}.",
+    ),
+    Measure("bound", _count_within_bound),
+    OUTCOMES,
+    Measure(
+        "at_bound",
+        lambda cell: statistics.mean(cell.first.read("at_bound")[~cell.first.is_recovered]),
+        "at\nbound",
+        "At bound: mean number of components of z at a bound of the prior, over the first "
+        "starts that did not reach {threshold}.",
+    ),
+    *COSTS,
+    LABELS,
+)
+
+
+def measure_refinement(cell: Cell) -> Row:
+    """Return the errors of z after the refinement in float64, of which a rule may have none."""
+    is_known = cell.has("polished/z_error")
+    refined = cell.read("polished/outcome") != 0 if is_known else np.zeros(cell.trials, np.bool_)
+
+    def read_refined(column: str) -> Floats:
+        return cell.read(f"polished/{column}")[refined] if is_known else np.zeros(0)
+
+    error = read_refined("z_error")
+    exact = int(np.sum(statistics.is_recovered(error, statistics.EXACT_EPSILON)))
+    return {
+        "technique": cell.rule,
+        "trials": cell.trials,  # refined or not
+        "polished": int(np.sum(refined)),  # the median and the means are over these
+        "recovered": {"1e-20": exact},
+        "interval": statistics.clopper_pearson(exact, cell.trials),
+        "z_error_median": statistics.median(error),
+        "gradients": statistics.mean(read_refined("gradients")),
+        "seconds": statistics.mean(read_refined("seconds")),
+    }
+
+
+def _summarize_errors(cell: Cell) -> Row:
+    """Return the errors over the trials of a cell, and over the mean bound of those converged."""
+    errors, converged = cell.errors, cell.has_converged
+    row: Row = {}
+    for name, statistic in {"median": statistics.median, "mean": statistics.mean}.items():
+        row |= {
+            name: statistic(errors),
+            f"{name}_interval": statistics.bootstrap(errors, statistic),
+        }
+    ratio, interval = _compare_with_bound(errors[converged], find_bound(cell)[converged])
+    return row | {
+        "without_number": int(np.sum(np.isinf(errors))),  # trials whose z is no finite number
+        "converged": int(np.sum(converged)),  # trials; the following is over these
+        "median_converged": statistics.median(errors[converged]),
+        "ratio": ratio,  # mean error over the mean of the same trials' Cramér-Rao bounds
+        "ratio_interval": interval,
+    }
+
+
+def find_bound(cell: Cell) -> Floats:
+    """Return the Cramér-Rao bound of ‖z − z_true‖² / latent, (trials,); NaN: not known."""
+    # at variance 1: tr((JᵀJ)⁻¹) / latent, with J at each trial's true z
+    unit_bound = cell.truth.get("cramer_rao", np.full(cell.trials, np.nan))
+    return np.asarray(cell.number.value * unit_bound)
+
+
+def _compare_with_bound(errors: Floats, bound: Floats) -> tuple[float | None, Sequence[Any]]:
+    """Return the mean error over the mean bound, and its interval.
+
+    The bound is on the mean of the squared error, which its median may be below. Trials are drawn
+    with their bounds. Only those with a bound above 0 count; None if there is none.
+    """
+    known = np.isfinite(bound) & (bound > 0)
+    if not known.any():
+        return None, (None, None)
+    pairs = np.stack([errors[known], bound[known]], axis=1)
+    return float(_divide_means(pairs)), statistics.bootstrap(pairs, _divide_means)
+
+
+def _divide_means(pairs: Floats) -> Floats:
+    means = np.mean(pairs, axis=0)
+    return np.asarray(means[..., 0] / means[..., 1])
+
+
+NOISE_SWEEP = (
+    Measure("{number}", lambda cell: cell.number.value),
+    *NAMES,
+    Measure(
+        "cramer_rao",
+        lambda cell: statistics.mean(find_bound(cell)),
+        "bound,\nmean",
+        "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
+        "unbiased estimate has a smaller mean error, but a median or a biased estimate can.",
+        show=format_scientific,
+    ),
+    Measure("{start}", _summarize_errors),
+    OUTCOMES,
+    *COSTS,
+    LABELS,
+)

@@ -1,0 +1,243 @@
+"""The report of `ganinv noise-sweep`: the paper's Figure 2, and tests of its two claims."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from itertools import product
+
+import numpy as np
+
+from ganinv_cli.noise import Noise, get_noise
+from ganinv_cli.results import statistics
+from ganinv_cli.results.analysis.cells import Cell
+from ganinv_cli.results.number_format import format_interval, format_scientific
+from ganinv_cli.results.report.figures import draw_figure2a, draw_trials
+from ganinv_cli.results.report.grid import Answer, Command, Drawing, Grid
+from ganinv_cli.results.report.measures import NOISE_SWEEP, stack_interval
+from ganinv_cli.results.report.pairs import state_too_few_trials
+from ganinv_cli.results.report.run_notes import describe_rule, describe_span
+from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
+from ganinv_cli.settings.names import representative_rule
+
+STARTS = ("first_start", "with_restarts")
+MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
+SMALL_LEVEL = 0.01  # level up to which noise counts as small
+LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
+
+
+def _fit_slopes(cells: list[Cell]) -> list[Row]:
+    """Return a row per rule, place, statistic and range of levels with a slope."""
+    rules = dict.fromkeys(cell.rule for cell in cells)
+    given = product(rules, STARTS, ("median", "mean"), LEVEL_RANGES)
+    rows = [_fit_slope(cells, *each) for each in given]
+    return [to_plain(row) for row in rows if row]
+
+
+def _fit_slope(
+    cells: Sequence[Cell], rule: str, start: str, statistic: str, range_name: str
+) -> Row | None:
+    """Return the slope of log error against log level, or None; 1 is growth in proportion.
+
+    It is fitted to the statistic over the trials that were run at every level. Level 0 has no
+    logarithm and is left out.
+    """
+    largest, name = LEVEL_RANGES[range_name], cells[0].number.name
+    used = [c for c in cells if c.rule == rule and 0 < c.number.value <= largest]
+    if len(used) < 2:
+        return None
+    trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
+    places = [cell.first if start == STARTS[0] else cell for cell in used]
+    errors = np.stack([c.errors[np.isin(c.columns["trial"], trials)] for c in places], axis=1)
+    levels = np.array([cell.number.value for cell in used])
+    found = statistics.fit_slope(levels, errors, getattr(statistics, statistic))
+    if found is None:
+        return None
+    return {
+        "technique": rule,
+        "counted": start,
+        "statistic": statistic,
+        "over": range_name,
+        f"{name}s": found.levels,  # that the slope is fitted to
+        f"least_{name}": levels[0],
+        f"largest_{name}": levels[-1],
+        "trials": len(errors),
+        "slope": found.slope,
+        "interval": (found.low, found.high),  # 95 %, bootstrap over the trials
+    }
+
+
+ERRORS = (
+    "trials",
+    "acted",
+    Column(
+        "median",
+        "with_restarts",
+        stack_interval("median", "median_interval"),
+        "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials.",
+    ),
+    Column("mean", "with_restarts", stack_interval("mean", "mean_interval")),
+    Column(
+        "first\nstart",
+        "first_start.median",
+        format_scientific,
+        "First start: the median before any restart.",
+    ),
+)
+BOUNDS = (
+    Column("trials", "with_restarts.converged"),
+    "cramer_rao",
+    Column("error / bound,\nmeans", "with_restarts.ratio", format_scientific),
+    Column(
+        "95 % interval",
+        "with_restarts.ratio_interval",
+        lambda interval: format_interval(interval) or "-",
+    ),
+)
+
+
+def _list_bounds(grid: Grid) -> Iterator[Table]:
+    if get_noise(grid.run["config"]).is_variance:
+        title = "Converged trials against the Cramér-Rao bound, with restarts"
+        yield grid.make_table(title, *BOUNDS)
+
+
+def _list_slopes(grid: Grid) -> Iterator[Table]:
+    level = get_noise(grid.run["config"]).level
+    rows: dict[str, Row] = {}
+    for row in grid.tables["slopes"]:
+        if row["counted"] == STARTS[1]:
+            name = f"{row['technique']},\n{row['statistic']}"
+            rows.setdefault(name, {"name": name, "all": None, "small": None})[row["over"]] = row
+
+    def show(row: Row | None) -> str:
+        if row is None or row["slope"] is None:
+            return "-"
+        return stack_interval("slope", "interval", "{:.3f}".format)(row)
+
+    yield Table(
+        f"Slope of log z error against log {level}; 1 is growth in proportion to the noise",
+        list(rows.values()),
+        [
+            Column("clipping", "name"),
+            Column(f"all {level}s", "all", show),
+            Column(f"to {SMALL_LEVEL:g}", "small", show),
+        ],
+    )
+
+
+def _list_noise_notes(grid: Grid) -> list[str]:
+    clipped, noise = bool(grid.run["config"].get("clip_pixels")), get_noise(grid.run["config"])
+    biased = " Clipping the pixels adds a bias, too." if clipped else ""
+    bounded = ": their errors can be below the Cramér-Rao bound" if noise.is_variance else ""
+    lines = [
+        f"Noisy pixels were {'' if clipped else 'not '}clipped to [-1, 1]. Under strong noise "
+        "every estimate is biased, because the generator is not linear, and so are those that a "
+        f"rule keeps in the prior's bounds{bounded}.{biased}"
+    ]
+    if any(row[noise.level] == 0 for row in grid.rows):
+        name = capitalize(noise.level)
+        lines.append(f"{name} 0 has no logarithm: it is in neither the slopes nor figure 2a.")
+    if any(row[start]["without_number"] for row in grid.rows for start in STARTS):
+        lines.append(
+            "A trial without a finite z counts as an infinite error: it raises the median, and "
+            "there is no mean."
+        )
+    if any(row["trials"] < MIN_TRIALS for row in grid.rows):
+        lines.append(
+            f"Some rows have fewer than {MIN_TRIALS} trials: their bootstrap intervals are too "
+            "narrow."
+        )
+    return lines
+
+
+def _answer_growth(grid: Grid) -> Answer:
+    noise = get_noise(grid.run["config"])
+    by_level: dict[float, Row] = {}
+    for row in grid.rows:
+        rules = by_level.setdefault(row[noise.level], {noise.level: row[noise.level]})
+        rules[row["technique"]] = row
+
+    def show_median(rule: str) -> Callable[[Row], str]:
+        return lambda rules: (
+            format_scientific(rules[rule]["with_restarts"]["median"]) if rule in rules else "-"
+        )
+
+    def count_trials(rules: Row) -> str:
+        counts = [row["trials"] for row in rules.values() if isinstance(row, dict)]
+        return describe_span(counts, "{:,}".format)
+
+    names = dict.fromkeys(row["technique"] for row in grid.rows)
+    columns = [Column(noise.title, noise.level, "{:g}".format), Column("trials", show=count_trials)]
+    columns += [Column(rule, show=show_median(rule)) for rule in names]
+    growth = _state_growth(grid.rows, grid.tables["slopes"], noise)
+    return Answer(
+        growth + _state_differences(grid.tables["comparisons"], noise.level),
+        Table(
+            "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
+            list(by_level.values()),
+            columns,
+        ),
+    )
+
+
+def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> str:
+    """Return a clause on the rule that pictures of the run show."""
+    name = representative_rule([row["technique"] for row in rows])
+    shown = [row for row in rows if row["technique"] == name]
+    first, last, rule = shown[0], shown[-1], describe_rule(name)
+    trials = describe_span([row["trials"] for row in shown], "{:,}".format)
+    if first is last:
+        return (
+            f"at {noise.title} {last[noise.level]:g} the median error of z over {trials} trials "
+            f"is {_format_error(last)} {rule}"
+        )
+    return (
+        f"{rule} the median error of z over {trials} trials is {_format_error(first)} at "
+        f"{noise.title} {first[noise.level]:g} and {_format_error(last)} at {noise.level} "
+        f"{last[noise.level]:g}{_state_slope(name, slopes, noise)}"
+    )
+
+
+def _state_differences(comparisons: Sequence[Row], level: str) -> str:
+    """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
+    tested = [row for row in comparisons if row["counted"] == STARTS[1]]
+    differing = {row[level] for row in tested if row["p_holm"] < statistics.SIGNIFICANCE}
+    if not tested:
+        return ""
+    if too_few := state_too_few_trials(tested):
+        return f"; {too_few}"
+    if not differing:
+        return "; no difference between clipping rules is significant"
+    values = {row[level] for row in tested}
+    return f"; clipping rules differ significantly at {len(differing)} of {len(values)} {level}s"
+
+
+def _state_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:
+    wanted = (rule, "median", STARTS[1], "small")
+    for row in slopes:
+        key = tuple(row[part] for part in ("technique", "statistic", "counted", "over"))
+        if key == wanted and row["slope"] is not None:
+            return (
+                f"; up to {noise.level} {SMALL_LEVEL:g} the slope is {row['slope']:.2f} "
+                "(1: in proportion to the noise)"
+            )
+    return ""
+
+
+def _format_error(row: Row) -> str:
+    median = row["with_restarts"]["median"]
+    return "no finite number" if median is None else format_scientific(median)
+
+
+NOISE_SWEEP_COMMAND = Command(
+    "noise_sweep",
+    "noise-sweep",
+    NOISE_SWEEP,
+    _answer_growth,
+    (("With restarts: z error under noise", ERRORS), _list_bounds, _list_slopes),
+    _list_noise_notes,
+    figures=(
+        Drawing(draw_figure2a, "figure2a"),
+        Drawing(draw_trials, "figure2b-[a-z_]+-.+"),
+    ),
+    more={"slopes": _fit_slopes},
+)

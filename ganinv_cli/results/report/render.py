@@ -1,0 +1,238 @@
+"""Reports as text, Markdown, CSV, LaTeX or JSON."""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any, cast
+
+from rich import box
+from rich.console import Console, JustifyMethod
+from rich.table import Table as RichTable
+from tabulate import tabulate
+
+from ganinv_cli.errors import to_printable
+from ganinv_cli.results.report.grid import Report
+from ganinv_cli.results.report.table import Table, holds_words, list_help
+
+MAX_ROWS = 60  # of a table on a terminal
+MAX_BRIEF_ROWS = 10  # of the table that a command ends with
+# Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
+# GitHub reads as an address, though it stands alone.
+_MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_NOT_ASCII = re.compile(r"[^\n -~]")
+_FORMULA_STARTS = tuple("=+-@\t\r")  # of a cell that a spreadsheet computes
+# Characters in table headings that pdflatex cannot typeset; accented letters it can.
+_LATEX_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
+_LATEX_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
+
+
+def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
+    """Return the reports as one text that ends in a newline; several are headed by their names.
+
+    `style` is one of STYLES. `width`, in columns and at least 80, is used by the style text alone.
+    """
+    text = RENDERERS[style](reports, width).rstrip("\n") + "\n"
+    return replace_control_characters(text)
+
+
+def render_brief(report: Report, place: str, width: int = 80) -> str:
+    """Return the answer, its table of at most MAX_BRIEF_ROWS and the warnings.
+
+    `place` has the rows that the table leaves out. `width` is in columns and at least 80.
+    """
+    sentence, table, warnings, counted = report.answer
+    console = _make_console(width)
+    console.print(sentence, end="\n\n")
+    if table:
+        _print_table(console, table, MAX_BRIEF_ROWS)
+        if more := table.rows[MAX_BRIEF_ROWS:]:
+            values = Counter(row[counted] for row in more) if counted else {}
+            counts = ", ".join(f"{count:,} {value}" for value, count in values.items())
+            console.print(f"and {len(more):,} more{f' ({counts})' if counts else ''}, in {place}")
+        console.print()
+    for warning in warnings:
+        console.print(warning)
+    if warnings:
+        console.print()
+    return replace_control_characters(_get_text(console))
+
+
+def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
+    return zip(report.sections, list_help(report.sections), strict=True)
+
+
+def _make_console(width: int) -> Console:
+    # Nothing from a file or a path may be taken for markup.
+    return Console(
+        file=io.StringIO(),
+        width=max(width, 80),
+        markup=False,
+        highlight=False,
+        emoji=False,
+        force_jupyter=False,  # else a notebook shows what is written into the file
+        force_terminal=False,  # else FORCE_COLOR, which notebooks set, makes headings bold
+    )
+
+
+def _get_text(console: Console) -> str:
+    text = cast("io.StringIO", console.file).getvalue()
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def _print_table(console: Console, table: Table, most: int) -> None:
+    console.print(table.title)
+    rows = table.make_cells(short=True)[:most]
+    console.print(_make_rich_table(table.header, rows), crop=False)  # no number is cut
+
+
+def _render_text(reports: Sequence[Report], width: int) -> str:
+    console = _make_console(width)
+    for report in reports:
+        if len(reports) > 1:
+            console.rule(report.name, align="left")
+        console.print(report.answer.sentence, end="\n\n")
+        for table, explanation in _iterate_tables(report):
+            _print_table(console, table, MAX_ROWS)
+            if (more := len(table.rows) - MAX_ROWS) > 0:
+                console.print(f"{more:,} more rows are in the other formats.")
+            if explanation:
+                console.print(explanation)
+            console.print()
+        for note in report.notes:
+            console.print(note, end="\n\n")
+    return _get_text(console)
+
+
+def replace_control_characters(text: str) -> str:
+    """Replace the characters that control a terminal or reverse the direction of text.
+
+    Unlike `to_printable`, this is for a text laid out in lines and columns: line breaks stay, and
+    a character is replaced by one of the same width.
+    """
+    return _replace_unprintable(text, lambda sign: "\N{REPLACEMENT CHARACTER}")
+
+
+def _replace_unprintable(text: str, replace: Callable[[str], str]) -> str:
+    return _NOT_ASCII.sub(
+        lambda found: found[0] if found[0].isprintable() else replace(found[0]), text
+    )
+
+
+def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, (name, *cells) in enumerate(zip(header, *rows, strict=True)):
+        width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
+        left = number == 0 or holds_words(cells)
+        justify: JustifyMethod = "left" if left else "right"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=width)
+    stacked = any("\n" in cell for row in rows for cell in row)
+    for row in rows:
+        table.add_row(*row, end_section=stacked)
+    return table
+
+
+def _render_markdown(reports: Sequence[Report], width: int) -> str:
+    blocks = []
+    for report in reports:
+        if len(reports) > 1:
+            blocks.append(f"## {_escape_markdown(to_printable(report.name))}")
+        blocks.append(_escape_markdown(report.answer.sentence))
+        for table, explanation in _iterate_tables(report):
+            header, *rows = (
+                [_escape_markdown(cell) for cell in _join_lines(row)]
+                for row in (table.header, *table.make_cells())
+            )
+            blocks += [
+                f"### {_escape_markdown(table.title)}",
+                _format_table(header, rows, "github"),
+            ]
+            blocks += [_escape_markdown(explanation)] if explanation else []
+        blocks.append("\n".join(f"* {_escape_markdown(note)}" for note in report.notes))
+    return "\n\n".join(blocks)
+
+
+def _escape_markdown(text: str) -> str:
+    """Escape what Markdown would read as markup, a link, an image or the end of a cell."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def _render_latex(reports: Sequence[Report], width: int) -> str:
+    """Return a tabular per table, which needs the package booktabs; all else is a comment."""
+    blocks = []
+    for report in reports:
+        remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
+        blocks.append(_comment_out(remarks))
+        for table, explanation in _iterate_tables(report):
+            lines = (line for row in table.make_cells() for line in _split_lines(row))
+            body = _format_table(_join_lines(table.header), lines, "latex_booktabs")
+            body = _LATEX_OPTION.sub("{}", body).translate(_LATEX_SIGNS)
+            blocks.append(f"{_comment_out([table.title])}\n{body}\n{_comment_out([explanation])}")
+    return "\n\n".join(blocks)
+
+
+def _comment_out(texts: Iterable[str]) -> str:
+    return "\n".join(f"% {line}" for text in texts for line in text.splitlines())
+
+
+def _render_csv(reports: Sequence[Report], width: int) -> str:
+    """Return the rows of all reports, under the columns of any of them."""
+    rows = []
+    for report in reports:
+        name = {"file": report.name} if len(reports) > 1 else {}
+        rows += [name | row for row in report.csv]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_protect_cell, columns))
+    writer.writerows([_protect_cell(row.get(column, "")) for column in columns] for row in rows)
+    return file.getvalue()
+
+
+def _protect_cell(value: Any) -> Any:
+    """Return a cell, after an apostrophe if a spreadsheet would compute it, as OWASP advises."""
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA_STARTS)
+    return f"'{value}" if is_formula else value
+
+
+def _render_json(reports: Sequence[Report], width: int) -> str:
+    """Return an object; for several reports a list of objects, each with its file's name."""
+    objects = [
+        {
+            "file": report.name,
+            "answer": report.answer.sentence,
+            "tables": report.tables,
+            "run": report.run,
+            "notes": report.notes,
+        }
+        for report in reports
+    ]
+    whole = objects if len(objects) > 1 else objects[0]
+    text = json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
+    return _replace_unprintable(text, lambda sign: json.dumps(sign)[1:-1])
+
+
+RENDERERS = {  # by style, as STYLES lists them
+    "text": _render_text,
+    "markdown": _render_markdown,
+    "csv": _render_csv,
+    "latex": _render_latex,
+    "json": _render_json,
+}
+
+
+def _format_table(header: Sequence[str], rows: Any, style: str) -> str:
+    alignment = ["left" if number == 0 else "right" for number in range(len(header))]
+    return tabulate(list(rows), header, style, disable_numparse=True, colalign=alignment)
+
+
+def _join_lines(cells: Sequence[str]) -> list[str]:
+    return [cell.replace("\n", " ") for cell in cells]
+
+
+def _split_lines(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each line of the cells."""
+    return zip_longest(*(cell.split("\n") for cell in row), fillvalue="")

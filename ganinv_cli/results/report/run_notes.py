@@ -1,0 +1,177 @@
+"""What the reports of all commands say of a run, and phrases that several of them use."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from ganinv_cli.precision import Precision
+from ganinv_cli.prior import Normal, Prior
+from ganinv_cli.results.analysis.cells import Image
+from ganinv_cli.results.analysis.recoveries import DEFAULT, format_range, read_prior
+from ganinv_cli.results.number_format import format_duration
+from ganinv_cli.results.report.table import Row, to_plain
+from ganinv_cli.results.store.rows import Group, get_row_shape
+from ganinv_cli.settings.names import image_group, list_trial_groups
+
+if TYPE_CHECKING:
+    from ganinv_cli.results.store import Results
+
+Number = TypeVar("Number", int, float)
+
+PRECISION_NAMES = {precision.value: precision.description for precision in Precision}
+
+
+def describe_run(results: "Results", images: Sequence[Image]) -> Row:
+    """Return provenance and totals; a group of the run that is not stored has 0 trials."""
+    attributes = dict(results.attributes)
+    config = attributes.pop("config", {})
+    names = list_trial_groups(config)
+    if images:
+        read = [image.number for image in images if not image.error]
+        names = [image_group(number, rule) for number in read for rule in config.get("clip", ())]
+    for key in ("identity", "groups", "figures"):
+        attributes.pop(key, None)
+    times = (attributes.get(key) for key in ("started", "finished"))
+    started, finished = (datetime.fromisoformat(time) if time else None for time in times)
+    groups = {name: group for name, group in results.groups.items() if "seconds" in group}
+    trials = dict.fromkeys(names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
+    latents = (get_row_shape(each, "z_found")[0] for each in groups.values() if len(each["trial"]))
+    return attributes | {
+        "config": config,
+        "complete": results.complete,
+        "trials": trials,
+        "incomplete": _list_incomplete(results, trials, config.get("trials")),
+        "latent": next(latents, None),
+        # from the first start to the end, pauses included
+        "wall_seconds": (finished - started).total_seconds() if started and finished else None,
+        "solving_seconds": to_plain(sum(map(_sum_seconds, groups.values()))),
+    }
+
+
+def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int | None) -> list[str]:
+    """Return the groups that lack trials; an image with a certificate of all has all of its own."""
+    certified = {
+        name.removesuffix("/certificate"): int(group["recoveries"][-1])
+        for name, group in results.groups.items()
+        if "recoveries" in group
+    }
+    return [
+        name
+        for name, count in trials.items()
+        if count < (asked or 0) and count != certified.get(name)
+    ]
+
+
+def _sum_seconds(group: Group) -> float:
+    """Return the seconds of a group's trials; copies of other trials took none."""
+    seconds = group["seconds"]
+    return float(np.sum(seconds[group["shared"] == 0]))
+
+
+def make_run_notes(run: Row) -> list[str]:
+    """Return sentences on missing trials, on the settings and on the prior."""
+    doubt = (run.get("generator") or {}).get("doubt")
+    notes = [
+        _state_missing(run),
+        f"The generator is not confirmed: {doubt}." if doubt else "",
+        _state_settings(run),
+        _state_plain_loss(run["config"]),
+        _state_prior(read_prior(run["config"])),
+    ]
+    return [note for note in notes if note]
+
+
+def make_warnings(run: Row) -> list[str]:
+    """Return a short sentence each on missing trials and on a generator that is not confirmed."""
+    doubt = (run.get("generator") or {}).get("doubt")
+    unconfirmed = "The generator is not confirmed: `ganinv report` says why." if doubt else ""
+    return [warning for warning in (_state_missing(run), unconfirmed) if warning]
+
+
+def _state_missing(run: Row) -> str:
+    if run["complete"] and not run["incomplete"]:
+        return ""
+    asked = run["config"].get("trials")
+    done = describe_span([*run["trials"].values()] or [0], "{:,}".format)
+    total = f" of {asked:,}" if asked is not None else ""
+    state = "Trials are missing" if run["complete"] else "Run in progress"
+    return f"{state}: {done}{total} trials are done."
+
+
+def _state_settings(run: Row) -> str:
+    """Return a sentence on the settings; those that the file does not have are left out."""
+    config = run["config"]
+    parts = {
+        "checkpoint": _name_checkpoint(run),
+        "label": config.get("label"),
+        "solver": _name_solver(config),
+        "seed": run.get("seed"),
+        "trials": config.get("trials"),
+        "batch norm": config.get("batch_norm"),
+        "device": run.get("device"),
+        "gradients": PRECISION_NAMES.get(run.get("precision", "")),
+        "wall clock": format_duration(run["wall_seconds"]),
+        "time in solvers": format_duration(run["solving_seconds"]),
+    }
+    phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
+    return f"Run: {', '.join(phrases)}."
+
+
+def _state_plain_loss(config: Row) -> str:
+    """Return a sentence if the solver could have had a preconditioner and had none."""
+    if _get_solver_settings(config).get("metric") != 0:
+        return ""
+    return (
+        f"There was no preconditioner ([{config['solver']}] metric = 0), by choice or because "
+        "J = dG/dz is too large (docs/solvers.md). So trials take more gradients, and they "
+        "converge by the image loss, without a bound on the error of z."
+    )
+
+
+def _state_prior(prior: Prior) -> str:
+    """Return a sentence on the prior of z; empty for the paper's."""
+    if prior == DEFAULT:
+        return ""
+    if isinstance(prior, Normal):
+        return (
+            f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at ±{prior.high:.3g}: "
+            f"this keeps {100 * prior.inside:.10g} % of a component's draws."
+        )
+    return f"z is drawn from a prior that is uniform in {format_range(prior)}."
+
+
+def _name_solver(config: Row) -> str | None:
+    name: str | None = config.get("solver")
+    settings = _get_solver_settings(config)
+    if "rate" not in settings:
+        return name
+    halving = settings.get("halve_every")
+    halved = f", halved every {halving:,} updates" if halving else ""
+    momentum = f", momentum {settings['momentum']:g}" if settings.get("momentum") else ""
+    return f"{name} (rate {settings['rate']:g}{halved}{momentum})"
+
+
+def _get_solver_settings(config: Row) -> Row:
+    """Return the settings of the solver of a run, as far as its file has them."""
+    settings = config.get(config.get("solver", ""))
+    return settings if isinstance(settings, dict) else {}  # an edited file can name any setting
+
+
+def _name_checkpoint(run: Row) -> str:
+    name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
+    known = [Path(name).name if name else "", f"(sha256 {sha256[:12]})" if sha256 else ""]
+    return " ".join(filter(None, known))
+
+
+def describe_rule(rule: str) -> str:
+    """Return "without clipping" or "with standard clipping"."""
+    return "without clipping" if rule == "none" else f"with {rule} clipping"
+
+
+def describe_span(values: Sequence[Number], format_end: Callable[[Number], str]) -> str:
+    """Return the range of numbers as "67" or "66 to 67"."""
+    ends = dict.fromkeys(format_end(value) for value in (min(values), max(values)))
+    return " to ".join(ends)

@@ -1,0 +1,31 @@
+"""Numbers of arrays: pure functions, without files, settings or words."""
+
+from ganinv_cli.results.statistics.bootstrap import Band as Band
+from ganinv_cli.results.statistics.bootstrap import Booleans as Booleans
+from ganinv_cli.results.statistics.bootstrap import Floats as Floats
+from ganinv_cli.results.statistics.bootstrap import Integers as Integers
+from ganinv_cli.results.statistics.bootstrap import bootstrap as bootstrap
+from ganinv_cli.results.statistics.bootstrap import carry_forward as carry_forward
+from ganinv_cli.results.statistics.bootstrap import fit_slope as fit_slope
+from ganinv_cli.results.statistics.bootstrap import mean as mean
+from ganinv_cli.results.statistics.bootstrap import median as median
+from ganinv_cli.results.statistics.distances import assign_clusters as assign_clusters
+from ganinv_cli.results.statistics.distances import expected_distance as expected_distance
+from ganinv_cli.results.statistics.distances import find_norm_range as find_norm_range
+from ganinv_cli.results.statistics.distances import is_lowest as is_lowest
+from ganinv_cli.results.statistics.distances import pairwise_distances as pairwise_distances
+from ganinv_cli.results.statistics.image_errors import cramer_rao as cramer_rao
+from ganinv_cli.results.statistics.image_errors import psnr as psnr
+from ganinv_cli.results.statistics.image_errors import rank as rank
+from ganinv_cli.results.statistics.image_errors import rmse as rmse
+from ganinv_cli.results.statistics.image_errors import rounding_residual as rounding_residual
+from ganinv_cli.results.statistics.paired import EPSILONS as EPSILONS
+from ganinv_cli.results.statistics.paired import EXACT_EPSILON as EXACT_EPSILON
+from ganinv_cli.results.statistics.paired import SIGNIFICANCE as SIGNIFICANCE
+from ganinv_cli.results.statistics.paired import clopper_pearson as clopper_pearson
+from ganinv_cli.results.statistics.paired import count_trials_needed as count_trials_needed
+from ganinv_cli.results.statistics.paired import holm as holm
+from ganinv_cli.results.statistics.paired import is_recovered as is_recovered
+from ganinv_cli.results.statistics.paired import match_trials as match_trials
+from ganinv_cli.results.statistics.paired import mcnemar as mcnemar
+from ganinv_cli.results.statistics.paired import wilcoxon as wilcoxon

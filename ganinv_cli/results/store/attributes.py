@@ -1,0 +1,137 @@
+"""Provenance: the attributes of a results file, and whether two files are of one run."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ganinv_cli.results.store.damage import DamagedError
+from ganinv_cli.settings.load import name_setting
+
+SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
+IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
+DEFAULTS: Mapping[str, Any] = {  # of files without these settings
+    "prior": "uniform:-1,1",
+    "loss": "preconditioned",
+    "noise": "gaussian",
+    "levels": [],
+    "gd.momentum": 0.0,
+}
+NOT_GIVEN = {"label": -1, "labels": -1, "batch_size": 0, "workers": 0, "gpus_per_worker": -1}
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
+_JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The origin of results; every value can be written as JSON."""
+
+    command: str  # such as "recover"
+    config: Mapping[str, Any]  # every setting, resolved
+    identity: Mapping[str, Any]  # the settings that decide the trials' results
+    checkpoint_sha256: str
+    versions: Mapping[str, str]  # package -> version
+    device: str
+    seed: int
+    git: str  # revision, or "" outside a repository
+    precision: str = "float32"  # of the gradients, see `Precision`
+    generator: Mapping[str, Any] | None = None  # how far it is known, see docs; None: not known
+
+    def to_attributes(self, started: str, finished: str = "") -> dict[str, Any]:
+        """Return the attributes of "/" of a file without groups and figures, as Python values."""
+        about = {"started": started, "finished": finished, "groups": [], "figures": []}
+        return {"schema": SCHEMA_VERSION, **vars(self), **about}
+
+
+def encode_attributes(values: Mapping[str, Any]) -> dict[str, int | str]:
+    """Return the attributes of "/" as HDF5 has them: numbers and text, other values as JSON."""
+    known = {name: value for name, value in values.items() if value is not None}
+    return {name: json.dumps(value) if name in _JSON else value for name, value in known.items()}
+
+
+def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of "/" of an HDF5 file as Python values.
+
+    Raises DamagedError if it has a newer schema, KeyError or ValueError if it is not as it should.
+    """
+    check_schema(path, stored)
+    values = read_not_given(
+        {name: json.loads(v) if name in _JSON else v for name, v in stored.items()}
+    )
+    for name in values["groups"] + values["figures"]:
+        if not _NAME.fullmatch(name):  # `report` names files like figures
+            raise ValueError(f"{name[:80]!r} is no name of a group or figure")
+    for name in IMAGE_KEYS:  # earlier versions added no images to a file
+        values["identity"].pop(name, None)
+    return values
+
+
+def check_schema(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Raise DamagedError if a file has a newer schema."""
+    if attributes["schema"] > SCHEMA_VERSION:
+        raise DamagedError(
+            f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
+            f"{SCHEMA_VERSION}); update ganinv, or name another file"
+        )
+
+
+def read_not_given(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes of "/" with None for settings that were not given.
+
+    Earlier versions wrote a number or "" for these.
+    """
+    settings = {
+        place: {
+            key: None if value == NOT_GIVEN.get(key, "") else value
+            for key, value in attributes[place].items()
+        }
+        for place in ("config", "identity")
+    }
+    return {**attributes, **settings}
+
+
+def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the settings in which two runs differ, with both values as text.
+
+    The runs are given by their attributes. Of another command or generator no more is said.
+    """
+    if there["command"] != here["command"]:
+        return {"the command": [str(each["command"]) for each in (there, here)]}
+    if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
+        return {"the generator": [_name_generator(each) for each in (there, here)]}
+    first, second = (
+        {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
+        for each in (there, here)
+    )
+    return {
+        name_setting(key): [_format_value(each.get(key)) for each in (first, second)]
+        for key in dict.fromkeys((*first, *second))
+        if first.get(key) != second.get(key)
+    }
+
+
+def now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the items of {"lbfgs": {"memory": 50}} as those of {"lbfgs.memory": 50}."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, list(value) if isinstance(value, tuple) else value
+
+
+def _name_generator(attributes: Mapping[str, Any]) -> str:
+    path = attributes["config"].get("checkpoint", "")
+    return f"{path} ({attributes['checkpoint_sha256'][:12]})".lstrip()
+
+
+def _format_value(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else f"{value}"
+    return text if value not in ("", [], None) else "not set"

@@ -1,0 +1,255 @@
+"""The verdict on an image: from evidence to verdict, and from recoveries to evidence."""
+
+import numpy as np
+import pytest
+from reports.known_sweep import (
+    LATENT,
+    SIDE,
+    add_earlier_certificate,
+    add_labels,
+    add_reenactment,
+    add_verdict,
+    make_image_groups,
+    make_image_results,
+)
+
+from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.prior import Uniform
+from ganinv_cli.results.analysis.evidence import Evidence, Reenactment
+from ganinv_cli.results.analysis.verdict import judge
+
+PIXELS = SIDE * SIDE * 3
+AGAIN = Reenactment(
+    *(
+        True,
+        "",
+        0.0,
+        True,
+        0.286,
+        0.305,
+        np.zeros(LATENT),
+        np.full(LATENT, 0.01),
+        LATENT,
+        np.zeros(0),
+    )
+)
+NOT = AGAIN._replace(explained=False, excess=8.5)
+STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]), tried="13 changes, 3 storages")
+CHANGED = STRANGE._replace(confined=0.8)  # 3.8 of 8.5 grey levels are left
+SURE = Evidence(
+    **{"reenactment": AGAIN, "rmse": 8.5, "exact": False},
+    **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
+    **{"scatter": 0.5, "change_plausible": True},
+    **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
+    **{"norm": 5.7, "norm_range": (4.43, 6.96), "rank": LATENT, "latent": LATENT},
+)
+FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
+LONG = {"norm": 9.5, "plausible": False}
+CASES = [
+    ({}, "made", "0.286 grey levels are left (of its own pictures, up to 0.305)"),
+    ({"same": 1, "reached": 1}, "made", "made this picture. 0.286"),
+    (
+        {"reenactment": AGAIN._replace(chain="made grey")},
+        "made",
+        "made this picture; made grey. 0.286 ",
+    ),
+    ({"reenactment": AGAIN._replace(known_directions=71)}, "made", "71 of the 100 directions of z"),
+    (
+        {"reenactment": AGAIN._replace(chain="saved as JPEG 75")},
+        "made",
+        "0.305). A generator of nearly these weights, or a mixture with a little of another "
+        "picture, might leave no more",
+    ),
+    ({"rivals": 2}, "ambiguous", "from 3 different z, and the image does not determine which"),
+    ({"rivals": 1, **FAR_OUT}, "ambiguous", "from 2 different z"),
+    ({"rank": 40}, "ambiguous", "only 40 of 100 directions of z change it"),
+    ({"rank": 99, **LONG}, "ambiguous", "99 of 100 directions"),
+    ({"vague": True}, "ambiguous", "it hardly depends on z there"),
+    ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
+    (FAR_OUT, "outside", "no z that may be drawn makes this picture: 9 of its 100 components lie"),
+    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. 0.286 "),
+    (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
+    ({"reenactment": NOT}, "outside", "the starts found different pictures, and no change of them"),
+    (
+        {"reenactment": NOT, "scatter": 0.1},
+        "outside",
+        "the starts agree on one z, but no change of its picture is this picture. 8.5",
+    ),
+    (
+        {"reenactment": STRANGE, "rmse": 8.9},
+        "outside",
+        "1 of 3 are as near (at most 91 % of all). Tried: 13 changes, 3 storages",
+    ),
+    (
+        {"reenactment": STRANGE, "rmse": 7.9},
+        "sibling",
+        "a mixture of this generator's pictures. 8.50 grey levels",
+    ),
+    ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
+    ({"reenactment": CHANGED}, "edited", "edited in a way that is not known. "),
+    ({"reenactment": CHANGED}, "edited", "directions are known. Tried: 13 changes, 3 storages. If"),
+    ({"reenactment": CHANGED}, "edited", "explains 80 % of the squared error that"),
+    ({"reenactment": CHANGED, "rmse": 20.0}, "outside", "the starts found different pictures"),
+    ({"reenactment": CHANGED, "change_plausible": False}, "outside", "no change of them is"),
+    ({"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT}, "outside", "no z that may be drawn"),
+    ({"reenactment": None}, "no verdict", "changes of it could not be tried"),
+    ({"reenactment": None, "exact": True}, "made", "no more than rounding to 8 bits leaves"),
+    ({"reenactment": None, "exact": True, **LONG}, "outside", "its length is 9.50"),
+    ({"rmse": np.nan}, "failed", "no start ended at a picture of finite numbers"),
+]
+
+
+@pytest.mark.parametrize(("evidence", "verdict", "words"), CASES)
+def test_the_verdict_and_its_sentence_follow_from_the_evidence(evidence, verdict, words):
+    whole = SURE._replace(**evidence)
+    word, sentence = judge(whole, Uniform())
+    assert word == verdict
+    assert words in sentence and not sentence.endswith(".")
+
+
+@pytest.mark.parametrize(("given", "is_advised"), [({}, True), ({"starts": 32}, False)])
+def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_advised):
+    unexplained = SURE._replace(reenactment=NOT, **given)
+    for scatter, advised in ((0.5, is_advised), (0.1, False)):
+        _, sentence = judge(unexplained._replace(scatter=scatter), Uniform())
+        assert sentence.endswith("so may more --starts") == advised
+        assert "--crop may help" in sentence
+
+
+def certify(groups=None, constants=None, config=(), chain="", again=(), **given):
+    """The certificate of one image that this chain explains; `again` None: not re-enacted."""
+    groups = make_image_groups(**given) if groups is None else groups
+    groups = groups if again is None else add_reenactment(groups, chain, **dict(again))
+    results = make_image_results("invert", constants=constants, portrait=groups)
+    results.attributes["config"] |= dict(config)
+    (found,) = summarize(results, "x").rows
+    return found
+
+
+@pytest.mark.parametrize(
+    ("counted", "rank", "verdict"),
+    [(500, LATENT, "made"), (LATENT, LATENT, "ambiguous"), (500, 40, "ambiguous")],
+)
+def test_only_the_pixels_of_a_mask_count(counted, rank, verdict):
+    groups = make_image_groups(losses=(1e-9,))
+    groups["stochastic/certificate"]["singular_values"][0, rank:] = 0
+    found = certify(groups, {"pixels_counted": np.array(counted)})
+    assert (found["verdict"], found["told"]) == (verdict, verdict == "made")
+    assert found["psnr"] == pytest.approx(10 * np.log10(4 * counted / 1e-9))
+
+
+def test_a_rival_is_another_z_at_the_least_loss_that_may_be_drawn():
+    assert certify(minima=(5, 3), losses=(1.0, 1.02))["verdict"] == "made"
+    groups = make_image_groups(minima=(5, 3), losses=(1.0, 1.005))
+    found = certify(groups)
+    agreement = found["agreement"]
+    assert (found["verdict"], agreement["reached"], agreement["same"]) == ("ambiguous", 8, 5)
+    assert certify(groups, chain="noise of 5.0 grey levels")["verdict"] == "ambiguous"
+    for chain in ("made grey", "saved as JPEG 75"):  # the loss is of another picture
+        assert certify(groups, chain=chain)["verdict"] == "made"
+    groups["stochastic"]["polished/z_found"][5:, 0] = 40
+    assert certify(groups)["verdict"] == "made"
+
+
+def test_another_label_is_a_rival_and_one_start_per_label_is_enough():
+    def find_verdict(losses):
+        found = certify(add_labels(make_image_groups(minima=(1, 1), losses=losses), 0, 1))
+        return found["verdict"], found["label"], found["starts_under_label"]
+
+    assert find_verdict((1.0, 1.0)) == ("ambiguous", 0, 1)
+    assert find_verdict((9.0, 1.0)) == ("made", 1, 1)
+
+
+def test_z_may_differ_by_what_is_left_of_the_image():
+    """Noise with this loss gives z an error of 1.2, more than the distance of these starts."""
+
+    def scatter(loss):
+        groups = make_image_groups(minima=(6,), losses=(loss,), wobble=0.02)
+        groups["stochastic/certificate"]["singular_values"][:] = 1.0
+        return certify(groups, chain="noise of 5.0 grey levels")
+
+    noisy, rounded = scatter(2.0), scatter(1e-3)
+    assert noisy["z_error"] == pytest.approx(3 * np.sqrt(2.0 / (PIXELS - LATENT) * LATENT))
+    assert (noisy["verdict"], noisy["agreement"]["same"]) == ("made", 6)
+    assert (rounded["verdict"], rounded["agreement"]["same"]) == ("ambiguous", 1)
+
+
+@pytest.mark.parametrize(
+    ("excess", "deviation", "verdict"),
+    [(0.5, 0.02, "made"), (0.5, 0.002, "outside"), (50.0, 0.57, "outside")],
+)
+def test_z_may_be_outside_the_bounds_by_its_standard_error(excess, deviation, verdict):
+    z = np.full(LATENT, 0.5)
+    z[0] = 1 + excess
+    again = {"z_explained": z, "z_deviation": np.full(LATENT, deviation)}
+    found = certify(chain="saved as JPEG 75", again=again)
+    assert (found["verdict"], found["outside"]) == (verdict, 1)
+    assert found["z_explained"] == z.tolist() != found["z_found"]
+
+
+def test_the_components_outside_are_those_of_the_z_of_an_edited_image():
+    z = np.full(LATENT, 0.5)
+    z[0] = 1.5
+    again = {"explained": 0, "confined": 0.8, "z_explained": z, "stranger_rmse": [90.0, 99.0]}
+    found = certify(again=again)
+    assert (found["verdict"], found["outside"]) == ("edited", 1)
+    assert found["z_explained"] == z.tolist()
+
+
+def test_a_start_without_a_finite_z_agrees_with_no_other():
+    groups = make_image_groups(minima=(1, 1))
+    groups["stochastic"]["polished/z_found"][1] = np.nan
+    groups["stochastic"]["polished/image_loss"][1] = np.nan
+    found = certify(groups, again={"explained": 0, "stranger_rmse": [0.1]})
+    assert found["verdict"] == "outside"
+    assert "the starts found different pictures" in found["explanation"]
+
+
+def test_a_z_of_a_length_that_is_never_drawn_is_outside():
+    groups = make_image_groups(minima=(6,), losses=(0.1,))
+    for column in ("z_found", "polished/z_found"):
+        groups["stochastic"][column] = groups["stochastic"][column] * 0.1
+    found = certify(groups)
+    assert found["verdict"] == "outside"
+    assert (found["outside"], found["z_norm"] < found["z_norm_range"][0]) == (0, True)
+    assert certify(groups, config={"prior": "normal:0.06"})["verdict"] == "made"
+
+
+def test_an_image_that_hardly_depends_on_z_does_not_determine_it():
+    def know(components):
+        deviation = np.where(np.arange(LATENT) < components, 0.02, 0.57)
+        return certify(chain="saved as JPEG 50", again={"z_deviation": deviation})
+
+    assert (know(60)["verdict"], know(60)["told"]) == ("made", True)
+    found = know(40)
+    assert (found["verdict"], found["told"]) == ("ambiguous", False)
+    assert found["z_deviation_mean"] == pytest.approx(0.4 * 0.02 + 0.6 * 0.57)
+
+
+def test_an_image_whose_starts_have_not_all_ended_has_no_verdict_yet():
+    groups = add_earlier_certificate(add_reenactment(make_image_groups(minima=(8,))))
+    assert certify(groups, again=None)["rank"] == LATENT  # by the last one
+    more = make_image_groups(minima=(9,), losses=(1.0,))["stochastic"]
+    found = certify(groups | {"stochastic": more}, again=None)
+    assert found["rank"] is None
+    assert (found["verdict"], found["chain"]) == ("not finished", None)
+
+
+def test_the_verdict_of_the_run_is_read_and_a_file_of_1_0_has_none():
+    stored = add_verdict(make_image_groups(), "sibling", "as the run said")
+    found = certify(stored)
+    assert (found["verdict"], found["explanation"]) == ("sibling", "as the run said")
+    found = certify(make_image_groups(losses=(0.0,)), again=None)
+    assert (found["verdict"], found["explanation"][-12:]) == ("no verdict", "run it again")
+
+
+def test_a_border_that_does_not_count_is_in_no_number():
+    groups = add_reenactment(make_image_groups(losses=(1.0,)), "saved as JPEG 75")
+    results = make_image_results("invert", portrait=groups)
+    results.groups["image=0000"]["pixels_counted"] = np.array([300])
+    region = np.zeros((1, SIDE, SIDE), np.uint8)
+    region[:, :2] = 1
+    groups["stochastic/certificate"]["region"] = region
+    (found,) = summarize(results, "x").rows
+    assert found["rmse"] == pytest.approx(127.5 / np.sqrt(300))
+    assert found["chain"] == f"saved as JPEG 75; but for {200 / SIDE:.0f} % of the pixels"

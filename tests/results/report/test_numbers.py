@@ -1,0 +1,209 @@
+"""Numbers that whole reports do not show: odd trials, older and edited files, costs per run."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from reports.known_sweep import (
+    add_actions,
+    add_reenactment,
+    add_refinement,
+    make_image_groups,
+    make_image_results,
+    make_noise_sweep,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.results.analysis.cells import read_cells
+from ganinv_cli.results.report import render, render_brief
+from ganinv_cli.results.report.measures import ABSENT, Measure
+from ganinv_cli.results.report.noise_sweep import _state_differences
+from ganinv_cli.results.report.recover import RECOVER_COMMAND
+from ganinv_cli.results.report.table import flatten
+from ganinv_cli.results.statistics import holm
+from ganinv_cli.settings.names import STYLES, list_trial_groups
+
+
+def make_images(command):
+    groups = make_image_groups(minima=(11, 1)) | make_image_groups(technique="none", minima=(12,))
+    return make_image_results(command, one=groups, other=groups)
+
+
+COMMANDS = {
+    "recover": make_results,
+    "noise-sweep": lambda: make_noise_sweep(trials=8),
+    "consistency": lambda: make_images("consistency"),
+    "invert": lambda: make_images("invert"),
+}
+
+
+def tabulate(results, table):
+    return summarize(results, "x").tables[table]
+
+
+def find_row(results, variance=0.1, rule="none"):
+    rows = tabulate(results, "noise_sweep")
+    return next(row for row in rows if (row["variance"], row["technique"]) == (variance, rule))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
+    random = np.random.default_rng(seed)
+    results = COMMANDS[command]()
+    for group in results.groups.values():
+        for name, values in group.items():
+            if values.dtype.kind == "f" and random.random() < 0.5:
+                odd = random.choice([np.nan, np.inf, -np.inf, 1e300, -1.0, 0.0], values.shape)
+                with np.errstate(over="ignore"):
+                    chosen = random.random(values.shape) < random.choice([0.1, 1])
+                    group[name] = np.where(chosen, odd, values).astype(values.dtype)
+    results.constants["shared_gradients"] = np.array(random.choice([np.nan, 0.0]))
+    report = summarize(results, "x")
+    texts = {style: render([report], style) for style in STYLES}
+    json.loads(texts["json"], parse_constant=pytest.fail)
+    assert render_brief(report, "x/")
+    report.draw()
+
+
+def test_a_rule_without_a_trial_to_refine_has_none_below_the_last_bound():
+    group = make_group(np.arange(9), 9)
+    refined = add_refinement(make_group(np.arange(9), 0), exact=7)
+    report = summarize(make_results({"none": group, "standard": refined}), "x")
+    none, standard = report.tables["polished"]
+    assert (none["polished"], none["recovered"]["1e-20"]) == (0, 0)
+    assert (standard["polished"], standard["recovered"]["1e-20"]) == (9, 7)
+    assert "if refined" in render_brief(report, "x/")
+
+
+def test_of_two_components_of_z_none_is_the_end_of_an_interval():
+    row = {"z_found": [0.1, 0.2], "interval": [0.3, 0.4], "numbers": [1, 2, 3]}
+    assert flatten(row) == {"interval.low": 0.3, "interval.high": 0.4}
+
+
+def test_where_no_rule_recovers_more_a_config_that_compares_them_is_named():
+    missed = {"none": 2, "stochastic": 4}
+    groups = {rule: make_group(np.arange(50), each) for rule, each in missed.items()}
+    assert "paper-hour" in render_brief(summarize(make_results(groups), "x"), "x/")
+    assert "paper-hour" not in render_brief(summarize(make_results(), "x"), "x/")
+    by_descent = make_results(groups, solver="gd")
+    assert "paper-hour" not in render_brief(summarize(by_descent, "x"), "x/")
+
+
+def test_columns_that_older_files_lack_are_not_needed():
+    groups = {"none": make_group(np.arange(9), 2)}
+    for column in ("curve_error", "curve_loss", "z_error_least"):
+        del groups["none"][column]
+    results = replace(make_results(groups), constants={})
+    (row,) = tabulate(results, "table1")
+    assert row["bound"] is None
+    assert not summarize(results, "x").draw()
+    sweep = make_noise_sweep(trials=4, figures=False)
+    del sweep.groups[""]["cramer_rao"]
+    assert find_row(sweep)["with_restarts"]["ratio"] is None
+    (drawn,) = summarize(sweep, "x").draw().values()
+    assert len(drawn.figure.axes) == 1  # without ratios
+    results.attributes["config"]["success"] = "ever"
+    with pytest.raises(ResultsError, match="x: there is no column z_error_least; use the ganinv"):
+        summarize(results, "x")
+    del results.groups["none"]["acted"]
+    with pytest.raises(ResultsError, match="x: there is no column acted; use the ganinv"):
+        summarize(results, "x")
+
+
+def test_the_cases_of_any_experiment_are_read_in_order_and_missing_ones_are_named():
+    results = make_results({f"step={n}/none": make_group(np.arange(9), 2) for n in (10, 2)})
+    results.attributes["config"] |= {"cases": ["step=2", "step=10", "step=20"], "clip": ["none"]}
+    assert [cell.case for cell in read_cells(results)] == [("step", 2), ("step", 10)]
+    named = ["step=2/none", "step=10/none", "step=20/none"]
+    assert list_trial_groups(results.attributes["config"]) == named
+
+
+def test_rules_did_the_same_if_neither_acted():
+    groups = {name: make_group(np.arange(10), 2) for name in ("none", "stochastic")}
+    groups["zero"] = make_group(np.arange(4, 20), 2)
+    assert not tabulate(make_results(groups), "same")
+    for name, group in groups.items():
+        add_actions(group, np.full(len(group["trial"]), 10 * (name == "zero")))
+    tables = summarize(make_results(groups), "x").tables
+    same = [(row["first"], row["second"], row["trials"]) for row in tables["same"]]
+    assert same == [("none", "stochastic", 10)] * 2
+    assert len(tables["mcnemar"]) == 4  # each of them against zero
+    apart = {"none": make_group(np.arange(3), 0), "zero": make_group(np.arange(4, 9), 0)}
+    for group in apart.values():
+        add_actions(group, np.zeros(len(group["trial"])))
+    assert not tabulate(make_results(apart), "same")
+
+
+def test_holm_steps_down():
+    # Worked by hand: 4 × .005; then 3 × .01, 2 × .03, and the last no less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert (holm([0.5, 0.6]), holm([])) == ([1, 1], [])
+
+
+@pytest.mark.parametrize("command", ["render", "rEcover", "a.b", "", "../recover", *COMMANDS])
+def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command):
+    results = replace(make_results(), groups={})
+    results.attributes["command"] = command
+    unknown = f"{command!r}, which this ganinv does not"  # render is a module of ours
+    words = "interrupted before its first trial ended" if command in COMMANDS else unknown
+    with pytest.raises(ResultsError, match=rf"new\.h5: .* {words}"):
+        summarize(results, "new.h5")
+
+
+def test_rules_differ_if_they_do_after_holms_correction():
+    row = {"counted": "with_restarts", "variance": 0.1, "trials": 50, "p": 0.03, "p_holm": 0.09}
+    assert "no difference" in _state_differences([row], "variance")
+
+
+def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
+    # One pair of rules at each of three variances: Holm's least p is 3 · 2^(1 − n).
+    said = [summarize(make_noise_sweep(trials=n), "x").answer.sentence for n in (6, 7)]
+    assert "fewer than 7 trials cannot show a difference between clipping rules" in said[0]
+    assert "clipping rules differ significantly at 3 of 3 variances" in said[1]
+    for count, is_said in ((5, True), (6, False)):
+        groups = {rule: make_group(np.arange(count), 0) for rule in ("none", "stochastic")}
+        report = summarize(make_results(groups), "x")
+        for text in (render_brief(report, "x/"), render([report], "text")):
+            assert ("Fewer than 6 trials cannot show a difference" in text) == is_said
+
+
+def test_an_absent_measure_leaves_no_object_in_its_row():
+    absent = Measure("accuracy.best", lambda cell: ABSENT)
+    command = replace(RECOVER_COMMAND, measures=(*RECOVER_COMMAND.measures, absent))
+    assert "accuracy" not in command.summarize(make_results(), "x").rows[0]
+
+
+def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
+    apart = {f"of_{n}": make_image_groups(minima=(n, 1), unconverged=1) for n in (3, 20)}
+    report = summarize(make_image_results(**apart), "x")
+    assert report.answer.sentence.startswith("The recovered z is not unique in 2 of 2 cases")
+    brief, (row, _) = render_brief(report, "x/"), report.rows
+    assert "paper's" in brief and "4.94e-5" in brief and "0.0815 for two random z" in brief
+    # A solver's word and that of the test in float64 are not the same.
+    assert (row["converged"], row["at_minimum"], row["recoveries"]) == (4, 4, 5)
+    assert "4 of 5 recoveries ended at a minimum, at 2 different ones" in row["verdict"]
+
+
+def test_what_is_left_of_a_jpeg_and_of_pixels_has_one_unit_in_a_column():
+    pixels = add_reenactment(make_image_groups(), excess=0.286, excess_limit=0.311)
+    jpeg = add_reenactment(make_image_groups(), "saved as JPEG 85", excess=0.044, excess_limit=0.4)
+    report = summarize(make_image_results("invert", png=pixels, jpg=jpeg), "x")
+    assert [row["left"] for row in report.rows] == pytest.approx([0.286 / 0.311, 0.11])
+    brief, whole = render_brief(report, "x/"), render([report], "text")
+    for table in (brief, whole.partition("What the verdict says")[0]):
+        assert "0.920" in table and "0.110" in table and "0.044" not in table
+
+
+def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
+    key = "{start}.error_90"  # beside the counts of Table 1
+    more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="Accuracy")
+    command = replace(RECOVER_COMMAND, measures=(*RECOVER_COMMAND.measures, more))
+    report = command.summarize(make_results(), "x")
+    assert report.rows[0]["first_start"]["error_90"] > report.rows[0]["recovered"]["error_90"]
+    assert report.sections[-1].title == "Accuracy"
+    assert report.sections[-1].header == ("clipping", "90%\nfirst start", "90%\nwith restarts")
+    assert "90%" in render([report], "text")

@@ -1,0 +1,168 @@
+"""Texts fit, and what files are called is text in every format."""
+
+import csv
+import io
+import json
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_results import make_group, make_results
+from markdown_it import MarkdownIt
+from reports.known_sweep import (
+    FAR,
+    add_reenactment,
+    make_image_groups,
+    make_image_results,
+)
+
+from ganinv_cli.cli.report import report as report_command
+from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.results.number_format import format_number, format_scientific, format_share
+from ganinv_cli.results.report import render, render_brief
+from ganinv_cli.results.report.grid import Answer
+from ganinv_cli.results.report.render import RENDERERS
+from ganinv_cli.results.report.table import Column, Table
+from ganinv_cli.settings.names import STYLES
+
+CONTROL = "\x1b[31m\x07\x9b\u202e\u2066\u200f\u2028\U000e0041\udcff"
+
+
+def make_report(name, file="x"):
+    """A report with a name wherever a file may have one."""
+    table = Table(f"of {name}", [{"image": name}], [Column(each, "image") for each in ("a", name)])
+    given = summarize(make_results({"none": make_group(np.arange(3), 0)}), file)
+    given.tables["table1"][0]["image"] = name
+    answer = Answer(f"The generator made {name}.", table, [name])
+    return replace(given, answer=answer, sections=[table], notes=[name], csv=[{"image": name}])
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_text_fits_and_no_number_is_cut(width):
+    rules = ("none", "standard", "stochastic", "zero")
+    thousands = make_results({rule: make_group(np.arange(1000), 20) for rule in rules})
+    million = summarize(make_results({"stochastic": make_group(np.arange(10**6), 0)}), "x")
+    for threshold in (1e-4, 2.5e-7):
+        report = summarize(replace(thousands, threshold=threshold), "x")
+        text = render([report], "text", width) + render_brief(report, "x/", width)
+        assert max(map(len, text.splitlines())) <= max(width, 80)
+    text = render([million], "text", width)
+    assert text.count("\nstochastic  1,000,000  1,000,000 (1.00)") == 2
+
+
+@pytest.mark.parametrize(("count", "rest"), [(9, "1 outside"), (70, "60 made, 2 outside")])
+def test_the_short_table_has_made_first_and_counts_the_rows_that_it_leaves_out(count, rest):
+    names = [f"a-very-long-name-of-a-file-{number}.png" for number in range(count)]
+    own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
+    images = dict.fromkeys(names, own)
+    images |= {f"other-{left}": add_reenactment(own, explained=0, excess=left) for left in (5, 7)}
+    report = summarize(make_image_results("invert", **images), "x")
+    lines = render_brief(report, "invert/").splitlines()
+    table = lines[lines.index("") + 1 : -1]
+    assert table[0] == report.answer.table.title
+    verdicts = [line.split()[1] for line in table[4:14]]
+    assert verdicts == ["made"] * min(count, 10) + ["outside"] * (10 - min(count, 10))
+    assert len(table) == 15
+    assert table[-1] == f"and {count - 8:,} more ({rest}), in invert/"
+    text, markdown = (render([report], style) for style in ("text", "markdown"))
+    assert names[-1] in markdown and markdown.index("other-5") < markdown.index("other-7")
+    assert (f"{count - 58} more rows are in the other formats." in text) == (count > 60)
+
+
+def test_a_doubt_about_the_generator_comes_before_a_verdict_on_the_image():
+    own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
+    results = make_image_results("invert", other=add_reenactment(own, explained=0, excess=5))
+    results.attributes["generator"] = {"doubt": "its batch norms do not fit"}
+    sentence = summarize(results, "x").answer.sentence
+    assert sentence.startswith("The generator is not confirmed, which may be the reason: ")
+    assert "no change" in sentence
+
+
+def test_several_reports_are_headed_by_their_names_and_none_is_markup(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a notebook does
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    reports = [make_report("a", name) for name in ("[red]a", "b :smile:")]
+    text = render(reports, "text")
+    assert text.startswith("[red]a ─") and "\nb :smile: ─" in text
+    assert "\x1b" not in text and "\N{REPLACEMENT CHARACTER}" not in text
+    assert [each["file"] for each in json.loads(render(reports, "json"))] == ["[red]a", "b :smile:"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("![x](http://e.vil)", "![x][e]\n\n[e]: http://e.vil", "<img src=x onerror=a>"),
+        *("[x](javascript:a)", "`![x](//e.vil)`", "x|![x](//e.vil)|", "*a*_b"),
+    ],
+)
+def test_markdown_has_no_links_images_emphasis_or_html(name):
+    text = render([make_report(name, name), make_report(name, name)], "markdown")
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert not any(tag in html for tag in ("<img", "<a ", "<em>"))
+    assert len(re.findall("<t[hd][ >]", html)) == 2 * 4
+    github = render([make_report("https://e.vil/a and www.e.vil")], "markdown")
+    assert github.count("://") == github.count(r"\://") > 0
+    assert "www." not in github
+
+
+def test_latex_takes_no_sign_of_a_name_for_a_command():
+    text = render([make_report("[50%]_&$~.png")], "latex")
+    assert r"{}[50\%]\_\&\$\textasciitilde{}.png" in text  # a bracket would be the row's option
+    lines = render([summarize(make_results(), "x")], "latex").splitlines()
+    assert all(line.isascii() for line in lines if not line.startswith("%"))
+
+
+@pytest.mark.parametrize("start", "=+-@\t\r")
+def test_a_text_in_csv_is_no_formula(start):
+    report = make_report(f"{start}cmd|' /C calc'!A0")
+    report.csv[0]["error"] = -1.5
+    header, cells = csv.reader(io.StringIO(render([report], "csv")))
+    assert header == ["image", "error"]
+    assert cells[0].startswith("'") and cells[1] == "-1.5"
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_format_has_control_characters(style):
+    report = make_report(f"é{CONTROL}")
+    for text in (render([report], style), render_brief(report, f"{CONTROL}/")):
+        assert all(line.isprintable() for line in text.split("\n"))
+    if style == "json":
+        assert json.loads(text := render([report], style))["notes"] == [f"é{CONTROL}"]
+        assert "é" in text
+
+
+def test_the_command_offers_every_style():
+    (style,) = (option for option in report_command.params if option.name == "style")
+    assert list(style.type.choices) == list(RENDERERS) == list(STYLES)
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "scientific"),
+    [
+        (0.0123456, "0.012", "0.0123"),
+        (12345.6, "12,346", "12,346"),
+        (-1e-5, "-0.000", "-1.00e-5"),
+        (1e300, "1e+300", "1.00e300"),
+        (-math.inf, "-inf", "-inf"),
+    ],
+)
+def test_any_number_has_a_text(number, text, scientific):
+    assert (format_number(number), format_scientific(number)) == (text, scientific)
+
+
+def test_a_share_is_never_rounded_to_certainty():
+    shares = [format_share(share) for share in (0, 1e-9, 0.5, 0.99999, 1)]
+    assert shares == ["0.00", ".000000001", ".500", ".99999", "1.00"]
+
+
+def test_the_interval_of_a_share_has_the_digits_that_tell_it_from_certainty():
+    groups = {"none": make_group(np.arange(1000), 1), "standard": make_group(np.arange(1000), 999)}
+    report = summarize(make_results(groups, trials=1000), "x")
+    for style in ("text", "markdown", "latex"):
+        text = render([report], style)
+        assert "[.994, .99997]" in text and "[.00003, .006]" in text
+    many = {rule: make_group(np.arange(10_000), 1) for rule in ("none", "stochastic")}
+    text = render([summarize(make_results(many, trials=10_000), "x")], "text")
+    assert ".999997]" in text and max(map(len, text.splitlines())) <= 80

@@ -1,0 +1,156 @@
+"""A finished file is checked when it is opened, and no changed value is read."""
+
+import contextlib
+import multiprocessing
+import os
+
+import h5py
+import numpy as np
+import pytest
+from stored import (
+    CONSTANTS,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    set_attribute,
+    write_results_file,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.results.store import Figure, hdf5, open_run, read_results
+
+FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
+DAMAGED = "is no ganinv results file, or is damaged"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_results_file(tmp_path / "recover.h5", [0, 1, 5], figures={"figure1-none": FIGURE})
+
+
+def _check_read(path):
+    """Check that a file has what was written, or is refused in a sentence."""
+    with contextlib.suppress(ResultsError):
+        results = read_results(path)
+        assert_holds(results, [0, 1, 5])
+        assert (results.attributes["seed"], results.attributes["config"]["trials"]) == (7, 10)
+        assert results.figures["figure1-none"].pictures.tobytes() == FIGURE.pictures.tobytes()
+        assert results.constants.keys() == CONSTANTS.keys()
+        for name, values in CONSTANTS.items():
+            assert results.constants[name].tobytes() == values.tobytes()
+
+
+def _check_changed(path, content, places, changes):
+    for place in places:
+        for change in changes:
+            changed = bytearray(content)
+            changed[place] ^= change
+            path.write_bytes(changed)
+            _check_read(path)
+
+
+def test_a_changed_byte_is_noticed_or_changes_nothing(path):
+    """In another process, because HDF5 may crash or hang."""
+    content = path.read_bytes()
+    draw = np.random.default_rng(0)
+    places = draw.choice(len(content), 60, replace=False).tolist()
+    texts = content.index(b"GCOL")
+    places += range(texts, texts + 40, 2)
+    with h5py.File(path) as file:
+        for name in ("none/z_found", "trial", "figure1-none/pictures"):
+            chunk = file[name].id.get_chunk_info(0)
+            places.append(chunk.byte_offset + chunk.size // 2)
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=_check_changed, args=(path, content, places, (1, 0xFF)))
+    process.start()
+    process.join(300)
+    assert process.exitcode == 0
+
+
+def _remove_column(path):
+    with h5py.File(path, "r+") as file:
+        del file["none/z_found"]
+
+
+SPOILED = {
+    "text": (lambda path: path.write_text("hello", encoding="utf-8"), "is not an HDF5 file"),
+    "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
+    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
+    "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
+    "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
+    "newer": (lambda path: set_attribute(path, "schema", 2), "written by a newer ganinv"),
+}
+
+
+@pytest.mark.parametrize("spoil, said", SPOILED.values(), ids=SPOILED.keys())
+def test_a_file_that_cannot_be_read_is_explained_and_left(path, spoil, said):
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(ResultsError, match=said) as reading:
+        read_results(path)
+    with pytest.raises(ResultsError, match=said) as opening, open_run(path, make_provenance()):
+        pass
+    for error in (reading.value, opening.value):
+        assert error.exit_code == 2
+        assert str(path) in str(error) and "\n" not in str(error)
+    assert path.read_bytes() == before
+    if said in ("is not an HDF5 file", "ganinv did not write"):
+        with pytest.raises(ResultsError), open_run(path, make_provenance(), overwrite=True):
+            pass
+        assert path.read_bytes() == before
+    else:
+        with open_run(path, make_provenance(), overwrite=True) as run:
+            commit_batches(run, [4])
+        assert_holds(read_results(path), [4])
+
+
+def test_a_damaged_file_is_refused_before_it_is_extended_and_its_log_is_kept(path):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [2])
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        content[file["none/z_found"].id.get_chunk_info(0).byte_offset + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="or move it away and run") as refusal:
+        open_run(path, make_provenance()).__enter__()
+    assert "--overwrite" not in str(refusal.value)
+    path.unlink()
+    assert_holds(read_results(path), [2])
+
+
+def test_a_program_can_open_and_replace_a_file_that_it_has_read(path, tmp_path):
+    results = read_results(path)
+    with h5py.File(path, "r+") as file:
+        file["mine"] = 1
+    write_results_file(tmp_path / "other.h5", [2]).replace(path)
+    assert_holds(results, [0, 1, 5])
+
+
+def test_blocks_and_chunks_of_any_size_give_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "CHUNK_BYTES", 4096)
+    trials = np.random.default_rng(0).permutation(150)[:100].tolist()
+    path = write_results_file(tmp_path / "a.h5", trials)
+    assert_holds(read_results(path), trials)
+
+
+def test_the_file_of_a_shard_is_small(tmp_path):
+    sizes = []
+    for shards in (1, 64):
+        numbers = np.concatenate([np.arange(8) + 8 * shards * n for n in range(256 // 8)])
+        path = write_results_file(tmp_path / f"{shards}.h5", numbers.tolist())
+        sizes.append(path.stat().st_size)
+    assert sizes[1] < 64 * sizes[0] / 6  # a sixth of the whole run
+
+
+def test_space_is_reserved_for_all_that_is_written(tmp_path, monkeypatch):
+    reserved = []
+    reserve = os.posix_fallocate
+
+    def note(descriptor, place, size):
+        reserved.append(size)
+        reserve(descriptor, place, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", note)
+    for trials in (range(2), range(0, 900, 9), range(3000)):
+        path = write_results_file(tmp_path / f"{len(trials)}.h5", list(trials))
+        assert path.stat().st_size <= reserved[-1]
