@@ -30,7 +30,7 @@ INVERT = ("invert", "faces", "--checkpoint", "a", "--starts", 1, "--batch-size",
 
 def test_the_answer_fits_a_small_terminal_and_v_prints_all_tables(work, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
-    for command, first in ((RECOVER, "latent vector"), (INVERT, "The generator made ")):
+    for command, first in ((RECOVER, "latent vector"), (INVERT, " made (by this generator)")):
         run = run_ganinv(work, *command, publishing=True)
         lines = run.stdout.splitlines()
         name = command[0]
