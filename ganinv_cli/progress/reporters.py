@@ -70,6 +70,7 @@ def show_steps(out: Path, state: Path | None, quiet: bool = False) -> Iterator[S
         try:
             yield StepReporter(display, signals)
         except KeyboardInterrupt:
+            signals.close()  # waits until it was said that the training stops
             kept = f"what was done is saved for {out}, and the same command goes on"
             saved = state is not None and state.exists()
             display.say(f"interrupted; {kept if saved else 'nothing was saved'}")
