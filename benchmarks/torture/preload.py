@@ -15,7 +15,7 @@ INTERVALS = {  # seconds
     ("experiments.run_experiment", "COMMIT_SECONDS"): 0.0,
     ("experiments.worker", "RESULT_SECONDS"): 0.0,
     ("inversion.loop.sizing", "INCREMENT_SECONDS"): 0.0,
-    ("inversion.loop.snapshot", "SAVE_SECONDS"): 0.1,
+    ("inversion.loop.saved_batch", "SAVE_SECONDS"): 0.1,
 }
 
 for name in MODULES:

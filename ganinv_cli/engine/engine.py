@@ -59,7 +59,7 @@ class Engine(Protocol):
 
     generator: Generator  # of this process
     machine: Machine  # the devices and the precision of the workers
-    workers: int  # on this machine, each with a snapshot; 0 on a Ray cluster
+    workers: int  # on this machine, each with a saved batch; 0 on a Ray cluster
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once, in any order, and yield the results of all workers; call it once.

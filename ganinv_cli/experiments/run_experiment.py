@@ -20,7 +20,7 @@ from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.loop.saved_batch import SavedBatch
 from ganinv_cli.inversion.objective import preconditioner
 from ganinv_cli.inversion.objective.jacobian import (
     POINTS,
@@ -117,13 +117,13 @@ def _run_jobs(
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     plan = worker.plan
-    snapshots = [Snapshot(run.snapshot_file(n), run.key) for n in range(engine.workers)]
-    for snapshot in snapshots:
-        if snapshot.note:
-            reporter.say(snapshot.note)
-        snapshot.select(jobs.find_rules, plan.is_coupled)
-        jobs.leave_out(snapshot.jobs)  # so that a later one, of fewer workers, runs none again
-    resumed = [job for snapshot in snapshots for job in snapshot.jobs]
+    saved_batches = [SavedBatch(run.saved_batch_file(n), run.key) for n in range(engine.workers)]
+    for saved_batch in saved_batches:
+        if saved_batch.note:
+            reporter.say(saved_batch.note)
+        saved_batch.select(jobs.find_rules, plan.is_coupled)
+        jobs.leave_out(saved_batch.jobs)  # so that a later one, of fewer workers, runs none again
+    resumed = [job for saved_batch in saved_batches for job in saved_batch.jobs]
     finished = jobs.total - jobs.missing
     if finished or resumed:
         running = f", and the state of {len(resumed):,} that ran" if resumed else ""
@@ -140,7 +140,7 @@ def _run_jobs(
 
     last_commit = time.monotonic()
     with stop_on_signals(reporter.say) as stop:
-        task = replace(worker, snapshots=snapshots)
+        task = replace(worker, saved_batches=saved_batches)
         try:
             with closing(engine.run(task, jobs, stop)) as results:
                 for result in results:

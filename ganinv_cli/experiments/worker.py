@@ -15,7 +15,7 @@ from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Refiner
 from ganinv_cli.experiments.trial_rows import make_rule_rows, make_truth_rows
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.loop.saved_batch import SavedBatch
 from ganinv_cli.inversion.loop.solve import solve
 from ganinv_cli.inversion.loop.trial import (
     Increment,
@@ -36,7 +36,7 @@ class Worker:
 
     plan: Plan
     encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
-    snapshots: Sequence[Snapshot] = ()  # of the workers of this machine
+    saved_batches: Sequence[SavedBatch] = ()  # of the workers of this machine
 
     def run(self, generator: Generator, jobs: JobQueue, worker: int) -> WorkerResults:
         """Run the jobs of a source until there are none or it is stopped.
@@ -80,8 +80,8 @@ class Worker:
             config.seed,
             config.batch_size,
         )
-        snapshot = self.snapshots[worker] if worker < len(self.snapshots) else None
-        increments = solve(generator, settings, jobs, make_targets, snapshot)
+        saved_batch = self.saved_batches[worker] if worker < len(self.saved_batches) else None
+        increments = solve(generator, settings, jobs, make_targets, saved_batch)
         refiner = plan.make_refiner(generator)
         for increment in increments:
             yield self._refine_trials(increment, refiner) if refiner else increment

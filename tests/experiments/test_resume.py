@@ -175,7 +175,7 @@ def _count_gradients(monkeypatch):
 
 
 @pytest.mark.nightly
-def test_a_killed_descent_goes_on_from_its_snapshot(descent, tmp_path, monkeypatch):
+def test_a_killed_descent_goes_on_from_its_saved_batch(descent, tmp_path, monkeypatch):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     for each in (killed, whole):
         each.mkdir()
@@ -183,7 +183,7 @@ def test_a_killed_descent_goes_on_from_its_snapshot(descent, tmp_path, monkeypat
     run_ganinv(whole, *descent)
     spent = sum(total)
     total.clear()
-    run_and_stop(killed, signal.SIGKILL, *descent, watched="*.snapshot-0")
+    run_and_stop(killed, signal.SIGKILL, *descent, watched="*.batch-0")
     run_ganinv(killed, *descent)
     assert sum(total) < spent
     assert [each.name for each in killed.glob("[!.]*.h5*")] == ["recover.h5"]
@@ -218,12 +218,12 @@ def _interrupt(folder, monkeypatch, *arguments):
     ],
     ids=["whole", "overwrite"],
 )
-def test_an_interrupted_descent_goes_on_from_a_whole_snapshot_of_its_own(
+def test_an_interrupted_descent_goes_on_from_a_whole_saved_batch_of_its_own(
     descent, tmp_path, monkeypatch, other, resumes
 ):
     command = (*descent, "--budget", 301)
     assert "the same command goes on" in _interrupt(tmp_path, monkeypatch, *command)
-    assert list(tmp_path.glob("*.snapshot*"))
+    assert list(tmp_path.glob("*.batch-*"))
     gradients = _count_gradients(monkeypatch)
     run_ganinv(tmp_path, *command, *other)
     whole = 6 * 301

@@ -20,9 +20,9 @@ _OFTEN = """
 import sys
 from ganinv_cli.cli import main
 from ganinv_cli.experiments import run_experiment as run
-from ganinv_cli.inversion.loop import snapshot
+from ganinv_cli.inversion.loop import saved_batch
 run.COMMIT_SECONDS = 0  # every look
-snapshot.SAVE_SECONDS = 0.3
+saved_batch.SAVE_SECONDS = 0.3
 main()
 """
 

@@ -12,7 +12,7 @@ from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
-from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.loop.saved_batch import SavedBatch
 from ganinv_cli.inversion.loop.solve import solve
 from ganinv_cli.inversion.loop.trial import (
     Increment,
@@ -91,7 +91,7 @@ def solve_jobs(
     supply: MakeTargets | None = None,
     problem: Problem | None = None,
     looks: list[Increment] | None = None,
-    snapshot: Snapshot | None = None,
+    saved_batch: SavedBatch | None = None,
     stop_after: int = 0,
 ) -> dict[Key, Trial]:
     """Every trial of the jobs, solved for the image of its own z unless others are supplied.
@@ -104,7 +104,7 @@ def solve_jobs(
         solver, problem or Problem(), end or make_limits(), MARKS, 0, batch_size
     )
     supply = supply or clean_targets(generator)
-    for look in solve(generator, settings, JobQueue(jobs, stop=stop), supply, snapshot):
+    for look in solve(generator, settings, JobQueue(jobs, stop=stop), supply, saved_batch):
         for trial in look.finished:
             key = Key(trial.job.trial, trial.job.case, trial.rule)
             assert key not in done

@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.batch import Batch
+from ganinv_cli.inversion.loop.saved_batch import SavedBatch
 from ganinv_cli.inversion.loop.sizing import FIRST_ROWS, BatchSizing, IncrementSizing
 from ganinv_cli.inversion.loop.slots import Slots
-from ganinv_cli.inversion.loop.snapshot import Snapshot
 from ganinv_cli.inversion.loop.trial import Increment, LoopSettings, MakeTargets, make_trials
 from ganinv_cli.jobs import JobQueue
 from ganinv_cli.outcome import Phase
@@ -27,24 +27,24 @@ def solve(
     settings: LoopSettings,
     job_queue: JobQueue,
     make_targets: MakeTargets,
-    snapshot: Snapshot | None = None,
+    saved_batch: SavedBatch | None = None,
 ) -> Iterator[Increment]:
     """Run all jobs of a source; yield an increment after some steps of the batch.
 
     An empty increment is yielded before each phase, and if the source has no jobs now and nothing
     runs. The trial without clipping runs first; at its end each other rule of the job gets a copy,
     if it would not have acted, or a trial of its own. `make_targets` is called for a block of jobs
-    shortly before they start. The trials of a `snapshot` go on from there. The batch is saved in it
-    every few minutes and if the source is stopped, which ends the loop. With `batch_norm="batch"`
-    the rows are coupled: each batch runs to its end before the next starts, and no restarts are
-    allowed. Raises GaninvError if there is no memory for one row.
+    shortly before they start. The trials of a saved batch go on. The batch is saved in it every few
+    minutes and if the source is stopped, which ends the loop. With `batch_norm="batch"` the rows
+    are coupled: each batch runs to its end before the next starts, and no restarts are allowed.
+    Raises GaninvError if there is no memory for one row.
     """
-    saved_jobs = snapshot.jobs if snapshot else []
+    saved_jobs = saved_batch.jobs if saved_batch else []
     if job_queue.is_exhausted and not saved_jobs:
         return
     coupled = generator.batch_norm == "batch"
     batch_size, solver = settings.batch_size, settings.solver
-    first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
+    first_rows = batch_size or (saved_batch.rows if saved_batch else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
     batch = generator.reuse(Batch, settings)
     sizing = BatchSizing(batch, first_rows, measured=batch_size is None, coupled=coupled)
@@ -59,8 +59,8 @@ def solve(
         batch_size or FIRST_ROWS,
         coupled=coupled,
     )
-    if snapshot:
-        snapshot.restore(slots, batch_state)
+    if saved_batch:
+        saved_batch.restore(slots, batch_state)
     while True:
         try:
             if not (coupled and slots.taken_rows):
@@ -90,7 +90,7 @@ def solve(
         if full:
             sizing.record_rate(increment.gradients, seconds)
         yield increment
-        if snapshot and (job_queue.is_stopped or snapshot.is_due):
-            snapshot.save(slots, batch_state, sizing.rows)
+        if saved_batch and (job_queue.is_stopped or saved_batch.is_due):
+            saved_batch.save(slots, batch_state, sizing.rows)
         if job_queue.is_stopped:
             return

@@ -74,7 +74,7 @@ def open_parts(path: Path) -> tuple[list[Part], Log]:
 def open_existing_parts(path: Path) -> tuple[list[Part], Log]:
     """Return the parts of a run and its log. Raises ResultsError if nothing is committed, too."""
     parts, log = open_parts(path)
-    if not parts and name_snapshot(path, 0).exists():
+    if not parts and name_saved_batch(path, 0).exists():
         raise ResultsError(f"{path}: {NO_TRIAL}")
     if not parts:
         raise ResultsError(f"{path}: there is no such file; name one that a run has written")
@@ -129,17 +129,17 @@ def explain_save_errors(path: Path) -> AbstractContextManager[None]:
 
 
 def remove_log(path: Path) -> None:
-    """Remove the log of a run, and its snapshots."""
+    """Remove the log of a run, and its saved batches."""
     name_log(path).unlink(missing_ok=True)
-    snapshot = re.compile(rf"\.?{re.escape(name_snapshot(path, 0).name[:-1])}\d+(\.tmp)?")
+    saved = re.compile(rf"\.?{re.escape(name_saved_batch(path, 0).name[:-1])}\d+(\.tmp)?")
     for file in path.parent.iterdir():
-        if snapshot.fullmatch(file.name):
+        if saved.fullmatch(file.name):
             file.unlink(missing_ok=True)
 
 
-def name_snapshot(path: Path, number: int) -> Path:
-    """Return the path of the snapshot of a worker of a run, beside its log."""
-    return Path(f"{follow_link(path)}.snapshot-{number}")
+def name_saved_batch(path: Path, number: int) -> Path:
+    """Return the path of the saved batch of a worker of a run, beside its log."""
+    return Path(f"{follow_link(path)}.batch-{number}")
 
 
 def _count_trials(groups: Mapping[str, Group]) -> int:

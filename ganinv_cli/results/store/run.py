@@ -20,7 +20,7 @@ from ganinv_cli.results.store.log import Log
 from ganinv_cli.results.store.parts import (
     explain_save_errors,
     join_parts,
-    name_snapshot,
+    name_saved_batch,
     open_parts,
     remove_log,
     replace_results,
@@ -91,10 +91,10 @@ class Run:
         config = {**self._provenance.config, **settings}
         self._provenance = replace(self._provenance, config=config)
 
-    def snapshot_file(self, number: int) -> Path:
+    def saved_batch_file(self, number: int) -> Path:
         """Return the path for a worker's unfinished trials, which `finish` removes."""
         self._remove_replaced()
-        return name_snapshot(self.path, number)
+        return name_saved_batch(self.path, number)
 
     def read(self) -> Results:
         """Return what is committed."""

@@ -144,7 +144,7 @@ def test_what_people_type_in_place_of_a_results_file_is_answered_with_its_name(s
 def test_a_run_that_was_interrupted_before_its_first_trial_ended_is_called_that(save, tmp_path):
     said = "interrupted before its first trial ended, or has just begun; the same command goes on"
     Path(save()).unlink()
-    Path("recover.h5.snapshot-0").touch()
+    Path("recover.h5.batch-0").touch()
     about = make_provenance(command="invert")
     with open_run(Path("invert.h5"), about) as begun:
         begun.commit(make_rows([0], ("image=0000",)))

@@ -72,7 +72,7 @@ def test_a_kill_during_the_finish(path, monkeypatch):
         assert_holds(read_results(path), range(2 + calls))
         with open_run(path, make_provenance()) as run:
             commit_batches(run, [2 + calls])
-            run.snapshot_file(0).write_bytes(b"")
+            run.saved_batch_file(0).write_bytes(b"")
     with open_run(path, make_provenance()) as run:
         run.finish()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -85,7 +85,7 @@ def test_what_a_kill_after_the_renaming_has_left_is_removed(path):
         run.finish()
     log.name_log(path).write_bytes(content)
     with open_run(path, make_provenance()) as run:
-        run.snapshot_file(0).write_bytes(b"")
+        run.saved_batch_file(0).write_bytes(b"")
         assert run.read().complete
         run.finish()
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -69,16 +69,16 @@ def test_overwrite_replaces_when_the_first_row_is_committed(path):
     write_results_file(path, [0, 1])
     with open_run(path, make_provenance()) as run:
         commit_batches(run, [2])
-        run.snapshot_file(3).write_bytes(b"")
-    others = [path.with_name(name) for name in ("other-recover.h5.snapshot-3", "s.snapshot-notes")]
-    others.append(path.with_name(f"{path.name}.snapshot-notes.txt"))
+        run.saved_batch_file(3).write_bytes(b"")
+    others = [path.with_name(name) for name in ("other-recover.h5.batch-3", "s.batch-notes")]
+    others.append(path.with_name(f"{path.name}.batch-notes.txt"))
     for other in others:
         other.write_bytes(b"")
     with open_run(path, make_provenance(seed=8), overwrite=True) as run:
         assert run.read_group("none")["trial"].size == 0
     assert_holds(read_results(path), [0, 1, 2])  # a mistake was found before that
     with open_run(path, make_provenance(seed=8), overwrite=True) as run:
-        assert not run.snapshot_file(3).exists()
+        assert not run.saved_batch_file(3).exists()
         commit_batches(run, [5])
     assert_holds(read_results(path), [5])
     assert all(other.exists() for other in others)

@@ -1,4 +1,4 @@
-"""A stopped run goes on from its snapshot with the result of an undisturbed one."""
+"""A stopped run goes on from its saved batch with the result of an undisturbed one."""
 
 import builders
 import numpy as np
@@ -18,7 +18,7 @@ from small import (
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.inversion.loop import sizing
 from ganinv_cli.inversion.loop.batch import gather_rows
-from ganinv_cli.inversion.loop.snapshot import Snapshot
+from ganinv_cli.inversion.loop.saved_batch import SavedBatch
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
@@ -38,9 +38,9 @@ def _short_increments(monkeypatch):
 
 def stop(path, generator, solver, jobs, stop_after, **settings):
     """The trials that finish before a stop after some increments, and those that are saved."""
-    settings |= {"snapshot": Snapshot(path, "run"), "stop_after": stop_after}
+    settings |= {"saved_batch": SavedBatch(path, "run"), "stop_after": stop_after}
     finished = solve_jobs(generator, solver, jobs, **settings)
-    return finished, Snapshot(path, "run")
+    return finished, SavedBatch(path, "run")
 
 
 def list_keys(jobs):
@@ -52,7 +52,7 @@ def go_on(finished, saved, generator, solver, jobs, **settings):
     left = list_keys(jobs) - finished.keys() - list_keys(saved.jobs)
     rules = [[rule for rule in job.rules if (*job[:2], rule) in left] for job in jobs]
     rest = [job._replace(rules=tuple(rule)) for job, rule in zip(jobs, rules, strict=True) if rule]
-    return finished | solve_jobs(generator, solver, rest, snapshot=saved, **settings)
+    return finished | solve_jobs(generator, solver, rest, saved_batch=saved, **settings)
 
 
 def assert_same(trials, others, atol=0.0):
@@ -127,7 +127,7 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(tmp_path):
     finished, saved = stop(tmp_path / "s", generator, GD, jobs, 3, **settings)
     assert not finished
     assert_same(go_on(finished, saved, generator, GD, jobs, **settings), whole)
-    saved = Snapshot(tmp_path / "s", "run")
+    saved = SavedBatch(tmp_path / "s", "run")
     saved.select(lambda job: job.rules if job.trial else (), coupled=True)
     assert saved.jobs == []  # one without the others is another batch
 
@@ -135,11 +135,11 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(tmp_path):
 def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_path):
     path = tmp_path / "s"
     stop(path, generator, GD, JOBS, 2, **WHOLE_RUN)
-    assert (Snapshot(path, "other").jobs, Snapshot(tmp_path / "none", "run").jobs) == ([], [])
+    assert (SavedBatch(path, "other").jobs, SavedBatch(tmp_path / "none", "run").jobs) == ([], [])
     content = path.read_bytes()
     for place in range(0, len(content), len(content) // 50):
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        damaged = Snapshot(path, "run")
+        damaged = SavedBatch(path, "run")
         assert (damaged.jobs, damaged.rows) == ([], 0)
         assert damaged.note == f"{path} is damaged; the trials that it saved start again"
 

@@ -1,4 +1,4 @@
-"""A snapshot of the batch in a file, from which an interrupted run goes on."""
+"""The batch of a worker, saved in a file from which an interrupted run goes on."""
 
 import contextlib
 import time
@@ -20,14 +20,14 @@ from ganinv_cli.outcome import Outcome
 
 SAVE_SECONDS = 300.0  # between saves
 MAX_BYTES = 2**40
-LAYOUT = 4  # of BatchState and StartResult: a snapshot of another one counts as none
+LAYOUT = 4  # of BatchState and StartResult: a file of another one counts as none
 _ELSEWHERE = "start_results", "row_state"  # which have arrays of their own
 _PROGRESS = [each.name for each in fields(Trial) if not each.init and each.name not in _ELSEWHERE]
 
 Arrays = Mapping[str, np.ndarray]  # by name: `trial.*` and `row.*` per trial, `start.*` per start
 
 
-class Snapshot:
+class SavedBatch:
     """The trials of one worker's batch as they were saved: in rows, or in the queue."""
 
     def __init__(self, path: Path, key: str) -> None:
