@@ -195,7 +195,7 @@ class RayCluster:
         except self._ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, GaninvError) else error) from None
         except (self._ray.exceptions.RayError, ConnectionError) as error:
-            self._replace_worker(worker, _summarise_error(error))
+            self._replace_worker(worker, _summarize_error(error))
             return []
         if worker.machine is None:
             worker.machine = answer
@@ -270,7 +270,7 @@ def _join_cluster(ray: Any, address: str) -> None:
         ray.init(address=address, **INIT_OPTIONS)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise UsageError(
-            f"--address {address}: no Ray cluster answers ({_summarise_error(error)}); give local, "
+            f"--address {address}: no Ray cluster answers ({_summarize_error(error)}); give local, "
             "auto (on a machine of a cluster), HOST:PORT, or ray://HOST:PORT such as "
             "ray://head:10001, and check that it runs and can be reached from here"
         ) from error
@@ -293,7 +293,7 @@ def _keep_signal_handlers() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _summarise_error(error: Exception) -> str:
+def _summarize_error(error: Exception) -> str:
     """Return the first sentence of the last line, which is Ray's reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].partition(". ")[0].rstrip(".") if lines else type(error).__name__

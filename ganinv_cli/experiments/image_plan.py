@@ -149,7 +149,7 @@ class ImagesPlan(Plan):
 
         return lambda jobs: [make_target(job) for job in jobs]
 
-    def iterate_summaries(
+    def iterate_certificates(
         self, run: Run, generator: Generator, groups: Collection[str] | None = None
     ) -> Iterator[Groups]:
         """Yield a certificate for each image and rule that has all its trials.
@@ -167,7 +167,7 @@ class ImagesPlan(Plan):
                 number = len(run.read_group(name)["trial"])
                 yield {name: self._certify(dict(rows), number, case, rule, reenactor)}
 
-    def count_summaries(self, run: Run) -> int:
+    def count_certificates(self, run: Run) -> int:
         if self.trial_shard != UNSHARDED:  # no image has all its trials in one file
             return 0
         return sum(1 for _ in self._iterate_uncertified(run))

@@ -101,9 +101,9 @@ class ProgressCounter:
     expected_gradients: float  # per trial, before any has ended
     budget: float  # gradients of a trial at most
     success_word: str = "recovered"  # names a success
-    summaries: int = 0  # that the run lacked when it began, e.g. re-enactments of images
-    summarized: int = 0  # of these
-    summary_seconds: float = 0.0  # of the last ones
+    certificates: int = 0  # of images, that the run lacked when it began
+    certified: int = 0  # of these
+    certificate_seconds: float = 0.0  # of the last ones
     counts: Counts = field(default_factory=Counts)
     phase: Phase = Phase.measuring  # of the worker that is farthest
     _ended: Counter[str] = field(default_factory=Counter)  # trials by group
@@ -120,20 +120,20 @@ class ProgressCounter:
         self._record(result)
         return self._describe()
 
-    def add_summary(self, seconds: float) -> RunProgress:
-        """Add a summary that was made, and return the progress after it."""
+    def add_certificate(self, seconds: float) -> RunProgress:
+        """Add a certificate that was made, and return the progress after it."""
         self.phase = Phase.running
-        self.summarized += 1
-        self.summary_seconds += seconds
+        self.certified += 1
+        self.certificate_seconds += seconds
         return self._describe()
 
     def _describe(self) -> RunProgress:
         done, good, gradients, seconds = self.counts
         rate = gradients / seconds if seconds else 0.0
         count = self.total - sum(self.missing.values()) + done
-        left = self._estimate_seconds_left() + self._estimate_summary_seconds()
+        left = self._estimate_seconds_left() + self._estimate_certificate_seconds()
         shown = (count, self.total, good, self.success_word, gradients, rate, left)
-        return RunProgress(*shown, self.phase, done, self.summarized, self.summaries)
+        return RunProgress(*shown, self.phase, done, self.certified, self.certificates)
 
     def _record(self, result: WorkerResult) -> None:
         for group in result.rows.keys() & self.missing.keys():
@@ -175,15 +175,15 @@ class ProgressCounter:
         speed = 1.0 if has_fixed_cost else EMPTYING_SPEED  # trials of equal cost end together
         return float((waiting * mean + share * rest.sum() / speed) / rate)
 
-    def _estimate_summary_seconds(self) -> float:
-        """Return the time for the summaries left; before the first one, as for their trials."""
-        left = self.summaries - self.summarized
+    def _estimate_certificate_seconds(self) -> float:
+        """Return the time for the certificates left; before the first one, as for their trials."""
+        left = self.certificates - self.certified
         if not left:
             return 0.0
-        if self.summarized:
-            return left * self.summary_seconds / self.summarized
+        if self.certified:
+            return left * self.certificate_seconds / self.certified
         done, trials = self.counts.finished, sum(self.missing.values())
-        return self.counts.seconds / done * trials * left / self.summaries if done else math.nan
+        return self.counts.seconds / done * trials * left / self.certificates if done else math.nan
 
     def _count_costly_trials(self, usual: float) -> float:
         """Return how many trials of the usual cost are left, by the mean cost of each group."""

@@ -80,14 +80,14 @@ class Plan(ABC):
         """Return whether the encoder, if there is one, makes the first start."""
         return True
 
-    def count_summaries(self, run: Run) -> int:
-        """Return how many summaries the run will make."""
+    def count_certificates(self, run: Run) -> int:
+        """Return how many certificates the run will make."""
         return 0
 
-    def iterate_summaries(
+    def iterate_certificates(
         self, run: Run, generator: Generator, groups: Collection[str] | None = None
     ) -> Iterator[Groups]:
-        """Yield summaries to commit, of cases that have all their trials and no summary of these.
+        """Yield certificates to commit, of cases that have all their trials and none of these.
 
         `groups` are the groups of trials to look at; None: all.
         """

@@ -90,12 +90,12 @@ def _fill(
         expected,
         plan.config.budget,
         plan.success_word,
-        plan.count_summaries(run),
+        plan.count_certificates(run),
     )
-    summarize = partial(_commit_summaries, plan, run, generator, counter, reporter)
+    certify = partial(_commit_certificates, plan, run, generator, counter, reporter)
     if jobs.missing:
-        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, summarize)
-    summarize()
+        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, certify)
+    certify()
     reporter.enter("finishing the results")
     results = run.read()
     is_whole = results.complete and results.figures
@@ -110,7 +110,7 @@ def _run_jobs(
     run: Run,
     reporter: Reporter,
     counter: ProgressCounter,
-    summarize: Callable[[Groups], None],
+    certify: Callable[[Groups], None],
 ) -> None:
     """Run the jobs, commit rows every few seconds, and show the progress.
 
@@ -148,7 +148,7 @@ def _run_jobs(
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
                         rows = commit()
                         if engine.workers == 1 and not stop.is_set():
-                            summarize(rows)
+                            certify(rows)
                         last_commit = time.monotonic()
                     reporter.show(counter.add(result))
         finally:
@@ -157,7 +157,7 @@ def _run_jobs(
             raise KeyboardInterrupt
 
 
-def _commit_summaries(
+def _commit_certificates(
     plan: Plan,
     run: Run,
     generator: Generator,
@@ -166,9 +166,9 @@ def _commit_summaries(
     groups: Collection[str] | None = None,
 ) -> None:
     start = time.monotonic()
-    for rows in plan.iterate_summaries(run, generator, groups):
+    for rows in plan.iterate_certificates(run, generator, groups):
         run.commit(rows)
-        reporter.show(counter.add_summary(time.monotonic() - start))
+        reporter.show(counter.add_certificate(time.monotonic() - start))
         start = time.monotonic()
 
 

@@ -60,8 +60,8 @@ class RunProgress(NamedTuple):
     seconds_left: float  # NaN before there is a measurement
     phase: Phase = Phase.running
     finished_here: int = 0  # in this process
-    summarized: int = 0  # images that were re-enacted in this process
-    summaries: int = 0  # of these
+    certified: int = 0  # images that were re-enacted in this process
+    certificates: int = 0  # of these
 
     def describe(self) -> Work:
         """Return the trials that are done, with successes and speed."""
@@ -71,7 +71,8 @@ class RunProgress(NamedTuple):
             of = f" of {self.finished_here:,}" if resumed else ""
             successes = f"{self.successes:,}{of} {self.success_word}"
         rate = self.gradients_per_second
-        again = f"{self.summarized:,} of {self.summaries:,} re-enacted" if self.summaries else ""
+        images = self.certificates
+        again = f"{self.certified:,} of {images:,} re-enacted" if images else ""
         details = [successes, again, f"{rate:,.0f} gradients/s" if rate else ""]
         return Work(self.finished, self.total, "trials", details, self.seconds_left)
 

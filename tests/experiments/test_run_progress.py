@@ -43,16 +43,16 @@ def test_time_left_is_estimated_from_the_costs_of_trials(missing, expected, resu
     assert (shown.total, shown.success_word) == (4 + missing, "converged")
 
 
-def test_time_left_has_the_summaries_that_are_left():
+def test_time_left_has_the_certificates_that_are_left():
     """An image of 8 starts at 10 s each takes 20 s more to re-enact, not 80 as before the first."""
-    counter = ProgressCounter(16, {"none": 16}, 1000, BUDGET, summaries=2)
+    counter = ProgressCounter(16, {"none": 16}, 1000, BUDGET, certificates=2)
     trials = counter.add(make_result(80, 8000, costs=[1000] * 8))
     assert trials.seconds_left == pytest.approx(80 + 2 * 80, rel=0.05)
-    assert counter.add_summary(20).seconds_left == pytest.approx(80 + 20, rel=0.05)
+    assert counter.add_certificate(20).seconds_left == pytest.approx(80 + 20, rel=0.05)
     ended = counter.add(make_result(80, 8000, costs=[1000] * 8))
     assert ended.seconds_left == pytest.approx(20)
     assert "1 of 2 re-enacted" in ended.describe().details
-    assert counter.add_summary(20).seconds_left == 0
+    assert counter.add_certificate(20).seconds_left == 0
 
 
 def test_trials_that_are_copied_cost_nothing():

@@ -55,7 +55,7 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
     members = [_open_member(out, path) for path in dict.fromkeys(paths)]
     joined = join_parts([part for parts, _ in members for part in parts])
     about = _merge_attributes([parts[-1].attributes for parts, _ in members])
-    groups = _drop_outdated_summaries(joined.groups)
+    groups = _drop_outdated_certificates(joined.groups)
     results = replace(joined, attributes=about, groups=groups)
     trial_groups = [name for name in groups if is_trial_group(name)]
     if not any(len(groups[name][TRIAL]) for name in trial_groups):
@@ -98,8 +98,8 @@ def _open_member(out: Path, path: Path) -> tuple[list[Part], Log]:
     return open_existing_parts(path)
 
 
-def _drop_outdated_summaries(groups: Mapping[str, Group]) -> dict[str, Group]:
-    """Return the groups without summaries that are not of all trials of their group."""
+def _drop_outdated_certificates(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Return the groups without certificates that are not of all trials of their group."""
     return {
         name: rows
         for name, rows in groups.items()
