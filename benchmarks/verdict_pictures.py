@@ -109,7 +109,7 @@ def load_generator(name: str, variant: str = "") -> ganinv.LoadedGenerator:
 def draw_z(name: str, random: Random, count: int = 1) -> np.ndarray:
     """Return z (count, latent) of the whole prior; draws of a normal one are not truncated."""
     generator = load_generator(name)
-    prior, shape = generator.checkpoint.prior, (count, generator.latent_size)
+    prior, shape = generator.definition.prior, (count, generator.latent_size)
     if isinstance(prior, Uniform):
         return random.uniform(prior.low, prior.high, shape)
     return random.normal(0, prior.deviation, shape)

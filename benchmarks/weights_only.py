@@ -26,9 +26,9 @@ from benchmarks.tiny import ROOT, load_support
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.generators.formats import read
 from ganinv_cli.generators.formats.cached_check import check_norms
-from ganinv_cli.generators.network.checkpoint import Convention
+from ganinv_cli.generators.network.definition import Convention
 from ganinv_cli.inspection.certainty import describe_verdict, list_tested_layers
-from ganinv_cli.inspection.facts import describe_checkpoint
+from ganinv_cli.inspection.facts import describe_definition
 
 KEPT = ROOT / "docs" / "results" / "weights-only.csv"  # with its sentence beside it
 FORMATS = "ganinv_cli/generators/formats/weights"  # what infers
@@ -91,12 +91,12 @@ def compare(path: Path, truth: Truth) -> tuple[int, str, str]:
 
     The headline claims every convention of the layers that it names, but those it leaves open.
     """
-    checkpoint = read(path)
-    facts = describe_checkpoint(replace(checkpoint, norm_check=check_norms(checkpoint)))
+    definition = read(path)
+    facts = describe_definition(replace(definition, norm_check=check_norms(definition)))
     tested = ("", *list_tested_layers(facts)) if facts["confirmed"] and not facts["doubt"] else ()
     _, _, reservations = describe_verdict(facts).partition(";")
     left_open = re.findall(r"\w+", reservations)
-    rows = [row for row in checkpoint.conventions if row.name != "range"]  # tanh in all
+    rows = [row for row in definition.conventions if row.name != "range"]  # tanh in all
     decided = [row for row in rows if row.source in ("inferred", "confirmed", "pictures")]
     claimed = [row for row in rows if row.layer in tested and row.name not in left_open]
     wrong = [row for row in decided if truth.get((row.name, row.layer)) != row.value]

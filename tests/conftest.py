@@ -57,7 +57,7 @@ def generator(tmp_path_factory):
 
     from ganinv_cli.generators.network.make_generator import make_generator
 
-    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("small")))
+    return make_generator(builders.make_definition(tmp_path_factory.mktemp("small")))
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist may be absent

@@ -221,7 +221,7 @@ def _refuse_other_conventions(generator: LoadedGenerator, given: Conventions) ->
             continue
         if (
             name != "prior"
-            or parse_prior(value, generator.latent_size) != generator.checkpoint.prior
+            or parse_prior(value, generator.latent_size) != generator.definition.prior
         ):
             raise ConfigError(
                 f"{name} = {to_toml(value)}: {generator.name} is loaded already, without that; "

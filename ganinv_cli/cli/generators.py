@@ -95,9 +95,9 @@ def inspect(
     with open_display(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
         loaded = read_generator(load_config(Config, None, given), verbose=verbose)
-        from ganinv_cli.inspection.facts import describe_checkpoint
+        from ganinv_cli.inspection.facts import describe_definition
 
-        description = describe_checkpoint(loaded.checkpoint)
+        description = describe_definition(loaded.definition)
         description["arguments"] = options.join_arguments(given)
         if spectrum or check:
             generator = loaded.build()
@@ -108,7 +108,7 @@ def inspect(
             from ganinv_cli.inspection.facts import check_generator
 
             reporter.enter(f"checking {path.name}")
-            description["checks"] = check_generator(generator, loaded.checkpoint)
+            description["checks"] = check_generator(generator, loaded.definition)
     if style == "json":
         click.echo(json.dumps(description, indent=2))
     else:
@@ -120,7 +120,7 @@ def inspect(
     ]
     if failed_claims:
         raise GaninvError(
-            f"{loaded.checkpoint.path}: the check failed that {'; and that '.join(failed_claims)}"
+            f"{loaded.definition.path}: the check failed that {'; and that '.join(failed_claims)}"
         )
 
 

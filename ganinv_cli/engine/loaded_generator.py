@@ -21,7 +21,7 @@ from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import BuildGenerator
-    from ganinv_cli.generators.network.checkpoint import Checkpoint
+    from ganinv_cli.generators.network.definition import Definition
     from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 
 Kind = TypeVar("Kind", bound=Config)
@@ -51,19 +51,19 @@ class LoadedGenerator:
     """
 
     name: str
-    checkpoint: "Checkpoint" = field(repr=False)
+    definition: "Definition" = field(repr=False)
     conventions: Conventions = field(default_factory=Conventions)
     label: int | None = None
     # shared by the same generator with other labels
     _built: "dict[tuple[int | None, str, str], Generator]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        labels = self.checkpoint.network.labels
+        labels = self.definition.network.labels
         if self.label is not None and self.label >= labels:
             has = "no labels; leave --label out"
             if labels:
                 has = f"labels 0 to {labels - 1}; give one of these, or leave --label out"
-            raise ConfigError(f"label = {self.label}: {self.checkpoint.path} has {has}")
+            raise ConfigError(f"label = {self.label}: {self.definition.path} has {has}")
 
     def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return the images of latent vectors.
@@ -101,7 +101,7 @@ class LoadedGenerator:
 
     @property
     def latent_size(self) -> int:
-        return self.checkpoint.network.latent
+        return self.definition.network.latent
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -109,11 +109,11 @@ class LoadedGenerator:
 
     @property
     def labels(self) -> int:
-        return self.checkpoint.network.labels if self.label is None else 0
+        return self.definition.network.labels if self.label is None else 0
 
     @property
     def prior(self) -> str:
-        return str(self.checkpoint.prior)
+        return str(self.definition.prior)
 
     @property
     def sha256(self) -> str:
@@ -121,11 +121,11 @@ class LoadedGenerator:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        return self.checkpoint.assumed
+        return self.definition.assumed
 
     @property
     def doubt(self) -> str:
-        return self.checkpoint.norm_check.doubt
+        return self.definition.norm_check.doubt
 
     def build(self, batch_norm: "BatchNormMode" = "frozen", device: str = "") -> "Generator":
         """Return the network on the current device, built once for each label and `device`."""
@@ -143,14 +143,14 @@ class LoadedGenerator:
         from ganinv_cli.generators.network.layers import BatchNorm
         from ganinv_cli.generators.network.make_generator import make_generator
 
-        network = self.checkpoint.network
+        network = self.definition.network
         nodes = network.nodes if isinstance(network, Network) else ()
         if batch_norm == "batch" and not any(isinstance(node.layer, BatchNorm) for node in nodes):
             raise ConfigError(
-                f"{self.checkpoint.path} has no layers of batch norm that could take a batch's "
+                f"{self.definition.path} has no layers of batch norm that could take a batch's "
                 "statistics; leave --batch-norm out"
             )
-        return partial(make_generator, self.checkpoint, batch_norm, self.label)
+        return partial(make_generator, self.definition, batch_norm, self.label)
 
     def configure(self, config: Kind) -> Kind:
         """Return the settings of a run on this generator."""
@@ -161,13 +161,13 @@ class LoadedGenerator:
 
         Raises ConfigError if the config asks for another precision.
         """
-        if self.checkpoint.has_layers:
+        if self.definition.has_layers:
             return config
         allowed = {"precision": ("auto", "float32"), "polish": ("none",)}
         for setting, values in allowed.items():
             if (value := getattr(config, setting, values[0])) not in values:
                 raise ConfigError(
-                    f"{setting} = {value}: {self.checkpoint.path} was read as TensorFlow "
+                    f"{setting} = {value}: {self.definition.path} was read as TensorFlow "
                     f"operations, which are computed in float32 alone; leave --{setting} out"
                 )
         return replace(config, precision="float32")
@@ -273,15 +273,15 @@ def load(
         source_kind = "Keras model" if is_model else "function"
         raise ConfigError(f"leave out {' and '.join(sorted(unused))}: a {source_kind} says it")
     if is_model:
-        checkpoint = read_keras_model(source, given)
+        definition = read_keras_model(source, given)
     elif is_module(source):
-        checkpoint = read_module(source, latent or 0, given.labels or 0, given)
+        definition = read_module(source, latent or 0, given.labels or 0, given)
     elif latent is None:
         raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
     else:
-        checkpoint = read_function(source, latent, given.labels or 0, given)
-    checkpoint = replace(checkpoint, norm_check=check_norms(checkpoint))
-    return LoadedGenerator(checkpoint.path, checkpoint, given, config.label)
+        definition = read_function(source, latent, given.labels or 0, given)
+    definition = replace(definition, norm_check=check_norms(definition))
+    return LoadedGenerator(definition.path, definition, given, config.label)
 
 
 def read_generator(
@@ -306,33 +306,33 @@ def read_generator(
     start_tensorflow(gpus)
     check()
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
-    checkpoint = formats.read(path, conventions)
+    definition = formats.read(path, conventions)
     if verbose:
         reporter.say(
-            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, "
-            f"{checkpoint.sha256}"
+            f"{definition.path}: {definition.format}, layout {definition.layout}, "
+            f"{definition.sha256}"
         )
-        reporter.say(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
-    for sentence in _describe_assumptions(checkpoint):
+        reporter.say(f"ignored: {', '.join(definition.ignored) or 'nothing'}")
+    for sentence in _describe_assumptions(definition):
         reporter.say(sentence)
     reporter.enter(f"checking {path.name}")
-    checkpoint = replace(checkpoint, norm_check=check_norms(checkpoint))
-    if checkpoint.norm_check.doubt:
-        reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
-    return LoadedGenerator(config.checkpoint, checkpoint, conventions, config.label)
+    definition = replace(definition, norm_check=check_norms(definition))
+    if definition.norm_check.doubt:
+        reporter.say(f"{definition.path} is not confirmed: {definition.norm_check.doubt}")
+    return LoadedGenerator(config.checkpoint, definition, conventions, config.label)
 
 
-def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
+def _describe_assumptions(definition: "Definition") -> Iterator[str]:
     """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
-    from ganinv_cli.generators.network.checkpoint import summarize_inferred
+    from ganinv_cli.generators.network.definition import summarize_inferred
 
-    for file in checkpoint.convention_files:
-        yield f"{checkpoint.path}: conventions are taken from {file}"
-    if inferred := summarize_inferred(checkpoint.conventions):
-        yield f"{checkpoint.path}: inferred from its batch norms: {inferred}"
-    if checkpoint.assumed:
-        yield f"{checkpoint.path} does not say, and so is assumed:"
-    for clause in checkpoint.assumed:
+    for file in definition.convention_files:
+        yield f"{definition.path}: conventions are taken from {file}"
+    if inferred := summarize_inferred(definition.conventions):
+        yield f"{definition.path}: inferred from its batch norms: {inferred}"
+    if definition.assumed:
+        yield f"{definition.path} does not say, and so is assumed:"
+    for clause in definition.assumed:
         yield f"  {clause}"
-    for clause in checkpoint.notes:
-        yield f"{checkpoint.path}: {clause}"
+    for clause in definition.notes:
+        yield f"{definition.path}: {clause}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.generators.formats.complete import find_output_range, parse_range
 from ganinv_cli.generators.formats.interface import CHAIN, format_names
-from ganinv_cli.generators.network.checkpoint import Checkpoint, Convention
+from ganinv_cli.generators.network.definition import Convention, Definition
 from ganinv_cli.generators.network.folding import fold_layers
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.graph import (
@@ -29,17 +29,17 @@ Facts = dict[str, Any]  # plain JSON
 Check = dict[str, Any]  # the same
 
 
-def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
-    """Return everything known about a checkpoint, with the layers as in the file, not folded."""
-    network, prior = checkpoint.network, checkpoint.prior
+def describe_definition(definition: Definition) -> Facts:
+    """Return everything known about a generator, with the layers as in the file, not folded."""
+    network, prior = definition.network, definition.prior
     height, width, channels = network.image_shape
-    black, white = find_pixel_range(checkpoint)
+    black, white = find_pixel_range(definition)
     is_mapped = (black, white) != (-1, 1)
     _, function = find_output_range(network)
     facts = {
-        "path": checkpoint.path,
-        "format": checkpoint.format,
-        "layout": checkpoint.layout,
+        "path": definition.path,
+        "format": definition.format,
+        "layout": definition.layout,
         "latent": network.latent,
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
@@ -50,14 +50,14 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
             "mapped": is_mapped,
         },
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
-        "sha256": checkpoint.sha256,
-        "told": list(checkpoint.convention_files),
-        "conventions": [_describe_convention(each) for each in checkpoint.conventions],
-        "assumed": list(checkpoint.assumed),
-        "notes": list(checkpoint.notes),
-        "ignored": list(checkpoint.ignored),
-        "confirmed": checkpoint.norm_check.is_confirmed,
-        "doubt": find_doubt(checkpoint),
+        "sha256": definition.sha256,
+        "told": list(definition.convention_files),
+        "conventions": [_describe_convention(each) for each in definition.conventions],
+        "assumed": list(definition.assumed),
+        "notes": list(definition.notes),
+        "ignored": list(definition.ignored),
+        "confirmed": definition.norm_check.is_confirmed,
+        "doubt": find_doubt(definition),
         "norms": [
             {
                 "name": row.name,
@@ -65,7 +65,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
                 "mean": _round_finite(row.discrepancy.mean),
                 "fits": row.discrepancy.fits,
             }
-            for row in checkpoint.norm_check.rows
+            for row in definition.norm_check.rows
         ],
     }
     if isinstance(network, TracedNetwork):
@@ -73,21 +73,21 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
     return facts | _describe_layers(network, len(network.nodes) - is_mapped)
 
 
-def check_generator(generator: Generator, checkpoint: Checkpoint) -> list[Check]:
+def check_generator(generator: Generator, definition: Definition) -> list[Check]:
     """Return all checks."""
-    return [_check_norms(checkpoint), _check_dependence(generator)]
+    return [_check_norms(definition), _check_dependence(generator)]
 
 
-def find_pixel_range(checkpoint: Checkpoint) -> PixelRange:
+def find_pixel_range(definition: Definition) -> PixelRange:
     """Return the values of black and white in the file's own pictures."""
-    values = [each.value for each in checkpoint.conventions if each.name == "range"]
+    values = [each.value for each in definition.conventions if each.name == "range"]
     return parse_range(values[-1]) if values else (-1.0, 1.0)
 
 
-def find_doubt(checkpoint: Checkpoint) -> str:
+def find_doubt(definition: Definition) -> str:
     """Return why this may not be the generator that was trained; empty if there is no reason."""
-    check = checkpoint.norm_check
-    if check.is_confirmed is None and not check.doubt and CHAIN in checkpoint.assumed:
+    check = definition.norm_check
+    if check.is_confirmed is None and not check.doubt and CHAIN in definition.assumed:
         return "it may have branches, and has no batch norms that could confirm that it has none"
     return check.doubt
 
@@ -174,11 +174,11 @@ def _make_check(
     return {"claim": claim, "passed": passed, "found": known, "limit": limit, "why": why}
 
 
-def _check_norms(checkpoint: Checkpoint) -> Check:
+def _check_norms(definition: Definition) -> Check:
     claim = "the statistics stored in the batch norms fit this network and prior"
-    check = checkpoint.norm_check
+    check = definition.norm_check
     if check.is_confirmed is None:  # without norms, what is assumed of layers is a guess
-        doubt = find_doubt(checkpoint)
+        doubt = find_doubt(definition)
         why = f"a guess, as {doubt}" if doubt else "there are none"
         return _make_check(claim, False if doubt else None, why=why)
     found = max(row.discrepancy.total for row in check.rows)

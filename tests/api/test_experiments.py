@@ -35,7 +35,7 @@ TYPED = ("--trials", 3, "--clip", "none", "--seed", 4, "--batch-size", 8)
 def folder(tmp_path_factory):
     """A folder with a small checkpoint."""
     folder = tmp_path_factory.mktemp("small")
-    builders.make_checkpoint(folder)
+    builders.make_definition(folder)
     return folder
 
 
@@ -181,7 +181,7 @@ def choose_other_value(setting):
 
 @pytest.mark.parametrize("function", NAMES)
 def test_a_keyword_changes_the_run_or_is_refused(function):
-    generator = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
+    generator = LoadedGenerator("digits", conditional.make_conditional_definition())
     kind = find_experiment(function).config
     refused = set()
     for setting in list_settings(kind).values():
@@ -212,14 +212,14 @@ def test_a_keyword_changes_the_run_or_is_refused(function):
     ],
 )
 def test_a_keyword_without_effect_is_refused(keywords, words):
-    generator = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
+    generator = LoadedGenerator("digits", conditional.make_conditional_definition())
     with pytest.raises(ganinv.ConfigError, match=words):
         ganinv.invert(generator, "x.png", **keywords)
 
 
 def test_a_loaded_generator_takes_a_label_its_own_prior_and_the_table_of_a_solver():
-    loaded = LoadedGenerator("digits", conditional.make_conditional_checkpoint())
-    one = LoadedGenerator("digits", loaded.checkpoint, label=1)
+    loaded = LoadedGenerator("digits", conditional.make_conditional_definition())
+    one = LoadedGenerator("digits", loaded.definition, label=1)
     for generator, label in ((loaded, 2), (one, 2)):
         config, used = call_until_run("invert", generator, label=label, prior="uniform")
         assert used.label == config.label == label
@@ -233,7 +233,7 @@ def test_a_model_is_loaded_with_the_conventions_of_a_config(tmp_path):
     (tmp_path / "c.toml").write_text('prior = "uniform:0,1"\n', encoding="utf-8")
     model = keras_models.build_model("nested")
     _, used = call_until_run("recover", model, config=tmp_path / "c.toml")
-    assert used.checkpoint.prior == Uniform(0, 1)
+    assert used.definition.prior == Uniform(0, 1)
 
 
 def test_an_inversion_has_a_row_for_each_image(generator, images, inversion):

@@ -4,7 +4,7 @@ import builders
 import keras
 import numpy as np
 import pytest
-from conditional import make_conditional_checkpoint
+from conditional import make_conditional_definition
 
 import ganinv_cli as ganinv
 from ganinv_cli.engine.loaded_generator import LoadedGenerator
@@ -40,10 +40,10 @@ def test_a_misspelt_function_is_no_attribute():
 
 
 def test_a_file_makes_images_of_arrays(tmp_path):
-    checkpoint = builders.make_checkpoint(tmp_path)
+    definition = builders.make_definition(tmp_path)
     generator = ganinv.load(tmp_path, prior="uniform:-1,1")
     z = generator.draw_z(3, seed=5)
-    assert z.shape == (3, generator.latent_size) == (3, checkpoint.network.latent)
+    assert z.shape == (3, generator.latent_size) == (3, definition.network.latent)
     assert (np.abs(z) <= 1).all()
     images = generator(z.tolist())
     assert images.shape == (3, *generator.image_shape) and images.dtype == np.float32
@@ -60,7 +60,7 @@ def test_a_file_makes_images_of_arrays(tmp_path):
 
 
 def test_a_conditional_generator_needs_labels():
-    generator = LoadedGenerator("digits", make_conditional_checkpoint())
+    generator = LoadedGenerator("digits", make_conditional_definition())
     z = generator.draw_z(2)
     with pytest.raises(ganinv.UsageError, match="needs a label from 0 to 2 for each z"):
         generator(z)
@@ -68,7 +68,7 @@ def test_a_conditional_generator_needs_labels():
         with pytest.raises(ganinv.UsageError, match="are from 0 to 2"):
             generator(z, wrong)
     np.testing.assert_array_equal(generator(z, 1), generator(z, [1, 1]))
-    fixed = LoadedGenerator("digits", generator.checkpoint, label=1)
+    fixed = LoadedGenerator("digits", generator.definition, label=1)
     np.testing.assert_allclose(fixed(z), generator(z, 1), atol=1e-6)
     with pytest.raises(ganinv.UsageError, match="takes no labels"):
         fixed(z, 1)
@@ -80,7 +80,7 @@ def test_a_keras_model_is_read_as_layers_or_traced(own_layers):
     generator = ganinv.load(model, prior="uniform")
     z = generator.draw_z(2)
     np.testing.assert_allclose(generator(z), model(z), atol=1e-6)
-    assert generator.checkpoint.has_layers != bool(own_layers)
+    assert generator.definition.has_layers != bool(own_layers)
     assert generator.name == "the Keras model mine"
 
 

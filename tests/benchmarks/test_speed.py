@@ -43,7 +43,7 @@ def test_a_method_that_recovered_nothing_gets_a_bound_and_no_interval():
 
 
 def test_each_method_solves_the_same_trials_and_a_second_call_none(tmp_path, monkeypatch):
-    builders.make_checkpoint(tmp_path / "g")
+    builders.make_definition(tmp_path / "g")
     monkeypatch.setattr(peers, "PACE_SECONDS", 0.01)
     monkeypatch.delitem(peers.METHODS, "TFP L-BFGS")  # is not installed here
     results = {}

@@ -15,7 +15,7 @@ COLUMNS, LINES = 80, 24
 @pytest.fixture
 def work(tmp_path):
     """A folder with the checkpoints a and b, and a folder of images of a."""
-    first, _ = (builders.make_checkpoint(tmp_path / name, seed=n) for n, name in enumerate("ab"))
+    first, _ = (builders.make_definition(tmp_path / name, seed=n) for n, name in enumerate("ab"))
     generator = make_generator(first)
     (tmp_path / "faces").mkdir()
     for number in range(12):

@@ -39,10 +39,10 @@ def generate(z):
 def folder(tmp_path_factory):
     """A folder with checkpoints, Keras files, a generator's function and pictures."""
     folder = tmp_path_factory.mktemp("inspected")
-    small = builders.make_checkpoint(folder / "small")
-    labelled = conditional.make_conditional_checkpoint()
-    for checkpoint, name in ((small, "small.keras"), (labelled, "conditional.keras")):
-        save_network(checkpoint, folder / name)
+    small = builders.make_definition(folder / "small")
+    labelled = conditional.make_conditional_definition()
+    for definition, name in ((small, "small.keras"), (labelled, "conditional.keras")):
+        save_network(definition, folder / name)
     arrays = builders.make_weights()
     dead = {name: 0 * array for name, array in arrays.items() if name.endswith(("w", "Matrix"))}
     builders.save_checkpoint(folder / "dead", builders.rename_arrays(arrays | dead, "C"))

@@ -21,8 +21,8 @@ GAP = render.GAP
 def folder(tmp_path_factory):
     """A folder with a checkpoint of grey pictures, and a conditional one of colour pictures."""
     folder = tmp_path_factory.mktemp("sampled")
-    builders.make_checkpoint(folder / "grey", channels=1)
-    save_network(conditional.make_conditional_checkpoint(), folder / "conditional.keras")
+    builders.make_definition(folder / "grey", channels=1)
+    save_network(conditional.make_conditional_definition(), folder / "conditional.keras")
     return folder
 
 
@@ -137,7 +137,7 @@ def test_z_are_read_from_results(folder):
 
 
 def test_z_of_another_generator_are_called_so(folder):
-    builders.make_checkpoint(folder / "other", channels=1, seed=1)
+    builders.make_definition(folder / "other", channels=1, seed=1)
     run_ganinv(folder, "sample", "grey", "--out", "own.png", "--count", 2, "--npz", "own.npz")
     for given in (("--z", "own.npz"), ("--between", "own.npz", "own.npz[1]")):
         sample = ("--out", "again.png", "--overwrite", *given)

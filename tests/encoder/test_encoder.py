@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import make_checkpoint
+from builders import make_definition
 
 from ganinv_cli.encoder import fit_encoder as fit
 from ganinv_cli.encoder.model import (
@@ -60,11 +60,11 @@ def test_a_large_image_is_averaged_until_it_is_small_enough(shape):
 def test_another_generator_or_prior_is_refused(encoder, tmp_path):
     path = tmp_path / "encoder.npz"
     encoder.save(path)
-    other = make_checkpoint(tmp_path, seed=1)
-    same = dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(0.0, 1.0))
-    for checkpoint, words in ((other, other.sha256[:12]), (same, "z in [0.0, 1.0]; fit one")):
+    other = make_definition(tmp_path, seed=1)
+    same = dataclasses.replace(make_definition(tmp_path), prior=Uniform(0.0, 1.0))
+    for definition, words in ((other, other.sha256[:12]), (same, "z in [0.0, 1.0]; fit one")):
         with pytest.raises(CheckpointError) as caught:
-            Encoder.load(path, make_generator(checkpoint))
+            Encoder.load(path, make_generator(definition))
         said = str(caught.value)
         assert f"{encoder.generator_sha256[:12]}… with z in [-1.0, 1.0], not to" in said
         assert words in said
@@ -116,8 +116,8 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator, tmp_path):
     ids=str,
 )
 def test_grey_and_larger_images_and_other_priors_can_be_fitted(tmp_path, shape, prior, variance):
-    checkpoint = make_checkpoint(tmp_path, **shape)
-    generator = make_generator(dataclasses.replace(checkpoint, prior=prior))
+    definition = make_definition(tmp_path, **shape)
+    generator = make_generator(dataclasses.replace(definition, prior=prior))
     settings = fit.EncoderSettings(images=500, batch_size=100)
     encoder = list(fit.fit_encoder(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
     assert encoder is not None

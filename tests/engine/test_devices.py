@@ -33,7 +33,7 @@ for name, device in (("one", "cpu:1"), ("three", "cpu")):
 
 @pytest.mark.nightly
 def test_three_devices_find_what_one_finds(tmp_path):
-    builders.make_hard_checkpoint(tmp_path)
+    builders.make_hard_definition(tmp_path)
     subprocess.run([sys.executable, "-c", THREE_DEVICES], cwd=tmp_path, timeout=300, check=True)
     one, three = (read_results(tmp_path / f"{name}.h5") for name in ("one", "three"))
     assert three.attributes["device"].startswith("3 × CPU")

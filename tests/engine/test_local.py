@@ -38,7 +38,7 @@ class Slow:
 
 @pytest.fixture(scope="module", params=[1, 3])
 def engine(request):
-    build = partial(make_generator, conditional.make_conditional_checkpoint())
+    build = partial(make_generator, conditional.make_conditional_definition())
     return LocalEngine(build, [Device("cpu", 0)] * request.param, build(), Machine("CPU"))
 
 

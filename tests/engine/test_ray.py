@@ -85,7 +85,7 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hard")
-    builders.make_hard_checkpoint(folder)
+    builders.make_hard_definition(folder)
     return folder
 
 
@@ -269,14 +269,14 @@ def test_an_address_where_no_cluster_answers_is_refused(scheme, tmp_path):
     words = f"--address {address}: no Ray cluster answers"
     config = RecoverConfig(engine="ray", address=address)
     with mock.patch.dict(os.environ), pytest.raises(UsageError, match=words) as caught:
-        build = partial(make_generator, builders.make_checkpoint(tmp_path))
+        build = partial(make_generator, builders.make_definition(tmp_path))
         open_cluster(config, build, print).__enter__()
     assert time.monotonic() - start < SOON
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_ray_is_asked_for(tmp_path):
-    build = partial(make_generator, builders.make_checkpoint(tmp_path))
+    build = partial(make_generator, builders.make_definition(tmp_path))
     missing = mock.patch.dict(sys.modules, {"ray": None})
     with mock.patch.dict(os.environ), missing, pytest.raises(UsageError) as caught:
         open_cluster(RecoverConfig(engine="ray"), build, print).__enter__()

@@ -21,11 +21,11 @@ class Small(NamedTuple):
 def easy(tmp_path_factory):
     """6 unknowns and 3 channels: every start finds z."""
     folder = tmp_path_factory.mktemp("easy")
-    return Small(folder, make_generator(builders.make_checkpoint(folder)))
+    return Small(folder, make_generator(builders.make_definition(folder)))
 
 
 @pytest.fixture(scope="session")
 def hard(tmp_path_factory):
     """12 unknowns and 2 channels: some first starts fail."""
     folder = tmp_path_factory.mktemp("hard")
-    return Small(folder, make_generator(builders.make_hard_checkpoint(folder)))
+    return Small(folder, make_generator(builders.make_hard_definition(folder)))

@@ -28,8 +28,8 @@ COUPLED |= {"trials": 4, "batch_size": 4}
 
 
 def _run(folder: Path, config: Config) -> Results:
-    checkpoint = conditional.make_conditional_checkpoint()
-    loaded = LoadedGenerator("digits", checkpoint, label=config.label)
+    definition = conditional.make_conditional_definition()
+    loaded = LoadedGenerator("digits", definition, label=config.label)
     experiment = next(each for each in list_experiments() if each.config is type(config))
     run_experiment(experiment, config, loaded, folder / "r.h5", SILENT)
     return read_results(folder / "r.h5")
@@ -50,7 +50,7 @@ def test_the_right_label_is_found_with_z(tmp_path):
 
 @pytest.mark.slow
 def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path):
-    generator = make_generator(conditional.make_conditional_checkpoint())
+    generator = make_generator(conditional.make_conditional_definition())
     z = np.random.default_rng(2).uniform(-1, 1, (1, conditional.LATENT))
     picture = to_pixels(generator.render(z, 1, labels=np.array([2])))[0]
     path = save_image(tmp_path / "image.png", picture)

@@ -143,7 +143,7 @@ def test_other_noise_is_a_sweep_of_its_levels(easy, tmp_path, name):
 
 @pytest.mark.parametrize(("trials", "shown"), [([0, 1, 3, 4], [0, 3]), ([1], []), (None, [])])
 def test_a_trial_that_a_variance_lacks_is_in_no_picture(tmp_path, trials, shown):
-    generator = make_generator(builders.make_checkpoint(tmp_path))
+    generator = make_generator(builders.make_definition(tmp_path))
     z = np.random.default_rng(0).uniform(-1, 1, (5, generator.latent)).astype(np.float32)
 
     def make_group(numbers):

@@ -7,7 +7,7 @@ import builders
 import pytest
 from called import run_ganinv
 from keras_networks import save_network
-from settled import make_checkpoint, make_network, settle_norms
+from settled import make_definition, make_network, settle_norms
 
 from ganinv_cli.generators import formats
 from ganinv_cli.generators.network.layers import Activation
@@ -67,8 +67,8 @@ DOUBT = "its batch norms were trained with another prior: z of 0.577 times the s
 def test_an_experiment_says_it_once_and_keeps_it(tmp_path):
     """Of a generator that was trained with a uniform prior."""
     relu, out = Activation("relu"), tmp_path / "results.h5"
-    checkpoint = make_checkpoint(settle_norms(make_network(relu, relu), "uniform"), "uniform")
-    save_network(checkpoint, tmp_path / "g.keras")
+    definition = make_definition(settle_norms(make_network(relu, relu), "uniform"), "uniform")
+    save_network(definition, tmp_path / "g.keras")
     generator = ("--checkpoint", "g.keras", "--prior", "normal")
     given = ("recover", *generator, *QUICK, "--out", out, "--format", "json")
     result = run_ganinv(tmp_path, *given)

@@ -44,7 +44,7 @@ def generators(tmp_path_factory):
     folder = tmp_path_factory.mktemp("generators")
     shapes = {"grey": {"channels": 1}, "colour": {"widths": (4,), "seed": 1}}
     return {
-        folder / name: make_generator(builders.make_checkpoint(folder / name, **shape))
+        folder / name: make_generator(builders.make_definition(folder / name, **shape))
         for name, shape in shapes.items()
     }
 

@@ -14,7 +14,7 @@ from ganinv_cli.generators.formats.complete import complete_generator
 from ganinv_cli.generators.formats.interface import UnfinishedGenerator
 from ganinv_cli.generators.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.generators.formats.trace_function import FunctionInput, trace_function
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.graph import chain
 from ganinv_cli.generators.network.layers import ConvTranspose, Dense, Layer, same_crop
@@ -101,7 +101,7 @@ def save_checkpoint(
     return folder / name
 
 
-def make_checkpoint(folder: Path, **shape: object) -> Checkpoint:
+def make_definition(folder: Path, **shape: object) -> Definition:
     """A small generator as the reader returns it; `shape` goes to `weights`."""
     return read(save_checkpoint(folder, rename_arrays(make_weights(**shape), "C")))  # type: ignore[arg-type]
 
@@ -124,7 +124,7 @@ def assert_refused(path: Path, *words: str) -> str:
     return message
 
 
-def make_hard_checkpoint(folder: Path) -> Checkpoint:
+def make_hard_definition(folder: Path) -> Definition:
     """A generator on which several first starts fail: 12 unknowns, 2 channels, steep."""
     arrays = make_weights(latent=12, widths=(2, 2))
     arrays["g_h0_lin/Matrix"] *= 2
@@ -136,27 +136,27 @@ def build_generator(*layers: Layer, prior: Prior | None = None) -> Generator:
     first = layers[0]
     assert isinstance(first, Dense)
     network = chain(len(first.weights), layers)
-    return make_generator(Checkpoint(network, prior or Uniform(), "", "", ""))
+    return make_generator(Definition(network, prior or Uniform(), "", "", ""))
 
 
-def trace_checkpoint(
+def trace_definition(
     function: Callable[..., tf.Tensor], *inputs: FunctionInput, prior: str = "uniform"
-) -> Checkpoint:
-    """The checkpoint of a TensorFlow function of z alone, 6 numbers, or of these inputs."""
+) -> Definition:
+    """The definition of a TensorFlow function of z alone, 6 numbers, or of these inputs."""
     inputs = inputs or (FunctionInput("z", tf.float32, (None, 6)),)
     network = trace_function(function, inputs)
     unfinished = UnfinishedGenerator(network, "test", "traced", "here")
     return complete_generator(unfinished, Conventions(prior=prior))
 
 
-def trace_layers(checkpoint: Checkpoint) -> Checkpoint:
+def trace_layers(definition: Definition) -> Definition:
     """The same generator as TensorFlow operations; its labels are integers."""
-    generator, prior = make_generator(checkpoint), str(checkpoint.prior)
+    generator, prior = make_generator(definition), str(definition.prior)
     z_input = FunctionInput("z", tf.float32, (None, generator.latent))
     if not generator.labels:
-        return trace_checkpoint(generator, z_input, prior=prior)
+        return trace_definition(generator, z_input, prior=prior)
     label_input = FunctionInput("label", tf.int32, (None,))
-    return trace_checkpoint(
+    return trace_definition(
         lambda z, labels: generator(z, labels=labels), z_input, label_input, prior=prior
     )
 

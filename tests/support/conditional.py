@@ -3,7 +3,7 @@
 import numpy as np
 from builders import make_same_conv_transpose
 
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.generators.network.layers import Activation, Concat, Dense, Layer, Reshape
 from ganinv_cli.prior import Prior, Uniform
@@ -11,7 +11,7 @@ from ganinv_cli.prior import Prior, Uniform
 LATENT, LABELS, SIDE = 6, 3, 16
 
 
-def make_conditional_checkpoint(seed: int = 0, prior: Prior | None = None) -> Checkpoint:
+def make_conditional_definition(seed: int = 0, prior: Prior | None = None) -> Definition:
     """16 x 16 pictures in colour of 6 numbers and one of 3 labels."""
     random = np.random.default_rng(seed)
 
@@ -30,4 +30,4 @@ def make_conditional_checkpoint(seed: int = 0, prior: Prior | None = None) -> Ch
     nodes = [Node(Concat(), (Z, LABEL), "beside")]
     nodes += [Node(layer, (number,), f"layer{number}") for number, layer in enumerate(layers)]
     network = Network(LATENT, tuple(nodes), LABELS)
-    return Checkpoint(network, prior or Uniform(), "test", "conditional", "here")
+    return Definition(network, prior or Uniform(), "test", "conditional", "here")

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.make_generator import make_generator
 
 LATENT, LABELS = 6, 5
@@ -55,11 +55,11 @@ def save_model(folder: Path, made: keras.Model, name: str = "generator.keras") -
 
 
 def assert_pictures(
-    checkpoint: Checkpoint, expected: np.ndarray, z: np.ndarray = Z, labels: object = None
+    definition: Definition, expected: np.ndarray, z: np.ndarray = Z, labels: object = None
 ) -> None:
     """The generator makes these pictures, within the rounding of float32."""
     assert np.ptp(expected) > 0.02  # not all alike
-    pictures = make_generator(checkpoint)(tf.constant(z), labels=labels)
+    pictures = make_generator(definition)(tf.constant(z), labels=labels)
     np.testing.assert_allclose(pictures, expected, atol=1e-5, rtol=0)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 from keras import layers as kl
 
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.graph import LABEL, Layer, Z, weight_arrays
 from ganinv_cli.generators.network.layers import (
     Activation,
@@ -17,9 +17,9 @@ from ganinv_cli.generators.network.layers import (
 )
 
 
-def save_network(checkpoint: Checkpoint, path: Path) -> None:
+def save_network(definition: Definition, path: Path) -> None:
     """Write a generator of these tests as a Keras model, and its prior beside it."""
-    network = checkpoint.network
+    network = definition.network
     inputs = {Z: keras.Input((network.latent,), name="latent")}
     values = dict(inputs)
     if network.labels:
@@ -32,7 +32,7 @@ def save_network(checkpoint: Checkpoint, path: Path) -> None:
         values[number] = layer(tensors if len(tensors) > 1 else tensors[0])
         layer.set_weights(weight_arrays(node.layer))
     keras.Model([*inputs.values()], values[len(network.nodes) - 1]).save(path)
-    conventions = f'prior = "{checkpoint.prior}"\nrange = "-1,1"\n'
+    conventions = f'prior = "{definition.prior}"\nrange = "-1,1"\n'
     path.with_name(f"{path.name}.toml").write_text(conventions, encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from builders import make_same_conv_transpose
 
 from ganinv_cli.generators.formats.cached_check import check_norms
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.execute import build_layer
 from ganinv_cli.generators.network.graph import LABEL, Layer, Network, Z, chain
 from ganinv_cli.generators.network.layers import (
@@ -88,11 +88,11 @@ def replace_layer(network: Network, old: Layer, new: Layer) -> Network:
     return replace(network, nodes=tuple(nodes))
 
 
-def make_checkpoint(network: Network, prior: str = "normal") -> Checkpoint:
-    """A checkpoint of a network, as a format returns it."""
-    return Checkpoint(network, parse_prior(prior, network.latent), "test", "layers", "test")
+def make_definition(network: Network, prior: str = "normal") -> Definition:
+    """The definition of a network, as a format returns it."""
+    return Definition(network, parse_prior(prior, network.latent), "test", "layers", "test")
 
 
 def check(network: Network, prior: str = "normal") -> NormCheck:
     """The measured check of a network with a prior."""
-    return check_norms(make_checkpoint(network, prior))
+    return check_norms(make_definition(network, prior))

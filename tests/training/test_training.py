@@ -43,9 +43,9 @@ def test_what_training_writes_can_be_read(finished):
 
 
 def test_the_statistics_written_are_those_of_the_weights_written(finished):
-    checkpoint = read(finished)
+    definition = read(finished)
     z = tf.random.stateless_uniform([1024, 5], [0, 0], -1, 1)
-    frozen, batch = make_generator(checkpoint)(z), make_generator(checkpoint, batch_norm="batch")(z)
+    frozen, batch = make_generator(definition)(z), make_generator(definition, batch_norm="batch")(z)
     assert np.abs(frozen - batch).max() < 0.1
     assert np.std(batch) > 1e-3
 

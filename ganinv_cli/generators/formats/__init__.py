@@ -13,7 +13,7 @@ from ganinv_cli.generators.formats.complete import complete_generator
 from ganinv_cli.generators.formats.interface import GRAPH_FILE, TORCH_PROGRAMS, FileFacts, Format
 from ganinv_cli.generators.formats.tensorflow.checkpoint_files import find_checkpoint
 from ganinv_cli.generators.formats.unsupported import refuse_unsupported
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.load import check_settings, read_toml
 from ganinv_cli.settings.shipped import find
@@ -46,7 +46,7 @@ CONVENTIONS_FILE = "generator.toml"  # in a folder, for all its generators
 _KNOWN = {name: each for name, each in CONVENTIONS.items() if name != "trust"}
 
 
-def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
+def read(path: str | Path, conventions: Conventions | None = None) -> Definition:
     """Return the generator at `path`; the format is recognised by the content.
 
     `conventions` override the files beside it (see `read_conventions`). Raises
@@ -63,13 +63,13 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
                 f"{' and '.join(forbidden)}"
             )
         with explain_reading_errors(path, form.title):
-            checkpoint = complete_generator(form.read(path, conventions), conventions)
+            definition = complete_generator(form.read(path, conventions), conventions)
     except (CheckpointError, ConfigError) as error:
         if not convention_files:
             raise
         names = to_printable(" and ".join(convention_files))
         raise type(error)(f"{error}; conventions are from {names}") from error.__cause__
-    return replace(checkpoint, convention_files=convention_files)
+    return replace(definition, convention_files=convention_files)
 
 
 def find_format(path: Path) -> Format:

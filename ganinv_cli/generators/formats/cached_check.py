@@ -1,4 +1,4 @@
-"""The check of a checkpoint, measured once and kept between commands."""
+"""The check of a generator, measured once and kept between commands."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from ganinv_cli import cache
 from ganinv_cli.generators.formats.interface import format_names
-from ganinv_cli.generators.network.checkpoint import Checkpoint, Convention
+from ganinv_cli.generators.network.definition import Convention, Definition
 from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.generators.network.layers import BatchNorm
 from ganinv_cli.generators.network.norms.check import (
@@ -24,27 +24,27 @@ VERSION = 6  # of the measurement and of the sentences
 NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 
 
-def check_norms(checkpoint: Checkpoint) -> NormCheck:
-    """Return the check of a checkpoint's norms. TensorFlow must have been started."""
-    network, check = checkpoint.network, UNCHECKED
+def check_norms(definition: Definition) -> NormCheck:
+    """Return the check of a generator's norms. TensorFlow must have been started."""
+    network, check = definition.network, UNCHECKED
     if not isinstance(network, Network) or any(
         isinstance(node.layer, BatchNorm) for node in network.nodes
     ):
-        inputs = VERSION, checkpoint.sha256, checkpoint.prior
-        arrays = cache.measure_once(KIND, lambda: _measure_check(checkpoint), *inputs)
+        inputs = VERSION, definition.sha256, definition.prior
+        arrays = cache.measure_once(KIND, lambda: _measure_check(definition), *inputs)
         status, doubt, numbers = json.loads(arrays["json"].tobytes())
         rows = tuple(NormRow(name, Discrepancy(*each)) for name, *each in numbers)
         check = NormCheck(status, rows, doubt)
-    return _doubt_assumptions(check, checkpoint.conventions)
+    return _doubt_assumptions(check, definition.conventions)
 
 
-def _measure_check(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+def _measure_check(definition: Definition) -> dict[str, np.ndarray]:
     from ganinv_cli.generators.network.norms.measure import prepare_norms
 
-    norms, measure = prepare_norms(checkpoint.network, checkpoint.prior)
+    norms, measure = prepare_norms(definition.network, definition.prior)
     check = UNCHECKED
     if norms:
-        check = compare_norms(norms, measure, checkpoint.prior.deviation)
+        check = compare_norms(norms, measure, definition.prior.deviation)
     rows = [[row.name, *row.discrepancy] for row in check.rows]
     text = json.dumps([check.status, check.doubt, rows]).encode()
     return {"json": np.frombuffer(text, np.uint8)}

@@ -13,7 +13,7 @@ from ganinv_cli.generators.formats.interface import (
     UnfinishedGenerator,
     UnreadableError,
 )
-from ganinv_cli.generators.network.checkpoint import Checkpoint, Convention
+from ganinv_cli.generators.network.definition import Convention, Definition
 from ganinv_cli.generators.network.graph import (
     Network,
     Node,
@@ -40,8 +40,8 @@ _LENGTH_NOTE = (
 )
 
 
-def complete_generator(generator: UnfinishedGenerator, conventions: Conventions) -> Checkpoint:
-    """Return a checkpoint that is ready for use, with its prior and pixels in [-1, 1].
+def complete_generator(generator: UnfinishedGenerator, conventions: Conventions) -> Definition:
+    """Return the definition that is ready for use, with its prior and pixels in [-1, 1].
 
     Raises UnreadableError if the generator makes no images, ConfigError for a wrong convention.
     """
@@ -71,7 +71,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         "conventions": (rows["prior"], *between, rows["range"]),
         "notes": (*generator.notes, _LENGTH_NOTE) if ignores_length else generator.notes,
     }
-    return Checkpoint(**vars(generator) | changed)
+    return Definition(**vars(generator) | changed)
 
 
 def _describe(name: str, option: str | None, stated: str, usual: str) -> Convention:

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
-from ganinv_cli.generators.network.checkpoint import Convention
+from ganinv_cli.generators.network.definition import Convention
 from ganinv_cli.generators.network.graph import Network, TracedNetwork
 from ganinv_cli.settings.conventions import Conventions
 

@@ -13,7 +13,7 @@ from ganinv_cli.generators.formats.boundary import explain_reading_errors
 from ganinv_cli.generators.formats.complete import complete_generator
 from ganinv_cli.generators.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.generators.formats.user_code import explain_errors, run_beside, trace_user_function
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.settings.conventions import Conventions
 
 ADVICE = "; correct the file (-v shows the line)"
@@ -41,7 +41,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     return UnfinishedGenerator(network, "Python", "traced", str(path), prior=prior)
 
 
-def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
+def read_keras_model(model: Any, conventions: Conventions) -> Definition:
     """Return a Keras model as a generator of layers, or of operations if a layer is unknown.
 
     Raises CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
@@ -55,7 +55,7 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 
 def read_function(
     function: Callable[..., Any], latent: int, labels: int, conventions: Conventions
-) -> Checkpoint:
+) -> Definition:
     """Return a function of TensorFlow tensors as a generator.
 
     It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns

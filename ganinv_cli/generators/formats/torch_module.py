@@ -33,7 +33,7 @@ from ganinv_cli.generators.formats.interface import (
 )
 from ganinv_cli.generators.formats.onnx import trace_model
 from ganinv_cli.generators.formats.user_code import explain_errors
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.traced import TracedGenerator
 from ganinv_cli.prior import make_normal
@@ -77,7 +77,7 @@ def is_module(source: Any) -> bool:
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
-def read_module(module: Any, latent: int, labels: int, conventions: Conventions) -> Checkpoint:
+def read_module(module: Any, latent: int, labels: int, conventions: Conventions) -> Definition:
     """Return a torch.nn.Module as a generator; `latent` 0: as its first weights say.
 
     It is put into evaluation mode for the call. Raises CheckpointError if it is not a generator of

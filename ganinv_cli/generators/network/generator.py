@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.generators.network.checkpoint import UNKNOWN, Origin
+from ganinv_cli.generators.network.definition import UNKNOWN, Origin
 from ganinv_cli.precision import Dtype
 from ganinv_cli.prior import Prior
 
@@ -29,7 +29,7 @@ class Generator(ABC):
     norm uses the moments of its batch, as the paper's code did, which couples the rows.
 
     A conditional generator has `labels` labels, and needs one for every z.
-    `network.make_generator` makes one from a checkpoint.
+    `network.make_generator` makes one from its definition.
     """
 
     prior: Prior

@@ -4,7 +4,7 @@ from typing import cast
 
 import tensorflow as tf
 
-from ganinv_cli.generators.network.checkpoint import UNKNOWN, Origin
+from ganinv_cli.generators.network.definition import UNKNOWN, Origin
 from ganinv_cli.generators.network.execute import ExecutableLayer, build_layer, push_forward
 from ganinv_cli.generators.network.folding import fix_label, fold_layers
 from ganinv_cli.generators.network.generator import BatchNormMode, Generator

@@ -1,6 +1,6 @@
-"""From a checkpoint to a generator that computes."""
+"""From the definition of a generator to one that computes."""
 
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.layered import LayeredGenerator
@@ -8,14 +8,14 @@ from ganinv_cli.generators.network.traced import TracedGenerator
 
 
 def make_generator(
-    checkpoint: Checkpoint, batch_norm: BatchNormMode = "frozen", label: int | None = None
+    definition: Definition, batch_norm: BatchNormMode = "frozen", label: int | None = None
 ) -> Generator:
-    """Return the generator of a checkpoint on the current device.
+    """Return the generator of a definition on the current device.
 
     With `label` that label is fixed, and the generator is unconditional. `batch_norm="batch"` needs
     layers.
     """
-    network, prior, origin = checkpoint.network, checkpoint.prior, checkpoint.origin
+    network, prior, origin = definition.network, definition.prior, definition.origin
     if isinstance(network, TracedNetwork):
         return TracedGenerator(network, prior, label, origin)
     return LayeredGenerator(network, prior, batch_norm, label, origin)

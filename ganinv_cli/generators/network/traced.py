@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.generators.network.checkpoint import UNKNOWN, Origin
+from ganinv_cli.generators.network.definition import UNKNOWN, Origin
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.tracing import import_graph

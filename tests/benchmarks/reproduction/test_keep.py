@@ -17,7 +17,7 @@ from ganinv_cli.results.store import read_results
 def run(tmp_path_factory):
     """A short run of plain descent on a small generator, with a commit as its revision."""
     folder = tmp_path_factory.mktemp("run")
-    builders.make_hard_checkpoint(folder / "hard")
+    builders.make_hard_definition(folder / "hard")
     (folder / "gd.toml").write_text(
         'solver = "gd"\nrestarts = 0\nsuccess = "end"\nsnapshots = [50]\n[gd]\nrate = 2\n',
         encoding="utf-8",

@@ -30,11 +30,11 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path):
     (tmp_path / "generator.toml").write_text(
         'prior = "normal:2,0.9"\nrange = "tanh"\n', encoding="utf-8"
     )
-    checkpoint = read(tmp_path)
-    assert checkpoint.prior == read(prefix).prior == Normal(2, 0.9)
-    assert checkpoint.convention_files == (str(tmp_path / "generator.toml"),)
+    definition = read(tmp_path)
+    assert definition.prior == read(prefix).prior == Normal(2, 0.9)
+    assert definition.convention_files == (str(tmp_path / "generator.toml"),)
     given = read(prefix, Conventions(prior="uniform"))
-    assert (given.prior, given.convention_files) == (Uniform(), checkpoint.convention_files)
+    assert (given.prior, given.convention_files) == (Uniform(), definition.convention_files)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def _affine(scale: float, shift: float) -> Affine:
 
 
 def _pictures(found: UnfinishedGenerator, **told: str) -> np.ndarray:
-    checkpoint = complete_generator(found, Conventions(**told))
+    definition = complete_generator(found, Conventions(**told))
     z = np.random.default_rng(1).normal(0, 3, size=(50, 5)).astype(np.float32)
-    pictures: np.ndarray = make_generator(checkpoint)(z).numpy()
+    pictures: np.ndarray = make_generator(definition)(z).numpy()
     return pictures
 
 

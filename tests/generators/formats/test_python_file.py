@@ -15,7 +15,7 @@ from called import run_ganinv
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.generators import formats
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
@@ -37,12 +37,12 @@ def _write(folder: Path, text: str, name: str = "generator.py") -> Path:
     return path
 
 
-def _read(folder: Path, text: str) -> Checkpoint:
+def _read(folder: Path, text: str) -> Definition:
     return formats.read(_write(folder, text), TRUSTED)
 
 
-def _draw(checkpoint: Checkpoint) -> np.ndarray:
-    pictures: np.ndarray = make_generator(checkpoint)(tf.constant(Z)).numpy()
+def _draw(definition: Definition) -> np.ndarray:
+    pictures: np.ndarray = make_generator(definition)(tf.constant(Z)).numpy()
     return pictures
 
 
@@ -55,11 +55,11 @@ def _expected() -> np.ndarray:
 
 def test_the_example_of_the_manual_is_a_conditional_generator(tmp_path):
     text = DOCUMENT.read_text(encoding="utf-8").partition("## Python files")[2]
-    checkpoint = _read(tmp_path, re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
-    network = checkpoint.network
+    definition = _read(tmp_path, re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
+    network = definition.network
     assert (network.latent, network.labels, network.image_shape) == (100, 10, (16, 16, 3))
-    assert str(checkpoint.prior).startswith("uniform")
-    assert (checkpoint.format, checkpoint.layout, checkpoint.assumed) == ("Python", "traced", ())
+    assert str(definition.prior).startswith("uniform")
+    assert (definition.format, definition.layout, definition.assumed) == ("Python", "traced", ())
 
 
 def test_without_trust_the_file_is_not_run(tmp_path):
@@ -95,8 +95,8 @@ def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path):
     subprocess.run([sys.executable, _write(tmp_path, script)], check=True, capture_output=True)
     with pytest.raises(CheckpointError, match=r"a Half layer.*load it in a Python file"):
         formats.read(tmp_path / "generator.keras", TRUSTED)
-    checkpoint = _read(tmp_path, f"{start}LATENT = 6\ngenerate = keras.saving.load_model(file)")
-    assert checkpoint.network.image_shape == (4, 4, 3)
+    definition = _read(tmp_path, f"{start}LATENT = 6\ngenerate = keras.saving.load_model(file)")
+    assert definition.network.image_shape == (4, 4, 3)
 
 
 def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path, capsys):
@@ -105,8 +105,8 @@ def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path, capsys):
         folder.mkdir()
         _write(folder, f"{START}\ndef draw(z):\n    z = z * {number}\n{DRAW}", "part_of_it.py")
         later = "def generate(z):\n    from part_of_it import draw\n    return draw(z)"
-        checkpoint = _read(folder, f"print('loading')\nfrom part_of_it import LATENT\n{later}")
-        assert np.allclose(_draw(checkpoint), _expected(), atol=1e-6) == (number == 1)
+        definition = _read(folder, f"print('loading')\nfrom part_of_it import LATENT\n{later}")
+        assert np.allclose(_draw(definition), _expected(), atol=1e-6) == (number == 1)
     assert "part_of_it" not in sys.modules and sys.path == path
     assert capsys.readouterr() == ("", "loading\n" * 2)  # stdout is for results
 

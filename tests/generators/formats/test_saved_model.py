@@ -31,9 +31,9 @@ def test_what_keras_exports_makes_kerass_own_pictures(name, tmp_path):
     model = km.build_model(name)
     model.export(str(tmp_path / "exported"), verbose=False)
     expected = km.render_images(model, Z)
-    checkpoint = formats.read(tmp_path / "exported")
-    km.assert_pictures(checkpoint, expected * 2 - 1 if name == "upsampled" else expected)
-    assert (checkpoint.format, checkpoint.layout) == ("TensorFlow SavedModel", "serving_default")
+    definition = formats.read(tmp_path / "exported")
+    km.assert_pictures(definition, expected * 2 - 1 if name == "upsampled" else expected)
+    assert (definition.format, definition.layout) == ("TensorFlow SavedModel", "serving_default")
 
 
 def test_a_module_makes_its_own_pictures(tmp_path):

@@ -95,9 +95,9 @@ def test_files_of_pytorch_hold_any_object_and_make_its_pictures(path):
         with pytest.raises(CheckpointError, match=r"2 generators \(first, second\.G\).*--key"):
             read(path)
         key = "first"
-    checkpoint = read(path, Conventions(key=key))
+    definition = read(path, Conventions(key=key))
     known_pictures = np.load(PYTORCH / "pictures.npz")
-    made = make_generator(checkpoint)(known_pictures["z"])
+    made = make_generator(definition)(known_pictures["z"])
     tolerance = 5e-3 if path.stem == "half" else 1e-5
     np.testing.assert_allclose(made, known_pictures["pictures"], atol=tolerance)
 

@@ -166,7 +166,7 @@ def test_a_generator_that_normalizes_z_says_that_its_length_is_lost():
     assert trace_function(draw_direction, [LATENT_INPUT]).ignores_length
     assert not trace_function(_draw, [LATENT_INPUT]).ignores_length
     network = trace_function(draw_direction, [LATENT_INPUT])
-    checkpoint = complete_generator(
+    definition = complete_generator(
         UnfinishedGenerator(network, "Python", "traced", "g.py"), Conventions()
     )
-    assert "direction of z alone" in checkpoint.notes[0]
+    assert "direction of z alone" in definition.notes[0]

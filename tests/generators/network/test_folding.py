@@ -6,7 +6,7 @@ import random_networks
 import tensorflow as tf
 
 from ganinv_cli.generators.network import layers as kinds
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.folding import fold_layers
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.graph import Network, Node, Z, chain
@@ -62,8 +62,8 @@ KNOWN = [pytest.param(network, id=name) for name, (network, _) in NETWORKS.items
 
 
 def _generator(network: Network, folded: bool = True, label: int | None = None) -> Generator:
-    checkpoint = Checkpoint(network, Uniform(), "", "", "")
-    return make_generator(checkpoint, "frozen" if folded else "batch", label)
+    definition = Definition(network, Uniform(), "", "", "")
+    return make_generator(definition, "frozen" if folded else "batch", label)
 
 
 def _affine(norm: BatchNorm) -> Affine:

@@ -1,4 +1,4 @@
-"""A generator gives the pictures its checkpoint defines."""
+"""A generator gives the pictures its definition says."""
 
 import logging
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
-from builders import make_checkpoint, make_weights
-from conditional import make_conditional_checkpoint
+from builders import make_definition, make_weights
+from conditional import make_conditional_definition
 
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.generators.network import convolutions
@@ -33,7 +33,7 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(tmp_path, z
     arrays = make_weights(**shape)
     expected = reference.render_images(arrays, z, training=mode == "batch")
     assert 0.1 < np.abs(expected).mean() < 0.9  # neither flat nor cut off
-    generator = make_generator(make_checkpoint(tmp_path, **shape), mode)
+    generator = make_generator(make_definition(tmp_path, **shape), mode)
     np.testing.assert_allclose(generator(z), expected, atol=1e-5)
     exact = generator(z.astype(np.float64))
     assert exact.dtype == tf.float64
@@ -43,7 +43,7 @@ def test_pictures_are_those_of_the_moving_statistics_or_of_the_batch(tmp_path, z
 
 @pytest.mark.bfloat16
 def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(tmp_path, z):
-    generator = make_generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_definition(tmp_path))
     expected = reference.render_images(make_weights(), z)
     inside, throughout = generator(z, tf.bfloat16), generator(tf.cast(z, tf.bfloat16))
     assert (inside.dtype, throughout.dtype) == (tf.float32, tf.bfloat16)
@@ -53,7 +53,7 @@ def test_bfloat16_rounds_neither_z_nor_the_picture_if_it_is_inside(tmp_path, z):
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_pictures_are_rendered_alike_in_blocks(tmp_path, z, precision):
-    generator = make_generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_definition(tmp_path))
     rounding = {"float32": 1e-6, "float64": 1e-14}[precision]
     for block in (2, 5, 9):
         found = generator.render(z.astype(np.float64), block, precision)
@@ -63,7 +63,7 @@ def test_pictures_are_rendered_alike_in_blocks(tmp_path, z, precision):
 
 @pytest.mark.parametrize(("mode", "sizes"), [("frozen", [2, 2, 2]), ("batch", [5])])
 def test_pictures_of_a_large_generator_are_rendered_by_few(tmp_path, z, mode, sizes):
-    generator, found = make_generator(make_checkpoint(tmp_path), mode), []
+    generator, found = make_generator(make_definition(tmp_path), mode), []
 
     def render(rows, _):
         found.append(len(rows))
@@ -79,7 +79,7 @@ def test_pictures_of_a_large_generator_are_rendered_by_few(tmp_path, z, mode, si
 def test_pictures_do_not_depend_on_how_channels_are_cut(tmp_path, z, monkeypatch, blocks):
     shape = {"widths": (5, 10, 8)}  # no multiples of the blocks, and wide enough to be cut
     monkeypatch.setattr(convolutions, "BLOCK_SIZES", {tf.float32: blocks})
-    found = make_generator(make_checkpoint(tmp_path, **shape))(z)
+    found = make_generator(make_definition(tmp_path, **shape))(z)
     expected = reference.render_images(make_weights(**shape), z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -88,6 +88,6 @@ def test_many_generators_of_a_program_bring_no_advice_from_tensorflow(caplog, mo
     start_tensorflow()
     monkeypatch.setattr(logging.getLogger("tensorflow"), "propagate", True)
     for _ in range(6):  # from the fifth on, TensorFlow takes them for one function, traced anew
-        generator = make_generator(make_conditional_checkpoint())
+        generator = make_generator(make_conditional_definition())
         generator.render(np.zeros((1, generator.latent)), 1, labels=np.zeros(1))
     assert not caplog.messages

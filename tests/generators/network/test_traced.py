@@ -20,8 +20,8 @@ LATENT = 6
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
-    checkpoint = builders.make_checkpoint(tmp_path_factory.mktemp("g"))
-    return make_generator(pickle.loads(pickle.dumps(builders.trace_layers(checkpoint))))
+    definition = builders.make_definition(tmp_path_factory.mktemp("g"))
+    return make_generator(pickle.loads(pickle.dumps(builders.trace_layers(definition))))
 
 
 @pytest.fixture
@@ -41,16 +41,16 @@ def test_pictures_and_derivatives_are_those_of_the_layers(generator, traced, z):
 
 
 def test_labels_are_given_or_fixed():
-    checkpoint = conditional.make_conditional_checkpoint()
+    definition = conditional.make_conditional_definition()
     layered, traced = (
-        make_generator(each) for each in (checkpoint, builders.trace_layers(checkpoint))
+        make_generator(each) for each in (definition, builders.trace_layers(definition))
     )
     random = np.random.default_rng(0)
     z = random.uniform(-1, 1, (6, LATENT)).astype(np.float32)
     labels = tf.constant([0, 1, 2, 2, 1, 0])
     np.testing.assert_allclose(traced(z, labels=labels), layered(z, labels=labels), atol=1e-6)
     for label in range(3):
-        fixed = make_generator(builders.trace_layers(checkpoint), label=label)
+        fixed = make_generator(builders.trace_layers(definition), label=label)
         assert fixed.labels == 0
         expected = layered(z, labels=tf.fill([6], label))
         np.testing.assert_allclose(fixed(z), expected, atol=1e-6)
@@ -70,7 +70,7 @@ def test_directions_that_do_not_move_the_picture_have_no_singular_value():
         return tf.tanh(tf.nn.conv2d_transpose(x, kernel, (tf.shape(x)[0], 8, 8, 3), 2))
 
     z_input = builders.FunctionInput("z", tf.float32, (None, 100))
-    generator = make_generator(builders.trace_checkpoint(draw, z_input))
+    generator = make_generator(builders.trace_definition(draw, z_input))
     values = compute_singular_values(generator, random.uniform(-1, 1, 100))
     assert np.count_nonzero(values) == 80
     assert values[79] > 1e-4 * values[0]

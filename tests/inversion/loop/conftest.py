@@ -10,7 +10,7 @@ from ganinv_cli.inversion.solvers import make_solver
 
 @pytest.fixture(scope="session")
 def hard(tmp_path_factory):
-    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return make_generator(builders.make_hard_definition(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(scope="session")

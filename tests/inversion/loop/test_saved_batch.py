@@ -109,7 +109,7 @@ def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path):
 
 
 def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(tmp_path):
-    generator = make_generator(builders.make_checkpoint(tmp_path / "g"), batch_norm="batch")
+    generator = make_generator(builders.make_definition(tmp_path / "g"), batch_norm="batch")
     jobs = jobs_of(["none"], 4)
 
     def make_targets(some):

@@ -71,7 +71,7 @@ def test_curves_and_snapshots_are_what_was_seen_at_their_marks(hard, lbfgs):
 
 
 def test_coupled_rows_run_to_the_end_together(tmp_path):
-    generator = make_generator(builders.make_checkpoint(tmp_path), batch_norm="batch")
+    generator = make_generator(builders.make_definition(tmp_path), batch_norm="batch")
     gd = make_solver("gd", {"rate": 0.77})
     jobs = [Job(trial, rules=(rule,)) for rule in ("none", "stochastic") for trial in range(4)]
     looks = []

@@ -29,9 +29,9 @@ def _build_generator(weights=WEIGHTS, bias=ZEROS):
 @pytest.mark.parametrize("labelled", [False, True])
 def test_the_changes_are_those_of_j_also_in_blocks(tmp_path, monkeypatch, labelled):
     generator = make_generator(
-        conditional.make_conditional_checkpoint()
+        conditional.make_conditional_definition()
         if labelled
-        else builders.make_checkpoint(tmp_path / "small")
+        else builders.make_definition(tmp_path / "small")
     )
     expected = [
         np.abs(compute_jacobian(generator, z, label)).max(1)

@@ -92,8 +92,8 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
 
 
 def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
-    checkpoint = builders.trace_layers(builders.make_checkpoint(tmp_path))
-    generator = make_generator(checkpoint)
+    definition = builders.trace_layers(builders.make_definition(tmp_path))
+    generator = make_generator(definition)
     in_float32 = MinimumTest().compile_for(generator)
     for trial in minima:
         found, expected = (

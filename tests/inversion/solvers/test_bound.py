@@ -18,7 +18,7 @@ TOLERANCE = 1e-6
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return make_generator(builders.make_hard_definition(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_several_files_are_told_apart_and_have_one_page_in_out(save, tmp_path):
 @pytest.mark.usefixtures("without_encoding")
 def test_tables_are_printed_if_the_folder_cannot_be_written(save, tmp_path):
     (tmp_path / "recover" / "report.html").mkdir(parents=True)
-    builders.make_checkpoint(tmp_path / "generator")
+    builders.make_definition(tmp_path / "generator")
     options = ["--trials", "1", "--clip", "none", "--budget", "1", "--format", "json", "-q"]
     result = run("recover", "--checkpoint", "generator", *options, code=1, error=CANNOT)
     assert json.loads(result.stdout)["tables"]["table1"][0]["trials"] == 1

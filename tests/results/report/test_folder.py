@@ -89,7 +89,7 @@ def test_the_name_of_an_image_leads_to_no_other_folder():
 
 @pytest.mark.usefixtures("without_encoding")
 def test_images_of_equal_names_get_their_folder_each_time(tmp_path):
-    generator = make_generator(builders.make_checkpoint(tmp_path / "checkpoint"))
+    generator = make_generator(builders.make_definition(tmp_path / "checkpoint"))
     for place, pixels in (("p", make_image(generator, 0)), ("q", make_random_pixels(generator))):
         (tmp_path / "faces" / place).mkdir(parents=True)
         save_image(tmp_path / "faces" / place / "x.png", pixels)

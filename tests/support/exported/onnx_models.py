@@ -51,17 +51,17 @@ def draw_latents(rows: int = ROWS, latent: int = LATENT) -> np.ndarray:
 
 
 def assert_agrees(path: Path, rows: int = ROWS, tolerance: float = 1e-5) -> Any:
-    """Assert that a file's generator makes ONNX Runtime's pictures; return the checkpoint."""
-    checkpoint = formats.read(path)
-    network = checkpoint.network
+    """Assert that a file's generator makes ONNX Runtime's pictures; return its definition."""
+    definition = formats.read(path)
+    network = definition.network
     labels = np.arange(rows) % max(1, network.labels)
     z = draw_latents(rows, network.latent)
     expected = run_onnxruntime(path, z, labels, network.labels)
     low, high = network.pixel_range
-    made = make_generator(checkpoint).render(z, rows, labels=labels.astype(np.int32))
+    made = make_generator(definition).render(z, rows, labels=labels.astype(np.int32))
     made = (made + 1) / 2 * (high - low) + low
     assert np.abs(made - expected).max() < tolerance * max(1, np.abs(expected).max())
-    return checkpoint
+    return definition
 
 
 def make_array(*shape: int, seed: int = 0, low: float = -1.0) -> np.ndarray:

@@ -30,7 +30,7 @@ from ganinv_cli.generators.formats.weights.step import (
     format_value,
 )
 from ganinv_cli.generators.formats.weights.weight import make_layer
-from ganinv_cli.generators.network.checkpoint import Alternative, Convention
+from ganinv_cli.generators.network.definition import Alternative, Convention
 from ganinv_cli.generators.network.folding import add_label_input
 from ganinv_cli.generators.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.generators.network.layers import Concat, Constant, ConvTranspose, Multiply, Reshape

@@ -30,7 +30,7 @@ from ganinv_cli.generators.formats.weights.step import (
     Inference,
     format_value,
 )
-from ganinv_cli.generators.network.checkpoint import Alternative, Convention, Source
+from ganinv_cli.generators.network.definition import Alternative, Convention, Source
 from ganinv_cli.generators.network.norms.check import Moments, are_initial
 
 # In residual networks read as chains, the norms before the first sum differ by .01. The norm after

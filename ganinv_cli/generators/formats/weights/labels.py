@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.generators.formats.weights.weight import PlannedLayer, make_layer
-from ganinv_cli.generators.network.checkpoint import Alternative, Convention
+from ganinv_cli.generators.network.definition import Alternative, Convention
 from ganinv_cli.generators.network.layers import BatchNorm, ConvTranspose, Dense, Reshape
 
 CHANNELS_PER_INPUT = 1.1  # fewest

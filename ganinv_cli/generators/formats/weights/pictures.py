@@ -17,7 +17,7 @@ from ganinv_cli.generators.formats.weights.step import (
     Inference,
     change_step,
 )
-from ganinv_cli.generators.network.checkpoint import Convention
+from ganinv_cli.generators.network.definition import Convention
 from ganinv_cli.generators.network.layers import ConvTranspose
 
 # Squared difference of neighbours over that of every other pixel. Trained generators have at most

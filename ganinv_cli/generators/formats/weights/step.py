@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ganinv_cli.generators.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.generators.formats.unsupported import EXPORT_TO_ONNX
 from ganinv_cli.generators.formats.weights.weight import WeightedLayer
-from ganinv_cli.generators.network.checkpoint import Convention, Source
+from ganinv_cli.generators.network.definition import Convention, Source
 from ganinv_cli.generators.network.layers import ACTIVATIONS, Activation
 from ganinv_cli.prior import format_exactly
 from ganinv_cli.settings.conventions import Conventions

@@ -20,11 +20,11 @@ FILES = [*((name, "generator.keras") for name in km.MODELS), ("nested", "generat
 @pytest.mark.parametrize(("name", "file"), FILES)
 def test_a_model_makes_kerass_own_pictures(name, file, tmp_path):
     model = km.build_model(name)
-    checkpoint = formats.read(km.save_model(tmp_path, model, file))
-    assert checkpoint.format == f"Keras 3 ({Path(file).suffix})"
-    assert checkpoint.layout in ("Sequential", "Functional")
+    definition = formats.read(km.save_model(tmp_path, model, file))
+    assert definition.format == f"Keras 3 ({Path(file).suffix})"
+    assert definition.layout in ("Sequential", "Functional")
     expected = km.render_images(model)
-    km.assert_pictures(checkpoint, expected * 2 - 1 if name == "upsampled" else expected)
+    km.assert_pictures(definition, expected * 2 - 1 if name == "upsampled" else expected)
 
 
 @keras.saving.register_keras_serializable()
@@ -54,9 +54,9 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside, tmp_path)
     model = km.build_model("nested")
     path = km.save_model(tmp_path, model, "g.weights.h5")
     (tmp_path / beside).write_text(model.to_json(), encoding="utf-8")
-    checkpoint = formats.read(path)
-    assert checkpoint.format == "Keras 3 (.weights.h5)"
-    km.assert_pictures(checkpoint, km.render_images(model))
+    definition = formats.read(path)
+    assert definition.format == "Keras 3 (.weights.h5)"
+    km.assert_pictures(definition, km.render_images(model))
 
 
 def test_what_is_not_the_generators_is_ignored_and_told(tmp_path):
@@ -65,18 +65,18 @@ def test_what_is_not_the_generators_is_ignored_and_told(tmp_path):
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
-        checkpoint = formats.read(km.save_model(tmp_path, model, name))
-        assert told in checkpoint.ignored
-        assert {node.name for node in checkpoint.network.nodes} == layers
-        km.assert_pictures(checkpoint, km.render_images(model))
+        definition = formats.read(km.save_model(tmp_path, model, name))
+        assert told in definition.ignored
+        assert {node.name for node in definition.network.nodes} == layers
+        km.assert_pictures(definition, km.render_images(model))
 
 
 def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(tmp_path):
     z = keras.Input((km.LATENT,))
     x = kl.BatchNormalization(name="norm")(kl.Dense(16)(z), training=True)
-    checkpoint = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
+    definition = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
     said = "the moving statistics in norm, which the model uses as in training"
-    assert said in checkpoint.assumed
+    assert said in definition.assumed
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name, told):
     folder = Path(__file__).parent / "keras2"
     with np.load(folder / "pictures.npz") as pictures:
         z, label, expected = pictures["z"], pictures["label"], pictures[name.split(".")[0]]
-    checkpoint = formats.read(folder / name)
-    assert checkpoint.format == told
-    labels = label[:, 0] if checkpoint.network.labels else None
-    km.assert_pictures(checkpoint, expected, z, labels)
+    definition = formats.read(folder / name)
+    assert definition.format == told
+    labels = label[:, 0] if definition.network.labels else None
+    km.assert_pictures(definition, expected, z, labels)
 
 
 def test_channels_first_are_refused(tmp_path):
@@ -170,16 +170,16 @@ def test_a_label_makes_kerass_own_pictures(build, label, tmp_path):
     model = km.randomize_weights(build())
     given = [label, km.Z] if build is embedded_times_z else [km.Z, label]
     expected = np.asarray(model(given, training=False))
-    checkpoint = formats.read(km.save_model(tmp_path, model))
-    assert checkpoint.network.labels == km.LABELS
-    km.assert_pictures(checkpoint, expected, labels=LABEL)
-    alone = make_generator(checkpoint, label=4)(km.Z[:1])
+    definition = formats.read(km.save_model(tmp_path, model))
+    assert definition.network.labels == km.LABELS
+    km.assert_pictures(definition, expected, labels=LABEL)
+    alone = make_generator(definition, label=4)(km.Z[:1])
     np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
 
 
 def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(tmp_path):
     a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
     path = km.save_model(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
-    checkpoint = formats.read(path)
-    assert (checkpoint.network.latent, checkpoint.network.labels) == (km.LATENT, km.LABELS)
-    assert any("label in the input 'first'" in clause for clause in checkpoint.assumed)
+    definition = formats.read(path)
+    assert (definition.network.latent, definition.network.labels) == (km.LATENT, km.LABELS)
+    assert any("label in the input 'first'" in clause for clause in definition.assumed)

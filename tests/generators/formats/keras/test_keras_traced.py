@@ -28,8 +28,8 @@ def test_a_lambda_layer_is_run_in_a_trusted_python_file_alone(tmp_path):
     (tmp_path / "g.py").write_text(
         f"import keras\n\nLATENT = {LATENT}\ngenerate = {load}\n", encoding="utf-8"
     )
-    checkpoint = formats.read(tmp_path / "g.py", Conventions(trust=True))
-    km.assert_pictures(checkpoint, km.render_images(model))
+    definition = formats.read(tmp_path / "g.py", Conventions(trust=True))
+    km.assert_pictures(definition, km.render_images(model))
 
 
 def _build_attention() -> keras.Model:
@@ -49,9 +49,9 @@ def _build_attention() -> keras.Model:
 
 def test_layers_that_only_keras_knows_need_no_trust(tmp_path):
     model = _build_attention()
-    checkpoint = formats.read(km.save_model(tmp_path, model))
-    assert (checkpoint.format, checkpoint.layout) == ("Keras 3 (.keras)", "traced")
-    km.assert_pictures(checkpoint, km.render_images(model))
+    definition = formats.read(km.save_model(tmp_path, model))
+    assert (definition.format, definition.layout) == ("Keras 3 (.keras)", "traced")
+    km.assert_pictures(definition, km.render_images(model))
 
 
 @pytest.mark.parametrize(
@@ -65,23 +65,23 @@ def test_layers_that_only_keras_knows_need_no_trust(tmp_path):
 def test_a_layer_is_translated_or_traced(layer, tmp_path):
     chain = [keras.Input((LATENT,)), kl.Dense(48), layer, kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential(chain))
-    checkpoint = formats.read(km.save_model(tmp_path, model))
+    definition = formats.read(km.save_model(tmp_path, model))
     is_traced = not isinstance(layer, kl.LeakyReLU)
-    assert (checkpoint.layout == "traced") == is_traced
-    assert [f"its layer {layer.name}" in note for note in checkpoint.notes] == (
+    assert (definition.layout == "traced") == is_traced
+    assert [f"its layer {layer.name}" in note for note in definition.notes] == (
         [True] if is_traced else []
     )
-    km.assert_pictures(checkpoint, km.render_images(model))
+    km.assert_pictures(definition, km.render_images(model))
 
 
 def test_a_wrong_translation_is_noticed_and_the_model_traced(tmp_path, monkeypatch):
     skip = {kl.BatchNormalization: lambda builder, layer, inputs: inputs[0]}
     monkeypatch.setattr(translate_model, "TRANSLATORS", translate_model.TRANSLATORS | skip)
     model = km.build_model("dcgan_16")
-    checkpoint = formats.read(km.save_model(tmp_path, model))
-    assert checkpoint.layout == "traced"
-    assert ["other pictures" in note for note in checkpoint.notes] == [True]
-    km.assert_pictures(checkpoint, km.render_images(model))
+    definition = formats.read(km.save_model(tmp_path, model))
+    assert definition.layout == "traced"
+    assert ["other pictures" in note for note in definition.notes] == [True]
+    km.assert_pictures(definition, km.render_images(model))
 
 
 def test_labels_and_inputs_by_name_are_those_of_the_model(tmp_path):

@@ -159,8 +159,8 @@ def make_function(name: str, *nodes: Any) -> Any:
 def test_functions_are_followed(tmp_path):
     inner = make_function("f", node("Tanh", ["a"], ["b"]))
     model = build_model(*start([node("f", ["x"], ["picture"], domain="own")]), functions=[inner])
-    checkpoint = assert_agrees(write_model(tmp_path / "f.onnx", model))
-    assert checkpoint.network.output_range == (-1, 1)
+    definition = assert_agrees(write_model(tmp_path / "f.onnx", model))
+    assert definition.network.output_range == (-1, 1)
 
 
 def test_functions_that_call_themselves_are_refused(tmp_path):

@@ -19,7 +19,7 @@ from ganinv_cli.generators.formats import read
 from ganinv_cli.generators.formats.cached_check import check_norms
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.inspection.certainty import describe_verdict
-from ganinv_cli.inspection.facts import describe_checkpoint
+from ganinv_cli.inspection.facts import describe_definition
 from ganinv_cli.settings.conventions import Conventions
 
 TRAINED = Path(__file__).parents[3] / "data" / "keras" / "trained.keras"
@@ -27,9 +27,9 @@ TRAINED = Path(__file__).parents[3] / "data" / "keras" / "trained.keras"
 
 def inspect(path: str | Path) -> str:
     """The verdict that `ganinv inspect` prints."""
-    checkpoint = read(path)
+    definition = read(path)
     return describe_verdict(
-        describe_checkpoint(replace(checkpoint, norm_check=check_norms(checkpoint)))
+        describe_definition(replace(definition, norm_check=check_norms(definition)))
     )
 
 

@@ -17,7 +17,7 @@ from builders import (
 )
 
 from ganinv_cli.generators.formats import read
-from ganinv_cli.generators.network.checkpoint import Checkpoint
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.layers import BatchNorm
 from ganinv_cli.generators.network.make_generator import make_generator
 
@@ -137,5 +137,5 @@ def _save(prefix: Path, arrays: Arrays) -> None:
     save_checkpoint(prefix.parent, arrays, prefix.name)
 
 
-def _plain(folder: Path, arrays: Arrays) -> Checkpoint:
+def _plain(folder: Path, arrays: Arrays) -> Definition:
     return read(save_checkpoint(folder, rename_arrays(arrays, "B")))

@@ -16,7 +16,7 @@ from ganinv_cli.generators.formats import read
 from ganinv_cli.generators.formats.cached_check import check_norms
 from ganinv_cli.generators.formats.weights import hypotheses as search
 from ganinv_cli.generators.formats.weights import infer, pictures
-from ganinv_cli.generators.network.checkpoint import Checkpoint, Convention, summarize_inferred
+from ganinv_cli.generators.network.definition import Convention, Definition, summarize_inferred
 from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.generators.network.layers import BatchNorm
 from ganinv_cli.prior import Uniform, parse_prior
@@ -28,9 +28,9 @@ EARLY = Path(__file__).parents[3] / "data" / "early.pt"  # of exported/pytorch_e
 GREY = 3  # a seed whose generator is small, and whose prior is uniform
 
 
-def find_row(checkpoint: Checkpoint, name: str) -> Convention:
+def find_row(definition: Definition, name: str) -> Convention:
     """The first row of a convention."""
-    return next(row for row in checkpoint.conventions if row.name == name)
+    return next(row for row in definition.conventions if row.name == name)
 
 
 @pytest.mark.parametrize(
@@ -38,16 +38,16 @@ def find_row(checkpoint: Checkpoint, name: str) -> Convention:
 )
 def test_what_is_inferred_of_a_random_generator_is_true(tmp_path, seed):
     generator = write_random_generator(seed, tmp_path)
-    checkpoint = read(generator.path)
+    definition = read(generator.path)
     inferred = {
         (row.name, row.layer): row.value
-        for row in checkpoint.conventions
+        for row in definition.conventions
         if row.source in ("inferred", "confirmed")
     }
     truth = generator.truth | {("prior", ""): generator.prior, ("labels", ""): "0"}
     assert inferred.items() <= truth.items()
     assert not inferred.keys() & generator.behind  # what no norm follows
-    assert all(row.source != "pictures" for row in checkpoint.conventions)  # those of noise
+    assert all(row.source != "pictures" for row in definition.conventions)  # those of noise
     assert inferred.get(("prior", ""), generator.prior) == generator.prior
 
 
@@ -58,22 +58,22 @@ def grey(tmp_path_factory):
 
 
 def test_an_inferred_prior_is_used_and_no_longer_assumed(grey):
-    checkpoint = read(grey.path)
-    assert checkpoint.prior == Uniform(0, 1)
-    row = find_row(checkpoint, "prior")
+    definition = read(grey.path)
+    assert definition.prior == Uniform(0, 1)
+    row = find_row(definition, "prior")
     assert row.source == "inferred" and row.discrepancy is not None and row.runner_up
     assert row.discrepancy < row.runner_up.discrepancy
-    assert not any("--prior" in clause for clause in checkpoint.assumed)
-    assert summarize_inferred(checkpoint.conventions).startswith("prior uniform:0,1; ")
+    assert not any("--prior" in clause for clause in definition.assumed)
+    assert summarize_inferred(definition.conventions).startswith("prior uniform:0,1; ")
 
 
 def test_a_given_value_wins_even_if_the_statistics_contradict_it(grey):
-    checkpoint = read(grey.path, Conventions(prior="normal", epsilon=(1e-5,)))
-    row = find_row(checkpoint, "prior")
+    definition = read(grey.path, Conventions(prior="normal", epsilon=(1e-5,)))
+    row = find_row(definition, "prior")
     assert (row.value, row.source) == ("normal", "given")
-    assert checkpoint.prior != Uniform(0, 1)
-    assert find_row(checkpoint, "epsilon").source == "given"
-    check = check_norms(checkpoint)
+    assert definition.prior != Uniform(0, 1)
+    assert find_row(definition, "epsilon").source == "given"
+    check = check_norms(definition)
     assert check.status == "unexplained" and check.doubt
 
 
@@ -95,26 +95,26 @@ def make_untrained(
 
 def test_statistics_that_were_never_updated_tell_nothing(tmp_path):
     path = write_safetensors(tmp_path / "g.safetensors", make_untrained(1))
-    checkpoint = read(path)
-    assert checkpoint.prior == parse_prior("normal:1", 64)
-    assert_usual(checkpoint)
-    assert all(row.discrepancy is None for row in checkpoint.conventions)
+    definition = read(path)
+    assert definition.prior == parse_prior("normal:1", 64)
+    assert_usual(definition)
+    assert all(row.discrepancy is None for row in definition.conventions)
 
 
-def assert_usual(checkpoint: Checkpoint) -> None:
+def assert_usual(definition: Definition) -> None:
     """All conventions are the usual ones, and assumed."""
-    assert {row.source for row in checkpoint.conventions} <= {"assumed", "file"}
-    values = {name: [r.value for r in checkpoint.conventions if r.name == name] for name in USUAL}
+    assert {row.source for row in definition.conventions} <= {"assumed", "file"}
+    values = {name: [r.value for r in definition.conventions if r.name == name] for name in USUAL}
     assert values == USUAL
 
 
 def test_averages_of_few_steps_decide_nothing():
     """Its first norm fits normal:2, because 4 % of its averages are still 1."""
-    checkpoint = read(EARLY)
-    assert_usual(checkpoint)
-    assert checkpoint.prior == parse_prior("normal:1", 32)
-    assert checkpoint.network.image_shape == (16, 16, 1)
-    check = check_norms(checkpoint)
+    definition = read(EARLY)
+    assert_usual(definition)
+    assert definition.prior == parse_prior("normal:1", 32)
+    assert definition.network.image_shape == (16, 16, 1)
+    check = check_norms(definition)
     assert (
         not check.is_confirmed and "they may be unsettled (saved early in training" in check.doubt
     )
@@ -124,10 +124,10 @@ def test_a_prior_without_round_numbers_is_named_but_not_taken(tmp_path):
     state = make_untrained(0.999)
     for leaf in ("weight", "bias", "running_mean", "running_var"):
         del state[f"main.4.{leaf}"]
-    checkpoint = read(save_archive(tmp_path / "g.pt", state))
-    row = find_row(checkpoint, "prior")
+    definition = read(save_archive(tmp_path / "g.pt", state))
+    row = find_row(definition, "prior")
     assert (row.value, row.source, row.discrepancy) == ("normal:1", "assumed", None)
-    doubt = check_norms(checkpoint).doubt
+    doubt = check_norms(definition).doubt
     assert "e.g. --prior normal:6." in doubt and "may be unsettled (saved early" in doubt
 
 
@@ -186,13 +186,13 @@ def test_statistics_that_fit_no_chain_are_refused(tmp_path):
 
 def test_a_usual_value_is_confirmed_and_an_untested_place_is_as_its_neighbours(tmp_path):
     state = make_settled(tmp_path, "leaky_relu:0.2", "leaky_relu:0.2")
-    checkpoint = read(save_archive(tmp_path / "g.pt", state))
-    rows = {(row.name, row.layer): (row.value, row.source) for row in checkpoint.conventions}
+    definition = read(save_archive(tmp_path / "g.pt", state))
+    rows = {(row.name, row.layer): (row.value, row.source) for row in definition.conventions}
     assert rows["strides", "main.3"] == ("2", "confirmed")
     assert rows["activation", "main.0"] == ("leaky_relu:0.2", "inferred")
     assert rows["activation", "main.3"] == ("leaky_relu:0.2", "assumed")
     clause = "activation leaky_relu:0.2 of main.3, which no norm tests (--activation)"
-    assert clause in checkpoint.assumed
+    assert clause in definition.assumed
 
 
 def test_checkered_pictures_of_an_even_kernel_leave_its_stride_open(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from torch_files import save_archive
 from ganinv_cli.generators.formats import read
 from ganinv_cli.generators.formats.cached_check import check_norms
 from ganinv_cli.inspection.certainty import describe_next_step, describe_verdict
-from ganinv_cli.inspection.facts import describe_checkpoint
+from ganinv_cli.inspection.facts import describe_definition
 from ganinv_cli.settings.conventions import Conventions
 
 TESTABLE = 5  # a seed whose first norm follows a matrix, with more channels than inputs
@@ -18,8 +18,8 @@ TESTABLE = 5  # a seed whose first norm follows a matrix, with more channels tha
 
 def inspect(path, **conventions):
     """What `ganinv inspect` prints first: the verdict and the next step."""
-    checkpoint = read(path, Conventions(**conventions))
-    facts = describe_checkpoint(replace(checkpoint, norm_check=check_norms(checkpoint)))
+    definition = read(path, Conventions(**conventions))
+    facts = describe_definition(replace(definition, norm_check=check_norms(definition)))
     facts["arguments"] = "netG.pt"
     return describe_verdict(facts), describe_next_step(facts)
 
@@ -56,8 +56,8 @@ def test_averages_that_lag_behind_the_weights_tell_the_labels(tmp_path, place, n
 
 
 def test_without_labels_that_is_confirmed(tmp_path):
-    checkpoint = read(write_random_generator(TESTABLE, tmp_path).path)
-    (row,) = [row for row in checkpoint.conventions if row.name == "labels"]
+    definition = read(write_random_generator(TESTABLE, tmp_path).path)
+    (row,) = [row for row in definition.conventions if row.name == "labels"]
     assert (row.value, row.source) == ("0", "confirmed")
 
 

@@ -14,7 +14,7 @@ from onnx import helper
 from settled import (
     LEAKY,
     check,
-    make_checkpoint,
+    make_definition,
     make_network,
     make_norm,
     replace_layer,
@@ -23,7 +23,7 @@ from settled import (
 
 from ganinv_cli.generators import formats
 from ganinv_cli.generators.formats.cached_check import check_norms
-from ganinv_cli.generators.network.checkpoint import Convention
+from ganinv_cli.generators.network.definition import Convention
 from ganinv_cli.generators.network.folding import add_label_input
 from ganinv_cli.generators.network.graph import TracedNetwork, chain
 from ganinv_cli.generators.network.layers import Activation, BatchNorm, Dense, Reshape
@@ -106,27 +106,27 @@ def test_norms_of_single_values_are_compared_without_sampling_error():
 
 def test_a_generator_without_norms_is_not_checked_and_not_doubted():
     dense = Dense(np.ones((8, 12), np.float32), np.zeros(12, np.float32))
-    checkpoint = make_checkpoint(chain(8, [dense, Reshape((2, 2, 3))]))
-    result = check_norms(checkpoint)
+    definition = make_definition(chain(8, [dense, Reshape((2, 2, 3))]))
+    result = check_norms(definition)
     assert (result.status, result.is_confirmed, result.doubt) == ("unchecked", None, "")
     assumed = (
         Convention("prior", "", "normal", "assumed"),
         Convention("activation", "0", "relu", "assumed"),
     )
-    doubted = check_norms(replace(checkpoint, conventions=assumed))
+    doubted = check_norms(replace(definition, conventions=assumed))
     assert doubted.doubt.endswith("what is assumed about its layers (activation)")
 
 
 def test_a_check_is_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    checkpoint = make_checkpoint(settle_norms(make_network(LEAKY, LEAKY)))
-    measured = check_norms(checkpoint)
+    definition = make_definition(settle_norms(make_network(LEAKY, LEAKY)))
+    measured = check_norms(definition)
     monkeypatch.setattr(
         "ganinv_cli.generators.network.norms.measure.prepare_norms", None
     )  # cannot be called
-    assert check_norms(checkpoint) == measured
+    assert check_norms(definition) == measured
     with pytest.raises(TypeError):
-        check_norms(make_checkpoint(checkpoint.network, "uniform"))
+        check_norms(make_definition(definition.network, "uniform"))
 
 
 RELU = Activation("relu")
@@ -136,7 +136,7 @@ NORMS = 2
 def write_keras_export(folder: Path, prior: str) -> Path:
     """Two norms with statistics from the generator and a prior."""
     network = settle_norms(make_network(RELU, RELU), prior)
-    save_network(make_checkpoint(network, prior), folder / "generator.keras")
+    save_network(make_definition(network, prior), folder / "generator.keras")
     model = keras.models.load_model(folder / "generator.keras")
     model.export(folder / "exported", verbose=False)
     return folder / "exported"

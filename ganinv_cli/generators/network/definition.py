@@ -1,4 +1,4 @@
-"""A generator as read from a file: network, prior and provenance, and how each convention is known.
+"""The definition of a generator: network, prior and provenance, and how each convention is known.
 
 Statistics of batch norms decide an inferred value of a convention against all others; it is
 confirmed if it is also the usual value. Pictures decide between two last strides.
@@ -43,7 +43,7 @@ class Convention:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Definition:
     """A complete generator: images in [-1, 1], finite weights, and a prior."""
 
     network: Network | TracedNetwork
