@@ -74,7 +74,7 @@ def fit_encoder(
         timed = max(first + count - settings.batch_size, 0)
         rate = timed / max(time.monotonic() - started, 1e-9)
         yield FitProgress(first + count, settings.images, rate, None)
-    encoder = _build_encoder(generator, settings, _solve_ridge(squares, products, settings.ridge))
+    encoder = _make_encoder(generator, settings, _solve_ridge(squares, products, settings.ridge))
     with explain_write_errors(out):
         encoder.save(out)
     yield FitProgress(settings.images, settings.images, 0.0, encoder)
@@ -125,9 +125,7 @@ def _solve_ridge(squares: np.ndarray, products: np.ndarray, ridge: float) -> np.
             return weights.astype(np.float32)
 
 
-def _build_encoder(
-    generator: Generator, settings: EncoderSettings, solution: np.ndarray
-) -> Encoder:
+def _make_encoder(generator: Generator, settings: EncoderSettings, solution: np.ndarray) -> Encoder:
     bounds = (generator.prior.low, generator.prior.high)
     run = {"generator": generator.sha256, "bounds": list(bounds), **asdict(settings)}
     encoder = Encoder(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.generators.formats.complete import find_output_range, parse_range
-from ganinv_cli.generators.formats.interface import CHAIN, format_names
+from ganinv_cli.generators.formats.interface import IN_SEQUENCE, format_names
 from ganinv_cli.generators.network.definition import Convention, Definition
 from ganinv_cli.generators.network.folding import fold_layers
 from ganinv_cli.generators.network.generator import Generator
@@ -87,7 +87,7 @@ def find_pixel_range(definition: Definition) -> PixelRange:
 def find_doubt(definition: Definition) -> str:
     """Return why this may not be the generator that was trained; empty if there is no reason."""
     check = definition.norm_check
-    if check.is_confirmed is None and not check.doubt and CHAIN in definition.assumed:
+    if check.is_confirmed is None and not check.doubt and IN_SEQUENCE in definition.assumed:
         return "it may have branches, and has no batch norms that could confirm that it has none"
     return check.doubt
 

@@ -101,7 +101,9 @@ def _make_layer_table(layers: list[Facts]) -> str:
             "kind": describe_layer(layer),
             "makes": " x ".join(map(str, layer["shape"])) or "1",
             "weights": f"{layer['parameters']:,}" if layer["parameters"] else "",
-            "takes": "" if _is_chained(layer) else " ".join(map(str, layer["inputs"])) or "nothing",
+            "takes": ""
+            if _follows_previous(layer)
+            else " ".join(map(str, layer["inputs"])) or "nothing",
         }
         for layer in layers
     ]
@@ -122,7 +124,7 @@ def _make_norm_table(norms: list[Facts]) -> str:
     return _render_table(table)
 
 
-def _is_chained(layer: Facts) -> bool:
+def _follows_previous(layer: Facts) -> bool:
     before = layer["number"] - 1
     return bool(layer["inputs"] == [before or "z"])
 

@@ -90,7 +90,7 @@ def test_inspect_says_first_what_is_confirmed_and_what_is_assumed(folder):
     assert "relu in 2 layers, " in text and "Names of layers begin with generator/" in text
 
 
-def test_a_chain_without_norms_is_a_guess(folder):
+def test_a_sequence_without_norms_is_a_guess(folder):
     state = {name: each for name, each in make_dcgan().state.items() if each.ndim == 4}
     torch_files.save_archive(folder / "netG.pth", state)
     result = run_ganinv(folder, "inspect", "netG.pth", "--check", code=1)
@@ -103,7 +103,7 @@ def test_a_chain_without_norms_is_a_guess(folder):
     assert [facts[key] for key in keys] == [3, 2, None, []]
 
 
-def test_a_chain_that_may_have_branches_is_a_guess_though_all_is_given(folder):
+def test_a_sequence_that_may_have_branches_is_a_guess_though_all_is_given(folder):
     shapes = {"start": (128, 5), "block.conv1": (8, 8, 3, 3), "block.conv2": (8, 8, 3, 3)}
     shapes |= {"up": (8, 3, 4, 4)}
     state = {f"{name}.weight": np.ones(shape, np.float32) for name, shape in shapes.items()}

@@ -16,7 +16,7 @@ from ganinv_cli.generators.formats.tensorflow.checkpoint_files import write_chec
 from ganinv_cli.generators.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.generators.network.graph import chain
+from ganinv_cli.generators.network.graph import make_sequence
 from ganinv_cli.generators.network.layers import ConvTranspose, Dense, Layer, same_crop
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.prior import Prior, Uniform
@@ -135,7 +135,7 @@ def build_generator(*layers: Layer, prior: Prior | None = None) -> Generator:
     """A generator of just these layers, the first of which is Dense."""
     first = layers[0]
     assert isinstance(first, Dense)
-    network = chain(len(first.weights), layers)
+    network = make_sequence(len(first.weights), layers)
     return make_generator(Definition(network, prior or Uniform(), "", "", ""))
 
 

@@ -72,17 +72,17 @@ def build_dcgan(
     side: int, widths: tuple[int, ...], channels: int = 3, kernel: int = 5
 ) -> keras.Model:
     """As in the tutorials: dense, reshape, then transposed convolutions with norms between."""
-    chain: list[keras.Layer] = [keras.Input((LATENT,))]
-    chain += [
+    layers: list[keras.Layer] = [keras.Input((LATENT,))]
+    layers += [
         kl.Dense(side * side * widths[0], use_bias=False),
         kl.Reshape((side, side, widths[0])),
     ]
     for width in widths[1:]:
-        chain += [kl.BatchNormalization(), kl.LeakyReLU()]
-        chain += [kl.Conv2DTranspose(width, kernel, strides=2, padding="same", use_bias=False)]
-    chain += [kl.BatchNormalization(), kl.LeakyReLU(0.2)]
+        layers += [kl.BatchNormalization(), kl.LeakyReLU()]
+        layers += [kl.Conv2DTranspose(width, kernel, strides=2, padding="same", use_bias=False)]
+    layers += [kl.BatchNormalization(), kl.LeakyReLU(0.2)]
     last = kl.Conv2DTranspose(channels, kernel, strides=2, padding="same", activation="tanh")
-    return keras.Sequential([*chain, last], name="generator")
+    return keras.Sequential([*layers, last], name="generator")
 
 
 @register_model
@@ -93,7 +93,7 @@ def dcgan_16() -> keras.Model:
 @register_model
 def valid_and_odd() -> keras.Model:
     """No padding, a kernel smaller than its stride, sides that differ, output_padding."""
-    return _build_chain(
+    return _make_sequential(
         kl.Dense(2 * 3 * 4),
         kl.Reshape((2, 3, 4)),
         kl.Conv2DTranspose(5, (3, 2), strides=(2, 1), activation="relu"),
@@ -107,7 +107,7 @@ def valid_and_odd() -> keras.Model:
 
 @register_model
 def upsampled() -> keras.Model:
-    return _build_chain(
+    return _make_sequential(
         kl.Dense(4 * 4 * 6, activation="relu"),
         kl.Reshape((4, 4, 6)),
         kl.UpSampling2D(),
@@ -127,7 +127,7 @@ def upsampled() -> keras.Model:
 @register_model
 def norms_anywhere() -> keras.Model:
     """Before an activation, behind one, first of all, without a scale, without a shift."""
-    return _build_chain(
+    return _make_sequential(
         kl.BatchNormalization(),
         kl.Dense(4 * 4 * 4),
         kl.BatchNormalization(scale=False),
@@ -146,7 +146,7 @@ def norms_anywhere() -> keras.Model:
 
 @register_model
 def many_activations() -> keras.Model:
-    return _build_chain(
+    return _make_sequential(
         kl.Dense(64, activation="softplus"),
         kl.Dense(64, activation="gelu"),
         kl.Dense(64, activation="hard_sigmoid"),
@@ -164,7 +164,7 @@ def many_activations() -> keras.Model:
 
 @register_model
 def convolutions() -> keras.Model:
-    return _build_chain(
+    return _make_sequential(
         kl.Dense(6 * 6 * 4),
         kl.Reshape((-1, 6, 4)),
         kl.Conv2D(4, 3, padding="same", groups=2, activation="relu"),
@@ -216,5 +216,5 @@ def nested() -> keras.Model:
     return keras.Model(z, kl.Conv2DTranspose(3, 5, 2, padding="same", activation="tanh")(x))
 
 
-def _build_chain(*chain: keras.Layer) -> keras.Model:
-    return keras.Sequential([keras.Input((LATENT,)), *chain])
+def _make_sequential(*layers: keras.Layer) -> keras.Model:
+    return keras.Sequential([keras.Input((LATENT,)), *layers])

@@ -11,7 +11,7 @@ from torch_files import save_archive
 
 from ganinv_cli.generators.formats.weights.step import parse_activation
 from ganinv_cli.generators.network import layers as kinds
-from ganinv_cli.generators.network.graph import Network, chain
+from ganinv_cli.generators.network.graph import Network, make_sequence
 
 Truth = dict[tuple[str, str], str]  # by name of the convention and of the layer in the file
 State = dict[str, np.ndarray]
@@ -76,7 +76,7 @@ class _Writer:
             if not is_last:
                 self._add_hidden(outputs, name)
         self._add(kinds.Activation("tanh"))
-        network = chain(self.latent, self.layers, self.names)
+        network = make_sequence(self.latent, self.layers, self.names)
         rows = BATCHES * draws.choice([16, 32, 64, 64, 128])
         state = export_state(settle_norms(network, prior, draws.randrange(99), rows, labels))
         if draws.random() < 0.5:

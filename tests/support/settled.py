@@ -8,8 +8,8 @@ from builders import make_same_conv_transpose
 
 from ganinv_cli.generators.formats.cached_check import check_norms
 from ganinv_cli.generators.network.definition import Definition
-from ganinv_cli.generators.network.execute import build_layer
-from ganinv_cli.generators.network.graph import LABEL, Layer, Network, Z, chain
+from ganinv_cli.generators.network.execute import prepare_layer
+from ganinv_cli.generators.network.graph import LABEL, Layer, Network, Z, make_sequence
 from ganinv_cli.generators.network.layers import (
     Activation,
     BatchNorm,
@@ -36,7 +36,7 @@ def make_network(*activations: Layer, seed: int = 0) -> Network:
         *(make_same_conv_transpose(draw(4, 4, 16, 24), draw(16), 2), make_norm(random, 16), second),
         *(make_same_conv_transpose(draw(4, 4, 3, 16), draw(3), 2), Activation("tanh")),
     ]
-    return chain(LATENT, layers, ("dense", "", "norm1", "", "up1", "norm2", "", "up2"))
+    return make_sequence(LATENT, layers, ("dense", "", "norm1", "", "up1", "norm2", "", "up2"))
 
 
 def make_norm(random: np.random.Generator, channels: int) -> BatchNorm:
@@ -61,7 +61,7 @@ def settle_norms(
     nodes = []
     for number, node in enumerate(network.nodes):
         inputs = [values[each] for each in node.inputs]
-        values[number] = build_layer(node.layer, tf.float32).apply(*inputs)
+        values[number] = prepare_layer(node.layer, tf.float32).apply(*inputs)
         if isinstance(node.layer, BatchNorm):
             x = inputs[0].numpy()
             axes = tuple(range(x.ndim - 1))

@@ -23,7 +23,7 @@ GRAPH_FILE = "saved_model.pb"  # in the folder of a SavedModel
 TORCH_SCRIPT = "/constants.pkl"  # in a file of TorchScript; the others are in torch.export's
 TORCH_PROGRAMS = (TORCH_SCRIPT, "/serialized_exported_program.json", "/models/model.json")
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch.save before PyTorch 1.6
-CHAIN = "its layers follow one another"  # assumed if shapes and numbers do not prove it
+IN_SEQUENCE = "its layers follow one another"  # assumed if shapes and numbers do not prove it
 IMAGE_NETWORK = (
     f"is a discriminator or an encoder: it takes images and makes none; {_GIVE_GENERATOR}"
 )

@@ -114,16 +114,16 @@ def _trace_graph(
     read_variable: Callable[[str], np.ndarray] | None,
 ) -> TracedNetwork:
     defaults = {node.name for node in graph.node if node.op == "PlaceholderWithDefault"}
-    told = {name: each for name, each in inputs.items() if name.split(":")[0] not in defaults}
-    if not any(each.dtype.is_floating for each in told.values()):
-        told = inputs
+    stated = {name: each for name, each in inputs.items() if name.split(":")[0] not in defaults}
+    if not any(each.dtype.is_floating for each in stated.values()):
+        stated = inputs
 
-    def make_pictures(*tensors: tf.Tensor) -> tf.Tensor:
-        values = dict(zip(told, tensors, strict=True))
+    def evaluate_graph(*tensors: tf.Tensor) -> tf.Tensor:
+        values = dict(zip(stated, tensors, strict=True))
         rows = max(size or 1 for tensor in tensors for size in tensor.shape[:1])
         return GraphReplay(graph, values, read_variable, rows).evaluate(output)
 
-    return trace_function(make_pictures, list(told.values()))
+    return trace_function(evaluate_graph, list(stated.values()))
 
 
 class _Variables:

@@ -92,7 +92,7 @@ def _trace(
     label_input = None if label_place is None else inputs[label_place]
     latent, labels = _read_latent(z_input), _read_labels(label_input) or labels
 
-    def make_pictures(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+    def call_function(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         arguments: list[tf.Tensor] = [tf.constant(False)] * len(inputs)
         shaped = z if len(z_input.row) == 1 else tf.reshape(z, [-1, *z_input.row])
         arguments[z_place] = tf.cast(shaped, z_input.dtype)
@@ -107,9 +107,9 @@ def _trace(
         return _put_channels_last(tf.cast(output, tf.float32))
 
     batch = rows or (z_input.shape[0] if z_input.shape else None)
-    pictures: PictureFunction = make_pictures
+    pictures: PictureFunction = call_function
     if batch is not None:  # purified, because not every operation with a state can be vectorised
-        pictures = purify(make_pictures, latent, batch, label_input is not None)
+        pictures = purify(call_function, latent, batch, label_input is not None)
     if label_input is not None and labels == 0:
         labels = find_label_count(pictures, latent, batch)
         if labels == 0:
@@ -183,7 +183,7 @@ def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
     return output
 
 
-def _repeat_batches(make_pictures: PictureFunction, batch: int) -> PictureFunction:
+def _repeat_batches(render: PictureFunction, batch: int) -> PictureFunction:
     def make_all(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         rows = tf.shape(z)[0]
         missing = -rows % batch
@@ -194,7 +194,7 @@ def _repeat_batches(make_pictures: PictureFunction, batch: int) -> PictureFuncti
         tf.get_logger().setLevel("CRITICAL")  # else it also logs the exception with its stack
         try:
             pictures = tf.vectorized_map(
-                lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
+                lambda each: render(each[0], each[1] if len(each) > 1 else None),
                 tuple(parts),
                 fallback_to_while_loop=False,
             )

@@ -15,16 +15,18 @@ BLOCK_SIZES = {tf.float32: (128, UNLIMITED), tf.bfloat16: (UNLIMITED, 256)}
 LinearMap = Callable[[tf.Tensor], tf.Tensor]  # of pictures (batch, height, width, channels)
 
 
-def build_conv_transpose(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
+def prepare_conv_transpose(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
     """Return a transposed convolution without its bias, as a function."""
     kernel, (down, across) = layer.weights.shape, layer.stride
     sides = zip(kernel[:2], layer.stride, layer.crop, strict=True)
     grows = all(sum(crop) == size - step for size, step, crop in sides)
     has_few_outputs = kernel[2] < FEW_OUTPUTS and down == across > 1
-    return (_build_by_phases if has_few_outputs and grows else _build_in_blocks)(layer, precision)
+    return (_prepare_by_phases if has_few_outputs and grows else _prepare_in_blocks)(
+        layer, precision
+    )
 
 
-def _build_by_phases(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
+def _prepare_by_phases(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
     """Return it as one convolution; its channels are the stride² pixels of each input pixel."""
     kernel = tf.cast(_make_phase_kernel(layer), precision)
     return lambda x: tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "SAME"), layer.stride[0])
@@ -48,7 +50,7 @@ def _make_phase_kernel(layer: ConvTranspose) -> np.ndarray:
     return kernel.reshape(*kernel.shape[:3], -1)
 
 
-def _build_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
+def _prepare_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
     """Return it as transposed convolutions of blocks of channels that fit the CPU's cache."""
     outputs, inputs = BLOCK_SIZES.get(precision, (UNLIMITED, UNLIMITED))
     kernels = [
@@ -81,7 +83,7 @@ def _split_weights(weights: np.ndarray, size: int, axis: int) -> list[np.ndarray
     return np.split(weights, range(size, weights.shape[axis], size), axis)
 
 
-def build_conv(layer: Conv, precision: tf.DType) -> LinearMap:
+def prepare_conv(layer: Conv, precision: tf.DType) -> LinearMap:
     """Return a convolution without its bias, as a function."""
     kernel = tf.cast(layer.weights, precision)
     height, width = kernel.shape[:2]
@@ -101,7 +103,7 @@ def pad_or_crop(x: tf.Tensor, sides: Sides) -> tf.Tensor:
     return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
 
 
-def build_upsample(layer: Upsample) -> LinearMap:
+def prepare_upsample(layer: Upsample) -> LinearMap:
     """Return an upsampling, by repeated pixels or bilinear, as a function."""
     down, across = layer.factor
 

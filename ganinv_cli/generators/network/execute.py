@@ -20,7 +20,7 @@ class ExecutableLayer(NamedTuple):
     linear: Apply | None = None  # `apply` without its bias, if that is a linear map
 
 
-def build_layer(layer: Layer, precision: tf.DType) -> ExecutableLayer:
+def prepare_layer(layer: Layer, precision: tf.DType) -> ExecutableLayer:
     """Return a layer as a function, with its weights as tensors in this precision."""
     if type(layer) in _LINEAR_MAPS:
         return _add_shift(_LINEAR_MAPS[type(layer)](layer, precision), layer, precision)
@@ -54,21 +54,21 @@ def _add_shift(linear: Apply, layer: Layer, precision: tf.DType) -> ExecutableLa
     return ExecutableLayer(lambda x: tf.nn.bias_add(linear(x), shift), linear)
 
 
-def _build_dense(layer: kinds.Dense, precision: tf.DType) -> Apply:
+def _prepare_dense(layer: kinds.Dense, precision: tf.DType) -> Apply:
     weights = tf.cast(layer.weights, precision)
     return lambda x: tf.matmul(x, weights) if len(x.shape) == 2 else tf.tensordot(x, weights, 1)
 
 
-def _build_transpose(layer: kinds.Transpose, precision: tf.DType) -> Apply:
+def _prepare_transpose(layer: kinds.Transpose, precision: tf.DType) -> Apply:
     return lambda x: tf.transpose(x, [0, *(axis + 1 for axis in layer.order)])
 
 
-def _build_affine(layer: kinds.Affine, precision: tf.DType) -> Apply:
+def _prepare_affine(layer: kinds.Affine, precision: tf.DType) -> Apply:
     scale = tf.cast(layer.scale, precision)
     return lambda x: x * scale
 
 
-def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Apply:
+def _prepare_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Apply:
     """Return a norm by the batch's own moments; norms with moving statistics are folded."""
     gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
 
@@ -79,17 +79,17 @@ def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> Apply:
     return apply
 
 
-def _build_activation(layer: kinds.Activation, precision: tf.DType) -> Apply:
+def _prepare_activation(layer: kinds.Activation, precision: tf.DType) -> Apply:
     function = _ACTIVATIONS[layer.name]
     return function if layer.slope is None else lambda x: function(x, layer.slope)
 
 
-def _build_constant(layer: kinds.Constant, precision: tf.DType) -> Apply:
+def _prepare_constant(layer: kinds.Constant, precision: tf.DType) -> Apply:
     value = tf.cast(layer.value, precision)[None]
     return lambda: value
 
 
-def _build_concat(layer: kinds.Concat, precision: tf.DType) -> Apply:
+def _prepare_concat(layer: kinds.Concat, precision: tf.DType) -> Apply:
     def apply(*inputs: tf.Tensor) -> tf.Tensor:
         rows = tf.reduce_max([tf.shape(x)[0] for x in inputs])  # a constant has a single row
         return tf.concat([tf.broadcast_to(x, [rows, *x.shape[1:]]) for x in inputs], -1)
@@ -105,22 +105,22 @@ def _broadcast(combine: Apply, *inputs: tf.Tensor) -> tf.Tensor:
 
 # kind of layer -> a function of the layer and the precision
 _LINEAR_MAPS: dict[type[Layer], Callable[..., Apply]] = {
-    kinds.Dense: _build_dense,
+    kinds.Dense: _prepare_dense,
     kinds.Reshape: lambda layer, _: lambda x: tf.reshape(x, [-1, *layer.shape]),
-    kinds.Transpose: _build_transpose,
-    kinds.ConvTranspose: convolutions.build_conv_transpose,
-    kinds.Conv: convolutions.build_conv,
-    kinds.Upsample: lambda layer, _: convolutions.build_upsample(layer),
+    kinds.Transpose: _prepare_transpose,
+    kinds.ConvTranspose: convolutions.prepare_conv_transpose,
+    kinds.Conv: convolutions.prepare_conv,
+    kinds.Upsample: lambda layer, _: convolutions.prepare_upsample(layer),
     kinds.Pad: lambda layer, _: lambda x: convolutions.pad_or_crop(x, layer.sides),
-    kinds.Affine: _build_affine,
+    kinds.Affine: _prepare_affine,
 }
 _FUNCTIONS: dict[type[Layer], Callable[..., Apply]] = {
-    kinds.BatchNorm: _build_batch_norm,
-    kinds.Activation: _build_activation,
-    kinds.Constant: _build_constant,
+    kinds.BatchNorm: _prepare_batch_norm,
+    kinds.Activation: _prepare_activation,
+    kinds.Constant: _prepare_constant,
     kinds.Add: lambda layer, _: functools.partial(_broadcast, tf.add),
     kinds.Multiply: lambda layer, _: functools.partial(_broadcast, tf.multiply),
-    kinds.Concat: _build_concat,
+    kinds.Concat: _prepare_concat,
 }
 _ACTIVATIONS: dict[str, Apply] = {
     "relu": tf.nn.relu,

@@ -143,7 +143,7 @@ class TracedNetwork:
         return hashlib.sha256(f"{self.graph_sha256} {self.pixel_range}".encode()).hexdigest()
 
 
-def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Network:
+def make_sequence(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Network:
     """Return a network of layers in sequence."""
     all_layers = list(layers)
     all_names = [*names, *[""] * (len(all_layers) - len(names))]

@@ -5,7 +5,7 @@ from typing import cast
 import tensorflow as tf
 
 from ganinv_cli.generators.network.definition import UNKNOWN, Origin
-from ganinv_cli.generators.network.execute import ExecutableLayer, build_layer, push_forward
+from ganinv_cli.generators.network.execute import ExecutableLayer, prepare_layer, push_forward
 from ganinv_cli.generators.network.folding import fix_label, fold_layers
 from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 from ganinv_cli.generators.network.graph import LABEL, Network, Z
@@ -61,7 +61,7 @@ class LayeredGenerator(Generator):
         z, tangents = tf.convert_to_tensor(z), tf.convert_to_tensor(tangents)
         values = self._evaluate(z, z.dtype, labels)
         node_tangents: dict[int, tf.Tensor | None] = {Z: tangents, LABEL: None}
-        for number, layer in enumerate(self._build_layers(tangents.dtype)):
+        for number, layer in enumerate(self._prepare_layers(tangents.dtype)):
             inputs = self.network.nodes[number].inputs
             given = [values[each] for each in inputs]
             node_tangents[number] = push_forward(
@@ -78,14 +78,14 @@ class LayeredGenerator(Generator):
         for number, node in enumerate(self.network.nodes):
             precision = z.dtype if number in self._full_precision else inner_precision
             given = [tf.cast(values[each], precision) for each in node.inputs]
-            values[number] = self._build_layers(precision)[number].apply(*given)
+            values[number] = self._prepare_layers(precision)[number].apply(*given)
         return values
 
-    def _build_layers(self, precision: tf.DType) -> list[ExecutableLayer]:
+    def _prepare_layers(self, precision: tf.DType) -> list[ExecutableLayer]:
         if precision not in self._layers:
             with tf.init_scope():  # else every graph would have its own copy
                 self._layers[precision] = [
-                    build_layer(node.layer, precision) for node in self.network.nodes
+                    prepare_layer(node.layer, precision) for node in self.network.nodes
                 ]
         return self._layers[precision]
 

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from ganinv_cli.errors import CheckpointError, ConfigError, OutOfMemoryError
 from ganinv_cli.generators import formats
 from ganinv_cli.generators.formats.interface import Format, UnfinishedGenerator, UnreadableError
-from ganinv_cli.generators.network.graph import chain
+from ganinv_cli.generators.network.graph import make_sequence
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
 from ganinv_cli.settings.conventions import Conventions
 
@@ -42,7 +42,7 @@ def _add_format(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None)
             raise error
         weights = np.frombuffer(path.read_bytes()[8:], np.float32).reshape(4, 64)
         layers = [Dense(weights, np.zeros(64, np.float32)), Reshape((8, 8, 1)), Activation("tanh")]
-        return UnfinishedGenerator(chain(4, layers), "Matrix", "plain", str(path))
+        return UnfinishedGenerator(make_sequence(4, layers), "Matrix", "plain", str(path))
 
     monkeypatch.setitem(
         sys.modules, "ganinv_cli.generators.formats.matrix", SimpleNamespace(read=read)

@@ -10,7 +10,7 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.generators.formats import read, read_conventions
 from ganinv_cli.generators.formats.complete import complete_generator
 from ganinv_cli.generators.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.generators.network.graph import chain
+from ganinv_cli.generators.network.graph import make_sequence
 from ganinv_cli.generators.network.layers import (
     Activation,
     Affine,
@@ -80,7 +80,9 @@ def _found(*layers: Layer, side: int = 4, channels: int = 3) -> UnfinishedGenera
     dense = Dense(
         random.normal(size=(5, outputs)).astype(np.float32), np.zeros(outputs, np.float32)
     )
-    network = chain(5, (dense, Reshape((side, side, channels)), *layers), ("dense", "reshape"))
+    network = make_sequence(
+        5, (dense, Reshape((side, side, channels)), *layers), ("dense", "reshape")
+    )
     return UnfinishedGenerator(network, "test", "plain", "here")
 
 
@@ -144,7 +146,7 @@ def _nan() -> UnfinishedGenerator:
 
 def _huge() -> UnfinishedGenerator:
     weights = np.broadcast_to(np.float32(1), (5, 200_000_000))
-    network = chain(5, (Dense(weights, np.broadcast_to(np.float32(0), weights.shape[1:])),))
+    network = make_sequence(5, (Dense(weights, np.broadcast_to(np.float32(0), weights.shape[1:])),))
     return replace(_found(), network=network)
 
 

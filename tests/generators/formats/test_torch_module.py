@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 from called import run_ganinv
-from tests.formats.test_torch_file import PYTORCH
 
 import ganinv_cli as ganinv
 from ganinv_cli.errors import CheckpointError, UsageError
 from ganinv_cli.generators.formats import read
 from ganinv_cli.settings.conventions import Conventions
+from tests.generators.formats.test_torch_file import PYTORCH
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit
 PROGRAMS = ("script.ts", "program.pt2")

@@ -6,7 +6,7 @@ import tensorflow as tf
 from reference import transpose_convolution
 
 from ganinv_cli.generators.network import layers as kinds
-from ganinv_cli.generators.network.execute import build_layer, push_forward
+from ganinv_cli.generators.network.execute import prepare_layer, push_forward
 from ganinv_cli.generators.network.layers import ACTIVATIONS, Activation, Layer, infer_shape
 
 RANDOM = np.random.default_rng(0)
@@ -59,16 +59,16 @@ def test_it_makes_its_shape_and_less_precise_numbers_nearly_the_same(
     layer, shapes, precision, near
 ):
     given = _inputs(shapes)
-    exact = build_layer(layer, tf.float64).apply(*given).numpy()
+    exact = prepare_layer(layer, tf.float64).apply(*given).numpy()
     assert exact.shape == (ROWS if shapes else 1, *infer_shape(layer, shapes))
-    found = build_layer(layer, precision).apply(*(tf.cast(x, precision) for x in given))
+    found = prepare_layer(layer, precision).apply(*(tf.cast(x, precision) for x in given))
     assert found.dtype == precision
     np.testing.assert_allclose(tf.cast(found, tf.float64), exact, atol=near * np.abs(exact).max())
 
 
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
 def test_moves_are_carried_by_the_jacobian(layer, shapes):
-    layer_built, step = build_layer(layer, tf.float64), 1e-6
+    layer_built, step = prepare_layer(layer, tf.float64), 1e-6
     here = [tf.constant(x) for x in _inputs(shapes, rows=1)]
     moves = [tf.constant(_normal(2, *shape)) for shape in shapes]
     carried = push_forward(layer_built, here, moves)
@@ -99,6 +99,6 @@ def test_a_transposed_convolution_of_any_kernel_stride_and_crop(kernel, stride, 
     weights, bias = random.normal(size=(*kernel, outputs, 3)), random.normal(size=outputs)
     layer = kinds.ConvTranspose(weights, bias, stride, crop)
     x = random.normal(size=(2, 4, 5, 3))
-    found = build_layer(layer, tf.float64).apply(tf.constant(x))
+    found = prepare_layer(layer, tf.float64).apply(tf.constant(x))
     expected = transpose_convolution(x, weights, stride, crop) + bias
     np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -9,7 +9,7 @@ from ganinv_cli.generators.network import layers as kinds
 from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.folding import fold_layers
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.generators.network.graph import Network, Node, Z, chain
+from ganinv_cli.generators.network.graph import Network, Node, Z, make_sequence
 from ganinv_cli.generators.network.layers import Affine, BatchNorm, Reshape
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
@@ -31,7 +31,7 @@ def _norm(channels: int) -> kinds.BatchNorm:
 def _one_place(crop: kinds.Sides) -> Network:
     kernel = RANDOM.normal(size=(4, 3, 2, LATENT))
     layer = kinds.ConvTranspose(kernel, RANDOM.normal(size=2), (1, 1), crop)
-    return chain(LATENT, (Reshape((1, 1, LATENT)), layer, _norm(2)))
+    return make_sequence(LATENT, (Reshape((1, 1, LATENT)), layer, _norm(2)))
 
 
 SHARED = (Node(_dense(3), (Z,)), Node(_norm(3), (0,)), Node(kinds.Add(), (0, 1)))
@@ -44,10 +44,16 @@ SHARED_VIEW = (
     Node(kinds.Add(), (1, 4)),
 )
 NETWORKS = {
-    "a norm of a matrix": (chain(LATENT, (_dense(3), _norm(3))), "Dense"),
-    "by channel": (chain(LATENT, (_dense(12), Reshape((2, 2, 3)), _norm(3))), "Dense Reshape"),
-    "an activation": (chain(LATENT, (_dense(3), RELU, _norm(3))), "Dense Activation Affine"),
-    "of z": (chain(LATENT, (_norm(LATENT), _dense(3))), "Affine Dense"),
+    "a norm of a matrix": (make_sequence(LATENT, (_dense(3), _norm(3))), "Dense"),
+    "by channel": (
+        make_sequence(LATENT, (_dense(12), Reshape((2, 2, 3)), _norm(3))),
+        "Dense Reshape",
+    ),
+    "an activation": (
+        make_sequence(LATENT, (_dense(3), RELU, _norm(3))),
+        "Dense Activation Affine",
+    ),
+    "of z": (make_sequence(LATENT, (_norm(LATENT), _dense(3))), "Affine Dense"),
     "read by others": (Network(LATENT, SHARED), "Dense Affine Add"),
     "a view that others read": (Network(LATENT, SHARED_VIEW), "Dense Reshape Affine Reshape Add"),
     "one place, cut": (_one_place(((1, 0), (0, 1))), "Dense Reshape"),

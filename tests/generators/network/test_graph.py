@@ -3,7 +3,7 @@
 import numpy as np
 from builders import make_same_conv_transpose
 
-from ganinv_cli.generators.network.graph import Network, Node, chain
+from ganinv_cli.generators.network.graph import Network, Node, make_sequence
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
 
 
@@ -14,7 +14,7 @@ def _dense(inputs: int, outputs: int, value: float = 1.0) -> Dense:
 def test_it_knows_what_each_layer_makes():
     kernel, bias = np.ones((5, 5, 3, 2), np.float32), np.zeros(3, np.float32)
     up = make_same_conv_transpose(kernel, bias, 2)
-    network = chain(6, (_dense(6, 32), Reshape((4, 4, 2)), Activation("relu"), up))
+    network = make_sequence(6, (_dense(6, 32), Reshape((4, 4, 2)), Activation("relu"), up))
     assert network.shapes == ((32,), (4, 4, 2), (4, 4, 2), (8, 8, 3))
     assert network.multiply_adds == 6 * 32 + 16 * 25 * 2 * 3
 
@@ -22,7 +22,7 @@ def test_it_knows_what_each_layer_makes():
 def test_the_hash_is_of_all_that_decides_a_picture():
     def network(value: float = 1.0, slope: float | None = None, stride: int = 2) -> Network:
         kernel, bias = np.ones((5, 5, 3, 2), np.float32), np.zeros(3, np.float32)
-        return chain(
+        return make_sequence(
             6,
             (
                 _dense(6, 32, value),

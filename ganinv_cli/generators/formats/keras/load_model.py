@@ -42,11 +42,11 @@ def load_model(path: Path) -> tuple[Any, str, tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
         parts = _read_parts(path, Path(folder))
         config, version = json.loads(parts.config), _find_version(parts)
-        model = _build(vet_model(config), parts.weights, version)
+        model = _make_model(vet_model(config), parts.weights, version)
         return model, f"Keras {version} ({parts.file_type})", parts.ignored
 
 
-def _build(vetted: Any, weights: Path, version: int) -> Any:
+def _make_model(vetted: Any, weights: Path, version: int) -> Any:
     with explain_errors("cannot be loaded by Keras", SAVE_AGAIN), tf.device("CPU"):
         model = keras.saving.deserialize_keras_object(vetted, safe_mode=True)
         model.load_weights(weights)

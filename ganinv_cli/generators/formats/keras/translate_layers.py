@@ -70,7 +70,7 @@ class NetworkBuilder:
         self.labels = labels
         return Value(LABEL, (labels,))
 
-    def build_network(self, latent: int, output: Value) -> Network:
+    def make_network(self, latent: int, output: Value) -> Network:
         """Return the network that ends in `output`, with the channels of an image last."""
         shape = output.shape
         if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3):

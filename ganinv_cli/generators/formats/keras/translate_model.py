@@ -163,7 +163,7 @@ def _translate(builder: NetworkBuilder, model: keras.Model) -> tuple[Network, li
             values.append(builder.reshape(Value(Z, (latent,)), shape))
         else:
             raise UntranslatedError
-    return builder.build_network(latent, _apply_model(builder, model, values)), values
+    return builder.make_network(latent, _apply_model(builder, model, values)), values
 
 
 def _find_label(builder: NetworkBuilder, tensors: list[Any]) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ganinv_cli.generators.formats.interface import UnfinishedGenerator
-from ganinv_cli.generators.formats.onnx.reading import make_pictures, read_model
+from ganinv_cli.generators.formats.onnx.reading import evaluate_model, read_model
 from ganinv_cli.generators.formats.onnx.values import BATCH
 from ganinv_cli.generators.formats.trace_function import trace_function
 from ganinv_cli.generators.network.graph import TracedNetwork
@@ -24,6 +24,6 @@ def trace_model(source: Path | BinaryIO) -> tuple[TracedNetwork, int]:
     """Return the network of a file, and its version of ONNX's operations."""
     model = read_model(source)
     network = trace_function(
-        lambda *tensors: make_pictures(model, tensors), model.inputs, rows=BATCH
+        lambda *tensors: evaluate_model(model, tensors), model.inputs, rows=BATCH
     )
     return network, model.opset

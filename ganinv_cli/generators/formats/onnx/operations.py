@@ -238,7 +238,7 @@ def _plain(function: Operation) -> Operation:
     return elementwise(lambda call, *tensors: function(*tensors))
 
 
-def _chain(function: Operation) -> Operation:
+def _accumulate(function: Operation) -> Operation:
     return _plain(lambda *tensors: functools.reduce(function, tensors))
 
 
@@ -277,7 +277,7 @@ _IN_FIRST_ORDER: dict[str, Operation] = {
 OPERATIONS: dict[str, Operation] = {
     **{name: _plain(function) for name, function in _PLAIN.items()},
     **{name: in_first_order(function) for name, function in _IN_FIRST_ORDER.items()},
-    "Add": _chain(tf.add),
+    "Add": _accumulate(tf.add),
     "AveragePool": pictures.pool,
     "BatchNormalization": pictures.normalize_batch,
     "Cast": _cast,
@@ -292,10 +292,10 @@ OPERATIONS: dict[str, Operation] = {
     "GlobalMaxPool": _pool_all(tf.reduce_max),
     "InstanceNormalization": pictures.normalize_instance,
     "LeakyRelu": lambda call, x: tf.nn.leaky_relu(make_tensor(x), call.get("alpha", 0.01)),
-    "Max": _chain(tf.maximum),
+    "Max": _accumulate(tf.maximum),
     "MaxPool": pictures.pool,
-    "Min": _chain(tf.minimum),
-    "Mul": _chain(tf.multiply),
+    "Min": _accumulate(tf.minimum),
+    "Mul": _accumulate(tf.multiply),
     "Pad": pictures.pad,
     "Range": _count,
     "ReduceMax": _reduce(tf.reduce_max),
@@ -308,6 +308,6 @@ OPERATIONS: dict[str, Operation] = {
     "Slice": _slice,
     "Softmax": _softmax,
     "Split": _separate,
-    "Sum": _chain(tf.add),
+    "Sum": _accumulate(tf.add),
     "Transpose": _transpose,
 }

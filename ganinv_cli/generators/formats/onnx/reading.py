@@ -112,7 +112,7 @@ def _read_tensor(tensor: Any) -> np.ndarray:
     return np.array(numpy_helper.to_array(tensor), KINDS[tensor.data_type])
 
 
-def make_pictures(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+def evaluate_model(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """Return the output with the pictures for inputs of BATCH rows."""
     own = {each.shape[0] or BATCH for each in model.inputs if each.shape}
     own_rows = own.pop() if len(own) == 1 else BATCH

@@ -27,8 +27,8 @@ from ganinv_cli.generators.formats.interface import (
     natural_key,
 )
 from ganinv_cli.generators.formats.tensorflow.tensors import CheckpointTensors
-from ganinv_cli.generators.formats.weights.build import apply_given
-from ganinv_cli.generators.formats.weights.finish import build_network, list_conventions
+from ganinv_cli.generators.formats.weights.infer_generator import list_conventions, read_network
+from ganinv_cli.generators.formats.weights.plan_layers import apply_given
 from ganinv_cli.generators.formats.weights.step import Design, Framework, Step
 from ganinv_cli.generators.formats.weights.weight import Weight, WeightedLayer
 from ganinv_cli.generators.network.layers import Shape
@@ -63,7 +63,7 @@ def read_dcgan(
     used = {name for layer in layers for names in layer for name in names.values()}
     is_averaged = any(name.endswith(_AVERAGE_SUFFIX) for name in used)
     return UnfinishedGenerator(
-        network=build_network(design),
+        network=read_network(design),
         format=f"TensorFlow {version}",
         layout="A" if is_averaged else "C" if prefix else "B",
         path=path,

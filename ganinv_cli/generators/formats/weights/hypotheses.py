@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.generators.formats.interface import UnreadableError
-from ganinv_cli.generators.formats.weights.build import Chain, build
 from ganinv_cli.generators.formats.weights.moments import QUICK, Effort, Measurements
+from ganinv_cli.generators.formats.weights.plan_layers import LayerSequence, plan_layers
 from ganinv_cli.generators.formats.weights.step import (
     ACTIVATION_CHOICES,
     PRIOR,
@@ -77,7 +77,7 @@ class Scored:
     """A hypothesis, and how well it fits the norm."""
 
     hypothesis: Hypothesis
-    chain: Chain  # up to the norm
+    sequence: LayerSequence  # up to the norm
     measured: Moments
     stored: Moments
 
@@ -140,13 +140,13 @@ class Scored:
     @cached_property
     def identity(self) -> tuple[object, ...]:
         """Key of the function that the layers compute."""
-        return (self.hypothesis.prior, *(each.identity for each in self.chain.layers))
+        return (self.hypothesis.prior, *(each.identity for each in self.sequence.layers))
 
     def find_value(self, key: Key) -> Value | None:
         """Return the value of a convention, or None if there is none here."""
         if key == PRIOR:
             return self.hypothesis.prior
-        return next((each.value for each in self.chain.choices if each.key == key), None)
+        return next((each.value for each in self.sequence.choices if each.key == key), None)
 
 
 class Segment:
@@ -204,12 +204,12 @@ class Segment:
     def _list_distinct(scored: list[Scored]) -> list[Scored]:
         distinct: dict[tuple[object, ...], Scored] = {}
         for each in scored:
-            geometry = ((c.key, c.value) for c in each.chain.choices if c.name in GEOMETRY)
+            geometry = ((c.key, c.value) for c in each.sequence.choices if c.name in GEOMETRY)
             distinct.setdefault(tuple(geometry), each)
         return [*distinct.values()][:MAX_DESCENTS]
 
     def _list_pairs(self, best: Scored) -> list[Hypothesis]:
-        keys = (PRIOR, *(choice.key for choice in self.list_choices(best.chain)))
+        keys = (PRIOR, *(choice.key for choice in self.list_choices(best.sequence)))
         changes: list[tuple[float, Key, Value]] = []
         for each in self.score(self.list_neighbours(best), QUICK):
             for key in keys:
@@ -234,32 +234,32 @@ class Segment:
         return sort_distinct([each for each in scored if each])
 
     def _measure(self, hypothesis: Hypothesis, effort: Effort) -> Scored | None:
-        chain = self._build(hypothesis.steps)
-        if not chain:
+        sequence = self._plan(hypothesis.steps)
+        if not sequence:
             return None
-        moments = self._measurements.measure(chain.layers, hypothesis.prior, effort)
-        return Scored(hypothesis, chain, *moments)
+        moments = self._measurements.measure(sequence.layers, hypothesis.prior, effort)
+        return Scored(hypothesis, sequence, *moments)
 
-    def _build(self, steps: tuple[Step, ...]) -> Chain | None:
+    def _plan(self, steps: tuple[Step, ...]) -> LayerSequence | None:
         try:
-            return build(self._design._replace(steps=steps), self._number + 1)
+            return plan_layers(self._design._replace(steps=steps), self._number + 1)
         except UnreadableError:
             return None
 
-    def list_choices(self, chain: Chain) -> list[Choice]:
+    def list_choices(self, sequence: LayerSequence) -> list[Choice]:
         """Return the choices that affect this norm, with the values to try."""
         choices = []
-        for choice in chain.choices:
+        for choice in sequence.choices:
             if choice.key in self._decided or choice.key == ("epsilon", self._number):
                 continue
             if choice.name == "epsilon":
-                choice = choice._replace(others=self._list_epsilons(choice, chain))
+                choice = choice._replace(others=self._list_epsilons(choice, sequence))
             choices.append(choice)
         return choices
 
     def list_neighbours(self, scored: Scored, fixed: Sequence[str] = ()) -> Iterator[Hypothesis]:
         """Yield the hypotheses that differ in one convention, but for those with fixed names."""
-        for choice in self.list_choices(scored.chain):
+        for choice in self.list_choices(scored.sequence):
             for value in () if choice.name in fixed else choice.others:
                 yield scored.hypothesis.change(choice.key, value)
         if self._is_prior_open:
@@ -298,16 +298,16 @@ class Segment:
         ]
 
     def _list_open(self, steps: tuple[Step, ...], names: Sequence[str]) -> list[Choice]:
-        chain = self._build(steps)
+        sequence = self._plan(steps)
         return [
             each
-            for each in (self.list_choices(chain) if chain else ())
+            for each in (self.list_choices(sequence) if sequence else ())
             if each.name in names and each.others and getattr(steps[each.number], each.name) is None
         ]
 
-    def _list_epsilons(self, choice: Choice, chain: Chain) -> tuple[Value, ...]:
+    def _list_epsilons(self, choice: Choice, sequence: LayerSequence) -> tuple[Value, ...]:
         """Return the epsilons that would change the output of a norm."""
-        planned = next(each for each in chain.layers if each.name == choice.layer)
+        planned = next(each for each in sequence.layers if each.name == choice.layer)
         norm = self._measurements.find_layer(planned)
         assert isinstance(norm, BatchNorm)
 

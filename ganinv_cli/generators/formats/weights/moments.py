@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ganinv_cli.generators.formats.weights.weight import PlannedLayer, make_layer
 from ganinv_cli.generators.network.convolutions import pad_or_crop
-from ganinv_cli.generators.network.execute import Apply, build_layer
+from ganinv_cli.generators.network.execute import Apply, prepare_layer
 from ganinv_cli.generators.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
 from ganinv_cli.generators.network.norms.check import Moments
 from ganinv_cli.generators.network.norms.measure import draw_z
@@ -100,7 +100,7 @@ class Measurements:
             if before:
                 x = x[: max(effort.values // math.prod(x.shape[1:]), MIN_SAMPLES)]
             if last.identity not in self._functions:
-                function = build_layer(self.find_layer(last), tf.float32).apply
+                function = prepare_layer(self.find_layer(last), tf.float32).apply
                 self._functions[last.identity] = function
             x = self._functions[last.identity](x)
         self._outputs[key] = x

@@ -8,8 +8,8 @@ one early in training, but a kernel of even size, of which a stride of 1 changes
 import numpy as np
 
 from ganinv_cli.generators.formats.interface import UnreadableError
-from ganinv_cli.generators.formats.weights.build import build, count_labels
 from ganinv_cli.generators.formats.weights.moments import QUICK, Measurements
+from ganinv_cli.generators.formats.weights.plan_layers import count_labels, plan_layers
 from ganinv_cli.generators.formats.weights.step import (
     PRIOR,
     Decision,
@@ -32,24 +32,24 @@ def decide_last_stride(design: Design, inference: Inference) -> Inference:
     The design has the inferred values. If a norm was not reached, more than that is open.
     """
     norms = [number for number, step in enumerate(design.steps) if step.norm_layer]
-    chain = build(design)
-    strides = [each for each in chain.choices if each.name == "strides"]
+    sequence = plan_layers(design)
+    strides = [each for each in sequence.choices if each.name == "strides"]
     are_tested = PRIOR in inference and norms[-1] in (0, *(number for _, number in inference))
     untested = [each for each in strides if each.key not in inference and each.others]
     if not are_tested or len(untested) != 1 or untested != strides[-1:]:
         return {}
     (choice,) = untested
-    layer = next(each.layer for each in chain.layers if each.name == choice.layer)
+    layer = next(each.layer for each in sequence.layers if each.name == choice.layer)
     if not isinstance(layer, ConvTranspose) or min(layer.weights.shape[:2]) < MIN_KERNEL:
         return {}
     is_odd = all(side % 2 for side in layer.weights.shape[:2])
-    labels = count_labels(design.conventions, chain.inputs)
-    measurements = Measurements(design.framework.is_torch, chain.inputs - labels, labels)
+    labels = count_labels(design.conventions, sequence.inputs)
+    measurements = Measurements(design.framework.is_torch, sequence.inputs - labels, labels)
     ratios: dict[int, float] = {}
     for stride in (1, 2):
         steps = change_step(design.steps, choice.key, stride)
         try:
-            layers = build(design._replace(steps=steps)).layers
+            layers = plan_layers(design._replace(steps=steps)).layers
         except UnreadableError:
             return {}
         pictures = measurements.run(layers, str(inference[PRIOR].value), QUICK)

@@ -15,8 +15,8 @@ from ganinv_cli.generators.formats.interface import (
     natural_key,
 )
 from ganinv_cli.generators.formats.unsupported import explain_network
-from ganinv_cli.generators.formats.weights.build import apply_given, build
-from ganinv_cli.generators.formats.weights.finish import finish_generator
+from ganinv_cli.generators.formats.weights.infer_generator import infer_generator
+from ganinv_cli.generators.formats.weights.plan_layers import apply_given, plan_layers
 from ganinv_cli.generators.formats.weights.step import Design, Framework, list_steps
 from ganinv_cli.generators.formats.weights.weight import Weight, WeightedLayer, Weights
 from ganinv_cli.settings.conventions import Conventions
@@ -94,7 +94,7 @@ def find_generator(
         )
     where, used, design, _ = chosen[0]
     assert design
-    generator = finish_generator(design, format_name, path)
+    generator = infer_generator(design, format_name, path)
     names = {_join_path(where, name) for where, weights in networks.items() for name in weights}
     assumed = generator.assumed
     if len(generators) > 1:
@@ -209,7 +209,7 @@ def _make_design(path: str, weights: Weights, options: ReadOptions) -> Design:
     if not framework.is_torch and any(layer.weightless_before for layer in layers):
         framework = framework._replace(activation="leaky_relu:0.3")  # Keras' LeakyReLU
     design = apply_given(Design(list_steps(layers, framework), framework, options.conventions))
-    build(design)
+    plan_layers(design)
     return design
 
 

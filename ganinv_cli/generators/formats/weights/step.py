@@ -88,7 +88,7 @@ class Step:
 
 
 class Choice(NamedTuple):
-    """A convention of one step as it was built, and its other possible values."""
+    """A convention of one step as it was planned, and its other possible values."""
 
     name: str  # of the option that gives it, and of the field of the step
     number: int  # of the step
@@ -111,13 +111,13 @@ class Design(NamedTuple):
     framework: Framework
     conventions: Conventions  # the given ones
     labels: int = 0  # number of values of a one-hot label that each step also takes
-    given: frozenset[Key] = frozenset()  # what `build.apply_given` put into the steps
+    given: frozenset[Key] = frozenset()  # what `plan_layers.apply_given` put into the steps
 
 
 class Decision(NamedTuple):
     """The value of a convention that a norm was compared for."""
 
-    value: Value  # to build the generator with
+    value: Value  # to plan the layers with
     convention: Convention
 
 

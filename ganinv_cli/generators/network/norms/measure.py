@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import ndtri
 
-from ganinv_cli.generators.network.execute import build_layer
+from ganinv_cli.generators.network.execute import prepare_layer
 from ganinv_cli.generators.network.graph import LABEL, Network, TracedNetwork, Z
 from ganinv_cli.generators.network.layers import BatchNorm
 from ganinv_cli.generators.network.norms.check import Measure, Moments, StoredNorm
@@ -103,7 +103,7 @@ def _join(parts: Sequence[_Moments]) -> Moments:
 
 def _run_layers(network: Network, numbers: Sequence[int]) -> _Run:
     nodes = network.nodes[: max(numbers, default=-1) + 1]
-    layers = [build_layer(node.layer, tf.float32) for node in nodes]
+    layers = [prepare_layer(node.layer, tf.float32) for node in nodes]
 
     def run(z: tf.Tensor, labels: tf.Tensor) -> list[_Moments]:
         values = {Z: z, LABEL: tf.one_hot(labels, network.labels)}

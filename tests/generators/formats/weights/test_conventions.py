@@ -11,12 +11,12 @@ from torch_files import save_archive
 
 from ganinv_cli.generators.formats import read
 from ganinv_cli.generators.formats.interface import UnreadableError
-from ganinv_cli.generators.formats.weights.build import apply_given, build
-from ganinv_cli.generators.formats.weights.finish import (
-    build_network,
+from ganinv_cli.generators.formats.weights.infer_generator import (
     describe_assumptions,
     list_conventions,
+    read_network,
 )
+from ganinv_cli.generators.formats.weights.plan_layers import apply_given, plan_layers
 from ganinv_cli.generators.formats.weights.state_dict import PYTORCH, make_weighted_layers
 from ganinv_cli.generators.formats.weights.step import Design, list_steps
 from ganinv_cli.generators.formats.weights.weight import Weight
@@ -46,7 +46,7 @@ def design(shapes: Shapes, conventions: Conventions | None = None) -> Design:
     }
     steps = list_steps(make_weighted_layers(weights, PYTORCH), PYTORCH)
     made = apply_given(Design(steps, PYTORCH, conventions or Conventions()))
-    build(made)
+    plan_layers(made)
     return made
 
 
@@ -58,7 +58,7 @@ def list_assumed(shapes: Shapes) -> tuple[str, ...]:
 
 def make_network(shapes: Shapes, conventions: Conventions | None = None) -> Network:
     """Its network."""
-    return build_network(design(shapes, conventions))
+    return read_network(design(shapes, conventions))
 
 
 def test_what_the_file_does_not_say_is_said(tmp_path):

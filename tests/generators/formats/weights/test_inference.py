@@ -15,7 +15,7 @@ from ganinv_cli.errors import CheckpointError
 from ganinv_cli.generators.formats import read
 from ganinv_cli.generators.formats.cached_check import check_norms
 from ganinv_cli.generators.formats.weights import hypotheses as search
-from ganinv_cli.generators.formats.weights import infer, pictures
+from ganinv_cli.generators.formats.weights import infer_conventions, pictures
 from ganinv_cli.generators.network.definition import Convention, Definition, summarize_inferred
 from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.generators.network.layers import BatchNorm
@@ -138,7 +138,7 @@ def test_an_inference_is_kept_for_the_same_content(grey, monkeypatch):
     def refuse(design: object) -> None:
         raise AssertionError("inferred again")
 
-    monkeypatch.setattr(infer, "infer_conventions", refuse)
+    monkeypatch.setattr(infer_conventions, "infer_conventions", refuse)
     assert replace(read(grey.path), network=first.network) == first
     with pytest.raises(AssertionError, match="inferred again"):
         read(grey.path, Conventions(prior="normal:2"))
@@ -175,11 +175,11 @@ def make_settled(folder: Path, *activations: str) -> dict[str, np.ndarray]:
     return state
 
 
-def test_statistics_that_fit_no_chain_are_refused(tmp_path):
-    """As behind the first sum of a residual network, whose names read like those of a chain."""
+def test_statistics_that_fit_no_sequence_are_refused(tmp_path):
+    """As behind the first sum of a residual network, whose names read like those of a sequence."""
     state = make_settled(tmp_path, "relu", "relu")
     state["main.4.running_mean"] += 0.35 * np.sqrt(state["main.4.running_var"])
-    words = r"statistics of main\.4 fit no chain .* it has branches.* ONNX"
+    words = r"statistics of main\.4 fit no sequence .* it has branches.* ONNX"
     with pytest.raises(CheckpointError, match=words):
         read(save_archive(tmp_path / "g.pt", state))
 

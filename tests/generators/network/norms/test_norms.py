@@ -25,7 +25,7 @@ from ganinv_cli.generators import formats
 from ganinv_cli.generators.formats.cached_check import check_norms
 from ganinv_cli.generators.network.definition import Convention
 from ganinv_cli.generators.network.folding import add_label_input
-from ganinv_cli.generators.network.graph import TracedNetwork, chain
+from ganinv_cli.generators.network.graph import TracedNetwork, make_sequence
 from ganinv_cli.generators.network.layers import Activation, BatchNorm, Dense, Reshape
 from ganinv_cli.generators.network.norms.check import Moments, NormCheck, StoredNorm, compare_norms
 from ganinv_cli.generators.network.norms.visible import find_norms
@@ -100,13 +100,13 @@ def test_norms_of_single_values_are_compared_without_sampling_error():
     weights = random.normal(size=(8, 96)).astype(np.float32)
     bias = random.normal(size=96).astype(np.float32)
     exact = replace(make_norm(random, 96), mean=bias, variance=(weights**2).sum(0))  # normal z
-    result = check(chain(8, [Dense(weights, bias), exact, Reshape((4, 8, 3))]))
+    result = check(make_sequence(8, [Dense(weights, bias), exact, Reshape((4, 8, 3))]))
     assert result.rows[0].discrepancy.total < 1e-4
 
 
 def test_a_generator_without_norms_is_not_checked_and_not_doubted():
     dense = Dense(np.ones((8, 12), np.float32), np.zeros(12, np.float32))
-    definition = make_definition(chain(8, [dense, Reshape((2, 2, 3))]))
+    definition = make_definition(make_sequence(8, [dense, Reshape((2, 2, 3))]))
     result = check_norms(definition)
     assert (result.status, result.is_confirmed, result.doubt) == ("unchecked", None, "")
     assumed = (

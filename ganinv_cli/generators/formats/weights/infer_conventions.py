@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ganinv_cli.generators.formats.interface import UnreadableError
-from ganinv_cli.generators.formats.weights.build import build, count_labels
 from ganinv_cli.generators.formats.weights.hypotheses import (
     BEAM,
     USUAL_PRIOR,
@@ -20,6 +19,7 @@ from ganinv_cli.generators.formats.weights.hypotheses import (
 )
 from ganinv_cli.generators.formats.weights.labels import detect_labels
 from ganinv_cli.generators.formats.weights.moments import EXACT, QUICK, Measurements
+from ganinv_cli.generators.formats.weights.plan_layers import count_labels, plan_layers
 from ganinv_cli.generators.formats.weights.step import (
     EPSILONS,
     LABELS,
@@ -33,9 +33,9 @@ from ganinv_cli.generators.formats.weights.step import (
 from ganinv_cli.generators.network.definition import Alternative, Convention, Source
 from ganinv_cli.generators.network.norms.check import Moments, are_initial
 
-# In residual networks read as chains, the norms before the first sum differ by .01. The norm after
-# it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change. If
-# the skipped block has little effect, another stride and activation came as near as .11.
+# In residual networks read as sequences, the norms before the first sum differ by .01. The norm
+# after it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change.
+# If the skipped block has little effect, another stride and activation came as near as .11.
 SHARP, REFUSED_MEAN = 0.06, 0.15
 MANY_TIMES = 5.0  # a value that differs so many times more is wrong, although the right one differs
 MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # difference at which one discrepancy is clearly larger
@@ -47,7 +47,7 @@ PROMISING = 1.0  # loss above the best, measured quickly, up to which a value is
 def infer_conventions(design: Design) -> Inference:
     """Return the conventions inferred from the stored statistics.
 
-    Raises UnreadableError if they fit no chain of the layers.
+    Raises UnreadableError if they fit no sequence of the layers.
     """
     return _Inferring(design).run()
 
@@ -55,7 +55,7 @@ def infer_conventions(design: Design) -> Inference:
 class _Inferring:
     def __init__(self, design: Design) -> None:
         self._design = design
-        inputs = build(design).inputs
+        inputs = plan_layers(design).inputs
         labels = count_labels(design.conventions, inputs)
         self._measurements = Measurements(design.framework.is_torch, inputs - labels, labels)
         self._decisions: Inference = {}
@@ -82,10 +82,10 @@ class _Inferring:
         best, current = pool[0], _prefer_usual(segment, pool)
         is_torch = self._design.framework.is_torch
         if not decided:
-            row = detect_labels(best.chain.layers, is_torch, self._design.conventions.labels)
+            row = detect_labels(best.sequence.layers, is_torch, self._design.conventions.labels)
             self._decisions[LABELS] = Decision(row.value, row)
         # TensorFlow's averages lag some 100 steps behind the weights, PyTorch's some 10, so there a
-        # wrong chain may fit better than the right one
+        # wrong sequence may fit better than the right one
         is_late = bool(self._misfits) and not is_torch and best.misfit > SHARP
         if is_late or not current.fits:
             self._refuse_branches(best, name)
@@ -93,7 +93,7 @@ class _Inferring:
         # of several open layers, wrong ones may fit
         self._misfits.append(current.misfit if segment.is_single else math.inf)
         times = math.inf if math.inf in self._misfits else MANY_TIMES
-        choices = segment.list_choices(current.chain)
+        choices = segment.list_choices(current.sequence)
         if PRIOR not in decided:
             given = self._design.conventions.prior
             source: Source = "given" if given else "assumed"
@@ -121,7 +121,7 @@ class _Inferring:
         is_given = self._design.given or self._design.conventions.prior
         if framework.is_torch and are_sharp and is_far and not is_given:
             raise UnreadableError(
-                f"the statistics of {name} fit no chain of its layers (discrepancy "
+                f"the statistics of {name} fit no sequence of its layers (discrepancy "
                 f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or "
                 f"an activation that --activation can give; {framework.remedy}"
             )
@@ -145,7 +145,7 @@ def _prefer_usual(segment: Segment, pool: list[Scored]) -> Scored:
     A usual value that fits unsettled averages is undecided, too.
     """
     current = best = pool[0]
-    usual = [(each.key, each.usual) for each in segment.list_choices(best.chain)]
+    usual = [(each.key, each.usual) for each in segment.list_choices(best.sequence)]
     for key, value in [(PRIOR, segment.usual.prior), *usual]:
         if current.find_value(key) not in (None, value):
             for scored in segment.score([current.hypothesis.change(key, value)], EXACT):
@@ -188,7 +188,7 @@ def _is_sure(
     """Return whether the statistics decide a value against all others.
 
     If not all combinations were tried, an untried one may fit better. If the norm does not fit
-    well, a wrong chain may fit as well, unless the others differ many times more.
+    well, a wrong sequence may fit as well, unless the others differ many times more.
     """
     most = times * current.discrepancy.total
     is_far = bool(rivals) and all(rival.discrepancy.total > most for rival in rivals)
@@ -205,7 +205,7 @@ def _list_rivals(segment: Segment, best: Scored) -> list[Hypothesis]:
     """Return the neighbours of a hypothesis that may fit, and the best of each convention."""
     scored = segment.score(segment.list_neighbours(best), QUICK)
     rivals: list[Hypothesis] = []
-    for key in (PRIOR, *(choice.key for choice in segment.list_choices(best.chain))):
+    for key in (PRIOR, *(choice.key for choice in segment.list_choices(best.sequence))):
         value = best.hypothesis.get(key)
         group = [each for each in scored if each.hypothesis.get(key) != value]
         most = min(each.loss for each in (*group[:1], best)) + PROMISING

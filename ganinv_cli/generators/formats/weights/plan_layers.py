@@ -1,4 +1,4 @@
-"""Build a generator from its steps: each layer must fit the output of the layers before it."""
+"""Plan the layers of a generator from its steps: each must fit the output of those before it."""
 
 import itertools
 import math
@@ -27,7 +27,7 @@ from ganinv_cli.settings.conventions import Conventions
 LAYER_CONVENTIONS = ("upsampling", "strides", "padding", "norm", "epsilon", "activation")
 
 
-class Chain(NamedTuple):
+class LayerSequence(NamedTuple):
     """Layers that fit together, from z to the image or to the norm of some step."""
 
     inputs: int  # of the first layer: z, and the label if there is one
@@ -35,17 +35,17 @@ class Chain(NamedTuple):
     choices: tuple[Choice, ...]  # from z to the image
 
 
-def build(design: Design, count: int | None = None) -> Chain:
+def plan_layers(design: Design, count: int | None = None) -> LayerSequence:
     """Return the layers of a design; no weight is read.
 
     With `count`, only of the first steps, which make no image. Raises UnreadableError.
     """
-    builder = _Builder(design)
+    planner = _Planner(design)
     for number in range(len(design.steps) if count is None else count):
-        builder.add_step(number)
+        planner.add_step(number)
     if count is None:
-        builder.add_image()
-    return Chain(builder.inputs, tuple(builder.layers), tuple(builder.choices))
+        planner.add_image()
+    return LayerSequence(planner.inputs, tuple(planner.layers), tuple(planner.choices))
 
 
 def apply_given(design: Design) -> Design:
@@ -60,7 +60,7 @@ def apply_given(design: Design) -> Design:
         if not values:
             continue
         given = design.given
-        places = [e for e in build(design, len(design.steps)).choices if e.name == name]
+        places = [e for e in plan_layers(design, len(design.steps)).choices if e.name == name]
         is_for_all = len(values) == 1 and name not in ("strides", "padding")
         if places and len(values) != len(places) and not is_for_all:
             raise UnreadableError(
@@ -96,7 +96,7 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
     return count
 
 
-class _Builder:
+class _Planner:
     def __init__(self, design: Design) -> None:
         self.inputs = 0
         self.layers: list[PlannedLayer] = []
@@ -140,8 +140,8 @@ class _Builder:
         arrays = plan_arrays(source, count, outputs, self._framework.is_torch)
         self._add(kind(*arrays, **settings), source)
 
-    def _make_misfit(self, problem: str, is_chain: bool = False) -> UnreadableError:
-        """Return the error of this layer, or of the image if all layers fit as a chain."""
+    def _make_misfit(self, problem: str, is_sequence: bool = False) -> UnreadableError:
+        """Return the error of this layer, or of the image if all layers fit as a sequence."""
         layer = self._steps[self._number].linear
         advice = (
             "if its layers simply follow one another, --strides and --padding say how the sides "
@@ -149,9 +149,9 @@ class _Builder:
         )
         # without what is given, the layers fit (see apply_given)
         sizes = {f"--{name}" for name, _ in self._design.given if name in ("strides", "padding")}
-        if sizes and not is_chain:
+        if sizes and not is_sequence:
             advice = f"leave {' and '.join(sorted(sizes))} out, or correct it"
-        misfit = "" if is_chain else layer.name
+        misfit = "" if is_sequence else layer.name
         return UnreadableError(f"{layer.name} {list(layer.shape)} {problem}; {advice}", misfit)
 
     def _decide(self, name: str, values: Sequence[Value], number: int | None = None) -> Value:
@@ -298,13 +298,13 @@ class _Builder:
             raise self._make_misfit(
                 f"makes {format_shape(self._shape)}; expected a square image of 1 channel (grey) "
                 "or 3 (colour)",
-                is_chain=True,
+                is_sequence=True,
             )
         strides = [each for each in self.choices if each.name == "strides"]
         if strides and side < 16 and all(e.value == 1 and e.source != "given" for e in strides):
             raise self._make_misfit(
                 f"makes {format_shape(self._shape)} with strides of 1; give {len(strides)} others",
-                is_chain=True,
+                is_sequence=True,
             )
         usual = "sigmoid" if self._labels else "tanh"
         if last := choose_last_function(self._design.conventions.range or usual):

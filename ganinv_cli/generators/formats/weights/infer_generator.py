@@ -11,12 +11,16 @@ import numpy as np
 
 from ganinv_cli import cache
 from ganinv_cli.generators.formats.complete import choose_last_function
-from ganinv_cli.generators.formats.interface import CHAIN, UnfinishedGenerator, UnreadableError
-from ganinv_cli.generators.formats.weights.build import (
+from ganinv_cli.generators.formats.interface import (
+    IN_SEQUENCE,
+    UnfinishedGenerator,
+    UnreadableError,
+)
+from ganinv_cli.generators.formats.weights.plan_layers import (
     LAYER_CONVENTIONS,
-    Chain,
-    build,
+    LayerSequence,
     count_labels,
+    plan_layers,
 )
 from ganinv_cli.generators.formats.weights.step import (
     LABELS,
@@ -42,10 +46,10 @@ VERSION = 17  # of the method: kept inferences of another one are not used
 _ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 
-def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedGenerator:
+def infer_generator(design: Design, format_name: str, path: str) -> UnfinishedGenerator:
     """Return a generator with the conventions inferred from its batch norms' statistics.
 
-    Raises UnreadableError if they fit no chain of its layers.
+    Raises UnreadableError if they fit no sequence of its layers.
     """
     inference = _infer_or_load(design)
     tested = _test_given(design, inference)
@@ -53,7 +57,7 @@ def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedG
     rows = list_conventions(design, inference | tested)
     prior = [row for key, (_, row) in inference.items() if key == PRIOR]
     return UnfinishedGenerator(
-        network=build_network(design),
+        network=read_network(design),
         format=format_name,
         layout="weights",
         path=path,
@@ -65,11 +69,11 @@ def finish_generator(design: Design, format_name: str, path: str) -> UnfinishedG
 
 def list_conventions(design: Design, inference: Inference) -> tuple[Convention, ...]:
     """Return the conventions of the layers, from z to the image, and how each is known."""
-    chain = build(design)
+    sequence = plan_layers(design)
     rows = [
         inference[each.key].convention if each.key in inference else _make_row(each)
-        for each in chain.choices
-        if _has_effect(each, chain)
+        for each in sequence.choices
+        if _has_effect(each, sequence)
     ]
     rows += [row for key, (_, row) in inference.items() if key == LABELS]
     given = design.conventions.range
@@ -97,17 +101,17 @@ def describe_assumptions(design: Design, rows: Sequence[Convention]) -> tuple[st
     if pixels and not choose_last_function(pixels):
         clauses.append(f"no function bounds its pixels to {pixels}, as --range tanh would")
     is_confirmed = any(each.source in ("inferred", "confirmed") for each in rows)
-    if not (is_confirmed or _is_chain_certain(design)):
-        clauses.append(CHAIN)
+    if not (is_confirmed or _is_sequence_certain(design)):
+        clauses.append(IN_SEQUENCE)
     return tuple(clauses)
 
 
-def build_network(design: Design) -> Network:
+def read_network(design: Design) -> Network:
     """Return the network of a design with its weights, which are read now."""
-    chain = build(design)
+    sequence = plan_layers(design)
     nodes: list[Node] = []
     last, side = Z, 0
-    for planned in chain.layers:
+    for planned in sequence.layers:
         layer = make_layer(planned, design.framework.is_torch)
         inputs: tuple[int, ...] = (last,)
         if isinstance(layer, Concat):
@@ -118,22 +122,22 @@ def build_network(design: Design) -> Network:
             side *= layer.stride[0]
         nodes.append(Node(layer, inputs, planned.name))
         last = len(nodes) - 1
-    network = Network(chain.inputs - design.labels, tuple(nodes), design.labels)
-    behind_z = 0 if design.labels else count_labels(design.conventions, chain.inputs)
+    network = Network(sequence.inputs - design.labels, tuple(nodes), design.labels)
+    behind_z = 0 if design.labels else count_labels(design.conventions, sequence.inputs)
     return add_label_input(network, behind_z) if behind_z else network
 
 
 def _infer_or_load(design: Design) -> Inference:
     """Return the conventions inferred from the stored statistics, from the cache if possible.
 
-    Raises UnreadableError if the statistics fit no chain of the layers.
+    Raises UnreadableError if the statistics fit no sequence of the layers.
     """
     if not any(step.norm_layer for step in design.steps):
         return {}
 
     def infer() -> dict[str, np.ndarray]:
         # these load TensorFlow
-        from ganinv_cli.generators.formats.weights.infer import infer_conventions
+        from ganinv_cli.generators.formats.weights.infer_conventions import infer_conventions
         from ganinv_cli.generators.formats.weights.pictures import decide_last_stride
 
         inference = infer_conventions(design)
@@ -159,10 +163,10 @@ def _test_given(design: Design, inference: Inference) -> Inference:
     conventions = replace(design.conventions, **defaults)
     try:
         others = _infer_or_load(Design(steps, design.framework, conventions))
-    except UnreadableError:  # without what is given, no chain fits
+    except UnreadableError:  # without what is given, no sequence fits
         return {}
     tested: Inference = {}
-    for choice in build(design).choices:
+    for choice in plan_layers(design).choices:
         if choice.source == "given" and choice.key in others:
             row = inference[choice.key].convention if choice.key in inference else _make_row(choice)
             row = _compare_given(row, others[choice.key].convention)
@@ -222,7 +226,7 @@ def _complete(design: Design, inference: Inference) -> Design:
     steps, last = design.steps, dict[str, Value]()
     for key, decision in inference.items():
         steps = change_step(steps, key, decision.value) if key[1] >= 0 else steps
-    for choice in build(design._replace(steps=steps)).choices:
+    for choice in plan_layers(design._replace(steps=steps)).choices:
         if choice.key in inference:
             if _is_typical(choice) and _is_tested(choice, inference[choice.key].convention):
                 last[choice.name] = choice.value
@@ -247,16 +251,16 @@ def _is_typical(choice: Choice) -> bool:
     return choice.name != "strides" and choice.value not in ("none", "transposed")
 
 
-def _has_effect(choice: Choice, chain: Chain) -> bool:
+def _has_effect(choice: Choice, sequence: LayerSequence) -> bool:
     """Return whether another value would make another network."""
-    values = {each.key: each.value for each in chain.choices}
+    values = {each.key: each.value for each in sequence.choices}
     if choice.name == "upsampling":
         is_enlarged = values["strides", choice.number] != 1
         return "transposed" in choice.others or (choice.value != "transposed" and is_enlarged)
     return choice.name != "norm" or values.get(("activation", choice.number), "none") != "none"
 
 
-def _is_chain_certain(design: Design) -> bool:
+def _is_sequence_certain(design: Design) -> bool:
     """Return whether numbers and shapes prove that the layers are in sequence."""
     _, *layers = (layer for step in design.steps for layer in step.layers)
     is_numbered = all(each.weightless_before is not None for each in layers)
