@@ -9,7 +9,7 @@ from ganinv_cli.settings.config import Config, ImagesConfig
 if TYPE_CHECKING:
     from ganinv_cli.experiments.plan import Plan
     from ganinv_cli.generators.network.generator import Generator
-    from ganinv_cli.results.report.grid import Command
+    from ganinv_cli.results.report.grid import ReportKind
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Experiment:
     example: str  # of the function, as the interpreter shows it
     first: tuple[str, ...]  # the options most people need, in the order of the help
     plan: str = ".plan:make_plan"  # from a config and a generator
-    report: str = ".report:COMMAND"
+    report: str = ".report:REPORT"
     order: int = 100  # in lists
     inverts: bool = False  # whether the function returns the z of each image under one rule
 
@@ -52,10 +52,10 @@ class Experiment:
         plan: Plan = self._resolve(self.plan)(config, generator)
         return plan
 
-    def find_report(self) -> "Command":
+    def find_report(self) -> "ReportKind":
         """Return the description of its report."""
-        command: Command = self._resolve(self.report)
-        return command
+        kind: ReportKind = self._resolve(self.report)
+        return kind
 
     def _resolve(self, place: str) -> Any:
         return pkgutil.resolve_name(f"{self.package}{place}" if place[0] == "." else place)

@@ -51,6 +51,6 @@ def summarize(results: "Results", name: str) -> "Report":
 
     Raises ResultsError if there is no trial to count, or no command of this ganinv writes such.
     """
-    command = find_writer(results, name).find_report()
+    kind = find_writer(results, name).find_report()
     with np.errstate(all="ignore"):  # an edited file can hold any number
-        return command.summarize(results, name)
+        return kind.summarize(results, name)

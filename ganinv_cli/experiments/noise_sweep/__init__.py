@@ -105,7 +105,7 @@ EXPERIMENT = Experiment(
         "style",
         "config",
     ),
-    report="ganinv_cli.results.report.noise_sweep:NOISE_SWEEP_COMMAND",
+    report="ganinv_cli.results.report.noise_sweep:NOISE_SWEEP_REPORT",
     order=2,
     example="""
         >>> t = ganinv.noise_sweep("faces16", trials=2, variances=[0.001, 0.1], clip="none")

@@ -66,7 +66,7 @@ EXPERIMENT = Experiment(
     help=__doc__,
     config=RecoverConfig,
     first=("trials", "checkpoint", "clip", "seed", "device", "out", "style", "config"),
-    report="ganinv_cli.results.report.recover:RECOVER_COMMAND",
+    report="ganinv_cli.results.report.recover:RECOVER_REPORT",
     order=1,
     example="""
         >>> t = ganinv.recover("faces16", trials=4, clip="stochastic", seed=1)

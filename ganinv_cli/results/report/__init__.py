@@ -1,7 +1,7 @@
 """Tables, figures and pages from results files.
 
 The part needs neither TensorFlow nor the generator. What the report of a command shows is a
-`Command`, which its experiment names.
+`ReportKind`, which its experiment names.
 """
 
 from ganinv_cli.results.report.grid import Answer, DrawnFigure, Report

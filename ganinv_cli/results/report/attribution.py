@@ -42,7 +42,7 @@ LEFT_OUT = {"image", "number", *Z_NUMBERS}  # of a row of `invert`
 
 def compares_generators(reports: Sequence[Report]) -> bool:
     """Return whether these are reports of one image on several generators, which they attribute."""
-    if not all(report.command and report.command.attributes for report in reports):
+    if not all(report.kind and report.kind.attributes for report in reports):
         return False
     hashes = {report.run.get("checkpoint_sha256") for report in reports}
     if len(hashes) < len(reports) or len(reports) < 2:

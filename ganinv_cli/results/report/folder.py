@@ -54,10 +54,10 @@ def write_report(report: "Report", folder: Path) -> PageContent:
         files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
     files[PAGE] = render_page([content])
     _write_files(folder, files.items())
-    if command := report.command:
-        if command.pictures:
-            _write_pictures(folder, command.pictures(report))
-        stems = "|".join(drawing.stems for drawing in command.figures)
+    if kind := report.kind:
+        if kind.pictures:
+            _write_pictures(folder, kind.pictures(report))
+        stems = "|".join(drawing.stems for drawing in kind.figures)
         _remove_earlier_figures(folder, stems, figures)
     return content
 

@@ -1,4 +1,4 @@
-"""What a report holds, and how it is made of a command's description."""
+"""What a report holds, and how it is made by the kind of report."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -73,7 +73,7 @@ class Report:
     csv: list[Row]  # flat rows, one line each
     cells: list[Cell] = field(default_factory=list)
     results: "Results | None" = None  # None: a comparison of several
-    command: "Command | None" = None  # the same
+    kind: "ReportKind | None" = None  # the same
 
     @property
     def rows(self) -> list[Row]:
@@ -84,7 +84,7 @@ class Report:
         """Return the figures by the stem of their files."""
         figures: dict[str, DrawnFigure] = {}
         with np.errstate(all="ignore"):  # an edited file can hold any number
-            for drawing in self.command.figures if self.command else ():
+            for drawing in self.kind.figures if self.kind else ():
                 figures |= drawing.draw(self)
         return figures
 
@@ -134,7 +134,7 @@ Section = tuple[str, Sequence[Wanted]] | Callable[[Grid], Iterable[Table]]  # ti
 
 
 @dataclass(frozen=True)
-class Command:
+class ReportKind:
     """What the report of one command shows."""
 
     table: str  # key of the main table in the JSON: a row for each cell

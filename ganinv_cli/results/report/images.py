@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.verdict import Verdict
 from ganinv_cli.results.number_format import format_count, format_scientific
-from ganinv_cli.results.report.grid import Answer, Command, Drawing, Grid
+from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.image_figures import (
     MAX_FIGURES,
     MAX_SHOWN,
@@ -107,7 +107,7 @@ def _count_unique(rows: Sequence[Row]) -> str:
     return f"the recovered z is {said} of {len(rows):,} cases (images and clipping rules)"
 
 
-CONSISTENCY_COMMAND = Command(
+CONSISTENCY_REPORT = ReportKind(
     "table2",
     "table2",
     CONSISTENCY,
@@ -211,7 +211,7 @@ def _name_in_explanation(row: Row) -> str:
     return named if named != explanation else f"{name}: {named}"
 
 
-INVERT_COMMAND = Command(
+INVERT_REPORT = ReportKind(
     "invert",
     "invert",
     INVERT,

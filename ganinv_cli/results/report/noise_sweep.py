@@ -11,7 +11,7 @@ from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.cells import Cell
 from ganinv_cli.results.number_format import format_interval, format_scientific
 from ganinv_cli.results.report.figures import draw_figure2a, draw_trials
-from ganinv_cli.results.report.grid import Answer, Command, Drawing, Grid
+from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.measures import NOISE_SWEEP, stack_interval
 from ganinv_cli.results.report.pairs import state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
@@ -228,7 +228,7 @@ def _format_error(row: Row) -> str:
     return "no finite number" if median is None else format_scientific(median)
 
 
-NOISE_SWEEP_COMMAND = Command(
+NOISE_SWEEP_REPORT = ReportKind(
     "noise_sweep",
     "noise-sweep",
     NOISE_SWEEP,

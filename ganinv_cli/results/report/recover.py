@@ -14,7 +14,7 @@ from ganinv_cli.results.number_format import (
     format_share,
 )
 from ganinv_cli.results.report.figures import draw_convergence, draw_trials
-from ganinv_cli.results.report.grid import Answer, Command, Drawing, Grid, Wanted
+from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind, Wanted
 from ganinv_cli.results.report.measures import RECOVER, measure_refinement, show_share
 from ganinv_cli.results.report.pairs import state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
@@ -185,7 +185,7 @@ def _format_gradients(gradients: float) -> str:
     return f"{gradients:,.0f}" if gradients >= 10 else format_number(gradients)
 
 
-RECOVER_COMMAND = Command(
+RECOVER_REPORT = ReportKind(
     "table1",
     "table1",
     RECOVER,

@@ -25,7 +25,7 @@ def test_a_report_is_the_golden_one(name):
     results = vary_costs(REPORTS[name]())
     report = summarize(results, f"{name}.h5")
     drawn = report.draw()
-    stems = "|".join(drawing.stems for drawing in report.command.figures)
+    stems = "|".join(drawing.stems for drawing in report.kind.figures)
     assert all(re.fullmatch(stems, stem) for stem in drawn), "a later run would not remove it"
     compare_text(name, report, drawn)
     compare(f"{name}.json", render_rounded(report))

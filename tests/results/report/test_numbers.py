@@ -21,7 +21,7 @@ from ganinv_cli.results.analysis.cells import read_cells
 from ganinv_cli.results.report import render, render_brief
 from ganinv_cli.results.report.measures import ABSENT, Measure
 from ganinv_cli.results.report.noise_sweep import _state_differences
-from ganinv_cli.results.report.recover import RECOVER_COMMAND
+from ganinv_cli.results.report.recover import RECOVER_REPORT
 from ganinv_cli.results.report.table import flatten
 from ganinv_cli.results.statistics import holm
 from ganinv_cli.settings.names import STYLES, list_trial_groups
@@ -173,8 +173,8 @@ def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
 
 def test_an_absent_measure_leaves_no_object_in_its_row():
     absent = Measure("accuracy.best", lambda cell: ABSENT)
-    command = replace(RECOVER_COMMAND, measures=(*RECOVER_COMMAND.measures, absent))
-    assert "accuracy" not in command.summarize(make_results(), "x").rows[0]
+    kind = replace(RECOVER_REPORT, measures=(*RECOVER_REPORT.measures, absent))
+    assert "accuracy" not in kind.summarize(make_results(), "x").rows[0]
 
 
 def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
@@ -201,8 +201,8 @@ def test_what_is_left_of_a_jpeg_and_of_pixels_has_one_unit_in_a_column():
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
     key = "{start}.error_90"  # beside the counts of Table 1
     more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="Accuracy")
-    command = replace(RECOVER_COMMAND, measures=(*RECOVER_COMMAND.measures, more))
-    report = command.summarize(make_results(), "x")
+    kind = replace(RECOVER_REPORT, measures=(*RECOVER_REPORT.measures, more))
+    report = kind.summarize(make_results(), "x")
     assert report.rows[0]["first_start"]["error_90"] > report.rows[0]["recovered"]["error_90"]
     assert report.sections[-1].title == "Accuracy"
     assert report.sections[-1].header == ("clipping", "90%\nfirst start", "90%\nwith restarts")
