@@ -14,8 +14,9 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.experiments.pending_jobs import PendingJobs, ProgressCounter
+from ganinv_cli.experiments.pending_jobs import PendingJobs
 from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
+from ganinv_cli.experiments.progress_counter import ProgressCounter
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker

@@ -7,7 +7,7 @@ import pytest
 from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
 
 from ganinv_cli.experiments import worker
-from ganinv_cli.experiments.pending_jobs import ProgressCounter
+from ganinv_cli.experiments.progress_counter import ProgressCounter
 from ganinv_cli.inversion.loop import sizing
 from ganinv_cli.results.store import read_results
 

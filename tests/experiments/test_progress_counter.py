@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli.engine.engine import Counts, WorkerResult
-from ganinv_cli.experiments.pending_jobs import EMPTYING_SPEED, ENOUGH_TRIALS, ProgressCounter
+from ganinv_cli.experiments.progress_counter import EMPTYING_SPEED, ENOUGH_TRIALS, ProgressCounter
 
 BUDGET = 1000.0
 
