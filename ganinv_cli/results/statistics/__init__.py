@@ -1,9 +1,9 @@
 """Numbers of arrays: pure functions, without files, settings or words."""
 
+from ganinv_cli.results.statistics.arrays import Booleans as Booleans
+from ganinv_cli.results.statistics.arrays import Floats as Floats
+from ganinv_cli.results.statistics.arrays import Integers as Integers
 from ganinv_cli.results.statistics.bootstrap import Band as Band
-from ganinv_cli.results.statistics.bootstrap import Booleans as Booleans
-from ganinv_cli.results.statistics.bootstrap import Floats as Floats
-from ganinv_cli.results.statistics.bootstrap import Integers as Integers
 from ganinv_cli.results.statistics.bootstrap import bootstrap as bootstrap
 from ganinv_cli.results.statistics.bootstrap import carry_forward as carry_forward
 from ganinv_cli.results.statistics.bootstrap import fit_slope as fit_slope

@@ -1,4 +1,4 @@
-"""Types of arrays; the median and mean over trials, their bootstrap intervals, and slopes.
+"""The median and mean over trials, their bootstrap intervals, and slopes.
 
 NaN is left out; the median and mean of no number are NaN.
 """
@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Booleans = NDArray[np.bool_]
-Floats = NDArray[np.floating]
-Integers = NDArray[np.integer]
+from ganinv_cli.results.statistics.arrays import Booleans, Floats
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 RESAMPLES = 2000

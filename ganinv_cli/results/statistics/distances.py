@@ -11,7 +11,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import erf
 
 from ganinv_cli.prior import Normal, Prior, Uniform
-from ganinv_cli.results.statistics.bootstrap import Booleans, Floats, Integers
+from ganinv_cli.results.statistics.arrays import Booleans, Floats, Integers
 
 OUTSIDE_SHARE = 1e-6  # share of draws with ‖z‖ outside its range, half of them on either side
 _BINS = 2**16  # of Σ zᵢ², at least 64 for each component

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ganinv_cli.results.statistics.bootstrap import Floats, Integers
+from ganinv_cli.results.statistics.arrays import Floats, Integers
 
 PIXEL_RANGE = 2.0  # of a pixel in [−1, 1]
 GREY_LEVELS = 255

@@ -11,15 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, betaincinv
 
-from ganinv_cli.results.statistics.bootstrap import (
-    RESAMPLES,
-    Booleans,
-    Floats,
-    Integers,
-    Scalar,
-    bootstrap,
-    median,
-)
+from ganinv_cli.results.statistics.arrays import Booleans, Floats, Integers
+from ganinv_cli.results.statistics.bootstrap import RESAMPLES, Scalar, bootstrap, median
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
 EXACT_EPSILON = 1e-20  # ε for z refined in float64
