@@ -12,7 +12,7 @@ from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import TargetImage
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.inversion.refine.refinement import find_limits
-from ganinv_cli.reenact.explain import explain
+from ganinv_cli.reenact.explain import explain_image
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
 from ganinv_cli.settings.config import ImagesConfig
@@ -49,7 +49,7 @@ class Reenactor:
         if not len(starts) or too_large or not np.isfinite(jacobian).all():
             return {}
         low, high = find_limits(self.generator.prior, rule)
-        explanation = explain(
+        explanation = explain_image(
             Renderer(self.generator, label, low, high),
             picture,
             starts.astype(np.float64),

@@ -49,7 +49,7 @@ class Explanation(NamedTuple):
     confined: float  # share of the squared error that the best change explains, or a region has
 
 
-def explain(
+def explain_image(
     renderer: Renderer,
     image: TargetImage,
     starts: np.ndarray,

@@ -13,7 +13,7 @@ from ganinv_cli.images import TargetImage, to_pixels
 from ganinv_cli.images.decode import read_tables
 from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.explain import explain
+from ganinv_cli.reenact.explain import explain_image
 from ganinv_cli.reenact.fit import GREY_LEVELS, Fit, Renderer, fit, measure_certainty
 from ganinv_cli.reenact.placement import Placement
 from ganinv_cli.reenact.resampling import Resizing
@@ -72,7 +72,7 @@ def _explain_image(generator, image, align=True):
     ]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
-    return explain(renderer, image, starts, jacobian, lambda: own, align=align)
+    return explain_image(renderer, image, starts, jacobian, lambda: own, align=align)
 
 
 def _yield_first(search, first):

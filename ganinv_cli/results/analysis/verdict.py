@@ -34,7 +34,7 @@ class Judgement(NamedTuple):
 def judge(evidence: Evidence, prior: Prior) -> Judgement:
     """Return the verdict on an image, with its words."""
     verdict = decide(evidence)
-    return Judgement(verdict, explain(verdict, evidence, prior))
+    return Judgement(verdict, describe_verdict(verdict, evidence, prior))
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -56,7 +56,7 @@ def decide(evidence: Evidence) -> Verdict:
     return "sibling" if agrees and is_nearest else "outside"
 
 
-def explain(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
+def describe_verdict(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
     """Return the verdict on an image in words, without a full stop.
 
     The answer comes first, then what it follows from, what was tried, and what would help.
