@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.images import TargetImage
-from ganinv_cli.reenact.codecs import FIRST_AGREEMENT, measure_agreement
+from ganinv_cli.reenact.codec_search import FIRST_AGREEMENT, measure_agreement
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit, measure_certainty
 from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.storage import (

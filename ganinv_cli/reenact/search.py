@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.images import TargetImage
 from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.codecs import (
+from ganinv_cli.reenact.codec_search import (
     FIRST_AGREEMENT,
     MOST_LOST,
     find_errors,
