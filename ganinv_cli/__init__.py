@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
     from ganinv_cli.api.functions import *  # noqa: F403 - one for each experiment
     from ganinv_cli.api.results import Inversion, RunResults
-    from ganinv_cli.engine.loaded_generator import LoadedGenerator, load
     from ganinv_cli.errors import (
         CheckpointError,
         ConfigError,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         ResultsError,
         UsageError,
     )
+    from ganinv_cli.loaded_generator import LoadedGenerator, load
 
 __all__ = [
     "CheckpointError",
@@ -44,8 +44,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "LoadedGenerator": "engine.loaded_generator",
-    "load": "engine.loaded_generator",
+    "LoadedGenerator": "loaded_generator",
+    "load": "loaded_generator",
     "Inversion": "api.results",
     "RunResults": "api.results",
     "open": "api.experiments",

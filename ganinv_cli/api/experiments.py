@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ganinv_cli.api.results import Inversion, RunResults, make_inversion, read_run
-from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_generator
-from ganinv_cli.engine.loaded_generator import load as load_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.summary import find_writer
 from ganinv_cli.inversion.solvers import make_solver
+from ganinv_cli.loaded_generator import LoadedGenerator, read_generator
+from ganinv_cli.loaded_generator import load as load_generator
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import ImagesConfig

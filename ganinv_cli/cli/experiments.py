@@ -92,7 +92,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         for name, checkpoint in zip(names, checkpoints, strict=True)
     ]
     quiet, verbose = given["quiet"], given["verbose"]
-    from ganinv_cli.engine.loaded_generator import read_generator
+    from ganinv_cli.loaded_generator import read_generator
 
     with open_display(quiet) as reporter:
         generators = [  # all before any work, as one may be refused

@@ -86,8 +86,8 @@ def inspect(
         ganinv inspect netG.pth --spectrum spectrum.png --check
     """
     from ganinv_cli import files
-    from ganinv_cli.engine.loaded_generator import read_generator
     from ganinv_cli.inspection.text import format_facts
+    from ganinv_cli.loaded_generator import read_generator
 
     if spectrum:
         files.check_output_file(spectrum, (".png", ".pdf", ".svg"), overwrite, "--spectrum")
@@ -223,8 +223,8 @@ def sample(
         ganinv sample portraits64 --out all.png --z recover.h5 --group stochastic
     """
     from ganinv_cli import files
-    from ganinv_cli.engine.loaded_generator import read_generator
     from ganinv_cli.inspection import latent_vectors
+    from ganinv_cli.loaded_generator import read_generator
 
     folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
     if folder:

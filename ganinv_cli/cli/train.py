@@ -176,7 +176,7 @@ def train_encoder(
     Example:
         ganinv train-encoder --checkpoint faces64
     """
-    from ganinv_cli.engine.loaded_generator import read_generator
+    from ganinv_cli.loaded_generator import read_generator
 
     with open_display(quiet) as reporter:
         loaded = read_generator(load_config(Config, None, generator), reporter, verbose=verbose)

@@ -11,7 +11,6 @@ import numpy as np
 
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.pending_jobs import PendingJobs
@@ -28,6 +27,7 @@ from ganinv_cli.inversion.objective.jacobian import (
     measure_largest_changes,
     refuse_dead_generator,
 )
+from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.precision import limit_precision
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals

@@ -18,11 +18,11 @@ from called import run_ganinv, save_image
 from PIL import Image
 
 import ganinv_cli as ganinv
-from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.experiments import NAMES, find_experiment
 from ganinv_cli.generators.network.generator import MAX_KEPT
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.loop.batch import Batch
+from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import list_settings

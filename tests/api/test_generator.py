@@ -7,7 +7,7 @@ import pytest
 from conditional import make_conditional_definition
 
 import ganinv_cli as ganinv
-from ganinv_cli.engine.loaded_generator import LoadedGenerator
+from ganinv_cli.loaded_generator import LoadedGenerator
 
 LATENT = 6
 

@@ -203,7 +203,7 @@ def test_width_and_excluded_images_decide_what_is_trained(folder):
 
 
 def test_an_error_of_the_system_is_a_sentence_and_with_v_a_traceback_too(tmp_path):
-    function = "ganinv_cli.engine.loaded_generator.read_generator"
+    function = "ganinv_cli.loaded_generator.read_generator"
     with mock.patch(function, side_effect=OSError(5, "Input/output error", "g.npz")):
         said = run_ganinv(tmp_path, "inspect", "faces16", code=1).stderr
         verbose = run_ganinv(tmp_path, "inspect", "faces16", "-v", code=1).stderr

@@ -21,7 +21,7 @@ from pathlib import Path
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
-from ganinv_cli.engine.loaded_generator import load
+from ganinv_cli.loaded_generator import load
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.progress import SILENT
 from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig

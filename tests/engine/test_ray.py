@@ -24,7 +24,6 @@ import numpy as np
 import psutil
 import pytest
 
-from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
@@ -32,6 +31,7 @@ from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.jobs import Job
+from ganinv_cli.loaded_generator import load
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.progress import SILENT
 from ganinv_cli.results.store import Results, read_results
@@ -51,7 +51,7 @@ RUN_LOCALLY = """
 import json, sys
 from pathlib import Path
 import psutil
-from ganinv_cli.engine.loaded_generator import load
+from ganinv_cli.loaded_generator import load
 from ganinv_cli.experiments import run_experiment as run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.display import open_display

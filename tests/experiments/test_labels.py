@@ -10,7 +10,6 @@ import torch_files
 import torch_generators
 from called import run_ganinv, save_image
 
-from ganinv_cli.engine.loaded_generator import LoadedGenerator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.invert import InvertConfig
@@ -18,6 +17,7 @@ from ganinv_cli.experiments.recover import RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
+from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.progress import SILENT
 from ganinv_cli.results.store import Results, read_results
 from ganinv_cli.settings.config import Config
