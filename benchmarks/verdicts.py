@@ -42,7 +42,7 @@ from benchmarks.verdict_pictures import (
     make_picture,
 )
 from ganinv_cli.api.results import read_run
-from ganinv_cli.experiments.invert import InvertConfig
+from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.provenance import read_git_revision
 from ganinv_cli.results.number_format import format_number
 

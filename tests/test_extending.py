@@ -95,7 +95,7 @@ def test_the_page_has_an_example_of_each_thing():
     things = ["A solver", "A count", "A clipping rule", "A kind of noise", "A format"]
     things.append("An experiment")
     assert titles == [*things, "A measure", "A paired test", "A figure"]
-    assert len(BLOCKS) == 16
+    assert len(BLOCKS) == 17
 
 
 def test_a_solver_and_a_rule_are_used(tables):

@@ -11,7 +11,7 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError, refuse_folder, to_printable
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.declare import list_settings

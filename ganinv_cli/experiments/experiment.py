@@ -1,8 +1,8 @@
 """What an experiment declares: its command, function, guide row, report and resume rules follow."""
 
-import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ganinv_cli.settings.config import Config, ImagesConfig
 
@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from ganinv_cli.generators.network.generator import Generator
     from ganinv_cli.results.report.grid import ReportKind
 
+MakePlan: TypeAlias = "Callable[[Any, Generator], Plan]"  # of a config with measured settings
+
 
 @dataclass(frozen=True)
 class Experiment:
     """An experiment, as its package declares it.
 
-    `plan` and `report` are found when they are used, since help needs neither of them and a report
-    no TensorFlow: "module:name", relative to the package without a module's full name.
+    Its two functions have their imports in the body, since help needs neither a plan nor a report,
+    and a report no TensorFlow.
     """
 
     package: str  # dotted; its last part names the function, and with hyphens the command
@@ -25,8 +27,8 @@ class Experiment:
     config: type[Config]
     example: str  # of the function, as the interpreter shows it
     first: tuple[str, ...]  # the options most people need, in the order of the help
-    plan: str = ".plan:make_plan"  # from a config and a generator
-    report: str = ".report:REPORT"
+    find_plan: Callable[[], MakePlan]
+    find_report: "Callable[[], ReportKind]"
     order: int = 100  # in lists
     inverts: bool = False  # whether the function returns the z of each image under one rule
 
@@ -46,16 +48,3 @@ class Experiment:
     def has_images(self) -> bool:
         """Whether it is on image files, whose true z is unknown."""
         return issubclass(self.config, ImagesConfig)
-
-    def make_plan(self, config: Config, generator: "Generator") -> "Plan":
-        """Return the plan for a config with measured settings. Raises ConfigError."""
-        plan: Plan = self._resolve(self.plan)(config, generator)
-        return plan
-
-    def find_report(self) -> "ReportKind":
-        """Return the description of its report."""
-        kind: ReportKind = self._resolve(self.report)
-        return kind
-
-    def _resolve(self, place: str) -> Any:
-        return pkgutil.resolve_name(f"{self.package}{place}" if place[0] == "." else place)

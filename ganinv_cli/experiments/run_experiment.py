@@ -215,7 +215,7 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
             config, trials=trials, batch_size=trials if is_coupled else config.batch_size
         )
     _check_labels(generator, config)
-    plan = experiment.make_plan(config, generator)
+    plan = experiment.find_plan()(config, generator)
     plan.solver.check_config(config)
     solver = plan.solver.resolve(generator, plan.problem.mask)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":

@@ -8,7 +8,7 @@ import numpy as np
 from ganinv_cli.errors import ConfigError, ResultsError
 from ganinv_cli.experiments import find_experiment
 from ganinv_cli.experiments.recover import EXPERIMENT as RECOVER
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.settings.declare import check_value, list_settings
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from ganinv_cli.loaded_generator import load
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.progress import SILENT
-from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
+from ganinv_cli.experiments.recover import EXPERIMENT
+from ganinv_cli.experiments.recover.config import RecoverConfig
 for name, device in (("one", "cpu:1"), ("three", "cpu")):
     config = RecoverConfig(clip=("none", "stochastic"), trials=30, batch_size=4, device=device)
     run_experiment(EXPERIMENT, config, load("."), Path(f"{name}.h5"), SILENT)

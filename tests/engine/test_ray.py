@@ -27,7 +27,8 @@ import pytest
 from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
-from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
+from ganinv_cli.experiments.recover import EXPERIMENT
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.jobs import Job
@@ -55,7 +56,8 @@ from ganinv_cli.loaded_generator import load
 from ganinv_cli.experiments import run_experiment as run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.display import open_display
-from ganinv_cli.experiments.recover import EXPERIMENT, RecoverConfig
+from ganinv_cli.experiments.recover import EXPERIMENT
+from ganinv_cli.experiments.recover.config import RecoverConfig
 
 commit = run.Run.commit
 

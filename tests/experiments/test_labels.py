@@ -12,8 +12,8 @@ from called import run_ganinv, save_image
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import list_experiments
-from ganinv_cli.experiments.invert import InvertConfig
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.invert.config import InvertConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels

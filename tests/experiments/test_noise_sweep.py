@@ -10,7 +10,7 @@ import tensorflow as tf
 from called import run_ganinv
 from stored import add_missing_columns, make_provenance
 
-from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
+from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
 from ganinv_cli.experiments.noise_sweep.plan import make_plan
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels

@@ -6,7 +6,7 @@ import pytest
 
 from ganinv_cli import precision
 from ganinv_cli.errors import CheckpointError, ConfigError
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.generators.formats import read_conventions
 from ganinv_cli.precision import choose_precision
 from ganinv_cli.settings import shipped as shipped_

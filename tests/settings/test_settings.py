@@ -10,9 +10,9 @@ from ganinv_cli.cli import main
 from ganinv_cli.cli.options import make_parameter
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import list_experiments
-from ganinv_cli.experiments.invert import InvertConfig
-from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.invert.config import InvertConfig
+from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.settings.declare import Setting, ValueType, list_settings, to_toml
 from ganinv_cli.settings.load import (
     check_keywords,

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import REPLACEMENTS, RULES
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch

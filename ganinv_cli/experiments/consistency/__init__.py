@@ -12,24 +12,25 @@ Example:
     ganinv consistency --image faces/ --trials 20 --restarts 3
 """
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.settings.config import ImagesConfig
-from ganinv_cli.settings.declare import declare
+from ganinv_cli.experiments.consistency.config import ConsistencyConfig
+from ganinv_cli.experiments.experiment import Experiment, MakePlan
+
+if TYPE_CHECKING:
+    from ganinv_cli.results.report.grid import ReportKind
 
 
-@dataclass(frozen=True)
-class ConsistencyConfig(ImagesConfig):
-    """The settings of `ganinv consistency`."""
+def _find_plan() -> MakePlan:
+    from ganinv_cli.experiments.image_plan import make_plan
 
-    shards_images = False
-    default_trials = 100
-    trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
-        None,
-        help="Recoveries of each image under each rule, from independent starts.",
-        shown_default=f"{default_trials}, or one per label if these are more",
-    )
+    return make_plan
+
+
+def _find_report() -> "ReportKind":
+    from ganinv_cli.results.report.images import CONSISTENCY_REPORT
+
+    return CONSISTENCY_REPORT
 
 
 EXPERIMENT = Experiment(
@@ -37,8 +38,8 @@ EXPERIMENT = Experiment(
     help=__doc__,
     config=ConsistencyConfig,
     first=("image", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
-    plan="ganinv_cli.experiments.image_plan:make_plan",
-    report="ganinv_cli.results.report.images:CONSISTENCY_REPORT",
+    find_plan=_find_plan,
+    find_report=_find_report,
     order=3,
     example="""
         >>> G = ganinv.load("faces16")

@@ -20,47 +20,25 @@ Example:
     ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.settings.config import Config, ImagesConfig, declare_stationary
-from ganinv_cli.settings.declare import declare
+from ganinv_cli.experiments.experiment import Experiment, MakePlan
+from ganinv_cli.experiments.invert.config import InvertConfig
+
+if TYPE_CHECKING:
+    from ganinv_cli.results.report.grid import ReportKind
 
 
-@dataclass(frozen=True)
-class InvertConfig(ImagesConfig):
-    """The settings of `ganinv invert`."""
+def _find_plan() -> MakePlan:
+    from ganinv_cli.experiments.image_plan import make_plan
 
-    shards_images = True
-    checkpoint: str = declare(
-        Config.checkpoint,
-        help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
-        "Repeat it to ask which of several generators made the image.",
-        repeated=True,
-    )
-    default_trials = 8
-    trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
-        None,
-        help="Number of starts for each image. The best start is kept. If others find the same z, "
-        "the result is more certain.",
-        shown_default=f"{default_trials}, or one per label if these are more",
-        names=("--starts", "--trials"),
-        synonym="starts",
-    )
-    clip: tuple[str, ...] = ("stochastic",)
-    image: tuple[str, ...] = declare((), argument="IMAGE...")
-    # the best z counts, not how many minima there are
-    stationary: float = declare_stationary(1e-3)
-    align: Literal["auto", "none"] = declare(
-        "auto",
-        help="Whether to fit a shift, a scale and new colours of an image that the generator does "
-        "not make as it is: auto or none.",
-    )
+    return make_plan
 
-    @property
-    def aligns(self) -> bool:
-        return self.align == "auto"
+
+def _find_report() -> "ReportKind":
+    from ganinv_cli.results.report.images import INVERT_REPORT
+
+    return INVERT_REPORT
 
 
 EXPERIMENT = Experiment(
@@ -68,8 +46,8 @@ EXPERIMENT = Experiment(
     help=__doc__,
     config=InvertConfig,
     first=("trials", "checkpoint", "crop", "mask", "device", "out", "npz", "style"),
-    plan="ganinv_cli.experiments.image_plan:make_plan",
-    report="ganinv_cli.results.report.images:INVERT_REPORT",
+    find_plan=_find_plan,
+    find_report=_find_report,
     order=4,
     inverts=True,
     example="""

@@ -12,81 +12,25 @@ Example:
     ganinv noise-sweep --noise salt-and-pepper --levels .01,.05 --out sp.h5
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.noise import NOISES, Level
-from ganinv_cli.settings.config import Config, declare_stationary
-from ganinv_cli.settings.declare import INPUT, MAX_NUMBER, declare
+from ganinv_cli.experiments.experiment import Experiment, MakePlan
+from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
 
-DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.3)
+if TYPE_CHECKING:
+    from ganinv_cli.results.report.grid import ReportKind
 
 
-@dataclass(frozen=True)
-class NoiseSweepConfig(Config):
-    """The settings of `ganinv noise-sweep`; `trials` counts those of each level."""
+def _find_plan() -> MakePlan:
+    from ganinv_cli.experiments.noise_sweep.plan import make_plan
 
-    trials: int = declare(100, help="Latent vectors to recover at each level of noise.")
-    noise: str = declare(
-        "gaussian",
-        help=f"Kind of noise: {', '.join(NOISES)}.",
-        group=INPUT,
-        choices=tuple(NOISES),
-    )
-    variances: tuple[float, ...] = declare(
-        (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0),
-        help="Variances of the Gaussian noise, for pixels in [-1, 1]. A variance of 0.1 is a "
-        "standard deviation of 40 grey levels of 255.",
-        group=INPUT,
-        range=(0, MAX_NUMBER),
-    )
-    levels: tuple[float, ...] = declare(
-        (),
-        help="Levels of noise that is not Gaussian: shares of the pixels.",
-        group=INPUT,
-        range=(0, MAX_NUMBER),
-        example=DEFAULT_LEVELS,
-        shown_default=",".join(map(str, DEFAULT_LEVELS)),
-    )
-    clip_pixels: bool = declare(
-        False,
-        help="Whether to clip the noisy image to [-1, 1]. The paper's code clips; its text does "
-        "not, nor does ganinv by default.",
-        group=INPUT,
-        names=("--clip-pixels/--no-clip-pixels",),
-    )
-    stationary: float = declare_stationary(1e-4)
+    return make_plan
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.noise_levels:
-            object.__setattr__(self, "levels", DEFAULT_LEVELS)
 
-    @property
-    def noise_levels(self) -> list[Level]:
-        """The levels of the kind of noise."""
-        noise = NOISES[self.noise]
-        return [Level(noise, value) for value in getattr(self, noise.setting)]
+def _find_report() -> "ReportKind":
+    from ganinv_cli.results.report.noise_sweep import NOISE_SWEEP_REPORT
 
-    @property
-    def has_exact_images(self) -> bool:
-        return NOISES[self.noise].is_exact or not all(level.value for level in self.noise_levels)
-
-    def _find_faults(self) -> Iterator[str]:
-        yield from super()._find_faults()
-        noise, values = NOISES[self.noise], [level.value for level in self.noise_levels]
-        for name in {"variances", "levels"} - {noise.setting}:
-            if getattr(self, name) != getattr(type(self), name):
-                yield f"{name} is no setting of {self.noise} noise: give {noise.setting}"
-        names = [f"{value:g}" for value in values]
-        if len(set(names)) < len(names):
-            listed = ", ".join(names)
-            yield f"{noise.setting} {listed}: two are the same to six digits; give each once"
-        if max(values, default=0) > noise.most:
-            yield f"{noise.setting} has {max(values):g}: give at most {noise.most:g}"
-        if self.batch_norm == "batch":
-            yield 'noise-sweep runs each trial alone: it needs batch_norm = "frozen"'
+    return NOISE_SWEEP_REPORT
 
 
 EXPERIMENT = Experiment(
@@ -105,7 +49,8 @@ EXPERIMENT = Experiment(
         "style",
         "config",
     ),
-    report="ganinv_cli.results.report.noise_sweep:NOISE_SWEEP_REPORT",
+    find_plan=_find_plan,
+    find_report=_find_report,
     order=2,
     example="""
         >>> t = ganinv.noise_sweep("faces16", trials=2, variances=[0.001, 0.1], clip="none")

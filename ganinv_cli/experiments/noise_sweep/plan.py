@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
+from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
 from ganinv_cli.experiments.plan import Plan, prepare_known_targets, render_trials
 from ganinv_cli.generators.network.generator import Generator, compute_singular_values
 from ganinv_cli.images import to_pixels

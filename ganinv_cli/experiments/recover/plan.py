@@ -6,7 +6,7 @@ import numpy as np
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.plan import Plan, Refiner, prepare_known_targets, render_trials
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints

@@ -15,8 +15,8 @@ from small import (
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.noise_sweep import NoiseSweepConfig
-from ganinv_cli.experiments.recover import RecoverConfig
+from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.inversion.objective import jacobian
 from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 from ganinv_cli.inversion.objective.jacobian import POINTS, find_eigenvalues
