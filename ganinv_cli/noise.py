@@ -1,7 +1,7 @@
 """The kinds of noise: one value per kind.
 
-Each is one entry of `NOISES`: what it does to an image, the image loss that it explains, its words.
-The command line, the experiment, the tables and the figures all use this table.
+Each is one entry of `NOISES`: what it does to an image, the image loss that it explains, its levels
+and its words. The command line, the experiment, the tables and the figures all use this table.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,17 +18,21 @@ GREY_LEVELS = 127.5  # per unit of a pixel in [-1, 1]
 
 @dataclass(frozen=True)
 class Noise:
-    """A kind of noise, at any level; at level 0 it does nothing."""
+    """A kind of noise, at any level."""
 
     name: str
     level: str  # what a level is, in one word: in groups, keys of the JSON and names of figures
+    plural: str  # of that word
     title: str  # what a level is, in tables and sentences
     # images (..., height, width, channels) in [-1, 1], a draw of a standard normal for each value,
     # level -> noisy images; NaN: the value is not known, and does not count
     apply: "Callable[[np.ndarray, np.ndarray, float], np.ndarray]"
-    # noisy image, level, components of z, quantile -> quantile of the image loss at the right z
-    find_residual: "Callable[[np.ndarray, float, int, float], float]"
     describe: Callable[[float], str]  # level -> caption of its pictures
+    levels: tuple[float, ...] = (0.01, 0.05, 0.1, 0.3)  # of a sweep, unless others are given
+    more_is_worse: bool = True  # whether a higher level is more noise, and 0 none; else the reverse
+    # noisy image, level, components of z, quantile -> quantile of the image loss at the right z;
+    # None: it is not known
+    find_residual: "Callable[[np.ndarray, float, int, float], float] | None" = None
     is_exact: bool = False  # whether the right z leaves no residual at any level
     is_variance: bool = False  # whether the level is the variance in the Cramér-Rao bound
     setting: str = "levels"  # the setting that has its levels
@@ -47,6 +51,11 @@ class Level(NamedTuple):
         """The name of its HDF5 group."""
         return f"{self.noise.level}={self.value:g}"
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether it leaves images as they are."""
+        return self.noise.more_is_worse and self.value == 0
+
     def apply(self, images: "np.ndarray", draws: "np.ndarray", clip: bool) -> "np.ndarray":
         """Return noisy images (..., height, width, channels), clipped to [-1, 1] or not.
 
@@ -55,6 +64,13 @@ class Level(NamedTuple):
         noisy = self.noise.apply(images, draws, self.value)
         clipped: np.ndarray = noisy.clip(-1, 1)
         return clipped if clip else noisy
+
+    def find_residual(self, image: "np.ndarray", latent: int, quantile: float) -> float:
+        """Return the quantile of the image loss at the right z; infinite if it is not known."""
+        if self.is_clean or self.noise.is_exact:
+            return 0.0
+        find = self.noise.find_residual
+        return find(image, self.value, latent, quantile) if find else float("inf")
 
 
 def get_noise(settings: Mapping[str, Any]) -> Noise:
@@ -134,6 +150,7 @@ NOISES = {  # by name
         Noise(
             "gaussian",
             level="variance",
+            plural="variances",
             title="noise variance",
             apply=_add_gaussian,
             find_residual=lambda image, variance, latent, quantile: expected_residual(
@@ -144,6 +161,7 @@ NOISES = {  # by name
                 f"Noise of variance {variance:g}, a standard deviation of "
                 f"{GREY_LEVELS * variance**0.5:.1f} of 255 grey levels"
             ),
+            levels=(1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0),
             setting="variances",
             axis="variance of the noise (pixels in [−1, 1])",
             most=float("inf"),
@@ -151,6 +169,7 @@ NOISES = {  # by name
         Noise(
             "salt-and-pepper",
             level="share",
+            plural="shares",
             title="share of black and white pixels",
             apply=_add_salt_and_pepper,
             find_residual=_find_salt_and_pepper_residual,
@@ -159,9 +178,9 @@ NOISES = {  # by name
         Noise(
             "missing-pixels",
             level="share",
+            plural="shares",
             title="share of missing pixels",
             apply=_remove_pixels,
-            find_residual=lambda *_: 0.0,
             describe=lambda share: f"{share:.1%} of the pixels are missing",
             is_exact=True,
         ),

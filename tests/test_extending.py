@@ -82,7 +82,7 @@ def tables(copy):
         ("recover", *small, "--solver", "gd", "--budget", "20", "--clip", "none", "--out", "gd.h5"),
         ("half-seen", *small, "--clip", "none", "--heading", "Half"),
         ("half-seen", *small, "--clip", "none", "--seen", "0.75"),
-        ("noise-sweep", *small, "--clip", "none", "--noise", "photons", "--levels", "0,.01,.1"),
+        ("noise-sweep", *small, "--clip", "none", "--noise", "jpeg"),
     ]
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
     done = subprocess.run(command, cwd=copy, capture_output=True, encoding="utf-8")
@@ -114,14 +114,19 @@ def test_a_count_is_a_column(copy, tables):
 
 
 def test_a_kind_of_noise_is_a_sweep(copy, tables):
-    gains, errors = zip(
-        *((row["gain"], row["with_restarts"]["median"]) for row in tables[6]["noise_sweep"]),
-        strict=True,
-    )
-    assert gains == (0, 0.01, 0.1)
-    assert errors[0] < 1e-6 < errors[1] < errors[2]
+    """Of quality, of which more is less noise, and of which nobody knows what is left."""
+    rows = tables[6]["noise_sweep"]
+    assert [row["quality"] for row in rows] == [90, 70, 50, 30]
+    errors = [row["with_restarts"]["median"] for row in rows]
+    assert errors == sorted(errors) and not tables[6]["slopes"]
+    with h5py.File(copy / "noise-sweep.h5") as file:
+        restarts = np.array([file[f"quality={row['quality']:g}/none/restarts"] for row in rows])
+    assert restarts.min() >= 1 and np.median(restarts) < 4  # of 16
+    text = " ".join((copy / "noise-sweep" / "noise-sweep.txt").read_text("utf-8").split())
+    assert f"at JPEG quality 90 and {errors[3]:.3g} at quality 30" in text
+    assert "not known, so a trial ends when two starts agree" in text and "qualitys" not in text
     page = (copy / "noise-sweep" / "report.html").read_text("utf-8")
-    assert "White is 10 photons" in page and "gain per photon" in page
+    assert "saved as JPEG 70" in page and "growth in proportion" not in page
 
 
 def test_a_format_is_read(tables):

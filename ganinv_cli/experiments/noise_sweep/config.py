@@ -7,7 +7,11 @@ from ganinv_cli.noise import NOISES, Level
 from ganinv_cli.settings.config import Config, declare_stationary
 from ganinv_cli.settings.declare import INPUT, MAX_NUMBER, declare
 
-DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.3)
+LEVELS = {  # by default, of each kind of noise that is not Gaussian; kinds alike come once
+    f"{noise.plural} {','.join(map(str, noise.levels))}": noise.levels
+    for noise in NOISES.values()
+    if noise.setting == "levels"
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class NoiseSweepConfig(Config):
         choices=tuple(NOISES),
     )
     variances: tuple[float, ...] = declare(
-        (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0),
+        NOISES["gaussian"].levels,
         help="Variances of the Gaussian noise, for pixels in [-1, 1]. A variance of 0.1 is a "
         "standard deviation of 40 grey levels of 255.",
         group=INPUT,
@@ -30,11 +34,11 @@ class NoiseSweepConfig(Config):
     )
     levels: tuple[float, ...] = declare(
         (),
-        help="Levels of noise that is not Gaussian: shares of the pixels.",
+        help="Levels of noise that is not Gaussian, e.g. shares of the pixels.",
         group=INPUT,
         range=(0, MAX_NUMBER),
-        example=DEFAULT_LEVELS,
-        shown_default=",".join(map(str, DEFAULT_LEVELS)),
+        example=next(iter(LEVELS.values())),
+        shown_default="; ".join(LEVELS),
     )
     clip_pixels: bool = declare(
         False,
@@ -48,7 +52,7 @@ class NoiseSweepConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.noise_levels:
-            object.__setattr__(self, "levels", DEFAULT_LEVELS)
+            object.__setattr__(self, "levels", NOISES[self.noise].levels)
 
     @property
     def noise_levels(self) -> list[Level]:
@@ -58,7 +62,7 @@ class NoiseSweepConfig(Config):
 
     @property
     def has_exact_images(self) -> bool:
-        return NOISES[self.noise].is_exact or not all(level.value for level in self.noise_levels)
+        return NOISES[self.noise].is_exact or any(level.is_clean for level in self.noise_levels)
 
     def _find_faults(self) -> Iterator[str]:
         yield from super()._find_faults()

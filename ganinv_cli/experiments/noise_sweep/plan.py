@@ -33,7 +33,7 @@ def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan
         config,
         make_solver(config.solver, config.solver_settings),
         cases={number: level.group for number, level in enumerate(levels)},
-        exact=not any(level.value for level in levels),
+        exact=all(level.is_clean for level in levels),
         problem=Problem(stationary=config.stationary),
         relative_cost=1.3,  # the least loss is not 0 and approached slowly
     )
@@ -53,8 +53,8 @@ class NoiseSweepPlan(Plan):
         """Return a function that returns each job's noisy image, and the residual of the right z.
 
         The residual follows from the noisy image and the level without the true z. Clipped noise
-        leaves less, depending on the image. In that case no loss of a single start is sufficient,
-        and two starts must agree.
+        leaves less, depending on the image, and of some kinds it is not known. In these cases no
+        loss of a single start is sufficient, and two starts must agree.
         """
         config, levels = self.config, self.config.noise_levels
         has_bound = levels[0].noise.is_variance
@@ -90,10 +90,11 @@ class NoiseSweepPlan(Plan):
             len(target.z_true),
         )
         residual, enough = (
-            level.noise.find_residual(image, level.value, latent, quantile)
+            level.find_residual(image, latent, quantile)
             for quantile in (RESIDUAL_QUANTILE, ENOUGH_QUANTILE)
         )
-        sufficient_loss = 0.0 if self.config.clip_pixels else enough
+        is_comparable = np.isfinite(residual) and not self.config.clip_pixels
+        sufficient_loss = enough if is_comparable else 0.0
         return target._replace(image=image, residual=residual, sufficient_loss=sufficient_loss)
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:

@@ -143,12 +143,12 @@ class Trial:
     def is_solved(self) -> bool:
         """Whether no other start is needed: one explains the image, or two agree on a residual.
 
-        If the residual of the right z is unknown, agreement of starts is not evidence.
+        If the image may be of no z, agreement of starts is not evidence.
         """
-        best, residual = self.best.image_loss, self.target.residual
+        best, has_z = self.best.image_loss, not np.isnan(self.target.z_true).any()
         if self.best.outside:
             return False
-        if 0 < residual < np.inf and len(self.start_results) < self.label_count:
+        if has_z and self.target.residual > 0 and len(self.start_results) < self.label_count:
             return False  # the residual from noise does not distinguish labels
         if best <= self.target.sufficient_loss or self.best.bound <= self.limits.tolerance:
             return True
@@ -159,7 +159,7 @@ class Trial:
             and end.image_loss <= (1 + AGREEMENT_TOLERANCE) * best
             and end.label == self.best.label
         ]
-        return np.isfinite(residual) and len(agreeing) > 1
+        return has_z and len(agreeing) > 1
 
     @property
     def needs_restart(self) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli.clipping import RULES
+from ganinv_cli.noise import get_noise
 from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.results import statistics
@@ -201,7 +202,7 @@ class Cell:
 
 
 def read_cells(results: "Results") -> list[Cell]:
-    """Return the cells that have trials: images as shown, levels ascending, rules in order."""
+    """Return the cells that have trials: images as shown, numbers in order, rules in order."""
     config = results.attributes.get("config", {})
     prior, any_update = read_prior(config), config.get("success") == "ever"
     shared = share_gradients(results)
@@ -268,12 +269,13 @@ def share_gradients(results: "Results") -> float:
 
 
 def _list_cases(results: "Results") -> Iterator[tuple[str, Case]]:
-    """Yield the name of the group and the case of each."""
+    """Yield each case with the name of its group; of levels, the least noise first."""
     yield "", None
     places = {name.rpartition("/")[0] for name in results.groups}
     numbered = [found for place in places if (found := _NUMBERED.fullmatch(place))]
     cases = ((found[0], Number(found[1], float(found[2]))) for found in numbered)
-    yield from sorted(cases, key=lambda pair: pair[1].value)
+    noise = get_noise(results.attributes.get("config", {}))
+    yield from sorted(cases, key=lambda pair: pair[1].value, reverse=not noise.more_is_worse)
     yield from ((image_group(image.number), image) for image in read_images(results))
 
 

@@ -162,7 +162,10 @@ def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
     if bounds:
         x, y = list(bounds), list(bounds.values())
         axes.plot(x, y, color="black", linewidth=1.2, label="Cramér-Rao bound")
-    _draw_guide(axes, rows, noise.level)
+    if noise.more_is_worse:
+        _draw_guide(axes, rows, noise.level)
+    else:
+        axes.invert_xaxis()
     axes.set_ylim(axes.get_ylim())  # without the ends of the intervals
     for rule, own in by_rule.items():
         low, high = (_select(own, "median_interval", end) for end in (0, 1))
@@ -182,10 +185,11 @@ def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
         each.spines[["top", "right"]].set_visible(False)
     # Beside the axes: the mean of a rule that often fails is high everywhere.
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
-    bound = " black: Cramér-Rao bound, mean over the trials;" if bounds else ""
+    bound = "; black: Cramér-Rao bound, mean over the trials" if bounds else ""
+    guide = "; dotted: growth in proportion to the noise" if noise.more_is_worse else ""
     caption = (
         f"{title}. Thick: median over the trials, with the band of its "
-        f"bootstrapped 95 % interval; thin: mean;{bound} dotted: growth in proportion to the noise."
+        f"bootstrapped 95 % interval; thin: mean{bound}{guide}."
     )
     if has_bound:
         caption += (

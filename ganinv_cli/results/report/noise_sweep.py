@@ -24,23 +24,29 @@ SMALL_LEVEL = 0.01  # level up to which noise counts as small
 LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
 
 
-def _fit_slopes(cells: list[Cell]) -> list[Row]:
-    """Return a row per rule, place, statistic and range of levels with a slope."""
+def _fit_slopes(cells: list[Cell], run: Row) -> list[Row]:
+    """Return a row per rule, place, statistic and range of levels with a slope.
+
+    If a higher level is less noise, there is no growth in proportion.
+    """
+    noise = get_noise(run["config"])
+    if not noise.more_is_worse:
+        return []
     rules = dict.fromkeys(cell.rule for cell in cells)
     given = product(rules, STARTS, ("median", "mean"), LEVEL_RANGES)
-    rows = [_fit_slope(cells, *each) for each in given]
+    rows = [_fit_slope(cells, noise, *each) for each in given]
     return [to_plain(row) for row in rows if row]
 
 
 def _fit_slope(
-    cells: Sequence[Cell], rule: str, start: str, statistic: str, range_name: str
+    cells: Sequence[Cell], noise: Noise, rule: str, start: str, statistic: str, range_name: str
 ) -> Row | None:
     """Return the slope of log error against log level, or None; 1 is growth in proportion.
 
     It is fitted to the statistic over the trials that were run at every level. Level 0 has no
     logarithm and is left out.
     """
-    largest, name = LEVEL_RANGES[range_name], cells[0].number.name
+    largest = LEVEL_RANGES[range_name]
     used = [c for c in cells if c.rule == rule and 0 < c.number.value <= largest]
     if len(used) < 2:
         return None
@@ -56,9 +62,9 @@ def _fit_slope(
         "counted": start,
         "statistic": statistic,
         "over": range_name,
-        f"{name}s": found.levels,  # that the slope is fitted to
-        f"least_{name}": levels[0],
-        f"largest_{name}": levels[-1],
+        noise.plural: found.levels,  # how many the slope is fitted to
+        f"least_{noise.level}": levels[0],
+        f"largest_{noise.level}": levels[-1],
         "trials": len(errors),
         "slope": found.slope,
         "interval": (found.low, found.high),  # 95 %, bootstrap over the trials
@@ -101,7 +107,7 @@ def _list_bounds(grid: Grid) -> Iterator[Table]:
 
 
 def _list_slopes(grid: Grid) -> Iterator[Table]:
-    level = get_noise(grid.run["config"]).level
+    noise = get_noise(grid.run["config"])
     rows: dict[str, Row] = {}
     for row in grid.tables["slopes"]:
         if row["counted"] == STARTS[1]:
@@ -114,11 +120,11 @@ def _list_slopes(grid: Grid) -> Iterator[Table]:
         return stack_interval("slope", "interval", "{:.3f}".format)(row)
 
     yield Table(
-        f"Slope of log z error against log {level}; 1 is growth in proportion to the noise",
+        f"Slope of log z error against log {noise.level}; 1 is growth in proportion to the noise",
         list(rows.values()),
         [
             Column("clipping", "name"),
-            Column(f"all {level}s", "all", show),
+            Column(f"all {noise.plural}", "all", show),
             Column(f"to {SMALL_LEVEL:g}", "small", show),
         ],
     )
@@ -133,6 +139,11 @@ def _list_noise_notes(grid: Grid) -> list[str]:
         "every estimate is biased, because the generator is not linear, and so are those that a "
         f"rule keeps in the prior's bounds{bounded}.{biased}"
     ]
+    if not noise.find_residual and not noise.is_exact:
+        lines.append(
+            "The image loss that this noise leaves at the right z is not known, so a trial ends "
+            "when two starts agree, and has at least two."
+        )
     if any(row[noise.level] == 0 for row in grid.rows):
         name = capitalize(noise.level)
         lines.append(f"{name} 0 has no logarithm: it is in neither the slopes nor figure 2a.")
@@ -170,7 +181,7 @@ def _answer_growth(grid: Grid) -> Answer:
     columns += [Column(rule, show=show_median(rule)) for rule in names]
     growth = _state_growth(grid.rows, grid.tables["slopes"], noise)
     return Answer(
-        growth + _state_differences(grid.tables["comparisons"], noise.level),
+        growth + _state_differences(grid.tables["comparisons"], noise),
         Table(
             "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
             list(by_level.values()),
@@ -197,18 +208,18 @@ def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> s
     )
 
 
-def _state_differences(comparisons: Sequence[Row], level: str) -> str:
+def _state_differences(comparisons: Sequence[Row], noise: Noise) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
     tested = [row for row in comparisons if row["counted"] == STARTS[1]]
-    differing = {row[level] for row in tested if row["p_holm"] < statistics.SIGNIFICANCE}
+    differing = {row[noise.level] for row in tested if row["p_holm"] < statistics.SIGNIFICANCE}
     if not tested:
         return ""
     if too_few := state_too_few_trials(tested):
         return f"; {too_few}"
     if not differing:
         return "; no difference between clipping rules is significant"
-    values = {row[level] for row in tested}
-    return f"; clipping rules differ significantly at {len(differing)} of {len(values)} {level}s"
+    count = len({row[noise.level] for row in tested})
+    return f"; clipping rules differ significantly at {len(differing)} of {count} {noise.plural}"
 
 
 def _state_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:

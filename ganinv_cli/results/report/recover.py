@@ -88,7 +88,7 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
     )
 
 
-def _refine_rules(cells: list[Cell]) -> list[Row]:
+def _refine_rules(cells: list[Cell], run: Row) -> list[Row]:
     """Return a row for each rule if the trials of one were refined, those that converged."""
     has_refined = any(cell.has("polished/z_error") for cell in cells)
     return [to_plain(measure_refinement(cell)) for cell in cells] if has_refined else []

@@ -15,11 +15,11 @@ COUNTS = {"gradients": 10.0, "redraws": 0}
 LIMITS = Limits(TOLERANCE, budget=INF, restarts=9)
 
 
-def _trial(residual, enough, *ends, bound=INF, cost=0.0):
+def _trial(residual, enough, *ends, bound=INF, cost=0.0, has_z=True):
     """With starts that ended in these (outcome, image loss), all with this bound."""
-    unknown = np.full(LATENT, np.nan, np.float32)
+    z_true = np.full(LATENT, 0 if has_z else np.nan, np.float32)
     image = np.zeros((2, 2, 3))
-    target = Target(image, unknown, residual, enough, first_start_cost=cost)
+    target = Target(image, z_true, residual, enough, first_start_cost=cost)
     trial = Trial(Job(0), "none", (), target, LIMITS, MARKS)
     for outcome, loss in ends:
         trial.start_results.append(
@@ -44,10 +44,12 @@ def test_a_bound_below_the_tolerance_needs_no_other_start(residual):
     assert not _trial(residual, 1.0, start, bound=NAN).is_solved
 
 
-@pytest.mark.parametrize(("residual", "settled"), [(0.0, True), (5.0, True), (INF, False)])
-def test_two_starts_that_agree_settle_it_where_the_residual_is_known(residual, settled):
+@pytest.mark.parametrize("has_z", [True, False])
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+def test_two_starts_that_agree_settle_it_if_the_image_is_of_a_z(residual, has_z):
     near = 4 * (1 + 0.9 * AGREEMENT_TOLERANCE)
-    assert _trial(residual, 1.0, ("converged", near), ("converged", 4)).is_solved == settled
+    ends = ("converged", near), ("converged", 4)
+    assert _trial(residual, 1.0, *ends, has_z=has_z).is_solved == has_z
     assert not _trial(residual, 1.0, ("converged", 4)).is_solved
 
 

@@ -17,6 +17,7 @@ from reports.known_sweep import (
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.noise import NOISES
 from ganinv_cli.results.analysis.cells import read_cells
 from ganinv_cli.results.report import render, render_brief
 from ganinv_cli.results.report.measures import ABSENT, Measure
@@ -156,7 +157,7 @@ def test_results_of_no_trial_or_of_no_command_are_refused_in_a_sentence(command)
 
 def test_rules_differ_if_they_do_after_holms_correction():
     row = {"counted": "with_restarts", "variance": 0.1, "trials": 50, "p": 0.03, "p_holm": 0.09}
-    assert "no difference" in _state_differences([row], "variance")
+    assert "no difference" in _state_differences([row], NOISES["gaussian"])
 
 
 def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
