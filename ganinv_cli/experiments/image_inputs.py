@@ -197,7 +197,7 @@ def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:
         "trial": np.array([0]),
         "name": encode_text(picture.name),
         "sha256": encode_text(picture.sha256),
-        "said": encode_text("; ".join(picture.notes)),
+        "changes": encode_text("; ".join(picture.notes)),
         "error": encode_text(picture.error),
         "target": picture.pixels[None],
         "pixels_counted": np.array([picture.counted_pixels.sum() * picture.pixels.shape[2]]),

@@ -53,7 +53,7 @@ def describe_next_step(facts: Facts) -> str:
     if command != facts["arguments"]:
         return _keep_together(f"ganinv inspect {command}")
     if wrong:
-        return f"leave {' and '.join(wrong)} out of {' and '.join(facts['told'])}"
+        return f"leave {' and '.join(wrong)} out of {' and '.join(facts['stated'])}"
     if facts["doubt"] and labels:
         return "export it to ONNX, with the label as a second input (ganinv inspect --help)"
     likely = _list_names(facts["conventions"], "pictures")

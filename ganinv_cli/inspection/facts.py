@@ -51,7 +51,7 @@ def describe_definition(definition: Definition) -> Facts:
         },
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": definition.sha256,
-        "told": list(definition.convention_files),
+        "stated": list(definition.convention_files),
         "conventions": [_describe_convention(each) for each in definition.conventions],
         "assumed": list(definition.assumed),
         "notes": list(definition.notes),

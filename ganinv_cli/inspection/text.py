@@ -54,8 +54,8 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     yield "next step", describe_next_step(facts)
     for clause in facts["notes"]:
         yield "note", clause
-    for file in facts["told"]:
-        yield "told", f"by {file}"
+    for file in facts["stated"]:
+        yield "stated", f"by {file}"
     yield "file", facts["path"]
     yield "format", f"{facts['format']}, layout {facts['layout']}"
     yield "latent vector", f"{facts['latent']:,} components"

@@ -39,7 +39,7 @@ class Image:
     number: int  # in the run, from 0
     name: str  # of its file, in the command or as stored
     sha256: str  # of the file's bytes; empty if it is not stored
-    handling: str  # changes made to the file to make it an input; empty for none worth a note
+    changes: str  # changes made to the file to make it an input; empty for none worth a note
     error: str  # why the file could not be read; empty if it was read
     columns: Group  # one row
     size: int  # pixels times channels that count
@@ -250,7 +250,7 @@ def read_images(results: "Results") -> list[Image]:
             image.number,
             name,
             _decode_text(of, "sha256"),
-            _decode_text(of, "said"),
+            _decode_text(of, "changes"),
             _decode_text(of, "error"),
             of,
             _count_pixel_values(results, of),

@@ -17,7 +17,7 @@ from ganinv_cli.results.report.table import (
     Row,
     Table,
     capitalize,
-    describe_handling,
+    describe_changes,
     describe_unread,
     flatten,
     make_unread_rows,
@@ -171,7 +171,7 @@ class ReportKind:
         if cells:
             grid = Grid(results, self.measures, self.starts, cells, rows, tables, run)
             answer = self.answer(grid)
-            notes += describe_handling(rows) if images else []
+            notes += describe_changes(rows) if images else []
             notes += self.describe(grid)
             notes += describe_same(rows, tables["same"]) if tests else []
             sections = self._make_tables(grid, tests)

@@ -76,7 +76,7 @@ LABEL = Measure(
     help="Each start tries one label, and the starts take the labels in turn; z under "
     "different labels cannot be compared.",
 )
-SAID = Measure("said", lambda cell: cell.image.handling)  # how the file was changed, in words
+CHANGES = Measure("changes", lambda cell: cell.image.changes)  # how the file was changed, in words
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
 
 CONSISTENCY = (
@@ -142,7 +142,7 @@ CONSISTENCY = (
         "Outside: components of z beyond a bound of the prior, which never draws such z.",
     ),
     *COSTS,
-    SAID,
+    CHANGES,
     Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
     Measure("verdict", lambda cell: cell.recoveries.uniqueness.sentence),
 )
@@ -219,7 +219,9 @@ INVERT = (
         "z ±",
         "z ±: standard error of a component, their mean; at most the prior's deviation.",
     ),
-    Measure("told", lambda cell: cell.evidence.determines_z),  # whether the pixels that count do
+    Measure(
+        "determines_z", lambda cell: cell.evidence.determines_z
+    ),  # whether the pixels that count do
     Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
     Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
     Measure(
@@ -249,7 +251,7 @@ INVERT = (
     Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
     GRADIENTS_SHARED,
     Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of all starts, as gradients
-    SAID,
+    CHANGES,
     Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
     Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image
     # standard error of each component, at most the prior's deviation; NaN: not re-enacted

@@ -217,13 +217,13 @@ def make_sentence_table(title: str, rows: Sequence[Row], key: str, word: str = "
     return Table(title, rows, [Column(heading, "", next(shown), show_short=next(shown))])
 
 
-def describe_handling(rows: Sequence[Row]) -> list[str]:
-    """Return a sentence for each change that was made to files, `said` of the rows."""
+def describe_changes(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each change that was made to files, `changes` of the rows."""
     names = label_images(rows)
     done_to: dict[str, dict[str, None]] = {}
     for row in rows:
-        if row["said"]:
-            done_to.setdefault(row["said"], {})[names[get_key(row)]] = None
+        if row["changes"]:
+            done_to.setdefault(row["changes"], {})[names[get_key(row)]] = None
     return [f"{join_names([*of], MAX_NAMES)}: {done.rstrip('.')}." for done, of in done_to.items()]
 
 

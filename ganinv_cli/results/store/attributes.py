@@ -11,7 +11,7 @@ from typing import Any
 from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.settings.load import name_setting
 
-SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
+SCHEMA_VERSION = 2  # increased if older versions of ganinv can no longer read the file
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
 DEFAULTS: Mapping[str, Any] = {  # of files without these settings
     "prior": "uniform:-1,1",

@@ -47,7 +47,7 @@ IMAGE = _read_table("""
 name | S255 | - | - | - | file name, with the last folder of its path, more if others have it too,
     and the place in a NumPy file, UTF-8
 sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtype, shape and values
-said | S255 | - | - | - | what was done to it, e.g. cropped, resized, made grey; UTF-8
+changes | S255 | - | - | optional | what was done to it, e.g. cropped, resized, made grey; UTF-8
 error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
 target | uint8 | height, width, channels | - | - | the image as the network takes it
 pixels_counted | int64 | - | pixels | optional | pixels times channels that count, without border

@@ -134,7 +134,7 @@ def test_only_the_pixels_of_a_mask_count(counted, rank, verdict):
     groups = make_image_groups(losses=(1e-9,))
     groups["stochastic/certificate"]["singular_values"][0, rank:] = 0
     found = certify(groups, {"pixels_counted": np.array(counted)})
-    assert (found["verdict"], found["told"]) == (verdict, verdict == "made")
+    assert (found["verdict"], found["determines_z"]) == (verdict, verdict == "made")
     assert found["psnr"] == pytest.approx(10 * np.log10(4 * counted / 1e-9))
 
 
@@ -220,9 +220,9 @@ def test_an_image_that_hardly_depends_on_z_does_not_determine_it():
         deviation = np.where(np.arange(LATENT) < components, 0.02, 0.57)
         return certify(chain="saved as JPEG 50", again={"z_deviation": deviation})
 
-    assert (know(60)["verdict"], know(60)["told"]) == ("made", True)
+    assert (know(60)["verdict"], know(60)["determines_z"]) == ("made", True)
     found = know(40)
-    assert (found["verdict"], found["told"]) == ("ambiguous", False)
+    assert (found["verdict"], found["determines_z"]) == ("ambiguous", False)
     assert found["z_deviation_mean"] == pytest.approx(0.4 * 0.02 + 0.6 * 0.57)
 
 

@@ -78,7 +78,7 @@ SPOILED = {
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
     "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
     "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
-    "newer": (lambda path: set_attribute(path, "schema", 2), "written by a newer ganinv"),
+    "newer": (lambda path: set_attribute(path, "schema", 3), "written by a newer ganinv"),
 }
 
 

@@ -55,7 +55,7 @@ def make_image_results(command="consistency", complete=True, constants=None, **g
             "trial": np.array([0]),
             "name": np.array([name.encode()], "S255"),
             "sha256": np.array([b"ab" * 32], "S64"),
-            "said": np.array([b"cropped to a square"], "S255"),
+            "changes": np.array([b"cropped to a square"], "S255"),
             "error": np.array([error.encode()], "S255"),
             "target": make_picture(SIDE)[None],
         }
