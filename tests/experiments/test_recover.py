@@ -42,7 +42,7 @@ def test_the_table_counts_what_the_file_holds(finished):
     for row in table:
         group = results.groups[row["technique"]]
         assert row["trials"] == 12
-        assert row["shared"] == int((group["shared"] > 0).sum())
+        assert row["copied"] == int((group["shared"] > 0).sum())
         assert row["recovered"]["1e-4"] == int((group["z_error"] < 1e-4).sum())
         assert row["first_start"]["1e-4"] == int((group["first/z_error"] < 1e-4).sum())
         assert row["gradients"] == pytest.approx(group["gradients"].mean() + cost)

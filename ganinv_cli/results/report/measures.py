@@ -159,7 +159,7 @@ COSTS = (
     Measure("acted", _count_acted, "acted", ACTED_HELP),
     _make_cost("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
     # trials that are copies of those of none, because the rule would not have acted
-    Measure("shared", lambda cell: int(np.sum(cell.read("shared") > 0))),
+    Measure("copied", lambda cell: int(np.sum(cell.read("shared") > 0))),
 )
 LABELS = Measure("labels", _count_right_labels)
 RIGHT_LABELS = (  # columns

@@ -144,7 +144,7 @@ def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     """Return notes on trials that were copied, and on pairs of rules that no test compares."""
     copies: dict[str, int] = {}
     for row in rows:
-        copies[row["technique"]] = copies.get(row["technique"], 0) + row["shared"]
+        copies[row["technique"]] = copies.get(row["technique"], 0) + row["copied"]
     counts = ", ".join(f"{rule} {count:,}" for rule, count in copies.items() if count)
     copied = (
         "Trials in which a rule would not change z are the same as without clipping, so they were "
