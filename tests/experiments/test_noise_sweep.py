@@ -121,24 +121,25 @@ def test_errors_grow_with_the_variance_in_the_table_and_the_figures(swept):
 def test_other_noise_is_a_sweep_of_its_levels(easy, tmp_path, name):
     few = ("--trials", 3, "--clip", "none", "--restarts", 2, "--format", "json")
     given = ("--checkpoint", easy.folder, *SETTINGS[2:], *few, "--noise", name)
-    sweep = ("noise-sweep", *given, "--levels", "0,0.05,0.2")
-    said = run_ganinv(tmp_path, *sweep, publishing=True)
-    level = NOISES[name].level
+    noise = NOISES[name]
+    clean, level = [0.0] if noise.more_is_worse else [], noise.level
+    levels = [*clean, *map(float, noise.levels[1:3])]
+    listed = ",".join(map(str, levels))
+    said = run_ganinv(tmp_path, "noise-sweep", *given, "--levels", listed, publishing=True)
     table = json.loads(said.stdout)["tables"]["noise_sweep"]
-    assert [(row[level], row["trials"]) for row in table] == [(0, 3), (0.05, 3), (0.2, 3)]
+    assert [(row[level], row["trials"]) for row in table] == [(each, 3) for each in levels]
     results = read_results(tmp_path / "noise-sweep.h5")
-    assert {f"{level}={each:g}/none" for each in (0, 0.05, 0.2)} < results.groups.keys()
-    assert results.figures.keys() == {f"figure2b-{level}={each:g}" for each in (0, 0.05, 0.2)}
-    assert (results.groups[f"{level}=0/none"]["z_error"] <= 1e-7).all()
-    is_found = (results.groups[f"{level}=0.2/none"]["z_error"] <= 1e-5).all()
-    assert is_found == NOISES[name].is_exact
+    assert {f"{level}={each:g}/none" for each in levels} < results.groups.keys()
+    assert results.figures.keys() == {f"figure2b-{level}={each:g}" for each in levels}
+    errors = [results.groups[f"{level}={each:g}/none"]["z_error"] for each in levels]
+    assert all((each <= 1e-7).all() for each in errors[: len(clean)])
+    assert (errors[-1] <= 1e-5).all() == noise.is_exact
     names = {file.name for file in (tmp_path / "noise-sweep").iterdir()}
-    assert {"figure2a.png", f"figure2b-{level}-0.05.png"} <= names
-    assert "Slope of log z error" in (tmp_path / "noise-sweep" / "noise-sweep.txt").read_text(
-        "utf-8"
-    )
+    assert {"figure2a.png", f"figure2b-{level}-{levels[-1]:g}.png"} <= names
+    text = (tmp_path / "noise-sweep" / "noise-sweep.txt").read_text("utf-8")
+    assert ("Slope of log z error" in text) == noise.more_is_worse
     other = run_ganinv(tmp_path, "noise-sweep", *given, "--levels", "0.3", code=2).stderr
-    assert "holds another run: --levels is 0.0,0.05,0.2 in the file, and 0.3 here" in other
+    assert f"holds another run: --levels is {listed} in the file, and 0.3 here" in other
 
 
 @pytest.mark.parametrize(("trials", "shown"), [([0, 1, 3, 4], [0, 3]), ([1], []), (None, [])])

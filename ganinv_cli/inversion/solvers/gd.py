@@ -1,7 +1,7 @@
 """Gradient descent: the paper's method, and with momentum."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -10,22 +10,16 @@ from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.jacobian import find_eigenvalues
 from ganinv_cli.inversion.solvers.parts.first_order import FirstOrder
-from ganinv_cli.settings.declare import MAX_NUMBER, declare
+from ganinv_cli.settings.declare import declare
 
-AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
-HALVE_EVERY = 50_000
+AUTHORS_RATE = 1.0  # on the mean over a picture's values
 STABLE = "stable"
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
-class _Memory(NamedTuple):
-    velocity: tf.Tensor  # (batch, latent)
-    updates: tf.Tensor  # (batch,)
-
-
 @dataclass(frozen=True)
 class GradientDescent(FirstOrder):
-    """z <- rule(z - rate * velocity), the rate halved every `halve_every` updates.
+    """z <- rule(z - rate * velocity).
 
     The velocity is momentum * velocity + gradient (Polyak 1964, *Some methods of speeding up the
     convergence of iteration methods*); without momentum, as in the paper, it is the gradient.
@@ -41,7 +35,7 @@ class GradientDescent(FirstOrder):
     """
 
     rate: float | str = declare(AUTHORS_RATE)  # a number or "stable"
-    halve_every: int = declare(HALVE_EVERY, range=(0, MAX_NUMBER))  # updates; 0: never
+    halve_every: int = declare(50_000)  # the authors'
     momentum: float = declare(0.0, range=(0, 1))  # share of the velocity that an update keeps
 
     def __post_init__(self) -> None:
@@ -69,18 +63,17 @@ class GradientDescent(FirstOrder):
         rate = (1 + self.momentum) / (2 * eigenvalues.max())
         return replace(self, rate=float(f"{rate:.{DIGITS}g}"))
 
-    def init(self, z: tf.Tensor) -> _Memory:
-        return _Memory(tf.zeros_like(z), tf.zeros(tf.shape(z)[:1]))
+    def init(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the velocity (batch, latent)."""
+        return tf.zeros_like(z)
 
     def update(
-        self, gradient: tf.Tensor, memory: _Memory, values: int
-    ) -> tuple[tf.Tensor, _Memory]:
+        self, gradient: tf.Tensor, memory: tf.Tensor, values: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         assert isinstance(self.rate, int | float), "`resolve` must have measured a stable rate"
-        updates = memory.updates
-        halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
-        rate = tf.cast(self.rate / values * 0.5**halvings, gradient.dtype)  # for the sum
-        velocity = self.momentum * memory.velocity + gradient
-        return -rate[:, None] * velocity, _Memory(velocity, updates + 1)
+        rate = tf.constant(self.rate / values)  # for the sum; float32, as in the kept results
+        velocity = self.momentum * memory + gradient
+        return -tf.cast(rate, gradient.dtype) * velocity, velocity
 
 
 SOLVER = GradientDescent

@@ -19,6 +19,7 @@ DEFAULTS: Mapping[str, Any] = {  # of files without these settings
     "noise": "gaussian",
     "levels": [],
     "gd.momentum": 0.0,
+    "adam.halve_every": 0,
 }
 NOT_GIVEN = {"label": -1, "labels": -1, "batch_size": 0, "workers": 0, "gpus_per_worker": -1}
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files

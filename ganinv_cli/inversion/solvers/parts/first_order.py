@@ -10,19 +10,22 @@ from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.inversion.solvers.parts.state import State, add_counts, start_state
-from ganinv_cli.settings.declare import declare
+from ganinv_cli.settings.declare import MAX_NUMBER, declare
 
 
 @dataclass(frozen=True)
 class FirstOrder(Solver):
     """z <- rule(z + step), the step from the gradient and the memory of the method.
 
+    Steps are halved every `halve_every` updates, so that a method whose steps do not become shorter
+    by themselves comes to rest.
     The rule acts after every update, as in Lipton & Tripathi 2017. A row never stalls: it ends by
     tolerance or budget. A budget of N gradients is N - 1 updates and an evaluation of the last z.
     `precision` is the dtype of z and its update; gradients are float32, as in the authors' code.
     """
 
     precision: str = declare("float64", choices=("float32", "float64"))
+    halve_every: int = declare(0, range=(0, MAX_NUMBER))  # updates; 0: never
 
     steps_per_increment: ClassVar[int] = 10
     default_snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
@@ -50,6 +53,9 @@ class FirstOrder(Solver):
         evaluation = problem.evaluate(z)
         values = problem.generator.count_values(problem.mask)
         step, memory = self.update(evaluation.gradient, state.memory, values)
+        if self.halve_every:
+            halvings = state.counts["gradients"] // self.halve_every
+            step *= tf.cast(0.5**halvings, step.dtype)[:, None]
         updated = z + step
         return State(
             z=z,
