@@ -10,13 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ganinv_cli.reenact.colours import Colours
-
 _STEP = 1e-4  # of the differences that stand for derivatives by parameters
 
 
-class PixelMap(Protocol):
-    """A linear map of pixels, of some parameters."""
+class Map(Protocol):
+    """A map of pictures, of some parameters."""
 
     @property
     def kind(self) -> str:
@@ -24,7 +22,7 @@ class PixelMap(Protocol):
 
     @property
     def start(self) -> np.ndarray:
-        """The parameters from which it is fitted."""
+        """The parameters from which it is fitted, at which it changes nothing if it has any."""
 
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Return pictures with the change, not rounded."""
@@ -32,11 +30,24 @@ class PixelMap(Protocol):
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Return pixels (height, width, channels) uint8 with the change, as files keep it."""
 
+    def describe(self, parameters: np.ndarray) -> str:
+        """Return words; empty for no change."""
+
+
+class PixelMap(Map, Protocol):
+    """A linear map, which mixes pixels."""
+
     def find_inside(self, parameters: np.ndarray) -> np.ndarray:
         """Return which pixels (height, width) show a part of the picture that is known."""
 
-    def describe(self, parameters: np.ndarray) -> str:
-        """Return words; empty for no change."""
+
+class ColourMap(Map, Protocol):
+    """A map of the colours of each pixel, which need not be linear."""
+
+    def differentiate(
+        self, picture: np.ndarray, derivatives: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivatives (n, height, width, channels) of the mapped picture."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,11 @@ class Change:
     """A map of pixels, then perhaps one of colours; the parameters of both, in this order."""
 
     pixels: PixelMap
-    colours: Colours | None = None
+    colours: ColourMap | None = None
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        return (self.pixels.kind, self.colours.kind) if self.colours else (self.pixels.kind,)
 
     @property
     def start(self) -> np.ndarray:

@@ -25,6 +25,7 @@ class Colours:
 
     channels: int
     mixes: bool = True
+    kind = "colours"
 
     @property
     def start(self) -> np.ndarray:

@@ -129,9 +129,9 @@ class Search:
         order = [int(n) - 1 for n in np.argsort(errors) if n and errors[n] < BETTER * errors[0]]
         if self.align and len(self._changes) - 1 not in order:
             order.append(len(self._changes) - 1)  # it is large where a prediction says little
-        best: dict[str, Change] = {}  # of each kind, since their fits end alike
+        best: dict[tuple[str, ...], Change] = {}  # of each kind, since their fits end alike
         for place in order:
-            best.setdefault(self._changes[place].pixels.kind, self._changes[place])
+            best.setdefault(self._changes[place].kind, self._changes[place])
         return list(best.values())[:FITTED]
 
     def _fit_change(self, change: Change, first: Fit) -> Fit:
