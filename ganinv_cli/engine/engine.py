@@ -2,7 +2,7 @@
 
 import threading
 from collections import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -32,7 +32,6 @@ class WorkerResult(NamedTuple):
     jobs: list[Job] = []  # noqa: RUF012 - never changed; jobs of which all rules have ended
     rows: Mapping[str, Mapping[str, np.ndarray]] = {}  # columns by name, by results group
     batch_size: int = 0  # trials in flight on that worker
-    running: Sequence[float] = ()  # gradients that each trial in flight has spent
     phase: Phase = Phase.running  # what the worker does next
 
     def divide_seconds(self, workers: int) -> "WorkerResult":

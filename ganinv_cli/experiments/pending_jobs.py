@@ -36,7 +36,6 @@ class PendingJobs:
         self._pending = missing.reshape(shape)
         self.total = missing.size  # trials of this shard; each rule of a case counts
         self.missing = int(missing.sum())  # of these
-        self.missing_by_group = dict(zip(groups, missing.sum(axis=1).tolist(), strict=True))
 
     def __len__(self) -> int:
         jobs = self._pending if self._plan.is_coupled else self._pending.any(axis=1)

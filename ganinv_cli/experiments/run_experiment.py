@@ -87,7 +87,7 @@ def _fill(
     expected = plan.relative_cost * plan.solver.expected_gradients
     counter = ProgressCounter(
         jobs.total,
-        jobs.missing_by_group,
+        jobs.missing,
         expected,
         plan.config.budget,
         plan.success_word,

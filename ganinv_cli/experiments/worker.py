@@ -53,7 +53,6 @@ class Worker:
                 result = WorkerResult(
                     self._count(increment),
                     batch_size=increment.rows,
-                    running=increment.running,
                     phase=increment.phase,
                 )
                 if jobs.is_exhausted or time.monotonic() - last_result > RESULT_SECONDS:

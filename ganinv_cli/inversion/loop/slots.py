@@ -152,8 +152,7 @@ class Slots:
                 self._rows[row] = None
                 finished.append(trial)
         copies = [copy for trial in finished for copy in self._start_followers(trial)]
-        running = [trial.gradients + trial.spent for trial in self.taken_rows.values()]
-        return Increment([*finished, *copies], spent, seconds, len(self), running)
+        return Increment([*finished, *copies], spent, seconds, len(self))
 
     def _start_followers(self, trial: Trial) -> list[Trial]:
         """Return copies of a finished trial; add the other followers at the front of the queue."""

@@ -211,5 +211,4 @@ class Increment(NamedTuple):
     gradients: float = 0.0  # spent by the rows that were running
     seconds: float = 0.0
     rows: int = 0  # of the batch
-    running: Sequence[float] = ()  # gradients that each trial in it has spent
     phase: Phase = Phase.running  # what comes next, if there are no steps
