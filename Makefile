@@ -38,8 +38,7 @@ zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspe
 	    --dest build/zoo gan-face-generate==1.1.1
 	@$(BIN)/python -m zipfile --extract build/zoo/gan_face_generate-1.1.1-py3-none-any.whl build/zoo
 	@$(BIN)/ganinv sample $(FACES) --overwrite --out docs/gan-faces/sheet.png
-	@$(BIN)/ganinv inspect $(FACES) --overwrite --check --spectrum docs/gan-faces/spectrum.png \
-	    > docs/gan-faces/inspect.txt
+	@$(BIN)/ganinv inspect $(FACES) --check --spectrum > docs/gan-faces/inspect.txt
 
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (many hours; after make zoo)
 	@$(BIN)/python -m benchmarks.verdicts

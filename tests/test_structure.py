@@ -34,7 +34,7 @@ LEVELS = {
 PLACES = {
     "click": ("cli",),
     "h5py": ("results/store", "generators/formats/keras"),
-    "matplotlib": ("results/report", "inspection/spectrum"),
+    "matplotlib": ("results/report",),
     "onnx": ("generators/formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),
 }

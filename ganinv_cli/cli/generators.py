@@ -19,7 +19,6 @@ from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.generators.network.generator import Generator
     from ganinv_cli.inspection.latent_vectors import StoredLatents
 
 DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
@@ -34,11 +33,8 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
 @options.generator_options(_generator())
 @options.option(
     "--spectrum",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    group=OUTPUT,
-    help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
-    "them as PNG, PDF or SVG.",
+    is_flag=True,
+    help="Measure the singular values of dG/dz at random z, which show how hard inversion is.",
 )
 @options.option(
     "--check",
@@ -47,16 +43,8 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
     "are finite and depend on every component of z.",
 )
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
-@options.overwrite(help="Replace existing files.")
 @options.verbose(help="List all names in the file that were ignored.")
-def inspect(
-    spectrum: Path | None,
-    check: bool,
-    style: str,
-    overwrite: bool,
-    verbose: bool,
-    **given: Any,
-) -> None:
+def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any) -> None:
     """Describe a generator: its prior, pictures and layers.
 
     \b
@@ -83,14 +71,11 @@ def inspect(
     \b
     Examples:
         ganinv inspect portraits64
-        ganinv inspect netG.pth --spectrum spectrum.png --check
+        ganinv inspect netG.pth --spectrum --check
     """
-    from ganinv_cli import files
     from ganinv_cli.inspection.text import format_facts
     from ganinv_cli.loaded_generator import read_generator
 
-    if spectrum:
-        files.check_output_file(spectrum, (".png", ".pdf", ".svg"), overwrite, "--spectrum")
     path = find("checkpoint", given["checkpoint"])
     with open_display(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
@@ -102,8 +87,10 @@ def inspect(
         if spectrum or check:
             generator = loaded.build()
         if spectrum:
+            from ganinv_cli.inspection.spectrum import measure_singular_values, summarize_spectrum
+
             reporter.enter("measuring the spectrum")
-            description["spectrum"] = _measure_spectrum(generator, spectrum)
+            description["spectrum"] = summarize_spectrum(measure_singular_values(generator))
         if check:
             from ganinv_cli.inspection.facts import check_generator
 
@@ -122,19 +109,6 @@ def inspect(
         raise GaninvError(
             f"{loaded.definition.path}: the check failed that {'; and that '.join(failed_claims)}"
         )
-
-
-def _measure_spectrum(generator: "Generator", path: Path) -> dict[str, Any]:
-    from ganinv_cli import files
-    from ganinv_cli.inspection.spectrum import (
-        encode_spectrum,
-        measure_singular_values,
-        summarize_spectrum,
-    )
-
-    spectrum = measure_singular_values(generator)
-    files.write_output_file(path, encode_spectrum(spectrum.values, path))
-    return summarize_spectrum(spectrum)
 
 
 @click.command(

@@ -17,29 +17,18 @@ GAP = 2  # pixels between pictures of a sheet
 Pixels = np.ndarray  # (height, width, channels) uint8
 
 
-def choose_batch_size(generator: Generator) -> int:
-    """Return how many pictures to render at a time, by the size of the largest layer.
-
-    It does not depend on the number of pictures, so rounding does not depend on it either.
-    """
-    return min(MAX_BATCH_SIZE, generator.max_rows)
-
-
 def render_pixels(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None
 ) -> Iterator[Pixels]:
-    """Yield the picture of each z (n, latent)."""
-    for images in _render_batches(generator, z, labels, choose_batch_size(generator)):
-        yield from to_pixels(images)
+    """Yield the picture of each z (n, latent), a batch at a time: all may not fit in memory.
 
-
-def _render_batches(
-    generator: Generator, z: np.ndarray, labels: np.ndarray | None, rows: int
-) -> Iterator[np.ndarray]:
-    """Yield the images of `rows` z at a time, because not all of them may fit in memory."""
+    The size of a batch does not depend on the number of pictures, so rounding does not either.
+    """
+    rows = min(MAX_BATCH_SIZE, generator.max_rows)
     for first in range(0, len(z), rows):
         some = slice(first, first + rows)
-        yield generator.render(z[some], rows, labels=None if labels is None else labels[some])
+        given = None if labels is None else labels[some]
+        yield from to_pixels(generator.render(z[some], rows, labels=given))
 
 
 def measure_sheet(generator: Generator, count: int, columns: int) -> tuple[int, int]:
@@ -71,12 +60,6 @@ def draw_contact_sheet(
         top, left = (number // columns) * (height + GAP), (number % columns) * (width + GAP)
         canvas[top : top + height, left : left + width] = picture
     return to_pil_image(canvas)
-
-
-def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the largest absolute difference; NaN if a value is not finite."""
-    with np.errstate(invalid="ignore"):
-        return float(np.abs(first.astype(np.float64) - second).max())
 
 
 def to_pil_image(pixels: Pixels) -> Image.Image:
