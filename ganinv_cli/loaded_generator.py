@@ -1,7 +1,7 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import ConfigError, UsageError
+from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
@@ -289,12 +290,11 @@ def read_generator(
     reporter: Reporter = SILENT,
     *,
     verbose: bool = False,
-    check: Callable[[], object] = lambda: None,
 ) -> LoadedGenerator:
     """Return the generator that a config names, checked; say what is assumed and doubted.
 
-    It starts TensorFlow, and calls `check` before the file is read. Raises CheckpointError and
-    ConfigError.
+    It starts TensorFlow, and checks the solver's settings before the file is read. Raises
+    CheckpointError and ConfigError.
     """
     from ganinv_cli.generators import formats
     from ganinv_cli.generators.formats.cached_check import check_norms
@@ -304,7 +304,7 @@ def read_generator(
     formats.find_format(path)  # first: what cannot be read is refused at once
     reporter.enter("loading TensorFlow")
     start_tensorflow(gpus)
-    check()
+    make_solver(config.solver, config.solver_settings)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
     if verbose:

@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +12,6 @@ from ganinv_cli.api.results import Inversion, RunResults, make_inversion, read_r
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.summary import find_writer
-from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.loaded_generator import LoadedGenerator, read_generator
 from ganinv_cli.loaded_generator import load as load_generator
 from ganinv_cli.progress import SILENT, Reporter
@@ -188,8 +186,7 @@ def _run(
             generator = load_generator(generator, label=config.label, **named)
         else:
             name = config.checkpoint if generator is None else str(generator)
-            check = partial(make_solver, config.solver, config.solver_settings)
-            generator = read_generator(replace(config, checkpoint=name), reporter, check=check)
+            generator = read_generator(replace(config, checkpoint=name), reporter)
         from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
         from ganinv_cli.experiments.run_experiment import run_experiment
 

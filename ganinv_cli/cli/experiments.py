@@ -11,7 +11,6 @@ from ganinv_cli.cli import options, report
 from ganinv_cli.cli.options import GroupedCommand
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.declare import list_settings
@@ -30,9 +29,6 @@ class _Run(NamedTuple):
     name: str  # of one of several generators, else empty
     file: Path  # of the results
     npz: Path | None  # for the z of every image
-
-    def check_solver(self) -> None:
-        make_solver(self.config.solver, self.config.solver_settings)
 
 
 def make_command(experiment: Experiment) -> GroupedCommand:
@@ -96,8 +92,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
 
     with open_display(quiet) as reporter:
         generators = [  # all before any work, as one may be refused
-            read_generator(run.config, reporter, verbose=verbose, check=run.check_solver)
-            for run in runs
+            read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
     from ganinv_cli.experiments.plan import ImageInputs
     from ganinv_cli.experiments.run_experiment import run_experiment

@@ -16,15 +16,11 @@ def start_tensorflow(gpus: bool = True) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with hide_output():
-        _prepare_devices(gpus)
+        with _leave_keras_out():
+            import tensorflow  # noqa: F401
+        from ganinv_cli.engine import devices
 
-
-def _prepare_devices(gpus: bool) -> None:
-    with _leave_keras_out():
-        import tensorflow  # noqa: F401
-    from ganinv_cli.engine import devices
-
-    devices.configure_tensorflow(gpus=gpus)
+        devices.configure_tensorflow(gpus=gpus)
     logging.getLogger("tensorflow").addFilter(_is_of_the_user)
 
 

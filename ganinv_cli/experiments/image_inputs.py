@@ -84,7 +84,10 @@ def read_pictures(
             name = f"image {len(pictures)}"
             crop = Crop(config.crop)
             pictures.append(make_target_image(item, name, generator.image_shape, crop))
-    pictures = _name_pictures(pictures)
+    # with their folder, so that later images are told apart
+    paths = [f"{each.folder}/{each.name}" if each.folder else each.name for each in pictures]
+    named = zip(pictures, name_images(paths, depth=2), strict=True)
+    pictures = [each._replace(name=name) for each, name in named]
     errors = [picture.error for picture in pictures if picture.error]
     if not pictures:
         raise ImageError("no image is given; give a path (not of a run's figures) or an array")
@@ -184,12 +187,6 @@ def _iterate_items(images: Any) -> Iterator[Any]:
             yield from _iterate_items(each)
     else:
         yield images
-
-
-def _name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
-    """Return the images under names with their folder, so that later images are told apart."""
-    names = name_images([f"{p.folder}/{p.name}" if p.folder else p.name for p in pictures], depth=2)
-    return [picture._replace(name=name) for picture, name in zip(pictures, names, strict=True)]
 
 
 def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:

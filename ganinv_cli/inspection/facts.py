@@ -16,7 +16,6 @@ from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.graph import (
     LABEL,
     Network,
-    PixelRange,
     TracedNetwork,
     Z,
     weight_arrays,
@@ -33,7 +32,8 @@ def describe_definition(definition: Definition) -> Facts:
     """Return everything known about a generator, with the layers as in the file, not folded."""
     network, prior = definition.network, definition.prior
     height, width, channels = network.image_shape
-    black, white = find_pixel_range(definition)
+    ranges = [each.value for each in definition.conventions if each.name == "range"]
+    black, white = parse_range(ranges[-1]) if ranges else (-1.0, 1.0)
     is_mapped = (black, white) != (-1, 1)
     _, function = find_output_range(network)
     facts = {
@@ -76,12 +76,6 @@ def describe_definition(definition: Definition) -> Facts:
 def check_generator(generator: Generator, definition: Definition) -> list[Check]:
     """Return all checks."""
     return [_check_norms(definition), _check_dependence(generator)]
-
-
-def find_pixel_range(definition: Definition) -> PixelRange:
-    """Return the values of black and white in the file's own pictures."""
-    values = [each.value for each in definition.conventions if each.name == "range"]
-    return parse_range(values[-1]) if values else (-1.0, 1.0)
 
 
 def find_doubt(definition: Definition) -> str:

@@ -134,7 +134,8 @@ def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["moment"] = _format_time
+    # an ISO date and time as text to the minute, in the file's time zone, UTC
+    environment.filters["moment"] = lambda text: f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M}"
     environment.globals["data_uri"] = _make_data_uri
     return environment.get_template("page.html").render(
         results=[_make_template_values(part) for part in parts],
@@ -153,11 +154,6 @@ def _make_template_values(content: PageContent) -> dict[str, Any]:
         "sections": _make_tables(content.report),
         "notes": [note for note in content.report.notes if note not in about],
     }
-
-
-def _format_time(text: str) -> str:
-    """Return an ISO date and time as text to the minute, in the file's time zone, UTC."""
-    return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
 
 
 def _make_tables(report: "Report") -> list[dict[str, Any]]:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from ganinv_cli.results.store import Results
 
 
-NEEDED = {"acted", "actions", "shared", "first/at_bound"}  # columns that files of 1.0 may lack
-
-
 class Answer(NamedTuple):
     """The end of a command on a terminal: the answer to its question, and a short table."""
 
@@ -160,7 +157,6 @@ class ReportKind:
         unread = make_unread_rows(images)
         if not cells and not unread:
             raise ResultsError(f"{name}: {NO_TRIAL}")
-        _check_columns(cells, name)
         rows = [measure_cell(cell, self.measures, self.starts) for cell in cells]
         tables, run = {self.table: rows}, describe_run(results, images)
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
@@ -210,16 +206,6 @@ class ReportKind:
         titles = {table.title for table in tables}
         topics = dict.fromkeys(measure.topic for measure in grid.measures if measure.topic)
         return tables + [grid.make_table(topic) for topic in topics if topic not in titles]
-
-
-def _check_columns(cells: Sequence[Cell], name: str) -> None:
-    """Raise ResultsError if a cell has no column that reports need."""
-    for cell in cells:
-        needed = {*NEEDED, "z_error_least"} if cell.at_any_update else NEEDED
-        if lacking := sorted(needed - set(cell.columns)):
-            raise ResultsError(
-                f"{name}: there is no column {lacking[0]}; use the ganinv that wrote the file"
-            )
 
 
 def _name_threshold(table: Table, threshold: float) -> Table:

@@ -167,7 +167,8 @@ def _render_latex(reports: Sequence[Report], width: int) -> str:
         remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
         blocks.append(_comment_out(remarks))
         for table, explanation in _iterate_tables(report):
-            lines = (line for row in table.make_cells() for line in _split_lines(row))
+            split = ([cell.split("\n") for cell in row] for row in table.make_cells())
+            lines = (line for row in split for line in zip_longest(*row, fillvalue=""))
             body = _format_table(_join_lines(table.header), lines, "latex_booktabs")
             body = _LATEX_OPTION.sub("{}", body).translate(_LATEX_SIGNS)
             blocks.append(f"{_comment_out([table.title])}\n{body}\n{_comment_out([explanation])}")
@@ -231,8 +232,3 @@ def _format_table(header: Sequence[str], rows: Any, style: str) -> str:
 
 def _join_lines(cells: Sequence[str]) -> list[str]:
     return [cell.replace("\n", " ") for cell in cells]
-
-
-def _split_lines(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each line of the cells."""
-    return zip_longest(*(cell.split("\n") for cell in row), fillvalue="")

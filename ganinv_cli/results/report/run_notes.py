@@ -5,15 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from ganinv_cli.precision import Precision
 from ganinv_cli.prior import Normal, Prior
 from ganinv_cli.results.analysis.cells import Image
 from ganinv_cli.results.analysis.recoveries import DEFAULT, format_range, read_prior
 from ganinv_cli.results.number_format import format_duration
 from ganinv_cli.results.report.table import Row, to_plain
-from ganinv_cli.results.store.rows import Group, get_row_shape
+from ganinv_cli.results.store.rows import get_row_shape
 from ganinv_cli.settings.names import image_group, list_trial_groups
 
 if TYPE_CHECKING:
@@ -47,7 +45,10 @@ def describe_run(results: "Results", images: Sequence[Image]) -> Row:
         "latent": next(latents, None),
         # from the first start to the end, pauses included
         "wall_seconds": (finished - started).total_seconds() if started and finished else None,
-        "solving_seconds": to_plain(sum(map(_sum_seconds, groups.values()))),
+        # copies of other trials took none
+        "solving_seconds": to_plain(
+            sum(float(of["seconds"][of["shared"] == 0].sum()) for of in groups.values())
+        ),
     }
 
 
@@ -63,12 +64,6 @@ def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int |
         for name, count in trials.items()
         if count < (asked or 0) and count != certified.get(name)
     ]
-
-
-def _sum_seconds(group: Group) -> float:
-    """Return the seconds of a group's trials; copies of other trials took none."""
-    seconds = group["seconds"]
-    return float(np.sum(seconds[group["shared"] == 0]))
 
 
 def make_run_notes(run: Row) -> list[str]:

@@ -94,7 +94,8 @@ def wilcoxon(
     Failed trials count, otherwise failing would be an advantage: a NaN error is infinite, and two
     infinite errors do not differ.
     """
-    difference = _subtract(_nan_to_infinity(first), _nan_to_infinity(second))
+    left, right = _nan_to_infinity(first), _nan_to_infinity(second)
+    difference = np.subtract(left, right, out=np.zeros(left.shape), where=left != right)
     band = bootstrap(difference, median, resamples=resamples)
     differing = difference[difference != 0]
     p = 1.0
@@ -130,8 +131,3 @@ def count_trials_needed(tests: int = 1) -> int:
 
 def _nan_to_infinity(errors: Floats) -> Floats:
     return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
-
-
-def _subtract(first: Floats, second: Floats) -> Floats:
-    """Return first − second, 0 for equal values, including ∞ − ∞."""
-    return np.subtract(first, second, out=np.zeros(first.shape), where=first != second)

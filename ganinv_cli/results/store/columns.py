@@ -96,8 +96,8 @@ image_loss | float | - | pixel² | - | squared error summed over the image's pix
 outcome | uint8 | - | - | - | how the trial ended (see Outcomes); 0: not run
 gradients | float64 | - | gradients | counted | gradients spent; a forward pass counts .5
 redraws | int32 | - | times | counted | times that the rule replaced components of z
-acted | uint8 | - | - | optional | 1: the rule changed z; 0: it did not
-actions | int32 | - | updates | optional | updates in which the rule changed a component of z:
+acted | uint8 | - | - | - | 1: the rule changed z; 0: it did not
+actions | int32 | - | updates | - | updates in which the rule changed a component of z:
     clamped or held at a bound, or replaced
 seconds | float64 | - | s | - | share of the batches' wall time
 """)  # known at the end of the first start and at the end of the trial
@@ -111,7 +111,7 @@ z_start | float | latent | z | - | where the first start began
     **_read_table("""
 z_error_least | float | - | z² | optional | least z_error at any update; the solver does not use it
 restarts | int32 | - | starts | - | starts after the first one
-shared | uint8 | - | - | optional | 1: a copy of the trial of `none`, in which the rule would not
+shared | uint8 | - | - | - | 1: a copy of the trial of `none`, in which the rule would not
     have acted, with the gradients and seconds that it would have cost alone; 0: run
 curve_loss | float32 | points | pixel² | optional | image loss at curve_gradients; then NaN
 curve_error | float32 | points | z² | optional | z_error at curve_gradients; then NaN
@@ -121,7 +121,7 @@ z_snapshots | float32 | snapshots, latent | z | optional | z at snapshot_gradien
 }
 
 FIRST_ALONE = _read_table("""
-first/at_bound | int32 | - | components | optional | components of z at or beyond a bound of the
+first/at_bound | int32 | - | components | - | components of z at or beyond a bound of the
     prior
 """)
 FIRST = {f"first/{name}": column for name, column in _START_RESULT.items()} | FIRST_ALONE

@@ -178,7 +178,7 @@ def _read_layout(root: h5py.File, group: str) -> np.dtype:
         if path in root:
             fields.append((name, root[path].dtype, root[path].shape[1:]))
         elif not column.optional:
-            raise ValueError(f"{path} is missing")
+            raise ValueError(f"{path} is missing; some files of ganinv 1.0 are read by that alone")
     return np.dtype(fields)
 
 

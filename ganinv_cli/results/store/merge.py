@@ -16,14 +16,14 @@ from ganinv_cli.lock import hold_lock
 from ganinv_cli.results.store.attributes import IMAGE_KEYS, now
 from ganinv_cli.results.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
 from ganinv_cli.results.store.hdf5 import Results
-from ganinv_cli.results.store.log import Log, name_log
+from ganinv_cli.results.store.log import name_log
 from ganinv_cli.results.store.parts import (
     NO_TRIAL,
     join_parts,
     open_existing_parts,
     replace_results,
 )
-from ganinv_cli.results.store.rows import Group, Part, Rows
+from ganinv_cli.results.store.rows import Group, Rows
 from ganinv_cli.results.store.run import check_replaceable
 from ganinv_cli.settings.names import is_image_group, list_trial_groups
 
@@ -52,7 +52,10 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
             "replace it with --overwrite"
         )
     _allow_open_files(2 * len(paths))
-    members = [_open_member(out, path) for path in dict.fromkeys(paths)]
+    for path in paths:
+        if path.resolve() == out.resolve():
+            raise ResultsError(f"{path} is the file to write as well; name another one first")
+    members = [open_existing_parts(path) for path in dict.fromkeys(paths)]
     joined = join_parts([part for parts, _ in members for part in parts])
     about = _merge_attributes([parts[-1].attributes for parts, _ in members])
     groups = _drop_outdated_certificates(joined.groups)
@@ -90,12 +93,6 @@ def _allow_open_files(count: int) -> None:
     wanted = least + count if most == resource.RLIM_INFINITY else min(least + count, most)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def _open_member(out: Path, path: Path) -> tuple[list[Part], Log]:
-    if path.resolve() == out.resolve():
-        raise ResultsError(f"{path} is the file to write as well; name another one first")
-    return open_existing_parts(path)
 
 
 def _drop_outdated_certificates(groups: Mapping[str, Group]) -> dict[str, Group]:
