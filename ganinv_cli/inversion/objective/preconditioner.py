@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
+from ganinv_cli.generators.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.inversion.objective.jacobian import (
     draw_points,
     find_largest_changes,
@@ -41,7 +42,6 @@ class Preconditioner(NamedTuple):
 
 
 EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
-MAX_LATENT = 4096  # components of z; the eigenvectors of more take too long
 MAX_VALUES = 2**29  # numbers in one J, 2 GiB
 MAX_COLUMNS = 4000  # of all J together
 MAX_BASIS_VALUES = 2**25  # numbers in `Preconditioner.basis`
@@ -56,7 +56,7 @@ VERSION = 2  # of this method; a new number invalidates kept measurements
 def choose_points(generator: Generator, points: int) -> int:
     """Return at how many draws to measure J: at most `points`, none if it takes too much memory."""
     values = generator.latent * generator.count_values()
-    if generator.latent > MAX_LATENT or values > MAX_VALUES:
+    if generator.latent > MAX_SQUARE_LATENT or values > MAX_VALUES:
         return 0
     return min(points, max(1, MAX_COLUMNS // generator.latent))
 

@@ -1,13 +1,12 @@
 """The problem to solve: loss and gradient for each image."""
 
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.generators.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.inversion.objective.preconditioner import Preconditioner, QuadraticModel
 from ganinv_cli.precision import Precision
 
@@ -27,28 +26,6 @@ class Evaluation(NamedTuple):
     objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not
     gradient: tf.Tensor  # (batch, latent), of the objective
     bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, without a residual
-
-
-class FactoredInverse(NamedTuple):
-    """H₀ = V diag(values) Vᵀ for each row, as its factors; `selected` rows have the second ones."""
-
-    vectors: tuple[tf.Tensor, tf.Tensor]  # V (latent, latent) each, of all rows
-    values: tuple[tf.Tensor, tf.Tensor]  # (batch, latent) each
-    selected: tf.Tensor  # (batch,) bool
-
-    def multiply(self, q: tf.Tensor) -> tf.Tensor:
-        """Return H₀ q for each row; q is (batch, latent, columns)."""
-        first, second = (
-            tf.einsum(
-                "ij,bjc->bic", vectors, values[..., None] * tf.einsum("ji,bjc->bic", vectors, q)
-            )
-            for vectors, values in zip(self.vectors, self.values, strict=True)
-        )
-        return tf.where(self.selected[:, None, None], second, first)
-
-
-# a tensor is (batch, latent, latent)
-InverseHessian: TypeAlias = tf.Tensor | FactoredInverse | None
 
 
 class Problem(NamedTuple):
@@ -157,24 +134,22 @@ class Problem(NamedTuple):
         )
         return tf.where(self._is_exact, weighted, plain)
 
-    def inverse_hessian(self, objective: tf.Tensor) -> InverseHessian:
+    def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
         """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
 
-        Above MAX_SQUARE_LATENT components of z, its factors are returned. For rows with a residual
-        H₀ is known only up to a factor.
+        For rows with a residual H₀ is known only up to a factor.
         """
         if self.preconditioner is None:
             return None
-        models = (self.preconditioner.plain, self.preconditioner.preconditioned)
-        values = tuple(_invert_spectrum(model, objective) for model in models)
-        if self.generator.latent > MAX_SQUARE_LATENT:
-            return FactoredInverse(tuple(model.vectors for model in models), values, self._is_exact)
         plain, weighted = (
-            tf.matmul(model.vectors * each[:, None], model.vectors, transpose_b=True)
-            for model, each in zip(models, values, strict=True)
+            tf.matmul(
+                model.vectors * _invert_spectrum(model, objective)[:, None],
+                model.vectors,
+                transpose_b=True,
+            )
+            for model in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
-        inverse: InverseHessian = tf.where(self._is_exact[:, None, None], weighted, plain)
-        return inverse
+        return tf.where(self._is_exact[:, None, None], weighted, plain)
 
 
 _ROW_FIELDS = ("targets", "residual", "labels")

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
-from ganinv_cli.inversion.objective import problem as problem_module
 from ganinv_cli.inversion.objective.preconditioner import measure_preconditioner
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.precision import Precision
@@ -77,16 +76,6 @@ def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, precondi
     np.testing.assert_allclose(
         weighted.bound * preconditioner.plain.least_eigenvalue * generator.latent, plain.bound
     )
-
-
-def test_the_factors_of_the_inverse_multiply_as_the_inverse(generator, preconditioner, monkeypatch):
-    problem = _problem(generator, preconditioner, [0.0, 5.0, UNKNOWN, 0.0])
-    objective = tf.range(4.0, dtype=tf.float64)
-    columns = tf.constant(np.random.default_rng(3).normal(size=(ROWS, generator.latent, 2)))
-    expected = tf.matmul(problem.inverse_hessian(objective), columns)
-    monkeypatch.setattr(problem_module, "MAX_SQUARE_LATENT", generator.latent - 1)
-    factored = problem.inverse_hessian(objective)
-    np.testing.assert_allclose(factored.multiply(columns), expected, rtol=1e-10)
 
 
 @pytest.mark.bfloat16

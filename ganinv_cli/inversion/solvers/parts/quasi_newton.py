@@ -5,7 +5,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ganinv_cli.generators.network.layers import MAX_SQUARE_LATENT
-from ganinv_cli.inversion.objective.problem import FactoredInverse, InverseHessian
 from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.inversion.solvers.parts.state import select_rows
 
@@ -53,12 +52,12 @@ def forget_pairs(history: History, rows: tf.Tensor) -> History:
 
 
 def multiply_inverse_hessian(
-    history: History, q: tf.Tensor, initial_inverse: InverseHessian
+    history: History, q: tf.Tensor, initial_inverse: tf.Tensor | None
 ) -> tf.Tensor:
     """Return H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
-    `initial_inverse` (batch, latent, latent) or its factors, the identity if it is None, and
+    `initial_inverse` (batch, latent, latent), the identity if it is None, and
     scale = sᵀy / yᵀWy of the newest pair (1 without pairs). Each loop is computed as the triangular
     system that it solves. With S, Y the moves and changes in rows, R the upper triangle of S Yᵀ, D
     its diagonal:
@@ -131,7 +130,7 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, -1)
 
 
-def _compute_scale(history: History, initial_inverse: InverseHessian) -> tf.Tensor:
+def _compute_scale(history: History, initial_inverse: tf.Tensor | None) -> tf.Tensor:
     move, change = history.moves[:, -1], history.changes[:, -1]
     scale = dot(move, change) / dot(
         change, _multiply_initial(initial_inverse, change[..., None])[..., 0]
@@ -139,9 +138,7 @@ def _compute_scale(history: History, initial_inverse: InverseHessian) -> tf.Tens
     return tf.where(history.is_empty, tf.ones_like(scale), scale)
 
 
-def _multiply_initial(initial_inverse: InverseHessian, q: tf.Tensor) -> tf.Tensor:
-    if isinstance(initial_inverse, FactoredInverse):
-        return initial_inverse.multiply(q)
+def _multiply_initial(initial_inverse: tf.Tensor | None, q: tf.Tensor) -> tf.Tensor:
     return q if initial_inverse is None else tf.matmul(initial_inverse, q)
 
 
