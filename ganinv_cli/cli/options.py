@@ -99,26 +99,21 @@ class GroupedCommand(click.Command):
     def _join_list(self, args: list[str]) -> str:
         """Return a list that is separated by spaces with commas; empty if none is."""
         words = [word for arg in args for word in arg.split("=", 1)]
-        lists = [
-            (name, option.type.takes)
-            for option in self.params
-            for name in option.opts
-            if isinstance(option.type, CommaList) and name in words
-        ]
-        for name, takes in lists:
-            values = list(takewhile(takes, words[words.index(name) + 1 :]))
-            if len(values) > 1:
-                joined = ",".join(value.strip(",") for value in values)
-                return f"{name} {joined} (a list has commas)"
+        for option in self.params:
+            for name in set(option.opts).intersection(words):
+                takes = partial(_converts, option.type)
+                values = list(takewhile(takes, words[words.index(name) + 1 :]))
+                if isinstance(option.type, CommaList) and len(values) > 1:
+                    joined = ",".join(value.strip(",") for value in values)
+                    return f"{name} {joined} (a list has commas)"
         return ""
 
     def _find_option(self, words: list[str]) -> str:
         """Return the option that one of these words needs, and the word; empty if none fits."""
-        by_name = {each.name: each for each in self.params if isinstance(each, click.Option)}
-        names = dict.fromkeys(("checkpoint", *self.first, *by_name))
-        for name, word in product(names, words):
-            option = by_name.get(name)
-            if option and _takes(option, word):
+        options = [each for each in self.params if isinstance(each, click.Option)]
+        options.sort(key=lambda each: (each.name != "checkpoint", each.name not in self.first))
+        for option, word in product(options, words):
+            if _takes(option, word):
                 return f"{option.opts[0]} {shlex.quote(word)}"
         return ""
 
@@ -138,17 +133,24 @@ def _takes(option: click.Option, word: str) -> bool:
     from ganinv_cli.generators.formats import is_generator
     from ganinv_cli.images.files import is_image_name
 
-    kind = option.type.item if isinstance(option.type, CommaList) else option.type
     if option.name == "checkpoint":
         return is_generator(word)
     if option.name == "image":
         return is_image_name(word)
     if option.name == "assignments":
         return "=" in word
-    if isinstance(kind, click.Choice):
-        return word in kind.choices
-    is_whole = isinstance(kind, type(click.INT)) and word.isdigit()
-    return is_whole or word.endswith(ENDINGS.get(option.name or "", ()))
+    if isinstance(option.type, click.Choice | type(click.INT) | CommaList):
+        return _converts(option.type, word)
+    return word.endswith(ENDINGS.get(option.name or "", ()))
+
+
+def _converts(kind: click.ParamType[Any], word: str) -> bool:
+    """Return whether a word is a value of a type."""
+    try:
+        kind.convert(word, None, None)
+    except click.BadParameter:
+        return False
+    return True
 
 
 class Choice(click.Choice[str]):
@@ -175,13 +177,6 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
         if not parts:
             self.fail("the list is empty; give one or more, separated by commas", param, ctx)
         return tuple(self.item.convert(part, param, ctx) for part in parts)
-
-    def takes(self, word: str) -> bool:
-        """Return whether a word is a list of such items."""
-        try:
-            return bool(self.convert(word, None, None))
-        except click.BadParameter:
-            return False
 
 
 option = partial(click.option, cls=Option)

@@ -52,14 +52,6 @@ def test_pictures_are_those_of_the_trials_of_recover_in_files_or_on_a_sheet(fold
     np.testing.assert_array_equal(last, read_pixels(folder / "seventy" / "000004.png"))
 
 
-def test_of_the_pictures_in_its_folder_it_replaces_its_own_alone(folder):
-    for count in (7, 4):
-        run_ganinv(folder, "sample", "grey", "--out", "again/", "--count", count, "--overwrite")
-        (folder / "again" / "2026.png").touch()
-    names = {path.name for path in (folder / "again").iterdir()}
-    assert names == {"2026.png", *(f"{number:06d}.png" for number in range(4))}
-
-
 def test_labels_take_turns_or_are_the_given_one_and_are_kept_with_z(folder):
     sample = ("sample", "conditional.keras", "--count", 4)
     run_ganinv(folder, *sample, "--out", "turns.png", "--npz", "turns.npz")
@@ -157,12 +149,12 @@ def test_a_file_of_python_objects_is_refused_without_numpys_advice(folder):
 
 def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
     run_ganinv(folder, "sample", "grey", "--out", "many/", "--count", 4)
-    (folder / "many" / "notes.png").write_bytes(b"mine")
+    (folder / "many" / "2026.png").write_bytes(b"mine")
     result = run_ganinv(folder, "sample", "grey", "--out", "many", "--count", 2, code=2)
     assert "--overwrite" in result.stderr
     run_ganinv(folder, "sample", "grey", "--out", "many", "--count", 2, "--overwrite")
     names = sorted(file.name for file in (folder / "many").iterdir())
-    assert names == ["000000.png", "000001.png", "notes.png"]
+    assert names == ["000000.png", "000001.png", "2026.png"]
 
 
 def test_the_folder_of_a_sheet_is_made_if_there_are_pictures_for_it(folder):

@@ -117,7 +117,6 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("clip = []", 'clip is empty: give one or more, e.g. ["none"]'),
         ("clip = ['none', 'none']", "clip has a rule twice"),
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
-        ("shard = '0/4'", "shard = '0/4': give the number"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
         ("succes = 'ever'", 'succes is no setting; did you mean success = "ever"?'),
         ("[gdd]", "gdd is no setting; did you mean [gd]?"),

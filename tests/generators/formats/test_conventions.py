@@ -168,5 +168,3 @@ def test_what_makes_no_pictures_is_refused(generator, words):
 def test_a_range_within_what_a_file_ends_in_is_the_users():
     halved = _pictures(_found(Activation("tanh"), _affine(0.5, 0)), range="-0.5,0.5")
     assert np.abs(halved).max() == pytest.approx(1, abs=0.02)
-    with pytest.raises(UnreadableError, match="which --range 0,255 contradicts"):
-        complete_generator(_found(Activation("tanh")), Conventions(range="0,255"))
