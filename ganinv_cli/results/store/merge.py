@@ -51,7 +51,9 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
             f"{out} exists, and the first name is that of the file to write; name another one, or "
             "replace it with --overwrite"
         )
-    _allow_open_files(2 * len(paths))
+    with suppress(ValueError, OSError):  # as many open files as the system lets a process have
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for path in paths:
         if path.resolve() == out.resolve():
             raise ResultsError(f"{path} is the file to write as well; name another one first")
@@ -85,14 +87,6 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
     contents = f"{_count(trials, 'trial')} of {_count(rules, 'rule')}"
     contents += f" in {_count(len(cases), 'case')}" if cases else ""
     return MergeSummary(f"{contents} from {_count(len(paths), 'file')}", notes)
-
-
-def _allow_open_files(count: int) -> None:
-    """Let the process have more open files, usually 1,024 or 256, as far as the system lets it."""
-    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = least + count if most == resource.RLIM_INFINITY else min(least + count, most)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _drop_outdated_certificates(groups: Mapping[str, Group]) -> dict[str, Group]:
