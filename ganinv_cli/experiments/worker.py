@@ -50,11 +50,13 @@ class Worker:
         try:
             for increment in self._run_loop(generator, jobs, worker):
                 ended += increment.finished
-                result = WorkerResult(
-                    self._count(increment),
-                    batch_size=increment.rows,
-                    phase=increment.phase,
+                counts = Counts(
+                    finished=len(increment.finished),
+                    successes=sum(map(self.plan.is_success, increment.finished)),
+                    gradients=increment.gradients,
+                    seconds=increment.seconds,
                 )
+                result = WorkerResult(counts, batch_size=increment.rows, phase=increment.phase)
                 if jobs.is_exhausted or time.monotonic() - last_result > RESULT_SECONDS:
                     result = self._add_rows(result, ended, rules_ended, generator)
                     ended, last_result = [], time.monotonic()
@@ -95,15 +97,6 @@ class Worker:
                 gradients += refined.gradients
         return increment._replace(
             seconds=increment.seconds + seconds, gradients=increment.gradients + gradients
-        )
-
-    def _count(self, increment: Increment) -> Counts:
-        ended = increment.finished
-        return Counts(
-            finished=len(ended),
-            successes=sum(map(self.plan.is_success, ended)),
-            gradients=increment.gradients,
-            seconds=increment.seconds,
         )
 
     def _add_rows(
