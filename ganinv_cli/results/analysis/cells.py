@@ -113,7 +113,7 @@ class Cell:
         """
         errors = self.read("z_error")
         if self.at_any_update:
-            least = self.columns["z_error_least"]
+            least = self.columns.get("z_error_least", errors)
             is_last = self.columns["restarts"] == 0
             errors = np.where(is_last, least, errors) if self.prefix else least
         return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
