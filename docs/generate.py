@@ -19,6 +19,7 @@ from columns_page import update_tables
 
 from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.summary import summarize
+from ganinv_cli.generators.formats import FORMATS
 from ganinv_cli.results.report import render_brief
 from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.declare import list_settings
@@ -34,7 +35,7 @@ def fill_blocks(text: str) -> str:
     Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
     text without Markdown beside it is shown from the title on (`verdict to file`: up to the second
     word), a results file as the command that wrote it ends, `../configs` as a list of its configs,
-    and the folder of the experiments as a table of these.
+    the folder of the experiments as a table of these, and that of the formats as a sentence.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
@@ -42,7 +43,8 @@ def fill_blocks(text: str) -> str:
 def _block(name: str, titles: str) -> str:
     path = DOCS / name
     if path.is_dir():
-        return _list_experiments() if path.name == "experiments" else _list_configs(path)
+        makers = {"experiments": _list_experiments, "formats": _list_formats}
+        return makers[path.name]() if path.name in makers else _list_configs(path)
     if path.suffix == ".h5":
         report = summarize(read_results(path), path.name)
         return f"```text\n{render_brief(report, f'{path.stem}/').strip()}\n```"
@@ -68,6 +70,13 @@ def _list_experiments() -> str:
         folder = f"`{each.results_file}`, folder `{each.command}/`"
         lines.append(f"| `{call}` | {sentence} | {folder} |")
     return "\n".join(lines)
+
+
+def _list_formats() -> str:
+    """Return a sentence with the formats of files of generators."""
+    *titles, last = (form.title for form in FORMATS)
+    sentence = f"A generator is read from {', '.join(titles)} or {last}, recognised by its content."
+    return textwrap.fill(sentence, WIDTH)
 
 
 def _list_configs(folder: Path) -> str:

@@ -25,6 +25,9 @@ PLACES = {  # where an entry goes: the text that it stands before
     "a column of every start": "seconds | float64 | - | s | - | share of the batches",
     "a count of each step": "            ),\n            actions=",
     "an entry of FORMATS": "    Format(  # last",
+    "an entry of STYLES": "}\n\n\ndef image_group(",
+    "a function of a style": "RENDERERS = {",
+    "an entry of RENDERERS": "}\n\n\ndef _format_table(",
     "an entry of COSTS": ")\nLABELS = Measure(",
     "a test of two cells": "TESTS = (\n",
     "an entry of TESTS": ")\n\n\ndef _is_changed",
@@ -104,9 +107,10 @@ def tables(copy):
 def test_the_page_has_an_example_of_each_thing():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
     things = ["A solver", "A count", "A clipping rule", "A kind of noise"]
-    things += ["An edit of the verdict", "A format", "An experiment"]
+    things += ["An edit of the verdict", "A format"]
+    things += ["A style of tables", "An experiment"]
     assert titles == [*things, "A measure", "A paired test", "A figure"]
-    assert len(BLOCKS) == 20
+    assert len(BLOCKS) == 23
     for name, _, code in BLOCKS:
         lines = [line for line in code.splitlines() if line]
         assert len(lines) <= 30 or "experiments" in name, f"the example of {name} is long"
@@ -166,6 +170,13 @@ def test_an_edit_is_named_by_the_verdict(tables):
 
 def test_a_format_is_read(tables):
     assert all(row["recovered"]["1e-4"] == 4 for row in tables[1]["table1"])
+
+
+def test_a_style_is_a_file_and_a_choice_that_the_page_names(copy):
+    text = (copy / "half-seen" / "half-seen.rst").read_text("utf-8")
+    assert re.search(r"^=+( +=+)+$", text, re.M) and "The median error of z is" in text
+    page = (copy / "half-seen" / "report.html").read_text("utf-8")
+    assert "half-seen.txt, .md, .csv, .tex, .json and .rst, and the figures" in page
 
 
 def test_an_experiment_is_a_command_and_a_function_with_a_report(copy, tables):

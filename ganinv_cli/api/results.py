@@ -57,7 +57,7 @@ class RunResults:
         """Return the answer and its table as text, as the command prints them.
 
         Args:
-            style: text, markdown, csv, latex or json. All but text and csv have every table; csv
+            style: a format of `ganinv report --format`. All but text and csv have every table; csv
                 has the main one.
             full: whether text has every table and note, as `ganinv report` prints them.
 

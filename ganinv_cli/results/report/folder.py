@@ -137,6 +137,7 @@ def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None
     # an ISO date and time as text to the minute, in the file's time zone, UTC
     environment.filters["moment"] = lambda text: f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M}"
     environment.globals["data_uri"] = _make_data_uri
+    environment.globals |= {"table_endings": [*STYLES.values()], "figure_endings": FORMATS}
     return environment.get_template("page.html").render(
         results=[_make_template_values(part) for part in parts],
         comparison=comparison,

@@ -1,4 +1,4 @@
-"""Reports as text, Markdown, CSV, LaTeX or JSON."""
+"""Reports in each style: as text, markup or data."""
 
 import csv
 import io
