@@ -75,7 +75,7 @@ def _list_experiments() -> str:
 def _list_formats() -> str:
     """Return a sentence with the formats of files of generators."""
     *titles, last = (form.title for form in FORMATS)
-    return textwrap.fill(f"It reads {', '.join(titles)} or {last}.", WIDTH)
+    return textwrap.fill(f"A generator is read from {', '.join(titles)} or {last}.", WIDTH)
 
 
 def _list_configs(folder: Path) -> str:
