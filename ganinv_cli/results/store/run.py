@@ -112,8 +112,8 @@ class Run:
         When this returns, the rows are on the disk and no later failure changes them. A trial that
         was committed before keeps its first row. Raises SaveError if the disk is full or read-only.
         """
-        if not rows:
-            return
+        if not rows and self._parts:
+            return  # else the first block says at least which run this is
         batch = {group: make_records(group, columns) for group, columns in rows.items()}
         with explain_save_errors(self.path):
             self._remove_replaced()

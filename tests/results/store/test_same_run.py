@@ -34,6 +34,13 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     assert_holds(read_results(path), [0])
 
 
+def test_a_run_without_a_trial_is_refused_too(path):
+    """Its running trials, which took hours, are saved beside it."""
+    with open_run(path, make_provenance()) as run:
+        run.commit({})
+    assert _refuse(path, seed=8) == "--seed is 7 in the file, and 8 here"
+
+
 @pytest.mark.parametrize("earlier", [{}, {"label": -1, "mask_sha256": ""}])
 def test_a_run_of_an_earlier_version_goes_on(path, earlier):
     write_results_file(path, [0], identity={"clip": ["none"], **earlier})
