@@ -2,7 +2,7 @@
 
 A rule defines what happens to components of z that leave the prior's bounds. Each rule is one entry
 of `RULES`. The command line, the solvers, the tables and the figures all use this table.
-`solvers/parts/row_clipping.py` applies the rules to a batch.
+`inversion/solvers/parts/row_clipping.py` applies the rules to a batch.
 """
 
 from collections.abc import Callable
