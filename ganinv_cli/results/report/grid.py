@@ -11,7 +11,12 @@ from ganinv_cli.results.analysis.cells import Cell, Pixels, read_cells, read_ima
 from ganinv_cli.results.number_format import format_concise
 from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, measure_cell
 from ganinv_cli.results.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
-from ganinv_cli.results.report.run_notes import describe_run, make_run_notes, make_warnings
+from ganinv_cli.results.report.run_notes import (
+    describe_run,
+    make_run_notes,
+    make_warnings,
+    state_progress,
+)
 from ganinv_cli.results.report.table import (
     Column,
     Row,
@@ -173,6 +178,7 @@ class ReportKind:
             sections = self._make_tables(grid, tests)
         warnings = [*make_warnings(run), *answer.warnings]
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
+        said = state_progress(run) + said
         return Report(
             name,
             self.stem,

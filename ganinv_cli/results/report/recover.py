@@ -23,7 +23,10 @@ from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_p
 NO_DIFFERENCE = "No difference between rules is significant; --config paper-hour compares them."
 NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
-COUNTING_TITLES = {"first_start": "first start", "recovered": "with restarts"}
+COUNTING_TITLES = {
+    "first_start": "First start, like the paper's Table 1",
+    "recovered": "With restarts",
+}
 INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
 REFINEMENT = (
     "trials",
@@ -43,10 +46,7 @@ def _list_shares(grid: Grid) -> Iterator[Table]:
         columns.append("acted_first_start" if is_first else "acted")
         columns += [_count_below(name, counting) for name in epsilons]
         count = f"{min(trials):,} trials" if len(trials) == 1 else "trials"
-        yield grid.make_table(
-            f"The paper's Table 1, {words}: {count}, mean squared z error below",
-            *columns,
-        )
+        yield grid.make_table(f"{words}: {count}, mean squared z error below", *columns)
 
 
 def _choose_epsilons(row: Row) -> list[str]:
@@ -139,7 +139,7 @@ def _answer_recovered(grid: Grid) -> Answer:
         ("acted", "acted\n(trials)"),
         last,
     )
-    sentence = f"{_count_recovered(rows, epsilon)}{any_update}{_state_cost(rows)}"
+    sentence = f"{_count_recovered(grid, epsilon)}{any_update}{_state_cost(rows)}"
     return Answer(sentence, table, _compare_rules(grid))
 
 
@@ -153,8 +153,8 @@ def _compare_rules(grid: Grid) -> list[str]:
     return [NO_DIFFERENCE] if len(grid.rows) > 1 and is_lbfgs and is_alike else []
 
 
-def _count_recovered(rows: Sequence[Row], epsilon: str) -> str:
-    counts = {row["technique"]: (row["recovered"][epsilon], row["trials"]) for row in rows}
+def _count_recovered(grid: Grid, epsilon: str) -> str:
+    counts = {row["technique"]: (row["recovered"][epsilon], row["trials"]) for row in grid.rows}
     if len(set(counts.values())) > 1:
         each = ", ".join(
             f"{count:,} of {trials:,} {describe_rule(rule)}"
@@ -162,8 +162,8 @@ def _count_recovered(rows: Sequence[Row], epsilon: str) -> str:
         )
         return f"latent vectors recovered: {each}"
     count, trials = next(iter(counts.values()))
-    rules = describe_rule(rows[0]["technique"])
-    if len(counts) > 1:
+    rules = " and ".join(map(describe_rule, counts))
+    if len(counts) > 1 and all(grid.run["trials"].values()):
         rules = f"under {'every' if count else 'any'} clipping rule"
     verb = "was" if 1 in (count, trials) else "were"
     noun = "latent vector" if trials == 1 else "latent vectors"
@@ -174,11 +174,11 @@ def _state_cost(rows: Sequence[Row]) -> str:
     medians = [row["gradients_median"] for row in rows if row["gradients_median"] is not None]
     if not medians:
         return ""
-    cost = f", at {describe_span(medians, _format_gradients)} gradients each (median)"
+    cost = f", at {describe_span(medians, _format_gradients)} gradients each (median"
     shared = rows[0]["gradients_shared"]  # the same for all trials
     if shared < NOTEWORTHY_SHARE * min(medians):
-        return cost
-    return f"{cost}, {_format_gradients(shared)} of them for measuring the generator once"
+        return f"{cost})"
+    return f"{cost}; {_format_gradients(shared)} of them are its share of measuring the generator)"
 
 
 def _format_gradients(gradients: float) -> str:

@@ -80,20 +80,31 @@ def make_run_notes(run: Row) -> list[str]:
 
 
 def make_warnings(run: Row) -> list[str]:
-    """Return a short sentence each on missing trials and on a generator that is not confirmed."""
+    """Return a short sentence on a generator that is not confirmed, if it is not."""
     doubt = (run.get("generator") or {}).get("doubt")
-    unconfirmed = "The generator is not confirmed: `ganinv report` says why." if doubt else ""
-    return [warning for warning in (_state_missing(run), unconfirmed) if warning]
+    return ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
+
+
+def state_progress(run: Row) -> str:
+    """Return words before the answer of a run that lacks trials; empty if it lacks none."""
+    return "" if _is_whole(run) else f"so far (not finished: {_count_done(run)} trials): "
 
 
 def _state_missing(run: Row) -> str:
-    if run["complete"] and not run["incomplete"]:
+    if _is_whole(run):
         return ""
+    state = "Trials are missing" if run["complete"] else "The run has not finished"
+    return f"{state}: {_count_done(run)} trials are done."
+
+
+def _is_whole(run: Row) -> bool:
+    return run["complete"] and not run["incomplete"]
+
+
+def _count_done(run: Row) -> str:
     asked = run["config"].get("trials")
     done = describe_span([*run["trials"].values()] or [0], "{:,}".format)
-    total = f" of {asked:,}" if asked is not None else ""
-    state = "Trials are missing" if run["complete"] else "Run in progress"
-    return f"{state}: {done}{total} trials are done."
+    return done if asked is None else f"{done} of {asked:,}"
 
 
 def _state_settings(run: Row) -> str:

@@ -154,6 +154,36 @@ def test_rules_differ_if_they_do_after_holms_correction():
     assert "no difference" in _state_differences([row], NOISES["gaussian"])
 
 
+def test_the_answer_of_an_unfinished_run_says_so_first_and_names_the_rules_that_it_has():
+    alike = {rule: make_group(np.arange(64), 0) for rule in ("none", "zero")}
+    asked = {"trials": 300, "clip": ["none", "standard", "zero"]}
+    said = summarize(make_results(alike, complete=False, **asked), "x").answer.sentence
+    assert said.startswith(
+        "So far (not finished: 0 to 64 of 300 trials): 64 of 64 latent vectors were recovered "
+        "without clipping and with zero clipping, at"
+    )
+    alike["standard"] = alike["none"]
+    said = summarize(make_results(alike, complete=False, **asked), "x").answer.sentence
+    assert said.startswith("So far (not finished: 64 of 300 trials): 64 of 64")
+    assert "under every clipping rule" in said
+
+
+def test_gradients_that_a_run_spends_once_are_a_share_of_each_trial():
+    results = make_results()
+    results.constants["shared_gradients"] = np.array(9000.0)
+    assert "; 90 of them are its share of measuring the generator)" in (
+        summarize(results, "x").answer.sentence
+    )
+
+
+def test_only_the_table_without_restarts_is_said_to_be_like_the_papers():
+    titles = [table.title for table in summarize(make_results(), "x").sections]
+    assert [title.partition(":")[0] for title in titles[:2]] == [
+        "First start, like the paper's Table 1",
+        "With restarts",
+    ]
+
+
 def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
     # One pair of rules at each of three variances: Holm's least p is 3 · 2^(1 − n).
     said = [summarize(make_noise_sweep(trials=n), "x").answer.sentence for n in (6, 7)]
