@@ -156,8 +156,8 @@ class Inversion:
         names: (n,) file names of the images, with folders if they are equal without; of arrays,
             their place.
         z: (n, latent) float64, refitted through the changes that explain the image, or most of it.
-        z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN if the
-            image was not re-enacted.
+        z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN unless
+            the verdict is made, ambiguous or edited.
         labels: (n,) the label under which z was found; None for an unconditional generator, or if
             one label was chosen.
         image_loss: (n,) squared error summed over pixels in [-1, 1], ‖G(z) - x‖².

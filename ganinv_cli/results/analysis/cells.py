@@ -19,7 +19,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import Evidence, gather_evidence
 from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
-from ganinv_cli.results.analysis.verdict import Judgement, Verdict, judge
+from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict, judge
 from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import NamedImage
 from ganinv_cli.results.store.rows import Group
@@ -179,9 +179,11 @@ class Cell:
 
     @property
     def z_deviation(self) -> Floats:
-        """(latent,): standard error of each component; NaN if the image was not re-enacted."""
+        """(latent,): standard error of each component; NaN unless the image is the generator's."""
         again = self.evidence.reenactment
-        return again.deviation if again else np.full(self.evidence.latent, np.nan)
+        if again is None or self.judgement.verdict not in OWN_VERDICTS:
+            return np.full(self.evidence.latent, np.nan)
+        return again.deviation
 
     @property
     def region(self) -> Booleans | None:

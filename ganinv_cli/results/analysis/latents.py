@@ -21,8 +21,8 @@ def save_latents(
     `images` are the images to write, in order; None: all.
 
     Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refitted through the
-    changes that explain the image; z_deviation, of the same shape, its standard error, NaN if the
-    image was not re-enacted; image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts
+    changes that explain the image; z_deviation, of the same shape, its standard error, NaN unless
+    the verdict is made, ambiguous or edited; image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts
     (n,), and agreeing (n,), how many of them found the best z; for a conditional generator also
     label (n,), that z was found under. And checkpoint_sha256 (), the generator's.
     The file is replaced as a whole or not at all.

@@ -19,6 +19,7 @@ Verdict = Literal[
     "failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "edited", "made"
 ]
 
+OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by this generator
 VERSION = 3  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
 MANY_STARTS = 32  # that hardly miss a z which exists
 HELP = "If it has margins or is part of a larger picture, --crop may help"

@@ -165,10 +165,6 @@ def _find_least_stranger(cell: Cell) -> float | None:
     return float(again.stranger_rmse[0]) if again and len(again.stranger_rmse) else None
 
 
-def _average_deviation(cell: Cell) -> float | None:
-    return float(cell.z_deviation.mean()) if _get_again(cell, "explained") else None
-
-
 INVERT = (
     *NAMES,
     Measure("starts", lambda cell: cell.trials),
@@ -215,7 +211,7 @@ INVERT = (
     ),
     Measure(
         "z_deviation_mean",
-        _average_deviation,
+        lambda cell: cell.z_deviation.mean(),
         "z ±",
         "z ±: standard error of a component, their mean; at most the prior's deviation.",
     ),
@@ -254,6 +250,6 @@ INVERT = (
     CHANGES,
     Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
     Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image
-    # standard error of each component, at most the prior's deviation; NaN: not re-enacted
+    # standard error of each component, at most the prior's deviation; NaN: not made
     Measure("z_deviation", lambda cell: cell.z_deviation),
 )

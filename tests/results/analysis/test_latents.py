@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
-from reports.known_sweep import LATENT, add_labels, make_image_groups, make_image_results
+from reports.known_sweep import (
+    LATENT,
+    add_labels,
+    add_reenactment,
+    make_image_groups,
+    make_image_results,
+)
 
 from ganinv_cli.errors import GaninvError, ResultsError
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.results.analysis import latents
 from ganinv_cli.results.analysis.recoveries import read_prior
 
@@ -50,6 +57,19 @@ def test_the_archive_has_the_labels_that_were_found_or_given(save):
     given = make_image_results("invert", a=make_image_groups())
     given.attributes["config"]["label"] = 1
     assert save(given)["label"].tolist() == [1]
+
+
+def test_z_has_a_standard_error_only_if_the_generator_made_the_image(save):
+    again = {"explained": 0, "stranger_rmse": [0.1]}
+    images = {"own": {}, "other": again, "edited": again | {"confined": 0.9}}
+    images["edited"]["stranger_rmse"] = [90.0]
+    own = {name: add_reenactment(make_image_groups(), **each) for name, each in images.items()}
+    results = make_image_results("invert", **own)
+    found = save(results)
+    assert found["verdict"].tolist() == ["made", "outside", "edited"]
+    assert np.isnan(found["z_deviation"]).all(axis=1).tolist() == [False, True, False]
+    rows = summarize(results, "x").rows
+    assert [row["z_deviation_mean"] is None for row in rows] == [False, True, False]
 
 
 def test_without_z_or_a_place_to_write_there_is_a_sentence(save, tmp_path):
