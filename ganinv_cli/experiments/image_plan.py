@@ -223,7 +223,8 @@ class ImagesPlan(Plan):
             **more,
         }
         evidence = gather_evidence(recoveries, measured, size)
-        verdict, explanation = judge(evidence, generator.prior)
+        is_cropped = Crop(self.config.crop).is_square
+        verdict, explanation = judge(evidence, generator.prior, is_cropped)
         return measured | {
             "verdict": encode_text(verdict),
             "explanation": encode_text(explanation, EXPLANATION_BYTES),

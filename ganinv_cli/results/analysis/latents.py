@@ -22,9 +22,9 @@ def save_latents(
 
     Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refitted through the
     changes that explain the image; z_deviation, of the same shape, its standard error, NaN unless
-    the verdict is made, ambiguous or edited; image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts
-    (n,), and agreeing (n,), how many of them found the best z; for a conditional generator also
-    label (n,), that z was found under. And checkpoint_sha256 (), the generator's.
+    the verdict is made, ambiguous or edited; image_loss, psnr (n,) float64, in dB, inf if the loss
+    is 0; starts (n,), and agreeing (n,), how many of them found the best z; for a conditional
+    generator also label (n,), that z was found under. And checkpoint_sha256 (), the generator's.
     The file is replaced as a whole or not at all.
 
     Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be

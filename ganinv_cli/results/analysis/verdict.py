@@ -23,6 +23,7 @@ OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by
 VERSION = 3  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
 MANY_STARTS = 32  # that hardly miss a z which exists
 HELP = "If it has margins or is part of a larger picture, --crop may help"
+HELP_CROPPED = "If --crop left a part of a picture that the generator made, leave it out"
 
 
 class Judgement(NamedTuple):
@@ -32,10 +33,10 @@ class Judgement(NamedTuple):
     explanation: str  # a sentence or two, without the last full stop
 
 
-def judge(evidence: Evidence, prior: Prior) -> Judgement:
-    """Return the verdict on an image, with its words."""
+def judge(evidence: Evidence, prior: Prior, is_cropped: bool = False) -> Judgement:
+    """Return the verdict on an image, with its words; `is_cropped`: --crop was given."""
     verdict = decide(evidence)
-    return Judgement(verdict, describe_verdict(verdict, evidence, prior))
+    return Judgement(verdict, describe_verdict(verdict, evidence, prior, is_cropped))
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -57,7 +58,9 @@ def decide(evidence: Evidence) -> Verdict:
     return "sibling" if agrees and is_nearest else "outside"
 
 
-def describe_verdict(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
+def describe_verdict(
+    verdict: Verdict, evidence: Evidence, prior: Prior, is_cropped: bool = False
+) -> str:
     """Return the verdict on an image in words, without a full stop.
 
     The answer comes first, then what it follows from, what was tried, and what would help.
@@ -103,7 +106,8 @@ def describe_verdict(verdict: Verdict, evidence: Evidence, prior: Prior) -> str:
             "directions are known"
         )
     has_few = evidence.starts < MANY_STARTS and not evidence.agrees
-    helps = "" if verdict == "sibling" else HELP + ("; so may more --starts" if has_few else "")
+    helps = HELP_CROPPED if is_cropped else HELP
+    helps = "" if verdict == "sibling" else helps + ("; more --starts may help" if has_few else "")
     return ". ".join(filter(None, (answer, evidence_words, tried, helps)))
 
 
@@ -131,11 +135,12 @@ def _describe_strangers(evidence: Evidence) -> str:
     if again is None or alarms.most is None:
         return ""
     rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
-    count = f"{alarms.as_near} of {alarms.strangers} are as near"
-    return (
-        f". Without a change the RMSE is {rmse}, of strangers {least} or more: {count} (at most "
-        f"{100 * alarms.most:.0f} % of all)"
-    )
+    if alarms.as_near == alarms.strangers:
+        near = f"the generator comes as near to all {alarms.strangers} pictures that it cannot make"
+    else:
+        near = f"{alarms.as_near} of {alarms.strangers} are as near"
+        near += f" (at most {100 * alarms.most:.0f} % of all)"
+    return f". Without a change the RMSE is {rmse}, of strangers {least} or more: {near}"
 
 
 def _describe_position(evidence: Evidence, prior: Prior) -> str:

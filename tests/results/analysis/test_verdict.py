@@ -81,6 +81,11 @@ CASES = [
         "1 of 3 are as near (at most 91 % of all). Tried: 13 changes, 3 storages",
     ),
     (
+        {"reenactment": STRANGE, "rmse": 11.0},
+        "outside",
+        "the generator comes as near to all 3 pictures that it cannot make. Tried",
+    ),
+    (
         {"reenactment": STRANGE, "rmse": 7.9},
         "sibling",
         "a mixture of this generator's pictures. 8.50 grey levels",
@@ -112,8 +117,15 @@ def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_
     unexplained = SURE._replace(reenactment=NOT, **given)
     for scatter, advised in ((0.5, is_advised), (0.1, False)):
         _, sentence = judge(unexplained._replace(scatter=scatter), Uniform())
-        assert sentence.endswith("so may more --starts") == advised
+        assert sentence.endswith("more --starts may help") == advised
         assert "--crop may help" in sentence
+
+
+def test_a_crop_is_not_advised_where_one_was_given():
+    for is_cropped in (False, True):
+        _, sentence = judge(SURE._replace(reenactment=NOT), Uniform(), is_cropped)
+        assert ("--crop may help" in sentence) == (not is_cropped)
+        assert ("If --crop left a part of a picture that" in sentence) == is_cropped
 
 
 def certify(groups=None, constants=None, config=(), chain="", again=(), **given):
