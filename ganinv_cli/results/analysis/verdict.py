@@ -23,7 +23,7 @@ OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by
 VERSION = 3  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
 MANY_STARTS = 32  # that hardly miss a z which exists
 HELP = "If it has margins or is part of a larger picture, --crop may help"
-HELP_CROPPED = "If --crop left a part of a picture that the generator made, leave it out"
+HELP_CROPPED = "If the crop is a part of a picture that the generator made, leave out --crop"
 
 
 class Judgement(NamedTuple):

@@ -23,10 +23,8 @@ from ganinv_cli.results.report.table import (
     Table,
     label_images,
     make_sentence_table,
-    shorten_name,
 )
 
-MAX_CHAIN = 21  # characters of the changes of an image in the short table
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
     "edited": "made, and changed in a way that is not known",
@@ -159,15 +157,10 @@ def _list_inversion_notes(grid: Grid) -> list[str]:
 
 
 def _answer_verdicts(grid: Grid) -> Answer:
-    chain = Column(
-        "what was done",
-        show=_name_chain,
-        show_short=lambda row: shorten_name(_name_chain(row), MAX_CHAIN),
-    )
     table = grid.make_table(
         "Verdict on each image, what was done to it, and what that leaves unexplained",
         "verdict",
-        chain,
+        Column("what was done", show=_name_chain),
         "left",
         "z_deviation_mean",
         rows=sorted(grid.rows, key=_get_rank),

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, cast
 
 from rich import box
@@ -125,10 +125,11 @@ def _replace_unprintable(text: str, replace: Callable[[str], str]) -> str:
 def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, (name, *cells) in enumerate(zip(header, *rows, strict=True)):
-        width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
-        left = number == 0 or holds_words(cells)
-        justify: JustifyMethod = "left" if left else "right"
-        table.add_column(name, justify=justify, no_wrap=True, min_width=width)
+        wraps = number > 0 and holds_words(cells)  # where the terminal is too narrow
+        parts = (cell.split(None if wraps else "\n") for cell in (name, *cells))
+        width = max(map(len, chain(*parts)), default=0)
+        justify: JustifyMethod = "left" if number == 0 or wraps else "right"
+        table.add_column(name, justify=justify, no_wrap=not wraps, min_width=width)
     stacked = any("\n" in cell for row in rows for cell in row)
     for row in rows:
         table.add_row(*row, end_section=stacked)

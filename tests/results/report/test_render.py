@@ -71,6 +71,18 @@ def test_the_short_table_has_made_first_and_counts_the_rows_that_it_leaves_out(c
     assert (f"{count - 58} more rows are in the other formats." in text) == (count > 60)
 
 
+def test_what_was_done_to_an_image_is_not_cut_and_has_the_room_of_the_terminal():
+    done = "shifted by (1, 0) pixels, cropped to 97 % of its width"
+    groups = make_image_groups(minima=(1,), losses=(FAR,))
+    images = {"a.png": add_reenactment(groups, done), "another.png": groups}
+    report = summarize(make_image_results("invert", **images), "x")
+    for width, has_one_line in ((80, False), (120, True)):
+        text = render_brief(report, "invert/", width)
+        assert "…" not in text and max(map(len, text.splitlines())) <= width
+        assert all(word in text for word in done.split())
+        assert (done in text) == has_one_line
+
+
 def test_a_doubt_about_the_generator_comes_before_a_verdict_on_the_image():
     own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
     results = make_image_results("invert", other=add_reenactment(own, explained=0, excess=5))
