@@ -28,14 +28,15 @@ class PendingJobs:
                 f"{plan.config.trials:,} trials, which are dealt {BLOCK_SIZE} at a time"
             )
         groups = [plan.get_group(case, rule) for case in self._cases for rule in plan.config.clip]
-        committed = [np.isin(self._numbers, run.read_group(group)["trial"]) for group in groups]
-        missing = ~np.array(committed)
+        committed = [run.read_group(group)["trial"] for group in groups]
+        missing = ~np.array([np.isin(self._numbers, trials) for trials in committed])
         if plan.is_coupled:
             missing |= missing.any(axis=-1, keepdims=True)
         shape = len(self._cases), len(plan.config.clip), len(self._numbers)
         self._pending = missing.reshape(shape)
         self.total = missing.size  # trials of this shard; each rule of a case counts
         self.missing = int(missing.sum())  # of these
+        self.most_committed = max(map(len, committed), default=0)  # of a case under a rule
 
     def __len__(self) -> int:
         jobs = self._pending if self._plan.is_coupled else self._pending.any(axis=1)

@@ -84,6 +84,11 @@ def _fill(
     jobs = PendingJobs(run, plan)
     for note in run.notes:
         reporter.say(note)
+    if jobs.most_committed > plan.config.trials:
+        reporter.say(
+            f"{run.path} holds {jobs.most_committed:,} trials, more than the "
+            f"{plan.config.trials:,} asked for; all are shown"
+        )
     expected = plan.relative_cost * plan.solver.expected_gradients
     counter = ProgressCounter(
         jobs.total,

@@ -130,6 +130,8 @@ def test_a_finished_run_prints_again_and_solves_nothing(commands, finished, monk
     for trials in (5, 3):
         again = run_ganinv(folder, *commands[name], "--trials", trials)
         assert again.stdout == results[name].stdout
+        more = f"{name}.h5 holds 5 trials, more than the 3 asked for; all are shown"
+        assert (more in again.stderr) == (trials == 3)
     assert (folder / f"{name}.h5").stat().st_mtime_ns == before
 
 
