@@ -59,8 +59,9 @@ class _Commands(click.Group):
 
             for command, recognises in {"invert": is_image_name, "inspect": is_generator}.items():
                 if recognises(args[0]):
-                    typed = f"ganinv {command} {shlex.join(args)}"
-                    ctx.fail(f"{args[0]!r} is no command; type {typed}")
+                    first = next(filter(COMMANDS.__contains__, args), command)
+                    typed = shlex.join([first, *(word for word in args if word != first)])
+                    ctx.fail(f"{args[0]!r} is no command; type ganinv {typed}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,6 +3,7 @@
 from unittest import mock
 
 import builders
+import h5py
 import pytest
 from called import make_image, run_ganinv, save_image
 
@@ -141,6 +142,8 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
     [
         (("faces/x.png", "--starts", 2), "no command; type ganinv invert faces/x.png --starts 2"),
         (("faces32",), "'faces32' is no command; type ganinv inspect faces32"),
+        (("a", "sample", "--out", "x.png"), "no command; type ganinv sample a --out x.png"),
+        (("invert", "r.h5"), "r.h5 is no image of a known format"),
         (("invert", "faces/*.jpg"), "or a folder of images, without quotes around a pattern"),
         (("recover", "--lr", 0.1), "no option --lr; type --solver gd --set gd.rate=0.5"),
         (("noise-sweep", "--variances", 0.1, -0.2), "type --variances 0.1,-0.2 (a list has"),
@@ -173,6 +176,8 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
     ],
 )
 def test_a_likely_slip_is_answered_with_what_to_type(work, given, said):
+    with h5py.File(work / "r.h5", "w") as file:
+        file.attrs.update({"command": "recover", "identity": "{}"})
     if "--checkpoint" not in given and "type --checkpoint" not in said:
         given = (*given, "--checkpoint", "a")
     assert said in run_ganinv(work, *given, code=2).stderr

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.generators.formats.interface import FileFacts, UnreadableError
+from ganinv_cli.images.files import SUFFIXES
 
 EXPORT_TO_ONNX = (
     "export the generator to ONNX where it was made (torch.onnx.export, see ganinv inspect --help)"
@@ -20,12 +22,27 @@ def _is_other_pickle(facts: FileFacts) -> bool:
     return bool(is_pickle) and not facts.is_torch_stream and not facts.is_zip
 
 
+def _is_results(facts: FileFacts) -> bool:
+    if not facts.is_hdf5:
+        return False
+    import h5py  # here: most commands read no HDF5 file to name a format
+
+    with suppress(OSError), h5py.File(facts.path) as root:
+        return {"command", "identity"} <= set(root.attrs)
+    return False
+
+
 # what recognises a file -> the sentence, which goes on after "PATH: "; the first that fits is used
 _FILES: tuple[tuple[Callable[[FileFacts], bool], str], ...] = (
     (
         lambda facts: facts.is_file and not facts.first_bytes,
         "is empty; copy it again from its source",
     ),
+    (
+        lambda facts: facts.is_file and facts.path.suffix.lower() in SUFFIXES,
+        "is an image, not a generator; give the generator's file, e.g. netG.pth",
+    ),
+    (_is_results, "is a results file of ganinv, not a generator; print it with ganinv report"),
     (
         _is_other_pickle,
         "is a pickle with its code, as of a StyleGAN, which is not run; load it in the program "

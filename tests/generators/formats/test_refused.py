@@ -137,6 +137,8 @@ REFUSED: dict[str, tuple[Build, str]] = {  # file -> its builder, words of the s
     "empty folder": (_empty_folder, "is a folder without a generator"),
     "index alone": (_without_shard, "DCGAN.model-7.data-00000-of-00001; No such file"),
     "results": (_results, "ganinv report"),
+    "image": (_file("made.png", b"\x89PNG"), "is an image, not a generator"),
+    "zip": (_file("g.whl", _zip("g/a.txt")), "is a zip archive: unzip it"),
     "archive that runs": (_archive(EVIL), "no weights by their names"),
     "stream that runs": (_file("g.pt", STREAM + EVIL + b"\x80\x02]."), "no weights by their names"),
     "empty pickle": (_archive(b""), "cannot be read as PyTorch (EOFError())"),

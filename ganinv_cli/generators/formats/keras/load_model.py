@@ -74,10 +74,6 @@ def _read_parts(path: Path, folder: Path) -> _Parts:
         config = config or _read_text(root, "model_config")
         about = about or _read_text(root, "keras_version")
         by_class = any(name in root for name in GROUPS)
-        if {"command", "identity"} <= set(root.attrs):
-            raise UnreadableError(
-                "is a results file of ganinv, not a generator; print it with ganinv report"
-            )
         if not (config or by_class or any("layer_names" in name for name in root.attrs)):
             raise UnreadableError(
                 "holds no model or weights that Keras saved; give the generator's file"

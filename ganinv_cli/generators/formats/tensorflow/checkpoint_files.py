@@ -1,6 +1,7 @@
 """The files of a TensorFlow checkpoint: found from a path without reading a tensor, and written."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -122,10 +123,10 @@ def _follow_state_file(state: Path) -> CheckpointFiles:
 
 def _explain_missing(path: Path, prefix: str) -> str:
     if path.is_file() and prefix == path.name:
-        return (
-            f"{path} is in no format that ganinv reads, and there is no {prefix}.index beside it; "
-            "give the generator's file, e.g. netG.pth"
-        )
+        advice = "give the generator's file, e.g. netG.pth"
+        if zipfile.is_zipfile(path):
+            advice = "it is a zip archive: unzip it, and name the generator's file in it"
+        return f"{path} is in no format that ganinv reads; {advice}"
     if any(each.name.startswith(f"{prefix}.") for each in path.parent.glob("*")):
         return (
             f"{prefix}.index is missing in {path.parent}; a checkpoint is {prefix}.index and "
