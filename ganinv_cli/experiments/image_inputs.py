@@ -22,6 +22,7 @@ from ganinv_cli.images.arrays import (
     FLOATS_NOTE,
     LatentsError,
     convert_tensor,
+    decode_mask,
     load_numpy_file,
 )
 from ganinv_cli.images.files import is_array_name, is_image_name, list_named_images
@@ -49,21 +50,17 @@ def check_images(config: ImagesConfig, figure_folder: Path) -> None:
         if not is_image_name(name) and is_generator(name):
             raise UsageError(f"{name} is a generator, not an image; type --checkpoint {name}")
     paths = list_named_images(config.image, figure_folder)
-    masks = [Path(config.mask)] if config.mask else []
-    with suppress_pillow_warnings():
-        for error in filter(None, (_find_error(masks, config), _find_error(paths, config))):
-            raise ImageError(error)
-
-
-def _find_error(paths: Sequence[Path], config: ImagesConfig) -> str:
-    """Return the first error if none of the files can be read, else nothing."""
     errors = []
-    for path in paths:
-        for picture in _read_file(path, config, (1, 1, 3), 0, is_named=True):
-            if not picture.error:
-                return ""
-            errors.append(picture.error)
-    return errors[0] if errors else ""
+    with suppress_pillow_warnings():
+        if config.mask:
+            decode_mask(Path(config.mask))
+        for path in paths:
+            for picture in _read_file(path, config, (1, 1, 3), 0, is_named=True):
+                if not picture.error:
+                    return
+                errors.append(picture.error)
+    if errors:
+        raise ImageError(errors[0])
 
 
 def read_pictures(

@@ -49,10 +49,10 @@ START_COST = 6.0  # cost of a start for an image outside the generator's range, 
 
 def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
     """Return the plan for a config; `open_cases` adds its images."""
-    mask = None  # (height, width, 1), 1 for pixels that count, else 0
+    mask, notes = None, ()  # (height, width, 1), 1 for pixels that count, else 0
     if config.mask:
         with suppress_pillow_warnings():
-            mask = load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
+            mask, notes = load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
     test = MinimumTest() if generator.batch_norm == "frozen" else None  # else z has no own loss
     return ImagesPlan(
         config,
@@ -66,6 +66,7 @@ def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
         },
         relative_cost=START_COST * (1 + config.restarts),
         minimum_test=test,
+        mask_changes="; ".join(notes),
     )
 
 
@@ -79,6 +80,7 @@ class ImagesPlan(Plan):
 
     config: ImagesConfig
     minimum_test: MinimumTest | None = None
+    mask_changes: str = ""  # what was done to the mask
     pictures: Mapping[int, TargetImage] = field(default_factory=dict)  # by the image's number
 
     case_by_case = True
@@ -91,6 +93,8 @@ class ImagesPlan(Plan):
         Raises ImageError if no file can be read, NothingToDoError if the shard has none of them.
         """
         pictures = read_pictures(inputs, self.config, generator)
+        if self.mask_changes:
+            say(f"{PurePath(self.config.mask or '').name}: {self.mask_changes}")
         for line in describe_changes(pictures):
             say(line)
         if inputs.images is not None:

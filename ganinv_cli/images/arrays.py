@@ -11,6 +11,7 @@ from ganinv_cli.errors import ImageError, explain_failures, to_printable
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.images.decode import (
     DecodedImage,
+    Notes,
     decode_image,
     explain_image_errors,
     load_upright,
@@ -94,27 +95,32 @@ def load_numpy_file(
     return images
 
 
-def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
-    """Return which pixels count: (height, width, 1) bool, True for at least half white.
+def load_mask(path: Path, shape: ImageShape, crop: Crop) -> tuple[np.ndarray, Notes]:
+    """Return which pixels count, (height, width, 1) bool, and notes on how the mask was fitted.
 
+    A pixel counts if it is at least half white.
     Transparent parts are black; floats of a NumPy file are 0 to 1. The mask is cropped and resized
     as an image is, unless it has the network's size. Raises ImageError as `load_image` does, and if
     no pixel counts.
     """
+    name, decoded = to_printable(path), decode_mask(path)
+    fits = decoded.image.size == (shape[1], shape[0])
+    part = Crop("none") if fits else crop
+    pixels, notes = fit_to_shape(name, decoded, (*shape[:2], 1), part, backdrop=0)
+    if not (pixels >= 128).any():
+        raise ImageError(f"{name} has no white pixel in the part used; paint white what counts")
+    return pixels >= 128, notes
+
+
+def decode_mask(path: Path) -> DecodedImage:
+    """Return a mask at its own size. Raises ImageError."""
     name = to_printable(path)
     if is_array_name(path):
         array, *others = _read_array_file(path).values()
         if others:
             raise ImageError(f"{name} holds {1 + len(others)} arrays; save the one to use")
-        decoded = _decode_array(array, name, black=0)
-    else:
-        decoded = decode_image(name, read_image_file(path))
-    fits = decoded.image.size == (shape[1], shape[0])
-    part = Crop("none") if fits else crop
-    counted = fit_to_shape(name, decoded, (*shape[:2], 1), part, backdrop=0)[0] >= 128
-    if not counted.any():
-        raise ImageError(f"{name} has no white pixel in the part used; paint white what counts")
-    return counted
+        return _decode_array(array, name, black=0)
+    return decode_image(name, read_image_file(path))
 
 
 def _read_array_file(path: Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """List image files and read their bytes."""
 
 import os
+import stat
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePath
@@ -99,11 +100,16 @@ def is_array_name(path: PurePath) -> bool:
 
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
-    with explain_read_errors(path), path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size > MAX_BYTES:
-            name, most = to_printable(path), MAX_BYTES >> 20
+    with explain_read_errors(path):
+        name, status = to_printable(path), path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{name} is a pipe, a device or a folder; name an image file")
+        if not status.st_size:
+            raise ImageError(f"{name} is empty; leave it out")
+        if status.st_size > MAX_BYTES:
+            most = MAX_BYTES >> 20
             raise ImageError(f"{name} has more than the {most} MB of an image; leave it out")
-        return file.read()
+        return path.read_bytes()
 
 
 def explain_read_errors(path: Path | str) -> AbstractContextManager[None]:

@@ -4,6 +4,7 @@ from unittest import mock
 
 import builders
 import h5py
+import numpy as np
 import pytest
 from called import make_image, run_ganinv, save_image
 
@@ -172,12 +173,15 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("invert", "https://example.org/a.png"), "org/a.png is an address; download the file"),
         (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
         (("invert",), "no image is named; type e.g. ganinv invert portrait.png"),
+        (("invert", "faces", "--mask", "m.npy"), "from 255 to 255; scale them to 0 to 1, or"),
+        (("invert", "/dev/null"), "/dev/null is a pipe, a device or a folder; name an image"),
         (("invert", "faces", "--mask", "other.png"), "other.png cannot be read (No such file"),
     ],
 )
 def test_a_likely_slip_is_answered_with_what_to_type(work, given, said):
     with h5py.File(work / "r.h5", "w") as file:
         file.attrs.update({"command": "recover", "identity": "{}"})
+    np.save(work / "m.npy", np.full((8, 8), 255.0))
     if "--checkpoint" not in given and "type --checkpoint" not in said:
         given = (*given, "--checkpoint", "a")
     assert said in run_ganinv(work, *given, code=2).stderr

@@ -113,11 +113,12 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
     white = np.full(pixels.shape[:2], 255, np.uint8)
     white[2:9, 4:12] = 0
     save_image(tmp_path / "painted.png", np.where(white[..., None] == 0, 255 - pixels, pixels))
-    save_image(tmp_path / "mask.png", white)
+    save_image(tmp_path / "mask.png", white.repeat(2, 0).repeat(2, 1))
     pixels = np.where(white[..., None] == 0, 255 - pixels, pixels)
     pixels[:2] = 0
     save_image(tmp_path / "framed.png", pixels)
     shown = invert(tmp_path, "painted.png", "framed.png", "--mask", "mask.png")
+    assert "mask.png: resized from 32×32 to 16×16" in shown.stderr
     results = read_results(tmp_path / "invert.h5")
     rows = results.groups["image=0000/stochastic"]
     assert abs(rows["polished/z_found"] - true).max() < 0.02

@@ -151,7 +151,7 @@ def test_a_mask_may_be_an_array(tmp_path, white):
     np.save(tmp_path / "m.npy", mask)
     np.savez(tmp_path / "m.npz", mask=mask)
     for name in ("m.npy", "m.npz"):
-        counted = load_mask(tmp_path / name, SHAPE, Crop())
+        counted, _ = load_mask(tmp_path / name, SHAPE, Crop())
         assert np.argwhere(counted[..., 0]).tolist() == [[2, 1], [3, 1]]
     np.save(tmp_path / "m.npy", np.zeros((8, 8), bool))
     with pytest.raises(ImageError, match="has no white pixel"):

@@ -148,7 +148,7 @@ def write_mask(path: Path, levels: np.ndarray) -> Path:
 def test_white_counts_and_black_does_not(tmp_path):
     levels = np.zeros((8, 8))
     levels[0, :4] = 127, 128, 255, 1
-    found = load_mask(write_mask(tmp_path / "m.png", levels), SHAPE, Crop())
+    found, _ = load_mask(write_mask(tmp_path / "m.png", levels), SHAPE, Crop())
     assert (found.shape, found.dtype) == ((8, 8, 1), bool)
     assert np.argwhere(found[..., 0]).tolist() == [[0, 1], [0, 2]]
 
@@ -156,11 +156,11 @@ def test_white_counts_and_black_does_not(tmp_path):
 def test_a_mask_is_cropped_as_its_image_is_unless_it_fits(tmp_path):
     large = np.zeros((16, 32))
     large[:, 16:] = 255
-    right = load_mask(write_mask(tmp_path / "m.png", large), SHAPE, Crop("16,0,16"))
+    right, _ = load_mask(write_mask(tmp_path / "m.png", large), SHAPE, Crop("16,0,16"))
     assert right.all()
-    halves = load_mask(tmp_path / "m.png", SHAPE, Crop())
+    halves, _ = load_mask(tmp_path / "m.png", SHAPE, Crop())
     assert halves[..., 0].tolist() == [[False] * 4 + [True] * 4] * 8
-    small = load_mask(write_mask(tmp_path / "s.png", large[:8, 12:20]), SHAPE, Crop("16,0,16"))
+    small, _ = load_mask(write_mask(tmp_path / "s.png", large[:8, 12:20]), SHAPE, Crop("16,0,16"))
     assert np.array_equal(small, halves)
 
 
