@@ -49,7 +49,8 @@ START_COST = 6.0  # cost of a start for an image outside the generator's range, 
 
 def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
     """Return the plan for a config; `open_cases` adds its images."""
-    mask, notes = None, ()  # (height, width, 1), 1 for pixels that count, else 0
+    mask = None  # (height, width, 1), 1 for pixels that count, else 0
+    notes: tuple[str, ...] = ()
     if config.mask:
         with suppress_pillow_warnings():
             mask, notes = load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
