@@ -46,7 +46,7 @@ for command in json.loads(sys.argv[1]):
     assert result.exit_code in (0, 2), result.output
     print(json.dumps(result.stderr if result.exit_code else json.loads(result.stdout)["tables"]))
 print(json.dumps(ganinv.half_seen("small", trials=4, clip="none").tables))
-G = ganinv.load("small")
+G = ganinv.load("larger")
 z = G.draw_z(1, seed=3)
 luma, *chroma = Image.fromarray(to_pixels(np.asarray(G(z)))[0]).convert("YCbCr").split()
 equalised = Image.merge("YCbCr", (ImageOps.equalize(luma), *chroma)).convert("RGB")
@@ -76,6 +76,8 @@ def copy(tmp_path_factory):
             file.parent.mkdir(exist_ok=True)
             file.write_text(code, encoding="utf-8")
     builders.save_checkpoint(folder / "small", builders.make_weights())
+    larger = builders.make_weights(widths=(12, 8, 4), latent=8)  # 32 pixels
+    builders.save_checkpoint(folder / "larger", larger)
     return folder
 
 
@@ -157,7 +159,9 @@ def test_a_kind_of_noise_is_a_sweep(copy, tables):
     assert restarts.min() >= 1 and np.median(restarts) < 4  # of 16
     text = " ".join((copy / "noise-sweep" / "noise-sweep.txt").read_text("utf-8").split())
     assert f"at JPEG quality 90 and {errors[3]:.3g} at quality 30" in text
-    assert "not known, so a trial ends when two starts agree" in text and "qualitys" not in text
+    assert (
+        "a trial ends when two agree, or with its last restart" in text and "qualitys" not in text
+    )
     page = (copy / "noise-sweep" / "report.html").read_text("utf-8")
     assert "saved as JPEG 70" in page and "growth in proportion" not in page
 
@@ -166,6 +170,7 @@ def test_an_edit_is_named_by_the_verdict(tables):
     explanation, error = tables[-1]
     assert explanation.startswith("The generator made this picture; luma equalised.")
     assert error < 0.1
+    assert float(re.search(r"up to ([\d.]+)\)", explanation)[1]) < 5  # of 45 without the change
 
 
 def test_a_format_is_read(tables):

@@ -141,8 +141,8 @@ def _list_noise_notes(grid: Grid) -> list[str]:
     ]
     if not noise.find_residual and not noise.is_exact:
         lines.append(
-            "The image loss that this noise leaves at the right z is not known, so a trial ends "
-            "when two starts agree, and has at least two."
+            "The image loss that this noise leaves at the right z is not known, so no single start "
+            "is enough: a trial ends when two agree, or with its last restart."
         )
     if any(row[noise.level] == 0 for row in grid.rows):
         name = capitalize(noise.level)
