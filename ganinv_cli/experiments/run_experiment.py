@@ -158,7 +158,8 @@ def _run_jobs(
                         last_commit = time.monotonic()
                     reporter.show(counter.add(result))
         finally:
-            commit()
+            if uncommitted or stop.is_set():  # else nothing has run that is worth a file
+                commit()
         if stop.is_set():
             raise KeyboardInterrupt
 
