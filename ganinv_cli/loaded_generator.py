@@ -64,7 +64,7 @@ class LoadedGenerator:
             has = "no labels; leave --label out"
             if labels:
                 has = f"labels 0 to {labels - 1}; give one of these, or leave --label out"
-            raise ConfigError(f"label = {self.label}: {self.definition.path} has {has}")
+            raise ConfigError(f"label = {self.label}: {self.name} has {has}")
 
     def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return the images of latent vectors.

@@ -134,11 +134,20 @@ def parse_prior(text: str, latent: int) -> Prior:
     The numbers are optional. Without INSIDE, the share follows from `latent`, the size of z. Raises
     ConfigError.
     """
-    name, _, numbers = text.partition(":")
+    name, _, numbers = (part.strip() for part in text.partition(":"))
+    advice = (
+        "give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA or normal:SIGMA,INSIDE; INSIDE "
+        "is the probability that one component is inside the bounds, above 0 and below 1, such as "
+        f"normal:1,0.999; bounds are at least {MIN_SPREAD:g} apart and at most {MAX_COMPONENT:g}"
+    )
+    if name not in _PRIORS:
+        advice = "give normal" if name.startswith("gauss") else "give uniform or normal"
     try:
         given = [float(part) for part in numbers.split(",")] if numbers else []
-        is_cut_by_default = name.strip() == "normal" and len(given) < 2
-        prior = make_normal(latent, *given) if is_cut_by_default else _PRIORS[name.strip()](*given)
+        if name == "uniform" and len(given) == 2 and given[0] > given[1]:
+            advice = f"LOW comes first, as in uniform:{given[1]:g},{given[0]:g}"
+        is_cut_by_default = name == "normal" and len(given) < 2
+        prior = make_normal(latent, *given) if is_cut_by_default else _PRIORS[name](*given)
         least, most = INSIDE_SHARE_RANGE
         has_share = isinstance(prior, Uniform) or least <= prior.inside <= most
         largest, spread = max(1.0, -prior.low, prior.high), prior.high - prior.low
@@ -146,12 +155,7 @@ def parse_prior(text: str, latent: int) -> Prior:
             raise ValueError("bounds the wrong way round, too near or too far, or no share")
         return prior
     except (KeyError, ValueError, TypeError):
-        raise ConfigError(
-            f"{text!r} is not a prior of z: give uniform or uniform:LOW,HIGH, or normal, "
-            "normal:SIGMA or normal:SIGMA,INSIDE; INSIDE is the probability that one component "
-            "is inside the bounds, above 0 and below 1, such as normal:1,0.999; bounds are at "
-            f"least {MIN_SPREAD:g} apart and at most {MAX_COMPONENT:g}"
-        ) from None
+        raise ConfigError(f"{text!r} is not a prior of z: {advice}") from None
 
 
 _PRIORS: dict[str, Callable[..., Prior]] = {"uniform": Uniform, "normal": Normal}

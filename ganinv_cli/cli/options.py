@@ -36,7 +36,10 @@ FIRST_GROUP = "Options most people need"
 SUBSTITUTES = dict.fromkeys(  # options of other programs, and of earlier versions
     ("--lr", "--rate", "--learning-rate"),
     "--solver gd --set gd.rate=0.5 (a rate is a setting of a solver)",
-) | {"--partial": "the command without it (rows may be missing)"}
+) | {
+    "--partial": "the command without it (rows may be missing)",
+    "merge --out": "ganinv merge OUT.h5 PART.h5... (the first name is the file to write)",
+}
 ENDINGS = {"config": (".toml",), "out": (".h5", ".png"), "z_file": (".npy", ".npz")}  # of options
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -91,7 +94,9 @@ class GroupedCommand(click.Command):
             meant = self._join_list(given) or self._find_option(extra)
         except click.NoSuchOption as error:
             said = f"no option {error.option_name}"
-            meant = SUBSTITUTES.get(error.option_name) or self._join_list(given)
+            names = error.option_name, f"{ctx.info_name} {error.option_name}"
+            substitutes = filter(None, map(SUBSTITUTES.get, names))
+            meant = next(substitutes, "") or self._join_list(given)
             if not meant:
                 raise
         raise click.UsageError(f"{said}; type {meant}" if meant else said, ctx)
@@ -163,6 +168,12 @@ class Choice(click.Choice[str]):
 TEXT_OR_JSON = Choice(["text", "json"])  # formats of commands that print no tables
 
 
+class Number(click.types.FloatParamType):
+    """A number; its name ends the error for anything else."""
+
+    name = "number; give one such as 0.01"
+
+
 class CommaList(click.ParamType[tuple[Any, ...]]):
     """A comma-separated list of items of one type."""
 
@@ -220,7 +231,8 @@ def make_parameter(setting: Setting) -> Decorator:
 def _find_type(setting: Setting) -> click.ParamType[Any]:
     if setting.is_path:
         return click.Path()
-    item = click.types.convert_type(setting.type.kinds[0])
+    kind = setting.type.kinds[0]
+    item = Number() if kind is float else click.types.convert_type(kind)
     item = Choice(setting.choices) if setting.choices else item
     return CommaList(item) if setting.type.is_list else item
 

@@ -55,7 +55,7 @@ MAX_BATCH_SIZE = 2**13  # images
 @options.option(
     "--crop-center",
     default="0.5,0.5",
-    type=options.CommaList(click.FLOAT),
+    type=options.CommaList(options.Number()),
     metavar="X,Y",
     help="Centre of that square, as shares of the image's width and height.",
 )

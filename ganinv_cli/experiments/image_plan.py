@@ -49,11 +49,11 @@ START_COST = 6.0  # cost of a start for an image outside the generator's range, 
 
 def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
     """Return the plan for a config; `open_cases` adds its images."""
-    mask = None  # (height, width, 1), 1 for pixels that count, else 0
-    notes: tuple[str, ...] = ()
+    mask, changes = None, ""  # (height, width, 1), 1 for pixels that count, else 0
     if config.mask:
         with suppress_pillow_warnings():
             mask, notes = load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
+            changes = "; ".join(notes)
     test = MinimumTest() if generator.batch_norm == "frozen" else None  # else z has no own loss
     return ImagesPlan(
         config,
@@ -67,7 +67,7 @@ def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
         },
         relative_cost=START_COST * (1 + config.restarts),
         minimum_test=test,
-        mask_changes="; ".join(notes),
+        mask_changes=changes,
     )
 
 

@@ -142,7 +142,11 @@ def _suggest_key(key: str, value: Any, known: Collection[str]) -> str:
 
 def _suggest_similar(key: str, value: Any, known: Mapping[str, Setting]) -> str:
     """Return a question for another key of nearly the same name that takes the value."""
-    fitting = [name for name, each in known.items() if each.type.fits(value)]
+    fitting = [
+        name
+        for name, each in known.items()
+        if each.type.fits(value) and (not each.choices or value in each.choices)
+    ]
     close = get_close_matches(key, fitting, n=1, cutoff=0.9)
     return "".join(f"; did you mean {name}?" for name in close)
 

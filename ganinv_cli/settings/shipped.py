@@ -53,6 +53,12 @@ def _suggest_name(kind: ResourceKind, typed: Path) -> str:
     return f"give a path{files}, or the name of a {kind} that ships: {known}"
 
 
+def shorten_name(checkpoint: str) -> str:
+    """Return a checkpoint as one types it: without its folder if it ships."""
+    short = checkpoint.removeprefix(f"{_FOLDERS['checkpoint']}/")
+    return short if short in list_shipped("checkpoint") else checkpoint
+
+
 def list_shipped(kind: ResourceKind) -> list[str]:
     """Return the names of the shipped checkpoints or configs, sorted."""
     if kind == "config":

@@ -205,6 +205,7 @@ def test_a_keyword_changes_the_run_or_is_refused(function):
         ({"label": 3}, "has labels 0 to 2"),
         ({"prior": "normal:2"}, r"load it so, as in ganinv.load\(…, prior='normal:2'\)"),
         ({"starts": 4, "trials": 4}, "starts and trials, which are one setting"),
+        ({"starts": "8"}, 'starts = "8" should be a whole number, e.g. 8$'),
         ({"start": 4}, 'start = 4 should be text in quotes, e.g. "random"; did you mean starts?'),
         ({"gd": {"rate": 1.0}}, 'the solver is lbfgs: add solver = "gd"'),
         ({"solver": "gd", "stationary": 0.1}, "stationary is no setting of gd, .*: leave it out"),

@@ -110,7 +110,7 @@ def test_what_is_no_generator_is_refused():
         (abs, {"latent": 4}, "the function abs: makes"),
         (abs, {"latent": 4, "priors": "normal"}, 'did you mean prior = "normal"'),
         ("faces16", {"strides": "2"}, "strides"),
-        ("faces16", {"label": 3}, "has no labels"),
+        ("faces16", {"label": 3}, "label = 3: faces16 has no labels"),
         ("faces16", {"latent": 3}, "latent is for a function"),
         ("faces16", {"label": 1.5}, "label = 1.5 should be a whole number"),
         (_make_model(), {"latent": 4, "labels": 3}, "leave out labels and latent: a Keras model"),

@@ -174,6 +174,13 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
         (("invert",), "no image is named; type e.g. ganinv invert portrait.png"),
         (("invert", "faces", "--mask", "m.npy"), "from 255 to 255; scale them to 0 to 1, or"),
+        (("recover", "--threshold", "1%"), "'1%' is not a valid number; give one such as 0.01."),
+        (("merge", "r.h5", "a.h5", "--out", "m.h5"), "type ganinv merge OUT.h5 PART.h5... (the"),
+        (("merge", "r.h5", "a.h5"), "type ganinv merge all.h5 r.h5 a.h5, or replace it"),
+        (("recover", "--tolerance", 0), 'e.g. solver = "gd" (--solver gd)'),
+        (("noise-sweep", "--levels", 0.1), "give --variances 0.1, or --noise salt-and-pepper"),
+        (("recover", "--prior", "uniform:1,-1"), "LOW comes first, as in uniform:-1,1"),
+        (("recover", "--prior", "gaussian"), "'gaussian' is not a prior of z: give normal"),
         (("invert", "/dev/null"), "/dev/null is a pipe, a device or a folder; name an image"),
         (("invert", "faces", "--mask", "other.png"), "other.png cannot be read (No such file"),
     ],
@@ -182,6 +189,6 @@ def test_a_likely_slip_is_answered_with_what_to_type(work, given, said):
     with h5py.File(work / "r.h5", "w") as file:
         file.attrs.update({"command": "recover", "identity": "{}"})
     np.save(work / "m.npy", np.full((8, 8), 255.0))
-    if "--checkpoint" not in given and "type --checkpoint" not in said:
+    if given[0] != "merge" and "--checkpoint" not in given and "type --checkpoint" not in said:
         given = (*given, "--checkpoint", "a")
     assert said in run_ganinv(work, *given, code=2).stderr

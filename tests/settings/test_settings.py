@@ -137,7 +137,7 @@ def test_a_wrong_noise_sweep_is_refused():
     for options, words in (
         ({"variances": (0.1, 0.10000001)}, "two are the same to six digits"),
         ({"variances": (float("nan"),)}, "variances has NaN: give at least 0"),
-        ({"levels": (0.1,)}, "levels is no setting of gaussian noise: give variances"),
+        ({"levels": (0.1,)}, "levels is no setting of gaussian noise: give --variances 0.1"),
         ({"noise": "missing-pixels", "levels": (0.1, 2.0)}, "levels has 2: give at most 1"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -21,6 +21,7 @@ class InvertConfig(ImagesConfig):
     default_trials = 8
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
+        example=8,
         help="Number of starts for each image. The best start is kept. If others find the same z, "
         "the result is more certain.",
         shown_default=f"{default_trials}, or one per label if these are more",

@@ -69,7 +69,12 @@ class NoiseSweepConfig(Config):
         noise, values = NOISES[self.noise], [level.value for level in self.noise_levels]
         for name in {"variances", "levels"} - {noise.setting}:
             if getattr(self, name) != getattr(type(self), name):
-                yield f"{name} is no setting of {self.noise} noise: give {noise.setting}"
+                typed = ",".join(f"{value:g}" for value in getattr(self, name))
+                other = next(each for each in NOISES if NOISES[each].setting == name)
+                yield (
+                    f"{name} is no setting of {self.noise} noise: give --{noise.setting} {typed}, "
+                    f"or --noise {other}"
+                )
         names = [f"{value:g}" for value in values]
         if len(set(names)) < len(names):
             listed = ", ".join(names)

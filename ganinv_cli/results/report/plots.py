@@ -5,6 +5,7 @@ Sheets are laid out in pixels, so that images can be enlarged by a whole factor.
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -159,6 +160,7 @@ def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
 def encode_figure(figure: Figure, file_format: str) -> bytes:
     """Return the content of a file in one of FORMATS; the same figure gives the same bytes."""
     file = io.BytesIO()
-    with mpl.rc_context(_RC_PARAMS):  # type: ignore[arg-type]  # its keys are literals
+    with mpl.rc_context(_RC_PARAMS), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", "Glyph ")  # of a name, which the page has as text
         figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
     return file.getvalue()

@@ -1,5 +1,6 @@
 """What the reports of all commands say of a run, and phrases that several of them use."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -79,10 +80,14 @@ def make_run_notes(run: Row) -> list[str]:
     return [note for note in notes if note]
 
 
-def make_warnings(run: Row) -> list[str]:
-    """Return a short sentence on a generator that is not confirmed, if it is not."""
+def make_warnings(run: Row, file: str) -> list[str]:
+    """Return a short sentence on a generator that is not confirmed, if it is not.
+
+    `file` is the results file.
+    """
     doubt = (run.get("generator") or {}).get("doubt")
-    return ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
+    said = f"The generator is not confirmed: `ganinv report {shlex.quote(file)}` says why."
+    return [said] if doubt else []
 
 
 def state_progress(run: Row) -> str:

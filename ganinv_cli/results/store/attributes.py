@@ -10,6 +10,7 @@ from typing import Any
 
 from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.settings.load import name_setting
+from ganinv_cli.settings.shipped import shorten_name
 
 SCHEMA_VERSION = 2  # increased if older versions of ganinv can no longer read the file
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
@@ -22,6 +23,7 @@ DEFAULTS: Mapping[str, Any] = {  # of files without these settings
     "adam.halve_every": 0,
 }
 NOT_GIVEN = {"label": -1, "labels": -1, "batch_size": 0, "workers": 0, "gpus_per_worker": -1}
+NOT_SET = "not set"  # of a setting in an error
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
 _JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5
 
@@ -102,15 +104,19 @@ def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[
     if there["command"] != here["command"]:
         return {"the command": [str(each["command"]) for each in (there, here)]}
     if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
-        return {"the generator": [_name_generator(each) for each in (there, here)]}
+        names = [shorten_name(each["config"].get("checkpoint", "")) for each in (there, here)]
+        if len({*names, ""}) > 2:
+            return {"--checkpoint": names}
+        return {"the generator": [each["checkpoint_sha256"][:12] for each in (there, here)]}
     first, second = (
         {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
         for each in (there, here)
     )
+    keys = [key for key in first | second if first.get(key) != second.get(key)]
     return {
         name_setting(key): [_format_value(each.get(key)) for each in (first, second)]
-        for key in dict.fromkeys((*first, *second))
-        if first.get(key) != second.get(key)
+        for key in keys
+        if "solver" not in keys or "." not in key  # each solver has a table of its own
     }
 
 
@@ -128,11 +134,6 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield prefix + key, list(value) if isinstance(value, tuple) else value
 
 
-def _name_generator(attributes: Mapping[str, Any]) -> str:
-    path = attributes["config"].get("checkpoint", "")
-    return f"{path} ({attributes['checkpoint_sha256'][:12]})".lstrip()
-
-
 def _format_value(value: Any) -> str:
     text = ",".join(map(str, value)) if isinstance(value, list) else f"{value}"
-    return text if value not in ("", [], None) else "not set"
+    return text if value not in ("", [], None) else NOT_SET

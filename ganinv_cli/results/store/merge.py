@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -48,8 +49,8 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
         check_replaceable(out)
     elif has_content(out) or name_log(out).exists():
         raise ResultsError(
-            f"{out} exists, and the first name is that of the file to write; name another one, or "
-            "replace it with --overwrite"
+            f"{out} exists, and the first name is that of the file to write; type ganinv merge "
+            f"all.h5 {shlex.join(map(str, (out, *paths)))}, or replace it with --overwrite"
         )
     with suppress(ValueError, OSError):  # as many open files as the system lets a process have
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

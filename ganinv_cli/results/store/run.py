@@ -13,7 +13,13 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import check_writable
 from ganinv_cli.lock import hold_lock
-from ganinv_cli.results.store.attributes import IMAGE_KEYS, Provenance, find_differences, now
+from ganinv_cli.results.store.attributes import (
+    IMAGE_KEYS,
+    NOT_SET,
+    Provenance,
+    find_differences,
+    now,
+)
 from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.results.store.hdf5 import Results
 from ganinv_cli.results.store.log import Log
@@ -47,11 +53,19 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
                 values = [
                     f"{n} is {v[0]} in the file, and {v[1]} here" for n, v in differing.items()
                 ]
+                typed = [f"{n} {v[0]}" for n, v in differing.items() if _is_typed(n, v[0])]
+                is_whole = len(typed) == len(differing)
+                name = f"Type {' '.join(typed)} to continue it, name" if is_whole else "Name"
                 raise ResultsError(
-                    f"{path} holds another run: {'; '.join(values)}. Name another file with --out, "
-                    "or replace this one with --overwrite"
+                    f"{path} holds another run: {'; '.join(values)}. {name} another file with "
+                    "--out, or replace this one with --overwrite"
                 )
         yield Run(path, provenance, parts, log, overwrite)
+
+
+def _is_typed(name: str, value: str) -> bool:
+    """Return whether a difference is an option that takes the value."""
+    return name.startswith("--") and value not in (NOT_SET, "True", "False")
 
 
 def check_replaceable(path: Path) -> None:

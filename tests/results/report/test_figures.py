@@ -71,7 +71,7 @@ def test_a_dollar_is_no_mathematics_and_a_long_title_is_whole():
     figure = plots.draw_montage(stored, title)
     plots.encode_drawn_figure(DrawnFigure(figure, "", ""))  # raises if it is taken for a formula
     assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
-    named = draw_recoveries(make_image_groups(), "a $very$ strange_{name}$.png")
+    named = draw_recoveries(make_image_groups(), "a $very$ strange_{name}$顔.png")
     plots.encode_drawn_figure(named)
 
 

@@ -13,7 +13,8 @@ def _refuse(path, **changes):
         pass
     assert refusal.value.exit_code == 2
     assert str(path) in str(refusal.value) and "--overwrite" in str(refusal.value)
-    return str(refusal.value).partition("another run: ")[2].partition(". Name")[0]
+    said = str(refusal.value).partition("another run: ")[2]
+    return said.partition(", name another")[0].partition(". Name")[0]
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -28,7 +29,7 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     ]
     other = {"checkpoint": "other.pt", "trials": 3}
     said = _refuse(path, checkpoint_sha256="cd" * 32, identity={"prior": "normal:1"}, config=other)
-    assert said == "the generator is (abababababab) in the file, and other.pt (cdcdcdcdcdcd) here"
+    assert said == "the generator is abababababab in the file, and cdcdcdcdcdcd here"
     said = _refuse(path, command="invert")
     assert said == "the command is recover in the file, and invert here"
     assert_holds(read_results(path), [0])
@@ -38,7 +39,26 @@ def test_a_run_without_a_trial_is_refused_too(path):
     """Its running trials, which took hours, are saved beside it."""
     with open_run(path, make_provenance()) as run:
         run.commit({})
-    assert _refuse(path, seed=8) == "--seed is 7 in the file, and 8 here"
+    assert _refuse(path, seed=8).startswith("--seed is 7 in the file, and 8 here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"checkpoint_sha256": "cd" * 32, "config": {"checkpoint": "checkpoints/portraits64"}},
+            "--checkpoint is faces16 in the file, and portraits64 here. Type --checkpoint faces16",
+        ),
+        (
+            {"identity": {"solver": "gd", "gd": {"rate": 1}}},
+            "--solver is lbfgs in the file, and gd here. Type --solver lbfgs",
+        ),
+    ],
+)
+def test_a_refusal_begins_with_what_continues_the_run(path, changes, said):
+    identity = {"solver": "lbfgs", "lbfgs": {"memory": 9}}
+    write_results_file(path, [0], identity=identity, config={"checkpoint": "faces16"})
+    assert _refuse(path, **changes) == f"{said} to continue it"
 
 
 @pytest.mark.parametrize("earlier", [{}, {"label": -1, "mask_sha256": ""}])

@@ -43,7 +43,7 @@ class Solver(ABC):
 
     def check_config(self, config: Config) -> None:
         """Raise ConfigError if settings of a config do not go with this solver."""
-        name, other = config.solver, 'a first-order method, e.g. solver = "gd"'
+        name, other = config.solver, 'a first-order method, e.g. solver = "gd" (--solver gd)'
         default = getattr(type(config), "stationary", None)
         if self.can_stall and config.batch_norm == "batch":
             raise ConfigError(
