@@ -95,9 +95,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
               for i, heading in enumerate(headings)}  # fmt: skip
     wanted = next(heading for heading in headings if heading.startswith(title))
     after = [place for place in places.values() if place > places[wanted]]
-    notes = [
-        match.start() for match in re.finditer(r"^(\* )?(Run:|Trials are missing)", text, re.M)
-    ]
+    notes = [match.start() for match in re.finditer(r"^(\* )?Run:", text, re.M)]
     part = text[places[wanted] : min((*after, *notes), default=len(text))].strip()
     return part if suffix == ".txt" else part.partition("\n")[2].strip()
 

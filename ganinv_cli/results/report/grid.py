@@ -70,7 +70,7 @@ class Report:
     answer: Answer
     tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Table]  # for text, Markdown, LaTeX and HTML
-    notes: list[str]  # on missing trials, on the run, and on what was found
+    notes: list[str]  # on the run, and on what was found
     run: Row  # provenance and totals, as `describe_run` returns them
     csv: list[Row]  # flat rows, one line each
     cells: list[Cell] = field(default_factory=list)
@@ -178,11 +178,12 @@ class ReportKind:
             sections = self._make_tables(grid, tests)
         warnings = [*make_warnings(run, name), *answer.warnings]
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
-        said = state_progress(run) + said
         return Report(
             name,
             self.stem,
-            answer._replace(sentence=f"{capitalize(said)}.", warnings=warnings),
+            answer._replace(
+                sentence=f"{capitalize(state_progress(run) + said)}.", warnings=warnings
+            ),
             tables,
             [
                 _name_threshold(table, results.threshold)

@@ -165,8 +165,8 @@ def _render_latex(reports: Sequence[Report], width: int) -> str:
     """Return a tabular per table, which needs the package booktabs; all else is a comment."""
     blocks = []
     for report in reports:
-        remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
-        blocks.append(_comment_out(remarks))
+        names = [report.name] if len(reports) > 1 else []
+        blocks.append(_comment_out([*names, report.answer.sentence, *report.notes]))
         for table, explanation in _iterate_tables(report):
             split = ([cell.split("\n") for cell in row] for row in table.make_cells())
             lines = (line for row in split for line in zip_longest(*row, fillvalue=""))

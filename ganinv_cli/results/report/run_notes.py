@@ -68,10 +68,9 @@ def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int |
 
 
 def make_run_notes(run: Row) -> list[str]:
-    """Return sentences on missing trials, on the settings and on the prior."""
+    """Return sentences on the generator, on the settings and on the prior."""
     doubt = (run.get("generator") or {}).get("doubt")
     notes = [
-        _state_missing(run),
         f"The generator is not confirmed: {doubt}." if doubt else "",
         _state_settings(run),
         _state_plain_loss(run["config"]),
@@ -92,24 +91,12 @@ def make_warnings(run: Row, file: str) -> list[str]:
 
 def state_progress(run: Row) -> str:
     """Return words before the answer of a run that lacks trials; empty if it lacks none."""
-    return "" if _is_whole(run) else f"so far (not finished: {_count_done(run)} trials): "
-
-
-def _state_missing(run: Row) -> str:
-    if _is_whole(run):
+    if run["complete"] and not run["incomplete"]:
         return ""
-    state = "Trials are missing" if run["complete"] else "The run has not finished"
-    return f"{state}: {_count_done(run)} trials are done."
-
-
-def _is_whole(run: Row) -> bool:
-    return run["complete"] and not run["incomplete"]
-
-
-def _count_done(run: Row) -> str:
     asked = run["config"].get("trials")
     done = describe_span([*run["trials"].values()] or [0], "{:,}".format)
-    return done if asked is None else f"{done} of {asked:,}"
+    total = f" of {asked:,}" if asked is not None else ""
+    return f"so far (not finished: {done}{total} trials): "
 
 
 def _state_settings(run: Row) -> str:
