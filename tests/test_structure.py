@@ -33,7 +33,7 @@ LEVELS = {
 }
 PLACES = {
     "click": ("cli",),
-    "h5py": ("results/store", "generators/formats/keras"),
+    "h5py": ("results/store", "generators/formats"),
     "matplotlib": ("results/report",),
     "onnx": ("generators/formats/onnx",),
     "ray": ("engine/ray_cluster", "engine/ray_worker"),

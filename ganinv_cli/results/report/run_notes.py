@@ -79,14 +79,11 @@ def make_run_notes(run: Row) -> list[str]:
     return [note for note in notes if note]
 
 
-def make_warnings(run: Row, file: str) -> list[str]:
-    """Return a short sentence on a generator that is not confirmed, if it is not.
-
-    `file` is the results file.
-    """
+def make_warnings(run: Row, results_file: str) -> list[str]:
+    """Return a short sentence on a generator that is not confirmed, if it is not."""
     doubt = (run.get("generator") or {}).get("doubt")
-    said = f"The generator is not confirmed: `ganinv report {shlex.quote(file)}` says why."
-    return [said] if doubt else []
+    command = f"ganinv report {shlex.quote(results_file)}"
+    return [f"The generator is not confirmed: `{command}` says why."] if doubt else []
 
 
 def state_progress(run: Row) -> str:

@@ -24,6 +24,7 @@ DEFAULTS: Mapping[str, Any] = {  # of files without these settings
 }
 NOT_GIVEN = {"label": -1, "labels": -1, "batch_size": 0, "workers": 0, "gpus_per_worker": -1}
 NOT_SET = "not set"  # of a setting in an error
+UNTYPED = (NOT_SET, "True", "False")  # values that are not typed after an option
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
 _JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5
 

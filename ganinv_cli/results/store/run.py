@@ -15,7 +15,7 @@ from ganinv_cli.files import check_writable
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.results.store.attributes import (
     IMAGE_KEYS,
-    NOT_SET,
+    UNTYPED,
     Provenance,
     find_differences,
     now,
@@ -53,19 +53,16 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
                 values = [
                     f"{n} is {v[0]} in the file, and {v[1]} here" for n, v in differing.items()
                 ]
-                typed = [f"{n} {v[0]}" for n, v in differing.items() if _is_typed(n, v[0])]
-                is_whole = len(typed) == len(differing)
-                name = f"Type {' '.join(typed)} to continue it, name" if is_whole else "Name"
+                typed = " ".join(f"{n} {v[0]}" for n, v in differing.items())
+                can_be_typed = all(
+                    n[0] == "-" and v[0] not in UNTYPED for n, v in differing.items()
+                )
+                name = f"Type {typed} to continue it, name" if can_be_typed else "Name"
                 raise ResultsError(
                     f"{path} holds another run: {'; '.join(values)}. {name} another file with "
                     "--out, or replace this one with --overwrite"
                 )
         yield Run(path, provenance, parts, log, overwrite)
-
-
-def _is_typed(name: str, value: str) -> bool:
-    """Return whether a difference is an option that takes the value."""
-    return name.startswith("--") and value not in (NOT_SET, "True", "False")
 
 
 def check_replaceable(path: Path) -> None:
