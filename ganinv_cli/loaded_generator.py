@@ -318,7 +318,7 @@ def read_generator(
     reporter.enter(f"checking {path.name}")
     definition = replace(definition, norm_check=check_norms(definition))
     if definition.norm_check.doubt:
-        reporter.say(f"{definition.path} is not confirmed: {definition.norm_check.doubt}")
+        reporter.say(f"{config.checkpoint} is not confirmed: {definition.norm_check.doubt}")
     return LoadedGenerator(config.checkpoint, definition, conventions, config.label)
 
 
