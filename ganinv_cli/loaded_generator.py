@@ -250,7 +250,7 @@ def load(
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_norms
-    from ganinv_cli.generators.formats.python import read_function, read_keras_model
+    from ganinv_cli.generators.formats.python import read_function
     from ganinv_cli.generators.formats.torch_module import is_module, read_module
 
     keras = sys.modules.get("keras")
@@ -274,7 +274,9 @@ def load(
         source_kind = "Keras model" if is_model else "function"
         raise ConfigError(f"leave out {' and '.join(sorted(unused))}: a {source_kind} says it")
     if is_model:
-        definition = read_keras_model(source, given)
+        from ganinv_cli.generators.formats.keras import read_model  # which imports Keras
+
+        definition = read_model(source, given)
     elif is_module(source):
         definition = read_module(source, latent or 0, given.labels or 0, given)
     elif latent is None:

@@ -1,4 +1,4 @@
-"""Generators in Python: a file that is run if it is trusted, a Keras model, or a function.
+"""Generators in Python: a file that is run if it is trusted, or a function.
 
 The file defines `LATENT`, and `generate(z)` of TensorFlow tensors; for labels, `LABELS` and
 `generate(z, label)`. `PRIOR` is optional. The function is traced, so workers do not need the file.
@@ -41,25 +41,14 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     return UnfinishedGenerator(network, "Python", "traced", str(path), prior=prior)
 
 
-def read_keras_model(model: Any, conventions: Conventions) -> Definition:
-    """Return a Keras model as a generator of layers, or of operations if a layer is unknown.
-
-    Raises CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
-    """
-    from ganinv_cli.generators.formats.keras.translate_model import translate_or_trace
-
-    name = f"the Keras model {model.name}"
-    with explain_reading_errors(name, "a generator"):
-        return complete_generator(translate_or_trace(model, "Keras", name), conventions)
-
-
 def read_function(
     function: Callable[..., Any], latent: int, labels: int, conventions: Conventions
 ) -> Definition:
     """Return a function of TensorFlow tensors as a generator.
 
     It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
-    images (batch, height, width, channels). Raises as `read_keras_model` does.
+    images (batch, height, width, channels). Raises CheckpointError if it is not a generator
+    of images, ConfigError for a wrong convention.
     """
     name = f"the function {getattr(function, '__name__', type(function).__name__)}"
     with explain_reading_errors(name, "a generator"):

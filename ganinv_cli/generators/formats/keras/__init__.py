@@ -6,10 +6,14 @@ code in a file is run.
 """
 
 from pathlib import Path
+from typing import Any
 
+from ganinv_cli.generators.formats.boundary import explain_reading_errors
+from ganinv_cli.generators.formats.complete import complete_generator
 from ganinv_cli.generators.formats.interface import UnfinishedGenerator
 from ganinv_cli.generators.formats.keras.load_model import load_model
 from ganinv_cli.generators.formats.keras.translate_model import translate_or_trace
+from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -17,3 +21,13 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file, or of a file of weights with its config beside it."""
     model, name, ignored = load_model(path)
     return translate_or_trace(model, name, str(path), ignored)
+
+
+def read_model(model: Any, conventions: Conventions) -> Definition:
+    """Return a Keras model as a generator of layers, or of operations if a layer is unknown.
+
+    Raises CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
+    """
+    name = f"the Keras model {model.name}"
+    with explain_reading_errors(name, "a generator"):
+        return complete_generator(translate_or_trace(model, "Keras", name), conventions)
