@@ -139,7 +139,7 @@ def test_a_finished_run_prints_again_and_solves_nothing(commands, finished, monk
     ("name", "other", "words"),
     [
         ("consistency", ("--crop", "0,0,8"), "--crop is center in the file, and 0,0,8 here"),
-        ("recover", ("--checkpoint", "faces16"), "the generator"),
+        ("recover", ("--checkpoint", "faces16"), "--checkpoint is"),
         ("recover", ("--loss", "plain"), "--loss is preconditioned in the file, and plain here"),
     ],
 )
