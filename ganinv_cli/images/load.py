@@ -103,7 +103,7 @@ class TargetImage(NamedTuple):
 
     @property
     def fewest_pixels(self) -> float:
-        """How many pixels must be explained: edges and a region are fewer than a third."""
+        """How many pixels must count: edges and a region are at most a third."""
         return MIN_LEFT * float(self.allowed_pixels.sum())
 
 

@@ -196,6 +196,8 @@ class _Judge:
             return ""
         chroma = average_chroma(storage.target, end.counted)
         error = measure_rms(chroma - average_chroma(end.picture, end.counted))
+        if error <= SEEN_CHROMA:  # as usual: own pictures need not be stored again
+            return ""
         usual = []
         for changed, stored in self._store_draws(end):
             own = average_chroma(stored.target, end.counted) - average_chroma(changed, end.counted)

@@ -19,7 +19,7 @@ from ganinv_cli.images.decode import Tables, compress, read_tables
 
 WHITE = 255.0
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
-CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # and blue and red
+CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # Cb, Cr
 BLOCK = 8  # pixels of a side of a block of JPEG
 MIDDLE = 128.0  # grey level that a coefficient of 0 stands for
 # Coefficients of a JPEG lie on the quantisation grid except for rounding, .3 grey levels RMS. In
