@@ -7,7 +7,7 @@ from ganinv_cli.results.store.columns import (
     CERTIFICATE,
     CONSTANTS,
     FIRST_ALONE,
-    IMAGE,
+    IMAGES,
     POLISHED,
     ROOT,
     RULE,
@@ -19,10 +19,10 @@ def update_tables(text: str) -> str:
     """Return docs/results-format.md with its generated blocks replaced by the present tables."""
     block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
     tables = {
-        "root": _render_columns(ROOT, "trials"),
-        "rule": _render_columns(RULE | FIRST_ALONE | POLISHED, "trials"),
-        "image": _render_columns(IMAGE, "1"),
-        "certificate": _render_columns(CERTIFICATE, "1"),
+        "root": _render_columns(ROOT, "rows"),
+        "rule": _render_columns(RULE | FIRST_ALONE | POLISHED, "rows"),
+        "images": _render_columns(IMAGES, "images"),
+        "certificates": _render_columns(CERTIFICATE, "images"),
         "constants": _render_columns(CONSTANTS, ""),
         "outcomes": "\n".join(
             ["| number | outcome |", "|---|---|", "| 0 | not run |"]

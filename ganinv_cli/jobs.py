@@ -67,8 +67,10 @@ class JobQueue:
         with self._lock:
             shares = 1 if self._workers == 1 else 2 * self._workers
             fair = -(-self._waiting // shares)
-            taken = list(itertools.islice(self._jobs, min(limit, fair)))
-            self._waiting -= len(taken)
+            wanted = min(limit, fair)
+            taken = list(itertools.islice(self._jobs, wanted))
+            # fewer than expected if an image cannot be decoded
+            self._waiting = self._waiting - len(taken) if len(taken) == wanted else 0
             return taken
 
 
@@ -78,10 +80,20 @@ class Shard(NamedTuple):
     number: int = 1  # from 1
     total: int = 1
 
-    def contains(self, numbers: "np.ndarray", block: int = BLOCK_SIZE) -> "np.ndarray":
-        """Return which trials or images, numbered from 0, are in this shard: bool (numbers,)."""
-        selected: np.ndarray = numbers // block % self.total == self.number - 1
-        return selected
+    def list_numbers(self, count: int, block: int = BLOCK_SIZE) -> "np.ndarray":
+        """Return which of the first `count` trials, from 0, are in this shard, ascending, int64.
+
+        They are dealt a block at a time, so that with more trials every shard gets more.
+        """
+        import numpy as np  # here: help needs no NumPy
+
+        firsts = np.arange((self.number - 1) * block, count, self.total * block)
+        numbers = (firsts[:, None] + np.arange(block)).ravel()
+        return numbers[numbers < count]
+
+    def contains(self, number: int) -> bool:
+        """Return whether an image is in this shard."""
+        return number % self.total == self.number - 1
 
 
 UNSHARDED = Shard()

@@ -23,9 +23,13 @@ PLACES = {  # where an entry goes: the text that it stands before
     "the import of an edit": "from ganinv_cli.reenact.fit import",
     "an edit to try": "        if self.align:  # the luma of a JPEG",
     "a column of every start": "seconds | float64 | - | s | - | share of the batches",
+    "a column of every certificate": "verdict | S16 | - | - | optional",
+    "a field of Explanation": "    confined: float  # share of the squared error",
+    "its value": "            confined=0.0,",
+    "a measure of INVERT": '    Measure(\n        "z_deviation_mean",',
     "a count of each step": "            ),\n            actions=",
     "an entry of FORMATS": "    Format(  # last",
-    "an entry of STYLES": "}\n\n\ndef image_group(",
+    "an entry of STYLES": "}\n\n\nIMAGES = ",
     "a function of a style": "RENDERERS = {",
     "an entry of RENDERERS": "}\n\n\ndef _format_table(",
     "an entry of COSTS": ")\nLABELS = Measure(",
@@ -41,14 +45,16 @@ from click.testing import CliRunner
 from PIL import Image, ImageOps
 from ganinv_cli.cli import main
 from ganinv_cli.images import to_pixels
-for command in json.loads(sys.argv[1]):
-    result = CliRunner().invoke(main, [*command, "--format", "json"])
-    assert result.exit_code in (0, 2), result.output
-    print(json.dumps(result.stderr if result.exit_code else json.loads(result.stdout)["tables"]))
-print(json.dumps(ganinv.half_seen("small", trials=4, clip="none").tables))
 G = ganinv.load("larger")
 z = G.draw_z(1, seed=3)
-luma, *chroma = Image.fromarray(to_pixels(np.asarray(G(z)))[0]).convert("YCbCr").split()
+Image.fromarray(to_pixels(np.asarray(G(z)))[0]).save("own.png")
+Image.new("RGB", (32, 32)).save("black.png")
+for command in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(main, [*command, "--format", "json"])
+    assert result.exit_code in (0, 1, 2), result.output
+    print(json.dumps(json.loads(result.stdout)["tables"] if result.stdout else result.stderr))
+print(json.dumps(ganinv.half_seen("small", trials=4, clip="none").tables))
+luma, *chroma = Image.open("own.png").convert("YCbCr").split()
 equalised = Image.merge("YCbCr", (ImageOps.equalize(luma), *chroma)).convert("RGB")
 end = ganinv.invert(G, equalised, starts=4, seed=0)
 print(json.dumps([*end.explanation, float(abs(end.z - z).max())]))
@@ -90,6 +96,7 @@ def tables(copy):
     model = {"image": [4, 4, 3], "layers": layers}
     (copy / "mine.matrices").write_text(json.dumps(model), encoding="utf-8")
     small = ("--checkpoint", "small", "--trials", "4")
+    larger = ("--checkpoint", "larger", "--trials", "4", "--device", "cpu")
     normalized = ("--solver", "normalized", "--set", "normalized.rate=1", "--budget", "3000")
     commands = [
         ("recover", *small, *normalized, "--clip", "none,near-centre"),
@@ -99,6 +106,8 @@ def tables(copy):
         ("half-seen", *small, "--clip", "none", "--heading", "Half"),
         ("half-seen", *small, "--clip", "none", "--seen", "0.75"),
         ("noise-sweep", *small, "--clip", "none", "--noise", "jpeg"),
+        ("inpaint", *larger, "--image", "own.png", "--image", "black.png", "--hidden", "0.5"),
+        ("invert", *larger, "own.png"),
     ]
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
     done = subprocess.run(command, cwd=copy, capture_output=True, encoding="utf-8")
@@ -110,9 +119,9 @@ def test_the_page_has_an_example_of_each_thing():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
     things = ["A solver", "A count", "A clipping rule", "A kind of noise"]
     things += ["An edit of the verdict", "A format"]
-    things += ["A style of tables", "An experiment"]
-    assert titles == [*things, "A measure", "A paired test", "A figure"]
-    assert len(BLOCKS) == 23
+    things += ["A style of tables", "An experiment", "An experiment on images"]
+    assert titles == [*things, "A stored column", "A measure", "A paired test", "A figure"]
+    assert len(BLOCKS) == 31
     for name, _, code in BLOCKS:
         lines = [line for line in code.splitlines() if line]
         assert len(lines) <= 30 or "experiments" in name, f"the example of {name} is long"
@@ -199,6 +208,27 @@ def test_a_run_of_an_experiment_goes_on_by_the_rules_of_its_settings(tables):
     """Another heading may follow, another share may not."""
     assert tables[4]["half_seen"][0]["trials"] == 4
     assert "half-seen.h5 holds another run: --seen is 0.5 in the file, and 0.75 here" in tables[5]
+
+
+def test_an_experiment_on_images_says_which_it_cannot_use(copy, tables):
+    """The sentence of its check is in the report and in the file, which has no trial of it."""
+    (row,), (unread,) = tables[7]["inpaint"], tables[7]["unread"]
+    assert row["image"] == "own.png" and row["hidden"] < 1, row
+    assert unread["image"] == "black.png" and "one colour around the square" in unread["error"]
+    with h5py.File(copy / "inpaint.h5") as file:
+        errors, of_starts = file["images/error"][()], file["stochastic/starts/image"][()]
+    assert errors[0] == b"" and errors[1].startswith(b"black.png has one colour")
+    assert (of_starts == 0).all() and len(of_starts) == 4
+    assert (copy / "inpaint" / "images" / "0000-own-difference.png").exists()
+
+
+def test_a_number_of_a_certificate_is_stored_and_shown(copy, tables):
+    (row,) = tables[8]["invert"]
+    with h5py.File(copy / "invert.h5") as file:
+        stored = file["stochastic/certificates/worst"]
+        assert stored.attrs["unit"] == "grey levels"
+        assert 0 < stored[0] == row["worst"] < 1  # rounding of a picture that was made
+    assert "worst" in (copy / "invert" / "invert.txt").read_text("utf-8")
 
 
 def test_a_measure_is_in_every_format(copy, tables):

@@ -18,7 +18,7 @@ from ganinv_cli.results.store import hdf5, read_results
 
 KEPT_TRIALS = 8
 SMALL = 1000  # bytes of a column, above which it is compressed
-PACKED = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+PACKED = {"compression": "gzip", "shuffle": True}
 THINNED = ("z_start", "first/z_found", "curve_loss", "z_snapshots")
 
 
@@ -48,26 +48,27 @@ def copy_thinned(source: Path, destination: Path, thinned: set[str], dropped: se
     """
     links: dict[int, h5py.Dataset] = {}  # columns that share an array still share it in the copy
 
-    def copy_group(old: h5py.Group, new: h5py.Group, place: str) -> None:
+    def copy_group(old: h5py.Group, new: h5py.Group, place: str, trials: np.ndarray) -> None:
         new.attrs.update(old.attrs)
+        trials = old["trial"][()] if "trial" in old else trials  # of each row, also in `first`
         for name, item in old.items():
             address = h5py.h5o.get_info(item.id).addr
             if name in dropped and not place:
                 continue
             if isinstance(item, h5py.Group):
-                copy_group(item, new.create_group(name), name)
+                copy_group(item, new.create_group(name), name, trials)
             elif address in links:
                 new[name] = links[address]
             else:
                 values = item[()]
                 if name in thinned or f"{place}/{name}" in thinned:
-                    values[KEPT_TRIALS:] = np.nan
+                    values[trials >= KEPT_TRIALS] = np.nan
                 packed = PACKED if values.nbytes > SMALL and values.shape else {}
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)
 
     with h5py.File(source, locking=False) as old, h5py.File(destination, "w", libver="v110") as new:
-        copy_group(old, new, "")
+        copy_group(old, new, "", np.zeros(0, np.int64))
         names = [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
         new.attrs["figures"] = json.dumps(names)
     hdf5.seal_file(destination)

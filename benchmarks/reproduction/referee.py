@@ -120,9 +120,11 @@ def measure_distances(path: str | Path) -> dict[str, float]:
     """Return the mean of ‖z − z'‖ / latent over pairs of z of an image and rule (Table 2)."""
     distances: dict[str, float] = {}
     with h5py.File(path) as file:
-        for image in (name for name in file if name.startswith("image=")):
-            for rule in json.loads(file.attrs["config"])["clip"]:
-                z = file[f"{image}/{rule}/z_found"][()].astype(float)
+        rules = json.loads(file.attrs["config"])["clip"] if "images" in file else []
+        for rule in rules:
+            starts = file[f"{rule}/starts"]
+            for image in np.unique(starts["image"]):
+                z = starts["z_found"][starts["image"][()] == image].astype(float)
                 pairs = [np.linalg.norm(z[:i] - z[i], axis=1) for i in range(1, len(z))]
                 distances[f"{image} {rule}"] = float(np.concatenate(pairs).mean() / z.shape[1])
     return distances

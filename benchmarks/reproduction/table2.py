@@ -17,7 +17,10 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results.number_format import format_number, format_scientific
 from ganinv_cli.results.statistics import assign_clusters, expected_distance, pairwise_distances
-from ganinv_cli.results.store import read_results
+from ganinv_cli.results.store import Results, read_results
+from ganinv_cli.results.store.columns import IMAGE
+from ganinv_cli.results.store.rows import Group, select_rows
+from ganinv_cli.settings.names import IMAGES, name_starts
 
 SAME_Z = 1e-3  # distance of two z that count as one minimum
 RANDOM = expected_distance(100)
@@ -31,7 +34,8 @@ class Cell(NamedTuple):
     factor: str  # what is changed
     value: str  # into what
     file: str  # in docs/results
-    group: str = "image=0000/stochastic"
+    rule: str = "stochastic"
+    image: int = 0  # its number, if the file is of images
     rows: int | None = None  # number of rows that are used, the first ones; None: all
     best_of: int = 1  # starts per recovery; the one with the least image loss counts
     snapshot: int | None = None  # updates, at which z is taken instead of the end
@@ -84,7 +88,7 @@ def read_cell(folder: Path, cell: Cell) -> Data:
             z = saved["z"].astype(np.float64)
             return Data(VALUES[str(saved["checkpoint"])], z, saved["image_loss"], converged)
     results = read_results(path)
-    group = results.groups[cell.group]
+    group = _read_group(results, cell)
     values = VALUES[Path(results.attributes["config"]["checkpoint"]).name.removesuffix("-early")]
     if cell.snapshot is not None:
         place = results.constants["snapshot_gradients"].tolist().index(cell.snapshot)
@@ -105,6 +109,13 @@ def read_cell(folder: Path, cell: Cell) -> Data:
         return data
     is_minimum = read("polished/outcome") == Outcome.converged
     return data._replace(refined=read("polished/z_found"), is_minimum=is_minimum)
+
+
+def _read_group(results: Results, cell: Cell) -> Group:
+    if IMAGES not in results.groups:
+        return results.groups[cell.rule]
+    starts = results.groups[name_starts(cell.rule)]
+    return select_rows(starts, starts[IMAGE] == cell.image)
 
 
 def measure(cell: Cell, data: Data) -> Measures:

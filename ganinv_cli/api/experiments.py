@@ -187,7 +187,7 @@ def _run(
         else:
             name = config.checkpoint if generator is None else str(generator)
             generator = read_generator(replace(config, checkpoint=name), reporter)
-        from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
+        from ganinv_cli.experiments.cases import Inputs  # after TensorFlow has started
         from ganinv_cli.experiments.run_experiment import run_experiment
 
         found = run_experiment(
@@ -197,11 +197,11 @@ def _run(
             file,
             reporter,
             overwrite=overwrite,
-            inputs=ImageInputs(images),
+            inputs=Inputs(images),
             stays=out is not None,
         )
         results = read_run(file, config.shown_threshold, in_memory=out is None)
-        if found:
+        if found.images:
             results = results.select_images(found.images)
         return make_inversion(results) if experiment.inverts else results
 

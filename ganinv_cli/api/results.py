@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ganinv_cli.results.report import DrawnFigure, Report
-    from ganinv_cli.results.store import NamedImage, Results
+    from ganinv_cli.results.store import Image, Results
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,8 +76,9 @@ class RunResults:
         """Return the columns of a group of the results file, one row per trial.
 
         Args:
-            group: a name from `groups`, e.g. "stochastic" of `recover`; docs/results-format.md
-                describes the columns, among them z_found (trials, latent), z_error and outcome.
+            group: a name from `groups`, e.g. "stochastic" of `recover` or "stochastic/starts" of
+                `invert`; docs/results-format.md describes the columns, among them z_found (trials,
+                latent), z_error and outcome, and of starts the number of the image.
 
         Raises:
             UsageError: there is no such group.
@@ -118,7 +119,7 @@ class RunResults:
         elif target.resolve() != self.content.resolve():
             write_output_file(target, self.content.read_bytes())
 
-    def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":
+    def select_images(self, images: "Sequence[Image]") -> "RunResults":
         """Return the results with these images alone, in this order and under these names."""
         from ganinv_cli.results.store import select_images
 

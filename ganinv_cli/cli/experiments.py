@@ -19,7 +19,7 @@ from ganinv_cli.settings.names import name_generators
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.results.store import NamedImage
+    from ganinv_cli.results.store import Image
 
 
 class _Run(NamedTuple):
@@ -94,12 +94,12 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         generators = [  # all before any work, as one may be refused
             read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
-    from ganinv_cli.experiments.plan import ImageInputs
+    from ganinv_cli.experiments.cases import Inputs
     from ganinv_cli.experiments.run_experiment import run_experiment
 
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     folders: dict[Path, Path] = {}
-    images: dict[Path, Sequence[NamedImage]] = {}
+    images: dict[Path, Sequence[Image]] = {}
     unread: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
@@ -115,9 +115,9 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
                 reporter,
                 overwrite=given["overwrite"],
                 verbose=verbose,
-                inputs=ImageInputs(figure_folder=folder if several else own_folder),
+                inputs=Inputs(figure_folder=folder if several else own_folder),
             )
-        if done:
+        if done.images:
             images[run.file] = done.images
             unread |= dict.fromkeys(done.unread)
             if run.npz:

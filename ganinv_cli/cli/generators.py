@@ -162,7 +162,7 @@ def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any
     metavar="NAME",
     group=INPUT,
     show_default="the best z of each image; for recover, the first group with z",
-    help="Group in the results file to read z from, e.g. stochastic or image=0000/stochastic.",
+    help="Group in the results file to read z from, e.g. stochastic or stochastic/starts.",
 )
 @options.npz(help="Also write the z and labels of the pictures to this file.")
 @options.overwrite(help="Replace existing files.")

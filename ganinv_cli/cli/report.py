@@ -18,7 +18,7 @@ from ganinv_cli.settings.declare import list_settings
 
 if TYPE_CHECKING:
     from ganinv_cli.results.report import Report
-    from ganinv_cli.results.store import NamedImage
+    from ganinv_cli.results.store import Image, Results
 
 
 @click.command(cls=GroupedCommand)
@@ -142,7 +142,7 @@ def publish(
     *,
     page_folder: Path | None = None,
     brief: bool = False,
-    images: "Mapping[Path, Sequence[NamedImage]] | None" = None,
+    images: "Mapping[Path, Sequence[Image]] | None" = None,
     attribution: bool = False,
     threshold: float | None = None,
 ) -> None:
@@ -189,7 +189,7 @@ def publish(
         with open_display(quiet) as display:
             display.enter("writing tables and figures")
             written = [
-                report if every.groups.keys() == some.groups.keys() else summarize(every, name)
+                report if _count_rows(every) == _count_rows(some) else summarize(every, name)
                 for report, every, some, name in zip(reports, whole, results, names, strict=True)
             ]
             contents = [write_report(*each) for each in zip(written, places, strict=True)]
@@ -211,3 +211,10 @@ def publish(
     elif not quiet:
         for folder in [page_folder] if page_folder else places:
             click.echo(to_printable(f"Tables, figures and report.html are in {folder}/."), err=True)
+
+
+def _count_rows(results: "Results") -> dict[str, int]:
+    """Return the number of rows by group: fewer if images were selected."""
+    from ganinv_cli.results.store.rows import count_rows
+
+    return {name: count_rows(rows) for name, rows in results.groups.items()}

@@ -1,25 +1,22 @@
 """What an experiment declares: its command, function, guide row, report and resume rules follow."""
 
-from collections.abc import Callable
+import pkgutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, cast
 
 from ganinv_cli.settings.config import Config, ImagesConfig
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.plan import Plan
-    from ganinv_cli.generators.network.generator import Generator
     from ganinv_cli.results.report.grid import ReportKind
-
-MakePlan: TypeAlias = "Callable[[Any, Generator], Plan]"  # of a config with measured settings
 
 
 @dataclass(frozen=True)
 class Experiment:
     """An experiment, as its package declares it.
 
-    Its two functions have their imports in the body, since help needs neither a plan nor a report,
-    and a report no TensorFlow.
+    Its plan and its report are named, "module:object", and imported when they are used: help needs
+    neither, and a report no TensorFlow.
     """
 
     package: str  # dotted; its last part names the function, and with hyphens the command
@@ -27,8 +24,8 @@ class Experiment:
     config: type[Config]
     example: str  # of the function, as the interpreter shows it
     first: tuple[str, ...]  # the options most people need, in the order of the help
-    find_plan: Callable[[], MakePlan]
-    find_report: "Callable[[], ReportKind]"
+    plan: str  # the name of a subclass of `Plan`
+    report: str  # the name of a `ReportKind`
     order: int = 100  # in lists
     inverts: bool = False  # whether the function returns the z of each image under one rule
 
@@ -48,3 +45,9 @@ class Experiment:
     def has_images(self) -> bool:
         """Whether it is on image files, whose true z is unknown."""
         return issubclass(self.config, ImagesConfig)
+
+    def import_plan(self) -> "type[Plan]":
+        return cast("type[Plan]", pkgutil.resolve_name(self.plan))
+
+    def import_report(self) -> "ReportKind":
+        return cast("ReportKind", pkgutil.resolve_name(self.report))

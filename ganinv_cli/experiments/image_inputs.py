@@ -1,23 +1,17 @@
-"""The pictures of a run: read before the first is inverted, and numbered in the results file."""
+"""The images that a command names: listed, and numbered in the results file."""
 
 import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import ImageError, ResultsError, UsageError, to_printable
 from ganinv_cli.generators.formats import is_generator
-from ganinv_cli.images import (
-    Crop,
-    TargetImage,
-    load_image,
-    make_target_image,
-    suppress_pillow_warnings,
-)
+from ganinv_cli.images import Crop, Picture, load_picture, make_picture, suppress_pillow_warnings
 from ganinv_cli.images.arrays import (
     FLOATS_NOTE,
     LatentsError,
@@ -25,20 +19,30 @@ from ganinv_cli.images.arrays import (
     decode_mask,
     load_numpy_file,
 )
-from ganinv_cli.images.files import is_array_name, is_image_name, list_named_images
-from ganinv_cli.images.load import ImageShape, make_unread_image
-from ganinv_cli.results.store import NamedImage, Run
+from ganinv_cli.images.files import hash_image_file, is_array_name, is_image_name, list_named_images
+from ganinv_cli.results.store import Image, Run
+from ganinv_cli.results.store.columns import IMAGE
+from ganinv_cli.results.store.rows import NO_ROWS
 from ganinv_cli.settings.config import ImagesConfig
-from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
+from ganinv_cli.settings.names import IMAGES, name_images
 
 if TYPE_CHECKING:
-    from ganinv_cli.experiments.plan import ImageInputs
     from ganinv_cli.generators.network.generator import Generator
 
-MAX_DESCRIBED = 8  # images that are described one by one
-TEXT_BYTES = 255  # of most texts in the results file
 
-Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
+class ListedImage(NamedTuple):
+    """An image that a command names, or that the results file has."""
+
+    name: str  # of the file, in a run with its folder, printable
+    sha256: str  # of the file's bytes, or of an array; empty if it could not be read
+    error: str = ""  # why it could not be read; empty: not known yet
+    path: Path | None = None  # of the file; None: `picture` is there
+    picture: Picture | None = None
+
+    @property
+    def content(self) -> str:
+        """What tells it from others: its hash, or its error, if that is all that is known."""
+        return self.sha256 or self.error
 
 
 def check_images(config: ImagesConfig, figure_folder: Path) -> None:
@@ -50,128 +54,141 @@ def check_images(config: ImagesConfig, figure_folder: Path) -> None:
         if not is_image_name(name) and is_generator(name):
             raise UsageError(f"{name} is a generator, not an image; type --checkpoint {name}")
     paths = list_named_images(config.image, figure_folder)
-    errors = []
+    errors: list[str] = []
     with suppress_pillow_warnings():
         if config.mask:
             decode_mask(Path(config.mask))
         for path in paths:
-            for picture in _read_file(path, config, (1, 1, 3), 0, is_named=True):
-                if not picture.error:
-                    return
-                errors.append(picture.error)
-    if errors:
-        raise ImageError(errors[0])
+            errors += _find_errors(path, Crop(config.crop))
+            if "" in errors:
+                return
+    raise ImageError(errors[0])
 
 
-def read_pictures(
-    inputs: "ImageInputs", config: ImagesConfig, generator: "Generator"
-) -> list[TargetImage]:
-    """Read all images, cropped and resized as the generator makes them, under distinct names.
+def _find_errors(path: Path, crop: Crop) -> list[str]:
+    """Return what is wrong with each image of a file; empty if nothing is."""
+    shape = (1, 1, 3)
+    try:
+        if not is_array_name(path):
+            load_picture(path, shape, crop)
+            return [""]
+        pictures = load_numpy_file(path, shape, crop).values()
+        return ["" if isinstance(each, Picture) else str(each) for each in pictures]
+    except ImageError as error:
+        return [str(error)]
 
-    A file that cannot be read becomes a picture with an error. Raises ImageError if none can be
-    read, or if an image of a Python program cannot.
+
+def list_images(
+    images: Any, config: ImagesConfig, generator: "Generator", figure_folder: Path
+) -> list[ListedImage]:
+    """Return the images of a run under distinct names.
+
+    `images` are paths, arrays or images of Pillow of a Python program; None: the files of the
+    config, of which one that cannot be read becomes an image with an error. Raises ImageError if
+    none can be read, or if an image of a Python program cannot.
     """
-    is_config = inputs.images is None
-    pictures: list[TargetImage] = []
-    for item in [config.image] if is_config else _iterate_items(inputs.images):
+    listed: list[ListedImage] = []
+    for item in [config.image] if images is None else _iterate_items(images):
         if isinstance(item, tuple | str | Path):
             names = item if isinstance(item, tuple) else (str(item),)
-            pictures += _read_files(names, inputs, config, generator)
+            listed += _list_files(names, config, generator, figure_folder)
         else:
-            name = f"image {len(pictures)}"
-            crop = Crop(config.crop)
-            pictures.append(make_target_image(item, name, generator.image_shape, crop))
-    # with their folder, so that later images are told apart
-    paths = [f"{each.folder}/{each.name}" if each.folder else each.name for each in pictures]
-    named = zip(pictures, name_images(paths, depth=2), strict=True)
-    pictures = [each._replace(name=name) for each, name in named]
-    errors = [picture.error for picture in pictures if picture.error]
-    if not pictures:
+            name = f"image {len(listed)}"
+            picture = make_picture(item, name, generator.image_shape, Crop(config.crop))
+            listed.append(ListedImage(name, picture.sha256, picture=picture))
+    named = zip(listed, name_images([each.name for each in listed], depth=2), strict=True)
+    listed = [image._replace(name=name) for image, name in named]
+    if images is not None:
+        listed = [_check_given(image, Crop(config.crop)) for image in listed]
+    errors = [image.error for image in listed if image.error]
+    if not listed:
         raise ImageError("no image is given; give a path (not of a run's figures) or an array")
-    if errors and (len(errors) == len(pictures) or not is_config):
+    if errors and (len(errors) == len(listed) or images is not None):
         raise ImageError(errors[0])
-    for picture in () if is_config else pictures:
-        if FLOATS_NOTE in picture.notes:
-            text = f"{picture.name}: {FLOATS_NOTE}; if 0 is black, give 2 * image - 1"
-            warnings.warn(text, stacklevel=7)  # where `invert` or `consistency` is called
-    return pictures
+    return listed
 
 
-def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
-    """Return what was done to each image; of many, how many were changed."""
-    changed = [picture for picture in pictures if picture.notes]
-    if len(pictures) <= MAX_DESCRIBED or not changed:
-        return [f"{picture.name}: {'; '.join(picture.notes)}" for picture in changed]
-    return [f"{len(changed):,} of {len(pictures):,} images were changed to fit the generator"]
+def _check_given(image: ListedImage, crop: Crop) -> ListedImage:
+    """Decode an image of a Python program, which hears of an error or odd floats at once."""
+    if image.picture and FLOATS_NOTE in image.picture.notes:
+        text = f"{image.name}: {FLOATS_NOTE}; if 0 is black, give 2 * image - 1"
+        warnings.warn(text, stacklevel=8)  # where `invert` or `consistency` is called
+    if image.path:
+        with suppress_pillow_warnings():
+            return image._replace(error=_find_errors(image.path, crop)[0])
+    return image
 
 
-def number_images(run: Run, pictures: Sequence[TargetImage], shard: str | None) -> list[NamedImage]:
-    """Return each picture's image in the results file, and record how many the file has.
+def number_images(run: Run, listed: Sequence[ListedImage], shard: str | None) -> list[Image]:
+    """Return each image's number and name in the results file, and record how many the file has.
 
     Content that the file holds keeps its number, new content gets the lowest free one. The file of
     a shard holds no other images, and so numbers are places in the command, as in all shards.
     Raises ResultsError if it does.
     """
-    contents = [_get_content(_make_image_row(picture)) for picture in pictures]
-    images = _read_images(run)
-    used = {image.number for image in images.values()}
-    places = {content: place for place, content in enumerate(dict.fromkeys(contents))}
-    if shard and any(places.get(content) != image.number for content, image in images.items()):
+    images = {image.content: (number, image) for number, image in read_images(run)}
+    used = {number for number, _ in images.values()}
+    distinct = dict.fromkeys(image.content for image in listed)
+    places = {content: place for place, content in enumerate(distinct)}
+    if shard and any(places.get(content) != number for content, (number, _) in images.items()):
         raise ResultsError(
             f"{run.path} holds other images; with --shard name the same images in the same order "
             "each time, or name another file with --out"
         )
     free = (number for number in count() if number not in used)
-    for content, picture in zip(contents, pictures, strict=True):
-        if content not in images:
-            images[content] = NamedImage(next(free), picture.name)
-    run.record(_summarize(images))
-    return [images[content] for content in contents]
+    for image in listed:
+        if image.content not in images:
+            images[image.content] = next(free), image
+    run.record(_summarize({number: image.sha256 for number, image in images.values()}))
+    numbered = [images[image.content] for image in listed]
+    return [Image(number, image.name) for number, image in numbered]
 
 
-def commit_new_images(run: Run, pictures: Mapping[int, TargetImage]) -> None:
-    """Commit the rows of those of these pictures, by their numbers, that have none."""
-    new = {
-        number: picture
-        for number, picture in pictures.items()
-        if not len(run.read_group(image_group(number))["trial"])
-    }
-    run.commit({image_group(number): _make_image_row(each) for number, each in new.items()})
+def read_images(run: Run) -> Iterator[tuple[int, ListedImage]]:
+    """Yield the images of the results file with their numbers."""
+    rows = run.read_group(IMAGES)
+    if rows is not NO_ROWS:
+        columns = (rows[name].tolist() for name in (IMAGE, "name", "sha256", "error"))
+        for number, *texts in zip(*columns, strict=True):
+            yield number, ListedImage(*(text.decode(errors="replace") for text in texts))
 
 
-def _read_files(
-    names: Sequence[str], inputs: "ImageInputs", config: ImagesConfig, generator: "Generator"
-) -> list[TargetImage]:
-    """Read image files and folders, in order; 12 kB each at 64 pixels.
-
-    Skipped are files of latent vectors in folders.
-    """
-    paths = [Path(name) for name in names]
-    shape, latent = generator.image_shape, generator.latent
+def _list_files(
+    names: Sequence[str], config: ImagesConfig, generator: "Generator", figure_folder: Path
+) -> list[ListedImage]:
+    """Return the images of files and folders, under their whole paths."""
+    named = {Path(name) for name in names}
+    listed: list[ListedImage] = []
     with suppress_pillow_warnings():
-        return [
-            picture
-            for path in list_named_images(names, inputs.figure_folder)
-            for picture in _read_file(path, config, shape, latent, is_named=path in paths)
-        ]
+        for path in list_named_images(names, figure_folder):
+            images = _list_file(path, config, generator, is_named=path in named)
+            folder = to_printable(path.as_posix()).rpartition("/")[0]
+            listed += (
+                image._replace(name=f"{folder}/{image.name}" if folder else image.name)
+                for image in images
+            )
+    return listed
 
 
-def _read_file(
-    path: Path, config: ImagesConfig, shape: ImageShape, latent: int, *, is_named: bool
-) -> list[TargetImage]:
-    """Return the images of a file: one, of a NumPy file several, or one that says what is wrong."""
-    crop = Crop(config.crop)
+def _list_file(
+    path: Path, config: ImagesConfig, generator: "Generator", *, is_named: bool
+) -> list[ListedImage]:
+    """Return the images of a file: one, of a NumPy file several, or one with its error."""
+    name = to_printable(path.name)
     try:
-        if is_array_name(path):
-            pictures = list(load_numpy_file(path, shape, crop, latent))
-        else:
-            pictures = [load_image(path, shape, crop)]
+        if not is_array_name(path):
+            return [ListedImage(name, hash_image_file(path), path=path)]
+        crop = Crop(config.crop)
+        pictures = load_numpy_file(path, generator.image_shape, crop, generator.latent)
     except ImageError as error:
-        if isinstance(error, LatentsError) and not is_named:
-            return []
-        pictures = [make_unread_image(to_printable(path.name), shape, error)]
-    folder = to_printable(path.as_posix()).rpartition("/")[0]
-    return [picture._replace(folder=folder) for picture in pictures]
+        is_skipped = isinstance(error, LatentsError) and not is_named
+        return [] if is_skipped else [ListedImage(name, "", str(error))]
+    return [
+        ListedImage(name, picture.sha256, picture=picture)
+        if isinstance(picture, Picture)
+        else ListedImage(name, "", str(picture))
+        for name, picture in pictures.items()
+    ]
 
 
 def _iterate_items(images: Any) -> Iterator[Any]:
@@ -186,40 +203,8 @@ def _iterate_items(images: Any) -> Iterator[Any]:
         yield images
 
 
-def _make_image_row(picture: TargetImage) -> dict[str, np.ndarray]:
-    return {
-        "trial": np.array([0]),
-        "name": encode_text(picture.name),
-        "sha256": encode_text(picture.sha256),
-        "changes": encode_text("; ".join(picture.notes)),
-        "error": encode_text(picture.error),
-        "target": picture.pixels[None],
-        "pixels_counted": np.array([picture.counted_pixels.sum() * picture.pixels.shape[2]]),
-    }
-
-
-def _read_images(run: Run) -> dict[Content, NamedImage]:
-    images: dict[Content, NamedImage] = {}
-    rows = run.read().groups
-    for group, row in sorted((name, rows[name]) for name in filter(is_image_group, rows)):
-        name = bytes(row["name"][0]).decode(errors="replace")
-        images.setdefault(_get_content(row), NamedImage(image_number(group), name))
-    return images
-
-
-def _get_content(row: Mapping[str, np.ndarray]) -> Content:
-    sha256, error = (bytes(row[column][0]) for column in ("sha256", "error"))
-    return (b"", error) if error else (sha256,)
-
-
-def _summarize(images: Mapping[Content, NamedImage]) -> dict[str, int | str]:
+def _summarize(hashes: Mapping[int, str]) -> dict[str, int | str]:
     """Return the number of images, and a hash of their hashes in order, which `merge` compares."""
-    hashes = {image.number: content[0].decode() for content, image in images.items()}
     total = max(hashes) + 1
     joined = "\n".join(hashes.get(number, "") for number in range(total))
     return {"images": total, "images_sha256": hashlib.sha256(joined.encode()).hexdigest()}
-
-
-def encode_text(text: str, most: int = TEXT_BYTES) -> np.ndarray:
-    """Return a column (1,) of a text of at most so many bytes, without a cut character."""
-    return np.array([text.encode()[:most].decode(errors="ignore").encode()])

@@ -1,14 +1,14 @@
 """What is particular to an experiment; `run_experiment.py` has what all share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ganinv_cli.experiments.trial_rows import Groups, z_error
+from ganinv_cli.experiments.cases import Cases, Inputs
+from ganinv_cli.experiments.trial_rows import z_error
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints, Target, Trial
 from ganinv_cli.inversion.objective.ground_truth import draw_true_labels, draw_true_z
@@ -17,28 +17,12 @@ from ganinv_cli.inversion.refine import Refined
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job, Shard, parse_shard
 from ganinv_cli.outcome import THRESHOLD, Outcome
-from ganinv_cli.results.store import Figure, NamedImage, Results, Run
+from ganinv_cli.results.store import Figure, Results, Run
 from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.config import Config
 
 Refiner = Callable[[Trial], Refined | None]
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
-
-
-@dataclass(frozen=True)
-class ImageInputs:
-    """The images of a run: files of its config, or images of a Python program."""
-
-    images: Any = None  # paths, arrays or PIL images; None: the files of the config
-    figure_folder: Path | None = None  # whose pictures are no inputs; None: the results' own
-
-
-@dataclass(frozen=True)
-class ImageRun:
-    """What a run did with its images, which are called pictures until they have a number."""
-
-    images: tuple[NamedImage, ...]  # of the shard's pictures, under the command's names, in order
-    unread: list[str]  # a sentence for each file that could not be read
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,28 +33,37 @@ class Plan(ABC):
     """
 
     config: Config
-    solver: Solver  # after `make_plan`: with measured settings
+    solver: Solver  # after `make`: with measured settings
     cases: Mapping[int, str] = field(default_factory=lambda: {0: ""})  # number -> its group
     record_points: RecordPoints = NO_RECORD_POINTS
     problem: Problem = field(default_factory=Problem)  # of no generator and no rows
     exact: bool = True  # whether the right z has no residual, in every case
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
-    images: ImageRun | None = None  # what was done with the images, if there are any
 
-    case_by_case: ClassVar[bool] = False  # whether all trials of a case come before the next
+    has_images: ClassVar[bool] = False  # whether cases are images, whose rows are in one group
+
+    @classmethod
+    @abstractmethod
+    def make(cls, config: Any, generator: Generator) -> Self:
+        """Return the plan of a config for a generator. Raises ConfigError."""
 
     @abstractmethod
     def prepare_targets(self, generator: Generator) -> MakeTargets:
-        """Return a function from jobs to their target images, a row per job."""
+        """Return a function that returns the target of each job."""
 
     def get_group(self, case: int, rule: str) -> str:
         """Return the results group of the rows of a case under a rule."""
         return f"{self.cases[case]}/{rule}".lstrip("/")
 
-    def open_cases(self, run: Run, generator: Generator, inputs: ImageInputs, say: Any) -> Self:
-        """Return the plan with the cases that only the results file and the inputs determine."""
-        return self
+    def open_cases(
+        self, run: Run, generator: Generator, inputs: Inputs, say: Callable[[str], None]
+    ) -> tuple[Self, Cases]:
+        """Return the plan with the cases that only the results file and the inputs determine.
+
+        `say` shows the user a sentence.
+        """
+        return self, Cases()
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
         """Return a function that refines the best z of a trial, or returns None; None: no trial."""
@@ -79,19 +72,6 @@ class Plan(ABC):
     def uses_encoder(self, job: Job) -> bool:
         """Return whether the encoder, if there is one, makes the first start."""
         return True
-
-    def count_certificates(self, run: Run) -> int:
-        """Return how many certificates the run will make."""
-        return 0
-
-    def iterate_certificates(
-        self, run: Run, generator: Generator, groups: Collection[str] | None = None
-    ) -> Iterator[Groups]:
-        """Yield certificates to commit, of cases that have all their trials and none of these.
-
-        `groups` are the groups of trials to look at; None: all.
-        """
-        return iter(())
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return the figures that are stored in the finished file, by name."""

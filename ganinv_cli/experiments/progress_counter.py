@@ -72,9 +72,7 @@ class ProgressCounter:
             return 0.0
         if self.certified:
             return left * self.certificate_seconds / self.certified
-        done = self.counts.finished
-        return (
-            self.counts.seconds / done * self.missing * left / self.certificates
-            if done
-            else math.nan
-        )
+        if not self.counts.finished:
+            return math.nan
+        mean = self.counts.seconds / self.counts.finished
+        return mean * self.missing * left / self.certificates

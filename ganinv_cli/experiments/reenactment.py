@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.experiments.image_inputs import encode_text
-from ganinv_cli.experiments.trial_rows import Columns
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.images import TargetImage
+from ganinv_cli.images import Picture
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.inversion.refine.refinement import find_limits
 from ganinv_cli.reenact.explain import explain_image
@@ -32,18 +31,18 @@ class Reenactor:
     mask: np.ndarray | None  # (height, width, 1), which pixels count
     config: ImagesConfig
 
-    def make_columns(
+    def explain(
         self,
-        picture: TargetImage,
+        picture: Picture,
         starts: np.ndarray,
         label: int,
         rule: str,
         jacobian: np.ndarray,
-    ) -> Columns:
-        """Return the columns for an image, from the z (starts, latent) found by a rule.
+    ) -> dict[str, Any]:
+        """Return columns and their values for an image, from the z that were found by a rule.
 
-        They are under one label, the best first; `jacobian` (latent, pixels) is at the best. There
-        are no columns if J is too large or not finite.
+        These, `starts` (starts, latent), are under one label, the best first; `jacobian` (latent,
+        pixels) is at the best. There are no columns if J is too large or not finite.
         """
         too_large = jacobian.size > MAX_JACOBIAN_VALUES
         if not len(starts) or too_large or not np.isfinite(jacobian).all():
@@ -58,20 +57,7 @@ class Reenactor:
             align=self.config.aligns,
         )
         strangers = np.full(STRANGERS, np.nan) if explanation.explained else self._stranger_errors
-        return {
-            "explained": np.array([explanation.explained]),
-            "chain": encode_text(explanation.chain),
-            "excess": np.array([explanation.excess]),
-            "excess_limit": np.array([explanation.excess_limit]),
-            "z_explained": explanation.z[None],
-            "z_deviation": explanation.deviation[None],
-            "known_directions": np.array([explanation.known_directions]),
-            "stranger_rmse": strangers[None],
-            "reenacted": explanation.picture[None],
-            "region": explanation.region[None],
-            "confined": np.array([explanation.confined]),
-            "tried": encode_text(explanation.attempts),
-        }
+        return explanation._asdict() | {"stranger_rmse": strangers}
 
     @cached_property
     def _draws(self) -> np.ndarray:

@@ -1,23 +1,27 @@
 """A whole run from top to bottom, for the commands and the Python functions."""
 
+import math
+import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import ConfigError, UsageError
+from ganinv_cli.experiments.cases import Cases, Inputs
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.pending_jobs import PendingJobs
-from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan
+from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.experiments.progress_counter import ProgressCounter
 from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.trial_rows import Groups, join_groups
+from ganinv_cli.experiments.trial_rows import join_groups
 from ganinv_cli.experiments.worker import Worker
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -27,17 +31,26 @@ from ganinv_cli.inversion.objective.jacobian import (
     measure_largest_changes,
     refuse_dead_generator,
 )
+from ganinv_cli.jobs import parse_shard
 from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.precision import limit_precision
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
-from ganinv_cli.results.store import Run, open_run
+from ganinv_cli.results.store import Image, Run, open_run
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.shipped import find
 
 COMMIT_SECONDS = 5.0
+OTHER_BYTES = 150  # of a row in memory, beside z and curves
 
-NO_INPUTS = ImageInputs()
+NO_INPUTS = Inputs()
+
+
+class RunImages(NamedTuple):
+    """The images that a command names, after its run; none if it is not on images."""
+
+    images: Sequence[Image]  # of the shard, under the command's names, in order
+    unread: Sequence[str]  # a sentence for each that could not be read
 
 
 def run_experiment(
@@ -49,9 +62,9 @@ def run_experiment(
     *,
     overwrite: bool = False,
     verbose: bool = False,
-    inputs: ImageInputs = NO_INPUTS,
+    inputs: Inputs = NO_INPUTS,
     stays: bool = True,
-) -> ImageRun | None:
+) -> RunImages:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
@@ -75,13 +88,12 @@ def run_experiment(
 
 
 def _fill(
-    run: Run, plan: Plan, worker: Worker, engine: Engine, reporter: Reporter, inputs: ImageInputs
-) -> ImageRun | None:
+    run: Run, plan: Plan, worker: Worker, engine: Engine, reporter: Reporter, inputs: Inputs
+) -> RunImages:
     generator = engine.generator
-    if inputs.figure_folder is None:
-        inputs = replace(inputs, figure_folder=run.path.with_suffix(""))
-    plan = plan.open_cases(run, generator, inputs, reporter.say)
-    jobs = PendingJobs(run, plan)
+    plan, cases = plan.open_cases(run, generator, inputs, reporter.say)
+    _check_memory(plan, generator)
+    jobs = PendingJobs(run, plan, cases)
     for note in run.notes:
         reporter.say(note)
     if jobs.most_committed > plan.config.trials:
@@ -89,24 +101,42 @@ def _fill(
             f"{run.path} holds {jobs.most_committed:,} trials, more than the "
             f"{plan.config.trials:,} asked for; all are shown"
         )
-    expected = plan.relative_cost * plan.solver.expected_gradients
     counter = ProgressCounter(
         jobs.total,
         jobs.missing,
-        expected,
+        plan.relative_cost * plan.solver.expected_gradients,
         plan.config.budget,
         plan.success_word,
-        plan.count_certificates(run),
+        cases.find_lacking(run),
     )
-    certify = partial(_commit_certificates, plan, run, generator, counter, reporter)
+    certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
-        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, certify)
+        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, cases, certify)
+    run.commit(cases.take_rows())
+    cases.find_lacking(run)
     certify()
+    images = RunImages(cases.images, cases.end())
     reporter.enter("finishing the results")
     results = run.read()
     is_whole = results.complete and results.figures
     run.finish({} if is_whole else plan.make_figures(results, generator))
-    return plan.images
+    return images
+
+
+def _check_memory(plan: Plan, generator: Generator) -> None:
+    """Raise UsageError if the rows of a run, all of which are in memory, are more than it has."""
+    config, shards = plan.config, parse_shard(plan.config.shard).total
+    curve, snapshots = map(len, plan.record_points)
+    row = OTHER_BYTES + 4 * generator.latent * (4 + snapshots) + 8 * curve
+    needed = 1.5 * row * len(plan.cases) * len(config.clip) * config.trials  # of the whole run
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed / shards > memory:
+        least = math.ceil(needed / memory)
+        raise UsageError(
+            f"the results of {config.trials:,} trials need {needed / shards / 1e9:,.0f} GB of "
+            f"memory, and this machine has {memory / 1e9:,.0f}; run them in at least {least:,} "
+            f"shards, --shard 1/{least} and so on, and join their files with ganinv merge"
+        )
 
 
 def _run_jobs(
@@ -116,7 +146,8 @@ def _run_jobs(
     run: Run,
     reporter: Reporter,
     counter: ProgressCounter,
-    certify: Callable[[Groups], None],
+    cases: Cases,
+    certify: Callable[[], None],
 ) -> None:
     """Run the jobs, commit rows every few seconds, and show the progress.
 
@@ -137,12 +168,13 @@ def _run_jobs(
     constants = _make_constants(plan, engine.generator)
     uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
 
-    def commit() -> Groups:
-        """Commit what has finished, and return it."""
-        rows = join_groups(uncommitted)
+    def commit() -> None:
+        """Commit what has begun and what has finished."""
+        rows = join_groups([cases.take_rows(), *uncommitted])
         run.commit(rows, constants)
+        if engine.workers == 1:  # else certificates are made at the end
+            cases.add_rows(rows)
         uncommitted.clear()
-        return rows
 
     last_commit = time.monotonic()
     with stop_on_signals(reporter.say) as stop:
@@ -152,10 +184,11 @@ def _run_jobs(
                 for result in results:
                     uncommitted += [result.rows] if result.rows else []
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
-                        rows = commit()
+                        commit()
                         if engine.workers == 1 and not stop.is_set():
-                            certify(rows)
+                            certify()
                         last_commit = time.monotonic()
+                    counter.total, counter.missing = jobs.total, jobs.missing
                     reporter.show(counter.add(result))
         finally:
             if uncommitted or stop.is_set():  # else nothing has run that is worth a file
@@ -165,15 +198,10 @@ def _run_jobs(
 
 
 def _commit_certificates(
-    plan: Plan,
-    run: Run,
-    generator: Generator,
-    counter: ProgressCounter,
-    reporter: Reporter,
-    groups: Collection[str] | None = None,
+    cases: Cases, run: Run, counter: ProgressCounter, reporter: Reporter
 ) -> None:
     start = time.monotonic()
-    for rows in plan.iterate_certificates(run, generator, groups):
+    for rows in cases.iterate_certificates():
         run.commit(rows)
         reporter.show(counter.add_certificate(time.monotonic() - start))
         start = time.monotonic()
@@ -221,7 +249,7 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
             config, trials=trials, batch_size=trials if is_coupled else config.batch_size
         )
     _check_labels(generator, config)
-    plan = experiment.find_plan()(config, generator)
+    plan = experiment.import_plan().make(config, generator)
     plan.solver.check_config(config)
     solver = plan.solver.resolve(generator, plan.problem.mask)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":

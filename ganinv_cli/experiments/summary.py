@@ -51,6 +51,6 @@ def summarize(results: "Results", name: str) -> "Report":
 
     Raises ResultsError if there is no trial to count, or no command of this ganinv writes such.
     """
-    kind = find_writer(results, name).find_report()
-    with np.errstate(all="ignore"):  # an edited file can hold any number
+    kind = find_writer(results, name).import_report()
+    with np.errstate(all="ignore"):  # a trial can end with any number
         return kind.summarize(results, name)

@@ -1,13 +1,15 @@
 """Finished trials as columns of the results file, which gives them their dtypes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ganinv_cli.inversion.loop.trial import StartResult, Trial
 from ganinv_cli.inversion.refine import Refined
 from ganinv_cli.prior import Prior
-from ganinv_cli.results.store.rows import make_empty
+from ganinv_cli.results.store.columns import IMAGE, get_columns
+from ganinv_cli.results.store.rows import concatenate_rows
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
@@ -16,7 +18,11 @@ _END_FIELDS = ("image_loss", "outcome", "actions", "seconds")
 
 
 def make_rule_rows(
-    trials: Sequence[Trial], get_group: Callable[[int, str], str], prior: Prior, has_bounds: bool
+    trials: Sequence[Trial],
+    get_group: Callable[[int, str], str],
+    prior: Prior,
+    *,
+    has_bounds: bool,
 ) -> Groups:
     """Return the rows of some trials by their groups, `get_group(case, rule)`.
 
@@ -25,10 +31,12 @@ def make_rule_rows(
     trials_by_group: dict[str, list[Trial]] = {}
     for trial in trials:
         trials_by_group.setdefault(get_group(trial.job.case, trial.rule), []).append(trial)
-    return {
-        name: _make_rows(trials_by_group[name], prior, has_bounds)
-        for name in sorted(trials_by_group)
-    }
+    groups = {}
+    for name, grouped in sorted(trials_by_group.items()):
+        groups[name] = _make_rows(grouped, prior, has_bounds)
+        if IMAGE in get_columns(name):
+            groups[name][IMAGE] = np.array([trial.job.case for trial in grouped])
+    return groups
 
 
 def make_truth_rows(trials: Sequence[Trial]) -> Groups:
@@ -48,22 +56,29 @@ def make_truth_rows(trials: Sequence[Trial]) -> Groups:
 def join_groups(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> Groups:
     """Join rows by group; columns that some rows lack are empty there."""
     names = dict.fromkeys(name for part in parts for name in part)
-    return {name: _join_pieces([part[name] for part in parts if name in part]) for name in names}
-
-
-def _join_pieces(pieces: Sequence[Mapping[str, np.ndarray]]) -> Columns:
-    dtypes = {n: np.dtype((v.dtype, v.shape[1:])) for piece in pieces for n, v in piece.items()}
     return {
-        name: np.concatenate(
-            [piece.get(name, make_empty(dtype, len(piece["trial"]))) for piece in pieces]
-        )
-        for name, dtype in dtypes.items()
+        name: concatenate_rows([part[name] for part in parts if name in part]) for name in names
+    }
+
+
+def make_row(group: str, values: Mapping[str, Any]) -> Columns:
+    """Return one row of a group; a text is cut to the bytes of its column, between characters."""
+    return {
+        name: _encode_text(value, get_columns(group)[name].dtype)
+        if isinstance(value, str)
+        else np.asarray(value)[None]
+        for name, value in values.items()
     }
 
 
 def z_error(found: np.ndarray, true: np.ndarray) -> float:
     """Return ‖found − true‖² / latent in float64, the error of the paper's Table 1."""
     return float(np.mean((found.astype(np.float64) - true) ** 2))
+
+
+def _encode_text(text: str, dtype: str) -> np.ndarray:
+    most = np.dtype(dtype).itemsize
+    return np.array([text.encode()[:most].decode(errors="ignore").encode()])
 
 
 def _make_label_column(labels: Sequence[int]) -> Columns:

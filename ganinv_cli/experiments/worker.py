@@ -117,7 +117,7 @@ class Worker:
         for job in complete:
             del rules_ended[job]
         plan = self.plan
-        rows = make_rule_rows(trials, plan.get_group, generator.prior, plan.has_bounds)
+        rows = make_rule_rows(trials, plan.get_group, generator.prior, has_bounds=plan.has_bounds)
         return result._replace(jobs=complete, rows=make_truth_rows(trials) | rows)
 
 

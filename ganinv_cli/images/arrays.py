@@ -21,11 +21,10 @@ from ganinv_cli.images.files import explain_read_errors, is_array_name, read_ima
 from ganinv_cli.images.load import (
     Crop,
     ImageShape,
-    TargetImage,
+    Picture,
+    fit_picture,
     fit_to_shape,
-    make_unread_image,
     to_pixels,
-    to_target_image,
 )
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
@@ -38,10 +37,10 @@ class LatentsError(ImageError):
     """A NumPy file holds latent vectors, not images."""
 
 
-def make_target_image(
+def make_picture(
     image: np.ndarray | Image.Image, name: str, shape: ImageShape, crop: Crop
-) -> TargetImage:
-    """Return an array or an image of Pillow, treated as an image file is.
+) -> Picture:
+    """Return the picture of an array or an image of Pillow, which is treated as a file is.
 
     An array is (height, width) or (height, width, channels) with 1, 3 or 4 channels: uint8 from 0
     to 255, bool, or floats from -1 to 1, which are rounded to 8 bits. One of the generator's size
@@ -53,7 +52,7 @@ def make_target_image(
         array = np.asarray(image)
         decoded = _decode_array(array, name)
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
-    return to_target_image(name, content, decoded, shape, crop)
+    return fit_picture(name, content, decoded, shape, crop)
 
 
 def convert_tensor(images: Any) -> Any:
@@ -72,8 +71,8 @@ def convert_tensor(images: Any) -> Any:
 
 def load_numpy_file(
     path: Path, shape: ImageShape, crop: Crop, latent: int = 0
-) -> list[TargetImage]:
-    """Return the images in a NumPy file; an array that is not one becomes an image with its error.
+) -> dict[str, Picture | ImageError]:
+    """Return the pictures of a NumPy file by name, or what is wrong with an array.
 
     An array (height, width) or (height, width, channels) is one image, (images, height, width,
     channels) several. `latent` is the size of z. Raises LatentsError for a file of latent vectors,
@@ -81,7 +80,7 @@ def load_numpy_file(
     """
     label, arrays = to_printable(path.name), _read_array_file(path)
     _check_latents(path, arrays, latent)
-    images = []
+    pictures: dict[str, Picture | ImageError] = {}
     for key, array in arrays.items():
         name = f"{label}[{to_printable(key)}]" if len(arrays) > 1 else label
         parts = {name: array}
@@ -89,10 +88,10 @@ def load_numpy_file(
             parts = {f"{name}[{number}]": image for number, image in enumerate(array)}
         for part_name, part in parts.items():
             try:
-                images.append(make_target_image(part, part_name, shape, crop))
+                pictures[part_name] = make_picture(part, part_name, shape, crop)
             except ImageError as error:
-                images.append(make_unread_image(part_name, shape, error))
-    return images
+                pictures[part_name] = error
+    return pictures
 
 
 def load_mask(path: Path, shape: ImageShape, crop: Crop) -> tuple[np.ndarray, Notes]:
@@ -100,8 +99,8 @@ def load_mask(path: Path, shape: ImageShape, crop: Crop) -> tuple[np.ndarray, No
 
     A pixel counts if it is at least half white.
     Transparent parts are black; floats of a NumPy file are 0 to 1. The mask is cropped and resized
-    as an image is, unless it has the network's size. Raises ImageError as `load_image` does, and if
-    no pixel counts.
+    as an image is, unless it has the network's size. Raises ImageError as `load_picture` does, and
+    if no pixel counts.
     """
     name, decoded = to_printable(path), decode_mask(path)
     fits = decoded.image.size == (shape[1], shape[0])

@@ -1,5 +1,6 @@
 """List image files and read their bytes."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Collection, Sequence
@@ -101,15 +102,27 @@ def is_array_name(path: PurePath) -> bool:
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     with explain_read_errors(path):
-        name, status = to_printable(path), path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{name} is a pipe, a device or a folder; name an image file")
-        if not status.st_size:
-            raise ImageError(f"{name} is empty; leave it out")
-        if status.st_size > MAX_BYTES:
-            most = MAX_BYTES >> 20
-            raise ImageError(f"{name} has more than the {most} MB of an image; leave it out")
+        _check_image_file(path)
         return path.read_bytes()
+
+
+def hash_image_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as text; errors as in `read_image_file`."""
+    with explain_read_errors(path):
+        _check_image_file(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_image_file(path: Path) -> None:
+    name, status = to_printable(path), path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{name} is a pipe, a device or a folder; name an image file")
+    if not status.st_size:
+        raise ImageError(f"{name} is empty; leave it out")
+    if status.st_size > MAX_BYTES:
+        most = MAX_BYTES >> 20
+        raise ImageError(f"{name} has more than the {most} MB of an image; leave it out")
 
 
 def explain_read_errors(path: Path | str) -> AbstractContextManager[None]:

@@ -71,15 +71,13 @@ class Crop:
         return left, top, left + side, top + side
 
 
-class TargetImage(NamedTuple):
-    """An image at a generator's size."""
+class Picture(NamedTuple):
+    """The pixels of an image as a generator makes them, and what was done to the image."""
 
     name: str  # of the file, in a run with its folder, printable
-    sha256: str  # of the file's bytes, or of an array; empty if it could not be read
-    pixels: np.ndarray  # (height, width, channels), uint8; black if it could not be read
+    sha256: str  # of the file's bytes, or of an array
+    pixels: np.ndarray  # (height, width, channels), uint8
     notes: Notes = ()  # on what was done to it, such as "made grey"
-    error: str = ""  # why it could not be read; empty if it was read
-    folder: str = ""  # of the file, as it was given, printable
     tables: Tables = ()  # of a JPEG file
     enlarged: float = 1.0  # width of the part that was read, over the generator's
     corner: tuple[int, int] = (0, 0)  # row and column in the file at which the part begins
@@ -107,24 +105,24 @@ class TargetImage(NamedTuple):
         return MIN_LEFT * float(self.allowed_pixels.sum())
 
 
-def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
-    """Return an image file, cropped and resized to `shape`.
+def load_picture(path: Path, shape: ImageShape, crop: Crop) -> Picture:
+    """Return the picture of an image file, cropped and resized to `shape`.
 
     Raises ImageError if it is not an image, is damaged or too big, or the crop reaches outside it.
     """
     data, name = read_image_file(path), to_printable(path)
-    image = to_target_image(name, data, decode_image(name, data), shape, crop)
-    return image._replace(name=to_printable(path.name))
+    picture = fit_picture(name, data, decode_image(name, data), shape, crop)
+    return picture._replace(name=to_printable(path.name))
 
 
-def to_target_image(
+def fit_picture(
     name: str, content: bytes, decoded: DecodedImage, shape: ImageShape, crop: Crop
-) -> TargetImage:
-    """Return a decoded image at a generator's size; `content` tells it from others."""
+) -> Picture:
+    """Return the picture of a decoded image; `content` tells it from others."""
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     fits = decoded.image.size == (shape[1], shape[0]) and not crop.is_square
     left, top, right, _ = crop.compute_box(*decoded.image.size, name)
-    return TargetImage(
+    return Picture(
         name,
         hashlib.sha256(content).hexdigest(),
         pixels,
@@ -133,11 +131,6 @@ def to_target_image(
         enlarged=1.0 if fits else (right - left) / shape[1],
         corner=(0, 0) if fits else (top, left),
     )
-
-
-def make_unread_image(name: str, shape: ImageShape, error: ImageError) -> TargetImage:
-    """Return the image for a file that could not be read."""
-    return TargetImage(name, "", np.zeros(shape, np.uint8), error=str(error))
 
 
 def fit_to_shape(
@@ -157,15 +150,15 @@ def fit_to_shape(
 def _describe_fit(size: tuple[int, int], box: Box, shape: ImageShape, crop: Crop) -> Iterator[str]:
     """Yield notes on how an image (width, height) was cropped and resized."""
     (width, height), (left, top, right, bottom) = size, box
-    part, target = (right - left, bottom - top), (shape[1], shape[0])
+    part, wanted = (right - left, bottom - top), (shape[1], shape[0])
     cropped = part != size
     if cropped:
         square = f"square {crop.text}" if crop.is_square else "middle square"
         yield f"cropped to the {square} ({part[0]:,} of {width:,}×{height:,} pixels)"
-    if part != target:
+    if part != wanted:
         source = "" if cropped else f" from {width:,}×{height:,}"
-        distorts = ", which distorts it" if part[0] * target[1] != part[1] * target[0] else ""
-        yield f"resized{source} to {target[0]:,}×{target[1]:,}{distorts}"
+        distorts = ", which distorts it" if part[0] * wanted[1] != part[1] * wanted[0] else ""
+        yield f"resized{source} to {wanted[0]:,}×{wanted[1]:,}{distorts}"
 
 
 def resize_image(

@@ -12,7 +12,8 @@ from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.prior import Normal
 from ganinv_cli.results.analysis.latents import read_image_cells
 from ganinv_cli.results.store import read_results
-from ganinv_cli.settings.names import is_image_group
+from ganinv_cli.results.store.rows import take_trials
+from ganinv_cli.settings.names import IMAGES
 
 if TYPE_CHECKING:
     from ganinv_cli.generators.network.generator import Generator
@@ -146,7 +147,7 @@ def _read_results(path: Path, group: str) -> StoredLatents:
     def fill_labels(labels: np.ndarray | None, count: int) -> np.ndarray | None:
         return np.full(count, label) if labels is None and label is not None else labels
 
-    if not group and any(map(is_image_group, results.groups)):
+    if not group and IMAGES in results.groups:
         cells = read_image_cells(results, path)
         count, starts = len({cell.image.number for cell in cells}), sum(c.trials for c in cells)
         images = f"{count:,} {'image' if count == 1 else 'images'}"
@@ -168,8 +169,7 @@ def _read_results(path: Path, group: str) -> StoredLatents:
     rows, root = results.groups[chosen], results.groups.get("", {})
     labels = rows.get("label")
     if labels is None and "label" in root:  # the true labels of the group's trials
-        by_trial = dict(zip(root["trial"].tolist(), root["label"], strict=True))
-        labels = np.array([by_trial[trial] for trial in rows["trial"].tolist()])
+        labels = take_trials(root, "label", rows["trial"])
     z = rows[columns[chosen]]
     said = f"{len(z):,} z of group {chosen or 'the root'}"
     return StoredLatents(path, z, fill_labels(labels, len(z)), said, sha256)

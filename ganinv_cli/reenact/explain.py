@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.images import TargetImage
+from ganinv_cli.images import Picture
 from ganinv_cli.reenact.codec_search import FIRST_AGREEMENT, measure_agreement
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit, measure_certainty
 from ganinv_cli.reenact.search import Search
@@ -34,24 +34,24 @@ GAIN = 0.3  # least share of the squared error for which the z of a change is be
 
 
 class Explanation(NamedTuple):
-    """What explains an image, or how far it is from an explanation."""
+    """What explains an image, or how far it is from that: columns of its certificate."""
 
     explained: bool
     chain: str  # words; empty for 8 bits alone
     excess: float  # grey levels, RMS
     excess_limit: float  # that own copies leave at most
-    z: np.ndarray  # (latent,)
-    deviation: np.ndarray  # (latent,), standard error of z
+    z_explained: np.ndarray  # (latent,)
+    z_deviation: np.ndarray  # (latent,), standard error of z
     known_directions: int
-    picture: np.ndarray  # (height, width, channels) uint8
+    reenacted: np.ndarray  # (height, width, channels) uint8
     region: np.ndarray  # (height, width), pixels that do not count
-    attempts: str  # how many changes and storages were tried, in words
+    tried: str  # how many changes and storages were tried, in words
     confined: float  # share of the squared error that the best change explains, or a region has
 
 
 def explain_image(
     renderer: Renderer,
-    image: TargetImage,
+    picture: Picture,
     starts: np.ndarray,
     jacobian: np.ndarray,
     render_draws: Callable[[], np.ndarray],
@@ -64,7 +64,7 @@ def explain_image(
     (n, height, width, channels), on which the limits are calibrated. If nothing explains the image,
     the z is that of the change that explains most of what the best start leaves.
     """
-    search = Search(renderer, image, starts, jacobian, align, image.counted_pixels)
+    search = Search(renderer, picture, starts, jacobian, align, picture.counted_pixels)
     judge = _Judge(search, render_draws)
     first = nearest = best = search.fit_without_change()
     confined = 0.0
@@ -96,14 +96,14 @@ class _Judge:
     def name_storage(self, end: Fit, limit: float) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
         storage = end.storage
-        if end.counted.sum() < MIN_SHOWN * self.search.image.allowed_pixels.sum():
+        if end.counted.sum() < MIN_SHOWN * self.search.picture.allowed_pixels.sum():
             return None
         if end.excess <= limit:
             codec = storage.codec if isinstance(storage, Pixels) else None
             return storage.words if codec is None or self._agrees(end, codec) else None
         if isinstance(storage, Jpeg) or storage.codec:
             return None
-        level = find_white_level(self.search.image.pixels, end.picture, end.counted)
+        level = find_white_level(self.search.picture.pixels, end.picture, end.counted)
         return None if level is None else f"noise of {level:.1f} grey levels"
 
     def _agrees(self, end: Fit, codec: Codec) -> bool:
@@ -111,7 +111,7 @@ class _Judge:
 
         The least agreement is that of own pictures, beside which z is as unsure as here.
         """
-        pixels = self.search.image.pixels
+        pixels = self.search.picture.pixels
         measured = measure_agreement(codec, pixels, end.picture, end.counted)
         if measured < FIRST_AGREEMENT:
             return False
@@ -133,7 +133,7 @@ class _Judge:
 
     def explain_edges(self, end: Fit) -> Explanation | None:
         """Return the explanation with the edges of one colour that were left out, if it holds."""
-        allowed = self.search.image.allowed_pixels
+        allowed = self.search.picture.allowed_pixels
         edges = allowed & ~self.search.counted
         if not edges.any():
             return None
@@ -176,22 +176,22 @@ class _Judge:
         if storage is not None:
             words = (end.change.describe(end.parameters), self._name_colours(end), storage)
         return Explanation(
-            explained,
-            "; ".join(word for word in words if word),
-            end.excess,
-            max(limit, end.excess) if explained else limit,
-            end.z,
-            deviation,
-            known,
-            round_to_pixels(end.picture),
-            ~counts,
-            self.search.attempts,
-            0.0,
+            explained=explained,
+            chain="; ".join(word for word in words if word),
+            excess=end.excess,
+            excess_limit=max(limit, end.excess) if explained else limit,
+            z_explained=end.z,
+            z_deviation=deviation,
+            known_directions=known,
+            reenacted=round_to_pixels(end.picture),
+            region=~counts,
+            tried=self.search.attempts,
+            confined=0.0,
         )
 
     def _name_colours(self, end: Fit) -> str:
         """Return what was done to the colours, if only the luma was compared; empty: nothing."""
-        storage, channels = end.storage, self.search.image.pixels.shape[2]
+        storage, channels = end.storage, self.search.picture.pixels.shape[2]
         if channels == 1 or (isinstance(storage, Pixels) and not storage.codec):
             return ""
         chroma = average_chroma(storage.target, end.counted)
@@ -220,7 +220,7 @@ class _Judge:
         if isinstance(end.storage, Jpeg) and end.storage.count_evidence(end.counted) < len(end.z):
             return -np.inf
         if not (end.storage.words or end.change.describe(end.parameters)):
-            size = end.counted.sum() * self.search.image.pixels.shape[2]
+            size = end.counted.sum() * self.search.picture.pixels.shape[2]
             return statistics.rmse(statistics.rounding_residual(int(size)), int(size))
         excesses = [
             stored.measure_excess(changed, end.counted)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.images import TargetImage
+from ganinv_cli.images import Picture
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.codec_search import (
     FIRST_AGREEMENT,
@@ -56,7 +56,7 @@ class Search:
     """
 
     renderer: Renderer
-    image: TargetImage
+    picture: Picture
     starts: np.ndarray
     jacobian: np.ndarray
     align: bool
@@ -95,7 +95,7 @@ class Search:
     @property
     def attempts(self) -> str:
         """How many changes and storages are tried, in words."""
-        storages = len({each.kind for each in iterate_codecs(self.image.pixels, self._jpeg)})
+        storages = len({each.kind for each in iterate_codecs(self.picture.pixels, self._jpeg)})
         count = 2 + storages + (self._jpeg is not None)  # 8 bits and white noise
         return f"{len(self._changes) + 1} changes, {count} storages"
 
@@ -113,7 +113,7 @@ class Search:
     @functools.cached_property
     def _changes(self) -> list[Change]:
         """All changes but the mirror image, that of placement and colours last."""
-        enlarged, tables = self.image.enlarged, self.image.tables
+        enlarged, tables = self.picture.enlarged, self.picture.tables
         changes = [
             *map(Change, iterate_resizings(self._shape, enlarged=enlarged, tables=tables)),
             *(Change(Filter(self._shape, is_gaussian)) for is_gaussian in (True, False)),
@@ -144,7 +144,7 @@ class Search:
         """Yield the fit with the codec whose errors are most like those that are left, if any."""
         if self._measure_luma(end) > MOST_LOST:
             return
-        pixels, codecs = self.image.pixels, [*iterate_codecs(self.image.pixels, self._jpeg)]
+        pixels, codecs = self.picture.pixels, [*iterate_codecs(self.picture.pixels, self._jpeg)]
         coded = self._refit("codec", end, self._luma)
         best, agreement = None, FIRST_AGREEMENT
         while codecs:
@@ -186,7 +186,7 @@ class Search:
                 storage,
                 self.counted,
                 start,
-                self.image.fewest_pixels,
+                self.picture.fewest_pixels,
                 error,
             )
             if found is not None:
@@ -203,18 +203,18 @@ class Search:
 
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:
-        tables = self.image.tables if self.image.enlarged == 1 else ()
-        down, right = (-start % BLOCK for start in self.image.corner)
+        tables = self.picture.tables if self.picture.enlarged == 1 else ()
+        down, right = (-start % BLOCK for start in self.picture.corner)
         needed = len(self.starts[0])
-        return find_jpeg(self.image.pixels, self.counted, tables, (down, right), needed)
+        return find_jpeg(self.picture.pixels, self.counted, tables, (down, right), needed)
 
     @functools.cached_property
     def _pixels(self) -> Pixels:
-        return Pixels(self.image.pixels)
+        return Pixels(self.picture.pixels)
 
     @functools.cached_property
     def _luma(self) -> Pixels:
-        return Pixels(self.image.pixels, Codec())
+        return Pixels(self.picture.pixels, Codec())
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -266,7 +266,7 @@ class Search:
         jacobian = self.renderer.differentiate(end.z)
         kernels = TURNED_KERNELS if is_turned(end.parameters) else RESIZING_KERNELS
         changes = [
-            Change(Placement(self._shape, each, self.image.enlarged), end.change.colours)
+            Change(Placement(self._shape, each, self.picture.enlarged), end.change.colours)
             for each in kernels
         ]
         predicted, number = min(

@@ -162,9 +162,16 @@ class Config(MachineSettings, Conventions):
 class ImagesConfig(Config):
     """The settings of experiments on image files; `trials` counts the starts per image."""
 
-    shards_images: ClassVar[bool]  # whether a shard has whole images, else trials of each image
-    default_trials: ClassVar[int]  # for each image, of a generator with no more labels
+    shards_images: ClassVar[bool] = True  # whether a shard has whole images, or trials of each
+    default_trials: ClassVar[int] = 8  # for each image, of a generator with no more labels
 
+    trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
+        None,
+        example=8,
+        help="Number of starts for each image.",
+        shown_default=f"{default_trials}, or one per label if these are more",
+    )
+    clip: tuple[str, ...] = ("stochastic",)
     restarts: int = 0
     budget: float = 20_000.0
     image: tuple[str, ...] = declare(

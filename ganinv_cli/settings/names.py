@@ -23,31 +23,28 @@ STYLES = {  # formats of the tables, each with the suffix of its file
 }
 
 
-def image_group(number: int, rule: str = "") -> str:
-    """Return the name of the HDF5 group for an image, or for its recoveries under a rule."""
-    return f"image={number:04d}/{rule}".rstrip("/")
+IMAGES = "images"  # the group with a row for each image
 
 
-def is_image_group(group: str) -> bool:
-    """Return whether a group is of an image as a whole."""
-    return group.startswith("image=") and "/" not in group
+def name_starts(rule: str) -> str:
+    """Return the name of the group with a row for each start of each image under a rule."""
+    return f"{rule}/starts"
 
 
-def image_number(group: str) -> int:
-    """Return the image's number from the name of its group."""
-    return int(group.removeprefix("image=").partition("/")[0])
+def name_certificates(rule: str) -> str:
+    """Return the name of the group with a row for each image under a rule."""
+    return f"{rule}/certificates"
 
 
 def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
     """Return the groups of trials that a finished run has, from the config of its results.
 
-    There is one per rule, and of several cases or images one for each of these and rule. Older
-    files have no cases, but the variances of a noise sweep.
+    There is one for each rule, and for each case if there are several; all images share theirs.
     """
-    rules = list(settings.get("clip", ()))
-    places = settings.get("cases") or [f"variance={v:g}" for v in settings.get("variances", ())]
-    places = [*places, *map(image_group, range(settings.get("images", 0)))]
-    return [f"{place}/{rule}" for place in places for rule in rules] if places else rules
+    rules, cases = list(settings.get("clip", ())), settings.get("cases")
+    if "images" in settings:
+        return list(map(name_starts, rules))
+    return [f"{case}/{rule}" for case in cases for rule in rules] if cases else rules
 
 
 def representative_rule(clip: Sequence[str]) -> str:

@@ -120,12 +120,12 @@ def test_z_are_read_from_results(folder):
         np.testing.assert_array_equal(found["z"], best["z"].astype(np.float32))
         np.testing.assert_array_equal(found["label"], best["label"])
     assert "i.h5: the best z of each of 2 images" in result.stderr
-    group = "image=0001/stochastic"
+    group = "stochastic/starts"
     result = run_ganinv(folder, *sample, "--out", "all.png", "--group", group, "--count", 3)
     expected = read_results(folder / "i.h5").groups[group]["z_found"][:3]
     with np.load(folder / "f.npz") as found:
         np.testing.assert_array_equal(found["z"], expected.astype(np.float32))
-    assert "the first 3 of 4 z" in result.stderr
+    assert "the first 3 of 8 z" in result.stderr
 
 
 def test_z_of_another_generator_are_called_so(folder):

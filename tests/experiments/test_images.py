@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
+from called import make_image, make_random_pixels, make_z, run_ganinv, save_image, take_image
 
 from ganinv_cli.experiments import worker
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.results.store import NamedImage, read_results, select_images
+from ganinv_cli.results.store import Image, read_results, select_images
 
 RULES = ("standard", "stochastic")
 
@@ -45,14 +45,12 @@ def _list_shown(result):
 
 
 def _list_stored(path):
-    groups = read_results(path).groups
-    return [groups[name]["name"][0].decode() for name in sorted(groups) if "/" not in name]
+    return [name.decode() for name in read_results(path).groups["images"]["name"]]
 
 
 def _assert_equal(one, other):
-    """Check that two groups of trials are equal bit for bit, all but the time they took."""
-    assert set(one) == set(other)
-    for column in one:
+    """Check that rows are those of another group, bit for bit, all but the time they took."""
+    for column in other:
         if not column.endswith("seconds"):
             np.testing.assert_array_equal(one[column], other[column], column)
 
@@ -74,7 +72,7 @@ def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(inve
     assert "text.png is no image of a known format" in error
     stored = ["more/a.png", "more/b.png", "more/text.png"]
     assert _list_stored(folder / "invert.h5") == ["faces0/noise.png", *stored]
-    assert "image=0003/stochastic" not in results.groups and results.complete
+    assert 3 not in results.groups["stochastic/starts"]["image"] and results.complete
     before = (folder / "invert.h5").stat().st_mtime_ns
     again = invert(folder, "noise.png", "more", code=1)
     assert again.stdout == result.stdout and error in again.stderr
@@ -82,7 +80,7 @@ def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(inve
     (unread,) = json.loads(again.stdout)["tables"]["unread"]
     assert (unread["image"], unread["number"]) == ("text.png", 3)
     merged = run_ganinv(folder, "merge", "all.h5", "invert.h5")
-    assert "4 trials of 1 rule in 3 cases from 1 file" in merged.stderr
+    assert "12 starts of 4 images under 1 rule from 1 file" in merged.stderr
     assert json.loads(invert(folder, "a.png").stdout)["tables"]["unread"] == []
     assert "no image of a known format" in invert(folder, "text.png", code=2).stderr
 
@@ -91,7 +89,7 @@ def test_all_starts_agree_on_a_generated_image_and_its_z_is_saved(easy, inverted
     folder, result, results = inverted
     rows = {row["image"]: row for row in json.loads(result.stdout)["tables"]["invert"]}
     for trial, name in enumerate(("a.png", "b.png")):
-        row, group = rows[name], results.groups[f"image={trial + 1:04d}/stochastic"]
+        row, group = rows[name], take_image(results, "stochastic/starts", trial + 1)
         assert (row["starts"], row["agreement"]["reached"], row["agreement"]["same"]) == (4, 4, 4)
         assert (row["verdict"], row["rank"]) == ("made", 6)
         assert len(np.unique(group["z_start"], axis=0)) == 4
@@ -102,8 +100,8 @@ def test_all_starts_agree_on_a_generated_image_and_its_z_is_saved(easy, inverted
         assert file["names"].tolist() == ["noise.png", "a.png", "b.png"]
         assert file["verdict"].tolist() == [rows[name]["verdict"] for name in file["names"]]
         for number, z in enumerate(file["z"][1:], start=1):  # of noise.png it is the best one
-            certificate = results.groups[f"image={number:04d}/stochastic/certificate"]
-            assert (z == certificate["z_explained"][-1]).all()
+            certificate = take_image(results, "stochastic/certificates", number)
+            assert (z == certificate["z_explained"]).all()
     written = {path.name for path in (folder / "invert").rglob("*")}
     assert {"invert.txt", "report.html"} < written
 
@@ -120,7 +118,7 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
     shown = invert(tmp_path, "painted.png", "framed.png", "--mask", "mask.png")
     assert "mask.png: resized from 32×32 to 16×16" in shown.stderr
     results = read_results(tmp_path / "invert.h5")
-    rows = results.groups["image=0000/stochastic"]
+    rows = take_image(results, "stochastic/starts", 0)
     assert abs(rows["polished/z_found"] - true).max() < 0.02
     assert (rows["image_loss"] < 0.02).all()
     for row, border in zip(json.loads(shown.stdout)["tables"]["invert"], (0, 2), strict=True):
@@ -174,7 +172,7 @@ def added(invert, tmp_path_factory):
     before = {name: {**rows} for name, rows in read_results(file).groups.items()}
     assert _list_shown(invert(folder, "noise.png", publishing=True)) == ["noise.png"]
     for name, rows in before.items():
-        _assert_equal(read_results(file).groups[name], rows)
+        _assert_equal(take_image(read_results(file), name, 0), rows)
     return file
 
 
@@ -183,16 +181,13 @@ def test_an_added_image_gets_the_z_of_a_run_without_the_others(added, inverted):
     drawn = (added.parent / "invert" / "images").glob("*-original.png")
     assert sorted(path.name[:7] for path in drawn) == ["0000-a-", "0001-no"]
     assert results.complete and _list_stored(added) == ["faces0/a.png", "faces0/noise.png"]
-    first = {name: rows for name, rows in inverted[2].groups.items() if "image=0000" in name}
-    assert len(results.groups) == 2 * len(first)
-    for name, rows in first.items():
-        added_rows = results.groups[name.replace("image=0000", "image=0001")]
-        assert set(added_rows) == set(rows)
+    for name in inverted[2].groups:
+        rows, added_rows = take_image(inverted[2], name, 0), take_image(results, name, 1)
         for column in {"z_start", "image_loss", "polished/image_loss", "target"} & set(rows):
             np.testing.assert_allclose(added_rows[column], rows[column], rtol=1e-3, atol=1e-6)
     spent = float(results.constants["shared_gradients"])
-    selected = select_images(results, [NamedImage(1, "noise.png"), NamedImage(1, "copy.png")])
-    assert {name.partition("/")[0] for name in selected.groups} == {"image=0001"}
+    selected = select_images(results, [Image(1, "noise.png"), Image(1, "copy.png")])
+    assert all((rows["image"] == 1).all() for rows in selected.groups.values())
     assert float(selected.constants["shared_gradients"]) == spent / 2
 
 
@@ -218,18 +213,18 @@ def _consistency(folder, hard, *more, **keywords):
     save_image(folder / "noise.png", make_random_pixels(hard.generator))
     given = ("--checkpoint", hard.folder, "--image", "own.png", "--image", "noise.png", *more)
     result = run_ganinv(folder, "consistency", *given, "--format", "json", **keywords)
-    return result, read_results(folder / "consistency.h5").groups
+    return result, read_results(folder / "consistency.h5")
 
 
 @pytest.fixture(scope="module")
 def recovered(hard, tmp_path_factory):
-    """What was printed, and the groups of many recoveries of two images."""
+    """What was printed, and the results of many recoveries of two images."""
     more = ("--clip", ",".join(RULES), "--restarts", 5, "--batch-size", 16, "--trials", 5)
     return _consistency(tmp_path_factory.mktemp("recovered"), hard, *more)
 
 
 def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
-    result, groups = recovered
+    result, results = recovered
     own, noise = (
         row
         for row in json.loads(result.stdout)["tables"]["table2"]
@@ -239,27 +234,28 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
     assert own["distance"]["median"] < 1e-5
     assert own["verdict"] == "undecided: 5 of the 10 recoveries that an answer needs"
     assert own["psnr"] > 40 and noise["psnr"] < 15
-    group = groups["image=0000/stochastic"]
-    assert (groups["image=0001/stochastic"]["restarts"] == 5).all()
+    group = take_image(results, "stochastic/starts", 0)
+    assert (take_image(results, "stochastic/starts", 1)["restarts"] == 5).all()
     assert (group["restarts"] < 5).all()  # a start that leaves only rounding is enough
     true = make_z(hard.generator, 0).repeat(5, 0)
     np.testing.assert_allclose(group["polished/z_found"], true, atol=0.05)
-    assert "z_true" not in groups.get("", {}) and "z_error" not in group
+    assert "" not in results.groups and "z_error" not in group
     assert "20/20 trials" in result.stderr and "20 converged" in result.stderr
 
 
 def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovered):
-    groups = recovered[1]
+    results = recovered[1]
+    z_start = take_image(results, "standard/starts", 0)["z_start"]
     for number in (0, 1):
-        target = groups[f"image={number:04d}"]["target"][0] / 127.5 - 1
+        target = results.groups["images"]["target"][number] / 127.5 - 1
         for rule in RULES:
-            group = groups[f"image={number:04d}/{rule}"]
-            assert (group["z_start"] == groups["image=0000/standard"]["z_start"]).all()
+            group = take_image(results, f"{rule}/starts", number)
+            assert (group["z_start"] == z_start).all()
             for start in ("", "first/", "polished/"):
                 images = hard.generator.render(group[f"{start}z_found"], 5)
                 loss = ((images - target) ** 2).sum((1, 2, 3))
                 np.testing.assert_allclose(group[f"{start}image_loss"], loss, rtol=1e-4)
-            certificate = groups[f"image={number:04d}/{rule}/certificate"]
+            certificate = take_image(results, f"{rule}/certificates", number)
             assert certificate["recoveries"].tolist() == [5]
             assert certificate["best"][0] == np.argmin(group["polished/image_loss"])
             z = group["polished/z_found"][certificate["best"]]
@@ -272,11 +268,11 @@ def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovere
 def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
     coupled = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--budget", 40)
     given = (*coupled, "--restarts", 0, "--trials", 4, "--clip", "none,standard")
-    groups = _consistency(tmp_path, hard, *given)[1]
-    group = groups["image=0001/standard"]
+    results = _consistency(tmp_path, hard, *given)[1]
+    group = take_image(results, "standard/starts", 1)
     assert group["trial"].tolist() == [0, 1, 2, 3]
     assert (group["outcome"] == Outcome.budget).all()
     assert "polished/z_found" not in group
-    assert np.isnan(groups["image=0001/none/certificate"]["singular_values"]).all()
+    assert np.isnan(results.groups["none/certificates"]["singular_values"]).all()
     refused = _consistency(tmp_path, hard, *given, "--batch-size", 2, code=2)[0].stderr
     assert "it needs batch_size = 4" in refused

@@ -55,7 +55,7 @@ def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path)
     picture = to_pixels(generator.render(z, 1, labels=np.array([2])))[0]
     path = save_image(tmp_path / "image.png", picture)
     groups = _run(tmp_path, InvertConfig(trials=6, image=(str(path),))).groups
-    rows, certificate = groups["image=0000/stochastic"], groups["image=0000/stochastic/certificate"]
+    rows, certificate = groups["stochastic/starts"], groups["stochastic/certificates"]
     np.testing.assert_array_equal(rows["label"], [0, 1, 2, 0, 1, 2])
     assert (rows["label"][certificate["best"]], rows["label"][certificate["distant"]]) == (2, 2)
     off = certificate["reconstruction"][0].astype(int) - picture
@@ -69,7 +69,7 @@ def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path):
     image, labels = save_image(tmp_path / "a.png", np.zeros((8, 8), np.uint8)), ("--labels", 10)
     given = ("invert", image, "--checkpoint", file, *labels, "--budget", 100)
     assert "10 labels, and so 10 starts" in run_ganinv(tmp_path, *given).stderr
-    found = read_results(tmp_path / "invert.h5").groups["image=0000/stochastic"]["label"]
+    found = read_results(tmp_path / "invert.h5").groups["stochastic/starts"]["label"]
     assert sorted(found) == list(range(10))
     few = run_ganinv(tmp_path, *given, "--starts", InvertConfig.default_trials, code=2)
     assert "8 starts try 8 of the generator's 10 labels" in few.stderr

@@ -3,22 +3,17 @@
 import json
 import re
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
 from called import run_ganinv
-from stored import add_missing_columns, make_provenance
 
 from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
-from ganinv_cli.experiments.noise_sweep.plan import make_plan
-from ganinv_cli.generators.network.make_generator import make_generator
-from ganinv_cli.images import to_pixels
+from ganinv_cli.experiments.noise_sweep.plan import NoiseSweepPlan
 from ganinv_cli.inversion.objective.ground_truth import draw_noise, draw_true_z
 from ganinv_cli.jobs import Job
 from ganinv_cli.noise import NOISES, Level
-from ganinv_cli.outcome import Outcome
-from ganinv_cli.results.store import open_run, read_results
+from ganinv_cli.results.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 VARIANCES = (0.0, 0.01, 1.0)
@@ -79,7 +74,7 @@ def test_noisy_pixels_are_clipped_on_demand(easy, tmp_path):
 def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(easy, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial) for trial in range(3)]
-    for target in make_plan(config, easy.generator).prepare_targets(easy.generator)(jobs):
+    for target in NoiseSweepPlan.make(config, easy.generator).prepare_targets(easy.generator)(jobs):
         assert (target.sufficient_loss > 0) == (not clip)
         assert target.residual > target.sufficient_loss
 
@@ -140,30 +135,3 @@ def test_other_noise_is_a_sweep_of_its_levels(easy, tmp_path, name):
     assert ("Slope of log z error" in text) == noise.more_is_worse
     other = run_ganinv(tmp_path, "noise-sweep", *given, "--levels", "0.3", code=2).stderr
     assert f"holds another run: --levels is {listed} in the file, and 0.3 here" in other
-
-
-@pytest.mark.parametrize(("trials", "shown"), [([0, 1, 3, 4], [0, 3]), ([1], []), (None, [])])
-def test_a_trial_that_a_variance_lacks_is_in_no_picture(tmp_path, trials, shown):
-    generator = make_generator(builders.make_definition(tmp_path))
-    z = np.random.default_rng(0).uniform(-1, 1, (5, generator.latent)).astype(np.float32)
-
-    def make_group(numbers):
-        converged = np.full(len(numbers), Outcome.converged, np.uint8)
-        columns = {"trial": np.array(numbers), "z_found": z[numbers], "outcome": converged}
-        return add_missing_columns(columns, generator.latent)
-
-    groups = {"": {"trial": np.arange(5), "z_true": z}}
-    groups["variance=0.1/none"] = make_group([0, 2, 3])
-    if trials:
-        groups["variance=1/none"] = make_group(trials)
-    with open_run(tmp_path / "a.h5", make_provenance(command="noise-sweep")) as run:
-        run.commit(groups)
-    config = NoiseSweepConfig(variances=(0.1, 1.0), clip=("none",), trials=4)
-    results = read_results(tmp_path / "a.h5")
-    figures = make_plan(config, generator).make_figures(results, generator)
-    assert len(figures) == (2 if shown else 0)
-    for figure in figures.values():
-        assert figure.trials == tuple(shown)
-        clean, _, recovered = figure.pictures
-        expected = to_pixels(generator.render(z[shown], 8))
-        assert np.array_equal(clean, expected) and np.array_equal(recovered, expected)

@@ -88,9 +88,8 @@ def test_a_trial_costs_what_all_of_its_starts_cost():
     counts = {"gradients": 30.0, "redraws": 3}
     worse = best._replace(image_loss=9.0, counts=counts, seconds=4.0, actions=5)
     trial.start_results += [best, worse, worse]
-    row = make_rule_rows([trial], lambda case, rule: rule, Uniform(), has_bounds=False)[
-        "stochastic"
-    ]
+    rows = make_rule_rows([trial], lambda case, rule: rule, Uniform(), has_bounds=False)
+    row = rows["stochastic"]
     costs = {"gradients": 80, "redraws": 6, "actions": 10, "seconds": 10, "acted": True}
     assert {name: row[name].item() for name in costs} == costs
     assert {row[f"first/{name}"].item() for name in ("redraws", "actions", "acted")} == {0}

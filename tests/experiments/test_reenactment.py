@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
+from called import make_image, make_random_pixels, make_z, run_ganinv, save_image, take_image
 from PIL import Image
 
 from ganinv_cli.results.store import read_results
@@ -24,11 +24,11 @@ def test_the_certificate_has_the_chain_that_explains_each_image(easy, tmp_path):
     for align in ("auto", "none"):
         given = ("--checkpoint", easy.folder, "--starts", 3, "--batch-size", 8, "--align", align)
         run_ganinv(tmp_path, "invert", ".", *given, "--out", f"{align}.h5")
-        groups = read_results(tmp_path / f"{align}.h5").groups
-        certificates = {}
-        for group in filter(lambda name: "/" not in name and name, groups):
-            name = groups[group]["name"][0].decode()
-            certificates[name] = groups[f"{group}/stochastic/certificate"]
+        results = read_results(tmp_path / f"{align}.h5")
+        certificates = {
+            name.decode(): take_image(results, "stochastic/certificates", number)
+            for number, name in enumerate(results.groups["images"]["name"])
+        }
         chains = {
             name: each["chain"][0].decode()
             for name, each in certificates.items()

@@ -7,15 +7,15 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images import Crop, TargetImage, load_image, load_mask, make_target_image
+from ganinv_cli.images import Crop, Picture, load_mask, load_picture, make_picture
 from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
 
 SHAPE = (8, 8, 3)
 LATENT = 6
 
 
-def _make(image: np.ndarray | Image.Image, shape: tuple[int, int, int] = SHAPE) -> TargetImage:
-    return make_target_image(image, "x", shape, Crop())
+def _make(image: np.ndarray | Image.Image, shape: tuple[int, int, int] = SHAPE) -> Picture:
+    return make_picture(image, "x", shape, Crop())
 
 
 def _draw(*shape: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def test_an_array_becomes_what_a_file_of_it_becomes(tmp_path, form, channels, si
     pixels = _draw(*side, len(form)).squeeze()
     shape = (8, 8, channels)
     Image.fromarray(pixels).save(tmp_path / "x.png")
-    file = load_image(tmp_path / "x.png", shape, Crop())
+    file = load_picture(tmp_path / "x.png", shape, Crop())
     with Image.open(tmp_path / "x.png") as opened:
         given = [pixels, opened, *([pixels[..., None]] if form == "L" else [])]
         for each in given:
@@ -39,7 +39,7 @@ def test_an_array_becomes_what_a_file_of_it_becomes(tmp_path, form, channels, si
 
 def test_an_opened_jpeg_file_keeps_what_tells_how_it_was_made(tmp_path):
     Image.fromarray(_draw(16, 24, 3)).save(tmp_path / "x.jpg", quality=60)
-    file = load_image(tmp_path / "x.jpg", SHAPE, Crop())
+    file = load_picture(tmp_path / "x.jpg", SHAPE, Crop())
     with Image.open(tmp_path / "x.jpg") as opened:
         target = _make(opened)
     assert (target.enlarged, target.tables) == (file.enlarged, file.tables)
@@ -50,7 +50,7 @@ def test_an_opened_jpeg_file_keeps_what_tells_how_it_was_made(tmp_path):
 def test_what_was_done_is_noted(tmp_path):
     def list_notes(*size: int, crop: str = "center", channels: int = 3) -> tuple[str, ...]:
         shape = (64, 64, channels)
-        return make_target_image(_draw(*size), "x", shape, Crop(crop)).notes
+        return make_picture(_draw(*size), "x", shape, Crop(crop)).notes
 
     assert list_notes(480, 640, 3, channels=1) == (
         "cropped to the middle square (480 of 640×480 pixels)",
@@ -105,10 +105,10 @@ def read(path: Path, **arrays: np.ndarray):
 @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
 def test_an_array_is_one_image_or_several(tmp_path, name):
     many = _draw(3, *SHAPE)
-    (one,) = read(tmp_path / name, image=many[0])
-    assert (one.name, one.error) == (name, "")
+    (one,) = read(tmp_path / name, image=many[0]).values()
+    assert one.name == name
     np.testing.assert_array_equal(one.pixels, many[0])
-    images = read(tmp_path / name, image=many)
+    images = list(read(tmp_path / name, image=many).values())
     assert [image.name for image in images] == [f"{name}[{number}]" for number in range(3)]
     np.testing.assert_array_equal([image.pixels for image in images], many)
     assert len({image.sha256 for image in images}) == 3
@@ -117,11 +117,11 @@ def test_an_array_is_one_image_or_several(tmp_path, name):
 
 def test_several_arrays_are_named(tmp_path):
     arrays = {"a": _draw(*SHAPE), "b": _draw(2, *SHAPE), "n": np.arange(3), "o": _draw(0, *SHAPE)}
-    errors = {image.name: image.error for image in read(tmp_path / "x.npz", **arrays)}
-    assert list(errors) == ["x.npz[a]", "x.npz[b][0]", "x.npz[b][1]", "x.npz[n]", "x.npz[o]"]
-    assert errors["x.npz[n]"].startswith("x.npz[n] has shape (3,)")
-    assert errors["x.npz[o]"].startswith("x.npz[o] has shape (0, 8, 8, 3)")
-    assert not any(list(errors.values())[:3])
+    images = read(tmp_path / "x.npz", **arrays)
+    assert list(images) == ["x.npz[a]", "x.npz[b][0]", "x.npz[b][1]", "x.npz[n]", "x.npz[o]"]
+    assert str(images["x.npz[n]"]).startswith("x.npz[n] has shape (3,)")
+    assert str(images["x.npz[o]"]).startswith("x.npz[o] has shape (0, 8, 8, 3)")
+    assert all(isinstance(image, Picture) for image in list(images.values())[:3])
 
 
 def test_latent_vectors_are_named(tmp_path):
@@ -159,5 +159,5 @@ def test_a_mask_may_be_an_array(tmp_path, white):
 
 
 def test_floats_from_0_are_noted_though_they_may_mean_black():
-    image = make_target_image(np.zeros((8, 8, 3)), "dark.npy", (8, 8, 3), Crop())
+    image = make_picture(np.zeros((8, 8, 3)), "dark.npy", (8, 8, 3), Crop())
     assert image.notes == (FLOATS_NOTE,)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganinv_cli.images import TargetImage, find_inside
+from ganinv_cli.images import Picture, find_inside
 
 
 def _make_pixels(value=0):
@@ -29,9 +29,9 @@ def test_borders_of_a_jpeg_are_nearly_of_one_colour():
 
 def test_edges_are_less_than_a_third_of_the_pixels_of_the_mask_or_they_count():
     pixels, mask = _make_pixels(), np.ones((20, 20), np.bool_)
-    assert TargetImage("", "", pixels).counted_pixels.sum() == 19 * 15
+    assert Picture("", "", pixels).counted_pixels.sum() == 19 * 15
     mask[5:] = False  # 5 rows of 20 are left, 1 of them an edge, and 5 columns
-    assert TargetImage("", "", pixels, mask=mask).counted_pixels.sum() == 5 * 20
+    assert Picture("", "", pixels, mask=mask).counted_pixels.sum() == 5 * 20
     pixels[:, 10:] = 0
-    assert TargetImage("", "", pixels).counted_pixels.all()
-    assert TargetImage("", "", np.zeros_like(pixels)).counted_pixels.all()
+    assert Picture("", "", pixels).counted_pixels.all()
+    assert Picture("", "", np.zeros_like(pixels)).counted_pixels.all()

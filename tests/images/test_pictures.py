@@ -13,8 +13,8 @@ from PIL import Image
 from ganinv_cli.errors import ConfigError, ImageError
 from ganinv_cli.images import (
     Crop,
-    load_image,
     load_mask,
+    load_picture,
     suppress_pillow_warnings,
     to_floats,
     to_pixels,
@@ -81,14 +81,14 @@ def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path):
     with pytest.raises(ImageError, match=r"empty holds no image; ganinv reads \.bmp, .*\.webp"):
         list_named_images([tmp_path / "empty"])
     with pytest.raises(ImageError, match="empty is a pipe, a device or a folder"):
-        load_image(tmp_path / "empty", SHAPE, Crop())
+        load_picture(tmp_path / "empty", SHAPE, Crop())
 
 
 def test_a_picture_says_what_it_is(tmp_path):
     image = draw(8, 8)
     file = write(tmp_path / "a\nb.png", encode(image))
-    picture = load_image(file, SHAPE, Crop())
-    assert (picture.name, picture.notes, picture.error) == (r"a\nb.png", (), "")
+    picture = load_picture(file, SHAPE, Crop())
+    assert (picture.name, picture.notes) == (r"a\nb.png", ())
     assert picture.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert picture.pixels.dtype == np.uint8
     assert np.array_equal(picture.pixels, np.asarray(image))
@@ -108,7 +108,7 @@ def test_a_picture_says_what_it_is(tmp_path):
 def test_a_bad_image_is_one_sentence(tmp_path, data, words, capfd):
     file = write(tmp_path / "a\nb\x1b.png", data)
     with suppress_pillow_warnings(), pytest.raises(ImageError, match=words) as caught:
-        load_image(file, SHAPE, Crop())
+        load_picture(file, SHAPE, Crop())
     assert caught.value.exit_code == 2
     assert r"a\nb\x1b.png" in str(caught.value)
     assert str(caught.value).isprintable()
@@ -122,7 +122,7 @@ def test_a_bad_image_is_one_sentence(tmp_path, data, words, capfd):
 )
 def test_a_crop_is_taken_before_resizing(tmp_path, text, box):
     image = draw(17, 8)
-    seen = load_image(write(tmp_path / "a.png", encode(image)), SHAPE, Crop(text)).pixels
+    seen = load_picture(write(tmp_path / "a.png", encode(image)), SHAPE, Crop(text)).pixels
     part = image.crop(box)
     assert np.array_equal(seen, part.resize((8, 8), Image.Resampling.LANCZOS, reducing_gap=3))
 
@@ -131,7 +131,7 @@ def test_a_crop_outside_the_image_says_its_size(tmp_path):
     file = write(tmp_path / "a.png", encode(draw(20, 10)))
     for text in ("13,0,8", "0,3,8", "0,0,11"):
         with pytest.raises(ImageError, match=rf"a\.png has 20 x 10 pixels, and .* {text} reaches"):
-            load_image(file, SHAPE, Crop(text))
+            load_picture(file, SHAPE, Crop(text))
 
 
 @pytest.mark.parametrize("text", ["", "1,2", "0,0,0", "1,\n2,3"])

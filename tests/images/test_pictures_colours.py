@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images import Crop, TargetImage, load_image
+from ganinv_cli.images import Crop, Picture, load_picture
 
 DEEP = np.array([[0, 255, 256, 386], [32768, 65535, 4095, 1000]], np.uint16)
 SCALED = [[0, 1, 1, 2], [128, 255, 16, 4]]  # DEEP / 257, rounded
@@ -28,15 +28,15 @@ def _image(mode: str, *values: object) -> Image.Image:
     return image
 
 
-def _seen(path: Path, channels: int = 3) -> TargetImage:
+def _seen(path: Path, channels: int = 3) -> Picture:
     """Load the image for a network of the file's own size, so nothing is resampled."""
     with Image.open(path) as image:
         turned = image.getexif().get(0x112, 1) > 4 and image.format != "TIFF"
         width, height = image.size[::-1] if turned else image.size
-    return load_image(path, (height, width, channels), Crop("none"))
+    return load_picture(path, (height, width, channels), Crop("none"))
 
 
-def _levels(picture: TargetImage) -> list[object]:
+def _levels(picture: Picture) -> list[object]:
     """Its pixels, row by row; a level for grey, a triple for RGB."""
     shape = picture.pixels.shape
     return picture.pixels.reshape(shape[:2] if shape[2] == 1 else shape).tolist()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from ganinv_cli.generators.network.make_generator import make_generator
-from ganinv_cli.images import TargetImage, to_pixels
+from ganinv_cli.images import Picture, to_pixels
 from ganinv_cli.images.decode import read_tables
 from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Change
@@ -58,7 +58,7 @@ def pictures(generator):
 
 
 def _explain(generator, pixels, *, tables=(), align=True):
-    return _explain_image(generator, TargetImage("a.png", "", pixels, tables=tables), align)
+    return _explain_image(generator, Picture("a.png", "", pixels, tables=tables), align)
 
 
 def _explain_image(generator, image, align=True):
@@ -139,7 +139,7 @@ def test_own_pictures_are_explained_by_what_was_done_to_them(generator, pictures
     assert explanation.explained
     assert explanation.chain.startswith(words)
     assert explanation.excess <= explanation.excess_limit
-    error = (explanation.z - Z[0]) / explanation.deviation
+    error = (explanation.z_explained - Z[0]) / explanation.z_deviation
     assert np.sqrt(np.mean(error**2)) < 3
     assert explanation.known_directions == LATENT
 
@@ -152,7 +152,7 @@ def test_a_jpeg_of_an_own_picture_is_explained_with_the_tables_or_without(
     for known in (tables, ()):
         explanation = _explain(generator, pixels, tables=known)
         assert explanation.chain == f"saved as JPEG {quality}"
-        assert np.abs(explanation.z - Z[0]).max() < 0.1
+        assert np.abs(explanation.z_explained - Z[0]).max() < 0.1
 
 
 def test_a_change_and_a_storage_make_a_chain(generator, pictures):
@@ -167,10 +167,10 @@ def test_a_picture_that_was_cut_out_of_a_jpeg_has_its_grid(generator, pictures):
     page[5:, 3:] = pictures[0]
     pixels, tables = _compress(page, 90)
     for known in (tables, ()):
-        image = TargetImage("a", "", pixels[5:, 3:], tables=known, corner=(5, 3))
+        image = Picture("a", "", pixels[5:, 3:], tables=known, corner=(5, 3))
         explanation = _explain_image(generator, image)
         assert explanation.chain == "saved as JPEG 90"
-        assert np.abs(explanation.z - Z[0]).max() < 0.1
+        assert np.abs(explanation.z_explained - Z[0]).max() < 0.1
 
 
 def test_a_jpeg_or_webp_of_other_colours_is_not_called_stored_alone(generator, pictures):
@@ -190,7 +190,7 @@ def test_a_file_is_cropped_or_enlarged_as_its_own_size_says(generator, pictures)
         (large, "enlarged 3 times (bicubic)"),
         (pictures[0][2:-2, 2:-2], CROPPED),
     ):
-        image = TargetImage("a", "", _resize(pixels, SIDE, LANCZOS), enlarged=len(pixels) / SIDE)
+        image = Picture("a", "", _resize(pixels, SIDE, LANCZOS), enlarged=len(pixels) / SIDE)
         assert _explain_image(generator, image).chain == words
 
 
@@ -212,7 +212,7 @@ def test_a_codec_is_found_by_encoding_again(generator, pictures):
     twice, tables = _compress(_compress(pictures[0], 60)[0], 90)
     explanation = _explain(generator, twice, tables=tables)
     assert explanation.chain == "saved as JPEG 60, and again as JPEG 90"
-    assert np.abs(explanation.z - Z[0]).max() < 0.1
+    assert np.abs(explanation.z_explained - Z[0]).max() < 0.1
 
 
 @pytest.mark.parametrize(("quality", "chain"), [(None, ""), (90, "saved as JPEG 90")])
@@ -225,7 +225,7 @@ def test_a_region_is_the_pixels_that_were_painted_and_few_around_them(
         pixels, tables = _compress(pixels, quality)
     explanation = _explain(generator, pixels, tables=tables)
     assert explanation.explained and explanation.chain == chain
-    assert np.abs(explanation.z - Z[0]).max() < 0.1
+    assert np.abs(explanation.z_explained - Z[0]).max() < 0.1
     assert explanation.region[painted].mean() > 0.95
     assert explanation.region.mean() < painted.mean() + 0.15
 
@@ -236,15 +236,15 @@ def test_a_region_is_found_where_most_pixels_are_black_or_white(tmp_path):
     pixels[3:14, 5:16] = np.random.default_rng(0).integers(0, 256, (11, 11, 3))
     with np.errstate(invalid="raise"):  # the root of a sum below 0 lost the region
         explanation = _explain(generator, pixels)
-    assert explanation.explained and np.abs(explanation.z - Z[0]).max() < 0.01
+    assert explanation.explained and np.abs(explanation.z_explained - Z[0]).max() < 0.01
 
 
 def test_an_image_within_rounding_costs_nothing(generator, pictures):
     with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", _yield_first):
         explanation = _explain(generator, pictures[0])
     assert explanation.explained and explanation.chain == ""
-    assert np.abs(explanation.z - Z[0]).max() < 0.01
-    assert np.abs(explanation.picture.astype(int) - pictures[0]).max() <= 1
+    assert np.abs(explanation.z_explained - Z[0]).max() < 0.01
+    assert np.abs(explanation.reenacted.astype(int) - pictures[0]).max() <= 1
 
 
 STRANGERS = ("average", "halves", "black", "flat", "noise")

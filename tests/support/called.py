@@ -74,3 +74,9 @@ def make_random_pixels(generator: Generator) -> np.ndarray:
 def save_image(path: Path, pixels: np.ndarray) -> Path:
     Image.fromarray(pixels).save(path)
     return path
+
+
+def take_image(results, group, number):
+    """Return the rows of an image in a group of results, such as "stochastic/starts"."""
+    rows = results.groups[group]
+    return {name: rows[name][rows["image"] == number] for name in rows}

@@ -7,6 +7,7 @@ import numpy as np
 
 from ganinv_cli.results.store import Provenance, columns, open_run
 from ganinv_cli.results.store.merge import merge_files
+from ganinv_cli.results.store.rows import STARTS_PER_IMAGE
 
 LATENT = 3
 CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])
@@ -52,17 +53,31 @@ def make_row(group, trial):
             row[name] = draw.integers(1, 6, shape).astype(kind)
     if "curve_loss" in row:
         row["curve_loss"][-1] = row["curve_error"][-1] = np.nan
-    row.pop(columns.TRIAL)
-    return row
+    return {
+        name: value for name, value in row.items() if name not in (columns.IMAGE, columns.TRIAL)
+    }
 
 
 def make_rows(trials, groups=("", "none", "stochastic")):
-    rows = {group: [make_row(group, trial) for trial in trials] for group in groups}
+    """Return rows of trials, or of images in groups that have a row for each image."""
     return {
-        group: {"trial": np.array(trials)}
-        | {name: np.stack([row[name] for row in listed]) for name in listed[0]}
-        for group, listed in rows.items()
+        group: {key: np.array(trials, np.int64)} | _stack_rows(group, trials)
+        for group in groups
+        for key in [next(iter(columns.get_columns(group)))]
     }
+
+
+def make_starts(images, trials, group="none/starts"):
+    """Return rows of these starts of these images."""
+    pairs = [(image, trial) for image in images for trial in trials]
+    keys = np.array(pairs, np.int64).reshape(-1, 2)
+    rows = _stack_rows(group, [STARTS_PER_IMAGE * image + trial for image, trial in pairs])
+    return {group: {columns.IMAGE: keys[:, 0], columns.TRIAL: keys[:, 1]} | rows}
+
+
+def _stack_rows(group, numbers):
+    rows = [make_row(group, number) for number in numbers]
+    return {name: np.stack([row[name] for row in rows]) for name in make_row(group, 0) if rows}
 
 
 def add_missing_columns(given, latent):
@@ -82,10 +97,14 @@ def commit_batches(run, *batches):
 
 def assert_holds(results, trials):
     """Check that exactly these trials are there, bit for bit."""
-    trials = sorted(trials)
-    assert set(results.groups) == (set(make_rows([0])) if trials else set())
-    for group, expected in make_rows(trials).items() if trials else ():
-        found = results.groups[group]
+    assert_equal(results.groups, make_rows(sorted(trials)) if trials else {})
+
+
+def assert_equal(groups, rows):
+    """Check that groups have exactly these rows, bit for bit."""
+    assert set(groups) == set(rows)
+    for group, expected in rows.items():
+        found = groups[group]
         assert found.keys() == expected.keys()
         for name, values in expected.items():
             assert found[name].dtype == values.dtype, (group, name)
@@ -112,7 +131,12 @@ def write_results_file(path, trials, finished=True, figures=None, **changes):
 def write_shards(folder):
     """A whole run in three files, the second of them interrupted."""
     return [
-        write_results_file(folder / f"{number}.h5", trials, finished=number != 1)
+        write_results_file(
+            folder / f"{number}.h5",
+            trials,
+            finished=number != 1,
+            config={"trials": 10, "shard": f"{number + 1}/{len(SHARDS)}"},
+        )
         for number, trials in enumerate(SHARDS)
     ]
 
@@ -139,6 +163,6 @@ def kill_after(monkeypatch, calls):
 
         return call
 
-    for name in ("fsync", "replace", "unlink", "posix_fallocate"):
+    for name in ("fsync", "replace", "unlink"):
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
     return left

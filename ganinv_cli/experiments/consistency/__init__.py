@@ -12,34 +12,16 @@ Example:
     ganinv consistency --image faces/ --trials 20 --restarts 3
 """
 
-from typing import TYPE_CHECKING
-
 from ganinv_cli.experiments.consistency.config import ConsistencyConfig
-from ganinv_cli.experiments.experiment import Experiment, MakePlan
-
-if TYPE_CHECKING:
-    from ganinv_cli.results.report.grid import ReportKind
-
-
-def _find_plan() -> MakePlan:
-    from ganinv_cli.experiments.image_plan import make_plan
-
-    return make_plan
-
-
-def _find_report() -> "ReportKind":
-    from ganinv_cli.results.report.images import CONSISTENCY_REPORT
-
-    return CONSISTENCY_REPORT
-
+from ganinv_cli.experiments.experiment import Experiment
 
 EXPERIMENT = Experiment(
     __name__,
     help=__doc__,
     config=ConsistencyConfig,
     first=("image", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
-    find_plan=_find_plan,
-    find_report=_find_report,
+    plan="ganinv_cli.experiments.image_plan:ImagesPlan",
+    report="ganinv_cli.results.report.images:CONSISTENCY_REPORT",
     order=3,
     example="""
         >>> G = ganinv.load("faces16")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ganinv_cli.settings.config import ImagesConfig
+from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.declare import declare
 
 
@@ -14,7 +14,7 @@ class ConsistencyConfig(ImagesConfig):
     default_trials = 100
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
-        example=8,
         help="Recoveries of each image under each rule, from independent starts.",
         shown_default=f"{default_trials}, or one per label if these are more",
     )
+    clip: tuple[str, ...] = Config.clip

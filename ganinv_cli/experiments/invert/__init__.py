@@ -20,34 +20,16 @@ Example:
     ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
 """
 
-from typing import TYPE_CHECKING
-
-from ganinv_cli.experiments.experiment import Experiment, MakePlan
+from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.invert.config import InvertConfig
-
-if TYPE_CHECKING:
-    from ganinv_cli.results.report.grid import ReportKind
-
-
-def _find_plan() -> MakePlan:
-    from ganinv_cli.experiments.image_plan import make_plan
-
-    return make_plan
-
-
-def _find_report() -> "ReportKind":
-    from ganinv_cli.results.report.images import INVERT_REPORT
-
-    return INVERT_REPORT
-
 
 EXPERIMENT = Experiment(
     __name__,
     help=__doc__,
     config=InvertConfig,
     first=("trials", "checkpoint", "crop", "mask", "device", "out", "npz", "style"),
-    find_plan=_find_plan,
-    find_report=_find_report,
+    plan="ganinv_cli.experiments.image_plan:ImagesPlan",
+    report="ganinv_cli.results.report.images:INVERT_REPORT",
     order=4,
     inverts=True,
     example="""

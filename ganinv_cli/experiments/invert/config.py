@@ -11,24 +11,19 @@ from ganinv_cli.settings.declare import declare
 class InvertConfig(ImagesConfig):
     """The settings of `ganinv invert`."""
 
-    shards_images = True
     checkpoint: str = declare(
         Config.checkpoint,
         help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
         "Repeat it to ask which of several generators made the image.",
         repeated=True,
     )
-    default_trials = 8
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
-        example=8,
         help="Number of starts for each image. The best start is kept. If others find the same z, "
         "the result is more certain.",
-        shown_default=f"{default_trials}, or one per label if these are more",
         names=("--starts", "--trials"),
         synonym="starts",
     )
-    clip: tuple[str, ...] = ("stochastic",)
     image: tuple[str, ...] = declare((), argument="IMAGE...")
     # the best z counts, not how many minima there are
     stationary: float = declare_stationary(1e-3)

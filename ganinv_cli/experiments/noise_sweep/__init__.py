@@ -12,26 +12,8 @@ Example:
     ganinv noise-sweep --noise salt-and-pepper --levels .01,.05 --out sp.h5
 """
 
-from typing import TYPE_CHECKING
-
-from ganinv_cli.experiments.experiment import Experiment, MakePlan
+from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
-
-if TYPE_CHECKING:
-    from ganinv_cli.results.report.grid import ReportKind
-
-
-def _find_plan() -> MakePlan:
-    from ganinv_cli.experiments.noise_sweep.plan import make_plan
-
-    return make_plan
-
-
-def _find_report() -> "ReportKind":
-    from ganinv_cli.results.report.noise_sweep import NOISE_SWEEP_REPORT
-
-    return NOISE_SWEEP_REPORT
-
 
 EXPERIMENT = Experiment(
     __name__,
@@ -49,8 +31,8 @@ EXPERIMENT = Experiment(
         "style",
         "config",
     ),
-    find_plan=_find_plan,
-    find_report=_find_report,
+    plan=f"{__name__}.plan:NoiseSweepPlan",
+    report="ganinv_cli.results.report.noise_sweep:NOISE_SWEEP_REPORT",
     order=2,
     example="""
         >>> t = ganinv.noise_sweep("faces16", trials=2, variances=[0.001, 0.1], clip="none")

@@ -1,8 +1,8 @@
 """Figure 2: how far noise on the image moves the recovered z."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -26,19 +26,6 @@ RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z i
 ENOUGH_QUANTILE = 0.9  # the same; up to it, one start is enough
 
 
-def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan":
-    """Return the plan for a config."""
-    levels = config.noise_levels
-    return NoiseSweepPlan(
-        config,
-        make_solver(config.solver, config.solver_settings),
-        cases={number: level.group for number, level in enumerate(levels)},
-        exact=all(level.is_clean for level in levels),
-        problem=Problem(stationary=config.stationary),
-        relative_cost=1.3,  # the least loss is not 0 and approached slowly
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class NoiseSweepPlan(Plan):
     """Recover known z from their images with noise of each level.
@@ -48,6 +35,18 @@ class NoiseSweepPlan(Plan):
     """
 
     config: NoiseSweepConfig
+
+    @classmethod
+    def make(cls, config: NoiseSweepConfig, generator: Generator) -> Self:
+        levels = config.noise_levels
+        return cls(
+            config,
+            make_solver(config.solver, config.solver_settings),
+            cases={number: level.group for number, level in enumerate(levels)},
+            exact=all(level.is_clean for level in levels),
+            problem=Problem(stationary=config.stationary),
+            relative_cost=1.3,  # the least loss is not 0 and approached slowly
+        )
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's noisy image, and the residual of the right z.
@@ -69,51 +68,34 @@ class NoiseSweepPlan(Plan):
                 for number, target in known.items()
                 if has_bound
             }
-            draws = dict(
-                zip(known, draw_noise(generator, config.seed, np.array([*known])), strict=True)
-            )
+            draws = draw_noise(generator, config.seed, np.array([*known]))
+            noises = dict(zip(known, draws, strict=True))
+            targets = {n: target._replace(cramer_rao=bounds.get(n)) for n, target in known.items()}
             return [
-                self._make_noisy(
-                    known[job.trial]._replace(cramer_rao=bounds.get(job.trial)),
-                    draws[job.trial],
-                    levels[job.case],
-                )
+                self._make_noisy(targets[job.trial], noises[job.trial], levels[job.case])
                 for job in jobs
             ]
 
         return make_targets
 
     def _make_noisy(self, target: Target, draws: np.ndarray, level: Level) -> Target:
-        """Return a target with noise of a level, and what that leaves of the image loss."""
-        image, latent = (
-            level.apply(target.image, draws, self.config.clip_pixels),
-            len(target.z_true),
-        )
-        residual, enough = (
-            level.find_residual(image, latent, quantile)
-            for quantile in (RESIDUAL_QUANTILE, ENOUGH_QUANTILE)
-        )
+        image = level.apply(target.image, draws, self.config.clip_pixels)
+        latent = len(target.z_true)
+        residual = level.find_residual(image, latent, RESIDUAL_QUANTILE)
         is_comparable = np.isfinite(residual) and not self.config.clip_pixels
-        sufficient_loss = enough if is_comparable else 0.0
-        return target._replace(image=image, residual=residual, sufficient_loss=sufficient_loss)
+        enough = level.find_residual(image, latent, ENOUGH_QUANTILE) if is_comparable else 0.0
+        return target._replace(image=image, residual=residual, sufficient_loss=enough)
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return Figure 2b per level: clean, noisy and recovered images of the first trials.
 
-        They show the paper's rule or, if it was not run, the first rule. Only trials that were run
-        at every level are shown; without such a trial there is no figure.
+        They show the paper's rule or, if it was not run, the first rule.
         """
         config, groups = self.config, results.groups
         rule = representative_rule(config.clip)
         names = {case: self.get_group(case, rule) for case in self.cases}
-        if not set(names.values()) <= groups.keys():
-            return {}
-        shared = functools.reduce(
-            np.intersect1d, [groups[name]["trial"] for name in ("", *names.values())]
-        )
-        trials = shared[shared < config.trials][:FIGURE_TRIALS]
-        if not len(trials):
-            return {}
+        numbers = groups[""]["trial"]
+        trials = numbers[numbers < config.trials][:FIGURE_TRIALS]
 
         def render(group: str, column: str) -> np.ndarray:
             z = take_trials(groups[group], column, trials)

@@ -11,34 +11,16 @@ Example:
     ganinv recover --config paper-text --trials 8 --out paper.h5
 """
 
-from typing import TYPE_CHECKING
-
-from ganinv_cli.experiments.experiment import Experiment, MakePlan
+from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.recover.config import RecoverConfig
-
-if TYPE_CHECKING:
-    from ganinv_cli.results.report.grid import ReportKind
-
-
-def _find_plan() -> MakePlan:
-    from ganinv_cli.experiments.recover.plan import make_plan
-
-    return make_plan
-
-
-def _find_report() -> "ReportKind":
-    from ganinv_cli.results.report.recover import RECOVER_REPORT
-
-    return RECOVER_REPORT
-
 
 EXPERIMENT = Experiment(
     __name__,
     help=__doc__,
     config=RecoverConfig,
     first=("trials", "checkpoint", "clip", "seed", "device", "out", "style", "config"),
-    find_plan=_find_plan,
-    find_report=_find_report,
+    plan=f"{__name__}.plan:RecoverPlan",
+    report="ganinv_cli.results.report.recover:RECOVER_REPORT",
     order=1,
     example="""
         >>> t = ganinv.recover("faces16", trials=4, clip="stochastic", seed=1)

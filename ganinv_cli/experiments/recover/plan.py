@@ -1,6 +1,7 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -21,18 +22,16 @@ from ganinv_cli.settings.names import representative_rule
 FIGURE_TRIALS = 8
 
 
-def make_plan(config: RecoverConfig, generator: Generator) -> "RecoverPlan":
-    """Return the plan for a config with measured settings. Raises ConfigError."""
-    solver = make_solver(config.solver, config.solver_settings)
-    points = _make_record_points(config, solver)
-    return RecoverPlan(config, solver, record_points=points)
-
-
 @dataclass(frozen=True, eq=False)
 class RecoverPlan(Plan):
     """Recover known z from their images, under each rule."""
 
     config: RecoverConfig
+
+    @classmethod
+    def make(cls, config: RecoverConfig, generator: Generator) -> Self:
+        solver = make_solver(config.solver, config.solver_settings)
+        return cls(config, solver, record_points=_make_record_points(config, solver))
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         precision = "float64" if self.config.polish == "float64" else "float32"

@@ -17,41 +17,20 @@ from ganinv_cli.noise import get_noise
 from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.evidence import Evidence, gather_evidence
+from ganinv_cli.results.analysis.evidence import Evidence, gather_evidence, read_value
 from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
-from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict, judge
+from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict
 from ganinv_cli.results.statistics import Booleans, Floats
-from ganinv_cli.results.store import NamedImage
-from ganinv_cli.results.store.rows import Group
-from ganinv_cli.settings.names import image_group, image_number, is_image_group, name_images
+from ganinv_cli.results.store import Image
+from ganinv_cli.results.store.columns import IMAGE, TRIAL
+from ganinv_cli.results.store.read import SHARED_GRADIENTS, count_trials
+from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text
+from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts
 
 if TYPE_CHECKING:
     from ganinv_cli.results.store import Results
 
 Pixels = NDArray[np.uint8]  # (height, width, channels)
-ImageKey = tuple[int, str]  # number and name; an image of two names has two
-
-
-@dataclass(frozen=True, eq=False)
-class Image:
-    """An image file of a run."""
-
-    number: int  # in the run, from 0
-    name: str  # of its file, in the command or as stored
-    sha256: str  # of the file's bytes; empty if it is not stored
-    changes: str  # changes made to the file to make it an input; empty for none worth a note
-    error: str  # why the file could not be read; empty if it was read
-    columns: Group  # one row
-    size: int  # pixels times channels that count
-
-    @property
-    def key(self) -> ImageKey:
-        return self.number, self.name
-
-    @property
-    def target(self) -> Pixels:
-        """The image at the generator's size."""
-        return np.asarray(self.columns["target"][0])
 
 
 class Number(NamedTuple):
@@ -62,7 +41,7 @@ class Number(NamedTuple):
 
 
 Case = Image | Number | None  # an image, a number, or none in a run of one case
-_NUMBERED = re.compile(r"(?!image=)([\w-]+)=([\d.e+-]+)")  # the group of a case that is a number
+_NUMBERED = re.compile(r"([\w-]+)=([\d.e+-]+)")  # the group of a case that is a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +50,10 @@ class Cell:
 
     case: Case
     rule: str
+    group: str  # name of the group in the file
     columns: Group
     truth: Mapping[str, NDArray[Any]]  # "label" and "cramer_rao" (trials,), if they are known
-    certificate: Group | None  # one row, the newest; of an image whose trials had ended
+    certificate: Group | None  # one row; of an image whose trials had ended
     prior: Prior  # of z
     gradients_shared: float  # each trial's share of what the run spent once
     at_any_update: bool = False  # whether the least error of z counts, as in the paper's code
@@ -95,7 +75,7 @@ class Cell:
 
     @property
     def trials(self) -> int:
-        return len(self.columns["trial"])
+        return len(self.columns[TRIAL])
 
     def has(self, column: str) -> bool:
         return self.prefix + column in self.columns
@@ -145,9 +125,9 @@ class Cell:
 
     @property
     def whole_certificate(self) -> Group | None:
-        """The certificate if it is of all trials; an extended run also has an earlier one."""
-        newest = self.certificate
-        return newest if newest and newest["recoveries"][0] == self.trials else None
+        """The certificate if it is of all trials; a run may have been extended since."""
+        made = self.certificate
+        return made if made and made["recoveries"][0] == self.trials else None
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -156,18 +136,12 @@ class Cell:
 
     @cached_property
     def judgement(self) -> Judgement:
-        """The verdict that the run stored.
-
-        A file that has what it follows from, but is older than stored verdicts, gets it here.
-        """
+        """The verdict that the run stored."""
         certificate = self.whole_certificate
         if certificate is None:
             return Judgement("not finished", "it is not re-enacted yet; the same command goes on")
-        if verdict := _decode_text(certificate, "verdict"):
-            return Judgement(cast("Verdict", verdict), _decode_text(certificate, "explanation"))
-        if "explained" not in certificate:
-            return Judgement("no verdict", "the file is of ganinv 1.0; run it again")
-        return judge(self.evidence, self.prior)
+        verdict = decode_text(certificate, "verdict") or "no verdict"
+        return Judgement(cast("Verdict", verdict), decode_text(certificate, "explanation"))
 
     @property
     def best_z(self) -> Floats:
@@ -175,7 +149,7 @@ class Cell:
         again = self.evidence.reenactment
         best = self.recoveries.z[self.recoveries.best_row]
         is_changed = again is not None and (again.explained or self.judgement.verdict == "edited")
-        return again.z if again and is_changed else best
+        return again.z_explained if again and is_changed else best
 
     @property
     def z_deviation(self) -> Floats:
@@ -183,52 +157,58 @@ class Cell:
         again = self.evidence.reenactment
         if again is None or self.judgement.verdict not in OWN_VERDICTS:
             return np.full(self.evidence.latent, np.nan)
-        return again.deviation
+        return again.z_deviation
+
+    def read_certificate(self, column: str) -> Any:
+        """Return what is in a column of the certificate of all trials; None if it is not there."""
+        certificate = self.whole_certificate or {}
+        return read_value(certificate, column) if column in certificate else None
 
     @property
     def region(self) -> Booleans | None:
         """(height, width): the pixels that do not count for the verdict; None for none."""
-        certificate = self.whole_certificate
-        if certificate is None or "region" not in certificate or not certificate["region"].any():
-            return None
-        return np.asarray(certificate["region"][0] > 0)
+        region = self.read_certificate("region")
+        return None if region is None or not region.any() else np.asarray(region > 0)
 
     @property
     def reconstruction(self) -> Pixels | None:
         """G(z), after the chain if it explains the image; None if some starts have not ended."""
-        certificate = self.whole_certificate
-        if certificate is None:
-            return None
-        explained = "explained" in certificate and certificate["explained"][0]
-        return np.asarray(certificate["reenacted" if explained else "reconstruction"][0])
+        explained = self.read_certificate("explained")
+        pixels: Pixels | None = self.read_certificate(
+            "reenacted" if explained else "reconstruction"
+        )
+        return pixels
 
 
 def read_cells(results: "Results") -> list[Cell]:
     """Return the cells that have trials: images as shown, numbers in order, rules in order."""
-    config = results.attributes.get("config", {})
+    groups, config = results.groups, results.attributes.get("config", {})
     prior, any_update = read_prior(config), config.get("success") == "ever"
     shared = share_gradients(results)
-    cells = []
-    for group_name, case in _list_cases(results):
-        for rule in RULES:
-            name = f"{group_name}/{rule}".removeprefix("/")
-            columns = results.groups.get(name)
-            if columns is not None and len(columns["trial"]):
-                truth = _join_truth(results, columns["trial"])
-                certificate = _read_certificate(results, name)
-                cell = Cell(
-                    case,
-                    rule,
-                    columns,
-                    truth,
-                    certificate,
-                    prior,
-                    shared,
-                    any_update,
-                    results.threshold,
-                )
-                cells.append(cell)
-    return cells
+
+    def make_cell(
+        case: Case, rule: str, group: str, columns: Group, certificate: Group | None = None
+    ) -> Cell:
+        truth = _join_truth(results, columns[TRIAL])
+        run = prior, shared, any_update, results.threshold
+        return Cell(case, rule, group, columns, truth, certificate, *run)
+
+    cells = [
+        make_cell(number, rule, name, groups[name])
+        for place, number in _list_numbers(results)
+        for rule in RULES
+        if (name := f"{place}/{rule}".removeprefix("/")) in groups and len(groups[name][TRIAL])
+    ]
+    starts, certificates = (
+        {rule: _split_by_image(groups.get(name(rule), NO_ROWS)) for rule in RULES}
+        for name in (name_starts, name_certificates)
+    )
+    return cells + [
+        make_cell(image, rule, name_starts(rule), rows, certificates[rule].get(image.number))
+        for image in read_images(results)
+        for rule in RULES
+        if (rows := starts[rule].get(image.number))
+    ]
 
 
 def read_images(results: "Results") -> list[Image]:
@@ -236,28 +216,15 @@ def read_images(results: "Results") -> list[Image]:
 
     An image that was given under two names comes twice. Names have folders if others need them.
     """
-    stored = {
-        image_number(name): NamedImage(image_number(name), "")
-        for name, group in sorted(results.groups.items())
-        if is_image_group(name) and len(group["trial"])
-    }
-    shown = stored.values() if results.selection is None else results.selection
-    present = [image for image in shown if image.number in stored]
-    columns = [results.groups[image_group(image.number)] for image in present]
-    paths = [
-        image.name or _decode_text(of, "name") for image, of in zip(present, columns, strict=True)
-    ]
+    rows = _split_by_image(results.groups.get(IMAGES, NO_ROWS))
+    shown = results.selection
+    if shown is None:
+        shown = tuple(Image(number, decode_text(row, "name")) for number, row in rows.items())
+    present = [image for image in shown if image.number in rows]
+    names = name_images([image.name for image in present])
     return [
-        Image(
-            image.number,
-            name,
-            _decode_text(of, "sha256"),
-            _decode_text(of, "changes"),
-            _decode_text(of, "error"),
-            of,
-            _count_pixel_values(results, of),
-        )
-        for image, name, of in zip(present, name_images(paths), columns, strict=True)
+        Image(image.number, name, rows[image.number])
+        for image, name in zip(present, names, strict=True)
     ]
 
 
@@ -266,26 +233,45 @@ def share_gradients(results: "Results") -> float:
 
     All trials of the file share alike, of whatever rule, level and image; 0 without a trial.
     """
-    trials = sum(len(group["trial"]) for group in results.groups.values() if "seconds" in group)
-    return float(results.constants.get("shared_gradients", 0)) / max(trials, 1)
+    spent = float(results.constants.get(SHARED_GRADIENTS, 0))
+    return spent / max(count_trials(results.groups), 1)
 
 
-def _list_cases(results: "Results") -> Iterator[tuple[str, Case]]:
-    """Yield each case with the name of its group; of levels, the least noise first."""
-    yield "", None
+class _Rows(Mapping[str, NDArray[Any]]):
+    """Rows of a group that follow one another; a column is taken from it when it is used."""
+
+    def __init__(self, group: Group, rows: slice) -> None:
+        self._group, self._rows = group, rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __len__(self) -> int:
+        return len(self._group)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._group
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._group[name][self._rows]
+
+
+def _split_by_image(group: Group) -> dict[int, Group]:
+    """Return the rows of each image by its number, from rows that are sorted by it."""
+    numbers, first = np.unique(group[IMAGE], return_index=True)
+    ends = [*first[1:].tolist(), len(group[IMAGE])]
+    rows = map(slice, first.tolist(), ends)
+    return {number: _Rows(group, each) for number, each in zip(numbers.tolist(), rows, strict=True)}
+
+
+def _list_numbers(results: "Results") -> list[tuple[str, Number | None]]:
+    """Return each case that is no image with the name of its group; the least noise first."""
     places = {name.rpartition("/")[0] for name in results.groups}
     numbered = [found for place in places if (found := _NUMBERED.fullmatch(place))]
-    cases = ((found[0], Number(found[1], float(found[2]))) for found in numbered)
+    cases = [(found[0], Number(found[1], float(found[2]))) for found in numbered]
     noise = get_noise(results.attributes.get("config", {}))
-    yield from sorted(cases, key=lambda pair: pair[1].value, reverse=not noise.more_is_worse)
-    yield from ((image_group(image.number), image) for image in read_images(results))
-
-
-def _read_certificate(results: "Results", name: str) -> Group | None:
-    rows = results.groups.get(f"{name}/certificate")
-    if rows is None or not len(rows["trial"]):
-        return None
-    return {column: values[-1:] for column, values in rows.items()}
+    cases.sort(key=lambda pair: pair[1].value, reverse=not noise.more_is_worse)
+    return [("", None), *cases]
 
 
 def _join_truth(results: "Results", trials: NDArray[np.integer]) -> dict[str, Floats]:
@@ -294,20 +280,7 @@ def _join_truth(results: "Results", trials: NDArray[np.integer]) -> dict[str, Fl
     columns = [name for name in ("label", "cramer_rao") if name in root]
     joined = {name: np.full(len(trials), np.nan) for name in columns}
     if joined:
-        _, there, here = np.intersect1d(root["trial"], trials, True, return_indices=True)
+        _, there, here = np.intersect1d(root[TRIAL], trials, True, return_indices=True)
         for name, values in joined.items():
             values[here] = root[name][there]
     return joined
-
-
-def _decode_text(columns: Group, name: str) -> str:
-    """Return a text of a group of one row; empty if the file has no such column."""
-    return bytes(columns[name][0]).decode(errors="replace") if name in columns else ""
-
-
-def _count_pixel_values(results: "Results", image: Group) -> int:
-    """Return how many pixels times channels of an image count."""
-    size = image["target"][0].size
-    if "pixels_counted" not in image:  # ganinv 1.0 had only a mask, of all images
-        return int(results.constants.get("pixels_counted", size))
-    return int(image["pixels_counted"][0])

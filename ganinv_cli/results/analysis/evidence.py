@@ -1,6 +1,6 @@
 """The evidence on one image under one rule: the numbers that decide the verdict."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,20 +24,20 @@ MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neig
 
 
 class Reenactment(NamedTuple):
-    """The chain of changes that comes nearest to the image, and what is left after it."""
+    """What decides the verdict of a certificate: its columns of these names, and two of its own."""
 
-    explained: bool  # whether the chain leaves no more than it does of the generator's own pictures
-    chain: str  # in words, e.g. "saved as JPEG 75"; empty: rounded to 8 bits alone
+    explained: bool
+    chain: str
+    excess: float
+    excess_limit: float
+    z_explained: Floats
+    z_deviation: Floats
+    known_directions: int
+    stranger_rmse: Floats  # those that were measured
+    tried: str
+    confined: float
     left_out: float  # share of the pixels that do not count
     keeps_loss: bool  # whether the image loss of a start says how well it explains the image
-    excess: float  # RMS in grey levels that the chain leaves
-    limit: float  # of the generator's own pictures, at most
-    z: Floats  # (latent,), refitted through the chain; the best one if nothing explains the image
-    deviation: Floats  # (latent,) standard error of z
-    known_directions: int  # with a standard error below half the prior's deviation
-    stranger_rmse: Floats  # (strangers,) grey levels, of pictures that it cannot make, ascending
-    tried: str = ""  # changes and storages, in words
-    confined: float = 0.0  # share of what the best z leaves that a change or a region explains
 
     @property
     def words(self) -> str:
@@ -131,14 +131,11 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
     """
     reenactment = read_reenactment(certificate, size)
     singular_values = read_singular_values(certificate)
-    prior, best, labels = recoveries.prior, recoveries.best_row, recoveries.labels
+    prior, best, under_label = recoveries.prior, recoveries.best_row, recoveries.has_best_label
     latent = int(recoveries.z.shape[1])
     rank = None
     if singular_values is not None:
         rank = int(statistics.rank(singular_values, size))
-    under_label = (
-        np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
-    )
     loss = float(recoveries.loss[best])
     noise_error = _estimate_noise_error(loss, size, singular_values, latent)
     distance = statistics.expected_distance(latent, prior) * latent
@@ -153,9 +150,9 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
     rivals = len(np.unique(clusters[reached & plausible & ~same]))
     z = recoveries.z[best]
     if reenactment is not None and reenactment.explained:
-        z, noise_error = reenactment.z, float(np.linalg.norm(reenactment.deviation))
+        z, noise_error = reenactment.z_explained, float(np.linalg.norm(reenactment.z_deviation))
         rivals = rivals if reenactment.keeps_loss else 0
-    near_change = z if reenactment is None else reenactment.z
+    near_change = z if reenactment is None else reenactment.z_explained
     *_, change_plausible = _locate(near_change[None], prior, most)
     position = _locate(z[None], prior, min(ERROR_FACTOR * noise_error, most))
     inside, norm, may_be_drawn = (values[0] for values in position)
@@ -184,30 +181,32 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
 
 def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None:
     """Return the re-enactment in the columns of a certificate; None if it has none."""
-    if certificate is None or "explained" not in certificate:
+    if certificate is None or np.isnan(certificate.get("excess", np.array([np.nan]))[0]):
         return None
-    row = {name: values[0] for name, values in certificate.items()}
-    strangers = row.get("stranger_rmse", np.zeros(0))
-    chain = bytes(row["chain"]).decode(errors="replace")
-    height, width, channels = row["reconstruction"].shape
-    region = row.get("region", np.zeros((height, width)))
+    wanted = (*Reenactment._fields, "region", "reconstruction")
+    row = {name: read_value(certificate, name) for name in wanted if name in certificate}
+    region, strangers, chain = row.pop("region"), row["stranger_rmse"], row["chain"]
     # after a change G(z) is another picture, and a JPEG has larger errors, which are not white
     is_unchanged = not chain or chain.startswith("noise of")
-    counted = int(np.sum(region == 0)) * channels
-    return Reenactment(
-        bool(row["explained"]),
-        chain,
-        float(np.mean(region > 0)),
-        is_unchanged and counted >= size,  # more if edges of one colour are the generator's own
-        float(row["excess"]),
-        float(row["excess_limit"]),
-        row["z_explained"].astype(np.float64),
-        row["z_deviation"].astype(np.float64),
-        int(row["known_directions"]),
-        strangers[np.isfinite(strangers)],
-        bytes(row.get("tried", b"")).decode(errors="replace"),
-        float(row.get("confined", 0.0)),
-    )
+    counted = int(np.sum(region == 0)) * row.pop("reconstruction").shape[-1]
+    row |= {
+        "explained": row["explained"] > 0,
+        "stranger_rmse": strangers[np.isfinite(strangers)],
+        "left_out": float(np.mean(region > 0)),
+        # more count if edges of one colour are the generator's own
+        "keeps_loss": is_unchanged and counted >= size,
+    }
+    return Reenactment(**row)
+
+
+def read_value(row: Group, column: str) -> Any:
+    """Return the value that a group of one row has in a column: a number, a text or an array."""
+    value = row[column][0]
+    if np.ndim(value):
+        return value
+    number_or_text = value.item()
+    is_text = isinstance(number_or_text, bytes)
+    return number_or_text.decode(errors="replace") if is_text else number_or_text
 
 
 def read_singular_values(certificate: Group | None) -> Floats | None:

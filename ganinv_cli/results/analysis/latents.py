@@ -9,13 +9,11 @@ import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError, explain_failures
 from ganinv_cli.files import ArrayFileError, read_arrays, replace_file
-from ganinv_cli.results.analysis.cells import Cell, Image, read_cells
-from ganinv_cli.results.store import NamedImage, Results, read_results, select_images
+from ganinv_cli.results.analysis.cells import Cell, read_cells
+from ganinv_cli.results.store import Image, Results, read_results, select_images
 
 
-def save_latents(
-    results_file: Path, path: Path, images: Sequence[NamedImage] | None = None
-) -> None:
+def save_latents(results_file: Path, path: Path, images: Sequence[Image] | None = None) -> None:
     """Write the best z of each image and rule to an .npz file, one row for each.
 
     `images` are the images to write, in order; None: all.

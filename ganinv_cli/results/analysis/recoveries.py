@@ -108,6 +108,12 @@ class Recoveries:
         return None if self.labels is None else int(self.labels[self.best_row])
 
     @cached_property
+    def has_best_label(self) -> Booleans:
+        """(recoveries,): which are under the label of the best one; all if there are no labels."""
+        every = np.ones(len(self.loss), np.bool_)
+        return every if self.labels is None else np.asarray(self.labels == self.best_label)
+
+    @cached_property
     def uniqueness(self) -> UniquenessVerdict:
         """Whether the recoveries reached one minimum."""
         return _decide_uniqueness(self)

@@ -20,7 +20,7 @@ Verdict = Literal[
 ]
 
 OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by this generator
-VERSION = 3  # of the rule; a file says which one decided. 1 was the rule of ganinv 1.0
+VERSION = 3  # of the rule; a file says which one decided
 MANY_STARTS = 32  # that hardly miss a z which exists
 HELP = "If it has margins or is part of a larger picture, --crop may help"
 HELP_CROPPED = "If the crop is a part of a picture that the generator made, leave out --crop"
@@ -126,7 +126,7 @@ def _describe_nearness(evidence: Evidence) -> str:
         return f"{left} grey levels are left, no more than rounding to 8 bits leaves"
     return (
         f"{format_number(again.excess)} grey levels are left (of its own pictures, up to "
-        f"{format_number(again.limit)})"
+        f"{format_number(again.excess_limit)})"
     )
 
 

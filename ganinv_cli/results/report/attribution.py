@@ -6,6 +6,7 @@ images to the last grey level, and other images hardly ever.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from ganinv_cli.results.report.table import (
     shorten_name,
 )
 from ganinv_cli.settings.names import name_generators
+
+if TYPE_CHECKING:
+    from ganinv_cli.results.store import Image
 
 NAME = "attribution"  # of the table, and stem of its files
 UNEXPLAINED = "not explained"
@@ -107,12 +111,14 @@ def _compare_images(reports: dict[str, Report]) -> list[Row]:
 
 def _list_rows_by_hash(report: Report) -> dict[tuple[str, int], list[Row]]:
     """Return the rows of each image by its hash, and how many images before it have the same."""
-    rows: dict[tuple[int, str, str], list[Row]] = {}
+    rows: dict[Image, list[Row]] = {}
     for cell, row in zip(report.cells, report.rows, strict=True):
-        rows.setdefault((*cell.image.key, cell.image.sha256), []).append(row)
+        rows.setdefault(cell.image, []).append(row)
     listed: dict[tuple[str, int], list[Row]] = {}
-    for (_, _, sha256), own in rows.items():
-        listed[sha256, sum(sha256 == other for other, _ in listed)] = own
+    before = Counter[str]()
+    for image, own in rows.items():
+        listed[image.sha256, before[image.sha256]] = own
+        before[image.sha256] += 1
     return listed
 
 

@@ -14,7 +14,7 @@ from ganinv_cli.results.report.grid import DrawnFigure, Report
 from ganinv_cli.results.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.results.report.table import Row, capitalize
 from ganinv_cli.results.statistics import Floats, carry_forward
-from ganinv_cli.results.store.rows import get_row_shape, take_rows
+from ganinv_cli.results.store.rows import get_dtypes, take_rows
 from ganinv_cli.settings.names import representative_rule
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
         f"ε = {format_concise(epsilon)}", (0.005, epsilon), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
     )  # fmt: skip
-    (latent,) = get_row_shape(cells[0].columns, "z_found")
+    (latent,) = get_dtypes(cells[0].columns)["z_found"].shape
     axes.set_ylabel(f"mean squared error of z, ‖z′ − z‖² / {latent}")
     axes.xaxis.set_major_formatter(PlainLogFormatter())
     axes.xaxis.set_minor_formatter(PlainLogFormatter())

@@ -49,11 +49,10 @@ def write_report(report: "Report", folder: Path) -> PageContent:
     with use_own_style():
         figures = {name: encode_drawn_figure(drawn) for name, drawn in report.draw().items()}
     content = PageContent(report, figures)
-    files: dict[str, str | bytes] = {**_render_styles(report)}
+    _write_files(folder, _render_styles(report))
     for name, figure in figures.items():
-        files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
-    files[PAGE] = render_page([content])
-    _write_files(folder, files.items())
+        _write_files(folder, ((f"{name}.{form}", file) for form, file in figure.files.items()))
+    _write_files(folder, [(PAGE, render_page([content]))])
     if kind := report.kind:
         if kind.pictures:
             _write_pictures(folder, kind.pictures(report))
@@ -71,10 +70,9 @@ def write_page(
     GaninvError as `write_report` does.
     """
     check_page(folder)
-    files: dict[str, str | bytes] = {PAGE: render_page(contents, comparison)}
+    _write_files(folder, [(PAGE, render_page(contents, comparison))])
     if comparison:
-        files |= _render_styles(comparison)
-    _write_files(folder, files.items())
+        _write_files(folder, _render_styles(comparison))
 
 
 def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -> None:
@@ -87,8 +85,10 @@ def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -
                 file.unlink()
 
 
-def _render_styles(report: "Report") -> dict[str, str]:
-    return {f"{report.stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
+def _render_styles(report: "Report") -> Iterator[tuple[str, str]]:
+    """Yield the name and the content of each file of tables, one by one."""
+    for style, ending in STYLES.items():
+        yield f"{report.stem}.{ending}", render([report], style)
 
 
 def _write_pictures(folder: Path, pictures: _Pictures) -> None:

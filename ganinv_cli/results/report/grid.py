@@ -13,6 +13,7 @@ from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, me
 from ganinv_cli.results.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
 from ganinv_cli.results.report.run_notes import (
     describe_run,
+    group_cells,
     make_run_notes,
     make_warnings,
     state_progress,
@@ -29,7 +30,7 @@ from ganinv_cli.results.report.table import (
     make_unread_table,
     name_rows,
 )
-from ganinv_cli.results.store.parts import NO_TRIAL
+from ganinv_cli.results.store.read import NO_TRIAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,7 +86,7 @@ class Report:
     def draw(self) -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""
         figures: dict[str, DrawnFigure] = {}
-        with np.errstate(all="ignore"):  # an edited file can hold any number
+        with np.errstate(all="ignore"):  # a trial can end with any number
             for drawing in self.kind.figures if self.kind else ():
                 figures |= drawing.draw(self)
         return figures
@@ -162,8 +163,9 @@ class ReportKind:
         unread = make_unread_rows(images)
         if not cells and not unread:
             raise ResultsError(f"{name}: {NO_TRIAL}")
-        rows = [measure_cell(cell, self.measures, self.starts) for cell in cells]
-        tables, run = {self.table: rows}, describe_run(results, images)
+        rows = [measure_cell(replace(cell), self.measures, self.starts) for cell in cells]
+        by_group = group_cells(cells, images, results.attributes.get("config", {}))
+        tables, run = {self.table: rows}, describe_run(results, by_group)
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
         tables |= compare_pairs(cells, self.starts, tests) if tests else {}
         tables |= {key: make_rows(cells, run) for key, make_rows in self.more.items()}
@@ -182,7 +184,7 @@ class ReportKind:
             name,
             self.stem,
             answer._replace(
-                sentence=f"{capitalize(state_progress(run) + said)}.", warnings=warnings
+                sentence=f"{capitalize(state_progress(run, by_group) + said)}.", warnings=warnings
             ),
             tables,
             [

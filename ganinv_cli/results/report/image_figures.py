@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell, Image, Pixels
+from ganinv_cli.results.analysis.cells import Cell, Pixels
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.results.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.results.report.grid import DrawnFigure, Report
@@ -45,7 +46,7 @@ def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
     for cell in report.cells:
         if cell.certificate is not None:
             cells = by_image.setdefault(cell.image.number, [])
-            if not cells or cells[0].image.key == cell.image.key:  # else its second name
+            if not cells or cells[0].image == cell.image:  # else its second name
                 cells.append(cell)
     drawn: dict[str, DrawnFigure] = {}
     for number, cells in by_image.items():
@@ -54,14 +55,14 @@ def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
                 f"{capitalize(describe_rule(cell.rule))}: {cell.recoveries.uniqueness.sentence}"
                 for cell in cells
             )
-            figure = _draw_recoveries(cells[0].image, cells)
+            figure = _draw_recoveries(cells)
             drawn[f"image-{number:04d}"] = DrawnFigure(figure, f"{alt}.", _make_caption(cells))
     return drawn
 
 
-def _draw_recoveries(image: Image, cells: Sequence[Cell]) -> Figure:
+def _draw_recoveries(cells: Sequence[Cell]) -> Figure:
     """Draw a row of pictures for each rule, as in HEADINGS, above a histogram of distances."""
-    rows = []
+    rows, image = [], cells[0].image
     for cell in cells:
         certificate = cell.certificate or {}
         found = (certificate[name][0] for name in ("reconstruction", "distant_reconstruction"))
@@ -130,7 +131,7 @@ def _make_caption(cells: Sequence[Cell]) -> str:
 
 def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images, six per figure: `reconstructions`, `reconstructions-2`, …"""
-    shown = [*_iterate_reconstructed(report)][:MAX_SHOWN]
+    shown = [*islice(_iterate_reconstructed(report), MAX_SHOWN)]
     names = label_images(report.rows)
     several = len({cell.rule for cell in report.cells}) > 1
     drawn = {}

@@ -17,7 +17,8 @@ AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference 
 
 def subtract_target(cell: Cell) -> np.ndarray:
     """Return the reconstruction minus the image, in grey levels; 0 where it leaves pixels out."""
-    difference = cast("Pixels", cell.reconstruction).astype(np.int64) - cell.image.target
+    picture = cast("Pixels", cell.reconstruction)
+    difference: np.ndarray = picture.astype(np.int64) - cell.image.target
     return difference if cell.region is None else difference * ~cell.region[..., None]
 
 
@@ -78,6 +79,8 @@ LABEL = Measure(
 )
 CHANGES = Measure("changes", lambda cell: cell.image.changes)  # how the file was changed, in words
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
+AMPLIFICATION = Measure("difference_amplified", _find_amplification)  # factor in its picture
+NEARNESS_TITLE = "How near the reconstruction is, and the verdict"
 
 CONSISTENCY = (
     *NAMES,
@@ -157,7 +160,7 @@ def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
 def _compare_with_limit(cell: Cell) -> float | None:
     """Return what is left over the most of own pictures, which is in the same measure."""
     again = cell.evidence.reenactment
-    return again.excess / again.limit if again and again.limit > 0 else None
+    return again.excess / again.excess_limit if again and again.excess_limit > 0 else None
 
 
 def _find_least_stranger(cell: Cell) -> float | None:
@@ -187,7 +190,7 @@ INVERT = (
     Measure("explained", lambda cell: _get_again(cell, "explained")),
     # grey levels that are left, RMS; of a JPEG, beyond the cells of its coefficients
     Measure("excess", lambda cell: _get_again(cell, "excess")),
-    Measure("excess_limit", lambda cell: _get_again(cell, "limit")),  # of its own pictures
+    Measure("excess_limit", lambda cell: _get_again(cell, "excess_limit")),  # of its own pictures
     Measure(
         "left",
         _compare_with_limit,
@@ -228,7 +231,7 @@ INVERT = (
         f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
     ),
     Measure("rank", lambda cell: cell.evidence.rank),
-    Measure("difference_amplified", _find_amplification),  # factor in its picture
+    AMPLIFICATION,
     Measure(
         "outside",
         lambda cell: np.sum(is_outside(cell.best_z, cell.prior)),

@@ -15,7 +15,7 @@ from ganinv_cli.results.report.image_figures import (
     draw_recoveries,
     iterate_pictures,
 )
-from ganinv_cli.results.report.image_measures import CONSISTENCY, INVERT
+from ganinv_cli.results.report.image_measures import CONSISTENCY, INVERT, NEARNESS_TITLE
 from ganinv_cli.results.report.run_notes import describe_rule
 from ganinv_cli.results.report.table import (
     Column,
@@ -210,7 +210,7 @@ INVERT_REPORT = ReportKind(
     INVERT,
     _answer_verdicts,
     (
-        ("How near the reconstruction is, and the verdict", NEARNESS),
+        (NEARNESS_TITLE, NEARNESS),
         _say_verdicts,
         ("How sure z is", CERTAINTY),
     ),

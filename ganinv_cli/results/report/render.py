@@ -213,8 +213,9 @@ def _render_json(reports: Sequence[Report], width: int) -> str:
         for report in reports
     ]
     whole = objects if len(objects) > 1 else objects[0]
-    text = json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
-    return _replace_unprintable(text, lambda sign: json.dumps(sign)[1:-1])
+    file = io.StringIO()  # json.dumps has a list of all numbers, as text, in memory
+    json.dump(whole, file, indent=2, allow_nan=False, ensure_ascii=False)
+    return _replace_unprintable(file.getvalue(), lambda sign: json.dumps(sign)[1:-1])
 
 
 RENDERERS = {  # by style, as STYLES lists them

@@ -4,67 +4,78 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganinv_cli.precision import Precision
 from ganinv_cli.prior import Normal, Prior
-from ganinv_cli.results.analysis.cells import Image
+from ganinv_cli.results.analysis.cells import Cell
 from ganinv_cli.results.analysis.recoveries import DEFAULT, format_range, read_prior
 from ganinv_cli.results.number_format import format_duration
 from ganinv_cli.results.report.table import Row, to_plain
-from ganinv_cli.results.store.rows import get_row_shape
-from ganinv_cli.settings.names import image_group, list_trial_groups
+from ganinv_cli.results.store.columns import TRIAL, is_trial_group
+from ganinv_cli.results.store.rows import get_dtypes
+from ganinv_cli.settings.names import list_trial_groups
 
 if TYPE_CHECKING:
-    from ganinv_cli.results.store import Results
+    from ganinv_cli.results.store import Image, Results
 
 Number = TypeVar("Number", int, float)
 
 PRECISION_NAMES = {precision.value: precision.description for precision in Precision}
 
 
-def describe_run(results: "Results", images: Sequence[Image]) -> Row:
-    """Return provenance and totals; a group of the run that is not stored has 0 trials."""
+Cells = Mapping[str, Sequence[Cell | None]]  # by group, one for each case; None: it has no trial
+
+
+def group_cells(
+    cells: Sequence[Cell], images: "Sequence[Image]", config: Mapping[str, Any]
+) -> Cells:
+    """Return the cells of each group of a run; its cases are the images that could be read."""
+    numbers = [image.number for image in images if not image.error] if images else [None]
+    by_group: dict[str, dict[int | None, Cell | None]]
+    by_group = {name: dict.fromkeys(numbers) for name in list_trial_groups(config)}
+    for cell in cells:
+        of = by_group.setdefault(cell.group, dict.fromkeys(numbers))
+        of[cell.image.number if images else None] = cell
+    return {name: [*of.values()] for name, of in by_group.items()}
+
+
+def describe_run(results: "Results", cells: Cells) -> Row:
+    """Return provenance and totals."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
-    names = list_trial_groups(config)
-    if images:
-        read = [image.number for image in images if not image.error]
-        names = [image_group(number, rule) for number in read for rule in config.get("clip", ())]
     for key in ("identity", "groups", "figures"):
         attributes.pop(key, None)
     times = (attributes.get(key) for key in ("started", "finished"))
     started, finished = (datetime.fromisoformat(time) if time else None for time in times)
-    groups = {name: group for name, group in results.groups.items() if "seconds" in group}
-    trials = dict.fromkeys(names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
-    latents = (get_row_shape(each, "z_found")[0] for each in groups.values() if len(each["trial"]))
+    groups = [group for name, group in results.groups.items() if is_trial_group(name)]
+    asked = config.get("trials") or 0
     return attributes | {
         "config": config,
         "complete": results.complete,
-        "trials": trials,
-        "incomplete": _list_incomplete(results, trials, config.get("trials")),
-        "latent": next(latents, None),
+        "trials": {name: sum(map(_count_trials, of)) for name, of in cells.items()},
+        "incomplete": [
+            name for name, of in cells.items() if any(_lacks_trials(each, asked) for each in of)
+        ],
+        "latent": next(
+            (get_dtypes(of)["z_found"].shape[0] for of in groups if len(of[TRIAL])), None
+        ),
         # from the first start to the end, pauses included
         "wall_seconds": (finished - started).total_seconds() if started and finished else None,
         # copies of other trials took none
         "solving_seconds": to_plain(
-            sum(float(of["seconds"][of["shared"] == 0].sum()) for of in groups.values())
+            sum(float(of["seconds"][of["shared"] == 0].sum()) for of in groups)
         ),
     }
 
 
-def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int | None) -> list[str]:
-    """Return the groups that lack trials; an image with a certificate of all has all of its own."""
-    certified = {
-        name.removesuffix("/certificate"): int(group["recoveries"][-1])
-        for name, group in results.groups.items()
-        if "recoveries" in group
-    }
-    return [
-        name
-        for name, count in trials.items()
-        if count < (asked or 0) and count != certified.get(name)
-    ]
+def _count_trials(cell: Cell | None) -> int:
+    return cell.trials if cell else 0
+
+
+def _lacks_trials(cell: Cell | None, asked: int) -> bool:
+    """Return whether a case lacks trials; with a certificate of all of its own it does not."""
+    return _count_trials(cell) < asked and not (cell and cell.whole_certificate)
 
 
 def make_run_notes(run: Row) -> list[str]:
@@ -86,14 +97,14 @@ def make_warnings(run: Row, results_file: str) -> list[str]:
     return [f"The generator is not confirmed: `{command}` says why."] if doubt else []
 
 
-def state_progress(run: Row) -> str:
+def state_progress(run: Row, cells: Cells) -> str:
     """Return words before the answer of a run that lacks trials; empty if it lacks none."""
     if run["complete"] and not run["incomplete"]:
         return ""
     asked = run["config"].get("trials")
-    done = describe_span([*run["trials"].values()] or [0], "{:,}".format)
+    every = [_count_trials(cell) for of in cells.values() for cell in of]
     total = f" of {asked:,}" if asked is not None else ""
-    return f"so far (not finished: {done}{total} trials): "
+    return f"so far (not finished: {describe_span(every or [0], '{:,}'.format)}{total} trials): "
 
 
 def _state_settings(run: Row) -> str:
@@ -151,8 +162,8 @@ def _name_solver(config: Row) -> str | None:
 
 def _get_solver_settings(config: Row) -> Row:
     """Return the settings of the solver of a run, as far as its file has them."""
-    settings = config.get(config.get("solver", ""))
-    return settings if isinstance(settings, dict) else {}  # an edited file can name any setting
+    settings: Row = config.get(config.get("solver", ""), {})
+    return settings
 
 
 def _name_checkpoint(run: Row) -> str:

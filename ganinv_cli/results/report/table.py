@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.results.analysis.cells import Image, ImageKey
 from ganinv_cli.results.number_format import format_number, join_names
+from ganinv_cli.results.store import Image
 
 Row = dict[str, Any]  # an object of JSON
+ImageKey = tuple[int, str]  # number and name; an image of two names has two
 
 
 def show_value(value: Any) -> str:

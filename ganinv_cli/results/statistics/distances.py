@@ -32,6 +32,7 @@ def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     return distances if labels is None else distances[pdist(labels[:, None]) == 0]
 
 
+@lru_cache(maxsize=64)
 def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:
     """Return E‖u − v‖₂ / latent of independent draws u, v from the prior (uniform, 100: .0815).
 

@@ -12,17 +12,8 @@ from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.settings.load import name_setting
 from ganinv_cli.settings.shipped import shorten_name
 
-SCHEMA_VERSION = 2  # increased if older versions of ganinv can no longer read the file
+SCHEMA_VERSION = 3  # of the files that this version reads and writes
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
-DEFAULTS: Mapping[str, Any] = {  # of files without these settings
-    "prior": "uniform:-1,1",
-    "loss": "preconditioned",
-    "noise": "gaussian",
-    "levels": [],
-    "gd.momentum": 0.0,
-    "adam.halve_every": 0,
-}
-NOT_GIVEN = {"label": -1, "labels": -1, "batch_size": 0, "workers": 0, "gpus_per_worker": -1}
 NOT_SET = "not set"  # of a setting in an error
 UNTYPED = (NOT_SET, "True", "False")  # values that are not typed after an option
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
@@ -59,42 +50,29 @@ def encode_attributes(values: Mapping[str, Any]) -> dict[str, int | str]:
 def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of "/" of an HDF5 file as Python values.
 
-    Raises DamagedError if it has a newer schema, KeyError or ValueError if it is not as it should.
+    Raises DamagedError if it has another schema, KeyError or ValueError if it is not as it should.
     """
     check_schema(path, stored)
-    values = read_not_given(
-        {name: json.loads(v) if name in _JSON else v for name, v in stored.items()}
-    )
+    values = {name: json.loads(v) if name in _JSON else v for name, v in stored.items()}
     for name in values["groups"] + values["figures"]:
         if not _NAME.fullmatch(name):  # `report` names files like figures
             raise ValueError(f"{name[:80]!r} is no name of a group or figure")
-    for name in IMAGE_KEYS:  # earlier versions added no images to a file
-        values["identity"].pop(name, None)
     return values
 
 
 def check_schema(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Raise DamagedError if a file has a newer schema."""
-    if attributes["schema"] > SCHEMA_VERSION:
-        raise DamagedError(
-            f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
-            f"{SCHEMA_VERSION}); update ganinv, or name another file"
-        )
-
-
-def read_not_given(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes of "/" with None for settings that were not given.
-
-    Earlier versions wrote a number or "" for these.
-    """
-    settings = {
-        place: {
-            key: None if value == NOT_GIVEN.get(key, "") else value
-            for key, value in attributes[place].items()
-        }
-        for place in ("config", "identity")
-    }
-    return {**attributes, **settings}
+    """Raise DamagedError if a file is of a version whose files this one does not read."""
+    schema = attributes["schema"]
+    if schema == SCHEMA_VERSION:
+        return
+    writer, advice = "a newer", "update ganinv"
+    if schema < SCHEMA_VERSION:
+        revision = f", git {attributes['git']}" if attributes.get("git") else ""
+        writer, advice = "an earlier", f"read it with the version that wrote it{revision}"
+    raise DamagedError(
+        f"{path} was written by {writer} ganinv (schema {schema}, this one reads "
+        f"{SCHEMA_VERSION}); {advice}, or name another file"
+    )
 
 
 def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -110,8 +88,7 @@ def find_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[
             return {"--checkpoint": names}
         return {"the generator": [each["checkpoint_sha256"][:12] for each in (there, here)]}
     first, second = (
-        {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
-        for each in (there, here)
+        {"seed": each["seed"], **dict(_flatten(each["identity"]))} for each in (there, here)
     )
     keys = [key for key in first | second if first.get(key) != second.get(key)]
     return {

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
+TRIAL = "trial"  # (rows,) int64, the number of each row's trial, or start; -1: it was not run
+RECOVERIES = "recoveries"  # of a certificate
+ERROR = "error"  # of an image: if not empty, it has no trials
+IMAGE = "image"  # (rows,) int64, the number of each row's image; -1: there is none
 
 
 class StoredColumn(NamedTuple):
@@ -43,16 +46,17 @@ cramer_rao | float64 | - | z²/pixel² | optional | tr((JᵀJ)⁻¹) / latent at
     the noise's variance, the least z_error to be expected of an unbiased estimate
 """)
 
-IMAGE = _read_table("""
+IMAGES = _read_table("""
 name | S255 | - | - | - | file name, with the last folder of its path, more if others have it too,
     and the place in a NumPy file, UTF-8
 sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtype, shape and values
 changes | S255 | - | - | optional | what was done to it, e.g. cropped, resized, made grey; UTF-8
 error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
 target | uint8 | height, width, channels | - | - | the image as the network takes it
-pixels_counted | int64 | - | pixels | optional | pixels times channels that count, without border
-    and mask
-""")  # one row for the image as a whole, with trial 0
+target_float | float | height, width, channels | - | optional | the same, of an array of floats
+pixels_counted | int64 | - | pixels | - | pixels times channels that count, without border and
+    mask
+""")
 
 CERTIFICATE = _read_table("""
 recoveries | int32 | - | - | - | how many trials there were when it was made
@@ -83,7 +87,7 @@ tried | S255 | - | - | optional | how many changes and storages were tried, in w
 verdict | S16 | - | - | optional | the verdict of invert.md, decided when the image was measured
 explanation | S1023 | - | - | optional | what it follows from, in words, UTF-8
 verdict_rule | int32 | - | - | optional | version of the rule that decided it
-""")  # a row for one image under one rule; the last one made counts
+""")
 
 _START_RESULT = _read_table("""
 z_found | float | latent | z | - | the latent vector that was found
@@ -142,7 +146,6 @@ polished/outcome | uint8 | - | - | optional | converged: a minimum, by that shar
 """)
 
 CONSTANTS = _read_table("""
-pixels_counted | int64 | - | pixels | optional | of ganinv 1.0: pixels times channels that count
 shared_gradients | float64 | - | gradients | optional | spent once by each worker, e.g. for the
     preconditioner; in no trial's own count
 curve_gradients | float64 | points | gradients | optional | gradients at which the curves were read
@@ -151,27 +154,33 @@ snapshot_gradients | float64 | snapshots | gradients | optional | gradients at w
 """)
 
 _TRIAL = {TRIAL: StoredColumn("int64", (), "", "number of the trial")}
+_IMAGE = {IMAGE: StoredColumn("int64", (), "", "number of the image")}
+_RULE = RULE | FIRST | POLISHED
 
-_GROUPS = (  # a regular expression for the whole name; the first that matches counts
-    ("", ROOT),
-    (".*/certificate", CERTIFICATE),
-    ("image=[^/]*", IMAGE),
-    (".+", RULE | FIRST | POLISHED),
+_GROUPS: tuple[tuple[str, Columns], ...] = (
+    # a regular expression for the whole name; the first that matches counts
+    ("", _TRIAL | ROOT),
+    ("images", _IMAGE | IMAGES),
+    (".*/certificates", _IMAGE | CERTIFICATE),
+    (".*/starts", _IMAGE | _TRIAL | _RULE),
+    (".+", _TRIAL | _RULE),
 )
-
-ERROR = "error"  # of a case (a group around groups of trials): if not empty, it has no trials
-RECOVERIES = "recoveries"  # of a certificate: of how many trials it was made
 
 
 @functools.cache
 def get_columns(group: str) -> Columns:
-    """Return the columns of a group by its path; "" is the root."""
-    return _TRIAL | next(columns for name, columns in _GROUPS if re.fullmatch(name, group))
+    """Return the columns of a group by its path; "" is the root. Those of its numbers are first."""
+    return next(columns for name, columns in _GROUPS if re.fullmatch(name, group))
 
 
 def is_trial_group(group: str) -> bool:
     """Return whether a group's rows are trials."""
     return "outcome" in get_columns(group)
+
+
+def has_numbered_rows(group: str) -> bool:
+    """Return whether row and number are equal in the file of a whole run."""
+    return not {IMAGE, TRIAL} <= get_columns(group).keys()
 
 
 def read_constants(values: Mapping[str, Any]) -> dict[str, np.ndarray]:

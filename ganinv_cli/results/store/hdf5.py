@@ -1,13 +1,12 @@
-"""The finished results file: write it from the rows of a run's parts, and read it."""
+"""The finished results file: write it from the rows of a run, and read it by column."""
 
-import io
 import os
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,26 +16,69 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import OpenFile
 from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.results.store.attributes import decode_attributes, encode_attributes
-from ganinv_cli.results.store.columns import CONSTANTS, TRIAL, get_columns, read_constants
-from ganinv_cli.results.store.damage import explain_damaged_results
-from ganinv_cli.results.store.rows import Figure, Group, Part, Rows, make_empty
+from ganinv_cli.results.store.columns import (
+    CONSTANTS,
+    IMAGE,
+    TRIAL,
+    get_columns,
+    has_numbered_rows,
+    read_constants,
+)
+from ganinv_cli.results.store.damage import ChangedError, explain_damaged_results
+from ganinv_cli.results.store.rows import (
+    Figure,
+    Group,
+    LazyRows,
+    decode_text,
+    get_dtypes,
+    get_numbers,
+    make_empty,
+    read_rows,
+)
+from ganinv_cli.results.store.sink import Sink
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SEAL = bytes.fromhex("41c6d2f08b7e4359a0f3127d9ce58b64")  # random: begins the file's checksum
 _SEAL = struct.Struct("<16sQI")  # after all that HDF5 reads: SEAL, bytes before it, their CRC-32
 PIECE_BYTES = 1 << 22
-FORMAT = ("v110", "v110")  # of HDF5: has checksums of all but texts and arrays
-# gzip makes a chunk's rows that were not run small. Arrays have Fletcher-32 sums.
-STORAGE: Mapping[str, Any] = {"fletcher32": True, "compression": "gzip", "compression_opts": 1}
+FORMAT = ("v110", "v110")  # of HDF5
+STORAGE: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1}
 CHUNK_BYTES = 1 << 19  # of the rows of a group that are a chunk of each column
-SLICE_CHUNKS = 32  # whose rows are in memory at a time
+SLICE_CHUNKS = 128  # whose rows are in memory at a time
 
 
-class NamedImage(NamedTuple):
-    """An image of a results file."""
+@dataclass(frozen=True)
+class Image:
+    """An image of a run; it is equal to another one of its number and name."""
 
-    number: int  # in the file
+    number: int  # in the file, from 0
     name: str  # in the file, or in a command, which may name the same image twice
+    columns: Group = field(default_factory=dict, compare=False, repr=False)  # its row, once read
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file's bytes."""
+        return decode_text(self.columns, "sha256")
+
+    @property
+    def changes(self) -> str:
+        """Changes made to the file to make it an input; empty for none worth a note."""
+        return decode_text(self.columns, "changes")
+
+    @property
+    def error(self) -> str:
+        """Why the file could not be read; empty if it was read."""
+        return decode_text(self.columns, "error")
+
+    @property
+    def target(self) -> np.ndarray:
+        """The image at the generator's size, (height, width, channels) uint8."""
+        return np.asarray(self.columns["target"][0])
+
+    @property
+    def size(self) -> int:
+        """How many pixels times channels count."""
+        return int(self.columns["pixels_counted"][0])
 
 
 @dataclass(frozen=True)
@@ -44,66 +86,181 @@ class Results:
     """Everything that a run has committed."""
 
     attributes: dict[str, Any]  # of "/"; config, identity and versions as values
-    groups: Mapping[str, Group]  # sorted by trial; only the trials that were run
+    groups: Mapping[str, Group]  # sorted by number; only the rows that there are
     constants: dict[str, np.ndarray]
     figures: Mapping[str, Figure]
     complete: bool  # whether the run has finished, and no later run added trials
     notes: tuple[str, ...] = ()  # sentences on what is damaged, which counts as not committed
-    selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
+    selection: tuple[Image, ...] | None = None  # to show, in order; None: all, as stored
     threshold: float = THRESHOLD  # by which z counts as recovered; how results are shown
 
 
-def open_file(path: Path) -> Part:
-    """Read and check a finished file, which stays readable if another one replaces it.
+class FileRows(LazyRows):
+    """The rows of a group in a finished file.
 
-    Raises ResultsError if it is missing, unreadable, not from ganinv or damaged.
+    Raises ChangedError if the file has been changed since it was opened, and a column is read.
+    """
+
+    def __init__(self, file: "_File", group: str, root: h5py.File) -> None:
+        self._file, self._group = file, group
+        layout = _read_layout(root, group)
+        key = IMAGE if IMAGE in layout else TRIAL
+        numbers = root[f"{group}/{key}"][()]
+        rows = np.flatnonzero(numbers != -1)
+        self._rows = None if len(rows) == len(numbers) else rows  # None: all
+        super().__init__(layout, len(rows))
+
+    def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+        if self._rows is not None:
+            rows = self._rows[rows]
+        if isinstance(rows, slice):
+            return self._file.read(self._group, names, rows)
+        low, high = int(rows.min(initial=0)), 1 + int(rows.max(initial=0))
+        found = self._file.read(self._group, names, slice(low, high))
+        return {name: values[rows - low] for name, values in found.items()}
+
+
+class _File:
+    """A finished file that stays readable if another one replaces it."""
+
+    def __init__(self, path: Path) -> None:
+        """Check the file. Raises OSError, ResultsError or ValueError if it is not as it should."""
+        self._path, self._file = path, OpenFile(path)
+        self._state = self._get_state()
+        self.is_sealed = _check_seal(path, self._file)
+
+    def open_hdf5(self) -> h5py.File:
+        """Open the file for one read, so that this or another program can write or replace it."""
+        # A file is never changed after its renaming, so HDF5's own lock is not needed.
+        descriptor = self._file.descriptor
+        try:
+            return h5py.File(f"/dev/fd/{descriptor}", "r", locking=False)
+        except OSError:  # HDF5 asks for a name, and another file has it now
+            return h5py.File(open(descriptor, "rb", closefd=False), "r")
+
+    def read(self, group: str, names: Sequence[str], rows: slice) -> dict[str, np.ndarray]:
+        """Return columns of a group in a range of rows of the file."""
+        self._check_unchanged()
+        with explain_damaged_results(self._path), self.open_hdf5() as root:
+            found = {name: root[f"{group}/{name}"][rows] for name in names}
+        self._check_unchanged()
+        return found
+
+    def _check_unchanged(self) -> None:
+        if self._get_state() != self._state:
+            raise ChangedError(self._path)
+
+    def _get_state(self) -> tuple[int, int]:
+        about = os.fstat(self._file.descriptor)
+        return about.st_size, about.st_mtime_ns
+
+
+def read_file(path: Path) -> Results:
+    """Read and check a finished file.
+
+    Raises ResultsError if it is missing, unreadable, of another version, not from ganinv or
+    damaged.
     """
     with explain_damaged_results(path):
-        file = OpenFile(path)
-        is_sealed = _check_seal(path, file)
-        with _open_hdf5(file) as root:
-            part = _read_part(path, file, root)
-        if not is_sealed:  # by an earlier version, or another program changed it
-            for group, trials in part.trials.items():
-                part.read(group, part.layout[group].names or (), np.arange(len(trials)))
-        return part
+        file = _File(path)
+        with file.open_hdf5() as root:
+            stored = _read_attributes(root)
+            if not {"schema", "command"} <= stored.keys():
+                raise ResultsError(
+                    f"{path} is an HDF5 file that ganinv did not write; give a results file of "
+                    "ganinv"
+                )
+            attributes = decode_attributes(path, stored)
+            if not file.is_sealed:
+                raise ValueError("its checksum is missing, as if another program changed it")
+            constants = {name: root[name][()] for name in CONSTANTS if name in root}
+            groups = {name: FileRows(file, name, root) for name in attributes["groups"]}
+            figures = {name: _read_figure(root[name]) for name in attributes["figures"]}
+    return Results(attributes, groups, read_constants(constants), figures, complete=True)
 
 
-def write_results(path: Path, results: Results) -> None:
-    """Write a finished file from the rows of parts: row = trial number, a slice at a time.
+def write_file(path: Path, results: Results) -> None:
+    """Write a finished file, a slice of rows at a time.
 
-    Chunks without trials are not written, and are read as rows that were not run. HDF5 aborts the
-    process if a write fails, so it writes only to memory, or to space that is already reserved.
-    Raises OSError if the disk is full, ResultsError if a part that has rows is damaged.
+    In the file of a whole run the row is the number of its trial or image; rows without one are
+    empty. A shard's file has its own rows alone. Raises OSError if the disk is full, ResultsError
+    if a file that has the rows is damaged.
     """
-    groups = cast("Mapping[str, Rows]", results.groups)
-    image = io.BytesIO()
-    with h5py.File(image, "w", libver=FORMAT) as root:
-        _create_columns(root, groups)
-        _write_figures(root, results.figures)
+    is_whole = not results.attributes["config"].get("shard")
+    with Sink(path) as file, h5py.File(file, "w", libver=FORMAT) as root:
+        for name, figure in results.figures.items():
+            _write_figure(root.create_group(name), figure)
         for name, values in results.constants.items():
             root.create_dataset(name, data=values, track_times=False)
-        names = {"groups": list(groups), "figures": list(results.figures)}
+        names = {"groups": list(results.groups), "figures": list(results.figures)}
         root.attrs.update(encode_attributes(results.attributes | names))
-    with path.open("wb") as file:
-        size = file.write(image.getvalue()) + (1 << 20) + sum(map(_count_bytes, groups.values()))
-        file.flush()
-        if hasattr(os, "posix_fallocate"):  # macOS has none
-            os.posix_fallocate(file.fileno(), 0, size)
-    with h5py.File(path, "r+", libver=FORMAT, locking=False) as root:
-        for group, rows in groups.items():
-            _write_rows(root, group, rows)
+        for name, rows in results.groups.items():
+            _write_rows(root, name, rows, is_whole and has_numbered_rows(name))
     seal_file(path)
 
 
 def seal_file(path: Path) -> None:
     """Write the checksum of a whole file at its end, where HDF5 does not look.
 
-    A program that writes to the file removes it.
+    A program that writes to the file with HDF5 removes it.
     """
     seal = _make_seal(OpenFile(path), path.stat().st_size)
     with path.open("ab") as file:
         file.write(seal)
+
+
+def _write_rows(root: h5py.File, group: str, rows: Group, is_whole: bool) -> None:
+    """Write the rows of a group, at the places of their numbers if the run is whole."""
+    dtypes = get_dtypes(rows)
+    numbers = get_numbers(rows)
+    places = numbers if is_whole else np.arange(len(numbers))
+    length = 1 + int(places.max(initial=0))
+    chunk_rows = max(1, CHUNK_BYTES // sum(dtype.itemsize for dtype in dtypes.values()))
+    for name, dtype in dtypes.items():
+        column = get_columns(group)[name]
+        data = root.create_dataset(
+            f"{group}/{name}",
+            (length, *dtype.shape),
+            dtype.base,
+            chunks=(min(chunk_rows, length), *dtype.shape),
+            fillvalue=-1 if name in (IMAGE, TRIAL) else make_empty(dtype.base, 1)[0],
+            track_times=False,
+            **STORAGE,
+        )
+        data.attrs.update({"unit": column.unit, "meaning": column.meaning})
+    if "z_start" in rows:
+        root[f"{group}/first/z_start"] = root[f"{group}/z_start"]
+    step = SLICE_CHUNKS * chunk_rows
+    for low in range(0, length, step):
+        part = slice(*np.searchsorted(places, [low, low + step]))
+        if part.start == part.stop:
+            continue
+        high = min(low + step, length)
+        for name, values in read_rows(rows, list(dtypes), part).items():
+            data = root[f"{group}/{name}"]
+            if len(values) < high - low:
+                whole = np.full((high - low, *data.shape[1:]), data.fillvalue, data.dtype)
+                whole[places[part] - low] = values
+                values = whole
+            data[low:high] = values
+
+
+def _write_figure(panels: h5py.Group, figure: Figure) -> None:
+    panels.attrs["panels"] = list(figure.panels)
+    panels.attrs["trials"] = np.array(figure.trials, np.int64)
+    chunks = (1, 1, *figure.pictures.shape[2:])
+    panels.create_dataset("pictures", data=figure.pictures, chunks=chunks, **STORAGE)
+
+
+def _read_figure(panels: h5py.Group) -> Figure:
+    names = tuple(str(panel) for panel in panels.attrs["panels"])
+    return Figure(panels["pictures"][()], names, tuple(panels.attrs["trials"].tolist()))
+
+
+def _read_layout(root: h5py.File, group: str) -> dict[str, np.dtype]:
+    """Return the columns that the schema names and the file has, with the dtype of a row."""
+    columns = {name: root.get(f"{group}/{name}") for name in get_columns(group)}
+    return {name: np.dtype((v.dtype, v.shape[1:])) for name, v in columns.items() if v is not None}
 
 
 def _check_seal(path: Path, file: OpenFile) -> bool:
@@ -127,122 +284,6 @@ def _make_seal(file: OpenFile, size: int) -> bytes:
     for start in range(0, size, PIECE_BYTES):
         checksum = zlib.crc32(file.read(min(PIECE_BYTES, size - start), start), checksum)
     return _SEAL.pack(SEAL, size, checksum)
-
-
-def _open_hdf5(file: OpenFile) -> h5py.File:
-    """Open a file for one read, so that this or another program can write or replace it."""
-    # A file is never changed after its renaming, so HDF5's own lock is not needed.
-    try:
-        return h5py.File(f"/dev/fd/{file.descriptor}", "r", locking=False)
-    except OSError:  # HDF5 asks for a name, and another file has it now
-        return h5py.File(open(file.descriptor, "rb", closefd=False), "r")
-
-
-def _read_part(path: Path, file: OpenFile, root: h5py.File) -> Part:
-    stored = _read_attributes(root)
-    if not {"schema", "command"} <= stored.keys():
-        raise ResultsError(
-            f"{path} is an HDF5 file that ganinv did not write; give a results file of ganinv"
-        )
-    attributes = decode_attributes(path, stored)
-    constants = read_constants({name: root[name][()] for name in CONSTANTS if name in root})
-    layout = {group: _read_layout(root, group) for group in attributes["groups"]}
-    trials = {group: np.flatnonzero(root[f"{group}/{TRIAL}"][()] != -1) for group in layout}
-    figures = {
-        name: Figure(
-            root[name]["pictures"][()],
-            tuple(str(panel) for panel in root[name].attrs["panels"]),
-            tuple(int(trial) for trial in root[name].attrs["trials"]),
-        )
-        for name in attributes["figures"]
-    }
-
-    def read(group: str, names: Sequence[str], at: np.ndarray) -> Group:
-        places = trials[group][at]
-        low, high = int(places.min(initial=0)), 1 + int(places.max(initial=0))
-        with explain_damaged_results(path), _open_hdf5(file) as root:
-            found = {name: root[f"{group}/{name}"][low:high] for name in names}
-        return {name: values[places - low] for name, values in found.items()}
-
-    return Part(path, attributes, constants, layout, trials, read, True, figures)
-
-
-def _read_layout(root: h5py.File, group: str) -> np.dtype:
-    """Return the columns that the schema names and the file has.
-
-    Raises ValueError if a column is missing.
-    """
-    fields = []
-    for name, column in get_columns(group).items():
-        path = f"{group}/{name}"
-        if path in root:
-            fields.append((name, root[path].dtype, root[path].shape[1:]))
-        elif not column.optional:
-            raise ValueError(f"{path} is missing; some files of ganinv 1.0 are read by that alone")
-    return np.dtype(fields)
-
-
-def _create_columns(root: h5py.File, groups: Mapping[str, Rows]) -> None:
-    for group, rows in groups.items():
-        length, chunk_rows = _count_rows(rows), _count_chunk_rows(rows)
-        for name, dtype in rows.dtypes.items():
-            data = root.create_dataset(
-                f"{group}/{name}",
-                (length, *dtype.shape),
-                dtype.base,
-                chunks=(min(chunk_rows, length), *dtype.shape),
-                fillvalue=-1 if name == TRIAL else make_empty(dtype.base, 1)[0],
-                track_times=False,
-                **STORAGE,
-            )
-            if name != TRIAL:
-                column = get_columns(group)[name]
-                data.attrs.update({"unit": column.unit, "meaning": column.meaning})
-        if "z_start" in rows:
-            root[f"{group}/first/z_start"] = root[f"{group}/z_start"]
-
-
-def _write_figures(root: h5py.File, figures: Mapping[str, Figure]) -> None:
-    for name, figure in figures.items():
-        panels = root.create_group(name)
-        panels.attrs["panels"] = list(figure.panels)
-        panels.attrs["trials"] = np.array(figure.trials, np.int64)
-        chunks = (1, 1, *figure.pictures.shape[2:])
-        panels.create_dataset("pictures", data=figure.pictures, chunks=chunks, **STORAGE)
-
-
-def _write_rows(root: h5py.File, group: str, rows: Rows) -> None:
-    trials, size = rows[TRIAL], _count_chunk_rows(rows)
-    step = SLICE_CHUNKS * size
-    for low in np.unique(trials // step) * step:
-        part = slice(*np.searchsorted(trials, [low, low + step]))
-        places = trials[part] - low
-        for name, values in rows.read([*rows], part).items():
-            data = root[f"{group}/{name}"]
-            shape = min(step, len(data) - low), *data.shape[1:]
-            whole = np.full(shape, data.fillvalue, data.dtype)
-            whole[places] = values
-            for first in np.unique(places // size) * size:
-                data[low + first : low + first + size] = whole[first : first + size]
-
-
-def _count_rows(rows: Rows) -> int:
-    return 1 + int(rows[TRIAL].max(initial=0))
-
-
-def _count_chunk_rows(rows: Rows) -> int:
-    return max(1, CHUNK_BYTES // sum(dtype.itemsize for dtype in rows.dtypes.values()))
-
-
-def _count_bytes(rows: Rows) -> int:
-    """Return more bytes than the rows of a group take in the file."""
-    length, trials = _count_rows(rows), len(rows[TRIAL])
-    chunks = -(-length // _count_chunk_rows(rows))
-    return sum(
-        # The trials, which gzip may make longer; the other rows; metadata.
-        trials * (size + size // 8 + 16) + length * size // 64 + (1 << 13) + 256 * chunks
-        for size in (dtype.itemsize for dtype in rows.dtypes.values())
-    )
 
 
 def _read_attributes(holder: h5py.Group) -> dict[str, Any]:

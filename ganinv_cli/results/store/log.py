@@ -1,9 +1,10 @@
-"""The log of a run that goes on: one block per commit, appended and flushed to the disk.
+"""The log of a run that goes on: each commit is a block, appended and flushed to the disk.
 
 A block is MARK, the bytes of its payload (uint64), the CRC-32 of these 24 bytes and of the payload
 (uint32 each), and the payload: the length of a header (uint32), the header (JSON), and the rows of
-each group as records in little-endian order. The header has their dtypes, and the attributes and
-constants of the run at the time, so that a block can be read without the others.
+each group as records in little-endian order. The header has the number and the dtypes of the rows.
+It also has the attributes and constants of the run in the block in which they change, in the next
+one, and 3, 7, 15 blocks later and so on, so that hardly any damage loses all their copies.
 """
 
 import contextlib
@@ -12,24 +13,22 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import OpenFile, follow_link, replace_file
-from ganinv_cli.results.store.attributes import check_schema, read_not_given
-from ganinv_cli.results.store.columns import TRIAL, read_constants
+from ganinv_cli.files import follow_link, replace_file
+from ganinv_cli.results.store.attributes import check_schema
+from ganinv_cli.results.store.columns import read_constants
 from ganinv_cli.results.store.damage import ChangedError, explain_damaged_results
-from ganinv_cli.results.store.rows import Group, Part
+from ganinv_cli.results.store.rows import Group, make_records, split_records
 
-MARK = bytes.fromhex("8e17c5d02b9f46a37cd16be4093f58b1")  # random: begins each block
+MARK = bytes.fromhex("b46f1c09e27a4d83915ac8370fe2d61b")  # random: begins each block
 _FRAME = struct.Struct("<16sQII")  # mark, bytes of the payload, CRC-32 of both, of the payload
 _LENGTH = struct.Struct("<I")  # bytes of the header
-PIECE_BYTES = 1 << 22  # in which a mark is searched at once
-CACHED_BLOCKS = 4  # of the last ones that were read
 
 
 def name_log(path: Path) -> Path:
@@ -37,31 +36,20 @@ def name_log(path: Path) -> Path:
     return Path(f"{follow_link(path)}.log")
 
 
-def read_log(path: Path) -> "Log":
-    """Return the log of a results file with its blocks; if there is no file, it has none.
-
-    Raises ResultsError if it is not from ganinv, or cannot be read, or of another version.
-    """
-    log = Log(path)
-    with explain_damaged_results(log.path), contextlib.suppress(FileNotFoundError):
-        log.index_blocks()
-    return log
-
-
 class Log:
-    """The whole blocks of a log; they stay readable if the file is removed.
-
-    Bytes between whole blocks, and after the last one, do not count.
-    """
+    """The log of a results file, of which only whole blocks count."""
 
     def __init__(self, path: Path) -> None:
         """Make the log of the results file `path`, whose first commit replaces what is there."""
         self.path = name_log(path)
-        self.parts: list[Part] = []
+        self.blocks = 0
+        self.attributes: dict[str, Any] = {}  # of the last block that has them
+        self.constants: dict[str, np.ndarray] = {}
         self.is_damaged = False  # between or after whole blocks
+        self._run: dict[str, Any] = {}  # the attributes and constants as JSON
+        self._run_blocks = 0  # whole blocks since they have changed
         self._end = 0  # of the last whole block
-        self._attributes: dict[str, Any] = {}  # of the last block
-        self._read_records_again = functools.lru_cache(CACHED_BLOCKS)(self._read_records)
+        self._state = self._get_state()
 
     @property
     def notes(self) -> list[str]:
@@ -69,31 +57,56 @@ class Log:
         said = f"{self.path} is damaged; trials that were committed there count as missing"
         return [said] if self.is_damaged else []
 
+    def read(self) -> dict[str, list[Group]]:
+        """Read the blocks, and return the rows of each group, a piece for each block.
+
+        If there is no file, there are none. Raises ResultsError if it is not from ganinv, of
+        another version, or cannot be read.
+        """
+        with explain_damaged_results(self.path), contextlib.suppress(FileNotFoundError):
+            content = self.path.read_bytes()
+            self._state = self._get_state()
+            return self._read_blocks(content)
+        return {}
+
     def append(
         self,
-        attributes: Mapping[str, Any],
+        attributes: dict[str, Any],
         constants: Mapping[str, np.ndarray],
-        rows: Mapping[str, np.ndarray],
-    ) -> None:
-        """Append a block of records; when this returns it is on the disk.
+        rows: Mapping[str, Group],
+    ) -> dict[str, Group]:
+        """Append a block, and return its rows in the schema's dtypes, when it is on the disk.
 
-        Raises OSError; then the log is as it was before.
+        Raises OSError, and then the log is as it was before; ChangedError if another program has
+        changed it since the last block.
         """
-        header = {
-            "attributes": attributes,
-            "constants": {name: v.tolist() for name, v in constants.items()},
-            "rows": {group: [len(v), v.dtype.descr] for group, v in rows.items()},
-        }
+        constants = self.constants | dict(constants)
+        values = {name: value.tolist() for name, value in constants.items()}
+        run = {"attributes": attributes, "constants": values}
+        run_blocks = 1 + (self._run_blocks if run == self._run else 0)
+        is_power_of_two = run_blocks & (run_blocks - 1) == 0
+        header: dict[str, Any] = {"run": run} if is_power_of_two else {}
+        records = {group: make_records(group, each) for group, each in rows.items()}
+        header["rows"] = {group: [len(v), v.dtype.descr] for group, v in records.items()}
         text = json.dumps(header).encode()
-        payload = b"".join([_LENGTH.pack(len(text)), text, *(v.tobytes() for v in rows.values())])
+        payload = b"".join(
+            [_LENGTH.pack(len(text)), text, *(each.tobytes() for each in records.values())]
+        )
         block = _make_frame(len(payload), zlib.crc32(payload)) + payload
         if self._end:
             self._write(block)
         else:  # whole or not at all, so that a file of this name is a log, or not ganinv's
             replace_file(self.path, block, durable=True)
-        self._add_block(payload, self._end)
+        self._end += len(block)
+        self.blocks += 1
+        self.attributes, self.constants = attributes, constants
+        self._run, self._run_blocks = run, run_blocks
+        self._state = self._get_state()
+        return {group: split_records(each) for group, each in records.items()}
 
     def _write(self, block: bytes) -> None:
+        if self._get_state() != self._state:
+            raise ChangedError(self.path)
         try:
             with self.path.open("r+b") as file:
                 file.truncate(self._end)  # without the end of a commit that was killed
@@ -104,101 +117,84 @@ class Log:
         except OSError:
             with contextlib.suppress(OSError):
                 os.truncate(self.path, self._end)  # a full disk needs the space
+            self._state = self._get_state()
             raise
 
-    def index_blocks(self) -> None:
-        """Read the blocks, and note whether there is damage between or after them."""
-        size = os.fstat(self._file.descriptor).st_size
-        start: int | None = 0
-        while start is not None and start < size:
-            payload, is_cut_off = self._read_payload(start)
+    def _get_state(self) -> tuple[int, int] | None:
+        """Return what changes if a program writes to the file; None: there is none."""
+        with contextlib.suppress(OSError):
+            about = self.path.stat()
+            return about.st_size, about.st_mtime_ns
+        return None
+
+    def _read_blocks(self, content: bytes) -> dict[str, list[Group]]:
+        """Return the rows of the whole blocks; note if there is damage between or after them."""
+        pieces: dict[str, list[Group]] = {}
+        start = 0
+        while start < len(content):
+            payload, is_cut_off = _find_payload(content, start)
             if payload or is_cut_off:
                 self.is_damaged |= start > self._end
             if is_cut_off:
                 break
             if payload:
-                self._add_block(payload, start)
-            start = self._end if payload else self._find_mark(start + 1)
-        self.is_damaged |= start is None
-        if size and not self.parts:
+                for group, rows in self._read_payload(payload).items():
+                    pieces.setdefault(group, []).append(rows)
+                self._end = start + _FRAME.size + len(payload)
+                start = self._end
+            elif (start := content.find(MARK, start + 1)) < 0:
+                self.is_damaged = True
+                break
+        if content and not self.blocks and MARK not in content:
             raise ResultsError(
                 f"{self.path} is the log of an earlier ganinv, or none of ganinv; finish its run "
                 "with the version that began it, or move it away"
             )
+        self.is_damaged |= bool(content) and not self.blocks
+        if pieces and not self.attributes:
+            raise ValueError("no block that says which run it is of is whole")
+        return pieces
 
-    def _read_payload(self, start: int) -> tuple[bytes, bool]:
-        """Return the payload of a block, empty if it is not whole, and whether the file ends in it.
+    def _read_payload(self, payload: memoryview) -> dict[str, Group]:
+        """Return the rows of each group of a block, and note its attributes if it has them."""
+        (length,) = _LENGTH.unpack_from(payload)
+        start = _LENGTH.size + length
+        header = json.loads(bytes(payload[_LENGTH.size : start]))
+        self.blocks += 1
+        self._run_blocks += 1
+        run = header.get("run", self._run)
+        if run != self._run:
+            check_schema(self.path, run["attributes"])
+            self.attributes, self.constants = run["attributes"], read_constants(run["constants"])
+            self._run, self._run_blocks = run, 1
+        rows: dict[str, Group] = {}
+        for group, (count, fields) in header["rows"].items():
+            records = np.frombuffer(payload, _make_dtype(json.dumps(fields)), count, start)
+            rows[group] = split_records(records)
+            start += records.nbytes
+        return rows
 
-        A kill or a full disk leaves such an end.
-        """
-        frame = self._file.read(_FRAME.size, start)
-        if len(frame) < _FRAME.size:
-            return b"", frame[: len(MARK)] == MARK[: len(frame)]
-        _, size, _, checksum = _FRAME.unpack(frame)
-        if frame != _make_frame(size, checksum):
-            return b"", False
-        payload = self._file.read(size, start + _FRAME.size)
-        is_whole = len(payload) == size and zlib.crc32(payload) == checksum
-        return payload if is_whole else b"", len(payload) < size
 
-    def _find_mark(self, start: int) -> int | None:
-        while piece := self._file.read(PIECE_BYTES, start):
-            if (at := piece.find(MARK)) >= 0:
-                return start + at
-            start += max(len(piece) - len(MARK) + 1, 1)
-        return None
+def _find_payload(content: bytes, start: int) -> tuple[memoryview, bool]:
+    """Return the payload of a block, empty if it is not whole, and whether the file ends in it.
 
-    def _add_block(self, payload: bytes, start: int) -> None:
-        header, records = _decode_payload(payload)
-        check_schema(self.path, header["attributes"])
-        attributes = read_not_given(header["attributes"])
-        if attributes != self._attributes:  # else all blocks share them
-            self._attributes = attributes
-        start += _FRAME.size
-        self._end = start + len(payload)
-        block = start, len(payload), zlib.crc32(payload)
-
-        def read(group: str, names: Sequence[str], at: np.ndarray) -> Group:
-            rows = self._read_records_again(*block)[group]
-            return {name: rows[name][at] for name in names}
-
-        self.parts.append(
-            Part(
-                self.path,
-                self._attributes,
-                read_constants(header["constants"]),
-                {group: rows.dtype for group, rows in records.items()},
-                {group: rows[TRIAL].copy() for group, rows in records.items()},
-                read,
-            )
-        )
-
-    def _read_records(self, start: int, size: int, checksum: int) -> dict[str, np.ndarray]:
-        """Return the rows of each group of a block. Raises ChangedError if it has changed."""
-        payload = self._file.read(size, start)
-        if zlib.crc32(payload) != checksum:
-            raise ChangedError(self.path)
-        return _decode_payload(payload)[1]
-
-    @functools.cached_property
-    def _file(self) -> OpenFile:
-        return OpenFile(self.path)
+    A kill or a full disk leaves such an end.
+    """
+    none = memoryview(b"")
+    frame = content[start : start + _FRAME.size]
+    if len(frame) < _FRAME.size:
+        return none, frame[: len(MARK)] == MARK[: len(frame)]
+    _, size, _, checksum = _FRAME.unpack(frame)
+    if frame != _make_frame(size, checksum):
+        return none, False
+    payload = memoryview(content)[start + _FRAME.size :][:size]
+    is_whole = len(payload) == size and zlib.crc32(payload) == checksum
+    return payload if is_whole else none, len(payload) < size
 
 
 def _make_frame(size: int, checksum: int) -> bytes:
     begin = MARK + size.to_bytes(8, "little")
     return _FRAME.pack(MARK, size, zlib.crc32(begin), checksum)
-
-
-def _decode_payload(payload: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the header of a block, and the rows (rows,) of each group as records."""
-    (length,) = _LENGTH.unpack_from(payload)
-    start = _LENGTH.size + length
-    header, records = json.loads(payload[_LENGTH.size : start]), {}
-    for group, (rows, fields) in header["rows"].items():
-        records[group] = np.frombuffer(payload, _make_dtype(json.dumps(fields)), rows, start)
-        start += records[group].nbytes
-    return header, records
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,7 +5,6 @@ import resource
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,19 +13,20 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import has_content
 from ganinv_cli.lock import hold_lock
-from ganinv_cli.results.store.attributes import IMAGE_KEYS, now
-from ganinv_cli.results.store.columns import ERROR, RECOVERIES, TRIAL, is_trial_group
+from ganinv_cli.results.store.attributes import IMAGE_KEYS, find_differences, now
+from ganinv_cli.results.store.columns import ERROR, IMAGE, RECOVERIES, is_trial_group
 from ganinv_cli.results.store.hdf5 import Results
 from ganinv_cli.results.store.log import name_log
-from ganinv_cli.results.store.parts import (
-    NO_TRIAL,
-    join_parts,
-    open_existing_parts,
-    replace_results,
+from ganinv_cli.results.store.read import NO_TRIAL, count_trials, read_results, replace_results
+from ganinv_cli.results.store.rows import (
+    NO_ROWS,
+    Figure,
+    Group,
+    JoinedRows,
+    count_rows,
 )
-from ganinv_cli.results.store.rows import Group, Rows
 from ganinv_cli.results.store.run import check_replaceable
-from ganinv_cli.settings.names import is_image_group, list_trial_groups
+from ganinv_cli.settings.names import IMAGES, list_trial_groups, name_certificates
 
 _DEVICE_SEPARATOR = "; "
 
@@ -58,46 +58,44 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
     for path in paths:
         if path.resolve() == out.resolve():
             raise ResultsError(f"{path} is the file to write as well; name another one first")
-    members = [open_existing_parts(path) for path in dict.fromkeys(paths)]
-    joined = join_parts([part for parts, _ in members for part in parts])
-    about = _merge_attributes([parts[-1].attributes for parts, _ in members])
-    groups = _drop_outdated_certificates(joined.groups)
-    results = replace(joined, attributes=about, groups=groups)
-    trial_groups = [name for name in groups if is_trial_group(name)]
-    if not any(len(groups[name][TRIAL]) for name in trial_groups):
+    members = [read_results(path) for path in dict.fromkeys(paths)]
+    for path, member in zip(dict.fromkeys(paths), members, strict=True):
+        if differing := find_differences(members[0].attributes, member.attributes):
+            raise ResultsError(
+                f"{path} is of another run than {paths[0]}: it differs in {', '.join(differing)}; "
+                "name files of one run"
+            )
+    results = _join_results(members)
+    rows, merged = sum(count_trials(each.groups) for each in members), count_trials(results.groups)
+    if not merged:
         raise ResultsError(f"{out} is not written, because no file has a trial: {NO_TRIAL}")
-    notes = [note for _, log in members for note in log.notes]
-    rows = sum(len(Rows(name, parts)[TRIAL]) for parts, _ in members for name in trial_groups)
-    if repeated := rows - sum(len(groups[name][TRIAL]) for name in trial_groups):
-        notes.append(f"{repeated:,} trials are in several files; the first file counts")
-    missing = _count_missing(results)
-    lacking = [_count(missing, "row")] if missing else []
-    certificates = {f"{name}/certificate" for name in trial_groups if is_image_group(name[:10])}
-    if certificates - groups.keys():
-        lacking.append("certificates (reconstructions, singular values)")
-    if lacking:
+    notes = [note for member in members for note in member.notes]
+    if rows > merged:
+        notes.append(f"{rows - merged:,} trials are in several files; the first file counts")
+    if lacking := _list_lacking(results):
         notes.append(
             f"{out} lacks {' and '.join(lacking)}; the same command without --shard, with --out "
             f"{out}, makes them"
         )
     with hold_lock(out) as path:
         replace_results(path, results)
-    cases = {name.rpartition("/")[0] for name in trial_groups} - {""}
-    trials = max(len(groups[name][TRIAL]) for name in trial_groups)
-    rules = len({name.rpartition("/")[2] for name in trial_groups})
-    contents = f"{_count(trials, 'trial')} of {_count(rules, 'rule')}"
-    contents += f" in {_count(len(cases), 'case')}" if cases else ""
-    return MergeSummary(f"{contents} from {_count(len(paths), 'file')}", notes)
+    return MergeSummary(f"{_describe(results)} from {_count(len(paths), 'file')}", notes)
 
 
-def _drop_outdated_certificates(groups: Mapping[str, Group]) -> dict[str, Group]:
-    """Return the groups without certificates that are not of all trials of their group."""
-    return {
-        name: rows
-        for name, rows in groups.items()
-        if RECOVERIES not in rows
-        or rows[RECOVERIES][-1] == len(groups[name.rpartition("/")[0]][TRIAL])
+def _join_results(members: Sequence[Results]) -> Results:
+    """Return what results of one run have together; of several figures the first trials count."""
+    names = dict.fromkeys(name for member in members for name in member.groups)
+    groups: dict[str, Group] = {
+        name: JoinedRows([each.groups[name] for each in members if name in each.groups])
+        for name in names
     }
+    figures: dict[str, Figure] = {}
+    for member in members:
+        for name, figure in member.figures.items():
+            figures[name] = min(figures.get(name, figure), figure, key=lambda each: each.trials)
+    constants = {name: value for each in members for name, value in each.constants.items()}
+    attributes = _merge_attributes([each.attributes for each in members])
+    return Results(attributes, groups, constants, figures, complete=True)
 
 
 def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -117,16 +115,43 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _count_missing(results: Results) -> int:
-    """Return how many rows a whole run has beside these; images with an error have none."""
+def _list_lacking(results: Results) -> list[str]:
+    """Return what a whole run has beside these, in words; images with an error have no rows."""
     groups, config = results.groups, results.attributes["config"]
-    missing = 0
-    for name in list_trial_groups(config | results.attributes["identity"]):
-        case = groups.get(name.rpartition("/")[0], {})
-        if not (ERROR in case and case[ERROR][0]):
-            known = groups[name][TRIAL] if name in groups else np.zeros(0, np.int64)
-            missing += len(np.setdiff1d(np.arange(config.get("trials", 0)), known))
-    return missing
+    names = list_trial_groups(config | results.attributes["identity"])
+    cases = 1
+    if IMAGES in groups:
+        cases = config["images"] - int(np.sum(groups[IMAGES][ERROR] != b""))
+    lacking = []
+    if (missing := len(names) * cases * config.get("trials", 0) - count_trials(groups)) > 0:
+        lacking.append(_count(missing, "row"))
+    if IMAGES in groups and any(_count_certified(groups, name) < cases for name in names):
+        lacking.append("certificates (reconstructions, singular values)")
+    return lacking
+
+
+def _count_certified(groups: Mapping[str, Group], starts: str) -> int:
+    """Return how many images have a certificate of all their starts under a rule."""
+    certificates = groups.get(name_certificates(starts.partition("/")[0]))
+    if certificates is None:
+        return 0
+    counts = np.bincount(
+        groups.get(starts, NO_ROWS)[IMAGE], minlength=1 + certificates[IMAGE].max(initial=0)
+    )
+    return int(np.sum(counts[certificates[IMAGE]] == certificates[RECOVERIES]))
+
+
+def _describe(results: Results) -> str:
+    """Return what the results hold, such as: 1,000 trials of 3 rules."""
+    groups = [name for name in results.groups if is_trial_group(name)]
+    trials = max(count_rows(results.groups[name]) for name in groups)
+    if IMAGES in results.groups:
+        images, rules = count_rows(results.groups[IMAGES]), _count(len(groups), "rule")
+        return f"{_count(trials, 'start')} of {_count(images, 'image')} under {rules}"
+    rules = _count(len({name.rpartition("/")[2] for name in groups}), "rule")
+    cases = {name.rpartition("/")[0] for name in groups} - {""}
+    in_cases = f" in {_count(len(cases), 'case')}" if cases else ""
+    return f"{_count(trials, 'trial')} of {rules}{in_cases}"
 
 
 def _count(count: int, noun: str) -> str:

@@ -1,17 +1,16 @@
-"""Rows of a group: as records, and in all parts of a run together."""
+"""Rows of a group: as columns, as records of a block, and joined in the order of their numbers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv_cli.results.store.columns import TRIAL, get_columns
+from ganinv_cli.results.store.columns import IMAGE, RECOVERIES, TRIAL, get_columns
 
-CACHE_BYTES = 1 << 16  # larger columns are not cached
-
-Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row per trial
+Group = Mapping[str, np.ndarray]  # the columns, a row each for a trial, a start or an image
+NO_ROWS: Group = {IMAGE: np.zeros(0, np.int64), TRIAL: np.zeros(0, np.int64)}
+CACHE_BYTES = 1 << 16  # larger columns of trials are read again
+STARTS_PER_IMAGE = 1 << 32  # more than there can be
 
 
 @dataclass(frozen=True)
@@ -23,59 +22,17 @@ class Figure:
     trials: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Rows of a run: a finished file, or a block of a log."""
+class LazyRows(Mapping[str, np.ndarray]):
+    """The rows of a group, of which a column is read when it is used, and kept if it is small."""
 
-    path: Path
-    attributes: dict[str, Any]  # of "/", decoded
-    constants: dict[str, np.ndarray]
-    layout: Mapping[str, np.dtype]  # group -> dtype of a row, with a field for each column
-    trials: Mapping[str, np.ndarray]  # group -> each row's trial, (rows,) int64
-    # From a group, columns and rows of `trials`, (n,) int in any order, to the columns in these
-    # rows, which are checked as they are read. Raises DamagedError.
-    read: Callable[[str, Sequence[str], np.ndarray], Group]
-    is_finished: bool = False
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    def __init__(self, dtypes: Mapping[str, np.dtype], rows: int) -> None:
+        """Describe the rows: how many there are, and the dtype of each column in a row."""
+        self.dtypes, self.rows = dtypes, rows
+        self._cache: dict[str, np.ndarray] = {}
 
-
-def make_records(group: str, rows: Group) -> np.ndarray:
-    """Return rows as records, (rows,) with a field for each column, in the schema's dtypes."""
-    known = get_columns(group)
-    fields = []
-    for name, values in rows.items():
-        dtype = values.dtype if known[name].dtype == "float" else known[name].dtype
-        fields.append((name, dtype, values.shape[1:]))
-    records = np.empty(len(rows[TRIAL]), fields)
-    for name, values in rows.items():
-        records[name] = values
-    return records
-
-
-def make_empty(dtype: np.dtype, rows: int) -> np.ndarray:
-    """Return rows of a column that were not run: NaN, or 0 for dtypes without NaN."""
-    fill = {"f": np.nan, "S": b""}.get(dtype.base.kind, 0)
-    return np.full((rows, *dtype.shape), fill, dtype.base)
-
-
-class Rows(Mapping[str, np.ndarray]):
-    """A group's rows in all parts of a run, each trial once, sorted; the first part counts.
-
-    A column is read when it is used. Raises DamagedError then if its file is damaged.
-    """
-
-    def __init__(self, name: str, parts: Sequence[Part]) -> None:
-        self._name = name
-        self._parts = [part for part in parts if name in part.trials]
-        found = [part.trials[name] for part in self._parts]
-        none = np.zeros(0, np.int64)
-        trials, first = np.unique(np.concatenate([none, *found]), return_index=True)
-        lengths = [len(trials) for trials in found]
-        self._rows = np.concatenate([none, *map(np.arange, lengths)])[first]
-        self._numbers = np.repeat(np.arange(len(found), dtype=np.uint32), lengths)[first]
-        rows = [part.layout[name] for part in self._parts]
-        self.dtypes = {column: row[column] for row in rows for column in row.names or ()}
-        self._cache: dict[str, np.ndarray] = {TRIAL: trials}
+    def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+        """Return columns in some rows, by index. Raises DamagedError if a file is damaged."""
+        raise NotImplementedError
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.dtypes)
@@ -87,32 +44,161 @@ class Rows(Mapping[str, np.ndarray]):
         return name in self.dtypes
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name in self._cache:
-            return self._cache[name]
-        values = self.read([name], slice(None))[name]
-        if values.nbytes <= CACHE_BYTES:
-            self._cache[name] = values
+        if name not in self.dtypes:
+            raise KeyError(name)
+        values = self._cache.get(name)
+        if values is None:
+            values = self.read([name], slice(None))[name]
+            if IMAGE in self.dtypes or values.nbytes <= CACHE_BYTES:
+                self._cache[name] = values
         return values
 
-    def list_parts(self) -> list[Part]:
-        """Return the parts that have any of the rows that count."""
-        return [self._parts[number] for number in np.unique(self._numbers)]
+
+class JoinedRows(LazyRows):
+    """The rows of all parts of a group, sorted by their numbers, each number once.
+
+    Of several rows with one number the first counts, and of certificates that of most trials.
+    In memory are 8 bytes for each row, beside the parts.
+    """
+
+    def __init__(self, parts: Sequence[Group]) -> None:
+        self.parts = parts
+        self._ends = np.cumsum([count_rows(part) for part in parts])
+        numbers = np.empty(sum(map(count_rows, parts)), np.int64)
+        for part, end in zip(parts, self._ends, strict=True):
+            numbers[end - count_rows(part) : end] = get_numbers(part)
+        dtypes = join_dtypes(parts)
+        if RECOVERIES in dtypes:
+            trials = np.concatenate([part[RECOVERIES] for part in parts])
+            order = np.lexsort((-trials, numbers))
+        else:
+            order = np.argsort(numbers, kind="stable")
+        numbers = numbers[order]
+        is_first = np.ones(len(order), bool)
+        is_first[1:] = numbers[1:] != numbers[:-1]
+        self._order = order[is_first]
+        super().__init__(dtypes, len(self._order))
 
     def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
-        """Return columns in some rows, by index."""
-        numbers, at = self._numbers[rows], self._rows[rows]
-        values = {name: make_empty(self.dtypes[name], len(at)) for name in names}
-        for number in np.unique(numbers):
-            part, places = self._parts[number], np.flatnonzero(numbers == number)
-            known = [name for name in names if name in (part.layout[self._name].names or ())]
-            for name, found in part.read(self._name, known, at[places]).items():
-                values[name][places] = found
+        order = self._order[rows]
+        values = {name: make_empty(self.dtypes[name], len(order)) for name in names}
+        places = np.searchsorted(self._ends, order, side="right")
+        for place in np.unique(places):
+            part, here = self.parts[place], np.flatnonzero(places == place)
+            first = self._ends[place] - count_rows(part)
+            known = [name for name in names if name in part]
+            for name, found in read_rows(part, known, order[here] - first).items():
+                values[name][here] = found
         return values
+
+
+def get_numbers(group: Group) -> np.ndarray:
+    """Return the number of each row, (rows,) int64, by which rows are sorted.
+
+    It is the number of the trial or of the image; of a start it is made of both.
+    """
+    if TRIAL not in group:
+        return np.asarray(group[IMAGE], np.int64)
+    images = np.asarray(group.get(IMAGE, 0), np.int64)
+    return images * STARTS_PER_IMAGE + np.asarray(group[TRIAL], np.int64)
+
+
+def count_rows(group: Group) -> int:
+    """Return the number of rows."""
+    if isinstance(group, LazyRows):
+        return group.rows
+    return len(group[IMAGE if IMAGE in group else TRIAL])
+
+
+def get_dtypes(group: Group) -> Mapping[str, np.dtype]:
+    """Return the dtype of a row of each column; no value is loaded from files."""
+    if isinstance(group, LazyRows):
+        return group.dtypes
+    return {name: np.dtype((values.dtype, values.shape[1:])) for name, values in group.items()}
+
+
+def join_dtypes(parts: Sequence[Group]) -> dict[str, np.dtype]:
+    """Return the columns that any of the parts has, with the dtype of a row, the widest of all."""
+    dtypes: dict[str, np.dtype] = {}
+    for part in parts:
+        for column, dtype in get_dtypes(part).items():
+            widest = np.promote_types(dtypes.get(column, dtype).base, dtype.base)
+            dtypes[column] = np.dtype((widest, dtype.shape))
+    return dtypes
+
+
+def concatenate_rows(parts: Sequence[Group]) -> dict[str, np.ndarray]:
+    """Return the rows of all parts in their order; columns that some lack are empty there."""
+    return {
+        column: np.concatenate(
+            [
+                part[column] if column in part else make_empty(dtype, count_rows(part))
+                for part in parts
+            ]
+        )
+        for column, dtype in join_dtypes(parts).items()
+    }
+
+
+def select_rows(group: Group, selected: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of the rows for which `selected` (rows,) bool is true."""
+    return read_rows(group, list(group), np.flatnonzero(selected))
+
+
+def split_by_image(group: Group) -> dict[int, dict[str, np.ndarray]]:
+    """Return the rows of each image by its number, in their order."""
+    images = group[IMAGE]
+    if not len(images):
+        return {}
+    order = np.argsort(images, kind="stable")
+    if np.array_equal(order, np.arange(len(order))):
+        columns = dict(group)
+    else:
+        columns = {name: values[order] for name, values in group.items()}
+    numbers, starts = np.unique(columns[IMAGE], return_index=True)
+    ends = [*starts[1:].tolist(), len(images)]
+    return {
+        number: {name: values[start:end] for name, values in columns.items()}
+        for number, start, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True)
+    }
+
+
+def make_records(name: str, rows: Group) -> np.ndarray:
+    """Return rows as records, (rows,) with a field for each column, in the schema's dtypes."""
+    known = get_columns(name)
+    fields = []
+    for column, values in rows.items():
+        dtype = values.dtype if known[column].dtype == "float" else known[column].dtype
+        fields.append((column, dtype, values.shape[1:]))
+    records = np.empty(count_rows(rows), fields)
+    for column, values in rows.items():
+        records[column] = values
+    return records
+
+
+def split_records(records: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of records, without a copy."""
+    return {name: records[name] for name in records.dtype.names or ()}
+
+
+def make_empty(dtype: np.dtype, rows: int) -> np.ndarray:
+    """Return rows of a column that were not run: NaN, or 0 for dtypes without NaN."""
+    fill = {"f": np.nan, "S": b""}.get(dtype.base.kind, 0)
+    return np.full((rows, *dtype.shape), fill, dtype.base)
+
+
+def read_rows(
+    group: Group, names: Sequence[str], rows: slice | np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return columns in some rows, by index; other rows are not loaded from files."""
+    if isinstance(group, LazyRows):
+        return group.read(names, rows)
+    return {name: group[name][rows] for name in names}
 
 
 def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
-    """Return a column's values in some rows, by index; other rows are not loaded from files."""
-    return group.read([name], rows)[name] if isinstance(group, Rows) else group[name][rows]
+    """Return a column's values in some rows, as `read_rows` does."""
+    return read_rows(group, [name], rows)[name]
 
 
 def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
@@ -123,6 +209,6 @@ def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
     return take_rows(group, name, at)
 
 
-def get_row_shape(group: Group, name: str) -> tuple[int, ...]:
-    """Return the shape of a column's value in one row; no value is loaded from files."""
-    return group.dtypes[name].shape if isinstance(group, Rows) else group[name].shape[1:]
+def decode_text(group: Group, name: str) -> str:
+    """Return a text of a group of one row; empty if it has no such column."""
+    return bytes(group[name][0]).decode(errors="replace") if name in group else ""

@@ -23,46 +23,54 @@ from ganinv_cli.results.store.attributes import (
 from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.results.store.hdf5 import Results
 from ganinv_cli.results.store.log import Log
-from ganinv_cli.results.store.parts import (
+from ganinv_cli.results.store.read import (
+    NOTHING,
     explain_save_errors,
-    join_parts,
     name_saved_batch,
-    open_parts,
+    open_results,
     remove_log,
     replace_results,
 )
-from ganinv_cli.results.store.rows import Figure, Group, Part, Rows, make_records
+from ganinv_cli.results.store.rows import NO_ROWS, Figure, Group, JoinedRows
 
 
 @contextmanager
 def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Iterator["Run"]:
     """Open the run at `path`, new or continued, locked against other writers.
 
-    With `overwrite`, the files of an earlier run stay until something is written. Raises UsageError
-    if the folder cannot be written, ResultsError if another process has locked the file, or the
-    file is damaged, not from ganinv, has a newer schema, or is of another run.
+    All its rows are read into memory. With `overwrite`, the files of an earlier run stay until
+    something is written. Raises UsageError if the folder cannot be written, ResultsError if another
+    process has locked the file, or the file is damaged, not from ganinv, of another version, or of
+    another run.
     """
     with hold_lock(path) as path:
-        parts, log = list[Part](), Log(path)
+        results, log = NOTHING, Log(path)
         if overwrite:
             check_replaceable(path)
         else:
-            parts, log = open_parts(path)
-        for attributes in {id(part.attributes): part.attributes for part in parts}.values():
-            if differing := find_differences(attributes, vars(provenance)):
-                values = [
-                    f"{n} is {v[0]} in the file, and {v[1]} here" for n, v in differing.items()
-                ]
-                typed = " ".join(f"{n} {v[0]}" for n, v in differing.items())
-                can_be_typed = all(
-                    n[0] == "-" and v[0] not in UNTYPED for n, v in differing.items()
-                )
-                name = f"Type {typed} to continue it, name" if can_be_typed else "Name"
-                raise ResultsError(
-                    f"{path} holds another run: {'; '.join(values)}. {name} another file with "
-                    "--out, or replace this one with --overwrite"
-                )
-        yield Run(path, provenance, parts, log, overwrite)
+            results, log = open_results(path)
+        if results.attributes:
+            _check_same_run(path, results.attributes, provenance)
+        yield Run(path, provenance, results, log, overwrite)
+
+
+def _check_same_run(path: Path, attributes: Mapping[str, Any], provenance: Provenance) -> None:
+    differing = find_differences(attributes, vars(provenance))
+    if not differing:
+        return
+    values = [
+        f"{name} is {there} in the file, and {here} here"
+        for name, (there, here) in differing.items()
+    ]
+    typed = " ".join(f"{name} {there}" for name, (there, _) in differing.items())
+    can_be_typed = all(
+        name[0] == "-" and there not in UNTYPED for name, (there, _) in differing.items()
+    )
+    name = f"Type {typed} to continue it, name" if can_be_typed else "Name"
+    raise ResultsError(
+        f"{path} holds another run: {'; '.join(values)}. {name} another file with "
+        "--out, or replace this one with --overwrite"
+    )
 
 
 def check_replaceable(path: Path) -> None:
@@ -72,18 +80,23 @@ def check_replaceable(path: Path) -> None:
     """
     check_writable(path)
     with suppress(DamagedError):
-        open_parts(path)
+        open_results(path)
 
 
 class Run:
-    """A results file that is open for writing; made by `open_run`."""
+    """A results file that is open for writing, with all its rows in memory; see `open_run`."""
 
     def __init__(
-        self, path: Path, provenance: Provenance, parts: list[Part], log: Log, overwrite: bool
+        self, path: Path, provenance: Provenance, results: Results, log: Log, overwrite: bool
     ) -> None:
         self.path, self._provenance = path, provenance
-        self._parts, self._log, self._overwrite = parts, log, overwrite
-        self._start_time = parts[0].attributes["started"] if parts else now()
+        self._results, self._log, self._overwrite = results, log, overwrite
+        self._parts: dict[str, list[Group]] = {
+            name: [*group.parts] if isinstance(group, JoinedRows) else [group]
+            for name, group in results.groups.items()
+        }
+        self._joined = dict(results.groups)  # those to which no rows were added since
+        self._start_time = results.attributes.get("started", now())
 
     @property
     def notes(self) -> list[str]:
@@ -109,11 +122,13 @@ class Run:
 
     def read(self) -> Results:
         """Return what is committed."""
-        return join_parts(self._parts)
+        return replace(self._results, groups={name: self.read_group(name) for name in self._parts})
 
-    def read_group(self, group: str) -> Rows:
-        """Return the committed rows of a group, sorted by trial; a column is read when used."""
-        return Rows(group, self._parts)
+    def read_group(self, name: str) -> Group:
+        """Return the committed rows of a group; only their numbers are there if there are none."""
+        if name not in self._joined and name in self._parts:
+            self._joined[name] = JoinedRows(self._parts[name])
+        return self._joined.get(name, NO_ROWS)
 
     def commit(
         self, rows: Mapping[str, Group], constants: Mapping[str, np.ndarray] | None = None
@@ -123,14 +138,18 @@ class Run:
         When this returns, the rows are on the disk and no later failure changes them. A trial that
         was committed before keeps its first row. Raises SaveError if the disk is full or read-only.
         """
-        if not rows and self._parts:
+        if not rows and (self._log.blocks or self._results.attributes):
             return  # else the first block says at least which run this is
-        batch = {group: make_records(group, columns) for group, columns in rows.items()}
+        attributes = self._provenance.to_attributes(self._start_time)
         with explain_save_errors(self.path):
             self._remove_replaced()
-            attributes = self._provenance.to_attributes(self._start_time)
-            self._log.append(attributes, constants or {}, batch)
-        self._parts.append(self._log.parts[-1])
+            columns = self._log.append(attributes, constants or {}, rows)
+        for name, each in columns.items():
+            self._parts.setdefault(name, []).append(each)
+            self._joined.pop(name, None)
+        self._results = replace(
+            self._results, attributes=attributes, constants=self._log.constants, complete=False
+        )
 
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
         """Write all that was committed as one file; figures of an earlier finish are kept.
@@ -146,8 +165,9 @@ class Run:
             return
         attributes = self._provenance.to_attributes(self._start_time, now())
         joined = {**results.figures, **(figures or {})}
-        replace_results(self.path, replace(results, attributes=attributes, figures=joined))
-        self._parts, self._log = open_parts(self.path)
+        finished = replace(results, attributes=attributes, figures=joined, complete=True)
+        replace_results(self.path, finished)
+        self._results, self._log = finished, Log(self.path)
 
     def _remove_replaced(self) -> None:
         """Remove the files that are overwritten: last, when all that could be wrong is checked."""

@@ -6,11 +6,14 @@ import builders
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from reports.known_sweep import make_image_groups, make_image_results
 from stored import set_attribute
 
 from benchmarks.reproduction import keep
 from ganinv_cli.cli import main
 from ganinv_cli.results.store import read_results
+from ganinv_cli.results.store.attributes import SCHEMA_VERSION
+from ganinv_cli.results.store.hdf5 import seal_file, write_file
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,7 @@ def run(tmp_path_factory):
 def change_revision(path, copy, revision):
     copy.write_bytes(path.read_bytes())  # the file itself stays open in this process
     set_attribute(copy, "git", revision)
+    seal_file(copy)
     return copy
 
 
@@ -71,3 +75,14 @@ def test_a_changed_tree_is_not_kept(run, tmp_path):
     result = CliRunner().invoke(keep.main, [str(copy), str(tmp_path / "kept.h5")])
     assert result.exit_code == 1
     assert "changed tree" in result.output
+
+
+def test_the_first_starts_of_each_image_are_kept(tmp_path):
+    results = make_image_results(a=make_image_groups(), b=make_image_groups())
+    results.attributes["schema"] = SCHEMA_VERSION
+    write_file(tmp_path / "run.h5", results)
+    keep.copy_thinned(tmp_path / "run.h5", tmp_path / "kept.h5", {"z_start"}, set())
+    starts = read_results(tmp_path / "kept.h5").groups["stochastic/starts"]
+    is_kept = np.isfinite(starts["z_start"]).all(axis=1)
+    assert is_kept.tolist() == (starts["trial"] < keep.KEPT_TRIALS).tolist()
+    assert is_kept.sum() == 2 * keep.KEPT_TRIALS

@@ -40,7 +40,7 @@ def test_the_archive_has_a_row_per_image_and_rule_and_is_the_same_each_time(save
     assert found["sha256"].tolist() == ["ab" * 32] * 3
     assert found["verdict"].tolist() == ["no verdict"] * 3
     assert (found["z"].dtype, found["z"].shape) == (np.float64, (3, LATENT))
-    assert np.array_equal(found["z"][0], first["stochastic"]["polished/z_found"][0])
+    assert np.array_equal(found["z"][0], first["stochastic/starts"]["polished/z_found"][0])
     assert found["image_loss"].tolist() == [50] * 3
     assert found["psnr"] == pytest.approx([10 * np.log10(4 * 16 * 16 * 3 / 50)] * 3)
     assert (found["agreeing"].tolist(), found["starts"].tolist()) == ([4, 10, 10], [6, 10, 10])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from reports.known_sweep import (
     LATENT,
+    PIXELS,
     SIDE,
-    add_earlier_certificate,
     add_labels,
     add_reenactment,
     add_verdict,
@@ -18,20 +18,11 @@ from ganinv_cli.prior import Uniform
 from ganinv_cli.results.analysis.evidence import Evidence, Reenactment
 from ganinv_cli.results.analysis.verdict import judge
 
-PIXELS = SIDE * SIDE * 3
 AGAIN = Reenactment(
-    *(
-        True,
-        "",
-        0.0,
-        True,
-        0.286,
-        0.305,
-        np.zeros(LATENT),
-        np.full(LATENT, 0.01),
-        LATENT,
-        np.zeros(0),
-    )
+    **{"explained": True, "chain": "", "excess": 0.286, "excess_limit": 0.305},
+    **{"z_explained": np.zeros(LATENT), "z_deviation": np.full(LATENT, 0.01)},
+    **{"known_directions": LATENT, "stranger_rmse": np.zeros(0), "tried": "", "confined": 0.0},
+    **{"left_out": 0.0, "keeps_loss": True},
 )
 NOT = AGAIN._replace(explained=False, excess=8.5)
 STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]), tried="13 changes, 3 storages")
@@ -128,12 +119,11 @@ def test_a_crop_is_not_advised_where_one_was_given():
         assert ("leave out --crop" in sentence) == is_cropped
 
 
-def certify(groups=None, constants=None, config=(), chain="", again=(), **given):
+def certify(groups=None, counted=PIXELS, config=(), chain="", again=(), **given):
     """The certificate of one image that this chain explains; `again` None: not re-enacted."""
     groups = make_image_groups(**given) if groups is None else groups
     groups = groups if again is None else add_reenactment(groups, chain, **dict(again))
-    results = make_image_results("invert", constants=constants, portrait=groups)
-    results.attributes["config"] |= dict(config)
+    results = make_image_results("invert", counted=counted, config=config, portrait=groups)
     (found,) = summarize(results, "x").rows
     return found
 
@@ -144,8 +134,8 @@ def certify(groups=None, constants=None, config=(), chain="", again=(), **given)
 )
 def test_only_the_pixels_of_a_mask_count(counted, rank, verdict):
     groups = make_image_groups(losses=(1e-9,))
-    groups["stochastic/certificate"]["singular_values"][0, rank:] = 0
-    found = certify(groups, {"pixels_counted": np.array(counted)})
+    groups["stochastic/certificates"]["singular_values"][0, rank:] = 0
+    found = certify(groups, counted)
     assert (found["verdict"], found["determines_z"]) == (verdict, verdict == "made")
     assert found["psnr"] == pytest.approx(10 * np.log10(4 * counted / 1e-9))
 
@@ -159,7 +149,7 @@ def test_a_rival_is_another_z_at_the_least_loss_that_may_be_drawn():
     assert certify(groups, chain="noise of 5.0 grey levels")["verdict"] == "ambiguous"
     for chain in ("made grey", "saved as JPEG 75"):  # the loss is of another picture
         assert certify(groups, chain=chain)["verdict"] == "made"
-    groups["stochastic"]["polished/z_found"][5:, 0] = 40
+    groups["stochastic/starts"]["polished/z_found"][5:, 0] = 40
     assert certify(groups)["verdict"] == "made"
 
 
@@ -177,7 +167,7 @@ def test_z_may_differ_by_what_is_left_of_the_image():
 
     def scatter(loss):
         groups = make_image_groups(minima=(6,), losses=(loss,), wobble=0.02)
-        groups["stochastic/certificate"]["singular_values"][:] = 1.0
+        groups["stochastic/certificates"]["singular_values"][:] = 1.0
         return certify(groups, chain="noise of 5.0 grey levels")
 
     noisy, rounded = scatter(2.0), scatter(1e-3)
@@ -210,8 +200,8 @@ def test_the_components_outside_are_those_of_the_z_of_an_edited_image():
 
 def test_a_start_without_a_finite_z_agrees_with_no_other():
     groups = make_image_groups(minima=(1, 1))
-    groups["stochastic"]["polished/z_found"][1] = np.nan
-    groups["stochastic"]["polished/image_loss"][1] = np.nan
+    groups["stochastic/starts"]["polished/z_found"][1] = np.nan
+    groups["stochastic/starts"]["polished/image_loss"][1] = np.nan
     found = certify(groups, again={"explained": 0, "stranger_rmse": [0.1]})
     assert found["verdict"] == "outside"
     assert "the starts found different pictures" in found["explanation"]
@@ -220,7 +210,7 @@ def test_a_start_without_a_finite_z_agrees_with_no_other():
 def test_a_z_of_a_length_that_is_never_drawn_is_outside():
     groups = make_image_groups(minima=(6,), losses=(0.1,))
     for column in ("z_found", "polished/z_found"):
-        groups["stochastic"][column] = groups["stochastic"][column] * 0.1
+        groups["stochastic/starts"][column] = groups["stochastic/starts"][column] * 0.1
     found = certify(groups)
     assert found["verdict"] == "outside"
     assert (found["outside"], found["z_norm"] < found["z_norm_range"][0]) == (0, True)
@@ -239,29 +229,24 @@ def test_an_image_that_hardly_depends_on_z_does_not_determine_it():
 
 
 def test_an_image_whose_starts_have_not_all_ended_has_no_verdict_yet():
-    groups = add_earlier_certificate(add_reenactment(make_image_groups(minima=(8,))))
-    assert certify(groups, again=None)["rank"] == LATENT  # by the last one
-    more = make_image_groups(minima=(9,), losses=(1.0,))["stochastic"]
-    found = certify(groups | {"stochastic": more}, again=None)
+    groups = add_reenactment(make_image_groups(minima=(8,)))
+    assert certify(groups, again=None)["rank"] == LATENT
+    more = make_image_groups(minima=(9,), losses=(1.0,))["stochastic/starts"]
+    found = certify(groups | {"stochastic/starts": more}, again=None)
     assert found["rank"] is None
     assert (found["verdict"], found["chain"]) == ("not finished", None)
 
 
-def test_the_verdict_of_the_run_is_read_and_a_file_of_1_0_has_none():
+def test_the_verdict_of_the_run_is_read():
     stored = add_verdict(make_image_groups(), "sibling", "as the run said")
     found = certify(stored)
     assert (found["verdict"], found["explanation"]) == ("sibling", "as the run said")
-    found = certify(make_image_groups(losses=(0.0,)), again=None)
-    assert (found["verdict"], found["explanation"][-12:]) == ("no verdict", "run it again")
 
 
 def test_a_border_that_does_not_count_is_in_no_number():
-    groups = add_reenactment(make_image_groups(losses=(1.0,)), "saved as JPEG 75")
-    results = make_image_results("invert", portrait=groups)
-    results.groups["image=0000"]["pixels_counted"] = np.array([300])
-    region = np.zeros((1, SIDE, SIDE), np.uint8)
-    region[:, :2] = 1
-    groups["stochastic/certificate"]["region"] = region
-    (found,) = summarize(results, "x").rows
+    region = np.zeros((SIDE, SIDE), np.uint8)
+    region[:2] = 1
+    again = {"region": region}
+    found = certify(counted=300, chain="saved as JPEG 75", again=again, losses=(1.0,))
     assert found["rmse"] == pytest.approx(127.5 / np.sqrt(300))
     assert found["chain"] == f"saved as JPEG 75; but for {200 / SIDE:.0f} % of the pixels"

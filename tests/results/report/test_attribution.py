@@ -63,7 +63,7 @@ def test_only_results_of_invert_for_one_image_on_several_generators_are_compared
 
 
 def test_an_image_is_not_compared_before_its_starts_have_ended():
-    begun = {"stochastic": make_recoveries(losses=(EXACT,))}
+    begun = {"stochastic/starts": make_recoveries(losses=(EXACT,))}
     results = [invert_on("a", x=FAR), invert_on("b", complete=False, x=begun)]
     assert compare(*results).answer.sentence == "No image is inverted on two generators yet."
     both = compare(*results, invert_on("c", x=FAR))
@@ -73,7 +73,7 @@ def test_an_image_is_not_compared_before_its_starts_have_ended():
 def test_an_image_that_was_given_twice_is_compared_twice():
     results = [invert_on(name, x=EXACT, y=FAR) for name in "ab"]
     for each in results:
-        each.groups["image=0001"]["sha256"] = each.groups["image=0000"]["sha256"]
+        each.groups["images"]["sha256"][1] = each.groups["images"]["sha256"][0]
     rows = compare(*results).tables["attribution"]
     assert [row["answer"] for row in rows] == ["a or b", "not explained"]
 

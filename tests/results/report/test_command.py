@@ -147,7 +147,7 @@ def test_a_run_that_was_interrupted_before_its_first_trial_ended_is_called_that(
     Path("recover.h5.batch-0").touch()
     about = make_provenance(command="invert")
     with open_run(Path("invert.h5"), about) as begun:
-        begun.commit(make_rows([0], ("image=0000",)))
+        begun.commit(make_rows([0], ("images",)))
     for name in ("recover.h5", "invert.h5"):
         run("report", name, code=2, error=said)
         run("merge", "all.h5", name, code=2, error=said)

@@ -13,7 +13,6 @@ from reports.known_sweep import (
     INFORMATION,
     SIDE,
     VARIANCES,
-    add_earlier_certificate,
     make_image_groups,
     make_image_results,
     make_noise_sweep,
@@ -43,7 +42,7 @@ def draw_histogram(**given):
 
 def find_quantiles(errors, ends):
     columns = {"trial": np.arange(len(ends)), "z_error": ends, "curve_error": errors}
-    cell = Cell(None, "none", columns, {}, None, Uniform(), 0.0)
+    cell = Cell(None, "none", "none", columns, {}, None, Uniform(), 0.0)
     return figures.find_curve(cell, GRADIENTS)
 
 
@@ -162,7 +161,7 @@ def test_figure_2a_shows_medians_means_bound_ratios_and_a_guide():
 
 
 def test_a_figure_of_recoveries_has_the_image_the_best_and_the_most_distant():
-    both = add_earlier_certificate(make_image_groups()) | make_image_groups(technique="none")
+    both = make_image_groups() | make_image_groups(technique="none")
     axes = draw_recoveries(both).figure.axes
     shown = [each.images[0].get_array() for each in axes if each.images]
     expected = [make_picture(SIDE), make_picture(SIDE, 8), make_picture(SIDE, 40)] * 2

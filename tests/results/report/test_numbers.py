@@ -1,8 +1,9 @@
-"""Numbers that whole reports do not show: odd trials, older and edited files, costs per run."""
+"""Numbers that whole reports do not show: odd trials, columns that are missing, costs per run."""
 
 import json
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from known_results import make_group, make_results
@@ -25,6 +26,9 @@ from ganinv_cli.results.report.noise_sweep import _state_differences
 from ganinv_cli.results.report.recover import RECOVER_REPORT
 from ganinv_cli.results.report.table import flatten
 from ganinv_cli.results.statistics import holm
+from ganinv_cli.results.store import read_results
+from ganinv_cli.results.store.attributes import SCHEMA_VERSION
+from ganinv_cli.results.store.hdf5 import write_file
 from ganinv_cli.settings.names import STYLES, list_trial_groups
 
 
@@ -94,7 +98,7 @@ def test_where_no_rule_recovers_more_a_config_that_compares_them_is_named():
     assert "paper-hour" not in render_brief(summarize(by_descent, "x"), "x/")
 
 
-def test_columns_that_older_files_lack_are_not_needed():
+def test_optional_columns_are_not_needed():
     groups = {"none": make_group(np.arange(9), 2)}
     for column in ("curve_error", "curve_loss", "z_error_least"):
         del groups["none"][column]
@@ -232,3 +236,26 @@ def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_plac
     assert report.sections[-1].title == "Accuracy"
     assert report.sections[-1].header == ("clipping", "90%\nfirst start", "90%\nwith restarts")
     assert "90%" in render([report], "text")
+
+
+def test_a_file_is_opened_as_often_for_many_images_as_for_few(tmp_path, monkeypatch):
+    opened, open_hdf5 = [], h5py.File
+
+    def note_opening(*given, **more):
+        opened.append(given)
+        return open_hdf5(*given, **more)
+
+    monkeypatch.setattr(h5py, "File", note_opening)
+
+    def count_openings(images):
+        given = {f"{n}.png": add_reenactment(make_image_groups()) for n in range(images)}
+        results = make_image_results("invert", **given)
+        results.attributes["schema"] = SCHEMA_VERSION
+        write_file(tmp_path / "x.h5", results)
+        opened.clear()
+        report = summarize(read_results(tmp_path / "x.h5"), "x")
+        assert report.run["trials"]["stochastic/starts"] == 10 * images
+        assert len(report.rows) == images and len(report.draw()) == 1
+        return len(opened)
+
+    assert count_openings(6) == count_openings(2) > 0

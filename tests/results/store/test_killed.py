@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import resource
+from itertools import count
 
 import pytest
 from stored import (
@@ -17,8 +19,6 @@ from stored import (
 
 from ganinv_cli.results.store import SaveError, log, open_run, read_results
 
-DISK_CALLS = ("fsync", "replace", "posix_fallocate")
-
 
 def _kill_at_each_step(monkeypatch, act):
     """Yield after each kill of `act`, later each time, until it is not killed."""
@@ -32,10 +32,6 @@ def _kill_at_each_step(monkeypatch, act):
             assert calls > 0, "the calls are counted"
             return
     pytest.fail("it never ended")
-
-
-def _fail_with_a_full_disk(*_, **__):
-    raise OSError(28, "No space left on device")
 
 
 @pytest.mark.parametrize("earlier", ["nothing", "log", "finished"])
@@ -102,25 +98,112 @@ def test_a_kill_during_a_merge(tmp_path, monkeypatch):
         out.unlink()
 
 
-@pytest.mark.parametrize("call", DISK_CALLS)
+def _finish_earlier(path):
+    """Finish a run of two trials, and commit a third."""
+    write_results_file(path, [0, 1])
+    write_results_file(path, [2], finished=False)
+
+
+def _finish(path):
+    with open_run(path, make_provenance()) as run:
+        run.finish()
+
+
+def _run_child(act, *arguments):
+    """Run a function in a process of its own; return its status: 1 after a SaveError."""
+    child = os.fork()
+    if not child:
+        status = 2
+        try:
+            act(*arguments)
+            status = 0
+        except SaveError:
+            status = 1
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("calls", [0, 1, 100, 200])
+def test_a_kill_while_hdf5_writes(path, monkeypatch, calls):
+    _finish_earlier(path)
+    writes = count(calls, -1)
+    write = os.pwrite
+
+    def write_or_end(*arguments):
+        return write(*arguments) if next(writes) else os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", write_or_end)
+        assert _run_child(_finish, path) == 9
+    assert_holds(read_results(path), range(3))
+    _finish(path)
+    assert_holds(read_results(path), range(3))
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def _fail_at(monkeypatch, name, calls):
+    """Make a function of `os` fail from one of its calls on, as if the disk is full then."""
+    left, function = count(calls, -1), getattr(os, name)
+
+    def call(*arguments, **keywords):
+        if next(left) <= 0:
+            raise OSError(28, "No space left on device")
+        return function(*arguments, **keywords)
+
+    monkeypatch.setattr(os, name, call)
+
+
 @pytest.mark.parametrize("finished", [False, True])
-def test_a_full_disk_loses_nothing(path, monkeypatch, call, finished):
+def test_a_full_disk_during_a_commit_loses_nothing(path, monkeypatch, finished):
     write_results_file(path, [0, 1], finished=finished)
     with open_run(path, make_provenance()) as run:
         commit_batches(run, [2])
         before = log.name_log(path).read_bytes()
         with monkeypatch.context() as patch:
-            patch.setattr(os, call, _fail_with_a_full_disk)
-            with pytest.raises(SaveError) as refusal:
+            _fail_at(patch, "fsync", 0)
+            with pytest.raises(SaveError, match="run the same command to go on"):
                 commit_batches(run, [3])
-                run.finish()
-        said = str(refusal.value)
-        assert f"{path} could not be written (No space left on device)" in said
-        saved = 6 if call == "fsync" else 8
-        assert "run the same command to go on" in said
-        assert log.name_log(path).read_bytes().startswith(before)
-        assert_holds(read_results(path), range(saved // 2))
-        assert not list(path.parent.glob(".*.tmp")), "a full disk needs the space"
+        assert log.name_log(path).read_bytes() == before, "a full disk needs the space"
+        assert_holds(read_results(path), range(3))
         commit_batches(run, [3])
         run.finish()
     assert_holds(read_results(path), range(4))
+
+
+FULL = [
+    *(("pwrite", calls) for calls in (0, 1, 2, 3, 5, 8, 13, 50, 100, 150, 200, 220)),
+    *((name, 0) for name in ("ftruncate", "fsync", "replace")),
+]
+
+
+@pytest.mark.parametrize(("name", "calls"), FULL)
+def test_a_full_disk_during_the_finish_or_a_merge_loses_nothing(path, monkeypatch, name, calls):
+    _finish_earlier(path)
+    paths, out = write_shards(path.parent), path.parent / "all.h5"
+    files = {each: each.read_bytes() for each in path.parent.iterdir()}
+    for act in (lambda: _finish(path), lambda: merge(out, paths)):
+        with monkeypatch.context() as patch:
+            _fail_at(patch, name, calls)
+            with pytest.raises(SaveError) as refusal:
+                act()
+        assert "could not be written (No space left on device); all trials" in str(refusal.value)
+        assert {each: each.read_bytes() for each in path.parent.iterdir()} == files
+        act()
+        files = {each: each.read_bytes() for each in path.parent.iterdir()}
+    assert_holds(read_results(path), range(3))
+    assert_holds(read_results(out), range(10))
+
+
+@pytest.mark.parametrize("size", [0, 1000, 4096, 20_000, 40_000])
+def test_a_limit_of_the_system_on_the_size_of_a_file(path, size):
+    """HDF5, which may abort if a write fails, does not."""
+    _finish_earlier(path)
+    files = {each: each.read_bytes() for each in path.parent.iterdir()}
+
+    def limit_and_finish():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        _finish(path)
+
+    assert _run_child(limit_and_finish) == 1
+    assert {each: each.read_bytes() for each in path.parent.iterdir()} == files

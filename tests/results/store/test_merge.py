@@ -3,14 +3,17 @@
 import errno
 from itertools import count
 
+import h5py
 import numpy as np
 import pytest
 from stored import (
     CONSTANTS,
+    assert_equal,
     assert_holds,
     commit_batches,
     make_provenance,
     make_rows,
+    make_starts,
     merge,
     write_results_file,
     write_shards,
@@ -20,8 +23,7 @@ from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.results.store import Figure, log, open_run, read_results
 
-RECOVERIES = "image=0000/stochastic"
-CERTIFICATE = f"{RECOVERIES}/certificate"
+CERTIFICATES = "stochastic/certificates"
 
 
 @pytest.fixture
@@ -47,7 +49,8 @@ def test_finished_and_interrupted_shards_become_the_whole_run(out, tmp_path):
     results = read_results(out)
     assert_holds(results, range(10))
     assert results.complete
-    whole = write_results_file(tmp_path / "whole.h5", range(10))
+    config = {"trials": 10, "shard": None}
+    whole = write_results_file(tmp_path / "whole.h5", range(10), config=config)
     assert results.constants.keys() == read_results(whole).constants.keys()
     times = {"started": "", "finished": ""}
     assert results.attributes | times == read_results(whole).attributes | times
@@ -131,40 +134,69 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
         assert "is being written by another process" in _refuse(out, [first])
     empty = tmp_path / "empty.h5"
     with open_run(empty, make_provenance()) as run:
-        run.commit(make_rows([0], ("image=0000",)))
+        run.commit(make_rows([0], ("images",)))
     assert "no file has a trial: the run was interrupted" in _refuse(out, [empty])
 
 
-def _write_image(path, recoveries, certificates=(), error=b""):
-    """Write an image's row, its recoveries, and certificates as trial -> how many they are of."""
+def _write_images(path, starts, certificates=(), images=(0, 3), of=2, errors=()):
+    """Write rows of images: image -> its starts, certificates as image -> how many they are of."""
     made_by = make_provenance(
-        command="consistency", identity={"clip": ["stochastic"]}, config={"trials": 4, "images": 1}
+        command="consistency",
+        identity={"clip": ["stochastic"]},
+        config={"trials": 4, "images": of, "shard": "1/2"},
     )
-    image = make_rows([0], ("image=0003",))["image=0003"] | {"error": np.array([error], "S255")}
+    rows = make_rows(images, ("images",))
+    said = [b"no image" if image in errors else b"" for image in images]
+    rows["images"]["error"] = np.array(said, "S255")
     with open_run(path, made_by) as run:
-        run.commit({"image=0000": image})
-        if len(recoveries):
-            run.commit({RECOVERIES: make_rows(recoveries, ("none",))["none"]}, CONSTANTS)
-        for trial, count in certificates:
-            row = make_rows([trial], ("image=0003/certificate",))["image=0003/certificate"]
-            run.commit({CERTIFICATE: row | {"recoveries": np.array([count])}})
+        run.commit(rows)
+        for image, trials in starts.items():
+            run.commit(make_starts([image], trials, "stochastic/starts"), CONSTANTS)
+        for image, count in certificates:
+            row = make_rows([image], (CERTIFICATES,))[CERTIFICATES]
+            run.commit({CERTIFICATES: row | {"recoveries": np.array([count])}})
         run.finish()
     return path
+
+
+def test_rows_of_images_are_merged_at_their_numbers(out, tmp_path):
+    """A shard has some starts of each image, or all of some images."""
+    first = _write_images(tmp_path / "a.h5", {0: [0, 1], 3: [0]}, images=(0, 3))
+    second = _write_images(tmp_path / "b.h5", {3: [1, 2, 3], 0: [2, 3]}, images=(0, 1), errors=[1])
+    merged = merge(out, [second, first])
+    assert merged.contents == "8 starts of 3 images under 1 rule from 2 files"
+    results = read_results(out)
+    assert results.groups["images"]["image"].tolist() == [0, 1, 3]
+    starts = make_starts([0, 3], range(4), "stochastic/starts")
+    assert_equal(results.groups, starts | {"images": results.groups["images"]})
+    with h5py.File(out) as file:
+        assert file["images/image"][()].tolist() == [0, 1, -1, 3]
+        assert file["stochastic/starts/image"][()].tolist() == [0] * 4 + [3] * 4
+        assert file["stochastic/starts/trial"][()].tolist() == [*range(4)] * 2
+
+
+def test_what_lacks_of_images_is_said(out, tmp_path):
+    first = _write_images(tmp_path / "a.h5", {0: range(4)}, [(0, 4)], images=(0,))
+    assert merge(out, [first]).notes == [
+        f"{out} lacks 4 rows and certificates (reconstructions, singular values); the same command "
+        f"without --shard, with --out {out}, makes them"
+    ]
+    unread = _write_images(tmp_path / "b.h5", {}, images=(3,), errors=[3])
+    assert merge(out, [first, unread], overwrite=True).notes == []
 
 
 def test_shards_to_which_an_image_was_added_are_of_one_run(out, tmp_path):
     shards = [tmp_path / "a.h5", tmp_path / "b.h5"]
     for number, path in enumerate(shards):
-        _write_image(path, [number])
-        with open_run(
-            path,
-            make_provenance(
-                command="consistency", identity={"clip": ["stochastic"]}, config={"trials": 4}
-            ),
-        ) as run:
+        _write_images(path, {0: [number]}, images=(0,), of=1)
+        about = read_results(path).attributes
+        made_by = make_provenance(
+            command="consistency", identity=about["identity"], config=about["config"]
+        )
+        with open_run(path, made_by) as run:
             run.record({"images": 2})
             run.finish()
-    assert merge(out, shards).contents == "2 trials of 1 rule in 1 case from 2 files"
+    assert merge(out, shards).contents == "2 starts of 1 image under 1 rule from 2 files"
     assert read_results(out).attributes["config"]["images"] == 2
 
 
@@ -180,19 +212,12 @@ def test_more_files_than_the_system_opens_are_not_called_damaged(out, tmp_path, 
 
 
 def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
-    half = _write_image(tmp_path / "a.h5", [0, 1], [(0, 2)])
-    rest = _write_image(tmp_path / "b.h5", [2, 3], [(0, 2)])
-    combined = merge(out, [half, rest])
-    assert combined.contents == "4 trials of 1 rule in 1 case from 2 files"
-    assert "lacks certificates (reconstructions, singular values); the" in combined.notes[0]
-    assert CERTIFICATE not in read_results(out).groups
-    whole = _write_image(tmp_path / "c.h5", range(4), [(0, 2), (1, 4)])
-    assert merge(out, [whole, half], overwrite=True).notes == [
-        "2 trials are in several files; the first file counts"
-    ]
-    assert read_results(out).groups[CERTIFICATE]["recoveries"].tolist() == [2, 4]
-    outdated = _write_image(tmp_path / "d.h5", range(4), [(0, 2)])
-    merge(out, [outdated], overwrite=True)
-    assert CERTIFICATE not in read_results(out).groups
-    merge(out, [half, whole], overwrite=True)
-    assert read_results(out).groups[CERTIFICATE]["recoveries"].tolist() == [2, 4]
+    def merge_both(*paths):
+        lacks = "lacks certificates" in " ".join(merge(out, paths, overwrite=True).notes)
+        return lacks, read_results(out).groups[CERTIFICATES]["recoveries"].tolist()
+
+    half = _write_images(tmp_path / "a.h5", {0: [0, 1]}, [(0, 2)], images=(0,), of=1)
+    rest = _write_images(tmp_path / "b.h5", {0: [2, 3]}, [(0, 2)], images=(0,), of=1)
+    again = _write_images(tmp_path / "c.h5", {0: range(4)}, [(0, 2), (0, 4)], images=(0,), of=1)
+    assert merge_both(half, rest) == (True, [2])
+    assert merge_both(half, again) == merge_both(again, half) == (False, [4])

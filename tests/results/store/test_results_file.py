@@ -12,6 +12,7 @@ from stored import (
     assert_holds,
     commit_batches,
     make_provenance,
+    make_rows,
     set_attribute,
     write_results_file,
 )
@@ -67,18 +68,24 @@ def test_a_changed_byte_is_noticed_or_changes_nothing(path):
     assert process.exitcode == 0
 
 
-def _remove_column(path):
+def _add_dataset(path):
+    """Change the file as another program may."""
     with h5py.File(path, "r+") as file:
-        del file["none/z_found"]
+        file["mine"] = 1
 
 
+EARLIER = (
+    r"written by an earlier ganinv \(schema {}, this one reads 3\); read it with the version t"
+)
 SPOILED = {
     "text": (lambda path: path.write_text("hello", encoding="utf-8"), "is not an HDF5 file"),
     "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
-    "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
+    "changed": (_add_dataset, f"{DAMAGED} .its checksum is missing"),
     "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
-    "newer": (lambda path: set_attribute(path, "schema", 3), "written by a newer ganinv"),
+    "newer": (lambda path: set_attribute(path, "schema", 4), "written by a newer ganinv"),
+    "schema 1": (lambda path: set_attribute(path, "schema", 1), EARLIER.format(1)),
+    "schema 2": (lambda path: set_attribute(path, "schema", 2), EARLIER.format(2)),
 }
 
 
@@ -118,39 +125,49 @@ def test_a_damaged_file_is_refused_before_it_is_extended_and_its_log_is_kept(pat
     assert_holds(read_results(path), [2])
 
 
-def test_a_program_can_open_and_replace_a_file_that_it_has_read(path, tmp_path):
+def test_a_file_that_is_replaced_stays_readable(path, tmp_path):
     results = read_results(path)
-    with h5py.File(path, "r+") as file:
-        file["mine"] = 1
     write_results_file(tmp_path / "other.h5", [2]).replace(path)
     assert_holds(results, [0, 1, 5])
 
 
-def test_blocks_and_chunks_of_any_size_give_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5, "CHUNK_BYTES", 4096)
+@pytest.mark.parametrize("change", [_add_dataset, lambda path: path.write_bytes(b"")])
+def test_a_file_that_is_changed_while_it_is_read_is_no_wrong_number(path, change):
+    results = read_results(path)
+    change(path)
+    os.utime(path, (0, 0))  # a system may count time in steps of milliseconds
+    with pytest.raises(ResultsError, match="changed or damaged while it was in use") as refusal:
+        results.groups["none"]["z_found"]
+    assert refusal.value.exit_code == 1
+
+
+@pytest.mark.parametrize(("chunk", "chunks"), [(1, 1), (4096, 1), (4096, 3), (1 << 19, 128)])
+def test_chunks_and_slices_of_any_size_give_the_same(tmp_path, monkeypatch, chunk, chunks):
+    monkeypatch.setattr(hdf5, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(hdf5, "SLICE_CHUNKS", chunks)
     trials = np.random.default_rng(0).permutation(150)[:100].tolist()
     path = write_results_file(tmp_path / "a.h5", trials)
     assert_holds(read_results(path), trials)
 
 
-def test_the_file_of_a_shard_is_small(tmp_path):
-    sizes = []
-    for shards in (1, 64):
-        numbers = np.concatenate([np.arange(8) + 8 * shards * n for n in range(256 // 8)])
-        path = write_results_file(tmp_path / f"{shards}.h5", numbers.tolist())
-        sizes.append(path.stat().st_size)
-    assert sizes[1] < 64 * sizes[0] / 6  # a sixth of the whole run
+def test_the_file_of_a_shard_has_its_own_rows_alone(tmp_path):
+    trials, whole, shard = [5, 10**9], {"trials": 10**9 + 1}, {"shard": "1/1000"}
+    path = write_results_file(tmp_path / "shard.h5", trials, config=whole | shard)
+    assert_holds(read_results(path), trials)
+    with h5py.File(path) as file:
+        assert file["trial"][()].tolist() == file["none/trial"][()].tolist() == trials
+        assert len(file["none/z_found"]) == 2
+    small = write_results_file(tmp_path / "small.h5", [0, 1])
+    assert path.stat().st_size < 1.1 * small.stat().st_size
 
 
-def test_space_is_reserved_for_all_that_is_written(tmp_path, monkeypatch):
-    reserved = []
-    reserve = os.posix_fallocate
-
-    def note(descriptor, place, size):
-        reserved.append(size)
-        reserve(descriptor, place, size)
-
-    monkeypatch.setattr(os, "posix_fallocate", note)
-    for trials in (range(2), range(0, 900, 9), range(3000)):
-        path = write_results_file(tmp_path / f"{len(trials)}.h5", list(trials))
-        assert path.stat().st_size <= reserved[-1]
+def test_rows_of_both_widths_of_floats_keep_their_digits(path):
+    wide = make_rows([2])["none"]
+    wide["z_found"] = wide["z_found"].astype(np.float64) / 3
+    with open_run(path, make_provenance()) as run:
+        run.commit({"none": wide})
+        for _ in range(2):
+            found = read_results(path).groups["none"]["z_found"]
+            assert found.dtype == np.float64
+            assert found[2].tobytes() == wide["z_found"][0].tobytes()
+            run.finish()

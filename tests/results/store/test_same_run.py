@@ -61,21 +61,8 @@ def test_a_refusal_begins_with_what_continues_the_run(path, changes, said):
     assert _refuse(path, **changes) == f"{said} to continue it"
 
 
-@pytest.mark.parametrize("earlier", [{}, {"label": -1, "mask_sha256": ""}])
-def test_a_run_of_an_earlier_version_goes_on(path, earlier):
-    write_results_file(path, [0], identity={"clip": ["none"], **earlier})
-    now = {"clip": ["none"], "prior": "uniform:-1,1", "label": None, "mask_sha256": None}
-    with open_run(path, make_provenance(identity=now)) as run:
-        assert run.read_group("none")["trial"].tolist() == [0]
-    assert (
-        _refuse(path, identity=now | {"label": 3}) == "--label is not set in the file, and 3 here"
-    )
-    masked = _refuse(path, identity=now | {"mask_sha256": "ab"})
-    assert masked == "the hash of --mask is not set in the file, and ab here"
-
-
 def test_settings_that_do_not_decide_the_results_may_change(path):
-    write_results_file(path, [0], identity={"clip": ("none",), "step": 1.0, "images": 3})
+    write_results_file(path, [0], identity={"clip": ("none",), "step": 1.0})
     changed = make_provenance(identity={"step": 1, "clip": ["none"]}, config={}, device="GPU")
     with open_run(path, changed) as run:
         assert run.read_group("none")["trial"].tolist() == [0]

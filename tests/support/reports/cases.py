@@ -24,7 +24,7 @@ from reports.known_sweep import (
 )
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.results.store import Figure, NamedImage, select_images
+from ganinv_cli.results.store import Figure, Image, select_images
 
 
 def vary_costs(results):
@@ -104,8 +104,8 @@ def make_sweep_with_variance_0():
 def make_consistency():
     """Images that are unique, not unique and undecided, by two rules; one has two names."""
     both = make_image_groups(minima=(40,)) | make_image_groups(technique="none", minima=(20, 20))
-    both["none"]["polished/z_found"][:, :60] *= 3
-    both["stochastic"]["polished/z_found"][5:9, 0] = 1.0
+    both["none/starts"]["polished/z_found"][:, :60] *= 3
+    both["stochastic/starts"]["polished/z_found"][5:9, 0] = 1.0
     images = {
         "a.png": both,
         "a rather long name of a portrait.png": make_image_groups(minima=(3,), unconverged=1),
@@ -114,13 +114,13 @@ def make_consistency():
         "rest.png": make_image_groups(minima=(96, 3), losses=(EXACT, 6.0), unconverged=1),
         "text.png": "this is a text file; give an image",
     }
-    images["rest.png"]["stochastic"]["polished/z_found"][99] = np.nan
-    images["rest.png"]["stochastic"]["outcome"][:5] = Outcome.stalled  # refinement converged
-    images["rounding.png"]["stochastic"]["polished/outcome"][0] = 0  # not refined
-    add_actions(images["rest.png"]["stochastic"], np.arange(100) // 50)
+    images["rest.png"]["stochastic/starts"]["polished/z_found"][99] = np.nan
+    images["rest.png"]["stochastic/starts"]["outcome"][:5] = Outcome.stalled  # refinement converged
+    images["rounding.png"]["stochastic/starts"]["polished/outcome"][0] = 0  # not refined
+    add_actions(images["rest.png"]["stochastic/starts"], np.arange(100) // 50)
     names = {0: ["a.png", "copy of a.png"]}
     shown = [
-        NamedImage(number, name)
+        Image(number, name)
         for number, own in enumerate(images)
         for name in names.get(number, [own])
     ]
@@ -132,12 +132,11 @@ def make_consistency_of_labels():
     """A conditional generator with a normal prior; nothing was refined."""
     found = {"minima": (15, 5), "losses": (4.0, 9.0), "unconverged": 2, "polished": False}
     groups = add_labels(make_image_groups(**found), *[2] * 14, 1, *[0] * 7)
-    groups["stochastic/certificate"]["recoveries"][0] = 6
-    later = {"none": make_recoveries(minima=(3,), polished=False)}
-    later["none"]["label"] = np.zeros(3, np.int32)
-    results = make_image_results(portrait=groups, later=later, begun={}, complete=False)
-    results.attributes["config"] |= {"prior": "normal:1,0.99", "trials": 50}
-    return results
+    groups["stochastic/certificates"]["recoveries"][0] = 6
+    later = {"none/starts": make_recoveries(minima=(3,), polished=False)}
+    later["none/starts"]["label"] = np.zeros(3, np.int32)
+    config = {"prior": "normal:1,0.99", "trials": 50}
+    return make_image_results(portrait=groups, later=later, begun={}, complete=False, config=config)
 
 
 STRANGERS = {"explained": 0, "stranger_rmse": np.array([9.0, 12.0, 15.0, 16.0])}
@@ -146,11 +145,11 @@ STRANGERS = {"explained": 0, "stranger_rmse": np.array([9.0, 12.0, 15.0, 16.0])}
 def make_invert():
     """Each verdict, and a file that was not read; two files have one name."""
     unlikely = make_image_groups(losses=(EXACT,))
-    unlikely["stochastic"]["polished/z_found"][:, :9] = 1.5
-    unlikely["stochastic"]["polished/z_found"][:, 9:12] = -1.0
-    z = unlikely["stochastic"]["polished/z_found"][0]
+    unlikely["stochastic/starts"]["polished/z_found"][:, :9] = 1.5
+    unlikely["stochastic/starts"]["polished/z_found"][:, 9:12] = -1.0
+    z = unlikely["stochastic/starts"]["polished/z_found"][0]
     broken = make_image_groups()
-    broken["stochastic"]["polished/image_loss"][:] = np.nan
+    broken["stochastic/starts"]["polished/image_loss"][:] = np.nan
     jpeg = make_image_groups(losses=(3.0,), minima=(7, 2), unconverged=1)
     shifted = "shifted by (1, 0) pixels, cropped to 97 % of its width; saved as JPEG 90"
     less = {
@@ -166,12 +165,11 @@ def make_invert():
         "several": add_reenactment(make_image_groups(minima=(5, 3), losses=(1.0, 1.005))),
         "unlikely": add_reenactment(unlikely, z_explained=z),
         "broken": add_verdict(broken, "failed", "no start ended at a picture of finite numbers"),
-        "older": make_image_groups(losses=(9.0,)),
+        "untried": make_image_groups(losses=(9.0,)),
         "text": "this is a text file; give an image",
     }
     results = make_image_results("invert", **groups)
-    for number in (1, 2):
-        results.groups[f"image={number:04d}"]["name"][0] = b"two portraits of one long name.jpeg"
+    results.groups["images"]["name"][1:3] = b"two portraits of one long name.jpeg"
     return results
 
 
@@ -179,17 +177,17 @@ def make_invert_with_mask():
     far = make_image_groups(technique="none", losses=(FAR,))
     groups = add_reenactment(make_image_groups(losses=(0.5,)))
     groups |= add_reenactment(far, rule="none", excess=7.0, **STRANGERS)
-    constants = {"pixels_counted": np.array(500), "shared_gradients": np.array(120.0)}
-    results = make_image_results("invert", constants=constants, portrait=groups)
-    results.attributes["config"] |= {"mask": "mask.png"}
-    return results
+    constants, config = {"shared_gradients": np.array(120.0)}, {"mask": "mask.png"}
+    return make_image_results(
+        "invert", constants=constants, counted=500, config=config, portrait=groups
+    )
 
 
 def make_invert_of_labels():
     """A conditional generator; a best z without a certificate."""
     groups = add_reenactment(make_image_groups(minima=(6,), losses=(EXACT,)))
     groups = add_labels(groups, 2, 2, 2, 0, 0, 1)
-    later = add_labels({"stochastic": make_recoveries(minima=(2,), polished=False)}, 0, 1)
+    later = add_labels({"stochastic/starts": make_recoveries(minima=(2,), polished=False)}, 0, 1)
     return make_image_results("invert", portrait=groups, later=later, begun={}, complete=False)
 
 

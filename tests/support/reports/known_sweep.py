@@ -6,14 +6,21 @@ import numpy as np
 from known_results import combine_groups, make_rule_group
 
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.results import statistics
+from ganinv_cli.results.analysis.evidence import gather_evidence
+from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
+from ganinv_cli.results.analysis.verdict import judge
 from ganinv_cli.results.store import Figure
+from ganinv_cli.results.store.rows import concatenate_rows
 
 VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100
 INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
 SIDE = 16
+PIXELS = SIDE * SIDE * 3
 EXACT, FAR = 1e-9, 50.0  # image losses
 EXPLAINED = 2.0  # the largest loss of an image that `invert_on` says is explained
+STRANGERS = 4
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
 
 
@@ -42,34 +49,57 @@ def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **con
     shown = {f"figure2b-variance={v:g}": _make_figure(v) for v in (0.01, 0.1)} if figures else {}
     asked = {"variances": list(VARIANCES), "clip": list(factors), "trials": trials}
     settings = asked | {"clip_pixels": False} | config
+    settings["cases"] = [f"variance={each:g}" for each in settings["variances"]]
     return combine_groups("noise-sweep", groups, settings, complete, shown)
 
 
-def make_image_results(command="consistency", complete=True, constants=None, **given):
-    """`given` names each image's groups: `portrait=image(...)`; a string: why it was not read."""
-    groups = {}
+def make_image_results(
+    command="consistency", complete=True, constants=None, counted=PIXELS, config=(), **given
+):
+    """`given` has the groups of each image by name, `portrait=make_image_groups(…)`.
+
+    A string instead of groups says why the image was not read.
+    """
+    pieces = {}
+    settings = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
+    settings |= {"images": len(given)} | dict(config)
     for number, (name, of) in enumerate(given.items()):
-        place = f"image={number:04d}"
         error, of = (of, {}) if isinstance(of, str) else ("", of)
-        groups[place] = {
-            "trial": np.array([0]),
+        row = {
             "name": np.array([name.encode()], "S255"),
             "sha256": np.array([b"ab" * 32], "S64"),
             "changes": np.array([b"cropped to a square"], "S255"),
             "error": np.array([error.encode()], "S255"),
             "target": make_picture(SIDE)[None],
+            "pixels_counted": np.array([counted]),
         }
-        groups |= {f"{place}/{name}": columns for name, columns in of.items()}
-    config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
-    return combine_groups(command, groups, config, complete, constants=constants)
+        for group, columns in {"images": row, **judge_certificates(of, counted, settings)}.items():
+            rows = len(next(iter(columns.values())))
+            numbered = {"image": np.full(rows, number)} | columns
+            pieces.setdefault(group, []).append(numbered)
+    groups = {group: concatenate_rows(each) for group, each in pieces.items()}
+    return combine_groups(command, groups, settings, complete, constants=constants)
+
+
+def judge_certificates(groups, counted, config):
+    """The groups of an image; a certificate without a verdict gets the one that a run stores."""
+    judged = dict(groups)
+    prior, rounding = read_prior(config), statistics.rounding_residual(counted)
+    for name in (name for name in groups if name.endswith("certificates")):
+        certificate = groups[name]
+        if "verdict" not in certificate:
+            starts = groups[name.replace("certificates", "starts")]
+            recoveries = Recoveries(starts, rounding, prior, int(certificate["best"][0]))
+            words = judge(gather_evidence(recoveries, certificate, counted), prior)
+            judged = add_verdict(judged, *words, rule=name.partition("/")[0])
+    return judged
 
 
 def make_image_groups(seed=0, technique="stochastic", **given):
-    """The groups of one image and rule, its certificate among them; see `recoveries`."""
+    """The groups of one image and rule, its certificate among them; see `make_recoveries`."""
     columns = make_recoveries(seed, **given)
     best = int(np.argmin(columns["image_loss"]))
     certificate = {
-        "trial": np.array([0]),
         "recoveries": np.array([len(columns["trial"])], np.int32),
         "best": np.array([best], np.int32),
         "reconstruction": make_picture(SIDE, 8)[None],
@@ -77,7 +107,7 @@ def make_image_groups(seed=0, technique="stochastic", **given):
         "distant_reconstruction": make_picture(SIDE, 40)[None],
         "singular_values": np.geomspace(20, 0.2, LATENT)[None],
     }
-    return {technique: columns, f"{technique}/certificate": certificate}
+    return {f"{technique}/starts": columns, f"{technique}/certificates": certificate}
 
 
 def make_recoveries(
@@ -111,28 +141,31 @@ def make_recoveries(
 
 def add_labels(groups, *labels, rule="stochastic"):
     """The same of a conditional generator: recoveries found under these labels, one each."""
-    under = np.array(labels, np.int32)
-    return groups | {rule: groups[rule] | {"label": under, "first/label": under}}
+    under, name = np.array(labels, np.int32), f"{rule}/starts"
+    return groups | {name: groups[name] | {"label": under, "first/label": under}}
 
 
 def add_reenactment(groups, chain="", rule="stochastic", **given):
     """The same, re-enacted by this chain; explained, and like the generator's own copies."""
-    certificate = groups[f"{rule}/certificate"]
-    recoveries = groups[rule]
+    certificate = groups[f"{rule}/certificates"]
+    recoveries = groups[f"{rule}/starts"]
     z = recoveries["z_found"][np.nanargmin(recoveries["image_loss"])].astype(np.float64)
     values = {"explained": 1, "excess": 0.3, "excess_limit": 0.4, "z_explained": z}
-    values |= {"z_deviation": np.full(LATENT, 0.02), "known_directions": LATENT} | given
+    values |= {"z_deviation": np.full(LATENT, 0.02), "known_directions": LATENT}
+    values |= {"confined": 0.0, "tried": b"", "region": np.zeros((SIDE, SIDE), np.uint8)} | given
+    strangers = [*values.get("stranger_rmse", ()), *[np.nan] * STRANGERS]
+    values["stranger_rmse"] = strangers[:STRANGERS]
     columns = {name: np.array([value]) for name, value in values.items()}
     columns |= {"chain": np.array([chain.encode()], "S255")}
     columns |= {"reenacted": certificate["reconstruction"] + 1}
-    return groups | {f"{rule}/certificate": certificate | columns}
+    return groups | {f"{rule}/certificates": certificate | columns}
 
 
 def add_verdict(groups, verdict, explanation, rule="stochastic"):
     """The same with the verdict that the run stored."""
     texts = {"verdict": verdict, "explanation": explanation}
     columns = {name: np.array([text.encode()]) for name, text in texts.items()}
-    name = f"{rule}/certificate"
+    name = f"{rule}/certificates"
     return groups | {name: groups[name] | columns | {"verdict_rule": np.array([2])}}
 
 
@@ -168,15 +201,6 @@ def add_true_labels(results, right, first):
     return results
 
 
-def add_earlier_certificate(groups, rule="stochastic", count=3):
-    """The same with an earlier certificate too, of the first `count` recoveries."""
-    last = groups[f"{rule}/certificate"]
-    earlier = {name: np.zeros_like(values) for name, values in last.items()}
-    earlier["recoveries"][0] = count
-    both = {name: np.concatenate([earlier[name], last[name]]) for name in last}
-    return groups | {f"{rule}/certificate": both | {"trial": np.arange(2)}}
-
-
 def make_picture(side, brighter=0):
     """(side, side, 3) uint8: a ramp."""
     ramp = np.add.outer(np.arange(side), np.arange(side)) * 100 // side + brighter
@@ -206,8 +230,7 @@ def invert_on(checkpoint, complete=True, **images):
     results = make_image_results("invert", complete=complete, **given)
     config = results.attributes["config"] | {"checkpoint": checkpoint}
     sha256 = f"{sum(map(ord, checkpoint)):064x}"
-    for number, name in enumerate(images):
-        results.groups[f"image={number:04d}"]["sha256"] = np.array([f"{name:f>64}".encode()])
+    results.groups["images"]["sha256"] = np.array([f"{name:f>64}".encode() for name in images])
     return replace(
         results, attributes=results.attributes | {"config": config, "checkpoint_sha256": sha256}
     )
