@@ -15,7 +15,14 @@ from tempfile import TemporaryDirectory
 import click
 
 from benchmarks.records import format_section
-from benchmarks.torture.disturbed import FULL_DISK, JUDGES, KILL, can_mount, run_undisturbed
+from benchmarks.torture.disturbed import (
+    CHANGED_LOG,
+    FULL_DISK,
+    JUDGES,
+    KILL,
+    can_mount,
+    run_undisturbed,
+)
 from benchmarks.torture.faults import Judged
 from benchmarks.torture.mutated import judge_mutated
 from benchmarks.torture.subjects import WORKLOADS, list_subjects, write_originals
@@ -27,10 +34,11 @@ Case = Callable[[Path], Judged]  # works in a folder
 @click.command()
 @click.option("--kills", default=40, show_default=True, help="Number of kills.")
 @click.option("--disks", default=10, show_default=True, help="Number of full disks.")
+@click.option("--logs", default=10, show_default=True, help="Number of logs changed during a run.")
 @click.option("--files", default=1000, show_default=True, help="Number of files with other bytes.")
 @click.option("--seed", default=1, show_default=True, help="Seed for all that is random.")
 @click.option("--only", default="", help="Only cases with this text in their name.")
-def main(kills: int, disks: int, files: int, seed: int, only: str) -> None:
+def main(kills: int, disks: int, logs: int, files: int, seed: int, only: str) -> None:
     """Print each case with a fault or a disturbance, and a table of faults, which should be 0."""
     judged = []
     with TemporaryDirectory() as name, ThreadPoolExecutor(WORKERS) as pool:
@@ -39,7 +47,7 @@ def main(kills: int, disks: int, files: int, seed: int, only: str) -> None:
             click.echo("full disks are left out, since mounting is not allowed", err=True)
             disks = 0
         cases = itertools.chain(
-            list_disturbed({KILL: kills, FULL_DISK: disks}, seed, only, folder),
+            list_disturbed({KILL: kills, FULL_DISK: disks, CHANGED_LOG: logs}, seed, only, folder),
             list_mutated(files, seed, only, folder),
         )
         for each in pool.map(_work, cases):
@@ -58,7 +66,8 @@ def list_disturbed(counts: dict[str, int], seed: int, only: str, folder: Path) -
     """Yield so many cases of each kind; workloads take turns."""
     run = cache(lambda workload: run_undisturbed(workload, folder / workload.name))
     for kind, count in counts.items():
-        for number, workload in enumerate(itertools.islice(itertools.cycle(WORKLOADS), count)):
+        workloads = [each for each in WORKLOADS if each.results or kind != CHANGED_LOG]
+        for number, workload in enumerate(itertools.islice(itertools.cycle(workloads), count)):
             name = f"{kind.replace(' ', '-')}-{workload.name}-{seed}-{number}"
             if only in name:
                 yield partial(JUDGES[kind], run(workload), name)

@@ -1,8 +1,9 @@
-"""Kill a command, or fill its disk; run it again, and judge what it made."""
+"""Kill a command, fill its disk or change its log; run it again, and judge what it made."""
 
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -10,13 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.torture.faults import Judged, judge_outcome, list_files, shorten
+from benchmarks.torture.mutated import mutate_bytes
 from benchmarks.torture.process import run_command
 from benchmarks.torture.subjects import Workload, write_inputs
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.results.store import read_results
 
-KILL, FULL_DISK = "kill -9", "full disk"
-RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its columns
+KILL, FULL_DISK, CHANGED_LOG = "kill -9", "full disk", "log changed during a run"
+Key = tuple[str, *tuple[int, ...]]  # group, and the numbers that name a row
+RowBytes = dict[Key, dict[str, bytes]]  # -> its columns
+KEYS = ("image", "trial")  # columns whose numbers name a row, in groups that have them
+CHANGES = 8  # of the bytes that a kill left, each read once
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
 _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show seconds and dates
 # Columns that no second run repeats: the last counts a Jacobian that trials share.
@@ -58,6 +63,7 @@ def judge_killed(undisturbed: Undisturbed, name: str, folder: Path) -> Judged:
         outcome = run_command((*workload.arguments, *again), place, kill)
         faults |= judge_outcome(outcome, (0, -9))
         committed |= _read_rows(place / "work" / workload.results)
+        faults |= _judge_changed_copies(place / "work" / workload.results, folder, random)
     says = f"killed before operations {kills}, {shorten(outcome)}"
     return _run_again(undisturbed, Judged(name, KILL, tuple(faults), 0, says), committed, place)
 
@@ -84,7 +90,53 @@ def judge_full_disk(undisturbed: Undisturbed, name: str, folder: Path) -> Judged
         _run("umount", "--lazy", str(place))
 
 
-JUDGES = {KILL: judge_killed, FULL_DISK: judge_full_disk}
+def judge_changed_log(undisturbed: Undisturbed, name: str, folder: Path) -> Judged:
+    """Change bytes of a command's log while it runs, and run it again."""
+    random, place, workload = Random(name), folder / "case", undisturbed.workload
+    shutil.copytree(undisturbed.before, place)
+    results = place / "work" / workload.results
+    operation = random.randint(1, undisturbed.operations)
+    outcome = run_command(
+        workload.arguments, place, operation, partial(_change_log, results, name, folder / "what")
+    )
+    faults = judge_outcome(outcome, (0, 1))
+    expected = _leave_out_times(_read_rows(undisturbed.after / "work" / workload.results))
+    found = _leave_out_times(_read_rows(results))
+    faults |= {"number"} if any(expected.get(key) != row for key, row in found.items()) else set()
+    what = folder / "what"
+    change = what.read_text(encoding="utf-8") if what.exists() else "there was no log"
+    says = f"before operation {operation}: {change}, {shorten(outcome)}"
+    return _run_again(undisturbed, Judged(name, CHANGED_LOG, tuple(faults), 0, says), {}, place)
+
+
+def _change_log(results: Path, name: str, what: Path) -> None:
+    """Change bytes of the log of a results file, and write what was done to a file."""
+    log = results.with_name(f"{results.name}.log")
+    if log.exists():
+        content, change = mutate_bytes(Random(name), log.read_bytes())
+        log.write_bytes(content)
+        what.write_text(change, encoding="utf-8")
+
+
+def _judge_changed_copies(results: Path, folder: Path, random: Random) -> set[str]:
+    """Return a fault if a row is read as another one from files whose bytes are changed."""
+    files = [path for path in (results, results.with_name(f"{results.name}.log")) if path.is_file()]
+    true = _read_rows(results)
+    for number in range(CHANGES if files else 0):
+        copies = folder / f"changed-{number}"
+        copies.mkdir()
+        for file in files:
+            shutil.copy(file, copies)
+        target = copies / random.choice(files).name
+        target.write_bytes(mutate_bytes(random, target.read_bytes())[0])
+        rows = _read_rows(copies / results.name)
+        shutil.rmtree(copies)
+        if any(true.get(key) != row for key, row in rows.items()):
+            return {"number"}
+    return set()
+
+
+JUDGES = {KILL: judge_killed, FULL_DISK: judge_full_disk, CHANGED_LOG: judge_changed_log}
 
 
 def _run_again(
@@ -134,10 +186,9 @@ def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Pat
     """Return rows and files that are missing, changed, or computed again although committed."""
     rows, expected = _read_rows(folder / results), _read_rows(undisturbed / results)
     lost = [f"{key} was computed again" for key in _compare(rows, committed)]
-    for row in (*rows.values(), *expected.values()):
-        for column in _TIMED:
-            row.pop(column, None)
-    lost += [f"{key} differs" for key in _compare(rows, expected)]
+    lost += [
+        f"{key} differs" for key in _compare(_leave_out_times(rows), _leave_out_times(expected))
+    ]
     files, wanted = (_read_files(each, bool(results)) for each in (folder, undisturbed))
     return lost + [name for name, content in wanted.items() if files.get(name) != content]
 
@@ -145,22 +196,30 @@ def _find_lost(committed: RowBytes, results: str, folder: Path, undisturbed: Pat
 def _read_rows(path: Path) -> RowBytes:
     """Return the committed rows of a results file; none if it has none, or is none."""
     try:
-        groups = read_results(path).groups
+        groups = {
+            name: {column: np.asarray(values) for column, values in group.items()}
+            for name, group in read_results(path).groups.items()
+        }
     except ResultsError:
         return {}
     rows: RowBytes = {}
-    for name, group in groups.items():
-        columns = {column: np.asarray(values) for column, values in group.items()}
-        for row, trial in enumerate(columns.get("trial", ())):
-            rows[name, int(trial)] = {
-                column: values[row].tobytes()
-                for column, values in columns.items()
-                if values.ndim and len(values) == len(columns["trial"])
+    for name, columns in groups.items():
+        keys = [columns[key] for key in KEYS if key in columns]
+        for row, numbers in enumerate(zip(*keys, strict=True)):
+            rows[name, *map(int, numbers)] = {
+                column: values[row].tobytes() for column, values in columns.items()
             }
     return rows
 
 
-def _compare(rows: RowBytes, expected: RowBytes) -> list[tuple[str, int]]:
+def _leave_out_times(rows: RowBytes) -> RowBytes:
+    return {
+        key: {column: value for column, value in row.items() if column not in _TIMED}
+        for key, row in rows.items()
+    }
+
+
+def _compare(rows: RowBytes, expected: RowBytes) -> list[Key]:
     return [key for key, row in expected.items() if rows.get(key) != row]
 
 

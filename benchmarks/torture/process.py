@@ -1,4 +1,4 @@
-"""Run a command in a process of its own, which can be killed before any operation on a file.
+"""Run a command in a process of its own, which can be disturbed before any operation on a file.
 
 A fork server imports TensorFlow once, so that a command starts in milliseconds.
 """
@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,10 +39,20 @@ class Outcome(NamedTuple):
     operations: int = 0  # on files; 0 if the process was killed
 
 
-def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Outcome:
+def kill_process() -> None:
+    """Kill this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_command(
+    arguments: tuple[str, ...],
+    place: Path,
+    disturb_at: int = 0,
+    disturb: Callable[[], None] = kill_process,
+) -> Outcome:
     """Run ganinv in the folder place/work, with the folders tmp and cache beside it.
 
-    It is killed before the file operation with the number `kill_at`, counted from 1.
+    It calls `disturb` before the file operation with the number `disturb_at`, counted from 1.
     """
     streams = place.with_name(f"{place.name}-streams")
     streams.mkdir(exist_ok=True)
@@ -50,7 +61,7 @@ def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Ou
     os.environ |= ENVIRONMENT
     context = get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.torture.preload"])
-    process = context.Process(target=_run, args=(arguments, place, streams, kill_at))
+    process = context.Process(target=_run, args=(arguments, place, streams, disturb_at, disturb))
     process.start()
     process.join(WALL_SECONDS)
     ended = "hang" if process.is_alive() else ""
@@ -60,7 +71,7 @@ def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Ou
     operations, memory = map(int, (streams / "cost").read_text(encoding="utf-8").split() or (0, 0))
     if memory > MAX_MEGABYTES:
         ended = "memory"
-    elif status < 0 and not ended and not (kill_at and status == -signal.SIGKILL):
+    elif status < 0 and not ended and not (disturb_at and status == -signal.SIGKILL):
         ended = "hang" if status == -signal.SIGXCPU else "crash"
     out, error = (
         (streams / name).read_text(errors="replace", encoding="utf-8") for name in ("out", "error")
@@ -68,7 +79,13 @@ def run_command(arguments: tuple[str, ...], place: Path, kill_at: int = 0) -> Ou
     return Outcome(status, out, error, ended, operations)
 
 
-def _run(arguments: tuple[str, ...], place: Path, streams: Path, kill_at: int) -> None:
+def _run(
+    arguments: tuple[str, ...],
+    place: Path,
+    streams: Path,
+    disturb_at: int,
+    disturb: Callable[[], None],
+) -> None:
     """Run a command as the console script would, in this process."""
     os.chdir(place / "work")
     os.environ |= {"TMPDIR": str(place / "tmp"), "XDG_CACHE_HOME": str(place / "cache")}
@@ -84,8 +101,8 @@ def _run(arguments: tuple[str, ...], place: Path, streams: Path, kill_at: int) -
         nonlocal count
         if event in OPERATIONS or (event == "open" and _is_writing(*arguments)):
             count += 1
-            if count == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if count == disturb_at:
+                disturb()
 
     sys.argv = ["ganinv", *arguments]
     from ganinv_cli.cli import main

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.torture.disturbed import (
+    CHANGED_LOG,
     FULL_DISK,
     JUDGES,
     KILL,
@@ -51,7 +52,7 @@ def test_a_process_is_killed_when_it_should_be(tmp_path):
         (tmp_path / "place" / name).mkdir(parents=True)
     usual = run_command(("--version",), tmp_path / "place")
     sample = ("sample", "portraits64", "--out", "s.png")
-    assert run_command(sample, tmp_path / "place", kill_at=1).status == -9
+    assert run_command(sample, tmp_path / "place", disturb_at=1).status == -9
     assert (usual.status, usual.ended) == (0, "") and usual.out
 
 
@@ -85,3 +86,15 @@ def test_a_disturbed_command_goes_on_and_makes_the_same(name, phase, tmp_path):
     undisturbed = run_undisturbed(workload, tmp_path / "undisturbed")
     judged = JUDGES[phase](undisturbed, f"{phase}-{name}-11", tmp_path)
     assert not judged.faults, judged
+
+
+@pytest.mark.nightly
+def test_a_log_that_is_changed_during_a_run_gives_no_other_number(tmp_path):
+    undisturbed = run_undisturbed(WORKLOADS[0], tmp_path / "undisturbed")
+    judged = []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        judged.append(JUDGES[CHANGED_LOG](undisturbed, f"changed-{number}", folder))
+    assert not [case for case in judged if case.faults]
+    assert any("there was no log" not in case.says for case in judged)
