@@ -16,7 +16,6 @@ CLASSES = ("LoadedGenerator", "Inversion", "RunResults")
 INTERNAL = {
     "build",
     "configure",
-    "limit_precision",
     "make_builder",
     "select_images",
 }  # methods that the commands use

@@ -157,22 +157,6 @@ class LoadedGenerator:
         """Return the settings of a run on this generator."""
         return replace(config, checkpoint=self.name, label=self.label, **vars(self.conventions))
 
-    def limit_precision(self, config: Kind) -> Kind:
-        """Return the config for this generator; without layers it is computed in float32 alone.
-
-        Raises ConfigError if the config asks for another precision.
-        """
-        if self.definition.has_layers:
-            return config
-        allowed = {"precision": ("auto", "float32"), "polish": ("none",)}
-        for setting, values in allowed.items():
-            if (value := getattr(config, setting, values[0])) not in values:
-                raise ConfigError(
-                    f"{setting} = {value}: {self.definition.path} was read as TensorFlow "
-                    f"operations, which are computed in float32 alone; leave --{setting} out"
-                )
-        return replace(config, precision="float32")
-
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
         return (

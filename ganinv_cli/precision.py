@@ -5,12 +5,11 @@ import re
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from ganinv_cli.errors import ConfigError
 
 Dtype = Literal["bfloat16", "float32", "float64"]  # that a generator computes in
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 TrainingDtype = Literal["float32", "bfloat16"]
 # Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
 FLAGS = {"amx_bf16", "avx512_bf16"}

@@ -123,7 +123,7 @@ def find_distant_row(recoveries: Recoveries) -> int:
 def compute_best_jacobian(recoveries: Recoveries, label: int, generator: Generator) -> np.ndarray:
     """Return J (latent, pixels) at the best z, which is under a label."""
     z = recoveries.z[recoveries.best_row]
-    return compute_jacobian(generator, z, label, generator.highest_precision)
+    return compute_jacobian(generator, z, label, "float64")
 
 
 def order_starts(recoveries: Recoveries) -> np.ndarray:

@@ -61,7 +61,7 @@ class ImagesPlan(Plan):
             exact=False,
             identity={
                 "mask_sha256": None if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
-                "polish": _describe_test(test, generator),
+                "polish": _describe_test(test),
             },
             relative_cost=START_COST * (1 + config.restarts),
             minimum_test=test,
@@ -146,8 +146,5 @@ class ImagesPlan(Plan):
         return lambda jobs: [make_target(job) for job in jobs]
 
 
-def _describe_test(test: MinimumTest | None, generator: Generator) -> dict[str, Any]:
-    if test is None:
-        return {}
-    precision = generator.highest_precision
-    return asdict(test) | ({} if precision == "float64" else {"precision": precision})
+def _describe_test(test: MinimumTest | None) -> dict[str, Any]:
+    return {} if test is None else asdict(test)

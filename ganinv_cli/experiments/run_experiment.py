@@ -211,12 +211,11 @@ def _commit_certificates(
 def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) -> Iterator[Engine]:
     """Open the engine that a config asks for, and free its workers at the end.
 
-    TensorFlow must have been started. Raises ConfigError if the generator lacks the precision.
+    TensorFlow must have been started.
     """
     from ganinv_cli.engine.devices import Device, describe_machine, find_devices
     from ganinv_cli.engine.local import LocalEngine
 
-    config = generator.limit_precision(config)
     build = generator.make_builder(config.batch_norm)
     if config.engine == "ray":
         from ganinv_cli.engine.ray_cluster import open_cluster

@@ -22,7 +22,6 @@ class Spectrum(NamedTuple):
 
     values: np.ndarray  # float64 (points, latent), largest first
     labels: np.ndarray | None  # (points,); None: not conditional
-    precision: str  # of J
     tolerance: float  # relative to the largest; a smaller value may be rounding
 
 
@@ -42,7 +41,7 @@ def measure_singular_values(generator: Generator) -> Spectrum:
     rows = [
         compute_singular_values(generator, *each) for each in zip(z, given.tolist(), strict=True)
     ]
-    return Spectrum(np.stack(rows), labels, generator.highest_precision, find_rounding(generator))
+    return Spectrum(np.stack(rows), labels, find_rounding(generator))
 
 
 def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
     conditions = [row[0] / row[rank - 1] for row, rank in zip(values, ranks, strict=True) if rank]
     return {
         "points": len(spectrum.values),
-        "precision": spectrum.precision,
+        "precision": "float64",
         "tolerance": spectrum.tolerance,
         "not_finite": int((~finite).sum()),
         "singular_values": values.tolist(),

@@ -181,11 +181,6 @@ def describe_spectrum(facts: Facts) -> list[str]:
         f"Along the weakest direction, z moves the image {median:,.4g} times less than along the "
         f"strongest; plain descent on the squared error meets the square of that, {squared}."
     )
-    if facts["precision"] == "float32":
-        lines.append(
-            f"J is computed in float32: singular values below {facts['tolerance']:.2g} of the "
-            "largest count as 0."
-        )
     if facts["flat_points"]:
         lines.append(
             f"At {facts['flat_points']} of {points}, some directions of z do not move the image at "

@@ -7,6 +7,7 @@ import pytest
 from conditional import make_conditional_definition
 
 import ganinv_cli as ganinv
+from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.loaded_generator import LoadedGenerator
 
 LATENT = 6
@@ -80,7 +81,7 @@ def test_a_keras_model_is_read_as_layers_or_traced(own_layers):
     generator = ganinv.load(model, prior="uniform")
     z = generator.draw_z(2)
     np.testing.assert_allclose(generator(z), model(z), atol=1e-6)
-    assert generator.definition.has_layers != bool(own_layers)
+    assert isinstance(generator.definition.network, Network) != bool(own_layers)
     assert generator.name == "the Keras model mine"
 
 

@@ -1,15 +1,11 @@
 """Runs on generators that descend badly, are too large to measure, traced, or not confirmed."""
 
 import json
-from unittest import mock
 
-import builders
-import pytest
 from called import run_ganinv
 from keras_networks import save_network
 from settled import make_definition, make_network, settle_norms
 
-from ganinv_cli.generators import formats
 from ganinv_cli.generators.network.layers import Activation
 from ganinv_cli.inversion.objective import preconditioner
 from ganinv_cli.results.store import read_results
@@ -38,26 +34,6 @@ def test_j_of_a_large_z_is_measured_at_fewer_z(easy, tmp_path, monkeypatch):
         in run_ganinv(tmp_path, "recover", *given).stderr
     )
     assert read_results(tmp_path / "recover.h5").constants["shared_gradients"] == 3 * 7 / 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("recover", "--precision", "mixed"), "precision = mixed: here was read as TensorFlow"),
-        (("recover", "--polish", "float64"), "polish = float64: here was read as TensorFlow"),
-        (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in float32 alone; leave"),
-    ],
-)
-def test_what_needs_layers_is_refused_in_a_sentence(tmp_path, easy, arguments, sentence):
-    traced = builders.trace_layers(builders.read(easy.folder))
-    with (
-        mock.patch.object(formats, "read", return_value=traced),
-        mock.patch.object(formats, "find_format"),
-    ):
-        said = run_ganinv(tmp_path, *arguments, "--checkpoint", ".", code=2).output
-    (last,) = [line for line in said.splitlines() if line.startswith("Error")]
-    assert sentence in last
-    assert not list(tmp_path.iterdir())
 
 
 QUICK = ("--trials", 2, "--clip", "none", "--budget", 60, "--restarts", 0)

@@ -40,8 +40,12 @@ def check_norms(definition: Definition) -> NormCheck:
 
 def _measure_check(definition: Definition) -> dict[str, np.ndarray]:
     from ganinv_cli.generators.network.norms.measure import prepare_norms
+    from ganinv_cli.generators.network.operations.norms import prepare_visible_norms
 
-    norms, measure = prepare_norms(definition.network, definition.prior)
+    if isinstance(definition.network, Network):
+        norms, measure = prepare_norms(definition.network, definition.prior)
+    else:
+        norms, measure = prepare_visible_norms(definition.network, definition.prior)
     check = UNCHECKED
     if norms:
         check = compare_norms(norms, measure, definition.prior.deviation)

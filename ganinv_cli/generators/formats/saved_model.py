@@ -19,7 +19,7 @@ from ganinv_cli.generators.formats.interface import GRAPH_FILE, UnfinishedGenera
 from ganinv_cli.generators.formats.tensorflow.tensors import OBJECT_GRAPH, CheckpointTensors
 from ganinv_cli.generators.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.generators.network.graph import TracedNetwork
-from ganinv_cli.generators.network.replay import CALLS, GraphReplay
+from ganinv_cli.generators.network.operations.copy_graph import CALLS, GraphReplay
 from ganinv_cli.settings.conventions import Conventions
 
 SERVING_SIGNATURES = ("serving_default", "default", "serve")

@@ -35,7 +35,7 @@ from ganinv_cli.generators.formats.onnx import trace_model
 from ganinv_cli.generators.formats.user_code import explain_errors
 from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.graph import TracedNetwork
-from ganinv_cli.generators.network.traced import TracedGenerator
+from ganinv_cli.generators.network.operations.generator import TracedGenerator
 from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 

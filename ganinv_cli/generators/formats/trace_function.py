@@ -17,9 +17,9 @@ from ganinv_cli.generators.formats.interface import (
     is_image_shape,
 )
 from ganinv_cli.generators.network.graph import TracedNetwork
-from ganinv_cli.generators.network.replay import GraphError
-from ganinv_cli.generators.network.traced import TracedGenerator
-from ganinv_cli.generators.network.tracing import (
+from ganinv_cli.generators.network.operations.copy_graph import GraphError
+from ganinv_cli.generators.network.operations.generator import TracedGenerator
+from ganinv_cli.generators.network.operations.trace_network import (
     PictureFunction,
     find_label_count,
     purify,

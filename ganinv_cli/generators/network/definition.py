@@ -59,11 +59,6 @@ class Definition:
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property
-    def has_layers(self) -> bool:
-        """Whether the layers are known, so that it can be computed in any precision."""
-        return isinstance(self.network, Network)
-
-    @property
     def origin(self) -> Origin:
         """Evidence that it is the generator that was trained."""
         rows = (vars(each) for each in self.conventions)

@@ -12,14 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.definition import UNKNOWN, Origin
-from ganinv_cli.precision import Dtype
 from ganinv_cli.prior import Prior
 
 BatchNormMode = Literal["frozen", "batch"]
 Kept = TypeVar("Kept")
 MAX_KEPT = 8  # results of `Generator.reuse`
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in images or columns of J computed together
-FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding
 
 
 class Generator(ABC):
@@ -39,7 +37,6 @@ class Generator(ABC):
     labels: int  # 0: unconditional
     image_shape: tuple[int, int, int]  # height, width, channels
     batch_norm: BatchNormMode
-    precisions: tuple[Dtype, ...]  # in which it can be computed
     multiply_adds: int  # of one forward pass for one image
     largest_layer: int  # values in the largest layer for one image
     jvp_gradients: float  # cost of a Jacobian-vector product, in gradients
@@ -71,11 +68,6 @@ class Generator(ABC):
         """
         height, width, channels = self.image_shape
         return (height * width if mask is None else int(np.count_nonzero(mask))) * channels
-
-    @property
-    def highest_precision(self) -> Dtype:
-        """float64 if the generator can be computed in it, else float32."""
-        return "float64" if "float64" in self.precisions else "float32"
 
     @property
     def jacobian_gradients(self) -> float:
@@ -157,9 +149,8 @@ def compute_jacobian(
 ) -> np.ndarray:
     """Return J transposed (latent, pixels) at z (latent,), exact except for rounding.
 
-    The columns are computed in `precision`, one of the generator's; a lower one is returned as
-    float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs
-    `generator.jacobian_gradients`.
+    The columns are computed in `precision`; a lower one is returned as float32. Pixels that a mask
+    (height, width, 1) leaves out are 0. Costs `generator.jacobian_gradients`.
     Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.
     """
     jacobian = np.concatenate([*compute_jacobian_blocks(generator, z, label, precision)])
@@ -185,36 +176,26 @@ def compute_singular_values(
 ) -> np.ndarray:
     """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    J is computed in the generator's highest precision; see `decompose_jacobian`.
+    J is computed in float64; see `decompose_jacobian`.
     """
-    precision = generator.highest_precision
-    return decompose_jacobian(compute_jacobian(generator, z, label, precision, mask), generator)
+    return decompose_jacobian(compute_jacobian(generator, z, label, "float64", mask), generator)
 
 
 def decompose_jacobian(jacobian: np.ndarray, generator: Generator) -> np.ndarray:
     """Return the singular values of Jᵀ (latent, pixels), float64 (latent,), largest first.
 
-    If J is float32, values that may be rounding alone are set to 0. If the image has fewer values
-    than z, zeros follow. All are NaN if J is not finite.
+    If the image has fewer values than z, zeros follow. All are NaN if J is not finite.
     """
-    precision, jacobian = generator.highest_precision, jacobian.astype(np.float64, copy=False)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
     triangle = tf.linalg.qr(jacobian.T)[1]  # has the same singular values, and is small
     found = np.linalg.svd(triangle, compute_uv=False)
-    values = np.pad(found, (0, generator.latent - len(found)))
-    if precision == "float32":
-        values[values <= find_rounding(generator) * values[0]] = 0
-    return values
+    return np.pad(found, (0, generator.latent - len(found)))
 
 
 def find_rounding(generator: Generator) -> float:
     """Return the relative size below which a singular value may be rounding alone.
 
-    In float64 it is the tolerance of `numpy.linalg.matrix_rank`. In float32 that tolerance would
-    hide weak directions. Rounding of J makes singular values of about 1e-7 of the largest; a
-    hundred times that is allowed.
+    It is the tolerance of `numpy.linalg.matrix_rank`.
     """
-    if generator.highest_precision == "float32":
-        return FLOAT32_ROUNDING
     return max(generator.latent, generator.count_values()) * float(np.finfo(np.float64).eps)

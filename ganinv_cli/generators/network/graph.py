@@ -110,7 +110,7 @@ class Network:
 class TracedNetwork:
     """A graph of TensorFlow operations from z (batch, latent) to images; can be pickled.
 
-    `network.tracing.trace_network` makes one. Numbers of values and multiply-adds are per image.
+    `operations.trace_network` makes one. Numbers of values and multiply-adds are per image.
     """
 
     graph: bytes  # a GraphDef

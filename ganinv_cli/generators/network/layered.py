@@ -10,7 +10,6 @@ from ganinv_cli.generators.network.folding import fix_label, fold_layers
 from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 from ganinv_cli.generators.network.graph import LABEL, Network, Z
 from ganinv_cli.generators.network.layers import Activation, Affine, LinearLayer, Move
-from ganinv_cli.precision import DTYPES
 from ganinv_cli.prior import Prior
 
 _Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
@@ -22,7 +21,6 @@ class LayeredGenerator(Generator):
     With `label` that label is fixed, and the generator is unconditional.
     """
 
-    precisions = DTYPES
     jvp_gradients = 0.5  # a forward pass, half of a forward and backward pass
 
     def __init__(

@@ -4,7 +4,7 @@ from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.layered import LayeredGenerator
-from ganinv_cli.generators.network.traced import TracedGenerator
+from ganinv_cli.generators.network.operations.generator import TracedGenerator
 
 
 def make_generator(

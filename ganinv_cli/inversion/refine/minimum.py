@@ -1,4 +1,4 @@
-"""Refine z in the generator's highest precision, and test whether the result is a minimum.
+"""Refine z in float64, and test whether the result is a minimum.
 
 An image outside the generator's range leaves a residual. Then the minima of ‖G(z) − x‖² lie at
 kinks: z at which ReLUs switch. The gradient jumps there and does not go to 0. So the test uses the
@@ -56,7 +56,6 @@ class MinimumTester:
     ) -> None:
         self._settings, self._generator = settings, generator
         self._mask = None if mask is None else mask.astype(np.float64)
-        self._precision = generator.highest_precision
         self._loss_and_gradient = _compile_loss_and_gradient(generator, self._mask)
         points = 2 * min(generator.latent, MAX_SQUARE_LATENT)
         shape = (points, max(points, generator.latent))
@@ -119,16 +118,14 @@ class MinimumTester:
         gram, spent = self._find_gram(z, target, label)
 
         def evaluate(z: np.ndarray) -> Point:
-            rounded = z.astype(self._precision)
-            losses, gradients = self.evaluate(rounded[None], target, label, self._precision)
-            slope = gradients[0].astype(np.float64) / 2
-            return Point(rounded.astype(np.float64), float(losses[0]), lambda: (slope, gram))
+            losses, gradients = self.evaluate(z[None], target, label, "float64")
+            slope = gradients[0] / 2
+            return Point(z, float(losses[0]), lambda: (slope, gram))
 
         steps = self._settings.steps if np.isfinite(gram).all() else 0
         end, evaluations = minimise_squares(evaluate, z, low, high, steps=steps)
-        cost = FLOAT64_COST if self._precision == "float64" else 1.0
         slope, _ = end.linearise()
-        return end.x, end.loss, 2 * slope, spent + cost * evaluations
+        return end.x, end.loss, 2 * slope, spent + FLOAT64_COST * evaluations
 
     def _find_gram(self, z: np.ndarray, target: np.ndarray, label: int) -> tuple[np.ndarray, float]:
         """Return JᵀJ (latent, latent), and the gradients that it cost.

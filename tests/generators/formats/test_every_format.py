@@ -6,6 +6,7 @@ Other tests of experiments have weights without a model, so none are here.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import keras_models
@@ -71,3 +72,23 @@ def test_every_experiment_runs(tmp_path, name):
     for command in ("invert", "consistency"):
         results = read_results(tmp_path / f"{command}.h5")
         assert np.isfinite(results.groups["stochastic/starts"]["image_loss"]).all()
+
+
+def _mark_quick(name: str, precision: str) -> Any:
+    marks = [] if name == "ONNX" else [pytest.mark.slow]
+    marks += [pytest.mark.bfloat16] if precision == "mixed" else []
+    return pytest.param(name, precision, marks=marks)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [_mark_quick(name, precision) for name in FORMATS for precision in ("float32", "mixed")],
+)
+def test_recovery_in_every_precision_is_polished_to_its_last_digits(tmp_path, name, precision):
+    (tmp_path / "made").mkdir()
+    path, told = FORMATS[name](tmp_path / "made")
+    given = ("--trials", 4, "--clip", "none", "--precision", precision, "--polish", "float64")
+    run_ganinv(tmp_path, "recover", "--checkpoint", path, *given, *told)
+    results = read_results(tmp_path / "recover.h5")
+    assert results.attributes["precision"] == precision
+    assert (results.groups["none"]["polished/z_error"] < 1e-20).all()

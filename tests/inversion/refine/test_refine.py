@@ -6,7 +6,6 @@ import pytest
 from small import make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
-from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.refine.minimum import MinimumTest
 from ganinv_cli.inversion.refine.refinement import (
@@ -89,27 +88,6 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
         assert other.outcome is Outcome.stalled
         assert other.steepness > 0.9
     assert found_minima >= 4
-
-
-def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
-    definition = builders.trace_layers(builders.make_definition(tmp_path))
-    generator = make_generator(definition)
-    in_float32 = MinimumTest().compile_for(generator)
-    for trial in minima:
-        found, expected = (
-            each(trial.best.z, trial.target.image, "standard") for each in (in_float32, polisher)
-        )
-        assert found.outcome is expected.outcome
-        assert found.steepness == pytest.approx(expected.steepness, abs=0.02)
-        assert found.image_loss == pytest.approx(expected.image_loss, rel=1e-5)
-        np.testing.assert_array_equal(found.z_found, found.z_found.astype(np.float32))
-        unmoved = MinimumTest(steps=0).compile_for(generator)
-        assert unmoved(_random_z(), trial.target.image, "none").outcome is Outcome.stalled
-    image = generator.render(_random_z(1)[None], 1)[0]
-    found = in_float32(_random_z(1) + 1e-3, image, "standard")
-    assert found.outcome is Outcome.converged
-    assert found.image_loss < 1e-9
-    assert found.gradients < 40  # none of them counts five
 
 
 @pytest.mark.parametrize("kinked", [0, 3, LATENT - 1])

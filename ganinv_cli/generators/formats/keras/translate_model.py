@@ -69,7 +69,7 @@ def translate_or_trace(
             where = f"its layer {builder.name}" if builder.name else "a model of this kind"
             reason = f"ganinv has no equivalent of {where}"
         traced = trace_function(function, inputs)
-    note = f"it is computed as TensorFlow operations, in float32 alone and slower: {reason}"
+    note = f"it is computed as TensorFlow operations: {reason}"
     return UnfinishedGenerator(traced, format_name, "traced", path, ignored, notes=(note,))
 
 

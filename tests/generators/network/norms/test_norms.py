@@ -28,7 +28,7 @@ from ganinv_cli.generators.network.folding import add_label_input
 from ganinv_cli.generators.network.graph import TracedNetwork, make_sequence
 from ganinv_cli.generators.network.layers import Activation, BatchNorm, Dense, Reshape
 from ganinv_cli.generators.network.norms.check import Moments, NormCheck, StoredNorm, compare_norms
-from ganinv_cli.generators.network.norms.visible import find_norms
+from ganinv_cli.generators.network.operations.norms import find_norms
 from ganinv_cli.settings.conventions import Conventions
 
 FIRST, SECOND = Activation("leaky_relu", 0.2), Activation("leaky_relu", 0.2)  # two objects

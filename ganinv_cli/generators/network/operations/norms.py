@@ -1,4 +1,4 @@
-"""Find the batch norms in a graph of TensorFlow operations.
+"""Find the batch norms in a graph of TensorFlow operations, and measure their inputs.
 
 TensorFlow, Keras and the reader of ONNX all compute a norm with stored statistics as
 
@@ -9,13 +9,17 @@ with the factor in any shape that broadcasts. A norm that was multiplied into th
 or is computed otherwise, is not found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.graph import TracedNetwork
+from ganinv_cli.generators.network.norms.check import Measure, Moments, StoredNorm
+from ganinv_cli.generators.network.norms.measure import BATCH, BatchMoments, Run, make_measure
+from ganinv_cli.generators.network.operations.copy_graph import GraphReplay
+from ganinv_cli.prior import Prior
 
 _MOVES = ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze")  # keep all values
 
@@ -29,6 +33,14 @@ class VisibleNorm(NamedTuple):
     mean: np.ndarray
     variance: np.ndarray
     factor_shape: tuple[int, ...]  # 1 along the axes over which the moments are
+
+
+def prepare_visible_norms(network: TracedNetwork, prior: Prior) -> tuple[list[StoredNorm], Measure]:
+    """Return what `norms.measure.prepare_norms` does; some norms may not be found."""
+    visible = find_norms(network)
+    moments = [Moments(each.mean.ravel(), each.variance.ravel()) for each in visible]
+    stored = [StoredNorm(f"norm {n}", each) for n, each in enumerate(moments, 1)]
+    return stored, make_measure(network, prior, lambda: _run_operations(network, visible))
 
 
 def find_norms(network: TracedNetwork) -> list[VisibleNorm]:
@@ -110,3 +122,29 @@ class _Search:
 
 def _get_name(text: str) -> str:
     return text.lstrip("^").split(":")[0]
+
+
+def _run_operations(network: TracedNetwork, norms: Sequence[VisibleNorm]) -> Run:
+    graph = tf.compat.v1.GraphDef.FromString(network.graph)
+    with tf.init_scope():
+        weights = {name: tf.constant(array) for name, array in network.arrays.items()}
+
+    def run(z: tf.Tensor, labels: tf.Tensor) -> list[BatchMoments]:
+        inputs = {**weights, network.label_node: labels, network.z_node: z}
+        replay = GraphReplay(graph, inputs, rows=BATCH)
+        moments = []
+        for norm in norms:
+            mean, variance = _measure_channels(replay.evaluate(norm.input), norm)
+            replay.set_value(norm.mean_node, tf.reshape(mean, norm.mean.shape))
+            replay.set_value(norm.variance_node, tf.reshape(variance, norm.variance.shape))
+            moments.append((tf.reshape(mean, [-1]), tf.reshape(variance, [-1])))
+        return moments
+
+    return run
+
+
+def _measure_channels(x: tf.Tensor, norm: VisibleNorm) -> BatchMoments:
+    rank = len(x.shape)
+    shape = [1] * (rank - len(norm.factor_shape)) + list(norm.factor_shape)
+    mean, variance = tf.nn.moments(x, [axis for axis in range(rank) if shape[axis] == 1])
+    return mean, variance

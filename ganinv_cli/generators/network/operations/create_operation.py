@@ -1,8 +1,4 @@
-"""The pure operations of TensorFlow that a traced generator may consist of; how one is created.
-
-None of them reads or writes a file, calls Python, draws a random number or keeps a state. Each that
-depends on z has a derivative, and a derivative of that along its own incoming gradient.
-"""
+"""Create an operation of TensorFlow that a NodeDef describes, for other inputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +35,7 @@ def create_operation(node: Any, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 def count_outputs_before(operation: str, argument: str) -> int:
     """Return how many single outputs an operation has before an output argument."""
-    names = [each.name for each in _list_arguments(operation, "output_arg")]
+    names = [each.name for each in list_arguments(operation, "output_arg")]
     return names.index(argument) if argument in names else 0
 
 
@@ -105,7 +101,7 @@ def _create_channels_last(
         for axis in _TO_LAST:
             changed[name].list.i.extend(numbers[axis * size : (axis + 1) * size])
     tensors = []
-    for argument, tensor in zip(_list_arguments(kind, "input_arg"), inputs, strict=True):
+    for argument, tensor in zip(list_arguments(kind, "input_arg"), inputs, strict=True):
         if argument.name in _IMAGES:
             tensor = tf.transpose(tensor, _TO_LAST)
         elif argument.name == "input_sizes" and tensor.shape == 4:
@@ -115,43 +111,7 @@ def _create_channels_last(
     return [tf.transpose(first, _TO_FIRST), *others]
 
 
-def _list_arguments(operation: str, field: str) -> Sequence[Any]:
+def list_arguments(operation: str, field: str) -> Sequence[Any]:
+    """Return the ArgDefs of an operation: of its `input_arg` or `output_arg`."""
     definition = op_def_registry.get(operation)
     return getattr(definition, field) if definition else ()
-
-
-def list_names(names: str) -> frozenset[str]:
-    """Return the names in a text, which has spaces between them."""
-    return frozenset(names.split())
-
-
-# the value is equal to the first input
-IDENTITIES = list_names(
-    "CheckNumerics EnsureShape Identity IdentityN PlaceholderWithDefault Snapshot"
-)
-
-PURE = IDENTITIES | list_names(
-    # of each number
-    "Abs Acos Acosh Asin Asinh Atan Atanh Cos Cosh Elu Erf Erfc Exp Expm1 LeakyRelu Log Log1p "
-    "Reciprocal Relu Relu6 Rsqrt Selu Sigmoid Sin Sinh Softplus Softsign Sqrt Square Tan Tanh "
-    "Cast Ceil ClipByValue Floor IsFinite IsInf IsNan LogicalNot Neg OnesLike PreventGradient "
-    "Rint Round Sign StopGradient ZerosLike "
-    # of two numbers or more
-    "Add AddN AddV2 Atan2 BitwiseAnd BitwiseOr Div DivNoNan Equal FloorDiv FloorMod Greater "
-    "GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul MulNoNan NotEqual Pow "
-    "RealDiv Select SelectV2 SquaredDifference Sub TruncateDiv Xdivy Xlogy "
-    # sums, products and norms
-    "All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd Bincount "
-    "Conv2D Conv2DBackpropInput Cumprod Cumsum DenseBincount DepthwiseConv2dNative "
-    "DepthwiseConv2dNativeBackpropInput Einsum FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 "
-    "LogSoftmax MatMul Max MaxPool MaxPoolV2 Mean Min Prod ResizeBicubic ResizeBilinear "
-    "ScaleAndTranslate Softmax Sum "
-    # moves and copies of numbers
-    "BatchToSpaceND BroadcastTo ConcatV2 DepthToSpace DynamicStitch ExpandDims Fill Gather "
-    "GatherNd GatherV2 MirrorPad Pack Pad PadV2 Reshape ResizeNearestNeighbor ReverseV2 Roll "
-    "ScatterNd Slice SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice Tile "
-    "Transpose Unpack "
-    # constants and shapes
-    "BroadcastArgs BroadcastGradientArgs ConcatOffset Const InvertPermutation LinSpace OneHot "
-    "Range Rank Shape ShapeN Size"
-)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.generators.network.replay import GraphError, GraphReplay
+from ganinv_cli.generators.network.operations.copy_graph import GraphError, GraphReplay
 
 v1 = tf.compat.v1
 Z = np.array([[1.0, -2.0, 3.0]], np.float32)

@@ -1,6 +1,6 @@
 """Copy a TensorFlow graph operation by operation into the current graph; nothing in it is run.
 
-A graph is data here: each operation that the output depends on must be in `primitive.PURE`.
+A graph is data here: each operation that the output depends on must be in `allowed.PURE`.
 Functions, and branches whose condition is constant, are replaced by what is in them.
 """
 
@@ -13,9 +13,8 @@ import tensorflow as tf
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from ganinv_cli.errors import shorten_error, to_printable
-from ganinv_cli.generators.network.primitive import (
-    IDENTITIES,
-    PURE,
+from ganinv_cli.generators.network.operations.allowed import IDENTITIES, PURE
+from ganinv_cli.generators.network.operations.create_operation import (
     count_outputs_before,
     create_operation,
 )

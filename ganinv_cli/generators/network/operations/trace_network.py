@@ -1,4 +1,4 @@
-"""Trace a TensorFlow function to a network, measure the graph, and make a function of it."""
+"""Trace a TensorFlow function to a network, and measure the graph."""
 
 import hashlib
 import math
@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.graph import PixelRange, TracedNetwork
-from ganinv_cli.generators.network.primitive import IDENTITIES, create_operation, list_names
-from ganinv_cli.generators.network.replay import GraphError, GraphReplay
+from ganinv_cli.generators.network.operations.allowed import IDENTITIES, list_names
+from ganinv_cli.generators.network.operations.copy_graph import GraphError, GraphReplay
 
 # (z (batch, latent) float32, labels (batch,) int32 or None) -> (batch, height, width, channels)
 PictureFunction = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
@@ -77,54 +77,6 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
         output_range=output_range,
         output_function=output_function,
     )
-
-
-def import_graph(network: TracedNetwork) -> Callable[..., tf.Tensor]:
-    """Return a function of z (batch, latent), of labels if it has them, and of the weights.
-
-    It copies the graph into the current one. The weights are those of `network.arrays`; along them
-    it has no derivative.
-    """
-    graph = tf.compat.v1.GraphDef.FromString(network.graph)
-    for node in graph.node:
-        if node.op in _GRADIENTS:
-            node.attr["_gradient_op_type"].s = _GRADIENTS[node.op].encode()
-    inputs = [name for name in (network.z_node, network.label_node) if name]
-
-    def draw(*tensors: tf.Tensor) -> tf.Tensor:
-        weights = map(tf.stop_gradient, tensors[len(inputs) :])
-        given = [*tensors[: len(inputs)], *weights]
-        names = dict(zip([*inputs, *network.arrays], given, strict=True))
-        return tf.graph_util.import_graph_def(
-            graph, input_map=names, return_elements=[network.output], name=""
-        )[0]
-
-    return draw
-
-
-# the derivative of the gradient is the operation itself, which TensorFlow does not know or use
-_LINEAR = list_names(
-    "BroadcastTo ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate Tile"
-)
-_GRADIENTS = {**dict.fromkeys(_LINEAR, "GaninvLinear"), "Softsign": "GaninvSoftsign"}
-
-
-@tf.RegisterGradient("GaninvLinear")
-def _differentiate_linear(operation: Any, gradient: tf.Tensor) -> Any:
-    point, *others = operation.inputs
-
-    @tf.custom_gradient
-    def pull(given: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        (again,) = create_operation(operation.node_def, [point, *others])  # with its own gradient
-        (usual,) = tf.gradients(again, point, given)
-        return usual, lambda moved: create_operation(operation.node_def, [moved, *others])[0]
-
-    return [pull(gradient), *(None for _ in others)]
-
-
-@tf.RegisterGradient("GaninvSoftsign")
-def _differentiate_softsign(operation: Any, gradient: tf.Tensor) -> tf.Tensor:
-    return gradient / tf.square(1 + tf.abs(operation.inputs[0]))
 
 
 def find_label_count(function: PictureFunction, latent: int, batch: int | None = None) -> int:

@@ -1,0 +1,1 @@
+"""Generators that are graphs of TensorFlow operations."""
