@@ -127,7 +127,8 @@ def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:
     labels = [n for n, each in enumerate(inputs) if each.dtype.is_integer]
     floats = [n for n, each in enumerate(inputs) if each.dtype.is_floating]
     if not labels and len(floats) == 2:
-        labels = [n for n in floats if LABEL_NAME.search(inputs[n].name)][:1]
+        labels = [n for n in floats if inputs[n].row == (1,)]
+        labels = labels or [n for n in floats if LABEL_NAME.search(inputs[n].name)][:1]
         floats = [n for n in floats if n not in labels]
     if len(floats) != 1 or len(labels) > 1 or len(inputs) > len(floats + labels + flags):
         shown = ", ".join(each.describe() for each in inputs) or "none"

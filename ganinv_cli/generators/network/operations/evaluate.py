@@ -16,8 +16,15 @@ from ganinv_cli.generators.network.operations.create_operation import (
     create_operation,
     list_arguments,
 )
-from ganinv_cli.generators.network.operations.rewrite import prepare_conv_transpose, resize
+from ganinv_cli.generators.network.operations.rewrite import (
+    prepare_conv_transpose,
+    resize,
+    write_out_filters,
+)
 
+_CONVOLUTIONS = list_names(
+    "Conv2D Conv2DBackpropInput DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput"
+)
 _WITHOUT_BFLOAT16 = list_names("Rint")  # which have no kernel for it
 _CHANGED_TYPES = {
     tf.bfloat16: (tf.float32,),
@@ -41,7 +48,7 @@ class OperationGraph:
 
     def __init__(self, network: TracedNetwork) -> None:
         graph = tf.compat.v1.GraphDef.FromString(network.graph)
-        self.arrays, self.z, self.label = network.arrays, network.z_node, network.label_node
+        self.arrays, self.z, self.label = {**network.arrays}, network.z_node, network.label_node
         self.output = _parse_output(network.output)
         self.nodes = [node for node in graph.node if node.op != "Placeholder"]
         self.inputs = {
@@ -51,9 +58,10 @@ class OperationGraph:
         # nodes with an input that depends on z, and those whose output has numbers that do
         self.dependent, self.varying = _find_varying(self.nodes, self.inputs, self.z)
         self._outer = _find_outer(self)
-        self._shapes = _find_shapes(graph)
+        self._shapes = _find_shapes(graph, network)
         self._weights: dict[tuple[str, tf.DType], tf.Tensor] = {}
-        self._conv_transposes: dict[tuple[str, tf.DType], LinearMap | None] = {}
+        self._conv_transposes: dict[tuple[str, tf.DType], LinearMap] = {}
+        self._write_out_filters()
 
     def evaluate(self, z: tf.Tensor, labels: tf.Tensor | None = None, *, inner: tf.DType) -> Values:
         """Return all outputs; the first products, and the end, are in the precision of z."""
@@ -78,9 +86,8 @@ class OperationGraph:
             return create_operation(node, self._list_inputs(node, given))
         changed = _change_types(node, precision)
         if node.op == "Conv2DBackpropInput" and given[1] is None:
-            convolve = self._prepare_conv_transpose(node, precision)
-            if convolve is not None and given[2] is not None:
-                return [convolve(_cast(given[2], precision))]
+            dtype = tf.as_dtype(changed.attr["T"].type)
+            return [self._prepare_conv_transpose(node, dtype)(tf.cast(given[2], dtype))]
         inputs = self._list_inputs(changed, given)
         if node.op.startswith(("Resize", "ScaleAndTranslate")):
             return [resize(changed, inputs[0], inputs[2:], self._shapes[node.name])]
@@ -95,7 +102,24 @@ class OperationGraph:
             for source, tensor, dtype in zip(self.inputs[node.name], given, types, strict=True)
         ]
 
-    def _prepare_conv_transpose(self, node: Any, precision: tf.DType) -> LinearMap | None:
+    def _write_out_filters(self) -> None:
+        """Replace constant filters by those without dilation and groups."""
+        constants = {node.name: node for node in self.nodes if node.op == "Const"}
+        for node in self.nodes:
+            if node.op not in _CONVOLUTIONS:
+                continue
+            images, filters = (self.inputs[node.name][n] for n in (0, 1))
+            array = self.arrays.get(filters.node)
+            if array is None and filters.node in constants:
+                array = tf.make_ndarray(constants[filters.node].attr["value"].tensor)
+            if array is None:
+                continue
+            sizes: list[Any] = self._shapes[images.node] or [None]
+            self.inputs[node.name][1] = Output(f"{node.name}/filters", 0)
+            self.arrays[f"{node.name}/filters"] = write_out_filters(node, array, sizes[-1])
+            node.attr["dilations"].list.i[:] = [1] * 4
+
+    def _prepare_conv_transpose(self, node: Any, precision: tf.DType) -> LinearMap:
         key = node.name, precision
         if key not in self._conv_transposes:
             _, filters, x = (each.node for each in self.inputs[node.name])
@@ -122,10 +146,13 @@ def _parse_output(text: str) -> Output:
     return Output(name, int(number or 0))
 
 
-def _find_shapes(graph: Any) -> dict[str, list[int | None]]:
-    """Return the shape of the first output of each node; empty if its rank is unknown."""
+def _find_shapes(graph: Any, network: TracedNetwork) -> dict[str, list[int | None]]:
+    """Return the shape of the first output of each node for two rows; empty if it is unknown."""
     with tf.Graph().as_default() as known:
-        tf.graph_util.import_graph_def(graph, name="")
+        inputs = {network.z_node: tf.zeros([2, network.latent])}
+        if network.label_node:
+            inputs[network.label_node] = tf.zeros([2], tf.int32)
+        tf.graph_util.import_graph_def(graph, inputs, name="")
     shapes = {each.name: each.outputs[0].shape for each in known.get_operations() if each.outputs}
     return {name: shape.as_list() if shape.rank else [] for name, shape in shapes.items()}
 

@@ -7,30 +7,50 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network import convolutions
-from ganinv_cli.generators.network.layers import ConvTranspose, Sides, Upsample, same_crop
+from ganinv_cli.generators.network.layers import ConvTranspose, Upsample
 from ganinv_cli.generators.network.operations.create_operation import create_operation
 
 Sizes = Sequence[Any]  # of pictures (batch, height, width, channels); None: any number
 
 
+def write_out_filters(node: Any, filters: np.ndarray, channels: int) -> np.ndarray:
+    """Return the filters of a convolution without its dilation and groups.
+
+    They are (height, width, inputs, outputs), or of a transpose (.., outputs, inputs). TensorFlow
+    does not differentiate dilated convolutions on CPUs, and some of its builds have no groups.
+    """
+    _, down, across, _ = node.attr["dilations"].list.i
+    height, width, inputs, outputs = filters.shape
+    if down == across == 1 and (node.op != "Conv2D" or channels == inputs):
+        return filters
+    spans = (height - 1) * down + 1, (width - 1) * across + 1
+    dilated = np.zeros((*spans, inputs, outputs), filters.dtype)
+    dilated[::down, ::across] = filters
+    if node.op != "Conv2D" or channels == inputs:
+        return dilated
+    groups = channels // inputs
+    whole = np.zeros((*spans, channels, outputs), filters.dtype)
+    for group in range(groups):
+        rows = slice(group * inputs, (group + 1) * inputs)
+        columns = slice(group * outputs // groups, (group + 1) * outputs // groups)
+        whole[:, :, rows, columns] = dilated[:, :, :, columns]
+    return whole
+
+
 def prepare_conv_transpose(
     node: Any, filters: np.ndarray, sizes: Sizes, new_sizes: Sizes, precision: tf.DType
-) -> convolutions.LinearMap | None:
-    """Return a Conv2DBackpropInput with constant filters as a function of pictures.
-
-    None if a layer of transposed convolution makes pictures of other sizes.
-    """
-    (_, *stride, _), (_, *dilations, _) = (node.attr[n].list.i for n in ("strides", "dilations"))
-    pads, kernel = list(node.attr["explicit_paddings"].list.i), filters.shape[:2]
-    crop: Sides = ((pads[2], pads[3]), (pads[4], pads[5])) if pads else ((0, 0), (0, 0))
-    down, across = stride
-    if node.attr["padding"].s == b"SAME":
-        crop = same_crop((kernel[0], kernel[1]), (down, across))
+) -> convolutions.LinearMap:
+    """Return a Conv2DBackpropInput of written-out filters as a function of pictures."""
+    _, down, across, _ = node.attr["strides"].list.i
+    pads, crop = node.attr["explicit_paddings"].list.i, []
+    for axis, (size, step) in enumerate(zip(filters.shape[:2], (down, across), strict=True), 1):
+        over = (sizes[axis] - 1) * step + size - new_sizes[axis]
+        before = pads[2 * axis] if pads else 0
+        if node.attr["padding"].s == b"SAME":
+            before = max(over, 0) // 2
+        crop.append((before, over - before))
     bias = np.zeros(filters.shape[2], np.float32)
-    layer = ConvTranspose(filters, bias, (down, across), crop)
-    is_plain = node.attr["data_format"].s == b"NHWC" and max(dilations) == 1
-    if not is_plain or layer.output_shape(tuple(sizes[1:])) != tuple(new_sizes[1:]):
-        return None
+    layer = ConvTranspose(filters, bias, (down, across), (crop[0], crop[1]))
     with tf.init_scope():  # else every graph would have its own copy of the filters
         return convolutions.prepare_conv_transpose(layer, precision)
 

@@ -61,22 +61,21 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside, tmp_path)
 
 def test_what_is_not_the_generators_is_ignored_and_told(tmp_path):
     model = km.build_model("dcgan_16")
-    layers = {layer.name for layer in model.layers}
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
         definition = formats.read(km.save_model(tmp_path, model, name))
         assert told in definition.ignored
-        assert {node.name for node in definition.network.nodes} == layers
         km.assert_pictures(definition, km.render_images(model))
 
 
 def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(tmp_path):
     z = keras.Input((km.LATENT,))
     x = kl.BatchNormalization(name="norm")(kl.Dense(16)(z), training=True)
-    definition = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
-    said = "the moving statistics in norm, which the model uses as in training"
-    assert said in definition.assumed
+    model = km.randomize_weights(keras.Model(z, kl.Reshape((4, 4, 1))(x)))
+    path = km.save_model(tmp_path, model)
+    model.get_layer("norm").trainable = False  # Keras then takes the statistics, too
+    km.assert_pictures(formats.read(path), km.render_images(model))
 
 
 @pytest.mark.parametrize(
@@ -112,14 +111,6 @@ def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path):
     )
     expected = np.moveaxis(km.render_images(km.randomize_weights(model)), 1, -1)
     km.assert_pictures(formats.read(km.save_model(tmp_path, model)), expected)
-
-
-def test_a_model_of_another_precision_is_read_in_float32(tmp_path):
-    chain = [kl.Dense(16, dtype="float64"), kl.Reshape((4, 4, 1), name="end")]
-    model = km.randomize_weights(keras.Sequential([keras.Input((km.LATENT,)), *chain]))
-    weights = formats.read(km.save_model(tmp_path, model)).network.nodes[0].layer.weights
-    assert weights.dtype == np.float32
-    assert (weights == np.asarray(model.layers[0].kernel, np.float32)).all()
 
 
 LABEL = np.array([4, 0, 2])
@@ -177,9 +168,8 @@ def test_a_label_makes_kerass_own_pictures(build, label, tmp_path):
     np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
 
 
-def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(tmp_path):
+def test_two_inputs_of_which_none_is_a_label_are_refused(tmp_path):
     a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
     path = km.save_model(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
-    definition = formats.read(path)
-    assert (definition.network.latent, definition.network.labels) == (km.LATENT, km.LABELS)
-    assert any("label in the input 'first'" in clause for clause in definition.assumed)
+    with pytest.raises(CheckpointError, match="floats by the name of label"):
+        formats.read(path)

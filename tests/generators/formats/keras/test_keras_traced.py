@@ -1,4 +1,4 @@
-"""A model with layers that ganinv does not know is traced; no code of a file is run."""
+"""Any layer of Keras is computed; no code of a file is run."""
 
 import keras
 import keras_models as km
@@ -8,7 +8,6 @@ from keras_models import LATENT
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.generators import formats
-from ganinv_cli.generators.formats.keras import translate_model
 from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = [
@@ -50,7 +49,7 @@ def _build_attention() -> keras.Model:
 def test_layers_that_only_keras_knows_need_no_trust(tmp_path):
     model = _build_attention()
     definition = formats.read(km.save_model(tmp_path, model))
-    assert (definition.format, definition.layout) == ("Keras 3 (.keras)", "traced")
+    assert (definition.format, definition.layout) == ("Keras 3 (.keras)", "Functional")
     km.assert_pictures(definition, km.render_images(model))
 
 
@@ -62,25 +61,10 @@ def test_layers_that_only_keras_knows_need_no_trust(tmp_path):
     ],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_layer_is_translated_or_traced(layer, tmp_path):
+def test_a_layer_makes_kerass_own_pictures(layer, tmp_path):
     chain = [keras.Input((LATENT,)), kl.Dense(48), layer, kl.Reshape((4, 4, 3))]
     model = km.randomize_weights(keras.Sequential(chain))
     definition = formats.read(km.save_model(tmp_path, model))
-    is_traced = not isinstance(layer, kl.LeakyReLU)
-    assert (definition.layout == "traced") == is_traced
-    assert [f"its layer {layer.name}" in note for note in definition.notes] == (
-        [True] if is_traced else []
-    )
-    km.assert_pictures(definition, km.render_images(model))
-
-
-def test_a_wrong_translation_is_noticed_and_the_model_traced(tmp_path, monkeypatch):
-    skip = {kl.BatchNormalization: lambda builder, layer, inputs: inputs[0]}
-    monkeypatch.setattr(translate_model, "TRANSLATORS", translate_model.TRANSLATORS | skip)
-    model = km.build_model("dcgan_16")
-    definition = formats.read(km.save_model(tmp_path, model))
-    assert definition.layout == "traced"
-    assert ["other pictures" in note for note in definition.notes] == [True]
     km.assert_pictures(definition, km.render_images(model))
 
 

@@ -17,7 +17,9 @@ from ganinv_cli.generators.network.generator import (
 )
 from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.make_generator import make_generator
+from ganinv_cli.generators.network.operations.generator import TracedGenerator
 from ganinv_cli.generators.network.operations.trace_network import trace_network
+from ganinv_cli.prior import Uniform
 
 LATENT = 6
 
@@ -154,3 +156,23 @@ def test_names_do_not_change_the_hash_and_all_else_does():
         replace(first, pixel_range=(0.0, 1.0)).sha256,
     ]
     assert len({first.sha256, *others}) == 6
+
+
+def test_dilated_and_grouped_convolutions_are_differentiated_on_any_processor():
+    dilated, grouped = np.random.default_rng(0).normal(size=(2, 3, 3, 3, 3)).astype(np.float32)
+
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        x = tf.nn.conv2d(_draw(z), dilated, 1, "SAME", dilations=2)
+        x = tf.nn.conv2d(tf.nn.tanh(x), grouped[:, :, :1], 1, "SAME")
+        return tf.nn.depthwise_conv2d(x, grouped[:, :, :, :1], [1] * 4, "SAME", dilations=(2, 2))
+
+    generator = TracedGenerator(_trace(draw), Uniform())
+    z, step = np.random.default_rng(1).normal(size=(1, 6)), 1e-6 * np.eye(6)
+    difference = (generator(z + step) - generator(z - step)) / 2e-6
+    np.testing.assert_allclose(generator.jvp(z, np.eye(6)), difference, atol=1e-7)
+    with tf.GradientTape() as tape:
+        point = tf.constant(z)
+        tape.watch(point)
+        loss = tf.reduce_sum(generator(point))
+    expected = tf.reduce_sum(difference, [1, 2, 3])[None]
+    np.testing.assert_allclose(tape.gradient(loss, point), expected, atol=1e-6)
