@@ -1,6 +1,7 @@
 """Convolutions, padding and upsampling in TensorFlow, in the forms that are fast on a CPU."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -21,9 +22,21 @@ def prepare_conv_transpose(layer: ConvTranspose, precision: tf.DType) -> LinearM
     sides = zip(kernel[:2], layer.stride, layer.crop, strict=True)
     grows = all(sum(crop) == size - step for size, step, crop in sides)
     has_few_outputs = kernel[2] < FEW_OUTPUTS and down == across > 1
-    return (_prepare_by_phases if has_few_outputs and grows else _prepare_in_blocks)(
-        layer, precision
-    )
+    if has_few_outputs and grows:
+        return _prepare_by_phases(layer, precision)
+    mirrored = _mirror(layer)
+    if mirrored.has_same_padding and not layer.has_same_padding:
+        # as PyTorch crops; TensorFlow is slow with any padding but its own
+        convolve = _prepare_in_blocks(mirrored, precision)
+        return lambda x: tf.reverse(convolve(tf.reverse(x, [1, 2])), [1, 2])
+    return _prepare_in_blocks(layer, precision)
+
+
+def _mirror(layer: ConvTranspose) -> ConvTranspose:
+    """Return the layer that makes the mirrored picture of a mirrored one."""
+    (top, bottom), (left, right) = layer.crop
+    weights = np.ascontiguousarray(layer.weights[::-1, ::-1])
+    return replace(layer, weights=weights, crop=((bottom, top), (right, left)))
 
 
 def _prepare_by_phases(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
