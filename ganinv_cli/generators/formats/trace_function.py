@@ -69,8 +69,8 @@ def trace_function(
     with the name of a label. Booleans (training flags) are set to False. `labels` is the number of
     labels; 0 if the graph states it. Pictures may have their channels first. A picture must depend
     on its own latent vector alone. A function that makes the same graph for any number of rows may
-    be called with a known number, `rows`. Raises UnreadableError; exceptions of the function itself
-    are not caught.
+    be called with a known number, `rows`, if its operations are pure. Raises UnreadableError;
+    exceptions of the function itself are not caught.
     """
     try:
         return _check_pictures(_trace(function, inputs, labels, rows))
@@ -106,20 +106,21 @@ def _trace(
             )
         return _put_channels_last(tf.cast(output, tf.float32))
 
-    batch = rows or (z_input.shape[0] if z_input.shape else None)
     pictures: PictureFunction = call_function
-    if batch is not None:  # purified, because not every operation with a state can be vectorised
-        pictures = purify(call_function, latent, batch, label_input is not None)
-    if label_input is not None and labels == 0:
-        labels = find_label_count(pictures, latent, batch)
-        if labels == 0:
-            raise UnreadableError(
-                f"does not say how many labels {label_input.describe()} can be; export it with a "
-                "one-hot label"
-            )
+    is_labelled, batch = label_input is not None, z_input.shape[0] if z_input.shape else None
     if batch is not None and rows is None:
+        # purified, because not every operation with a state can be vectorised
+        pictures = purify(call_function, latent, batch, is_labelled)
+        if is_labelled and labels == 0:
+            labels = find_label_count(pictures, latent, batch)
         pictures = _repeat_batches(pictures, batch)
-    return trace_network(pictures, latent, labels)
+    network = trace_network(pictures, latent, labels, is_labelled=is_labelled, rows=rows)
+    if label_input is not None and network.labels == 0:
+        raise UnreadableError(
+            f"does not say how many labels {label_input.describe()} can be; export it with a "
+            "one-hot label"
+        )
+    return network
 
 
 def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:

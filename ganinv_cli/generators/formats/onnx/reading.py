@@ -3,6 +3,7 @@
 Graphs are of ONNX's own operations of one version; calls of functions are replaced.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -34,6 +35,7 @@ from ganinv_cli.generators.formats.onnx.values import (
 from ganinv_cli.generators.formats.trace_function import FunctionInput
 
 VERSION = 21  # of ONNX's operations; older graphs are converted to it
+MAX_SETTING = 1 << 10  # numbers of an array that may be a setting of an operation, e.g. pads
 STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operations
 
 _RANDOM = ("Random", "Multinomial", "Bernoulli")
@@ -52,7 +54,7 @@ def read_model(source: Path | BinaryIO) -> Model:
     """Return the model in a file, with the weights in files beside it."""
     try:
         proto = onnx.load(source)  # which reads no file outside the folder
-        inputs = _declare_weights(proto.graph)
+        inputs, weights = _declare_weights(proto.graph), _take_weights(proto.graph)
         opset = max((n.version for n in proto.opset_import if n.domain in STANDARD), default=1)
         if proto.functions:
             proto = inliner.inline_local_functions(proto, convert_version=True)
@@ -65,7 +67,7 @@ def read_model(source: Path | BinaryIO) -> Model:
         )
     except (ValidationError, ConvertError, InferenceError) as error:  # no ValueErrors
         raise ValueError(str(error)) from None
-    weights = {each.name: _read_tensor(each) for each in proto.graph.initializer}
+    weights |= {each.name: _read_tensor(each) for each in proto.graph.initializer}
     return Model(proto.graph, inputs, weights, opset)
 
 
@@ -80,6 +82,16 @@ def _declare_weights(graph: Any) -> list[FunctionInput]:
         if each.name in weights
     )
     return inputs
+
+
+def _take_weights(graph: Any) -> dict[str, np.ndarray]:
+    """Return the large weights, and remove them: onnx copies all each time it changes a graph."""
+    large = [each for each in graph.initializer if math.prod(each.dims) > MAX_SETTING]
+    small = [each for each in graph.initializer if math.prod(each.dims) <= MAX_SETTING]
+    weights = {each.name: _read_tensor(each) for each in large}
+    del graph.initializer[:]
+    graph.initializer.extend(small)
+    return weights
 
 
 def _add_defaults(nodes: Sequence[Any]) -> None:
@@ -168,12 +180,8 @@ def _compute_constant(call: Call, inputs: Sequence[Value]) -> Sequence[Value]:
 
     The sizes are checked first, because a few bytes can request any number of values.
     """
-    shapes: list[tuple[int, ...]] = []
-
-    def measure() -> None:
-        shapes.extend(map(get_shape, _apply(call._replace(rows=None), inputs)))
-
-    tf.function(measure, autograph=False).get_concrete_function()  # traced, and not run
+    with tf.Graph().as_default():  # nothing is run
+        shapes = [get_shape(each) for each in _apply(call._replace(rows=None), inputs)]
     if any(is_free(size) for shape in shapes for size in shape):
         return _apply(call, inputs)
     if max(map(prod, shapes)) > MAX_VALUES:

@@ -138,7 +138,7 @@ class GraphReplay:
         if node.op == "Merge":
             return [next((each for each in inputs if each is not _DEAD), _DEAD)]
         if node.op not in PURE:
-            raise GraphError(_explain_refusal(node.op))
+            raise GraphError(explain_refusal(node.op))
         outputs = create_operation(node, inputs)
         for each in outputs:
             self._check_size([] if each.shape.rank is None else each.shape.as_list())
@@ -216,7 +216,8 @@ def _read_condition(value: Any) -> bool:
     return bool(known)
 
 
-def _explain_refusal(operation: str) -> str:
+def explain_refusal(operation: str) -> str:
+    """Return why an operation is not run, and what to do; it continues after its name."""
     if operation.startswith(_RANDOM):
         return (
             "draws random numbers; a picture must depend on z alone, so export the generator "

@@ -4,7 +4,7 @@ What depends on z is computed in the precision. All else, such as the factors of
 of pixels and tables of labels, keeps its type, and is cast where it meets what depends on z.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -58,7 +58,7 @@ class OperationGraph:
         # nodes with an input that depends on z, and those whose output has numbers that do
         self.dependent, self.varying = _find_varying(self.nodes, self.inputs, self.z)
         self._outer = _find_outer(self)
-        self._shapes = _find_shapes(graph, network)
+        self._shapes = _find_shapes(graph, (self.z, self.label))
         self._weights: dict[tuple[str, tf.DType], tf.Tensor] = {}
         self._conv_transposes: dict[tuple[str, tf.DType], LinearMap] = {}
         self._write_out_filters()
@@ -146,14 +146,27 @@ def _parse_output(text: str) -> Output:
     return Output(name, int(number or 0))
 
 
-def _find_shapes(graph: Any, network: TracedNetwork) -> dict[str, list[int | None]]:
-    """Return the shape of the first output of each node for two rows; empty if it is unknown."""
+def import_graph(graph: Any, inputs: Iterable[str], rows: int) -> tf.Graph:
+    """Return a GraphDef as a graph for a number of rows, for which TensorFlow infers all sizes."""
     with tf.Graph().as_default() as known:
-        inputs = {network.z_node: tf.zeros([2, network.latent])}
-        if network.label_node:
-            inputs[network.label_node] = tf.zeros([2], tf.int32)
-        tf.graph_util.import_graph_def(graph, inputs, name="")
-    shapes = {each.name: each.outputs[0].shape for each in known.get_operations() if each.outputs}
+        tf.graph_util.import_graph_def(set_rows(graph, inputs, rows), name="")
+    return known
+
+
+def set_rows(graph: Any, inputs: Iterable[str], rows: int) -> Any:
+    """Return a GraphDef whose inputs have a number of rows; −1: any."""
+    changed, names = type(graph)(), set(inputs)
+    changed.CopyFrom(graph)
+    for node in changed.node:
+        if node.name in names:
+            node.attr["shape"].shape.dim[0].size = rows
+    return changed
+
+
+def _find_shapes(graph: Any, inputs: Iterable[str]) -> dict[str, list[int | None]]:
+    """Return the shape of the first output of each node for two rows; empty if it is unknown."""
+    known = import_graph(graph, inputs, 2).get_operations()
+    shapes = {each.name: each.outputs[0].shape for each in known if each.outputs}
     return {name: shape.as_list() if shape.rank else [] for name, shape in shapes.items()}
 
 

@@ -10,8 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.graph import PixelRange, TracedNetwork
-from ganinv_cli.generators.network.operations.allowed import IDENTITIES, list_names
-from ganinv_cli.generators.network.operations.copy_graph import GraphError, GraphReplay
+from ganinv_cli.generators.network.operations.allowed import IDENTITIES, PURE, list_names
+from ganinv_cli.generators.network.operations.copy_graph import (
+    MAX_VALUES,
+    GraphError,
+    GraphReplay,
+    explain_refusal,
+)
+from ganinv_cli.generators.network.operations.evaluate import import_graph, set_rows
 
 # (z (batch, latent) float32, labels (batch,) int32 or None) -> (batch, height, width, channels)
 PictureFunction = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
@@ -42,16 +48,30 @@ class _Traced(NamedTuple):
     output: str
 
 
-def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> TracedNetwork:
+def trace_network(
+    function: PictureFunction,
+    latent: int,
+    labels: int = 0,
+    *,
+    is_labelled: bool = False,
+    rows: int | None = None,
+) -> TracedNetwork:
     """Return the network of a function that calls pure operations of TensorFlow alone.
 
-    Raises GraphError if it makes no pictures, or too large ones. Exceptions of the function itself
-    are not caught.
+    A function with labels (`is_labelled`) whose number is not given, 0, has as many as its graph
+    states; 0 if that states none. One that makes the same graph for any number of rows may be
+    called with a known number, `rows`, if it has no variables or calls of functions. Raises
+    GraphError if it makes no pictures, or too large ones. Exceptions of the function itself are not
+    caught.
     """
-    # keep only what the picture needs; large constants become weights, however they were stored
-    traced = _trace(purify(function, latent, None, bool(labels)), latent, None, bool(labels))
-    definition = traced.graph.as_graph_def()
-    measured = _trace(_make_replay(traced, BATCH), latent, BATCH, bool(labels))
+    if rows is None:
+        # keep only what the picture needs; large constants become weights, however they were stored
+        function = purify(function, latent, None, is_labelled)
+    traced = _trace(function, latent, rows, is_labelled)
+    definition = _prune(traced)
+    measured = traced._replace(graph=import_graph(definition, (traced.z, traced.label), BATCH))
+    if is_labelled and not labels:
+        labels = _count_labels(measured)
     kinds = [each for each in measured.graph.get_operations() if each.type not in _UNCOUNTED]
     output = measured.graph.get_tensor_by_name(measured.output)
     shape = tuple(output.shape.as_list()) if output.shape.rank == 4 else ()
@@ -61,9 +81,10 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
             "channels) were expected; is it a generator of pictures?"
         )
     output_range, output_function = _find_range(measured)
+    used = {node.name for node in definition.node}
     return TracedNetwork(
         graph=definition.SerializeToString(deterministic=True),
-        arrays=traced.arrays,
+        arrays={name: array for name, array in traced.arrays.items() if name in used},
         z_node=traced.z,
         label_node=traced.label,
         output=traced.output,
@@ -82,9 +103,13 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
 def find_label_count(function: PictureFunction, latent: int, batch: int | None = None) -> int:
     """Return the number of labels of a function of integer labels, or 0 if it cannot be found.
 
-    It is the length of the table in which the label is looked up, or of its one-hot vector.
+    The function is one of `purify`.
     """
-    traced = _trace(purify(function, latent, batch, True), latent, batch, True)
+    return _count_labels(_trace(function, latent, batch, True))
+
+
+def _count_labels(traced: _Traced) -> int:
+    """Return the length of the table in which the label is looked up, or of its one-hot vector."""
     known, sizes = {traced.label}, []
     for each in traced.graph.get_operations():
         taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
@@ -115,6 +140,21 @@ def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> _Tr
     }
     z, *label = [tensor.op.name for tensor in concrete.inputs[: len(specs)]]
     return _Traced(concrete.graph, arrays, z, "".join(label), concrete.outputs[0].name)
+
+
+def _prune(traced: _Traced) -> Any:
+    """Return the GraphDef of what the picture needs, for any number of rows. Raises GraphError."""
+    definition, inputs = traced.graph.as_graph_def(), {traced.z, traced.label}
+    needed, nodes = {traced.output.partition(":")[0], *inputs}, []
+    for node in reversed(definition.node):  # each after its inputs
+        if node.name in needed:
+            nodes.append(node)
+            needed.update(each.lstrip("^").partition(":")[0] for each in node.input)
+            if node.op not in PURE and node.op != "Placeholder":
+                raise GraphError(f"{node.name} ({node.op}) {explain_refusal(node.op)}")
+    del definition.node[:]
+    definition.node.extend(nodes[::-1])
+    return set_rows(definition, inputs, -1)
 
 
 def _make_replay(traced: _Traced, rows: int) -> PictureFunction:
@@ -171,6 +211,11 @@ def _find_largest(kinds: list[Any]) -> int:
                     "export the generator with fixed sizes"
                 )
             sizes.append(output.shape.num_elements() // BATCH)
+            if sizes[-1] > MAX_VALUES:
+                raise GraphError(
+                    f"{each.name} ({each.type}) makes {output.shape} values; is it a generator of "
+                    "pictures?"
+                )
     return max(sizes)
 
 
