@@ -46,6 +46,8 @@ class LoadedGenerator:
         image_shape: (height, width, channels) of an image.
         labels: number of labels that `G(z, labels)` needs; 0: it takes none.
         prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
+        route: what was read, and as what it is computed, e.g. "PyTorch module, exported to ONNX, as
+            TensorFlow operations"; all are computed in any precision.
         sha256: hash of the layers and weights.
         assumptions: settings that are missing in the file and were assumed, one clause for each.
         doubt: reason to doubt that this is the generator that was trained; empty if there is none.
@@ -117,6 +119,13 @@ class LoadedGenerator:
         return str(self.definition.prior)
 
     @property
+    def route(self) -> str:
+        from ganinv_cli.generators.network.graph import Network
+
+        is_layered = isinstance(self.definition.network, Network)
+        return f"{self.definition.format}, as {'layers' if is_layered else 'TensorFlow operations'}"
+
+    @property
     def sha256(self) -> str:
         return self.build().sha256
 
@@ -161,7 +170,7 @@ class LoadedGenerator:
         height, width, channels = self.image_shape
         return (
             f"<ganinv generator {self.name}: z ({self.latent_size}) from {self.prior} -> "
-            f"image ({height}, {width}, {channels})>"
+            f"image ({height}, {width}, {channels}); {self.route}>"
         )
 
     def _check_labels(self, labels: ArrayLike | None, count: int) -> NDArray[np.int32] | None:

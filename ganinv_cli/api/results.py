@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.files import write_output_file
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.precision import Precision
 from ganinv_cli.settings.names import STYLES, representative_rule
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class RunResults:
         name: of the results file, or of the experiment.
         command: the command that makes such results, e.g. "recover".
         config: every setting of the run.
+        precision: of the gradients: "float32", or "bfloat16 then float32".
         groups: names of the groups of the results file.
         answer: one sentence that answers the question of the experiment.
         tables: every table as rows of plain values, as `ganinv report --format json` prints them.
@@ -44,6 +46,10 @@ class RunResults:
     @property
     def config(self) -> dict[str, Any]:
         return dict(self.store.attributes["config"])
+
+    @property
+    def precision(self) -> str:
+        return Precision(self.store.attributes.get("precision", "float32")).description
 
     @property
     def answer(self) -> str:
@@ -210,7 +216,10 @@ class Inversion:
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<ganinv inversion of {len(self)} images: {self.run.answer}>"
+        return (
+            f"<ganinv inversion of {len(self)} images, gradients in {self.run.precision}: "
+            f"{self.run.answer}>"
+        )
 
     def _repr_markdown_(self) -> str:
         return self.run._repr_markdown_()

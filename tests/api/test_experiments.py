@@ -247,6 +247,7 @@ def test_an_inversion_has_a_row_for_each_image(generator, images, inversion):
     np.testing.assert_allclose(inversion.images, generator(inversion.z), atol=1 / 127)
     np.testing.assert_array_equal(to_pixels(inversion.targets), images)
     assert len(inversion.table().splitlines()) <= 16
+    assert f"3 images, gradients in {inversion.run.precision}:" in repr(inversion)
 
 
 def test_a_shard_returns_its_own_images(generator, images):

@@ -51,6 +51,7 @@ def test_a_file_makes_images_of_arrays(tmp_path):
     np.testing.assert_array_equal(generator(z[1:2])[0], images[1])
     np.testing.assert_array_equal(generator.draw_z(2, seed=5), z[:2])
     assert generator.prior == "uniform:-1,1" and str(tmp_path) in repr(generator)
+    assert repr(generator).endswith("; TensorFlow V2, as layers>")
     for wrong in (np.zeros(3), np.zeros((2, 3)), np.zeros((1, 2, 3))):
         with pytest.raises(ganinv.UsageError, match=r"z has the shape .* takes \(n, \d+\)"):
             generator(wrong)
@@ -98,6 +99,7 @@ def test_a_function_is_a_generator_and_not_its_later_changes():
     before = generator(z)
     np.testing.assert_allclose(before, model(z), atol=1e-6)
     assert not generator.assumptions
+    assert generator.route == "Python, as TensorFlow operations"
     model.set_weights([0 * weights for weights in model.get_weights()])
     np.testing.assert_array_equal(generator(z), before)
 

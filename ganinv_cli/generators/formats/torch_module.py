@@ -45,6 +45,7 @@ ROWS = 3  # latent vectors of the example with which a module is exported, if it
 CHECKED = 64
 TOLERANCE = 1e-4  # largest difference of a picture, whose values are -1 to 1
 _STATE_DICT = "; save its weights, torch.save(netG.state_dict(), 'netG.pt'), and load that file"
+_ROUTE = "exported to ONNX"
 _WRAPPERS = ("module", "_orig_mod")  # of DataParallel, and of torch.compile
 
 
@@ -88,7 +89,7 @@ def read_module(module: Any, latent: int, labels: int, conventions: Conventions)
     name = f"the module {getattr(module, 'original_name', type(module).__name__)}"
     with explain_reading_errors(name, "a generator"):
         network = _trace_module(module, latent, labels)
-        generator = UnfinishedGenerator(network, "PyTorch module", "traced", name)
+        generator = UnfinishedGenerator(network, f"PyTorch module, {_ROUTE}", "traced", name)
         return complete_generator(generator, conventions)
 
 
@@ -126,9 +127,9 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
             program = torch.export.load(str(path))
             rows, *row = program.example_inputs[0][0].shape
             module, latent = program.module(), math.prod(row)
-    layout = "TorchScript" if is_script else "torch.export"
+    kind = "TorchScript" if is_script else "torch.export"
     network = _trace_module(module, latent, 0, rows)
-    return UnfinishedGenerator(network, layout, "traced", str(path))
+    return UnfinishedGenerator(network, f"{kind}, {_ROUTE}", "traced", str(path))
 
 
 def _trace_module(module: Any, latent: int, labels: int, rows: int = 1) -> TracedNetwork:

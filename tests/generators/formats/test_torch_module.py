@@ -70,6 +70,7 @@ def test_a_program_of_fixed_batches_makes_any_number_of_pictures(torch, tmp_path
     file = tmp_path / "program.pt2"
     torch.export.save(torch.export.export(module, (z[:rows],)), file)
     for generator in (ganinv.load(file, trust=True), ganinv.load(module)):
+        assert generator.route.endswith(", exported to ONNX, as TensorFlow operations")
         np.testing.assert_allclose(generator(z.flatten(1)), make_pictures(module, z), atol=1e-4)
     assert capfd.readouterr() == ("", "")
 
