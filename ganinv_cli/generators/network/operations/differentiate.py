@@ -53,7 +53,7 @@ def _prepare_rule(graph: OperationGraph, node: Any, values: Values, precision: t
     sources = graph.inputs[node.name]
     points = [values.get(each) for each in sources]
     places = [place for place, each in enumerate(sources) if each.node in graph.varying]
-    create = partial(graph.create, node, precision=precision)
+    create = partial(graph.create, node, precision=precision, is_tangent=True)
     output = values[Output(node.name, 0)]
     if node.op in PRODUCTS:
         return partial(_push_product, create, points)

@@ -17,6 +17,7 @@ from ganinv_cli.generators.network.operations.create_operation import (
     list_arguments,
 )
 from ganinv_cli.generators.network.operations.rewrite import (
+    multiply_matrices,
     prepare_conv_transpose,
     resize,
     write_out_filters,
@@ -74,11 +75,17 @@ class OperationGraph:
         return values
 
     def create(
-        self, node: Any, given: Sequence[tf.Tensor | None], precision: tf.DType
+        self,
+        node: Any,
+        given: Sequence[tf.Tensor | None],
+        precision: tf.DType,
+        *,
+        is_tangent: bool = False,
     ) -> list[tf.Tensor]:
         """Return the outputs of a node, computed in a precision if it depends on z.
 
-        An input that is None is a weight; along weights there is no derivative.
+        An input that is None is a weight; along weights there is no derivative. `is_tangent` says
+        that the node is created for one tangent of many, by tf.vectorized_map.
         """
         if node.op in _WITHOUT_BFLOAT16 and precision == tf.bfloat16:
             precision = tf.float32
@@ -89,6 +96,10 @@ class OperationGraph:
             dtype = tf.as_dtype(changed.attr["T"].type)
             return [self._prepare_conv_transpose(node, dtype)(tf.cast(given[2], dtype))]
         inputs = self._list_inputs(changed, given)
+        if node.op.startswith("BatchMatMul") and (
+            is_tangent or len(inputs[0].shape) != len(inputs[1].shape)
+        ):
+            return [multiply_matrices(changed, *inputs)]
         if node.op.startswith(("Resize", "ScaleAndTranslate")):
             return [resize(changed, inputs[0], inputs[2:], self._shapes[node.name])]
         if node.op == "BiasAdd" and node.attr["data_format"].s != b"NCHW":

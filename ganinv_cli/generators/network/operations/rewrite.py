@@ -55,6 +55,17 @@ def prepare_conv_transpose(
         return convolutions.prepare_conv_transpose(layer, precision)
 
 
+def multiply_matrices(node: Any, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Multiply as a BatchMatMul does.
+
+    TensorFlow's own operation ends the process if its inputs have different numbers of axes, as
+    tf.vectorized_map makes them.
+    """
+    left = "...ji" if node.attr["adj_x"].b else "...ij"
+    right = "...kj" if node.attr["adj_y"].b else "...jk"
+    return tf.einsum(f"{left},{right}->...ik", a, b)
+
+
 def resize(
     node: Any, images: tf.Tensor, placement: Sequence[tf.Tensor], new_sizes: Sizes
 ) -> tf.Tensor:

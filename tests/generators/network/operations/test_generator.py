@@ -176,3 +176,20 @@ def test_dilated_and_grouped_convolutions_are_differentiated_on_any_processor():
         loss = tf.reduce_sum(generator(point))
     expected = tf.reduce_sum(difference, [1, 2, 3])[None]
     np.testing.assert_allclose(tape.gradient(loss, point), expected, atol=1e-6)
+
+
+def test_products_of_matrices_that_both_depend_on_z_are_differentiated():
+    """For a hundred tangents at once, at which an operation of TensorFlow ends the process."""
+    matrix = np.random.default_rng(0).normal(0, 0.1, (6, 64 * 48)).astype(np.float32)
+
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        x = tf.reshape(z @ matrix, (-1, 64, 48))
+        return tf.reshape(tf.matmul(x, tf.sin(x), transpose_b=True) / 7, (-1, 64, 64, 1))
+
+    generator = TracedGenerator(_trace(draw), Uniform())
+    z, v = (np.random.default_rng(1).normal(size=(rows, 6)) for rows in (1, 100))
+    expected = generator.jvp(z, v).numpy()
+    moved = generator.jvp(z.astype(np.float32), v.astype(np.float32))
+    np.testing.assert_allclose(moved, expected, atol=1e-5)
+    difference = (generator(z + 1e-6 * v[:1]) - generator(z - 1e-6 * v[:1])) / 2e-6
+    np.testing.assert_allclose(expected[:1], difference, atol=1e-7)
