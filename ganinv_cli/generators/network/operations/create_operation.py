@@ -42,6 +42,8 @@ def count_outputs_before(operation: str, argument: str) -> int:
 def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list[tf.Tensor]:
     if kind == "MaxPool" and settings["padding"].s == b"EXPLICIT":
         return [_pool_padded(inputs[0], settings)]
+    if kind == "Conv2DBackpropInput" and settings["padding"].s == b"EXPLICIT":
+        return [_crop_transposed(inputs, settings)]
     graph = tf.compat.v1.get_default_graph()
     return list(graph.create_op(kind, list(inputs), attrs=dict(settings)).outputs)
 
@@ -52,6 +54,17 @@ def _pool_padded(x: tf.Tensor, settings: _Settings) -> tf.Tensor:
     padded = tf.pad(x, pads, constant_values=x.dtype.min)
     sizes, strides = (list(settings[name].list.i) for name in ("ksize", "strides"))
     return tf.nn.max_pool2d(padded, sizes, strides, "VALID")
+
+
+def _crop_transposed(inputs: Sequence[tf.Tensor], settings: _Settings) -> tf.Tensor:
+    """Compute a transposed convolution without padding, and crop; TensorFlow's own is slow."""
+    sizes, filters, x = inputs
+    pads = tf.reshape(list(settings["explicit_paddings"].list.i), (4, 2))
+    added = tf.cast(tf.reduce_sum(pads, 1), sizes.dtype)
+    changed = {name: each for name, each in settings.items() if name != "explicit_paddings"}
+    changed["padding"] = tf.compat.v1.AttrValue(s=b"VALID")
+    (whole,) = _create("Conv2DBackpropInput", [sizes + added, filters, x], changed)
+    return tf.slice(whole, tf.cast(pads[:, 0], sizes.dtype), sizes)
 
 
 def _refuse_aborts(settings: _Settings, inputs: Sequence[tf.Tensor]) -> None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.python.framework import op_def_registry, ops
 
 from ganinv_cli.generators.network.operations.allowed import CONSTANT, IDENTITIES, PURE
+from ganinv_cli.generators.network.operations.create_operation import create_operation
 from ganinv_cli.generators.network.operations.generator import TracedGenerator
 from ganinv_cli.generators.network.operations.trace_network import trace_network
 from ganinv_cli.prior import Normal
@@ -170,3 +171,16 @@ def test_an_operation_exists_and_keeps_no_state():
     stateful = {name for name, each in definitions.items() if each.is_stateful}
     assert stateful <= {"CheckNumerics"}
     assert not any(ref.is_ref for each in definitions.values() for ref in each.input_arg)
+
+
+def test_a_cropped_transposed_convolution_is_tensorflows_own():
+    filters, x = (np.float32(_a(*shape)) for shape in ((5, 5, 2, 3), (2, 4, 4, 3)))
+
+    @tf.function(autograph=False)
+    def run(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pads = [(0, 0), (2, 1), (1, 2), (0, 0)]
+        own = tf.nn.conv2d_transpose(x, filters, (2, 8, 8, 2), 2, pads)
+        return own, create_operation(own.op.node_def, own.op.inputs)[0]
+
+    own, again = run(x)
+    np.testing.assert_allclose(again, own, rtol=1e-5)
