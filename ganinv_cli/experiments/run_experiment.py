@@ -258,6 +258,8 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
         if value != given[name]:
             reporter.say(f"[{config.solver}] {name} is set to {value:g} for this generator")
     is_possible = solver.uses_low_precision and config.has_exact_images
+    if config.precision == "auto":
+        is_possible = is_possible and generator.gains_by_bfloat16
     problem = plan.problem._replace(
         preconditioned=config.has_exact_images and config.loss == "preconditioned",
         precision=limit_precision(engine.machine.precision, config.precision, is_possible),

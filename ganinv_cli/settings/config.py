@@ -93,7 +93,8 @@ class Config(MachineSettings, Conventions):
     precision: Literal["auto", "float32", "mixed"] = declare(
         "auto",
         help="Precision of the gradients of lbfgs: float32, or mixed (bfloat16 first, then "
-        "float32). auto is mixed if bfloat16 is fast here. It is always float32 for noisy images "
+        "float32). auto is mixed if bfloat16 is fast here and the generator has no attention or "
+        "modulated convolutions. It is always float32 for noisy images "
         "(but not for missing pixels) and for images outside the generator's range.",
     )
     batch_norm: Literal["frozen", "batch"] = declare(

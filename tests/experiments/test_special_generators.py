@@ -1,11 +1,15 @@
 """Runs on generators that descend badly, are too large to measure, traced, or not confirmed."""
 
 import json
+from unittest import mock
 
+import builders
+import tensorflow as tf
 from called import run_ganinv
 from keras_networks import save_network
 from settled import make_definition, make_network, settle_norms
 
+from ganinv_cli.generators import formats
 from ganinv_cli.generators.network.layers import Activation
 from ganinv_cli.inversion.objective import preconditioner
 from ganinv_cli.results.store import read_results
@@ -34,6 +38,23 @@ def test_j_of_a_large_z_is_measured_at_fewer_z(easy, tmp_path, monkeypatch):
         in run_ganinv(tmp_path, "recover", *given).stderr
     )
     assert read_results(tmp_path / "recover.h5").constants["shared_gradients"] == 3 * 7 / 2
+
+
+def _draw_modulated(z: tf.Tensor) -> tf.Tensor:
+    style, matrix = tf.tanh(z), tf.reshape(tf.range(6 * 48.0) % 7 - 3, (6, 48)) / 7
+    return tf.reshape(tf.tanh((z * style + z) @ matrix), (-1, 4, 4, 3))
+
+
+def test_auto_is_float32_if_values_that_depend_on_z_are_multiplied(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganinv_cli.precision.has_fast_bfloat16", lambda: True)
+    modulated = builders.trace_definition(_draw_modulated)
+    given = ("--checkpoint", ".", "--trials", 2, "--clip", "none", "--budget", 20)
+    with (
+        mock.patch.object(formats, "read", return_value=modulated),
+        mock.patch.object(formats, "find_format"),
+    ):
+        run_ganinv(tmp_path, "recover", *given)
+    assert read_results(tmp_path / "recover.h5").attributes["precision"] == "float32"
 
 
 QUICK = ("--trials", 2, "--clip", "none", "--budget", 60, "--restarts", 0)

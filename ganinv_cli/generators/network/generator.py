@@ -40,6 +40,7 @@ class Generator(ABC):
     multiply_adds: int  # of one forward pass for one image
     largest_layer: int  # values in the largest layer for one image
     jvp_gradients: float  # cost of a Jacobian-vector product, in gradients
+    gains_by_bfloat16: bool = True  # whether trials are faster with bfloat16 first, if that is fast
 
     @abstractmethod
     def __call__(

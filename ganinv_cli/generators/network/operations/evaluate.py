@@ -64,6 +64,15 @@ class OperationGraph:
         self._conv_transposes: dict[tuple[str, tf.DType], LinearMap] = {}
         self._write_out_filters()
 
+    @property
+    def has_varying_products(self) -> bool:
+        """Whether values that depend on z are multiplied, as in attention and by styles."""
+        return any(
+            sum(each.node in self.varying for each in self.inputs[node.name]) > 1
+            for node in self.nodes
+            if node.op in PRODUCTS
+        )
+
     def evaluate(self, z: tf.Tensor, labels: tf.Tensor | None = None, *, inner: tf.DType) -> Values:
         """Return all outputs; the first products, and the end, are in the precision of z."""
         values = {Output(self.z, 0): z, Output(self.label, 0): labels}

@@ -36,6 +36,8 @@ class TracedGenerator(Generator):
         self.largest_layer = network.largest_layer
         self._network, self._label = network, label
         self._graph = OperationGraph(network)
+        # by docs/results/mixed-precision.md: low precision then needs more gradients than it saves
+        self.gains_by_bfloat16 = not self._graph.has_varying_products
         self._compiled: dict[tf.DType, Any] = {}
 
     def __call__(
