@@ -33,7 +33,9 @@ SOLVERS = "solvers-"  # in names of results that compare first-order methods
 FIGURES = "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
     "reproduction/ends",
+    "scaling/bookkeeping",
     "scaling/million",
+    "scaling/rows",
     "scaling/workers",
     "solvers/peers",
     "solvers/roofline",

@@ -162,8 +162,8 @@ def _name_solver(config: Row) -> str | None:
 
 def _get_solver_settings(config: Row) -> Row:
     """Return the settings of the solver of a run, as far as its file has them."""
-    settings: Row = config.get(config.get("solver", ""), {})
-    return settings
+    settings = config.get(config.get("solver", ""))
+    return settings if isinstance(settings, dict) else {}  # an edited file can name any setting
 
 
 def _name_checkpoint(run: Row) -> str:
