@@ -125,3 +125,24 @@ def test_results_that_do_not_fit_into_memory_are_refused_with_the_number_of_shar
     said = run_ganinv(tmp_path, "recover", *given, code=2).stderr
     assert "of memory, and this machine has" in said and "--shard 1/" in said
     assert not list(tmp_path.glob("recover*"))
+
+
+@pytest.mark.slow
+def test_the_row_of_an_image_that_damage_has_lost_is_made_again(
+    easy, invert, tmp_path, monkeypatch
+):
+    """Its starts count for the same images alone, since its row said which image they are of."""
+    monkeypatch.setattr(run_experiment.Run, "finish", lambda *_: None)
+    invert(publishing=True)
+    monkeypatch.undo()
+    log = tmp_path / "invert.h5.log"
+    content = bytearray(log.read_bytes())
+    content[content.index(make_image(easy.generator, 0).tobytes()) + 5] ^= 1
+    log.write_bytes(content)
+    other = tmp_path / "other.png"
+    save_image(other, make_image(easy.generator, 9))
+    assert "has lost the rows of some images by damage" in invert(code=2).stderr
+    other.unlink()
+    assert "invert.h5.log is damaged" in invert().stderr
+    images = read_results(tmp_path / "invert.h5").groups["images"]
+    np.testing.assert_array_equal(images["target"][0], make_image(easy.generator, 0))
