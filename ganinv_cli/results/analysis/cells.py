@@ -4,7 +4,7 @@ Reports, programs and files of latent vectors read results here, and nowhere els
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -22,9 +22,9 @@ from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
 from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict
 from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import Image
-from ganinv_cli.results.store.columns import IMAGE, TRIAL
+from ganinv_cli.results.store.columns import TRIAL
 from ganinv_cli.results.store.read import SHARED_GRADIENTS, count_trials
-from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text
+from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def read_cells(results: "Results") -> list[Cell]:
         if (name := f"{place}/{rule}".removeprefix("/")) in groups and len(groups[name][TRIAL])
     ]
     starts, certificates = (
-        {rule: _split_by_image(groups.get(name(rule), NO_ROWS)) for rule in RULES}
+        {rule: split_by_image(groups.get(name(rule), NO_ROWS)) for rule in RULES}
         for name in (name_starts, name_certificates)
     )
     return cells + [
@@ -216,7 +216,7 @@ def read_images(results: "Results") -> list[Image]:
 
     An image that was given under two names comes twice. Names have folders if others need them.
     """
-    rows = _split_by_image(results.groups.get(IMAGES, NO_ROWS))
+    rows = split_by_image(results.groups.get(IMAGES, NO_ROWS))
     shown = results.selection
     if shown is None:
         shown = tuple(Image(number, decode_text(row, "name")) for number, row in rows.items())
@@ -235,33 +235,6 @@ def share_gradients(results: "Results") -> float:
     """
     spent = float(results.constants.get(SHARED_GRADIENTS, 0))
     return spent / max(count_trials(results.groups), 1)
-
-
-class _Rows(Mapping[str, NDArray[Any]]):
-    """Rows of a group that follow one another; a column is taken from it when it is used."""
-
-    def __init__(self, group: Group, rows: slice) -> None:
-        self._group, self._rows = group, rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._group)
-
-    def __len__(self) -> int:
-        return len(self._group)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._group
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._group[name][self._rows]
-
-
-def _split_by_image(group: Group) -> dict[int, Group]:
-    """Return the rows of each image by its number, from rows that are sorted by it."""
-    numbers, first = np.unique(group[IMAGE], return_index=True)
-    ends = [*first[1:].tolist(), len(group[IMAGE])]
-    rows = map(slice, first.tolist(), ends)
-    return {number: _Rows(group, each) for number, each in zip(numbers.tolist(), rows, strict=True)}
 
 
 def _list_numbers(results: "Results") -> list[tuple[str, Number | None]]:

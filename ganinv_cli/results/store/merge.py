@@ -39,7 +39,7 @@ class MergeSummary(NamedTuple):
 
 
 def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> MergeSummary:
-    """Write the trials of results files, finished or not, to `out`, a block at a time.
+    """Write the trials of results files, finished or not, to `out`, a slice at a time.
 
     If two files have the same trial, the first one counts. `out` is replaced whole or not at all.
     Raises ResultsError if a file cannot be read or is of another run, or if `out` exists and

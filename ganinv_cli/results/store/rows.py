@@ -92,6 +92,25 @@ class JoinedRows(LazyRows):
         return values
 
 
+class _SlicedRows(Mapping[str, np.ndarray]):
+    """Rows of a group that follow one another; a column is taken from it when it is used."""
+
+    def __init__(self, group: Group, rows: slice) -> None:
+        self._group, self._rows = group, rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __len__(self) -> int:
+        return len(self._group)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._group
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._group[name][self._rows]
+
+
 def get_numbers(group: Group) -> np.ndarray:
     """Return the number of each row, (rows,) int64, by which rows are sorted.
 
@@ -145,21 +164,17 @@ def select_rows(group: Group, selected: np.ndarray) -> dict[str, np.ndarray]:
     return read_rows(group, list(group), np.flatnonzero(selected))
 
 
-def split_by_image(group: Group) -> dict[int, dict[str, np.ndarray]]:
+def split_by_image(group: Group) -> dict[int, Group]:
     """Return the rows of each image by its number, in their order."""
     images = group[IMAGE]
-    if not len(images):
-        return {}
-    order = np.argsort(images, kind="stable")
-    if np.array_equal(order, np.arange(len(order))):
-        columns = dict(group)
-    else:
-        columns = {name: values[order] for name, values in group.items()}
-    numbers, starts = np.unique(columns[IMAGE], return_index=True)
-    ends = [*starts[1:].tolist(), len(images)]
+    if (images[1:] < images[:-1]).any():
+        group = read_rows(group, list(group), np.argsort(images, kind="stable"))
+    numbers, first = np.unique(group[IMAGE], return_index=True)
+    ends = [*first[1:].tolist(), len(images)]
+    rows = map(slice, first.tolist(), ends)
     return {
-        number: {name: values[start:end] for name, values in columns.items()}
-        for number, start, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True)
+        number: _SlicedRows(group, each)
+        for number, each in zip(numbers.tolist(), rows, strict=True)
     }
 
 

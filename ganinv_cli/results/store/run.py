@@ -38,10 +38,10 @@ from ganinv_cli.results.store.rows import NO_ROWS, Figure, Group, JoinedRows
 def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Iterator["Run"]:
     """Open the run at `path`, new or continued, locked against other writers.
 
-    All its rows are read into memory. With `overwrite`, the files of an earlier run stay until
-    something is written. Raises UsageError if the folder cannot be written, ResultsError if another
-    process has locked the file, or the file is damaged, not from ganinv, of another version, or of
-    another run.
+    The rows of a log are in memory; those of a finished file are read when they are used. With
+    `overwrite`, the files of an earlier run stay until something is written. Raises UsageError if
+    the folder cannot be written, ResultsError if another process has locked the file, or the file
+    is damaged, not from ganinv, of another version, or of another run.
     """
     with hold_lock(path) as path:
         results, log = NOTHING, Log(path)
@@ -84,7 +84,7 @@ def check_replaceable(path: Path) -> None:
 
 
 class Run:
-    """A results file that is open for writing, with all its rows in memory; see `open_run`."""
+    """A results file that is open for writing; what it commits stays in memory. See `open_run`."""
 
     def __init__(
         self, path: Path, provenance: Provenance, results: Results, log: Log, overwrite: bool
