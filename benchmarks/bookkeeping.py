@@ -1,8 +1,9 @@
 """What a run costs beside its computations: rows, pictures and shards, without solving anything.
 
 Each measurement is in a process of its own, whose peak memory the system reports. What computes is
-replaced: a trial ends at once at a random z, and a certificate says that it explains the picture.
-The rest is real: files are listed and decoded, jobs dealt, rows committed, results finished.
+replaced: a trial ends at once at a random z, which is that of its picture, and a certificate says
+that it explains the picture, which ends its starts. The rest is real: files are listed and decoded,
+jobs dealt, rows committed, results finished.
 
     python -m benchmarks.bookkeeping rows                        # 10⁶ rows of recover, 6 GB of disk
     python -m benchmarks.bookkeeping pictures 1000 10000         # bookkeeping per picture
@@ -65,7 +66,7 @@ def rows(rows: int, block: int, out: Path | None) -> None:
 @click.option("--report", is_flag=True, help="Also run `ganinv report`.")
 @out_option
 def pictures(counts: tuple[int, ...], named: bool, report: bool, out: Path | None) -> None:
-    """Invert so many files of 16 × 16 random pixels, each from one start."""
+    """Invert so many files of 16 × 16 random pixels, each from the two starts that answer it."""
     found = []
     for count in counts:
         with TemporaryDirectory() as name:
@@ -144,7 +145,7 @@ def invert_pictures(names: Sequence[Path], out: Path, count: int) -> Record:
 
     run_experiment.COMMIT_SECONDS = worker.RESULT_SECONDS = 0.0
     config = InvertConfig(
-        image=tuple(map(str, names)), checkpoint=GENERATOR, trials=1, align="none", clip=(RULE,),
+        image=tuple(map(str, names)), checkpoint=GENERATOR, align="none", clip=(RULE,),
         device="cpu", batch_size=COMMIT_PICTURES,
     )  # fmt: skip
     generator = read_generator(config, SILENT)
@@ -183,8 +184,9 @@ def invert_pictures(names: Sequence[Path], out: Path, count: int) -> Record:
 def run_shard(out: Path, trials: int, shards: int, rows: int) -> Record:
     """Do what a shard does beside solving; return the memory that it takes."""
     replace_computations()
-    from ganinv_cli.experiments import find_experiment, run_experiment
+    from ganinv_cli.experiments import find_experiment
     from ganinv_cli.experiments.cases import Cases
+    from ganinv_cli.experiments.open_engine import open_engine
     from ganinv_cli.experiments.pending_jobs import PendingJobs
     from ganinv_cli.experiments.provenance import make_provenance
     from ganinv_cli.experiments.recover.config import RecoverConfig
@@ -200,7 +202,7 @@ def run_shard(out: Path, trials: int, shards: int, rows: int) -> Record:
         device="cpu", batch_size=COMMIT_PICTURES,
     )  # fmt: skip
     loaded, spent = read_generator(config, SILENT), Stopwatch()
-    with run_experiment.open_engine(config, loaded, SILENT) as engine:
+    with open_engine(config, loaded, SILENT) as engine:
         plan = find_experiment("recover").import_plan().make(config, engine.generator)
         worker, generator = Worker(plan), engine.generator
         about = make_provenance(find_experiment("recover"), plan, engine, None)
@@ -233,39 +235,39 @@ def replace_computations() -> None:
     from ganinv_cli.generators.network.generator import compute_jacobian, decompose_jacobian
     from ganinv_cli.inversion.loop.solve import solve
     from ganinv_cli.inversion.loop.trial import Increment, StartResult, make_trials
-    from ganinv_cli.inversion.refine import Refined
-    from ganinv_cli.inversion.refine.minimum import MinimumTest
+    from ganinv_cli.inversion.polish import Polished
+    from ganinv_cli.inversion.polish.gauss_newton import GaussNewton
     from ganinv_cli.outcome import Outcome
     from ganinv_cli.reenact.explain import Explanation, explain_image
 
-    random = np.random.default_rng(0)
-
     def end_trials(generator: Any, settings: Any, jobs: Any, targets: Any, _: Any) -> Iterator[Any]:
-        while taken := jobs.take(COMMIT_PICTURES):
+        while not jobs.is_exhausted:
+            taken = jobs.take(COMMIT_PICTURES)
             trials = list(make_trials(taken, targets(taken), generator, settings))
             for trial in trials:
+                random = np.random.default_rng(trial.job.case or trial.job.trial)
                 z = random.uniform(-1, 1, generator.latent).astype(np.float32)
                 counts = {"gradients": 20.0, "redraws": 0.0}
                 trial.z_start = z
-                trial.start_results = [StartResult(z, 0.1, 1e-9, Outcome.converged, counts, 0.01)]
+                trial.start_results = [StartResult(z, 1e-6, 1e-9, Outcome.converged, counts, 0.01)]
             yield Increment(trials, 20.0 * len(trials), 0.01, len(trials))
 
-    def refine(z: np.ndarray, *_: Any) -> Refined:
-        return Refined(z.astype(np.float64), 0.1, 0.1, 0.1, 10.0, outcome=Outcome.converged)
+    def polish(_: Any, polished: Any, outcome: Any, *__: Any) -> Polished:
+        return Polished(polished.z.astype(np.float64), 1e-6, gradients=10.0, outcome=outcome)
 
     def explain(_: Any, image: Any, starts: np.ndarray, *__: Any, **___: Any) -> Explanation:
         z, pixels = starts[0], image.pixels
         region = np.zeros(pixels.shape[:2], np.uint8)
         return Explanation(True, "", 0.3, 0.4, z, z * 0, len(z), pixels, region, "1 change", 0.0)
 
-    def measure_jacobian(generator: Any, *_: Any) -> np.ndarray:
+    def measure_jacobian(generator: Any, *_: Any, **__: Any) -> np.ndarray:
         return np.ones((generator.latent, int(np.prod(generator.image_shape))))
 
     replace_everywhere(solve, end_trials)
     replace_everywhere(compute_jacobian, measure_jacobian)
     replace_everywhere(decompose_jacobian, lambda _, generator: np.ones(generator.latent))
     replace_everywhere(explain_image, explain)
-    MinimumTest.compile_for = lambda *_: refine  # type: ignore[assignment,method-assign]
+    GaussNewton.polish = polish  # type: ignore[assignment,method-assign]
 
 
 def replace_everywhere(function: Callable[..., Any], other: Callable[..., Any]) -> None:

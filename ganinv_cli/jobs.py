@@ -3,7 +3,7 @@
 import itertools
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ganinv_cli.errors import ConfigError
@@ -22,8 +22,11 @@ class Job(NamedTuple):
     rules: tuple[str, ...] = ("none",)  # in the order of the command; `none` first, if present
 
 
-class JobCollection(Sized, Iterable[Job], Protocol):
-    """All jobs of a run; read lazily, but their number is known."""
+class JobCollection(Sized, Iterable["Job | None"], Protocol):
+    """All jobs of a run; read lazily, but how many are left is known, or are left at most.
+
+    A job that is None says that there are none until more have been done.
+    """
 
 
 class JobQueue:
@@ -36,16 +39,17 @@ class JobQueue:
         self, jobs: JobCollection = (), workers: int = 1, stop: threading.Event | None = None
     ) -> None:
         """Share `jobs` among threads; `stop` is set if the run is interrupted."""
-        self._jobs: Iterator[Job] = iter(jobs)
-        self._waiting, self._expected = len(jobs), 0  # jobs here, and those that may be added
+        self._source, self._jobs = jobs, iter(jobs)
+        self._added = self._taken = self._expected = 0  # expected: jobs that may be added
         self._workers = workers
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
 
     def add(self, jobs: Sequence[Job], expected: int) -> None:
         """Add jobs; about `expected` more will be added later, exactly none if it is 0."""
-        self._jobs = itertools.chain(self._jobs, jobs)
-        self._waiting, self._expected = self._waiting + len(jobs), expected
+        if jobs:  # each chain is one level deeper
+            self._jobs = itertools.chain(self._jobs, jobs)
+        self._added, self._expected = self._added + len(jobs), expected
 
     @property
     def remaining(self) -> int:
@@ -62,16 +66,28 @@ class JobQueue:
         """Whether there are no jobs now and there will be none."""
         return self.remaining <= 0
 
+    def is_needed(self, job: Job, rule: str) -> bool:
+        """Return whether a job under a rule is still to be run to its end."""
+        is_needed = getattr(self._source, "is_needed", None)
+        return is_needed is None or bool(is_needed(job, rule))
+
     def take(self, limit: int) -> list[Job]:
         """Take the next jobs, at most `limit`; none if there are none now."""
         with self._lock:
             shares = 1 if self._workers == 1 else 2 * self._workers
             fair = -(-self._waiting // shares)
-            wanted = min(limit, fair)
-            taken = list(itertools.islice(self._jobs, wanted))
-            # fewer than expected if an image cannot be decoded
-            self._waiting = self._waiting - len(taken) if len(taken) == wanted else 0
+            taken: list[Job] = []
+            for job in itertools.islice(self._jobs, min(limit, fair)):
+                if job is None:
+                    break
+                taken.append(job)
+            self._taken += len(taken)
             return taken
+
+    @property
+    def _waiting(self) -> int:
+        """How many jobs are here that were not taken; the source may leave some out meanwhile."""
+        return len(self._source) + self._added - self._taken
 
 
 class Shard(NamedTuple):

@@ -1,11 +1,11 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +21,13 @@ from ganinv_cli.settings.load import check_settings, convert_numpy
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
+    from ganinv_cli.engine.devices import Device
     from ganinv_cli.engine.engine import BuildGenerator
     from ganinv_cli.generators.network.definition import Definition
     from ganinv_cli.generators.network.generator import BatchNormMode, Generator
 
 Kind = TypeVar("Kind", bound=Config)
+ImagePrecision = Literal["float32", "float64"]
 
 DEFAULT = Path(Config.checkpoint).name
 LATENT = Setting("latent", None, ValueType((int,)), range=(1, MAX_NUMBER))
@@ -57,8 +59,10 @@ class LoadedGenerator:
     definition: "Definition" = field(repr=False)
     conventions: Conventions = field(default_factory=Conventions)
     label: int | None = None
-    # shared by the same generator with other labels
-    _built: "dict[tuple[int | None, str, str], Generator]" = field(default_factory=dict)
+    # shared by the same generator with other labels, and read again
+    _built: "dict[tuple[int | None, BatchNormMode, Device | None], Generator]" = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         labels = self.definition.network.labels
@@ -68,30 +72,40 @@ class LoadedGenerator:
                 has = f"labels 0 to {labels - 1}; give one of these, or leave --label out"
             raise ConfigError(f"label = {self.label}: {self.name} has {has}")
 
-    def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
+    def __call__(
+        self,
+        z: ArrayLike,
+        labels: ArrayLike | None = None,
+        *,
+        precision: ImagePrecision = "float32",
+    ) -> NDArray[np.floating[Any]]:
         """Return the images of latent vectors.
 
         Args:
             z: (n, latent_size), finite floats; drawn from the prior, as `draw_z` does.
             labels: (n,) whole numbers from 0, or one for all; only for a conditional generator.
+            precision: "float32" or "float64", in which z is taken and the images are computed.
 
         Returns:
-            (n, height, width, channels) float32 in [-1, 1], one image per row of z.
+            (n, height, width, channels) of that precision in [-1, 1], one image per row of z.
 
         Raises:
             UsageError: z or labels have another shape or value, or labels are missing.
         """
+        if precision not in get_args(ImagePrecision):
+            allowed = " or ".join(map(repr, get_args(ImagePrecision)))
+            raise UsageError(f"precision = {precision!r}; give {allowed}")
         with np.errstate(over="ignore"):  # which is said below
-            vectors = np.asarray(z, np.float32)
+            vectors = np.asarray(z, precision)
         if vectors.ndim != 2 or vectors.shape[1] != self.latent_size:
             raise UsageError(
                 f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
             )
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
-            raise UsageError(f"z[{row}] has a component that is not a finite float32 number")
+            raise UsageError(f"z[{row}] has a component that is not a finite {precision} number")
         numbers = self._check_labels(labels, len(vectors))
-        return self.build().render(vectors, BATCH_SIZE, labels=numbers)
+        return self.build().render(vectors, BATCH_SIZE, precision, labels=numbers)
 
     def draw_z(self, count: int, seed: int = 0) -> NDArray[np.float32]:
         """Return latent vectors drawn from the prior: (count, latent_size) float32.
@@ -137,7 +151,9 @@ class LoadedGenerator:
     def doubt(self) -> str:
         return self.definition.norm_check.doubt
 
-    def build(self, batch_norm: "BatchNormMode" = "frozen", device: str = "") -> "Generator":
+    def build(
+        self, batch_norm: "BatchNormMode" = "frozen", device: "Device | None" = None
+    ) -> "Generator":
         """Return the network on the current device, built once for each label and `device`."""
         key = self.label, batch_norm, device
         if key not in self._built:
@@ -293,6 +309,7 @@ def read_generator(
     """
     from ganinv_cli.generators import formats
     from ganinv_cli.generators.formats.cached_check import check_norms
+    from ganinv_cli.generators.network.definition import describe_assumptions
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
     gpus = config.engine == "local"  # else the workers use them
@@ -308,26 +325,20 @@ def read_generator(
             f"{definition.sha256}"
         )
         reporter.say(f"ignored: {', '.join(definition.ignored) or 'nothing'}")
-    for sentence in _describe_assumptions(definition):
+    for sentence in describe_assumptions(definition):
         reporter.say(sentence)
     reporter.enter(f"checking {path.name}")
     definition = replace(definition, norm_check=check_norms(definition))
     if definition.norm_check.doubt:
         reporter.say(f"{config.checkpoint} is not confirmed: {definition.norm_check.doubt}")
-    return LoadedGenerator(config.checkpoint, definition, conventions, config.label)
+    built = _find_built(definition.sha256, definition.prior, str(definition.origin))
+    return LoadedGenerator(config.checkpoint, definition, conventions, config.label, built)
 
 
-def _describe_assumptions(definition: "Definition") -> Iterator[str]:
-    """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
-    from ganinv_cli.generators.network.definition import summarize_inferred
+@lru_cache(maxsize=1)
+def _find_built(*content: Hashable) -> dict[Any, "Generator"]:
+    """Return what is built of a file of this content: nothing, unless it was also the last one.
 
-    for file in definition.convention_files:
-        yield f"{definition.path}: conventions are taken from {file}"
-    if inferred := summarize_inferred(definition.conventions):
-        yield f"{definition.path}: inferred from its batch norms: {inferred}"
-    if definition.assumed:
-        yield f"{definition.path} does not say, and so is assumed:"
-    for clause in definition.assumed:
-        yield f"  {clause}"
-    for clause in definition.notes:
-        yield f"{definition.path}: {clause}"
+    So a call that names the same file again compiles nothing again.
+    """
+    return {}

@@ -33,7 +33,7 @@ class Noise:
     # noisy image, level, components of z, quantile -> quantile of the image loss at the right z;
     # None: it is not known
     find_residual: "Callable[[np.ndarray, float, int, float], float] | None" = None
-    is_exact: bool = False  # whether the right z leaves no residual at any level
+    leaves_no_residual: bool = False  # whether the right z leaves no residual at any level
     is_variance: bool = False  # whether the level is the variance in the Cramér-Rao bound
     setting: str = "levels"  # the setting that has its levels
     axis: str = ""  # label of the axis of its levels; empty: the title
@@ -67,7 +67,7 @@ class Level(NamedTuple):
 
     def find_residual(self, image: "np.ndarray", latent: int, quantile: float) -> float:
         """Return the quantile of the image loss at the right z; infinite if it is not known."""
-        if self.is_clean or self.noise.is_exact:
+        if self.is_clean or self.noise.leaves_no_residual:
             return 0.0
         find = self.noise.find_residual
         return find(image, self.value, latent, quantile) if find else float("inf")
@@ -182,7 +182,7 @@ NOISES = {  # by name
             title="share of missing pixels",
             apply=_remove_pixels,
             describe=lambda share: f"{share:.1%} of the pixels are missing",
-            is_exact=True,
+            leaves_no_residual=True,
         ),
     )
 }

@@ -56,7 +56,7 @@ def read_runs(folder: Path) -> Iterator[Run]:
     """Yield the runs of `recover` in a folder, by the names of their files.
 
     A run that counts trials that were ever below ε is yielded again, counted at the end. Runs with
-    other questions are left out: one z alone, an encoder, refinement.
+    other questions are left out: one z alone, an encoder, polishing.
     """
     for path in sorted(folder.glob("*.h5")):
         results = read_results(path)

@@ -49,7 +49,7 @@ class Data(NamedTuple):
     z: np.ndarray  # (recoveries, latent) as the method left them
     loss: np.ndarray  # (recoveries,) image loss there
     converged: np.ndarray  # (recoveries,) bool, by the method's own test
-    refined: np.ndarray | None = None  # (recoveries, latent) after refinement; None: not refined
+    polished: np.ndarray | None = None  # (recoveries, latent) after polishing; None: not polished
     is_minimum: np.ndarray | None = None  # (recoveries,) bool, by the test for a minimum
 
 
@@ -57,7 +57,7 @@ class Measures(NamedTuple):
     """The measurements of a cell."""
 
     mean: float  # E‖zᵢ − zⱼ‖ / latent, as the method left z
-    refined: float | None  # the same after refinement; None: not refined
+    polished: float | None  # the same after polishing; None: not polished
     row: dict[str, str]  # of the table
 
 
@@ -108,7 +108,7 @@ def read_cell(folder: Path, cell: Cell) -> Data:
     if "polished/z_found" not in group:
         return data
     is_minimum = read("polished/outcome") == Outcome.converged
-    return data._replace(refined=read("polished/z_found"), is_minimum=is_minimum)
+    return data._replace(polished=read("polished/z_found"), is_minimum=is_minimum)
 
 
 def _read_group(results: Results, cell: Cell) -> Group:
@@ -121,18 +121,18 @@ def _read_group(results: Results, cell: Cell) -> Group:
 def measure(cell: Cell, data: Data) -> Measures:
     """Return the measures of a cell's recoveries."""
     mean, loss = float(pairwise_distances(data.z).mean()), float(np.median(data.loss))
-    refined = moved = passed = minima = None
-    if data.refined is not None and data.is_minimum is not None:
-        refined = float(pairwise_distances(data.refined).mean())
-        moved = float(np.median(np.linalg.norm(data.refined - data.z, axis=1))) / data.z.shape[1]
+    polished = moved = passed = minima = None
+    if data.polished is not None and data.is_minimum is not None:
+        polished = float(pairwise_distances(data.polished).mean())
+        moved = float(np.median(np.linalg.norm(data.polished - data.z, axis=1))) / data.z.shape[1]
         passed = int(data.is_minimum.sum())
-        minima = len(set(assign_clusters(data.refined[data.is_minimum], SAME_Z).tolist()))
+        minima = len(set(assign_clusters(data.polished[data.is_minimum], SAME_Z).tolist()))
     row = {
         "changed": cell.factor,
         "to": cell.value,
         "recoveries": f"{len(data.z):,}",
         "mean distance": format_scientific(mean),
-        "refined": format_scientific(refined),
+        "polished": format_scientific(polished),
         "moved by": format_scientific(moved),
         "converged": f"{data.converged.sum():,}",
         "at a minimum": "-" if passed is None else f"{passed:,}",
@@ -141,11 +141,11 @@ def measure(cell: Cell, data: Data) -> Measures:
         "PSNR (dB)": format_number(float(10 * np.log10(4 * data.values / loss))),
         "at a bound": f"{float(np.median((abs(data.z) >= 1).sum(axis=1))):g}",
     }
-    return Measures(mean, refined, row)
+    return Measures(mean, polished, row)
 
 
 def draw_cells(measured: Mapping[Cell, Measures]) -> Figure:
-    """Draw the mean distance of each cell, as found and refined, on a logarithmic axis."""
+    """Draw the mean distance of each cell, as found and polished, on a logarithmic axis."""
     others = [cell for title in DRAWN_IN_RANGE for cell in TABLES[title]]
     ends = [cell for cell in others if cell.in_range and cell.snapshot is None]
     cells = [*(cell for title in DRAWN for cell in TABLES[title]), *ends]
@@ -156,15 +156,15 @@ def draw_cells(measured: Mapping[Cell, Measures]) -> Figure:
     places = range(len(cells))[::-1]
     for place, cell in zip(places, cells, strict=True):
         colour, found = IN_RANGE if cell.in_range else OUTSIDE, measured[cell]
-        if found.refined is not None:
-            axes.plot([found.refined, found.mean], [place, place], color="0.8", zorder=1)
-            axes.plot(found.refined, place, "o", color=colour, fillstyle="none", markersize=8)
+        if found.polished is not None:
+            axes.plot([found.polished, found.mean], [place, place], color="0.8", zorder=1)
+            axes.plot(found.polished, place, "o", color=colour, fillstyle="none", markersize=8)
         axes.plot(found.mean, place, "o", color=colour, markersize=5)
     axes.set_yticks(list(places), [f"{cell.factor}: {cell.value}" for cell in cells], fontsize=8)
     axes.set_ylim(-0.7, len(cells) - 0.3)
     for colour, name in ((OUTSIDE, "image outside the range"), (IN_RANGE, "image in the range")):
         axes.plot([], [], "o", color=colour, markersize=5, label=name)
-    axes.plot([], [], "o", color="0.3", fillstyle="none", markersize=8, label="after refinement")
+    axes.plot([], [], "o", color="0.3", fillstyle="none", markersize=8, label="after polishing")
     paper = [rule.paper_distance for rule in RULES.values() if rule.paper_distance]
     axes.axvspan(
         min(paper), max(paper), color="#009e73", alpha=0.25, label="the paper's three rules"

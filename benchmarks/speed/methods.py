@@ -47,7 +47,7 @@ class Task(NamedTuple):
     def evaluate(self, z: tf.Tensor, images: tf.Tensor) -> Pair:
         """Return the image loss (batch,) and its gradient (batch, latent)."""
         zeros = tf.zeros(tf.shape(z)[:1])
-        evaluation = Problem(self.generator, images, zeros, zeros).evaluate(z)
+        evaluation = Problem(self.generator, images, zeros).evaluate(z)
         return evaluation.image_loss, evaluation.gradient
 
 

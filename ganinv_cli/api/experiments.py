@@ -16,6 +16,7 @@ from ganinv_cli.loaded_generator import LoadedGenerator, read_generator
 from ganinv_cli.loaded_generator import load as load_generator
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
+from ganinv_cli.progress.measurements import show_measurements
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
@@ -55,8 +56,9 @@ Examples:
 _IMAGES = """
     images: one image or several: paths of files (with .npy and .npz) or folders, PIL images,
         arrays (h, w, c) or (n, h, w, c), or tensors of PyTorch (c, h, w) or (n, c, h, w): uint8
-        from 0 to 255, or floats from -1 to 1, which are rounded to 8 bits. An image of another
-        size is cropped to its middle square and resized."""
+        from 0 to 255, or floats from -1 to 1. An image of another size is cropped to its middle
+        square and resized. Floats of the generator's own shape stay as they are; of another shape
+        they are rounded to 8 bits."""
 _IMAGE_ERROR = """
     ImageError: an image cannot be read, or an array is no image."""
 
@@ -169,6 +171,8 @@ def _run(
     with ExitStack() as stack:
         if progress is True:
             progress = stack.enter_context(open_display(quiet=False))
+        elif progress:
+            stack.enter_context(show_measurements(progress.enter))
         file = Path(out or experiment.results_file)
         if out is None:
             file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file

@@ -107,6 +107,7 @@ class _InvertSettings(_Settings, total=False):
     mask: str | None
     stationary: float
     align: Literal["auto", "none"]
+    polish: Literal["float32", "float64"]
 
 def invert(
     generator: GeneratorLike,

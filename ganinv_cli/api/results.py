@@ -157,7 +157,12 @@ class RunResults:
 class Inversion:
     """The latent vectors that `invert` found, one row per image, in the order of the images.
 
-    The best start of each image counts: the one with the least image loss.
+    The best start of each image counts: the one with the least image loss. An image that two starts
+    answered has no more of them; `run.tables["invert"]` has `starts` and `answered` of each image.
+
+    z is as exact as the image: of `G(z)` in float32 it has float32's last digits, of 8 bits two or
+    three. For more, make images in float64, x = G(z, precision="float64"), and give
+    `invert(G, x, polish="float64")`.
 
     Attributes:
         names: (n,) file names of the images, with folders if they are equal without; of arrays,
@@ -174,11 +179,12 @@ class Inversion:
             "sibling", "outside", "failed" or "no verdict"; docs/invert.md says what each
             follows from.
         explanation: (n,) what the verdict follows from, in a sentence or two.
-        agreement: (n,) share of the starts that found this z, 0 to 1.
+        agreement: (n,) share of the starts that found this z, 0 to 1, of those that count.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
         images: (n, height, width, channels) float32 in [-1, 1], the reconstructions, rounded to 8
             bits: G(z) after the changes that explain the image, or of the best start if none do.
-        targets: the same shape and range, the images themselves, cropped and resized.
+        targets: the same shape and range, the images themselves, cropped and resized; float64 if an
+            array of floats that is kept as it is has that.
         run: the whole results, with every start.
     """
 
@@ -194,7 +200,7 @@ class Inversion:
     agreement: NDArray[np.float64]
     inside: NDArray[np.bool_]
     images: NDArray[np.float32]
-    targets: NDArray[np.float32]
+    targets: NDArray[np.floating[Any]]
     run: RunResults = field(repr=False)
 
     def table(self, style: str = "text", *, full: bool = False) -> str:
@@ -245,8 +251,8 @@ def read_run(path: Path, threshold: float | None = None, *, in_memory: bool = Fa
 def make_inversion(run: RunResults) -> Inversion:
     """Return the inversion of the images that the results show.
 
-    Of a file that is opened, these are the images that have had all their starts. Raises
-    ResultsError if there is none, or one that a call named has not had them.
+    Of a file that is opened, these are the images that are answered or have had all their starts.
+    Raises ResultsError if there is none, or if one that a call named is not among them.
     """
     from ganinv_cli.images import to_floats
     from ganinv_cli.results.analysis.cells import read_cells
@@ -280,6 +286,13 @@ def make_inversion(run: RunResults) -> Inversion:
         agreement=np.array([cell.evidence.same / cell.evidence.starts for cell in cells]),
         inside=np.array([not is_outside(cell.best_z, cell.prior).any() for cell in cells]),
         images=to_floats(np.stack([each for each in reconstructions if each is not None])),
-        targets=to_floats(np.stack([cell.image.target for cell in cells])),
+        targets=np.stack([_get_target(cell.image) for cell in cells]),
         run=run,
     )
+
+
+def _get_target(image: "Image") -> NDArray[np.floating[Any]]:
+    from ganinv_cli.images import to_floats
+
+    floats = image.target_float
+    return to_floats(image.target) if floats is None else floats

@@ -20,6 +20,11 @@ class Counts(NamedTuple):
     successes: int = 0  # finished trials that recovered z, or converged if z is unknown
     gradients: float = 0.0  # gradients of all running trials
     seconds: float = 0.0  # of the run: the worker's own time over the number of workers
+    polishing_seconds: float = 0.0  # the same, for polishing finished trials
+    solved: int = 0  # finished trials that leave no more than rounding, or agree
+    ended_gradients: float = 0.0  # of finished trials, from their beginning; of copies, none
+    running: int = 0  # trials in the batch, more than before
+    running_gradients: float = 0.0  # what these have spent, more than before
 
     def add(self, other: "Counts") -> "Counts":
         return Counts(*(a + b for a, b in zip(self, other, strict=True)))  # type: ignore[arg-type]
@@ -35,8 +40,12 @@ class WorkerResult(NamedTuple):
     phase: Phase = Phase.running  # what the worker does next
 
     def divide_seconds(self, workers: int) -> "WorkerResult":
-        seconds = self.counts.seconds / workers
-        return self._replace(counts=self.counts._replace(seconds=seconds))
+        counts = self.counts
+        divided = counts._replace(
+            seconds=counts.seconds / workers,
+            polishing_seconds=counts.polishing_seconds / workers,
+        )
+        return self._replace(counts=divided)
 
 
 BuildGenerator = abc.Callable[[], Generator]  # on the current device; can be pickled

@@ -3,12 +3,13 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import chain
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import BuildGenerator, Task, WorkerResult, WorkerResults
+from ganinv_cli.engine.engine import Task, WorkerResult, WorkerResults
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.jobs import JobCollection, JobQueue
 from ganinv_cli.settings.machine import Machine
@@ -20,10 +21,10 @@ class LocalEngine:
     """An engine whose workers take their jobs from one queue; one runs here, several in threads."""
 
     def __init__(
-        self, build: BuildGenerator, devices: Sequence[Device], first: Generator, machine: Machine
+        self, build: Callable[[Device], Generator], devices: Sequence[Device], machine: Machine
     ) -> None:
-        """Use these devices; `first` is the generator on the first, which is the current one."""
-        self.generator, self.machine, self.workers = first, machine, len(devices)
+        """Use these devices, the first of which is the current one, with a generator on each."""
+        self.generator, self.machine, self.workers = build(devices[0]), machine, len(devices)
         self._build, self._devices = build, devices
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
@@ -37,7 +38,7 @@ class LocalEngine:
         def run_worker(number: int, device: Device) -> None:
             try:
                 with device.scope():
-                    generator = self._build() if number else self.generator
+                    generator = self._build(device) if number else self.generator
                     for result in task.run(generator, job_queue, number):
                         results.put(result.divide_seconds(self.workers))
             except BaseException:
@@ -52,7 +53,7 @@ class LocalEngine:
         with ThreadPoolExecutor(self.workers, "device") as pool:
             try:
                 for number, device in enumerate(self._devices):
-                    futures.append(pool.submit(run_worker, number, device))
+                    futures.append(pool.submit(copy_context().run, run_worker, number, device))
                 yield from remaining
             except BaseException:  # the caller closed this generator, or an error
                 stop.set()

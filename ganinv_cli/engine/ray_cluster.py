@@ -170,6 +170,8 @@ class RayCluster:
                 ahead = min(worker.batch_size, math.ceil(left.remaining / (2 * workers)))
                 share = math.ceil(self._count_unfinished() / workers)
                 jobs = left.take(max(min(worker.batch_size + ahead, share) - len(worker.jobs), 0))
+                if not (jobs or worker.jobs):
+                    break  # the next jobs depend on what other workers do
                 worker.jobs.update(dict.fromkeys(jobs))
                 later = math.ceil(left.remaining / workers)  # jobs; 0 only if none is left
                 new_task = None if worker.has_task else task
@@ -184,6 +186,8 @@ class RayCluster:
         """
         oldest = {worker.calls[0]: worker for worker in self._pool if worker.calls}
         worker = None
+        if not oldest:
+            return []
         try:
             ready, _ = self._ray.wait(list(oldest), timeout=ANSWER_SECONDS)
             if not ready:

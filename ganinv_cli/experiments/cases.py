@@ -1,8 +1,11 @@
 """The cases of a run, as the process that commits rows knows them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ganinv_cli.experiments.trial_rows import Groups
 from ganinv_cli.results.store import Image, Run
@@ -24,20 +27,37 @@ class Cases:
         """Prepare a case whose turn has come; return whether it can be run."""
         return True
 
+    def count_released(self, case: int, rule: str) -> float:
+        """Return the number below which trials of a case under a rule may run now."""
+        return math.inf
+
+    def has_ended(self, case: int, rule: str) -> bool:
+        """Return whether no more trials of a case are needed."""
+        return False
+
+    def settle(self, rows: Groups) -> Groups:
+        """Return rows of trials that have ended, to commit them, with what follows from them."""
+        return rows
+
+    def take_ended(self) -> list[int]:
+        """Return the cases of which no more trials are needed since the last call."""
+        return []
+
     def take_rows(self) -> Groups:
         """Return the rows of cases that have begun since the last call, to commit them."""
         return {}
 
-    def add_rows(self, rows: Groups) -> None:
-        """Take note of rows that were committed."""
-
     def find_lacking(self, run: Run) -> int:
-        """Take note of all rows that were committed; return how many certificates are lacking."""
+        """Take note of all rows that were committed; return how many re-enactments are lacking."""
         return 0
 
     def iterate_certificates(self) -> Iterator[Groups]:
         """Yield the certificates, to commit them, of cases that have all their trials."""
         yield from ()
+
+    def find_uncounted(self, run: Run) -> dict[str, np.ndarray]:
+        """Return, by group, which committed rows (rows,) bool do not count, if any do not."""
+        return {}
 
     def end(self) -> list[str]:
         """Return a sentence for each image that could not be read. Raises ImageError if all are."""

@@ -1,74 +1,42 @@
 """The certificate of an image: what its starts under a rule found, once all have ended."""
 
-from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import OutOfMemoryError
+from ganinv_cli.experiments.answers import DueStarts
 from ganinv_cli.experiments.reenactment import Reenactor
-from ganinv_cli.experiments.trial_rows import Columns, Groups, make_row
+from ganinv_cli.experiments.trial_rows import Columns, make_row
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian, decompose_jacobian
 from ganinv_cli.images import Crop, Picture, to_pixels
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.evidence import gather_evidence
+from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, gather_evidence
 from ganinv_cli.results.analysis.recoveries import Recoveries
-from ganinv_cli.results.analysis.verdict import VERSION, judge
-from ganinv_cli.results.store import Run
-from ganinv_cli.results.store.columns import IMAGE, RECOVERIES, TRIAL
-from ganinv_cli.results.store.rows import NO_ROWS, Group, JoinedRows, count_rows, split_by_image
-from ganinv_cli.settings.config import ImagesConfig
-from ganinv_cli.settings.names import name_certificates, name_starts
+from ganinv_cli.results.analysis.verdict import VERSION, decide, judge
+from ganinv_cli.results.store.columns import ANSWERED, IMAGE, RECOVERIES, TRIAL
+from ganinv_cli.results.store.rows import count_rows
+from ganinv_cli.settings.names import name_certificates
 
-Key = tuple[str, int]  # a rule and the number of an image
-
-
-class PendingCertificates:
-    """The images that lack a certificate of all their starts under a rule, with these starts."""
-
-    def __init__(self, rules: Sequence[str], images: Collection[int], trials: int) -> None:
-        """Look after some images, of which each is to have `trials` starts under each rule."""
-        self._rules, self._images, self._trials = rules, dict.fromkeys(images), trials
-        self._starts: dict[Key, list[Group]] = {}
-
-    def find_lacking(self, run: Run) -> int:
-        """Take the starts that are committed; return how many certificates are lacking."""
-        self._starts, lacking = {}, 0
-        for rule in self._rules:
-            starts = split_by_image(run.read_group(name_starts(rule)))
-            made = run.read_group(name_certificates(rule))
-            recoveries = dict(zip(made[IMAGE].tolist(), made.get(RECOVERIES, ()), strict=True))
-            for image in self._images:
-                rows = starts.get(image, NO_ROWS)
-                if recoveries.get(image) != max(self._trials, count_rows(rows)):
-                    lacking += 1
-                    if rows is not NO_ROWS:
-                        self._starts[rule, image] = [rows]
-        return lacking
-
-    def add(self, rows: Groups) -> None:
-        """Take starts that have just been committed."""
-        for rule in self._rules:
-            for image, starts in split_by_image(rows.get(name_starts(rule), NO_ROWS)).items():
-                if image in self._images:
-                    self._starts.setdefault((rule, image), []).append(starts)
-
-    def take_due(self) -> Iterator[tuple[str, int, Columns]]:
-        """Yield rule, image and starts of those that have all their starts, each once."""
-        for (rule, image), pieces in list(self._starts.items()):
-            if sum(map(count_rows, pieces)) >= self._trials:
-                del self._starts[rule, image]
-                yield rule, image, dict(JoinedRows(pieces))
+MIN_SHARE = 1e-4  # of the largest singular value of J, above which float32 tells another from 0
 
 
 def make_certificate(
-    image: int, starts: Columns, picture: Picture, rule: str, reenactor: Reenactor
-) -> Columns:
-    """Return the certificate of an image, a row, from its starts; refined z count if there are any.
+    due: DueStarts,
+    picture: Picture,
+    reenactor: Reenactor,
+    jacobian: np.ndarray | None = None,
+    *,
+    answers: bool = False,
+) -> Columns | None:
+    """Return the certificate of an image, a row, from its starts.
 
-    With training-mode statistics an image depends on all z of its batch, and there is no J.
+    `jacobian` is J near the best z, if it is known. If the starts are to be an answer, G(z) is only
+    tried as it is, and None is returned if they are none. With training-mode statistics an image
+    depends on all z of its batch, and there is no J.
     """
+    rule, image, starts = due
     generator = reenactor.generator
     counted = np.repeat(picture.counted_pixels, generator.image_shape[2])  # (pixels,)
     size = int(counted.sum())
@@ -83,15 +51,28 @@ def make_certificate(
         values |= render_extremes(recoveries, generator, together=is_coupled)
         if not is_coupled:
             label = -1 if recoveries.best_label is None else recoveries.best_label
-            jacobian = compute_best_jacobian(recoveries, label, generator)
-            values["singular_values"] = decompose_jacobian(jacobian * counted, generator)
-            z = order_starts(recoveries)
-            values |= reenactor.explain(picture, z, label, rule, jacobian)
+            if jacobian is None:
+                jacobian = compute_best_jacobian(recoveries, label, generator)
+            values["singular_values"] = measure_singular_values(
+                jacobian, counted, recoveries, label, generator
+            )
+            if reenactor.config.reenacts:
+                z = order_starts(recoveries)
+                again = reenactor.explain(picture, z, label, rule, jacobian, stored_alone=answers)
+                if again is None:
+                    return None
+                values |= again
     except tf.errors.ResourceExhaustedError as error:
         raise OutOfMemoryError() from error
     measured = make_row(name_certificates(rule), values)
-    verdict = decide_verdict(recoveries, measured, size, reenactor.config)
-    return measured | make_row(name_certificates(rule), verdict)
+    if not reenactor.config.reenacts:
+        return measured
+    evidence = gather_evidence(recoveries, measured, size)
+    if answers and not (decide(evidence) == "made" and evidence.same >= AGREEING_STARTS):
+        return None
+    verdict, explanation = judge(evidence, recoveries.prior, Crop(reenactor.config.crop).is_square)
+    verdict_values = {"verdict": verdict, "explanation": explanation, "verdict_rule": VERSION}
+    return measured | make_row(name_certificates(rule), verdict_values | {ANSWERED: answers})
 
 
 def render_extremes(
@@ -122,8 +103,26 @@ def find_distant_row(recoveries: Recoveries) -> int:
 
 def compute_best_jacobian(recoveries: Recoveries, label: int, generator: Generator) -> np.ndarray:
     """Return J (latent, pixels) at the best z, which is under a label."""
-    z = recoveries.z[recoveries.best_row]
-    return compute_jacobian(generator, z, label, "float64")
+    return compute_jacobian(generator, recoveries.z[recoveries.best_row], label)
+
+
+def measure_singular_values(
+    jacobian: np.ndarray,
+    counted: np.ndarray,
+    recoveries: Recoveries,
+    label: int,
+    generator: Generator,
+) -> np.ndarray:
+    """Return the singular values (latent,) of J (latent, pixels) where pixels count.
+
+    If one is so small that it may be rounding in float32, they are those of J in float64.
+    """
+    values = decompose_jacobian(jacobian * counted, generator)
+    if np.isfinite(values).all() and values[-1] <= MIN_SHARE * values[0]:
+        z = recoveries.z[recoveries.best_row]
+        exact = compute_jacobian(generator, z, label, "float64")
+        values = decompose_jacobian(exact * counted, generator)
+    return values
 
 
 def order_starts(recoveries: Recoveries) -> np.ndarray:
@@ -131,12 +130,3 @@ def order_starts(recoveries: Recoveries) -> np.ndarray:
     order = np.argsort(recoveries.loss)
     usable = np.isfinite(recoveries.loss) & recoveries.has_finite_z & recoveries.has_best_label
     return recoveries.z[order][usable[order]]
-
-
-def decide_verdict(
-    recoveries: Recoveries, measured: Columns, size: int, config: ImagesConfig
-) -> dict[str, Any]:
-    """Return the verdict and its words; `size` is how many pixels times channels count."""
-    evidence = gather_evidence(recoveries, measured, size)
-    verdict, explanation = judge(evidence, recoveries.prior, Crop(config.crop).is_square)
-    return {"verdict": verdict, "explanation": explanation, "verdict_rule": VERSION}

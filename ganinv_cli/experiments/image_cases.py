@@ -8,18 +8,20 @@ from functools import lru_cache
 import numpy as np
 
 from ganinv_cli.errors import ImageError
+from ganinv_cli.experiments.answers import DueStarts, PendingImages
 from ganinv_cli.experiments.cases import Cases
-from ganinv_cli.experiments.certificates import PendingCertificates, make_certificate
+from ganinv_cli.experiments.certificates import make_certificate
 from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
+from ganinv_cli.experiments.polished_starts import StartPolisher
 from ganinv_cli.experiments.reenactment import Reenactor
-from ganinv_cli.experiments.trial_rows import Columns, Groups, make_row
+from ganinv_cli.experiments.trial_rows import Columns, Groups, join_groups, make_row
 from ganinv_cli.images import Crop, Picture, load_picture, suppress_pillow_warnings
 from ganinv_cli.images.load import ImageShape
 from ganinv_cli.jobs import UNSHARDED, parse_shard
 from ganinv_cli.results.store import Image, Run
 from ganinv_cli.results.store.columns import IMAGE
-from ganinv_cli.results.store.rows import concatenate_rows
-from ganinv_cli.settings.names import IMAGES, name_certificates
+from ganinv_cli.results.store.rows import NO_ROWS, concatenate_rows, split_by_image
+from ganinv_cli.settings.names import IMAGES, name_certificates, name_starts
 
 KEPT_PICTURES = 256  # of files, decoded; others are decoded again
 MAX_DESCRIBED = 8  # images whose changes are described one by one
@@ -83,12 +85,13 @@ class ImageCases(Cases):
         run: Run,
         check: Callable[[Picture], None],
         reenactor: Reenactor,
+        polisher: StartPolisher | None,
         say: Callable[[str], None],
     ) -> None:
         """Run the `listed` images of a shard, by number.
 
         `images` are those that the command names, under its names. `check` raises ImageError if an
-        experiment cannot use a picture.
+        experiment cannot use a picture. With a `polisher`, an image ends when it is answered.
         """
         self._listed, self._pictures, self._check, self._say = listed, pictures, check, say
         self.images, self._reenactor = images, reenactor
@@ -106,7 +109,17 @@ class ImageCases(Cases):
         # else no image has all its trials in the file of a shard
         is_whole = config.shards_images or parse_shard(config.shard) == UNSHARDED
         certified = self.readable if is_whole else []
-        self._certificates = PendingCertificates(config.clip, certified, config.trials)
+        generator = reenactor.generator
+        self._polisher, self._ended = polisher, list[int]()
+        self._pending = PendingImages(
+            config.clip,
+            certified,
+            config.trials,
+            labels=generator.labels,
+            prior=generator.prior if polisher else None,
+            count_values=lambda image: self._pictures[image].counted_values,
+        )
+        self._pending.find_lacking(run)  # so that it is known which images are answered
 
     def begin(self, case: int) -> bool:
         """Decode and check an image when its turn comes; return whether it can be used."""
@@ -131,16 +144,65 @@ class ImageCases(Cases):
         return {IMAGES: concatenate_rows(rows)} if rows else {}
 
     def find_lacking(self, run: Run) -> int:
-        return self._certificates.find_lacking(run)
+        lacking = self._pending.find_lacking(run)
+        return lacking if self._reenactor.config.reenacts else 0  # others take no time
 
-    def add_rows(self, rows: Groups) -> None:
-        self._certificates.add(rows)
+    def count_released(self, case: int, rule: str) -> float:
+        return self._pending.count_released(rule, case)
+
+    def has_ended(self, case: int, rule: str) -> bool:
+        return (rule, case) in self._pending.answered
+
+    def take_ended(self) -> list[int]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    def settle(self, rows: Groups) -> Groups:
+        """Return starts that have ended, polished, and the certificates of images they answer."""
+        parts = [self._polish(rows)]
+        self._pending.add(parts[0])
+        for due in self._pending.take_agreeing():
+            if (row := self._certify(due, answers=True)) is None:
+                self._pending.open(due)
+            else:
+                self._pending.end(due)
+                self._ended.append(due.image)
+                parts.append({name_certificates(due.rule): row})
+        return join_groups(parts)
 
     def iterate_certificates(self) -> Iterator[Groups]:
-        for rule, image, starts in self._certificates.take_due():
-            picture = self._pictures[image]
-            row = make_certificate(image, starts, picture, rule, self._reenactor)
-            yield {name_certificates(rule): row}
+        for due in self._pending.take_due():
+            row = self._certify(due)
+            if row is not None:
+                yield {name_certificates(due.rule): row}
+
+    def find_uncounted(self, run: Run) -> dict[str, np.ndarray]:
+        return self._pending.find_uncounted(run)
+
+    def _polish(self, rows: Groups) -> Groups:
+        """Return the starts of images that are not answered yet, polished."""
+        if self._polisher is None:
+            return rows
+        polished: Groups = {}
+        for rule in self._reenactor.config.clip:
+            name, parts = name_starts(rule), []
+            for image, starts in split_by_image(rows.get(name, NO_ROWS)).items():
+                if not self.has_ended(image, rule):
+                    known = self._pending.join(rule, image, starts)
+                    own = (rule, image), self._pictures[image], dict(starts)
+                    parts.append(self._polisher.polish(*own, known))
+            if parts:
+                polished[name] = concatenate_rows(parts)
+        return polished
+
+    def _certify(self, due: DueStarts, *, answers: bool = False) -> Columns | None:
+        key, picture, jacobian = (due.rule, due.image), self._pictures[due.image], None
+        if self._polisher is not None:
+            jacobian = self._polisher.get_jacobian(key, picture, due.columns)
+        row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
+        if self._polisher is not None and row is not None:
+            self._polisher.forget(key)
+        return row
 
     def end(self) -> list[str]:
         if self._changed and len(self._listed) > MAX_DESCRIBED:
@@ -157,9 +219,11 @@ class ImageCases(Cases):
 
     def _make_row(self, number: int, picture: Picture | None) -> Columns:
         image, pixels, notes, counted = self._listed[number], self._pictures.black, "", 0
+        floats = {}
         if picture:
             pixels, notes = picture.pixels, "; ".join(picture.notes)
-            counted = int(picture.counted_pixels.sum()) * pixels.shape[2]
+            counted = picture.counted_values
+            floats = {} if picture.floats is None else {"target_float": picture.floats}
         values = {
             IMAGE: number,
             "name": image.name,
@@ -168,5 +232,6 @@ class ImageCases(Cases):
             "error": self._errors[number],
             "target": pixels,
             "pixels_counted": counted,
+            **floats,
         }
         return make_row(IMAGES, values)

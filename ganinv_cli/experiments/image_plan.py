@@ -12,13 +12,17 @@ from ganinv_cli.errors import NothingToDoError
 from ganinv_cli.experiments.cases import Inputs
 from ganinv_cli.experiments.image_cases import ImageCases, Pictures
 from ganinv_cli.experiments.image_inputs import ListedImage, list_images, number_images
-from ganinv_cli.experiments.plan import Plan, Refiner
+from ganinv_cli.experiments.plan import Plan, Polisher, UsualCost
+from ganinv_cli.experiments.polished_starts import StartPolisher
 from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.images import Crop, Picture, load_mask, suppress_pillow_warnings, to_floats
-from ganinv_cli.inversion.loop.trial import MakeTargets, Target
-from ganinv_cli.inversion.objective.problem import Problem
-from ganinv_cli.inversion.refine.minimum import MinimumTest
+from ganinv_cli.images import Crop, Picture, load_mask, suppress_pillow_warnings
+from ganinv_cli.inversion.loop.trial import MakeTargets, Target, Trial
+from ganinv_cli.inversion.objective.problem import Objective
+from ganinv_cli.inversion.polish import Polished
+from ganinv_cli.inversion.polish.float64 import find_limits
+from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start
+from ganinv_cli.inversion.polish.minimum import MinimumTest
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
 from ganinv_cli.results import statistics
@@ -26,7 +30,8 @@ from ganinv_cli.results.store import Image, Run
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import name_starts
 
-START_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
+# for the generator's own images and for others
+CERTIFICATE_GRADIENTS = 200.0, 4000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +57,24 @@ class ImagesPlan(Plan):
             with suppress_pillow_warnings():
                 mask, notes = load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
                 changes = "; ".join(notes)
-        test = MinimumTest() if generator.batch_norm == "frozen" else None  # else z has no own loss
+        has_own_loss = generator.batch_norm == "frozen"  # else z has none
+        test = MinimumTest() if config.counts_minima and has_own_loss else None
         return cls(
             config,
             make_solver(config.solver, config.solver_settings),
             cases={},
-            problem=Problem(mask=mask, stationary=config.stationary),
-            exact=False,
+            objective=Objective(mask=mask, stationary=config.stationary),
+            zero_residual=False,
             identity={
                 "mask_sha256": None if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
                 "polish": _describe_test(test),
             },
-            relative_cost=START_COST * (1 + config.restarts),
+            usual_costs=tuple(
+                UsualCost(start * (1 + config.restarts), certificate)
+                for start, certificate in zip(
+                    config.start_costs, CERTIFICATE_GRADIENTS, strict=True
+                )
+            ),
             minimum_test=test,
             mask_changes=changes,
         )
@@ -99,10 +110,15 @@ class ImagesPlan(Plan):
             raise NothingToDoError(
                 f"nothing to do: shard {config.shard} has none of the {len(listed)} images"
             )
-        mask = None if self.problem.mask is None else self.problem.mask[..., 0].astype(np.bool_)
+        mask = None if self.objective.mask is None else self.objective.mask[..., 0].astype(np.bool_)
         pictures = Pictures(images, generator.image_shape, Crop(config.crop), mask)
-        reenactor = Reenactor(generator, self.problem.mask, config)
-        cases = ImageCases(images, shown, pictures, run, self.check_picture, reenactor, say)
+        reenactor = Reenactor(generator, self.objective.mask, config, self.objective.precision.low)
+        polisher = None
+        if self._ends_early(generator):
+            polisher = StartPolisher(generator, config.polish_precision)
+        cases = ImageCases(
+            images, shown, pictures, run, self.check_picture, reenactor, polisher, say
+        )
         is_remote = config.engine == "ray"  # whose workers do not see the files
         plan = replace(
             self,
@@ -111,11 +127,28 @@ class ImagesPlan(Plan):
         )
         return plan, cases
 
-    def make_refiner(self, generator: Generator) -> Refiner | None:
-        if self.minimum_test is None:
+    def make_polisher(self, generator: Generator) -> Polisher | None:
+        if self.minimum_test is not None:
+            tester = self.minimum_test.compile_for(generator, self.objective.mask)
+            return lambda trial: trial.polish_best(tester)
+        if not self._ends_early(generator):
             return None
-        tester = self.minimum_test.compile_for(generator, self.problem.mask)
-        return lambda trial: trial.refine_best(tester)
+        newton = generator.reuse(GaussNewton)
+
+        def polish(trial: Trial) -> Polished | None:
+            """Polish a start that does not explain its image; the run polishes those that do."""
+            best, target = trial.best, trial.target
+            if best.image_loss <= target.sufficient_loss:
+                return None
+            bounds = find_limits(generator.prior, trial.rule)
+            start = Start(best.z, target.image, best.label, bounds)
+            return newton.polish(start, best.outcome)
+
+        return polish
+
+    def _ends_early(self, generator: Generator) -> bool:
+        """Whether an image ends when it is answered, before it has all its starts."""
+        return not self.config.counts_minima and generator.batch_norm == "frozen"
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0
@@ -138,10 +171,18 @@ class ImagesPlan(Plan):
 
         def make_target(job: Job) -> Target:
             picture = self.pictures[job.case]
-            counted = picture.counted_pixels
-            pixels = np.where(counted[..., None], to_floats(picture.pixels), np.nan)
-            enough = statistics.rounding_residual(int(counted.sum()) * pixels.shape[2])
-            return Target(pixels.astype(np.float32), unknown, np.inf, sufficient_loss=enough)
+            enough = statistics.rounding_residual(picture.counted_values)
+            attempts = self.config.may_weight_loss and picture.enlarged == 1
+            # the search for minima goes on to the least loss, that for z of floats to all digits
+            ends_at_rounding = picture.floats is None and not self.config.counts_minima
+            return Target(
+                picture.masked_target,
+                unknown,
+                residual=enough if attempts else np.inf,
+                sufficient_loss=enough,
+                solved_loss=enough if ends_at_rounding else 0.0,
+                attempts=attempts,
+            )
 
         return lambda jobs: [make_target(job) for job in jobs]
 

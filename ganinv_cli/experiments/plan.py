@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from ganinv_cli.experiments.trial_rows import z_error
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints, Target, Trial
 from ganinv_cli.inversion.objective.ground_truth import draw_true_labels, draw_true_z
-from ganinv_cli.inversion.objective.problem import Problem
-from ganinv_cli.inversion.refine import Refined
+from ganinv_cli.inversion.objective.problem import Objective
+from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job, Shard, parse_shard
 from ganinv_cli.outcome import THRESHOLD, Outcome
@@ -21,8 +21,15 @@ from ganinv_cli.results.store import Figure, Results, Run
 from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.config import Config
 
-Refiner = Callable[[Trial], Refined | None]
+Polisher = Callable[[Trial], Polished | None]
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
+
+
+class UsualCost(NamedTuple):
+    """What a trial usually costs, and the certificate of a case whose trials cost so much."""
+
+    trial: float  # in a plan over that of `recover`
+    certificate: float = 0.0  # gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +43,11 @@ class Plan(ABC):
     solver: Solver  # after `make`: with measured settings
     cases: Mapping[int, str] = field(default_factory=lambda: {0: ""})  # number -> its group
     record_points: RecordPoints = NO_RECORD_POINTS
-    problem: Problem = field(default_factory=Problem)  # of no generator and no rows
-    exact: bool = True  # whether the right z has no residual, in every case
+    objective: Objective = field(default_factory=Objective)
+    zero_residual: bool = True  # whether the right z is known to leave no residual, in every case
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
-    relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
+    # the first is of trials that are solved, the last of others
+    usual_costs: tuple[UsualCost, ...] = (UsualCost(1.0),)
 
     has_images: ClassVar[bool] = False  # whether cases are images, whose rows are in one group
 
@@ -65,8 +73,8 @@ class Plan(ABC):
         """
         return self, Cases()
 
-    def make_refiner(self, generator: Generator) -> Refiner | None:
-        """Return a function that refines the best z of a trial, or returns None; None: no trial."""
+    def make_polisher(self, generator: Generator) -> Polisher | None:
+        """Return a function that polishes the best z of a trial, or returns None; None: none is."""
         return None
 
     def uses_encoder(self, job: Job) -> bool:
@@ -79,14 +87,14 @@ class Plan(ABC):
 
     def is_success(self, trial: Trial) -> bool:
         """Return whether a trial counts as a success while the run goes on."""
-        if self.exact:
+        if self.zero_residual:
             threshold = self.config.shown_threshold or THRESHOLD
             return z_error(trial.best.z, trial.target.z_true) < threshold
         return trial.outcome is Outcome.converged
 
     @property
     def success_word(self) -> str:
-        return "recovered" if self.exact else "converged"
+        return "recovered" if self.zero_residual else "converged"
 
     @property
     def is_coupled(self) -> bool:
@@ -101,7 +109,7 @@ class Plan(ABC):
     @property
     def has_bounds(self) -> bool:
         """Whether the final loss of a start bounds the error of its z."""
-        return self.exact and self.solver.preconditioner_points > 0
+        return self.zero_residual and self.solver.preconditioner_points > 0
 
 
 def render_trials(

@@ -44,7 +44,7 @@ def make_provenance(
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
         device=engine.machine.device,
-        precision=plan.problem.precision.value,
+        precision=plan.objective.precision.value,
         seed=config.seed,
         git=read_git_revision(),
     )

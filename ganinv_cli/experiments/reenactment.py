@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import Picture
+from ganinv_cli.inversion.polish.float64 import find_limits
 from ganinv_cli.inversion.randomness import Purpose, uniform
-from ganinv_cli.inversion.refine.refinement import find_limits
+from ganinv_cli.precision import Dtype
 from ganinv_cli.reenact.explain import explain_image
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
@@ -30,6 +31,7 @@ class Reenactor:
     generator: Generator
     mask: np.ndarray | None  # (height, width, 1), which pixels count
     config: ImagesConfig
+    step_precision: Dtype = "float32"  # of J in the steps of a fit
 
     def explain(
         self,
@@ -38,8 +40,12 @@ class Reenactor:
         label: int,
         rule: str,
         jacobian: np.ndarray,
-    ) -> dict[str, Any]:
+        *,
+        stored_alone: bool = False,
+    ) -> dict[str, Any] | None:
         """Return columns and their values for an image, from the z that were found by a rule.
+
+        If it is to be explained as `stored_alone`, without a change, return None if it is not.
 
         These, `starts` (starts, latent), are under one label, the best first; `jacobian` (latent,
         pixels) is at the best. There are no columns if J is too large or not finite.
@@ -49,13 +55,17 @@ class Reenactor:
             return {}
         low, high = find_limits(self.generator.prior, rule)
         explanation = explain_image(
-            Renderer(self.generator, label, low, high),
+            Renderer(self.generator, label, low, high, step_precision=self.step_precision),
             picture,
             starts.astype(np.float64),
             to_grey_levels(jacobian, self.generator),
             lambda: self._draws,
+            measure_rounding=lambda: self._rounding,
             align=self.config.aligns,
+            stored_alone=stored_alone,
         )
+        if explanation is None:
+            return None
         strangers = np.full(STRANGERS, np.nan) if explanation.explained else self._stranger_errors
         return explanation._asdict() | {"stranger_rmse": strangers}
 
@@ -65,16 +75,25 @@ class Reenactor:
         return np.asarray((render_draws(self.generator).astype(np.float64) + 1) * GREY_LEVELS)
 
     @cached_property
+    def _rounding(self) -> float:
+        """Mean squared error of pixels in [-1, 1] from computing in float32, of the worst draw."""
+        exact = render_draws(self.generator, MIN_PICTURES, "float64")
+        errors = render_draws(self.generator, MIN_PICTURES) - exact
+        return float(np.mean(errors**2, (1, 2, 3)).max())
+
+    @cached_property
     def _stranger_errors(self) -> np.ndarray:
         return find_stranger_errors(self.generator, self.mask)
 
 
-def render_draws(generator: Generator) -> np.ndarray:
+def render_draws(
+    generator: Generator, most: int = PICTURES, precision: str = "float32"
+) -> np.ndarray:
     """Return images of draws from the prior; fewer if they are large or slow to compute."""
     values = int(np.prod(generator.image_shape))
     affordable = min(MAX_VALUES // values, MAX_MULTIPLY_ADDS // max(1, generator.multiply_adds))
-    numbers = tf.range(min(PICTURES, max(MIN_PICTURES, affordable)), dtype=tf.int64)
+    numbers = tf.range(min(most, max(MIN_PICTURES, affordable)), dtype=tf.int64)
     share = uniform(0, numbers, Purpose.copies, tf.zeros_like(numbers), generator.latent)
     labels = numbers.numpy() % generator.labels if generator.labels else None
     z = generator.prior.quantile(share).numpy()
-    return generator.render(z, min(len(z), MIN_PICTURES), labels=labels)
+    return generator.render(z, min(len(z), MIN_PICTURES), precision, labels)

@@ -3,8 +3,8 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,13 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.experiments.cases import Cases, Inputs
 from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.experiments.open_engine import open_engine
+from ganinv_cli.experiments.other_runs import NO_OTHERS, OtherRuns
 from ganinv_cli.experiments.pending_jobs import PendingJobs
-from ganinv_cli.experiments.plan import Plan
+from ganinv_cli.experiments.plan import Plan, UsualCost
 from ganinv_cli.experiments.progress_counter import ProgressCounter
 from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.trial_rows import join_groups
+from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -64,12 +66,14 @@ def run_experiment(
     verbose: bool = False,
     inputs: Inputs = NO_INPUTS,
     stays: bool = True,
+    others: OtherRuns = NO_OTHERS,
 ) -> RunImages:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
-    was done with the images, if the experiment has any. Raises GaninvError.
+    was done with the images, if the experiment has any. The time left counts `others` too.
+    Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -80,7 +84,7 @@ def run_experiment(
             worker = Worker(plan, _load_encoder(plan, engine.generator))
             about = make_provenance(experiment, plan, engine, worker.encoder)
             with open_run(out, about, overwrite) as run:
-                return _fill(run, plan, worker, engine, reporter, inputs)
+                return _fill(run, plan, worker, engine, reporter, inputs, others)
     except KeyboardInterrupt:
         saved = f"what has finished is saved for {out}, and the same command goes on"
         reporter.say(f"interrupted; {saved if stays else 'nothing is kept; give out= to go on'}")
@@ -88,7 +92,13 @@ def run_experiment(
 
 
 def _fill(
-    run: Run, plan: Plan, worker: Worker, engine: Engine, reporter: Reporter, inputs: Inputs
+    run: Run,
+    plan: Plan,
+    worker: Worker,
+    engine: Engine,
+    reporter: Reporter,
+    inputs: Inputs,
+    others: OtherRuns,
 ) -> RunImages:
     generator = engine.generator
     plan, cases = plan.open_cases(run, generator, inputs, reporter.say)
@@ -101,13 +111,20 @@ def _fill(
             f"{run.path} holds {jobs.most_committed:,} trials, more than the "
             f"{plan.config.trials:,} asked for; all are shown"
         )
+    expected, budget = plan.solver.expected_gradients, plan.config.budget
+    usual_costs = [
+        UsualCost(min(cost.trial * expected, budget), cost.certificate) for cost in plan.usual_costs
+    ]
     counter = ProgressCounter(
         jobs.total,
         jobs.missing,
-        plan.relative_cost * plan.solver.expected_gradients,
-        plan.config.budget,
-        plan.success_word,
-        cases.find_lacking(run),
+        usual_costs,
+        decline=_choose_decline(plan, usual_costs),
+        success_word=plan.success_word,
+        certificates=cases.find_lacking(run),
+        workers=plan.config.workers or engine.workers or 1,
+        is_later=others.before > 0,
+        later=others.compare_work(generator, jobs),
     )
     certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
@@ -117,10 +134,19 @@ def _fill(
     certify()
     images = RunImages(cases.images, cases.end())
     reporter.enter("finishing the results")
+    for name, rows in cases.find_uncounted(run).items():
+        run.leave_out(name, rows)
     results = run.read()
     is_whole = results.complete and results.figures
     run.finish({} if is_whole else plan.make_figures(results, generator))
     return images
+
+
+def _choose_decline(plan: Plan, usual_costs: Sequence[UsualCost]) -> float:
+    """Return how much less a trial needs per gradient that it has spent."""
+    if usual_costs[0].trial >= plan.config.budget:
+        return 1.0
+    return 0.0 if plan.config.restarts else 0.5
 
 
 def _check_memory(plan: Plan, generator: Generator) -> None:
@@ -170,19 +196,29 @@ def _run_jobs(
 
     def commit() -> None:
         """Commit what has begun and what has finished."""
-        rows = join_groups([cases.take_rows(), *uncommitted])
-        run.commit(rows, constants)
-        if engine.workers == 1:  # else certificates are made at the end
-            cases.add_rows(rows)
+        run.commit(join_groups([cases.take_rows(), *uncommitted]), constants)
         uncommitted.clear()
+
+    def settle(rows: Groups) -> None:
+        """Take rows of trials that have ended, and leave out those that are not needed now."""
+        start = time.monotonic()
+        jobs.take_ended(rows)
+        if settled := cases.settle(rows):
+            uncommitted.append(settled)
+        ended = cases.take_ended()
+        for case in ended:
+            jobs.leave_out_ended(case)
+            counter.add_certificate((time.monotonic() - start) / len(ended))
 
     last_commit = time.monotonic()
     with stop_on_signals(reporter.say) as stop:
         task = replace(worker, saved_batches=saved_batches)
         try:
+            settle({})  # what an interrupted run did not come to
             with closing(engine.run(task, jobs, stop)) as results:
                 for result in results:
-                    uncommitted += [result.rows] if result.rows else []
+                    if result.rows:
+                        settle({name: dict(rows) for name, rows in result.rows.items()})
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
                         commit()
                         if engine.workers == 1 and not stop.is_set():
@@ -207,30 +243,6 @@ def _commit_certificates(
         start = time.monotonic()
 
 
-@contextmanager
-def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) -> Iterator[Engine]:
-    """Open the engine that a config asks for, and free its workers at the end.
-
-    TensorFlow must have been started.
-    """
-    from ganinv_cli.engine.devices import Device, describe_machine, find_devices
-    from ganinv_cli.engine.local import LocalEngine
-
-    build = generator.make_builder(config.batch_norm)
-    if config.engine == "ray":
-        from ganinv_cli.engine.ray_cluster import open_cluster
-
-        with Device("cpu", 0).scope(), open_cluster(config, build, reporter.say) as cluster:
-            yield cluster
-        return
-    devices = find_devices(config.device)
-    if config.batch_norm == "batch":  # all trials are one batch, on one device
-        devices = devices[:1]
-    with devices[0].scope():
-        first = generator.build(config.batch_norm, config.device)
-        yield LocalEngine(build, devices, first, describe_machine(devices, config.precision))
-
-
 def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter: Reporter) -> Plan:
     """Return the plan of a config, with what is measured of the generator; show that.
 
@@ -250,21 +262,21 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
     _check_labels(generator, config)
     plan = experiment.import_plan().make(config, generator)
     plan.solver.check_config(config)
-    solver = plan.solver.resolve(generator, plan.problem.mask)
+    solver = plan.solver.resolve(generator, plan.objective.mask)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":
         refuse_dead_generator(measure_largest_changes(generator, POINTS))
     given = asdict(plan.solver)
     for name, value in asdict(solver).items():
         if value != given[name]:
             reporter.say(f"[{config.solver}] {name} is set to {value:g} for this generator")
-    is_possible = solver.uses_low_precision and config.has_exact_images
+    is_possible = solver.uses_low_precision and config.may_weight_loss
     if config.precision == "auto":
         is_possible = is_possible and generator.gains_by_bfloat16
-    problem = plan.problem._replace(
-        preconditioned=config.has_exact_images and config.loss == "preconditioned",
+    objective = plan.objective._replace(
+        preconditioned=config.may_weight_loss and config.loss == "preconditioned",
         precision=limit_precision(engine.machine.precision, config.precision, is_possible),
     )
-    return replace(plan, solver=solver, problem=problem)
+    return replace(plan, solver=solver, objective=objective)
 
 
 def _check_labels(generator: Generator, config: Config) -> None:

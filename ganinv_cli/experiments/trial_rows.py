@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.inversion.loop.trial import StartResult, Trial
-from ganinv_cli.inversion.refine import Refined
+from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.prior import Prior
-from ganinv_cli.results.store.columns import IMAGE, get_columns
-from ganinv_cli.results.store.rows import concatenate_rows
+from ganinv_cli.results.store.columns import IMAGE, TRIAL, get_columns
+from ganinv_cli.results.store.rows import concatenate_rows, make_empty
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
@@ -61,6 +61,33 @@ def join_groups(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> Grou
     }
 
 
+def add_polished(
+    rows: Mapping[str, np.ndarray],
+    polished: Mapping[int, Polished],
+    errors: Mapping[int, float] | None = None,
+) -> Columns:
+    """Return rows with the ends of polishing in some of them, and the errors of these z.
+
+    The others keep what they have: NaN, and outcome 0, if they were not polished. Columns of which
+    nothing is known, such as those of the test for a minimum, are left out.
+    """
+    columns, places = dict(rows), list(polished)
+    for name in (*Polished._fields, "z_error"):
+        values = errors if name == "z_error" else {n: getattr(polished[n], name) for n in places}
+        column = f"polished/{name}"
+        if values is None or (column not in rows and _is_unknown([*values.values()])):
+            continue
+        found = np.array([values[place] for place in places])
+        whole = rows.get(column)
+        if whole is None:
+            dtype = np.dtype((found.dtype, found.shape[1:]))
+            whole = make_empty(dtype, len(rows[TRIAL]))
+        whole = np.array(whole)
+        whole[places] = found
+        columns[column] = whole
+    return columns
+
+
 def make_row(group: str, values: Mapping[str, Any]) -> Columns:
     """Return one row of a group; a text is cut to the bytes of its column, between characters."""
     return {
@@ -79,6 +106,10 @@ def z_error(found: np.ndarray, true: np.ndarray) -> float:
 def _encode_text(text: str, dtype: str) -> np.ndarray:
     most = np.dtype(dtype).itemsize
     return np.array([text.encode()[:most].decode(errors="ignore").encode()])
+
+
+def _is_unknown(values: Sequence[Any]) -> bool:
+    return bool(np.isnan(np.array(values)).all())
 
 
 def _make_label_column(labels: Sequence[int]) -> Columns:
@@ -105,8 +136,10 @@ def _make_rows(trials: Sequence[Trial], prior: Prior, has_bounds: bool) -> Colum
             "curve_error": np.array([trial.curve_error for trial in trials]),
             "z_snapshots": np.array([trial.snapshots for trial in trials]),
         }
-    if any(trial.refined for trial in trials):
-        columns |= _make_refined_columns([trial.refined for trial in trials], truths)
+    polished = {row: trial.polished for row, trial in enumerate(trials) if trial.polished}
+    if polished:
+        errors = {row: z_error(end.z_found, truths[row]) for row, end in polished.items()}
+        columns = add_polished(columns, polished, errors)
     return columns
 
 
@@ -137,22 +170,3 @@ def _make_end_columns(
         pairs = zip(ends, truths, strict=True)
         columns["z_error"] = np.array([z_error(end.z, true) for end, true in pairs])
     return columns
-
-
-def _make_refined_columns(
-    refined: Sequence[Refined | None], truths: Sequence[np.ndarray]
-) -> Columns:
-    """Return the columns of refined z; NaN, and outcome 0, for trials without one.
-
-    Without a true z there is no error, and without a test for a minimum no column for the test.
-    """
-    missing = Refined(np.full(len(truths[0]), np.nan), gradients=np.nan, seconds=np.nan)
-    ends = [each or missing for each in refined]
-    columns = {name: np.array([getattr(end, name) for end in ends]) for name in Refined._fields}
-    columns["outcome"][[end is missing for end in ends]] = 0
-    pairs = zip(ends, truths, strict=True)
-    columns["z_error"] = np.array([z_error(end.z_found, true) for end, true in pairs])
-    empty = {
-        name for name in ("z_error", "gradient_norm", "steepness") if np.isnan(columns[name]).all()
-    }
-    return {f"polished/{name}": columns[name] for name in columns if name not in empty}

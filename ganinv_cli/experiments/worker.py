@@ -1,4 +1,4 @@
-"""What a worker does with its jobs: targets, the loop, refinement, rows."""
+"""What a worker does with its jobs: targets, the loop, polishing, rows."""
 
 import time
 from collections import Counter
@@ -12,7 +12,7 @@ from ganinv_cli.encoder import start
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
-from ganinv_cli.experiments.plan import Plan, Refiner
+from ganinv_cli.experiments.plan import Plan, Polisher
 from ganinv_cli.experiments.trial_rows import make_rule_rows, make_truth_rows
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -47,17 +47,18 @@ class Worker:
         ended: list[Trial] = []
         rules_ended: Counter[Job] = Counter()
         last_result = time.monotonic()
+        before = Increment()
         try:
+            polisher = self.plan.make_polisher(generator)
             for increment in self._run_loop(generator, jobs, worker):
+                if polisher:
+                    self._polish_trials(increment.finished, polisher)
                 ended += increment.finished
-                counts = Counts(
-                    finished=len(increment.finished),
-                    successes=sum(map(self.plan.is_success, increment.finished)),
-                    gradients=increment.gradients,
-                    seconds=increment.seconds,
-                )
+                counts = self._count(increment, before)
+                before = increment
                 result = WorkerResult(counts, batch_size=increment.rows, phase=increment.phase)
-                if jobs.is_exhausted or time.monotonic() - last_result > RESULT_SECONDS:
+                is_due = time.monotonic() - last_result > RESULT_SECONDS
+                if jobs.is_exhausted or is_due or self.plan.has_images:
                     result = self._add_rows(result, ended, rules_ended, generator)
                     ended, last_result = [], time.monotonic()
                 yield result
@@ -75,29 +76,36 @@ class Worker:
             make_targets = _add_encoder_starts(make_targets, generator, self.encoder, plan)
         settings = LoopSettings(
             plan.solver,
-            plan.problem,
+            plan.objective,
             Limits(config.tolerance, config.budget, config.restarts),
             plan.record_points,
             config.seed,
             config.batch_size,
         )
         saved_batch = self.saved_batches[worker] if worker < len(self.saved_batches) else None
-        increments = solve(generator, settings, jobs, make_targets, saved_batch)
-        refiner = plan.make_refiner(generator)
-        for increment in increments:
-            yield self._refine_trials(increment, refiner) if refiner else increment
+        return solve(generator, settings, jobs, make_targets, saved_batch)
 
-    def _refine_trials(self, increment: Increment, refiner: Refiner) -> Increment:
-        seconds = gradients = 0.0
-        for trial in increment.finished:
-            start_time = time.monotonic()
-            if refined := refiner(trial):
-                trial.refined = refined._replace(seconds=time.monotonic() - start_time)
-                seconds += trial.refined.seconds
-                gradients += refined.gradients
-        return increment._replace(
-            seconds=increment.seconds + seconds, gradients=increment.gradients + gradients
+    def _count(self, increment: Increment, before: Increment) -> Counts:
+        """Return the counts of an increment that follows another one."""
+        ran = [trial for trial in increment.finished if not trial.is_copy]
+        polished = [trial.polished for trial in increment.finished if trial.polished]
+        return Counts(
+            finished=len(increment.finished),
+            successes=sum(map(self.plan.is_success, increment.finished)),
+            gradients=increment.gradients,
+            seconds=increment.seconds,
+            polishing_seconds=sum(each.seconds for each in polished),
+            solved=sum(trial.is_solved for trial in increment.finished),
+            ended_gradients=sum(trial.gradients for trial in ran),
+            running=increment.running - before.running,
+            running_gradients=increment.running_gradients - before.running_gradients,
         )
+
+    def _polish_trials(self, trials: Sequence[Trial], polisher: Polisher) -> None:
+        for trial in trials:
+            start_time = time.monotonic()
+            if polished := polisher(trial):
+                trial.polished = polished._replace(seconds=time.monotonic() - start_time)
 
     def _add_rows(
         self,

@@ -18,19 +18,21 @@ from ganinv_cli.images.decode import (
     read_tables,
 )
 from ganinv_cli.images.files import explain_read_errors, is_array_name, read_image_file
+from ganinv_cli.images.float_types import find_float_type, find_spacing
 from ganinv_cli.images.load import (
     Crop,
     ImageShape,
     Picture,
     fit_picture,
     fit_to_shape,
+    to_floats,
     to_pixels,
 )
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
 FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
 Z_NAME = "z"  # of the latent vectors that ganinv writes into .npz files
-_TOLERANCE = 1e-6  # of the limits of floats
+_TOLERANCE = 1e-6  # of the limits of floats, and of the values that 8 bits hold
 
 
 class LatentsError(ImageError):
@@ -43,28 +45,31 @@ def make_picture(
     """Return the picture of an array or an image of Pillow, which is treated as a file is.
 
     An array is (height, width) or (height, width, channels) with 1, 3 or 4 channels: uint8 from 0
-    to 255, bool, or floats from -1 to 1, which are rounded to 8 bits. One of the generator's size
-    is taken unchanged. `name` is the image's in tables and errors. Raises ImageError.
+    to 255, bool, or floats from -1 to 1. One of the generator's size is taken unchanged; floats of
+    another shape are rounded to 8 bits. `name` is the image's in tables and errors. Raises
+    ImageError.
     """
+    floats = None
     if isinstance(image, Image.Image):
         decoded, content = _decode_pillow(image, name)
     else:
         array = np.asarray(image)
         decoded = _decode_array(array, name)
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
-    return fit_picture(name, content, decoded, shape, crop)
+        floats = _keep_floats(array, shape, crop)
+    return fit_picture(name, content, decoded, shape, crop)._replace(floats=floats)
 
 
 def convert_tensor(images: Any) -> Any:
     """Return a tensor as an array, of PyTorch with its channels last; anything else as it is."""
     torch, tensorflow = map(sys.modules.get, ("torch", "tensorflow"))
     if tensorflow is not None and isinstance(images, tensorflow.Tensor):
-        floats = tensorflow.cast(images, "float32") if images.dtype.is_floating else images
-        return floats.numpy()
+        is_bfloat16 = images.dtype == tensorflow.bfloat16  # which NumPy does not have
+        return (tensorflow.cast(images, "float32") if is_bfloat16 else images).numpy()
     if torch is None or not isinstance(images, torch.Tensor):
         return images
-    floats = images.float() if images.is_floating_point() else images  # NumPy has no bfloat16
-    array = floats.detach().cpu().numpy()
+    known = images.float() if images.dtype == torch.bfloat16 else images
+    array = known.detach().cpu().numpy()
     is_first = array.ndim > 2 and array.shape[-3] in CHANNELS
     return np.moveaxis(array, -3, -1) if is_first else array
 
@@ -162,6 +167,22 @@ def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage
     if shape[2:] == (1,):
         array = array[..., 0]
     return DecodedImage(Image.fromarray(np.ascontiguousarray(array)), notes=notes)
+
+
+def _keep_floats(array: np.ndarray, shape: ImageShape, crop: Crop) -> np.ndarray | None:
+    """Return checked floats in the shape of a picture; None if they are cropped or resized.
+
+    None too if they are 8 bits: each is one of their values, rounded to the float type.
+    """
+    shaped = array.reshape(*array.shape[:2], -1)
+    if array.dtype.kind != "f" or shaped.shape != shape or crop.is_square:
+        return None
+    has_float32 = np.can_cast(array.dtype, np.float32)
+    floats: np.ndarray = shaped.astype(np.float32 if has_float32 else np.float64).clip(-1, 1)
+    rounded = to_floats(to_pixels(floats)).astype(np.float64)
+    rounding = find_spacing(rounded, find_float_type(floats)) / 2
+    has_8_bits = np.abs(floats - rounded) <= _TOLERANCE + rounding
+    return None if has_8_bits.all() else floats
 
 
 def _check_range(array: np.ndarray, name: str, low: int) -> None:

@@ -20,6 +20,7 @@ from ganinv_cli.images.decode import (
     to_display_colours,
 )
 from ganinv_cli.images.files import read_image_file
+from ganinv_cli.images.float_types import find_float_type
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright image
@@ -82,6 +83,18 @@ class Picture(NamedTuple):
     enlarged: float = 1.0  # width of the part that was read, over the generator's
     corner: tuple[int, int] = (0, 0)  # row and column in the file at which the part begins
     mask: np.ndarray | None = None  # (height, width) bool: the only pixels that may count
+    # the shape of `pixels`, float32 or float64 in [-1, 1]: values that 8 bits do not hold
+    floats: np.ndarray | None = None
+
+    @property
+    def target(self) -> np.ndarray:
+        """The picture in [-1, 1], (height, width, channels) float32, or float64 if it has that."""
+        return to_floats(self.pixels) if self.floats is None else self.floats
+
+    @property
+    def float_type(self) -> str:
+        """The float type in which it was stored; empty: 8 bits hold it."""
+        return "" if self.floats is None else find_float_type(self.floats)
 
     @property
     def allowed_pixels(self) -> np.ndarray:
@@ -98,6 +111,17 @@ class Picture(NamedTuple):
         allowed = self.allowed_pixels
         inside = allowed & find_inside(self.pixels, bool(self.tables))
         return inside if inside.sum() >= self.fewest_pixels else allowed
+
+    @property
+    def counted_values(self) -> int:
+        """How many values the starts are fitted to: pixels times channels."""
+        return int(self.counted_pixels.sum()) * int(self.pixels.shape[2])
+
+    @property
+    def masked_target(self) -> np.ndarray:
+        """The target, to which starts are fitted; NaN where pixels do not count."""
+        target = self.target
+        return np.where(self.counted_pixels[..., None], target, target.dtype.type(np.nan))
 
     @property
     def fewest_pixels(self) -> float:

@@ -1,1 +1,1 @@
-"""Find z: the objective, the solvers, refinement, and the one loop."""
+"""Find z: the objective, the solvers, polishing, and the one loop."""

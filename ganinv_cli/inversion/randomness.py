@@ -28,7 +28,7 @@ class Purpose(IntEnum):
 
 
 def uniform(
-    seed: int,
+    seed: int | tf.Tensor,
     trials: tf.Tensor,
     purpose: Purpose,
     count: tf.Tensor,
@@ -43,7 +43,7 @@ def uniform(
     pairs = (size + 1) // 2
     start = tf.broadcast_to(tf.cast(starts, tf.int64), tf.shape(trials))
     positions = int(purpose) * 2**28 + start[:, None] * 2**16 + tf.range(pairs, dtype=tf.int64)
-    key = tf.constant(seed, tf.uint32), tf.cast(trials, tf.uint32)[:, None]
+    key = tf.convert_to_tensor(seed, tf.uint32), tf.cast(trials, tf.uint32)[:, None]
     counter = tf.cast(positions, tf.uint32), tf.cast(count, tf.uint32)[:, None]
     first, second = threefry(key, counter)
     bits = tf.reshape(tf.stack([first, second], -1), [-1, 2 * pairs])[:, :size]

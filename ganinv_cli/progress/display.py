@@ -6,14 +6,18 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task
+from rich.table import Column
+from rich.text import Text
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.outcome import Phase
+from ganinv_cli.progress.measurements import show_measurements
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -30,11 +34,18 @@ class Work(NamedTuple):
     unit: str  # in plural
     details: Sequence[str] = ()
     seconds_left: float = math.nan  # NaN before it is known
+    other: str = ""  # other work that is counted beside it
 
-    def describe(self) -> list[str]:
-        """Return the count, the time left if it is known, and the details that are not empty."""
+    def describe(self, passed: float = 0.0) -> list[str]:
+        """Return the counts, the time left if it is known, and the details that are not empty.
+
+        `passed`: the seconds since the time left was estimated.
+        """
         count = f"{self.done:,}/{self.total:,} {self.unit}"
-        return list(filter(None, (count, describe_time_left(self.seconds_left), *self.details)))
+        left = ""
+        if self.seconds_left > 0:
+            left = describe_time_left(max(self.seconds_left - passed, 1.0))
+        return list(filter(None, (count, self.other, left, *self.details)))
 
 
 def describe_time_left(seconds: float) -> str:
@@ -72,9 +83,20 @@ class RunProgress(NamedTuple):
             successes = f"{self.successes:,}{of} {self.success_word}"
         rate = self.gradients_per_second
         images = self.certificates
-        again = f"{self.certified:,} of {images:,} re-enacted" if images else ""
-        details = [successes, again, f"{rate:,.0f} gradients/s" if rate else ""]
-        return Work(self.finished, self.total, "trials", details, self.seconds_left)
+        again = f"{self.certified:,}/{images:,} re-enacted" if images else ""
+        details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
+        return Work(self.finished, self.total, "trials", details, self.seconds_left, again)
+
+
+class _Line(ProgressColumn):
+    """The text of the live line, which is made again whenever the line is drawn."""
+
+    def __init__(self, describe: Callable[[], str]) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._describe = describe
+
+    def render(self, task: Task) -> Text:
+        return Text(self._describe())
 
 
 class Display:
@@ -84,7 +106,7 @@ class Display:
         """Show a live line if the console is a terminal; it is removed at the end."""
         self._console, self._is_live = console, console.is_interactive
         self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
+            _Line(lambda: self._text()),
             BarColumn(bar_width=None),
             console=console,
             disable=not self._is_live,
@@ -93,6 +115,7 @@ class Display:
             redirect_stdout=False,  # what is printed there is data
         )
         self._task = self._bar.add_task("")
+        self._text: Callable[[], str] = str  # of the live line
         self._last_done = -1  # in the last plain line
         self._next_line = 0.0  # when it is due
 
@@ -103,7 +126,7 @@ class Display:
     def enter(self, phase: str) -> None:
         """Show what happens from now on, on a terminal."""
         if self._is_live:
-            self._show_line(to_printable(phase), 0, None)
+            self._show_line(partial(to_printable, phase), 0, None)
 
     def show(self, progress: RunProgress) -> None:
         """Show the progress of the trials."""
@@ -115,7 +138,12 @@ class Display:
     def advance(self, work: Work) -> None:
         """Show the work, as often as is useful."""
         if self._is_live:
-            self._show_line("  ".join(work.describe()), work.done, work.total)
+            start_time = time.monotonic()
+            self._show_line(
+                lambda: "  ".join(work.describe(time.monotonic() - start_time)),
+                work.done,
+                work.total,
+            )
         elif time.monotonic() > self._next_line or work.done == work.total > self._last_done:
             self._next_line, self._last_done = time.monotonic() + PLAIN_SECONDS, work.done
             self.say(", ".join(work.describe()))
@@ -124,9 +152,10 @@ class Display:
         """Show nothing more."""
         self._bar.stop()
 
-    def _show_line(self, text: str, done: int, total: int | None) -> None:
+    def _show_line(self, text: Callable[[], str], done: int, total: int | None) -> None:
+        self._text = text
         self._bar.tasks[0].total = total
-        self._bar.update(self._task, description=text, completed=done)
+        self._bar.update(self._task, completed=done)
         self._bar.start()
 
 
@@ -137,7 +166,8 @@ def open_display(quiet: bool = False) -> Iterator[Display]:
         console = Console(file=file, quiet=quiet, markup=False, highlight=False)
         display = Display(console)
         try:
-            yield display
+            with show_measurements(display.enter):
+                yield display
         finally:
             display.close()
 

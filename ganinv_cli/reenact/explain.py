@@ -7,20 +7,23 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.images import Picture
+from ganinv_cli.images.float_types import FLOAT_TYPES, find_spacing
+from ganinv_cli.inversion.objective.problem import PIXEL_ROUNDING
 from ganinv_cli.reenact.codec_search import FIRST_AGREEMENT, measure_agreement
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit, measure_certainty
 from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.storage import (
+    EIGHT_BITS,
     WHITE,
     Codec,
     Jpeg,
     Pixels,
     average_chroma,
-    find_white_level,
     measure_rms,
     round_to_pixels,
     to_luma,
 )
+from ganinv_cli.reenact.white_noise import find_white_level
 from ganinv_cli.results import statistics
 
 MARGIN = 1.1  # times the largest excess of own copies
@@ -56,19 +59,25 @@ def explain_image(
     jacobian: np.ndarray,
     render_draws: Callable[[], np.ndarray],
     *,
+    measure_rounding: Callable[[], float] = lambda: PIXEL_ROUNDING,
     align: bool = True,
-) -> Explanation:
+    stored_alone: bool = False,
+) -> Explanation | None:
     """Return what explains an image, from the z (starts, latent) that were found, the best first.
 
     `jacobian` is as for a Search. `render_draws` returns own pictures in grey levels
-    (n, height, width, channels), on which the limits are calibrated. If nothing explains the image,
-    the z is that of the change that explains most of what the best start leaves.
+    (n, height, width, channels), on which the limits are calibrated, `measure_rounding` the mean
+    squared error of their pixels in [-1, 1] from computing in float32. If nothing explains the
+    image, the z is that of the change that explains most of what the best start leaves. None is
+    returned instead if only G(z) as it is was to be tried, `stored_alone`.
     """
     search = Search(renderer, picture, starts, jacobian, align, picture.counted_pixels)
-    judge = _Judge(search, render_draws)
+    judge = _Judge(search, render_draws, measure_rounding)
     first = nearest = best = search.fit_without_change()
     confined = 0.0
     for end in search.iterate_fits(first):
+        if stored_alone and end.change is not first.change:
+            return None
         limit = judge.find_limit(end)
         words = judge.name_storage(end, limit)
         if words is not None:
@@ -81,6 +90,8 @@ def explain_image(
         confined = max(confined, gain)
         if end.change is first.change and end.counted is first.counted and limit >= 0:
             nearest = end
+    if stored_alone:
+        return None
     unexplained = judge.make_explanation(best, None, judge.find_limit(nearest))
     is_known = unexplained.known_directions >= MIN_KNOWN * len(best.z)
     return unexplained._replace(excess=nearest.excess, confined=confined if is_known else 0.0)
@@ -92,6 +103,7 @@ class _Judge:
 
     search: Search
     render_draws: Callable[[], np.ndarray]
+    measure_rounding: Callable[[], float]
 
     def name_storage(self, end: Fit, limit: float) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
@@ -101,7 +113,7 @@ class _Judge:
         if end.excess <= limit:
             codec = storage.codec if isinstance(storage, Pixels) else None
             return storage.words if codec is None or self._agrees(end, codec) else None
-        if isinstance(storage, Jpeg) or storage.codec:
+        if isinstance(storage, Jpeg) or storage.codec or storage.stored_as in FLOAT_TYPES:
             return None
         level = find_white_level(self.search.picture.pixels, end.picture, end.counted)
         return None if level is None else f"noise of {level:.1f} grey levels"
@@ -185,7 +197,7 @@ class _Judge:
             known_directions=known,
             reenacted=round_to_pixels(end.picture),
             region=~counts,
-            tried=self.search.attempts,
+            tried="" if explained else self.search.attempts,
             confined=0.0,
         )
 
@@ -219,7 +231,11 @@ class _Judge:
         """
         if isinstance(end.storage, Jpeg) and end.storage.count_evidence(end.counted) < len(end.z):
             return -np.inf
-        if not (end.storage.words or end.change.describe(end.parameters)):
+        stored_as = end.storage.stored_as if isinstance(end.storage, Pixels) else ""
+        if stored_as in FLOAT_TYPES:
+            return self._find_float_limit(end)
+        has_8_bits = stored_as == EIGHT_BITS or not end.storage.words
+        if has_8_bits and not end.change.describe(end.parameters):
             size = end.counted.sum() * self.search.picture.pixels.shape[2]
             return statistics.rmse(statistics.rounding_residual(int(size)), int(size))
         excesses = [
@@ -228,6 +244,20 @@ class _Judge:
         ]
         known = [excess for excess in excesses if np.isfinite(excess)]
         return MARGIN * max(known, default=0.0) + end.storage.slack
+
+    def _find_float_limit(self, end: Fit) -> float:
+        """Return the RMSE in grey levels that the float type and computing in float32 leave.
+
+        Two pictures of one z, and of one more by its last digit, have independent rounding errors.
+        """
+        picture = self.search.picture
+        spacing = find_spacing(picture.target[end.counted], picture.float_type)
+        stored = statistics.storage_residual(spacing)
+        usual = statistics.rmse(stored + PIXEL_ROUNDING * spacing.size, spacing.size)
+        if end.excess <= usual:
+            return usual
+        rounding = 2 * MARGIN**2 * self.measure_rounding()
+        return max(usual, statistics.rmse(stored + rounding * spacing.size, spacing.size))
 
 
 def _measure_gain(first: Fit, end: Fit) -> float:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
-from ganinv_cli.inversion.refine.least_squares import Point, minimise_squares
+from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
+from ganinv_cli.precision import Dtype
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.storage import Jpeg, Pixels
 
@@ -31,15 +32,21 @@ class Renderer:
     label: int = -1
     low: float = -np.inf
     high: float = np.inf
+    precision: str = "float32"  # of pictures
+    step_precision: Dtype = "float32"  # of J in the steps of a fit
 
     def render(self, z: np.ndarray) -> np.ndarray:
         """Return the picture of z (latent,): (height, width, channels) float64."""
-        picture = self.generator.render(z[None], 1, labels=np.array([self.label]))[0]
+        labels = np.array([self.label])
+        picture = self.generator.render(z[None], 1, self.precision, labels)[0]
         return np.asarray((picture.astype(np.float64) + 1) * GREY_LEVELS)
 
-    def differentiate(self, z: np.ndarray) -> np.ndarray:
-        """Return J transposed at z: (latent, height, width, channels) float64."""
-        jacobian = compute_jacobian(self.generator, z.astype(np.float32), self.label)
+    def differentiate(self, z: np.ndarray, precision: Dtype = "float32") -> np.ndarray:
+        """Return J transposed at z: (latent, height, width, channels) float64.
+
+        It is computed in a precision.
+        """
+        jacobian = compute_jacobian(self.generator, z.astype(np.float32), self.label, precision)
         return to_grey_levels(jacobian, self.generator)
 
 
@@ -101,16 +108,22 @@ def fit(
     def subtract(x: np.ndarray) -> np.ndarray:
         return storage.subtract(change_picture(x), used) * scale
 
+    excesses: dict[float, float] = {}  # of the picture, by the loss
+
     def evaluate(x: np.ndarray) -> Point:
         rest = subtract(x)
+        loss = float(rest @ rest)
+        if storage.sufficient_excess:
+            excesses[loss] = storage.measure_excess(change_picture(x), used)
 
         def linearise() -> tuple[np.ndarray, np.ndarray]:
-            picture, jacobian = render(x[:latent].tobytes()), renderer.differentiate(x[:latent])
+            picture = render(x[:latent].tobytes())
+            jacobian = renderer.differentiate(x[:latent], renderer.step_precision)
             derivatives = change.differentiate(picture, jacobian, x[latent:])
             columns = storage.differentiate(change_picture(x), derivatives, used) * scale
-            return columns @ rest, columns @ columns.T
+            return columns @ rest, compute_gram(columns)
 
-        return Point(x, float(rest @ rest), linearise)
+        return Point(x, loss, linearise)
 
     def minimise(start: np.ndarray, steps: int) -> np.ndarray:
         size = max(1, len(subtract(start)))  # of a JPEG no block may be known
@@ -118,7 +131,9 @@ def fit(
         def is_enough(losses: list[float]) -> bool:
             *_, earlier, before, loss = [np.inf, np.inf, *losses]
             hopeless = loss > max(HOPELESS**2 * size, STEEP**2 * earlier)
-            return not loss < before * (1 - TOLERANCE) or (gives_up and hopeless)
+            has_settled = not loss < before * (1 - TOLERANCE)
+            explains = excesses.get(loss, np.inf) <= storage.sufficient_excess
+            return has_settled or explains or (gives_up and hopeless)
 
         end, _ = minimise_squares(
             evaluate, start, low, high, steps=steps, damping=FIRST_DAMPING, is_enough=is_enough
@@ -151,7 +166,7 @@ def measure_certainty(
     latent = len(end.z)
     derivatives = end.change.differentiate(picture, jacobian, end.parameters)
     weighed = end.storage.weigh(end.picture, derivatives, end.counted)
-    information = weighed @ weighed.T
+    information = compute_gram(weighed)
     by_z, cross, rest = (
         information[:latent, :latent],
         information[:latent, latent:],

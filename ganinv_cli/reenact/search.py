@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.images import Picture
+from ganinv_cli.images.float_types import find_spacing
+from ganinv_cli.inversion.objective.problem import PIXEL_ROUNDING
+from ganinv_cli.inversion.polish.least_squares import compute_gram
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.codec_search import (
     FIRST_AGREEMENT,
@@ -18,11 +21,11 @@ from ganinv_cli.reenact.codec_search import (
     measure_agreement,
 )
 from ganinv_cli.reenact.colours import Colours
-from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit
+from ganinv_cli.reenact.fit import GREY_LEVELS, Fit, Renderer, Storage, fit
 from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement, is_turned
 from ganinv_cli.reenact.regions import fit_without_region
 from ganinv_cli.reenact.resampling import Filter, Resizing, iterate_resizings, make_mirror
-from ganinv_cli.reenact.storage import BLOCK, Codec, Jpeg, Pixels, find_jpeg
+from ganinv_cli.reenact.storage import BLOCK, EIGHT_BITS, Codec, Jpeg, Pixels, find_jpeg
 
 EVALUATIONS = {  # of J, by kind of fit
     "as it is": 0,
@@ -63,10 +66,21 @@ class Search:
     counted: np.ndarray
 
     def fit_without_change(self) -> Fit:
-        return self._fit("as it is", self._no_change, self._pixels, self.starts[0])
+        """Return the fit that is compared as 8 bits; floats are not rounded for that."""
+        if self._floats is None:
+            return self._fit("as it is", self._no_change, self._pixels, self.starts[0])
+        storage = Pixels(self._floats.target, stored_as=EIGHT_BITS)
+        precise = replace(self.renderer, precision=self.picture.target.dtype.name)
+        change, cost = self._no_change, EVALUATIONS["as it is"]
+        return fit(precise, change, storage, self.starts[0], change.start, self.counted, cost)
 
     def iterate_fits(self, first: Fit) -> Iterator[Fit]:
-        """Yield fits of more and more costly chains; the last step of each is its storage."""
+        """Yield fits of more and more costly chains; the last step of each is its storage.
+
+        Floats are tried in their own type first, then as 8 bits; changes are of rounded ones.
+        """
+        if self._floats is not None:
+            yield first._replace(storage=self._floats)
         yield first
         ends = [first]
         if self._jpeg is not None:
@@ -87,7 +101,7 @@ class Search:
         if self._is_nearer(nearest, unchanged):
             yield from self._fit_codec(nearest)
         if (region := self._leave_out_region(first)) is not None:
-            rest = region._fit("change", first.change, first.storage, region.starts[0])
+            rest = region._fit("change", first.change, self._pixels, region.starts[0])
             yield rest
             if self._jpeg is not None:
                 yield region._refit("JPEG", rest, self._jpeg)
@@ -96,7 +110,8 @@ class Search:
     def attempts(self) -> str:
         """How many changes and storages are tried, in words."""
         storages = len({each.kind for each in iterate_codecs(self.picture.pixels, self._jpeg)})
-        count = 2 + storages + (self._jpeg is not None)  # 8 bits and white noise
+        count = 2 + storages  # 8 bits and white noise
+        count += (self._jpeg is not None) + (self._floats is not None)
         return f"{len(self._changes) + 1} changes, {count} storages"
 
     def _iterate_changes(self, first: Fit) -> Iterator[Fit]:
@@ -106,7 +121,7 @@ class Search:
         if first.excess > HOPELESS:
             return
         change = Change(make_mirror(self._shape))
-        end = self._fit("middle", change, first.storage, self._middle, gives_up=True)
+        end = self._fit("middle", change, self._pixels, self._middle, gives_up=True)
         if end.excess < BETTER * first.excess:
             yield end
 
@@ -138,7 +153,7 @@ class Search:
         if isinstance(change.pixels, Placement):
             end = self._align(change)
             return self._choose_kernel(end) if end.excess < FAR and not self._jpeg else end
-        return self._fit("change", change, first.storage, first.z)
+        return self._fit("change", change, self._pixels, first.z)
 
     def _fit_codec(self, end: Fit) -> Iterator[Fit]:
         """Yield the fit with the codec whose errors are most like those that are left, if any."""
@@ -213,6 +228,17 @@ class Search:
         return Pixels(self.picture.pixels)
 
     @functools.cached_property
+    def _floats(self) -> Pixels | None:
+        """The values of an array of floats, in their type; None if 8 bits hold the picture."""
+        floats, float_type = self.picture.floats, self.picture.float_type
+        if floats is None:
+            return None
+        rounding = np.mean(find_spacing(floats, float_type) ** 2) / 12
+        rounding += PIXEL_ROUNDING if floats.dtype == np.float32 else 0.0
+        grey_levels = (floats.astype(np.float64) + 1) * GREY_LEVELS
+        return Pixels(grey_levels, None, float(rounding * GREY_LEVELS**2), float_type)
+
+    @functools.cached_property
     def _luma(self) -> Pixels:
         return Pixels(self.picture.pixels, Codec())
 
@@ -236,8 +262,8 @@ class Search:
         """Return a fit of a kind of EVALUATIONS; `options` are those of `fit`."""
         start = z, change.start if parameters is None else parameters
         # a JPEG may hide the way: fits that hardly came nearer have led to its right z
-        options = {"gives_up": self._jpeg is None} | options
         cost = EVALUATIONS[kind]
+        options = {"gives_up": cost > 0 and self._jpeg is None} | options
         return fit(self.renderer, change, storage, *start, self.counted, cost, **options)
 
     def _align(self, change: Change) -> Fit:
@@ -296,8 +322,9 @@ class Search:
         changed = change.apply(picture, parameters)
         rest = storage.subtract(changed, counted)
         derivatives = change.differentiate(picture, at_z, parameters)
-        matrix = storage.differentiate(changed, derivatives, counted).T
-        left = rest - matrix @ np.linalg.lstsq(matrix.T @ matrix, matrix.T @ rest, rcond=None)[0]
+        columns = storage.differentiate(changed, derivatives, counted)
+        along = np.linalg.lstsq(compute_gram(columns), columns @ rest, rcond=None)[0]
+        left = rest - along @ columns
         return float(np.sqrt(np.mean(left**2)))
 
 

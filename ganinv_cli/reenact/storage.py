@@ -7,7 +7,7 @@ count. What is left is a vector with its derivatives, for least squares.
 import functools
 import io
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from scipy.fft import dctn
 from ganinv_cli.images.decode import Tables, compress, read_tables
 
 WHITE = 255.0
+EIGHT_BITS = "8 bits"
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
 CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # Cb, Cr
 BLOCK = 8  # pixels of a side of a block of JPEG
@@ -32,10 +33,6 @@ MIN_GRID_STEP = 3  # steps of the grid below this are too near to rounding
 ZERO = 0.8  # largest error of rounding, in grey levels, of a coefficient that JPEG set to 0
 FITTED_CELL = 0.8  # share of a cell within which a fit aims
 SEARCH_SLACK = 0.2  # grey levels that a fit leaves more than the right z does
-REACH = 2  # pixels between neighbours whose correlation is tested
-WHITE_LEVEL = 4.0  # largest z-score of a correlation in white noise
-CLIPPED = 1.1  # largest RMSE with saturated pixels, over the level: clipping lessens errors
-MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
 
 Grid = tuple[int, int]  # row and column at which JPEG's first whole block begins, 0 to 7
 
@@ -52,15 +49,24 @@ class Codec(NamedTuple):
 class Pixels:
     """8 bits per channel; a pixel at 0 or 255 may have been beyond.
 
-    With a codec they are compared in the luma, since codecs keep little of the colours.
+    With a codec they are compared in the luma, since codecs keep little of the colours. Those of an
+    array of floats are not rounded. They are `stored_as` their float type, or as 8 bits if the
+    generator's picture is only as near as that.
     """
 
     target: np.ndarray  # (height, width, channels), what a fit comes near to
     codec: Codec | None = None
+    variance: float = 1 / 12  # grey levels², of the errors of storage
+    stored_as: str = ""  # of floats: one of FLOAT_TYPES, or EIGHT_BITS
     slack = 0.0
+    sufficient_excess = 0.0
 
     @property
     def words(self) -> str:
+        if self.stored_as == EIGHT_BITS:
+            return "within rounding to 8 bits"
+        if self.stored_as:
+            return f"stored as {self.stored_as}"
         return self.codec.words if self.codec else ""
 
     def store(self, pixels: np.ndarray) -> "Pixels":
@@ -85,7 +91,7 @@ class Pixels:
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         """Return the derivatives over the standard deviation of what is stored."""
-        variance = max(self.measure_excess(picture, counted) ** 2, 1 / 12)
+        variance = max(self.measure_excess(picture, counted) ** 2, self.variance)
         return np.asarray(self.differentiate(picture, derivatives, counted) / np.sqrt(variance))
 
     def _see(self, pictures: np.ndarray) -> np.ndarray:
@@ -106,6 +112,11 @@ class Jpeg:
     def words(self) -> str:
         quality, exact = _find_quality(self.tables[0])
         return f"saved as JPEG {quality}" if exact else f"saved as JPEG (about {quality})"
+
+    @property
+    def sufficient_excess(self) -> float:
+        """Excess at which a fit ends, since it explains the picture; 0: it goes on."""
+        return 0.0 if self.weighted else SEARCH_SLACK / 2
 
     @functools.cached_property
     def steps(self) -> np.ndarray:
@@ -258,48 +269,6 @@ def make_standard_tables(quality: int) -> Tables:
     file = io.BytesIO()
     Image.new("RGB", (BLOCK, BLOCK)).save(file, "JPEG", quality=quality)
     return read_tables(Image.open(file))
-
-
-def find_white_level(target: np.ndarray, picture: np.ndarray, counted: np.ndarray) -> float | None:
-    """Return the standard deviation in grey levels of what is left, None if that is no white noise.
-
-    In white noise neither the values of near pixels and of channels are correlated, nor their
-    squares; and the picture explains most of the image. Saturated pixels are left out.
-    """
-    used = counted[..., None] & (target > 0) & (target < 255)
-    if 2 * used.sum() < target.size:
-        return None
-    rest = np.where(used, target - picture, 0)
-    level = float(np.sqrt(np.sum(rest**2) / used.sum()))
-    spread = np.std(target[counted].astype(np.float64), axis=0)
-    if level**2 > (1 - MIN_EXPLAINED) * np.mean(spread**2):
-        return None
-    if Pixels(target).measure_excess(picture, counted) > CLIPPED * level:
-        return None
-    for values in (rest, np.where(used, rest**2 - level**2, 0)):
-        if any(_correlate(*pair) > WHITE_LEVEL for pair in _iterate_neighbours(values)):
-            return None
-    return level
-
-
-def _iterate_neighbours(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs of arrays of near pixels, and of channels, of (height, width, channels)."""
-    height, width, channels = values.shape
-    for down, right in itertools.product(range(REACH + 1), range(-REACH, REACH + 1)):
-        if (down, right) > (0, 0):
-            first = values[: height - down, max(-right, 0) : width - max(right, 0)]
-            second = values[down:, max(right, 0) : width - max(-right, 0)]
-            yield first, second
-    for one, other in itertools.combinations(range(channels), 2):
-        yield values[..., one], values[..., other]
-
-
-def _correlate(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the z-score of a correlation; pixels at which either is 0 are left out."""
-    both = (one != 0) & (other != 0)
-    x, y = one[both], other[both]
-    norm = float(np.sqrt(np.sum(x**2) * np.sum(y**2)))
-    return float(np.sum(x * y)) / norm * float(np.sqrt(len(x))) if norm else 0.0
 
 
 def _measure_grid_error(jpeg: Jpeg, needed: int) -> float:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.progress.measurements import count_steps
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.resampling import Resizing
@@ -43,7 +44,7 @@ def measure_stranger_errors(generator: Generator, mask: np.ndarray | None = None
     renderer = Renderer(generator, 0 if generator.labels else -1, prior.low, prior.high)
     change = Change(Resizing(shape))
     errors = []
-    for pair in pairs.astype(np.float64):
+    for pair in count_steps(pairs.astype(np.float64), "fitting {} pictures that no z makes"):
         average = np.mean([renderer.render(z) for z in pair], axis=0)
         storage = Pixels(round_to_pixels(average))
         start = pair.mean(axis=0)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 MAX_WRITTEN_OUT = 1e15  # larger numbers have an exponent
+LEAST_WRITTEN_OUT = 5e-4  # smaller ones have one, which would be 0.000
 MAX_INTERVAL = 14  # characters on one line, so that four columns of shares fit 80 columns
 
 
@@ -21,6 +22,8 @@ def format_number(value: float | None) -> str:
         return "-"
     if value == 0 or not abs(value) < MAX_WRITTEN_OUT:  # or NaN
         return f"{value:.3g}"
+    if abs(value) < LEAST_WRITTEN_OUT:
+        return format_scientific(value)
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(digits, 3)}f}"
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.jobs import parse_shard
+from ganinv_cli.precision import Dtype
 from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.declare import (
     GENERATOR,
@@ -72,8 +73,8 @@ class Config(MachineSettings, Conventions):
         "preconditioned",
         help="Loss that lbfgs minimises, with r = G(z) - x: r'Wr, whose weights W reduce the "
         "effect of brightness and large areas (preconditioned), or r'r (plain). It is always r'r "
-        "for noisy images (but not for missing pixels) and for images outside the generator's "
-        "range.",
+        "for noisy images (but not for missing pixels), in consistency, and in invert with a mask "
+        "or for images that are resized. In invert r'r follows if r'Wr does not find z.",
     )
     start: Literal["random", "encoder"] = declare(
         "random",
@@ -95,7 +96,8 @@ class Config(MachineSettings, Conventions):
         help="Precision of the gradients of lbfgs: float32, or mixed (bfloat16 first, then "
         "float32). auto is mixed if bfloat16 is fast here and the generator has no attention or "
         "modulated convolutions. It is always float32 for noisy images "
-        "(but not for missing pixels) and for images outside the generator's range.",
+        "(but not for missing pixels), in consistency, and in invert with a mask or for images "
+        "that are resized.",
     )
     batch_norm: Literal["frozen", "batch"] = declare(
         "frozen",
@@ -134,8 +136,8 @@ class Config(MachineSettings, Conventions):
                 )
 
     @property
-    def has_exact_images(self) -> bool:
-        """Whether a z can make some of the images exactly; else lbfgs minimises r'r in float32."""
+    def may_weight_loss(self) -> bool:
+        """Whether lbfgs may minimise r'Wr, in mixed precision; else always r'r in float32."""
         return True
 
     @property
@@ -164,7 +166,12 @@ class ImagesConfig(Config):
     """The settings of experiments on image files; `trials` counts the starts per image."""
 
     shards_images: ClassVar[bool] = True  # whether a shard has whole images, or trials of each
+    # whether all starts of an image run, each with the test for a minimum
+    counts_minima: ClassVar[bool] = False
     default_trials: ClassVar[int] = 8  # for each image, of a generator with no more labels
+    reenacts: ClassVar[bool] = True  # whether images are re-enacted, and get a verdict
+    # usual cost of a start over one of `recover`, for the generator's own images and for others
+    start_costs: ClassVar[tuple[float, float]] = (0.7, 4.0)
 
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
@@ -203,8 +210,13 @@ class ImagesConfig(Config):
     stationary: float = declare_stationary(1e-6)
 
     @property
-    def has_exact_images(self) -> bool:
+    def may_weight_loss(self) -> bool:
         return False
+
+    @property
+    def polish_precision(self) -> Dtype:
+        """The precision in which starts are polished that explain their image."""
+        return "float32"
 
     @property
     def aligns(self) -> bool:

@@ -49,6 +49,10 @@ def test_a_file_makes_images_of_arrays(tmp_path):
     assert images.shape == (3, *generator.image_shape) and images.dtype == np.float32
     assert np.abs(images).max() <= 1
     np.testing.assert_array_equal(generator(z[1:2])[0], images[1])
+    exact = generator(z, precision="float64")
+    assert exact.dtype == np.float64 and 0 < np.abs(exact - images).max() < 1e-5
+    with pytest.raises(ganinv.UsageError, match="precision = 'half'; give 'float32' or 'float64'"):
+        generator(z, precision="half")
     np.testing.assert_array_equal(generator.draw_z(2, seed=5), z[:2])
     assert generator.prior == "uniform:-1,1" and str(tmp_path) in repr(generator)
     assert repr(generator).endswith("; TensorFlow V2, as layers>")

@@ -7,15 +7,17 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
+from called import make_image, make_random_pixels, save_image
 
 from ganinv_cli.engine import devices
 from ganinv_cli.errors import UsageError
+from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.machine import Machine
 
 # A process with three devices, which TensorFlow makes of one CPU: runs on one, then on all.
-THREE_DEVICES = """
+START = """
 import sys
 from pathlib import Path
 import tensorflow as tf
@@ -24,28 +26,58 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from ganinv_cli.loaded_generator import load
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.progress import SILENT
+"""
+RECOVER = """
 from ganinv_cli.experiments.recover import EXPERIMENT
 from ganinv_cli.experiments.recover.config import RecoverConfig
 for name, device in (("one", "cpu:1"), ("three", "cpu")):
     config = RecoverConfig(clip=("none", "stochastic"), trials=30, batch_size=4, device=device)
     run_experiment(EXPERIMENT, config, load("."), Path(f"{name}.h5"), SILENT)
 """
+INVERT = """
+from ganinv_cli.experiments.invert import EXPERIMENT
+from ganinv_cli.experiments.invert.config import InvertConfig
+for name, device in (("one", "cpu:1"), ("three", "cpu")):
+    config = InvertConfig(image=("images",), trials=5, batch_size=2, align="none", device=device)
+    run_experiment(EXPERIMENT, config, load("."), Path(f"{name}.h5"), SILENT)
+"""
+
+
+def _run_on_one_and_on_three(folder, program):
+    """Return the groups of the two runs of a program."""
+    subprocess.run([sys.executable, "-c", START + program], cwd=folder, timeout=300, check=True)
+    one, three = (read_results(folder / f"{name}.h5") for name in ("one", "three"))
+    assert three.attributes["device"].startswith("3 × CPU")
+    return one.groups, three.groups
 
 
 @pytest.mark.nightly
 def test_three_devices_find_what_one_finds(tmp_path):
     builders.make_hard_definition(tmp_path)
-    subprocess.run([sys.executable, "-c", THREE_DEVICES], cwd=tmp_path, timeout=300, check=True)
-    one, three = (read_results(tmp_path / f"{name}.h5") for name in ("one", "three"))
-    assert three.attributes["device"].startswith("3 × CPU")
+    one, three = _run_on_one_and_on_three(tmp_path, RECOVER)
     for rule in ("none", "stochastic"):
-        rows, others = one.groups[rule], three.groups[rule]
+        rows, others = one[rule], three[rule]
         assert others["trial"].tolist() == list(range(30))
         assert (rows["outcome"] == others["outcome"]).all()
         converged = rows["outcome"] == Outcome.converged
         found = (group["z_found"][converged] for group in (rows, others))
         np.testing.assert_allclose(*found, atol=1e-3)
         np.testing.assert_array_equal(rows["z_start"], others["z_start"])
+
+
+@pytest.mark.nightly
+def test_three_devices_end_the_starts_of_pictures_as_one_does(tmp_path):
+    generator = make_generator(builders.make_definition(tmp_path))
+    (tmp_path / "images").mkdir()
+    for number in range(6):
+        save_image(tmp_path / "images" / f"{number}.png", make_image(generator, number))
+    save_image(tmp_path / "images" / "9.png", make_random_pixels(generator))
+    one, three = _run_on_one_and_on_three(tmp_path, INVERT)
+    assert one["stochastic/certificates"]["recoveries"].tolist() == [2] * 6 + [5]
+    for column in ("recoveries", "answered", "verdict"):
+        found = (groups["stochastic/certificates"][column] for groups in (one, three))
+        np.testing.assert_array_equal(*found)
+    assert len(three["stochastic/starts"]["trial"]) == 6 * 2 + 5
 
 
 @pytest.mark.parametrize(

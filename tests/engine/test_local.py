@@ -2,7 +2,6 @@
 
 import threading
 import time
-from functools import partial
 
 import conditional
 import pytest
@@ -13,6 +12,7 @@ from ganinv_cli.engine.local import LocalEngine
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.jobs import Job
+from ganinv_cli.progress.measurements import count_steps, show_measurements
 from ganinv_cli.settings.machine import Machine
 
 JOBS = [Job(trial) for trial in range(60)]
@@ -38,8 +38,9 @@ class Slow:
 
 @pytest.fixture(scope="module", params=[1, 3])
 def engine(request):
-    build = partial(make_generator, conditional.make_conditional_definition())
-    return LocalEngine(build, [Device("cpu", 0)] * request.param, build(), Machine("CPU"))
+    definition = conditional.make_conditional_definition()
+    devices = [Device("cpu", 0)] * request.param
+    return LocalEngine(lambda _: make_generator(definition), devices, Machine("CPU"))
 
 
 def test_every_job_is_done_once_by_all_workers(engine):
@@ -48,6 +49,19 @@ def test_every_job_is_done_once_by_all_workers(engine):
     assert sorted(job for each in results for job in each.jobs) == JOBS
     assert task.workers == set(range(engine.workers))
     assert sum(each.counts.seconds for each in results) == pytest.approx(len(JOBS) / engine.workers)
+
+
+def test_workers_show_how_far_their_measurements_are(engine):
+    class Measurement(Slow):
+        def run(self, generator, jobs, worker):
+            list(count_steps("ab", f"worker {worker}, {{}}"))
+            yield from super().run(generator, jobs, worker)
+
+    shown = []
+    with show_measurements(shown.append):
+        list(engine.run(Measurement(), JOBS, threading.Event()))
+    workers = range(engine.workers)
+    assert sorted(shown) == [f"worker {worker}, {n}/2" for worker in workers for n in (1, 2)]
 
 
 def test_a_stopped_run_hands_over_what_every_worker_has(engine):

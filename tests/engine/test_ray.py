@@ -23,10 +23,13 @@ import builders
 import numpy as np
 import psutil
 import pytest
+from called import make_image, make_random_pixels, save_image
 
 from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.experiments import invert
+from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.recover import EXPERIMENT
 from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
@@ -184,6 +187,29 @@ def test_a_client_of_two_workers_finds_what_one_device_finds(settings, alone, cl
     results = _run(settings, tmp_path, engine="ray", address=cluster.client)
     _check_same(results, alone)
     assert results.attributes["device"].startswith("Ray, 2 workers of 1 CPU and 0 GPU: CPU ")
+
+
+@pytest.mark.nightly
+def test_workers_end_the_starts_of_pictures_as_one_device_does(cluster, tmp_path):
+    generator = make_generator(builders.make_definition(tmp_path / "easy"))
+    pixels = [make_image(generator, number) for number in range(3)]
+    pixels.append(make_random_pixels(generator))
+    files = [save_image(tmp_path / f"{number}.png", each) for number, each in enumerate(pixels)]
+    given = {"image": tuple(map(str, files)), "align": "none", "trials": 5, "batch_size": 2}
+    found = []
+    for name, engine in (("one", {}), ("ray", {"engine": "ray", "address": cluster.address})):
+        config = InvertConfig(checkpoint=str(tmp_path / "easy"), **given, **engine)
+        path = tmp_path / f"{name}.h5"
+        with mock.patch.dict(os.environ):
+            run_experiment(invert.EXPERIMENT, config, load(config.checkpoint), path, SILENT)
+        found.append(read_results(path).groups)
+    one, ray = (each["stochastic/certificates"] for each in found)
+    assert one["recoveries"].tolist() == [2, 2, 2, 5]
+    for column in ("recoveries", "answered", "verdict"):
+        np.testing.assert_array_equal(one[column], ray[column])
+    off = np.abs(one["z_explained"] - ray["z_explained"])[:3]
+    assert (off <= 0.01 * one["z_deviation"][:3]).all()
+    assert len(found[1]["stochastic/starts"]["trial"]) == 11
 
 
 @pytest.mark.nightly

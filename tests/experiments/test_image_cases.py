@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from called import make_image, run_ganinv, save_image, take_image
+from called import make_image, make_z, run_ganinv, save_image, take_image
 
 from ganinv_cli.errors import ImageError
 from ganinv_cli.experiments import image_cases, run_experiment
@@ -102,10 +102,10 @@ def test_an_interrupted_run_of_images_goes_on_bit_for_bit(invert, tmp_path, monk
     (tmp_path / "invert.h5").unlink()
     make_certificate = image_cases.make_certificate
 
-    def stop(image, *given):
-        if image == 2:
+    def stop(due, *given, **options):
+        if due.image == 2:
             raise KeyboardInterrupt
-        return make_certificate(image, *given)
+        return make_certificate(due, *given, **options)
 
     monkeypatch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)
     monkeypatch.setattr(image_cases, "make_certificate", stop)
@@ -118,6 +118,29 @@ def test_an_interrupted_run_of_images_goes_on_bit_for_bit(invert, tmp_path, monk
         for column, values in rows.items():
             if not column.endswith("seconds"):
                 assert again.groups[name][column].tobytes() == values.tobytes(), (name, column)
+
+
+def test_floats_of_a_file_are_stored_beside_images_and_kept_when_a_run_goes_on(
+    easy, tmp_path, monkeypatch
+):
+    picture = easy.generator.render(make_z(easy.generator, 0), 1)[0]
+    np.save(tmp_path / "floats.npy", picture)
+    save_image(tmp_path / "image.png", make_image(easy.generator, 1))
+    given = ("invert", "--checkpoint", easy.folder, "--starts", 2, "--format", "json")
+    run_ganinv(tmp_path, *given, "image.png")
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(image_cases, "make_certificate", stop)
+    run_ganinv(tmp_path, *given, "floats.npy", code=130)
+    monkeypatch.undo()
+    result = run_ganinv(tmp_path, *given, "floats.npy")
+    (row,) = json.loads(result.stdout)["tables"]["invert"]
+    assert (row["number"], row["verdict"], row["chain"]) == (1, "made", "stored as float32")
+    stored = read_results(tmp_path / "invert.h5").groups["images"]["target_float"]
+    assert stored.dtype == np.float32 and np.isnan(stored[0]).all()
+    np.testing.assert_array_equal(stored[1], picture)
 
 
 def test_results_that_do_not_fit_into_memory_are_refused_with_the_number_of_shards(easy, tmp_path):
@@ -133,7 +156,8 @@ def test_the_row_of_an_image_that_damage_has_lost_is_made_again(
 ):
     """Its starts count for the same images alone, since its row said which image they are of."""
     monkeypatch.setattr(run_experiment.Run, "finish", lambda *_: None)
-    invert(publishing=True)
+    monkeypatch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)  # the row before the starts
+    invert("--batch-size", 1, publishing=True)
     monkeypatch.undo()
     log = tmp_path / "invert.h5.log"
     content = bytearray(log.read_bytes())

@@ -128,7 +128,7 @@ def test_other_noise_is_a_sweep_of_its_levels(easy, tmp_path, name):
     assert results.figures.keys() == {f"figure2b-{level}={each:g}" for each in levels}
     errors = [results.groups[f"{level}={each:g}/none"]["z_error"] for each in levels]
     assert all((each <= 1e-7).all() for each in errors[: len(clean)])
-    assert (errors[-1] <= 1e-5).all() == noise.is_exact
+    assert (errors[-1] <= 1e-5).all() == noise.leaves_no_residual
     names = {file.name for file in (tmp_path / "noise-sweep").iterdir()}
     assert {"figure2a.png", f"figure2b-{level}-{levels[-1]:g}.png"} <= names
     text = (tmp_path / "noise-sweep" / "noise-sweep.txt").read_text("utf-8")

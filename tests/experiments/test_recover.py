@@ -8,8 +8,8 @@ from called import make_image, run_ganinv, save_image
 from small import MARKS, make_limits
 
 from ganinv_cli.experiments.trial_rows import make_rule_rows
-from ganinv_cli.inversion.loop.batch import rounding_loss
 from ganinv_cli.inversion.loop.trial import StartResult, Target, Trial
+from ganinv_cli.inversion.objective.problem import rounding_loss
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform

@@ -8,7 +8,12 @@ from PIL import Image
 
 from ganinv_cli.errors import ImageError
 from ganinv_cli.images import Crop, Picture, load_mask, load_picture, make_picture
-from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
+from ganinv_cli.images.arrays import (
+    FLOATS_NOTE,
+    LatentsError,
+    convert_tensor,
+    load_numpy_file,
+)
 
 SHAPE = (8, 8, 3)
 LATENT = 6
@@ -156,6 +161,36 @@ def test_a_mask_may_be_an_array(tmp_path, white):
     np.save(tmp_path / "m.npy", np.zeros((8, 8), bool))
     with pytest.raises(ImageError, match="has no white pixel"):
         load_mask(tmp_path / "m.npy", SHAPE, Crop())
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_of_the_generators_shape_are_kept_and_others_are_rounded(tmp_path, dtype):
+    image = np.random.default_rng(0).uniform(-1, 1, SHAPE).astype(dtype)
+    pixels = np.rint((image.astype(np.float64) + 1) * 127.5)
+    np.save(tmp_path / "x.npy", image)
+    (read,) = load_numpy_file(tmp_path / "x.npy", SHAPE, Crop()).values()
+    for picture in (read, _make(image)):
+        assert picture.float_type == np.dtype(dtype).name
+        np.testing.assert_array_equal(picture.floats, image)
+        assert picture.target is picture.floats and (picture.pixels == pixels).all()
+    for other in (image[:6, :6], image[..., :1], np.concatenate([image, image[..., :1]], 2)):
+        assert _make(other).floats is None
+    assert make_picture(image, "x", SHAPE, Crop("0,0,8")).floats is None
+    assert _make(image[..., 0], (8, 8, 1)).floats.shape == (8, 8, 1)
+    for wrong in (np.nan, np.inf, 1.1):
+        with pytest.raises(ImageError, match=r"x has values that are not|x holds floats from"):
+            _make(np.where(image > 0.9, dtype(wrong), image))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_floats_that_8_bits_hold_are_the_picture_of_8_bits(dtype):
+    tensorflow = pytest.importorskip("tensorflow")
+    pixels = _draw(*SHAPE)
+    for values in (2 * (pixels / 255) - 1, pixels.astype(np.float32) / np.float32(127.5) - 1):
+        picture = _make(convert_tensor(tensorflow.cast(values, dtype)))
+        assert (picture.floats, picture.float_type) == (None, "")
+        np.testing.assert_array_equal(picture.pixels, pixels)
+        np.testing.assert_array_equal(picture.target, _make(pixels).target)
 
 
 def test_floats_from_0_are_noted_though_they_may_mean_black():

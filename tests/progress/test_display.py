@@ -29,6 +29,21 @@ def test_a_line_is_cut_at_its_end_if_there_is_no_space():
     assert "12,000/30,000 trials  2 h le… " in small
 
 
+def test_trials_re_enactments_and_the_time_left_fit_in_80_columns():
+    many = RunProgress(
+        12_345, 160_000, 12_000, "converged", 1e6, 12_345.0, 7300.0,
+        finished_here=12_345, certified=1_234, certificates=20_000,
+    )  # fmt: skip
+    shown = _show(many.describe())
+    assert "12,345/160,000 trials  1,234/20,000 re-enacted  2 h left  12,000 converged" in shown
+
+
+def test_the_time_left_runs_on_between_two_reports():
+    work = Work(1, 3, "trials", seconds_left=40.0)
+    assert work.describe(passed=15.0)[1] == "25 s left"
+    assert work.describe(passed=90.0)[1] == "1 s left"
+
+
 def test_plain_lines_are_far_apart_and_the_last_is_not_repeated():
     works = [Work(done, 3, "trials", ["2 recovered"]) for done in (1, 2, 3, 3)]
     shown = _show(*works, terminal=False)

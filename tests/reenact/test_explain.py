@@ -287,3 +287,24 @@ def test_a_direction_of_z_is_known_if_its_error_is_below_half_the_priors_deviati
     end = Fit(Change(Resizing((1, 2, 1))), storage, np.zeros(2), none, picture, counted, 0.0)
     _, known = measure_certainty(end, np.diag([2.0, 0.5]).reshape(2, 1, 2, 1), picture, 3**-0.5)
     assert known == 1
+
+
+@pytest.mark.parametrize(
+    ("rounding", "chain"), [(1e-12, "stored as float32"), (1e-14, "within rounding to 8 bits")]
+)
+def test_of_floats_is_left_what_the_generator_computes_inexactly(generator, rounding, chain):
+    picture = generator.render(Z[:1], 1)[0]
+    noise = np.random.default_rng(0).normal(0, 1e-6, picture.shape)
+    floats = (picture + noise).astype(np.float32)
+    image = Picture("a.npy", "", to_pixels(floats), floats=floats)
+    renderer = Renderer(generator, -1, -1.0, 1.0)
+    explanation = explain_image(
+        renderer,
+        image,
+        Z[:1],
+        renderer.differentiate(Z[0]),
+        lambda: pytest.fail("a limit of copies is not needed"),
+        measure_rounding=lambda: rounding,
+    )
+    assert explanation.explained and explanation.chain == chain
+    assert 1e-4 < explanation.excess < explanation.excess_limit

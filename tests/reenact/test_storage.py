@@ -11,9 +11,9 @@ from ganinv_cli.reenact.storage import (
     Jpeg,
     Pixels,
     find_jpeg,
-    find_white_level,
     make_standard_tables,
 )
+from ganinv_cli.reenact.white_noise import find_white_level
 
 SIDE = 32
 WHOLE = np.ones((SIDE, SIDE), np.bool_)

@@ -123,7 +123,7 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("clip = ['stochstic']", "reflect; did you mean stochastic?"),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),
         ("\n".join((*COUPLED, "batch_size = 3")), "it needs batch_size = 1000"),
-        ("\n".join((*COUPLED, "polish = 'float64'")), "polish refines one trial at a time"),
+        ("\n".join((*COUPLED, "polish = 'float64'")), "polish takes one trial at a time"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_that_names_the_file(tmp_path, text, words):

@@ -25,7 +25,7 @@ from ganinv_cli.inversion.loop.trial import (
 )
 from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 from ganinv_cli.inversion.objective.preconditioner import Preconditioner
-from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.objective.problem import Objective
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.inversion.solvers.parts.solver import Solver
@@ -89,7 +89,7 @@ def solve_jobs(
     end: Limits | None = None,
     batch_size: int = 4,
     supply: MakeTargets | None = None,
-    problem: Problem | None = None,
+    objective: Objective | None = None,
     looks: list[Increment] | None = None,
     saved_batch: SavedBatch | None = None,
     stop_after: int = 0,
@@ -101,7 +101,7 @@ def solve_jobs(
     done: dict[Key, Trial] = {}
     stop, seen = threading.Event(), 0
     settings = LoopSettings(
-        solver, problem or Problem(), end or make_limits(), MARKS, 0, batch_size
+        solver, objective or Objective(), end or make_limits(), MARKS, 0, batch_size
     )
     supply = supply or clean_targets(generator)
     for look in solve(generator, settings, JobQueue(jobs, stop=stop), supply, saved_batch):

@@ -11,7 +11,10 @@ class ConsistencyConfig(ImagesConfig):
     """The settings of `ganinv consistency`."""
 
     shards_images = False
+    counts_minima = True
     default_trials = 100
+    reenacts = False  # it compares z alone
+    start_costs = (2.0, 12.5)
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
         help="Recoveries of each image under each rule, from independent starts.",

@@ -19,19 +19,33 @@ class InvertConfig(ImagesConfig):
     )
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
-        help="Number of starts for each image. The best start is kept. If others find the same z, "
-        "the result is more certain.",
+        help="Number of starts for each image, at most: no more are needed once two found one z "
+        "that leaves only what storing the image leaves. The best start is kept.",
         names=("--starts", "--trials"),
         synonym="starts",
     )
     image: tuple[str, ...] = declare((), argument="IMAGE...")
     # the best z counts, not how many minima there are
-    stationary: float = declare_stationary(1e-3)
+    stationary: float = declare_stationary(1e-2)
     align: Literal["auto", "none"] = declare(
         "auto",
         help="Whether to fit a shift, a scale and new colours of an image that the generator does "
         "not make as it is: auto or none.",
     )
+
+    polish: Literal["float32", "float64"] = declare(
+        "float32",
+        help="Precision in which z is polished if it explains the image: float64 finds the last "
+        "digits of an image of floats.",
+    )
+
+    @property
+    def polish_precision(self) -> Literal["float32", "float64"]:
+        return self.polish
+
+    @property
+    def may_weight_loss(self) -> bool:
+        return self.mask is None
 
     @property
     def aligns(self) -> bool:

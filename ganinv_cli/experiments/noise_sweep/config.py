@@ -61,8 +61,10 @@ class NoiseSweepConfig(Config):
         return [Level(noise, value) for value in getattr(self, noise.setting)]
 
     @property
-    def has_exact_images(self) -> bool:
-        return NOISES[self.noise].is_exact or any(level.is_clean for level in self.noise_levels)
+    def may_weight_loss(self) -> bool:
+        return NOISES[self.noise].leaves_no_residual or any(
+            level.is_clean for level in self.noise_levels
+        )
 
     def _find_faults(self) -> Iterator[str]:
         yield from super()._find_faults()

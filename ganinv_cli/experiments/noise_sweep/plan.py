@@ -7,12 +7,12 @@ from typing import Self
 import numpy as np
 
 from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
-from ganinv_cli.experiments.plan import Plan, prepare_known_targets, render_trials
+from ganinv_cli.experiments.plan import Plan, UsualCost, prepare_known_targets, render_trials
 from ganinv_cli.generators.network.generator import Generator, compute_singular_values
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.loop.trial import MakeTargets, Target
 from ganinv_cli.inversion.objective.ground_truth import draw_noise
-from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.objective.problem import Objective
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import Job
 from ganinv_cli.noise import Level
@@ -43,9 +43,9 @@ class NoiseSweepPlan(Plan):
             config,
             make_solver(config.solver, config.solver_settings),
             cases={number: level.group for number, level in enumerate(levels)},
-            exact=all(level.is_clean for level in levels),
-            problem=Problem(stationary=config.stationary),
-            relative_cost=1.3,  # the least loss is not 0 and approached slowly
+            zero_residual=all(level.is_clean for level in levels),
+            objective=Objective(stationary=config.stationary),
+            usual_costs=(UsualCost(2.5),),  # the least loss is not 0 and approached slowly
         )
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:

@@ -36,7 +36,7 @@ class RecoverConfig(Config):
     )
     polish: Literal["none", "float64"] = declare(
         "none",
-        help="float64: make the images in float64, and refine each converged z in float64.",
+        help="float64: make the images in float64, and polish each converged z in float64.",
     )
 
     @property
@@ -46,4 +46,4 @@ class RecoverConfig(Config):
     def _find_faults(self) -> Iterator[str]:
         yield from super()._find_faults()
         if self.polish != "none" and self.batch_norm == "batch":
-            yield 'polish refines one trial at a time: it needs batch_norm = "frozen"'
+            yield 'polish takes one trial at a time: it needs batch_norm = "frozen"'

@@ -6,12 +6,18 @@ from typing import Self
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.plan import Plan, Refiner, prepare_known_targets, render_trials
+from ganinv_cli.experiments.plan import (
+    Plan,
+    Polisher,
+    UsualCost,
+    prepare_known_targets,
+    render_trials,
+)
 from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints
-from ganinv_cli.inversion.refine.refinement import Refinement
+from ganinv_cli.inversion.polish.float64 import Float64Polish
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.outcome import Outcome
@@ -20,6 +26,7 @@ from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.names import representative_rule
 
 FIGURE_TRIALS = 8
+COPIED_SHARE = 0.85  # of the trials with clipping, that usually are copies of those without
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +38,13 @@ class RecoverPlan(Plan):
     @classmethod
     def make(cls, config: RecoverConfig, generator: Generator) -> Self:
         solver = make_solver(config.solver, config.solver_settings)
-        return cls(config, solver, record_points=_make_record_points(config, solver))
+        copied = COPIED_SHARE * (len(config.clip) - 1) / len(config.clip)
+        return cls(
+            config,
+            solver,
+            record_points=_make_record_points(config, solver),
+            usual_costs=(UsualCost(1 - copied),),
+        )
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         precision = "float64" if self.config.polish == "float64" else "float32"
@@ -39,12 +52,12 @@ class RecoverPlan(Plan):
             generator, self.config.seed, self.config.initial_batch_size, precision
         )
 
-    def make_refiner(self, generator: Generator) -> Refiner | None:
+    def make_polisher(self, generator: Generator) -> Polisher | None:
         if self.config.polish == "none":
             return None
-        refinement = generator.reuse(Refinement)
+        polish = generator.reuse(Float64Polish)
         return lambda trial: (
-            trial.refine_best(refinement) if trial.outcome is Outcome.converged else None
+            trial.polish_best(polish) if trial.outcome is Outcome.converged else None
         )
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:

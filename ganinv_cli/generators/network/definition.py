@@ -4,7 +4,7 @@ Statistics of batch norms decide an inferred value of a convention against all o
 confirmed if it is also the usual value. Pictures decide between two last strides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -85,3 +85,17 @@ def summarize_inferred(conventions: Iterable[Convention]) -> str:
         f"{name} {values[name][0] if len({*values[name]}) == 1 else ','.join(values[name])}"
         for name in values
     )
+
+
+def describe_assumptions(definition: Definition) -> Iterator[str]:
+    """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
+    for file in definition.convention_files:
+        yield f"{definition.path}: conventions are taken from {file}"
+    if inferred := summarize_inferred(definition.conventions):
+        yield f"{definition.path}: inferred from its batch norms: {inferred}"
+    if definition.assumed:
+        yield f"{definition.path} does not say, and so is assumed:"
+    for clause in definition.assumed:
+        yield f"  {clause}"
+    for clause in definition.notes:
+        yield f"{definition.path}: {clause}"

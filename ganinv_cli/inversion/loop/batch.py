@@ -1,4 +1,4 @@
-"""A batch of trials in the graph: one trace for any number of rows and steps."""
+"""A batch of trials in the graph: one trace for any number of rows, steps and runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,12 +10,14 @@ from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.trial import Limits, LoopSettings, RecordPoints, Target, Trial
 from ganinv_cli.inversion.objective.preconditioner import find_preconditioner
-from ganinv_cli.inversion.objective.problem import Problem, rounding_loss
+from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping, stack_actions
+from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.inversion.solvers.parts.state import State, select_rows
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.precision import Precision
 from ganinv_cli.prior import MAX_COMPONENT
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
@@ -31,6 +33,8 @@ class Starts(NamedTuple):
     replacing: tf.Tensor  # (batch,) bool
     replacement: tf.Tensor  # (batch,) int64, its index in REPLACEMENTS
     residual: tf.Tensor  # (batch,)
+    solved_loss: tf.Tensor  # (batch,)
+    attempts: tf.Tensor  # (batch,) bool
     budget: tf.Tensor  # (batch,), gradients
     z_true: tf.Tensor  # (batch, latent)
     z_start: tf.Tensor  # (batch, latent), NaN if it is drawn
@@ -61,40 +65,42 @@ class Observation(NamedTuple):
     beyond: np.ndarray  # (batch,) bool: z is beyond a bound of the prior, whatever the rule
 
 
+class RunNumbers(NamedTuple):
+    """The numbers of a run that the graph takes as inputs."""
+
+    seed: tf.Tensor  # () uint32
+    stationary: tf.Tensor  # () float64; this and the next one as in Problem
+    tolerance: tf.Tensor  # () float64
+
+
 class Batch:
-    """Compiled functions of a BatchState, which holds all that changes."""
+    """The functions of a run on a BatchState, which holds all that changes."""
 
     def __init__(self, generator: Generator, settings: LoopSettings) -> None:
-        problem, tolerance = settings.problem, settings.limits.tolerance
-        self._generator, self._solver, self._seed = generator, settings.solver, settings.seed
-        preconditioner = None
-        if points := self._solver.preconditioner_points:
-            preconditioner = generator.reuse(
-                find_preconditioner,
-                points,
-                preconditioned=problem.preconditioned,
-                dtype=problem.precision.low,
-            )
-        self._problem = problem._replace(
-            generator=generator,
-            preconditioner=preconditioner,
-            mask=None if problem.mask is None else problem.mask.astype(np.float32),
-            tolerance=tolerance,
-            rounding=rounding_loss(generator) if tolerance > 0 else 0.0,
+        objective = settings.objective
+        self._generator, self._solver = generator, settings.solver
+        self._numbers = RunNumbers(
+            tf.constant(settings.seed, tf.uint32),
+            tf.constant(objective.stationary, tf.float64),
+            tf.constant(settings.limits.tolerance, tf.float64),
         )
-        self._compiled_steps = tf.function(self._run_steps, autograph=False)
+        self._take_steps = generator.reuse(
+            StepFunction,
+            self._solver,
+            objective.preconditioned,
+            objective.precision,
+            objective.mask,
+        )
 
     def make_empty(self, size: int) -> BatchState:
-        """Return an empty batch; the first compiles the graph, for any size."""
+        """Return an empty batch; the first compiles the graph, for any size and run."""
         target = Target(
             np.zeros(self._generator.image_shape), z_true=np.zeros(self._generator.latent)
         )
         points = RecordPoints(np.zeros(0), np.zeros(0))
         trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
         batch_state = self._begin(_stack_starts([trial] * size))
-        steps = tf.constant(0)
-        self._compiled_steps.get_concrete_function(_describe_rows(batch_state), steps)
-        self._compiled_steps(batch_state, steps)
+        self._take_steps.compile_for(batch_state, self._numbers)
         return batch_state._replace(code=tf.fill([size], EMPTY))
 
     def insert_starts(self, batch_state: BatchState, trials: Mapping[int, Trial]) -> BatchState:
@@ -105,7 +111,7 @@ class Batch:
 
     def advance(self, batch_state: BatchState, steps: int) -> tuple[BatchState, Observation]:
         """Take steps of every running row, until none runs; return what can be observed."""
-        batch_state = self._compiled_steps(batch_state, tf.constant(steps))
+        batch_state = self._take_steps(batch_state, tf.constant(steps), self._numbers)
         values = batch_state.solver_state._asdict() | batch_state._asdict()
         known = {name: values[name] for name in Observation._fields if name in values}
         observed = tf.nest.map_structure(lambda value: value.numpy(), known)
@@ -114,10 +120,8 @@ class Batch:
         return batch_state, Observation(**observed, beyond=beyond)
 
     def _begin(self, starts: Starts) -> BatchState:
-        prior, rows = self._generator.prior, tf.shape(starts.trials)
-        share = uniform(
-            self._seed, starts.trials, Purpose.start, starts.starts, self._generator.latent
-        )
+        prior, rows, latent = self._generator.prior, tf.shape(starts.trials), self._generator.latent
+        share = uniform(self._numbers.seed, starts.trials, Purpose.start, starts.starts, latent)
         given = ~tf.math.is_nan(starts.z_start)
         clamped = tf.clip_by_value(starts.z_start, prior.low, prior.high)
         start = tf.where(starts.clamping[:, None], clamped, starts.z_start)
@@ -133,16 +137,61 @@ class Batch:
             least_error=tf.fill(rows, float("inf")),
         )
 
-    def _run_steps(self, batch_state: BatchState, steps: tf.Tensor) -> BatchState:
+
+class StepFunction:
+    """Takes steps of a batch, compiled once for all runs with the same settings."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        solver: Solver,
+        preconditioned: bool,
+        precision: Precision,
+        mask: np.ndarray | None,
+    ) -> None:
+        preconditioner = None
+        if points := solver.preconditioner_points:
+            preconditioner = generator.reuse(
+                find_preconditioner, points, preconditioned=preconditioned, dtype=precision.low
+            )
+        self._generator, self._solver = generator, solver
+        self._preconditioner, self._precision = preconditioner, precision
+        self._mask = None if mask is None else mask.astype(np.float32)
+        self._compiled = tf.function(self._run_steps, autograph=False)
+
+    def __call__(
+        self, batch_state: BatchState, steps: tf.Tensor, numbers: RunNumbers
+    ) -> BatchState:
+        """Take steps of every running row, until none runs."""
+        after: BatchState = self._compiled(batch_state, steps, numbers)
+        return after
+
+    def compile_for(self, batch_state: BatchState, numbers: RunNumbers) -> None:
+        """Compile the graph for any number of rows; a later call does nothing."""
+        steps = tf.constant(0)
+        self._compiled.get_concrete_function(_describe_rows(batch_state), steps, numbers)
+        self._compiled(batch_state, steps, numbers)
+
+    def _run_steps(
+        self, batch_state: BatchState, steps: tf.Tensor, numbers: RunNumbers
+    ) -> BatchState:
         starts = batch_state.starts
-        problem = self._problem._replace(
-            targets=starts.targets,
-            residual=starts.residual,
+        problem = Problem(
+            self._generator,
+            starts.targets,
+            starts.residual,
+            starts.attempts,
+            starts.solved_loss,
+            stationary=numbers.stationary,
+            tolerance=numbers.tolerance,
+            preconditioner=self._preconditioner,
+            precision=self._precision,
+            mask=self._mask,
             labels=starts.labels,
         )
         clipping = RowClipping(
             self._generator.prior,
-            self._seed,
+            numbers.seed,
             starts.trials,
             starts.starts,
             starts.clamping,
@@ -186,6 +235,8 @@ def _stack_starts(trials: Sequence[Trial]) -> Starts:
             [REPLACEMENTS.index(rule.replacement or REPLACEMENTS[0]) for rule in rules], np.int64
         ),
         residual=np.array([target.residual for target in targets], np.float32),
+        solved_loss=np.array([target.solved_loss for target in targets], np.float32),
+        attempts=np.array([target.attempts for target in targets]),
         budget=np.array(budgets, np.float32),
         z_true=np.stack([target.z_true for target in targets]).astype(np.float32),
         z_start=np.stack([drawn if z is None else z for z in given]).astype(np.float32),
@@ -205,7 +256,7 @@ def _classify_rows(
     """
     loss = tf.cast(state.image_loss, tf.float32)
     size = tf.reduce_max(tf.abs(state.z), -1)
-    explained = state.stalled & (loss <= problem.residual)
+    explained = state.stalled & (problem.attempts | (loss <= problem.residual))
     inside = ~clipping.find_outside(state.z)
     code = tf.fill(tf.shape(loss), RUNNING)
     for outcome, holds in (
@@ -236,6 +287,15 @@ def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:
 def concatenate_batches(*batches: BatchState) -> BatchState:
     whole: BatchState = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), *batches)
     return whole
+
+
+def clear_rows(batch_state: BatchState, rows: list[int]) -> BatchState:
+    """Return the batch with these rows empty: they are computed, but do not change."""
+    if not rows:
+        return batch_state
+    places = tf.constant([[row] for row in rows])
+    code = tf.tensor_scatter_nd_update(batch_state.code, places, tf.fill([len(rows)], EMPTY))
+    return batch_state._replace(code=code)
 
 
 def replace_rows(batch_state: BatchState, new: Mapping[int, BatchState]) -> BatchState:

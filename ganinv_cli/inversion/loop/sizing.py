@@ -51,8 +51,10 @@ class BatchSizing:
         """Return the batch with as many rows as pay now."""
         before = len(slots)
         wanted = slots.count_needed_rows()
-        if slots.has_more:
+        if slots.is_full and slots.has_more:
             wanted = self.choose_rows(gradients_left)
+            if wanted > before:
+                wanted = min(wanted, 2 * before) if slots.has_next else before
         if wanted < before:
             return slots.shrink(batch_state, wanted)
         # a few trials at the end, such as followers, are not worth another batch

@@ -10,10 +10,12 @@ from ganinv_cli.inversion.loop.batch import (
     RUNNING,
     BatchState,
     Observation,
+    clear_rows,
     gather_rows,
     replace_rows,
 )
 from ganinv_cli.inversion.loop.trial import Increment, StartResult, Trial
+from ganinv_cli.inversion.objective.problem import ROW_MULTIPLE
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.outcome import Outcome
 
@@ -84,19 +86,41 @@ class Slots:
             taken[row].row_state = None
         return batch_state
 
-    def _pop_next(self) -> Trial | None:
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a trial that can begin now; it is in the queue then."""
         if not self.queue:
             self._jobs = self._jobs or self.job_queue.take(self._block_size)
             self.add_jobs(self._jobs)
             self._jobs = []  # last: making their images may run out of memory
-        return self.queue.popleft() if self.queue else None
+        return bool(self.queue)
+
+    def _pop_next(self) -> Trial | None:
+        return self.queue.popleft() if self.has_next else None
+
+    def drop_unneeded(self, batch_state: BatchState) -> BatchState:
+        """Take trials out that are not needed any more, as the case has ended that they are of."""
+        unneeded = [
+            row
+            for row, trial in self.taken_rows.items()
+            if not any(
+                self.job_queue.is_needed(trial.job, rule) for rule in (trial.rule, *trial.followers)
+            )
+        ]
+        for row in unneeded:
+            self._rows[row] = None
+        return clear_rows(batch_state, unneeded)
 
     def count_needed_rows(self) -> int:
-        """Return how many rows are enough once the queue is empty: halves while they hold all.
+        """Return how many rows are enough while no trial can begin.
 
-        The last trials would otherwise pay for a batch that is nearly empty.
+        The trials that run would otherwise pay for a batch that is nearly empty. At the end it is
+        halved while it holds all; before that, it has parts of ROW_MULTIPLE.
         """
         size = len(self)
+        if self.has_more:
+            parts = -(-len(self.taken_rows) // ROW_MULTIPLE)
+            return min(size, max(1, parts) * ROW_MULTIPLE)
         while size // 2 >= len(self.taken_rows):
             size //= 2
         return size
@@ -152,7 +176,15 @@ class Slots:
                 self._rows[row] = None
                 finished.append(trial)
         copies = [copy for trial in finished for copy in self._start_followers(trial)]
-        return Increment([*finished, *copies], spent, seconds, len(self))
+        running = self.taken_rows.values()
+        return Increment(
+            [*finished, *copies],
+            spent,
+            seconds,
+            len(self),
+            len(running),
+            sum(trial.gradients + trial.spent for trial in running),
+        )
 
     def _start_followers(self, trial: Trial) -> list[Trial]:
         """Return copies of a finished trial; add the other followers at the front of the queue."""

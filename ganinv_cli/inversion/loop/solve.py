@@ -21,6 +21,8 @@ from ganinv_cli.inversion.loop.trial import Increment, LoopSettings, MakeTargets
 from ganinv_cli.jobs import JobQueue
 from ganinv_cli.outcome import Phase
 
+IDLE_SECONDS = 0.01
+
 
 def solve(
     generator: Generator,
@@ -46,7 +48,7 @@ def solve(
     batch_size, solver = settings.batch_size, settings.solver
     first_rows = batch_size or (saved_batch.rows if saved_batch else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
-    batch = generator.reuse(Batch, settings)
+    batch = Batch(generator, settings)
     sizing = BatchSizing(batch, first_rows, measured=batch_size is None, coupled=coupled)
     increment_sizing = IncrementSizing(solver)
     yield Increment(phase=Phase.compiling)
@@ -63,12 +65,14 @@ def solve(
         saved_batch.restore(slots, batch_state)
     while True:
         try:
+            batch_state = slots.drop_unneeded(batch_state)
             if not (coupled and slots.taken_rows):
                 batch_state = slots.fill(batch_state)
             if not slots.taken_rows:
                 if job_queue.is_exhausted or job_queue.is_stopped:
                     return
                 yield Increment()
+                time.sleep(IDLE_SECONDS)  # the next jobs depend on what others do
                 continue
             if not coupled:
                 gradients_left = job_queue.remaining * solver.expected_gradients

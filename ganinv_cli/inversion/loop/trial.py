@@ -9,8 +9,8 @@ import numpy as np
 
 from ganinv_cli.clipping import ACTION_KINDS, RULES
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.inversion.objective.problem import Problem, rounding_loss
-from ganinv_cli.inversion.refine import Refined
+from ganinv_cli.inversion.objective.problem import Objective, rounding_loss
+from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome, Phase
@@ -25,13 +25,15 @@ class Target(NamedTuple):
     z_true: np.ndarray  # (latent,), NaN if unknown
     residual: float = 0.0  # upper limit of the image loss at the right z; inf: unknown
     sufficient_loss: float = 0.0  # image loss below which no further start is needed
+    solved_loss: float = 0.0  # image loss at which a start ends
+    attempts: bool = False  # whether a start minimises rᵀWr first, though a residual may be left
     label: int = -1  # the true label; -1 if there is none or it is unknown
     cramer_rao: float | None = None  # tr((JᵀJ)⁻¹) / latent at the true z; None: not computed
     first_start: np.ndarray | None = None  # (latent,), z of the first start; None: it is drawn
     first_start_cost: float = 0.0  # in gradients
 
 
-Refine = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, image, rule, label
+Polish = Callable[[np.ndarray, np.ndarray, str, int], Polished]  # z, image, rule, label
 MakeTargets = Callable[[Sequence[Job]], list[Target]]
 
 
@@ -55,7 +57,7 @@ class LoopSettings(NamedTuple):
     """What decides the trials of a loop, besides their generator and their targets."""
 
     solver: Solver
-    problem: Problem  # of a plan: it has no generator and no rows yet
+    objective: Objective
     limits: Limits
     record_points: RecordPoints
     seed: int
@@ -95,7 +97,7 @@ class Trial:
     record_points: RecordPoints
     label_count: int = 0  # labels that the starts take in turn
     is_copy: bool = False  # of a trial without clipping, in which this rule would not have acted
-    refined: Refined | None = None
+    polished: Polished | None = None
     # the progress
     start_results: list[StartResult] = field(default_factory=list, init=False)
     begins: bool = field(default=True, init=False)  # the next start is not in the batch yet
@@ -174,9 +176,9 @@ class Trial:
         number = self.job.trial + len(self.start_results)
         return number % self.label_count if self.label_count else -1
 
-    def refine_best(self, refine: Refine) -> Refined:
-        """Return the refinement of the best z for the image, under the trial's rule."""
-        return refine(self.best.z, self.target.image, self.rule, self.best.label)
+    def polish_best(self, polish: Polish) -> Polished:
+        """Return the best z polished for the image, under the trial's rule."""
+        return polish(self.best.z, self.target.image, self.rule, self.best.label)
 
     def make_follower(self, rule: str) -> "Trial":
         """Return the trial of a follower, after the end of this one.
@@ -197,7 +199,10 @@ def make_trials(
     limits, record_points = settings.limits, settings.record_points
     rounding = rounding_loss(generator)
     for job, target in zip(jobs, targets, strict=True):
-        target = target._replace(sufficient_loss=max(target.sufficient_loss, rounding))
+        target = target._replace(
+            sufficient_loss=max(target.sufficient_loss, rounding),
+            solved_loss=max(target.solved_loss, rounding if limits.tolerance > 0 else 0.0),
+        )
         leads = "none" in job.rules
         followers = tuple(rule for rule in job.rules if rule != "none") if leads else ()
         for rule in ("none",) if leads else job.rules:
@@ -211,4 +216,6 @@ class Increment(NamedTuple):
     gradients: float = 0.0  # spent by the rows that were running
     seconds: float = 0.0
     rows: int = 0  # of the batch
+    running: int = 0  # trials in it
+    running_gradients: float = 0.0  # what these have spent
     phase: Phase = Phase.running  # what comes next, if there are no steps

@@ -16,11 +16,13 @@ from ganinv_cli.generators.network.generator import (
     compute_jacobian_blocks,
 )
 from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.progress.measurements import count_steps
 
 POINTS = 40  # draws at which J is measured
 MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
 CACHE_KIND = "spectrum"
 VERSION = 2  # of this method; a new number invalidates kept measurements
+MEASURING = "measuring J at {} random z"  # what is shown meanwhile
 
 
 def limit_points(generator: Generator, points: int) -> int:
@@ -53,7 +55,8 @@ def measure_largest_changes(generator: Generator, points: int) -> Iterator[np.nd
     All are NaN at a draw whose picture is not finite. J is computed in blocks, so a J of any size
     can be measured. Needs frozen batch-norm statistics.
     """
-    for z, label in zip(*draw_points(generator, points), strict=True):
+    draws = list(zip(*draw_points(generator, points), strict=True))
+    for z, label in count_steps(draws, MEASURING):
         picture = generator.render(z[None], 1, labels=label[None])
         blocks = compute_jacobian_blocks(generator, z, label)
         changes = np.concatenate([find_largest_changes(block) for block in blocks])
@@ -89,8 +92,13 @@ def measure_eigenvalues(generator: Generator, mask: np.ndarray | None = None) ->
     width, 1) leaves out do not count. J is float32 and JᵀJ float64; the error is 1e-12 of the
     largest eigenvalue. Needs frozen batch-norm statistics.
     """
-    points = zip(*draw_points(generator, POINTS), strict=True)
-    return np.stack([_compute_eigenvalues(generator, z, int(label), mask) for z, label in points])
+    draws = list(zip(*draw_points(generator, POINTS), strict=True))
+    return np.stack(
+        [
+            _compute_eigenvalues(generator, z, int(label), mask)
+            for z, label in count_steps(draws, MEASURING)
+        ]
+    )
 
 
 def _compute_eigenvalues(

@@ -15,12 +15,14 @@ from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
 from ganinv_cli.generators.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.inversion.objective.jacobian import (
+    MEASURING,
     draw_points,
     find_largest_changes,
     limit_points,
     refuse_dead_generator,
 )
 from ganinv_cli.precision import Dtype
+from ganinv_cli.progress.measurements import count_steps
 
 
 class QuadraticModel(NamedTuple):
@@ -129,8 +131,8 @@ def _compute_jacobians(generator: Generator, points: int, dtype: str) -> np.ndar
     """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
     draws, labels = draw_points(generator, points)
     jacobians = np.empty((len(draws), generator.latent, generator.count_values()), np.float32)
-    for number, (z, label) in enumerate(zip(draws, labels, strict=True)):
-        jacobians[number] = compute_jacobian(generator, z, label, dtype)
+    for number in count_steps(range(len(draws)), MEASURING):
+        jacobians[number] = compute_jacobian(generator, draws[number], labels[number], dtype)
     return jacobians.reshape(-1, jacobians.shape[2])
 
 

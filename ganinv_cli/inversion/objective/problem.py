@@ -28,24 +28,34 @@ class Evaluation(NamedTuple):
     bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, without a residual
 
 
+class Objective(NamedTuple):
+    """What is minimised, as far as a plan knows it, without a generator and images."""
+
+    stationary: float = 1e-4  # relative decrease of the image loss that counts as none
+    preconditioned: bool = True  # whether rᵀWr may replace ‖r‖²; if not, W = 1
+    precision: Precision = Precision.float32  # of the gradients
+    mask: np.ndarray | None = None  # (height, width, 1), 1 for pixels that count, else 0
+
+
 class Problem(NamedTuple):
     """Find z with G(z) = x, for one image x per row (Lipton & Tripathi 2017, equation 1).
 
     If the right z leaves no residual, ‖r‖² and any rᵀWr have the same minimum, and the
-    preconditioned loss rᵀWr is minimised. Otherwise the image loss ‖r‖² is minimised.
+    preconditioned loss rᵀWr is minimised; so it is at first in rows that attempt it, whose right z
+    may leave what storing the image leaves. Otherwise the image loss ‖r‖² is minimised.
     """
 
-    generator: Generator = None  # type: ignore[assignment]  # a plan's problem has none yet, nor rows
-    targets: tf.Tensor = None  # (batch, height, width, channels) in [-1, 1]; NaN: does not count
-    residual: tf.Tensor = None  # (batch,), most image loss at the right z; inf: unknown
-    stationary: float = 1e-4  # relative decrease of the image loss that counts as none
-    preconditioned: bool = True  # whether rᵀWr replaces ‖r‖²; if not, W = 1
+    generator: Generator
+    targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]; NaN: does not count
+    residual: tf.Tensor  # (batch,), most image loss at the right z; inf: unknown
+    attempts: tf.Tensor | None = None  # (batch,) bool: rᵀWr is minimised at first; None: in no row
+    solved_loss: tf.Tensor | float = 0.0  # (batch,), image loss at which a row is solved
+    stationary: tf.Tensor | float = 1e-4  # relative decrease of the image loss that counts as none
+    tolerance: tf.Tensor | float = 0.0  # estimated bound on the error of z at which a row is solved
     preconditioner: Preconditioner | None = None
     precision: Precision = Precision.float32  # of the gradients
-    mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0
+    mask: np.ndarray | tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count
     labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
-    tolerance: float = 0.0  # estimated bound on the error of z at which a row is solved
-    rounding: float = 0.0  # image loss that may be float32 rounding, at which a row is solved
 
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
         """Return loss and gradient at z (batch, latent): a forward and a backward pass per row.
@@ -94,16 +104,21 @@ class Problem(NamedTuple):
 
     def is_solved(self, image_loss: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) need no further step, if their z is inside the bounds."""
-        return (bound <= self.tolerance) | (image_loss <= self.rounding)
+        is_near = bound <= tf.cast(self.tolerance, bound.dtype)
+        is_explained = image_loss <= tf.cast(self.solved_loss, image_loss.dtype)
+        # without a bound, the image loss is of low precision, and as large as its rounding
+        return is_near | (is_explained & tf.math.is_finite(bound))
 
     @property
     def low_precision_allowed(self) -> tf.Tensor:
         """Rows (batch,) that may have low precision: those whose right z has no residual."""
-        return self._is_exact & (self.precision is not Precision.float32)
+        return self.weighted & (self.precision is not Precision.float32)
 
     @property
-    def _is_exact(self) -> tf.Tensor:
-        return self.residual == 0
+    def weighted(self) -> tf.Tensor:
+        """Rows (batch,) whose objective is rᵀWr, if there is a preconditioner."""
+        known = self.residual == 0
+        return known if self.attempts is None else known | self.attempts
 
     def _preconditioned_loss(self, residuals: tf.Tensor, image_loss: tf.Tensor) -> tf.Tensor:
         """Return rᵀWr in the rows without residual, ‖r‖² in the others."""
@@ -111,13 +126,13 @@ class Problem(NamedTuple):
             return image_loss
         flat = tf.reshape(residuals, [-1, self.preconditioner.basis.shape[0]])
         excess = tf.cond(
-            tf.reduce_any(self._is_exact),
+            tf.reduce_any(self.weighted),
             lambda: tf.reduce_sum(
                 self.preconditioner.excess * tf.matmul(flat, self.preconditioner.basis) ** 2, 1
             ),
             lambda: tf.zeros_like(image_loss),
         )
-        return tf.where(self._is_exact, image_loss - excess, image_loss)
+        return tf.where(self.weighted, image_loss - excess, image_loss)
 
     def _estimate_bound(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the estimated bound loss / (σ² latent) on the error of z.
@@ -132,7 +147,7 @@ class Problem(NamedTuple):
             loss / (norm.least_eigenvalue * self.generator.latent)
             for norm in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
-        return tf.where(self._is_exact, weighted, plain)
+        return tf.where(self.weighted, weighted, plain)
 
     def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
         """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
@@ -149,10 +164,10 @@ class Problem(NamedTuple):
             )
             for model in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
-        return tf.where(self._is_exact[:, None, None], weighted, plain)
+        return tf.where(self.weighted[:, None, None], weighted, plain)
 
 
-_ROW_FIELDS = ("targets", "residual", "labels")
+_ROW_FIELDS = ("targets", "residual", "labels", "attempts")
 
 
 def _invert_spectrum(model: QuadraticModel, objective: tf.Tensor) -> tf.Tensor:

@@ -27,6 +27,7 @@ class _Memory(NamedTuple):
     objective: tf.Tensor  # (batch,), at the accepted z
     gradient: tf.Tensor  # (batch, latent), at the accepted z
     low_precision: tf.Tensor  # (batch,) bool: of the gradients
+    attempting: tf.Tensor  # (batch,) bool: the attempt with the preconditioned loss goes on
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, so it is accepted
@@ -78,6 +79,7 @@ class LBFGS(Solver):
     # random z whose J are averaged over, fewer if z has more than 100 components; 0: none
     metric: int = declare(40, range=(0, MAX_HISTORY))
     fine: float = declare(0.15, **POSITIVE)  # objective
+    attempt: int = declare(150, range=(0, MAX_NUMBER))  # gradients of an attempt at most
 
     steps_per_increment: ClassVar[int] = 5
     default_snapshots: ClassVar[tuple[int, ...]] = (10, 30)
@@ -99,6 +101,7 @@ class LBFGS(Solver):
             objective=row + float("inf"),
             gradient=tf.zeros_like(z),
             low_precision=tf.ones([rows], tf.bool) if near_solution is None else ~near_solution,
+            attempting=tf.ones([rows], tf.bool),
             direction=tf.zeros_like(z),
             length=row,
             jumped=tf.ones([rows], tf.bool),
@@ -110,7 +113,14 @@ class LBFGS(Solver):
         return start_state(z, memory)
 
     def step(self, problem: Problem, state: State, clipping: RowClipping) -> State:
-        clamped = state.memory.clamped
+        clamped, attempting = state.memory.clamped, state.memory.attempting
+        if problem.attempts is not None:
+            given_up = problem.attempts & ~attempting
+            unknown = tf.cast(float("inf"), problem.residual.dtype)
+            problem = problem._replace(
+                attempts=problem.attempts & attempting,
+                residual=tf.where(given_up, unknown, problem.residual),
+            )
         clipping = clipping._replace(
             clamping=clipping.clamping | clamped, replacing=clipping.replacing & ~clamped
         )
@@ -174,15 +184,27 @@ class LBFGS(Solver):
         # a row does not stall because of rounding in low precision
         is_fine = memory.objective < self.fine
         to_full_precision = memory.low_precision & (is_fine | exhausted | slow)
+        stuck = hopeless | slow | (is_new & (size == 0))
+        given_up = tf.zeros_like(stuck)
+        if problem.attempts is not None:
+            spent = state.counts["gradients"] >= self.attempt
+            ends = stuck | spent | self._find_hopeless_attempts(state)
+            unexplained = state.image_loss > problem.residual
+            given_up = problem.attempts & unexplained & ends & ~(hopeless & memory.low_precision)
+            to_full_precision &= ~given_up
+            candidate = tf.where(given_up[:, None], state.z, candidate)
+            history = quasi_newton.forget_pairs(history, given_up)
+        jumped = to_full_precision | given_up
         return state._replace(
             candidate=clipping.clip_to_bounds(candidate),
             actions=state.actions + stack_actions(clamps, memory.clamped & clamps),
-            stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
+            stalled=~jumped & stuck,
             memory=memory._replace(
                 direction=direction,
                 length=length,
-                low_precision=memory.low_precision & ~to_full_precision,
-                jumped=to_full_precision,  # losses in both precisions are not comparable
+                low_precision=memory.low_precision & ~jumped,
+                attempting=memory.attempting & ~given_up,
+                jumped=jumped,  # losses in both precisions are not comparable
                 history=history,
             ),
         )
@@ -195,10 +217,16 @@ class LBFGS(Solver):
         loss, residual = state.image_loss, problem.residual
         lost = loss > tf.maximum(residual, self.settled)
         outside = (residual > 0) & redrawable  # to be redrawn or clamped first
-        calm = tf.where(residual > 0, problem.stationary, self.crawl)
+        stationary = tf.cast(problem.stationary, loss.dtype)
+        calm = tf.where(residual > 0, stationary, self.crawl)
         due = tf.where(lost | outside, self.progress, calm)
         floor = tf.where(lost, residual, tf.zeros_like(residual))
         return (state.memory.loss_history[:, 0] - floor) * (1 - due) < loss - floor
+
+    def _find_hopeless_attempts(self, state: State) -> tf.Tensor:
+        """Return which rows (batch,) decreased too little over half of `patience` gradients."""
+        before = state.memory.loss_history[:, (self.patience - 1) // 2]
+        return before * (1 - self.progress) < state.image_loss
 
     def _return_inside(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         """Redraw the outside components of stalled or solved rows, which then continue.

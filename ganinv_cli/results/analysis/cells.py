@@ -22,9 +22,9 @@ from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
 from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict
 from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import Image
-from ganinv_cli.results.store.columns import TRIAL
+from ganinv_cli.results.store.columns import ANSWERED, RECOVERIES, TRIAL
 from ganinv_cli.results.store.read import SHARED_GRADIENTS, count_trials
-from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, split_by_image
+from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, slice_rows, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts
 
 if TYPE_CHECKING:
@@ -203,12 +203,20 @@ def read_cells(results: "Results") -> list[Cell]:
         {rule: split_by_image(groups.get(name(rule), NO_ROWS)) for rule in RULES}
         for name in (name_starts, name_certificates)
     )
-    return cells + [
-        make_cell(image, rule, name_starts(rule), rows, certificates[rule].get(image.number))
-        for image in read_images(results)
-        for rule in RULES
-        if (rows := starts[rule].get(image.number))
-    ]
+    for image in read_images(results):
+        for rule in RULES:
+            if rows := starts[rule].get(image.number):
+                made = certificates[rule].get(image.number)
+                rows = count_answering(rows, made)
+                cells.append(make_cell(image, rule, name_starts(rule), rows, made))
+    return cells
+
+
+def count_answering(starts: Group, certificate: Group | None) -> Group:
+    """Return the starts of an image that count: if it is answered, those of its certificate."""
+    if certificate is None or not certificate.get(ANSWERED, [0])[0]:
+        return starts
+    return slice_rows(starts, slice(int(certificate[RECOVERIES][0])))
 
 
 def read_images(results: "Results") -> list[Image]:

@@ -64,7 +64,7 @@ class Evidence(NamedTuple):
 
     reenactment: Reenactment | None  # None: not re-enacted
     rmse: float  # of the best z, in grey levels; NaN: no start has a finite one
-    exact: bool  # whether the best z leaves no more of the image than rounding to 8 bits
+    within_rounding: bool  # whether the best z leaves no more of the image than rounding to 8 bits
     starts: int  # under the label of the best z
     reached: int  # of these, starts at the least image loss
     same: int  # of these, starts that found the best z
@@ -159,7 +159,7 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
     return Evidence(
         reenactment=reenactment,
         rmse=statistics.rmse(loss, size),
-        exact=loss <= recoveries.rounding_loss,
+        within_rounding=loss <= recoveries.rounding_loss,
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
         same=int(np.sum(same)),
@@ -187,7 +187,7 @@ def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None
     row = {name: read_value(certificate, name) for name in wanted if name in certificate}
     region, strangers, chain = row.pop("region"), row["stranger_rmse"], row["chain"]
     # after a change G(z) is another picture, and a JPEG has larger errors, which are not white
-    is_unchanged = not chain or chain.startswith("noise of")
+    is_unchanged = not chain or chain.startswith(("noise of", "stored as", "within rounding"))
     counted = int(np.sum(region == 0)) * row.pop("reconstruction").shape[-1]
     row |= {
         "explained": row["explained"] > 0,

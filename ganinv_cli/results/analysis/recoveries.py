@@ -1,7 +1,7 @@
 """The recoveries of one image under one rule: which are at a minimum, how many, is z unique?
 
 A recovery *converged* if the solver says so, and is *at a minimum* if a test in float64 says so.
-The z compared is the refined one if there is one. Two z are compared only under the same label of
+The z compared is the polished one if there is one. Two z are compared only under the same label of
 a conditional generator: under another label the same z makes another image.
 """
 
@@ -46,7 +46,7 @@ class Recoveries:
 
     @cached_property
     def polished(self) -> Booleans:
-        """(recoveries,): whether z was refined in float64 after the solver."""
+        """(recoveries,): whether z was polished in float64 after the solver."""
         if "polished/outcome" not in self.group:
             return np.zeros(len(self.group["trial"]), np.bool_)
         return np.asarray(self.group["polished/outcome"] != 0)
@@ -62,7 +62,7 @@ class Recoveries:
         return self._prefer_polished("image_loss")
 
     def _prefer_polished(self, column: str) -> Floats:
-        """Return a column in float64, with the refined value of each recovery that has one."""
+        """Return a column in float64, with the polished value of each recovery that has one."""
         values = self.group[column].astype(np.float64)
         if self.polished.any():
             values[self.polished] = self.group[f"polished/{column}"][self.polished]
@@ -124,7 +124,7 @@ class Recoveries:
         return self._measure_distances(self.z)
 
     def measure_found_distances(self) -> Floats:
-        """Return ‖zᵢ − zⱼ‖ / latent (pairs,) of finite z as the solver left them, unrefined."""
+        """Return ‖zᵢ − zⱼ‖ / latent (pairs,) of finite z as the solver left them, unpolished."""
         return self._measure_distances(self.group["z_found"].astype(np.float64))
 
     def _measure_distances(self, z: Floats) -> Floats:

@@ -40,11 +40,11 @@ def judge(evidence: Evidence, prior: Prior, is_cropped: bool = False) -> Judgeme
 
 
 def decide(evidence: Evidence) -> Verdict:
-    """Return the verdict on an image of which all starts have ended."""
+    """Return the verdict on an image that is answered, or has had all its starts."""
     if not np.isfinite(evidence.rmse):
         return "failed"
     again = evidence.reenactment
-    if again.explained if again else evidence.exact:
+    if again.explained if again else evidence.within_rounding:
         if evidence.is_never_drawn:
             return "outside"
         return "ambiguous" if evidence.rivals or not evidence.determines_z else "made"

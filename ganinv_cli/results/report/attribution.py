@@ -125,8 +125,8 @@ def _list_rows_by_hash(report: Report) -> dict[tuple[str, int], list[Row]]:
 def _find_maker(number: int, sha256: str, image: str, evidence: Sequence[Row]) -> Row:
     # If rounding to 8 bits explains the image on some of them, these alone: the others need a
     # change that it does not show.
-    exact = [row for row in evidence if (row["image_loss"] or 0) <= row["rounding_loss"]]
-    made_by = _find_generators(exact, "made") or _find_generators(evidence, "made")
+    within_rounding = [row for row in evidence if (row["image_loss"] or 0) <= row["rounding_loss"]]
+    made_by = _find_generators(within_rounding, "made") or _find_generators(evidence, "made")
     uncertain = [
         f"{words} {' or '.join(names)}"
         for words, verdict in UNCERTAIN.items()

@@ -11,6 +11,7 @@ from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound
 from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.measures import ABSENT, COSTS, GRADIENTS_SHARED, Measure
 from ganinv_cli.results.report.table import Row
+from ganinv_cli.results.store.columns import ANSWERED
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 
@@ -90,7 +91,7 @@ CONSISTENCY = (
         "trials",
         "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
     ),
-    Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # refined in float64
+    Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # how many
     Measure(
         "converged",
         lambda cell: np.sum(cell.has_converged),
@@ -101,8 +102,8 @@ CONSISTENCY = (
         "at_minimum",
         lambda cell: np.sum(cell.recoveries.stationary),
         "at a\nminimum",
-        "At a minimum: after refinement the image loss is as good as 0, or z passes Goldstein's "
-        "test (docs/consistency.md); if no z was refined, those that converged.",
+        "At a minimum: after polishing the image loss is as good as 0, or z passes Goldstein's "
+        "test (docs/consistency.md); if no z was polished, those that converged.",
     ),
     Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
     LABEL,  # of the best recovery
@@ -110,8 +111,8 @@ CONSISTENCY = (
     Measure(
         "distance_as_found",
         lambda cell: statistics.mean(cell.recoveries.measure_found_distances()),
-        "unrefined\nmean",
-        "Unrefined: as the solver left z.",
+        "mean\nas found",
+        "As found: as the solver left z, not polished.",
         show=format_scientific,
     ),
     Measure(
@@ -168,9 +169,22 @@ def _find_least_stranger(cell: Cell) -> float | None:
     return float(again.stranger_rmse[0]) if again and len(again.stranger_rmse) else None
 
 
+def _is_answered(cell: Cell) -> bool | None:
+    """Return whether the image was answered before all its starts; None: not known."""
+    answered = cell.read_certificate(ANSWERED)
+    return None if answered is None else bool(answered)
+
+
 INVERT = (
     *NAMES,
-    Measure("starts", lambda cell: cell.trials),
+    Measure(
+        "starts",
+        lambda cell: cell.trials,
+        "starts",
+        "Starts: those that count, at most --starts. An image is answered once two starts found "
+        "one z that leaves only what storing the image leaves; later starts are not needed then.",
+    ),
+    Measure("answered", _is_answered),
     LABEL,  # of the best z
     Measure(
         "starts_under_label",
@@ -221,7 +235,7 @@ INVERT = (
     Measure(
         "determines_z", lambda cell: cell.evidence.determines_z
     ),  # whether the pixels that count do
-    Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # below it: exact
+    Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # of 8 bits
     Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
     Measure(
         "agreement.same",
@@ -249,7 +263,7 @@ INVERT = (
     Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
     Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
     GRADIENTS_SHARED,
-    Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of all starts, as gradients
+    Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of these starts, as gradients
     CHANGES,
     Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
     Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image

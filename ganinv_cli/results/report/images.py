@@ -121,6 +121,7 @@ CONSISTENCY_REPORT = ReportKind(
 )
 NEARNESS = ("verdict", "left", "rmse", "psnr", "stranger_rmse")
 CERTAINTY = (
+    "starts",
     "label",
     Column(
         "agree",

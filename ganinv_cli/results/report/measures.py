@@ -232,25 +232,25 @@ RECOVER = (
 )
 
 
-def measure_refinement(cell: Cell) -> Row:
-    """Return the errors of z after the refinement in float64, of which a rule may have none."""
+def measure_polishing(cell: Cell) -> Row:
+    """Return the errors of z after polishing in float64, of which a rule may have none."""
     is_known = cell.has("polished/z_error")
-    refined = cell.read("polished/outcome") != 0 if is_known else np.zeros(cell.trials, np.bool_)
+    polished = cell.read("polished/outcome") != 0 if is_known else np.zeros(cell.trials, np.bool_)
 
-    def read_refined(column: str) -> Floats:
-        return cell.read(f"polished/{column}")[refined] if is_known else np.zeros(0)
+    def read_polished(column: str) -> Floats:
+        return cell.read(f"polished/{column}")[polished] if is_known else np.zeros(0)
 
-    error = read_refined("z_error")
-    exact = int(np.sum(statistics.is_recovered(error, statistics.EXACT_EPSILON)))
+    error = read_polished("z_error")
+    recovered = int(np.sum(statistics.is_recovered(error, statistics.POLISHED_EPSILON)))
     return {
         "technique": cell.rule,
-        "trials": cell.trials,  # refined or not
-        "polished": int(np.sum(refined)),  # the median and the means are over these
-        "recovered": {"1e-20": exact},
-        "interval": statistics.clopper_pearson(exact, cell.trials),
+        "trials": cell.trials,  # polished or not
+        "polished": int(np.sum(polished)),  # the median and the means are over these
+        "recovered": {"1e-20": recovered},
+        "interval": statistics.clopper_pearson(recovered, cell.trials),
         "z_error_median": statistics.median(error),
-        "gradients": statistics.mean(read_refined("gradients")),
-        "seconds": statistics.mean(read_refined("seconds")),
+        "gradients": statistics.mean(read_polished("gradients")),
+        "seconds": statistics.mean(read_polished("seconds")),
     }
 
 

@@ -139,7 +139,7 @@ def _list_noise_notes(grid: Grid) -> list[str]:
         "every estimate is biased, because the generator is not linear, and so are those that a "
         f"rule keeps in the prior's bounds{bounded}.{biased}"
     ]
-    if not noise.find_residual and not noise.is_exact:
+    if not noise.find_residual and not noise.leaves_no_residual:
         lines.append(
             "The image loss that this noise leaves at the right z is not known, so no single start "
             "is enough: a trial ends when two agree, or with its last restart."

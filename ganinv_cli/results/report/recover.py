@@ -1,4 +1,4 @@
-"""The report of `ganinv recover`: Table 1, the refinement in float64, and paired tests."""
+"""The report of `ganinv recover`: Table 1, polishing in float64, and paired tests."""
 
 from collections.abc import Iterator, Sequence
 from math import log10
@@ -15,7 +15,7 @@ from ganinv_cli.results.number_format import (
 )
 from ganinv_cli.results.report.figures import draw_convergence, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind, Wanted
-from ganinv_cli.results.report.measures import RECOVER, measure_refinement, show_share
+from ganinv_cli.results.report.measures import RECOVER, measure_polishing, show_share
 from ganinv_cli.results.report.pairs import state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
 from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
@@ -28,7 +28,7 @@ COUNTING_TITLES = {
     "recovered": "With restarts",
 }
 INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
-REFINEMENT = (
+POLISHING = (
     "trials",
     Column("1e-20", show=show_share("recovered.1e-20", "interval"), help=INTERVAL_HELP),
     Column("z error\nmedian", "z_error_median", format_scientific),
@@ -67,9 +67,9 @@ def _count_below(epsilon: str, counting: str) -> Column:
     return Column(epsilon, show=show_beside_paper, help=INTERVAL_HELP)
 
 
-def _list_refinement(grid: Grid) -> Iterator[Table]:
-    title = "Refined in float64: trials with mean squared z error below"
-    yield grid.make_table(title, *REFINEMENT, rows=grid.tables["polished"])
+def _list_polishing(grid: Grid) -> Iterator[Table]:
+    title = "Polished in float64: trials with mean squared z error below"
+    yield grid.make_table(title, *POLISHING, rows=grid.tables["polished"])
 
 
 def _list_outcomes(grid: Grid) -> Iterator[Table]:
@@ -88,10 +88,10 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
     )
 
 
-def _refine_rules(cells: list[Cell], run: Row) -> list[Row]:
-    """Return a row for each rule if the trials of one were refined, those that converged."""
-    has_refined = any(cell.has("polished/z_error") for cell in cells)
-    return [to_plain(measure_refinement(cell)) for cell in cells] if has_refined else []
+def _measure_polished(cells: list[Cell], run: Row) -> list[Row]:
+    """Return a row for each rule if the trials of one were polished, those that converged."""
+    has_polished = any(cell.has("polished/z_error") for cell in cells)
+    return [to_plain(measure_polishing(cell)) for cell in cells] if has_polished else []
 
 
 def _list_recovery_notes(grid: Grid) -> list[str]:
@@ -125,9 +125,11 @@ def _answer_recovered(grid: Grid) -> Answer:
     rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
     epsilon = format_concise(rows[0]["threshold"])
-    if refined := {row["technique"]: row for row in grid.tables["polished"]}:
+    if polished := {row["technique"]: row for row in grid.tables["polished"]}:
         count = show_share("recovered.1e-20")
-        last = Column("below 1e-20\nif refined", show=lambda row: count(refined[row["technique"]]))
+        last = Column(
+            "below 1e-20\nif polished", show=lambda row: count(polished[row["technique"]])
+        )
     else:
         last = Column("seconds\n(mean)", "seconds")
     table = grid.make_table(
@@ -190,12 +192,12 @@ RECOVER_REPORT = ReportKind(
     "table1",
     RECOVER,
     _answer_recovered,
-    (_list_shares, _list_refinement, _list_outcomes),
+    (_list_shares, _list_polishing, _list_outcomes),
     _list_recovery_notes,
     starts=("first_start", "recovered"),
     figures=(
         Drawing(draw_trials, r"figure1-[\w-]+"),
         Drawing(draw_convergence, "convergence"),
     ),
-    more={"polished": _refine_rules},
+    more={"polished": _measure_polished},
 )

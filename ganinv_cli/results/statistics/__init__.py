@@ -19,8 +19,9 @@ from ganinv_cli.results.statistics.image_errors import psnr as psnr
 from ganinv_cli.results.statistics.image_errors import rank as rank
 from ganinv_cli.results.statistics.image_errors import rmse as rmse
 from ganinv_cli.results.statistics.image_errors import rounding_residual as rounding_residual
+from ganinv_cli.results.statistics.image_errors import storage_residual as storage_residual
 from ganinv_cli.results.statistics.paired import EPSILONS as EPSILONS
-from ganinv_cli.results.statistics.paired import EXACT_EPSILON as EXACT_EPSILON
+from ganinv_cli.results.statistics.paired import POLISHED_EPSILON as POLISHED_EPSILON
 from ganinv_cli.results.statistics.paired import SIGNIFICANCE as SIGNIFICANCE
 from ganinv_cli.results.statistics.paired import clopper_pearson as clopper_pearson
 from ganinv_cli.results.statistics.paired import count_trials_needed as count_trials_needed

@@ -37,6 +37,17 @@ def rounding_residual(pixels: int) -> float:
     return pixels * step**2 / 12 + 5 * step**2 * math.sqrt(pixels / 180)
 
 
+def storage_residual(spacing: Floats) -> float:
+    """Return an upper limit of the image loss from storing an image in a float type.
+
+    Each number has an error uniform in ±spacing/2, with the distance `spacing`, an array of any
+    shape, of the numbers of that type there. The limit is that of `rounding_residual`, with the sum
+    Σ s²/12 of the means and the sum Σ s⁴/180 of the variances.
+    """
+    squares = spacing.astype(np.float64) ** 2
+    return float(np.sum(squares) / 12 + 5 * np.sqrt(np.sum(squares**2) / 180))
+
+
 def rank(singular_values: Floats, pixels: int) -> Integers:
     """Return the numerical rank: the number of directions of z that change the image.
 

@@ -15,7 +15,7 @@ from ganinv_cli.results.statistics.arrays import Booleans, Floats, Integers
 from ganinv_cli.results.statistics.bootstrap import RESAMPLES, Scalar, bootstrap, median
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
-EXACT_EPSILON = 1e-20  # ε for z refined in float64
+POLISHED_EPSILON = 1e-20  # ε for z polished in float64
 SIGNIFICANCE = 0.05  # p below which two rules differ
 
 

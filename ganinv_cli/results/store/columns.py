@@ -9,6 +9,7 @@ import numpy as np
 
 TRIAL = "trial"  # (rows,) int64, the number of each row's trial, or start; -1: it was not run
 RECOVERIES = "recoveries"  # of a certificate
+ANSWERED = "answered"  # of a certificate
 ERROR = "error"  # of an image: if not empty, it has no trials
 IMAGE = "image"  # (rows,) int64, the number of each row's image; -1: there is none
 
@@ -53,20 +54,24 @@ sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtyp
 changes | S255 | - | - | optional | what was done to it, e.g. cropped, resized, made grey; UTF-8
 error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
 target | uint8 | height, width, channels | - | - | the image as the network takes it
-target_float | float | height, width, channels | - | optional | the same, of an array of floats
+target_float | float | height, width, channels | - | optional | the same in [-1, 1], of an array of
+    floats that 8 bits do not hold; float64 if one of them is; NaN: of another image
 pixels_counted | int64 | - | pixels | - | pixels times channels that count, without border and
     mask
 """)
 
 CERTIFICATE = _read_table("""
-recoveries | int32 | - | - | - | how many trials there were when it was made
+recoveries | int32 | - | - | - | how many trials count: all that there were when it was made
+answered | uint8 | - | - | optional | 1: two of these trials found one z, which leaves only what
+    storing the image leaves, so no others were needed
 best | int32 | - | - | - | the trial with the least image loss
 distant | int32 | - | - | - | the trial with the z farthest from the best one, under the same label
 reconstruction | uint8 | height, width, channels | - | - | image of the best trial
 distant_reconstruction | uint8 | height, width, channels | - | - | image of the distant trial
 singular_values | float64 | latent | pixel/z | - | singular values of J = dG/dz at the best z
 explained | uint8 | - | - | optional | 1: the chain, a change and a storage of G(z), explains it
-chain | S255 | - | - | optional | the chain in words, UTF-8; empty for rounding to 8 bits alone
+chain | S255 | - | - | optional | the chain in words, UTF-8, e.g. stored as float32; empty for
+    rounding to 8 bits alone
 excess | float64 | - | grey levels | optional | what G(z) after the chain leaves, RMS: of pixels,
     or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
 excess_limit | float64 | - | grey levels | optional | what own pictures leave at most
@@ -83,7 +88,8 @@ region | uint8 | height, width | - | optional | 1: a pixel that does not count: 
     mask, or because the chain leaves it out
 confined | float64 | - | - | optional | share of the squared error of the best z that a change or a
     region explains; 0 if the image is explained
-tried | S255 | - | - | optional | how many changes and storages were tried, in words
+tried | S255 | - | - | optional | how many changes and storages were tried, in words; empty if the
+    image is explained
 verdict | S16 | - | - | optional | the verdict of invert.md, decided when the image was measured
 explanation | S1023 | - | - | optional | what it follows from, in words, UTF-8
 verdict_rule | int32 | - | - | optional | version of the rule that decided it
@@ -133,16 +139,17 @@ FIRST = {f"first/{name}": column for name, column in _START_RESULT.items()} | FI
 POLISHED = _read_table("""
 polished/z_found | float64 | latent | z | optional | z_found after polishing
 polished/z_error | float64 | - | z² | optional | ‖polished/z_found − z_true‖² / latent
-polished/image_loss | float64 | - | pixel² | optional | image loss there, in float64
-polished/gradient_norm | float64 | - | pixel²/z | optional | norm of the shortest convex combination
-    of gradients in a small ball around it
+polished/image_loss | float64 | - | pixel² | optional | image loss there, in the precision of
+    polishing
+polished/gradient_norm | float64 | - | pixel²/z | optional | of `consistency`: norm of the shortest
+    convex combination of gradients in a small ball around it
 polished/steepness | float64 | - | - | optional | its share of the mean norm of these gradients:
     about 1 far from a minimum, 0 at one
 polished/gradients | float64 | - | gradients | optional | gradients spent on it, in no other count;
     one in float64 counts 5
 polished/seconds | float64 | - | s | optional | time for it, in no other count
-polished/outcome | uint8 | - | - | optional | converged: a minimum, by that share, or in `recover` a
-    z_error below 1e-20, by the loss; stalled: not so; 0: not polished
+polished/outcome | uint8 | - | - | optional | in `invert` as outcome; else converged: a minimum, by
+    that share, or in `recover` a z_error below 1e-20, by the loss; stalled: not so; 0: not polished
 """)
 
 CONSTANTS = _read_table("""

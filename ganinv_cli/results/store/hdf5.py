@@ -76,6 +76,12 @@ class Image:
         return np.asarray(self.columns["target"][0])
 
     @property
+    def target_float(self) -> np.ndarray | None:
+        """The same as floats in [-1, 1]; None if 8 bits hold it."""
+        floats = self.columns["target_float"][0] if "target_float" in self.columns else None
+        return None if floats is None or np.isnan(floats).any() else np.asarray(floats)
+
+    @property
     def size(self) -> int:
         """How many pixels times channels count."""
         return int(self.columns["pixels_counted"][0])

@@ -14,7 +14,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import has_content
 from ganinv_cli.lock import hold_lock
 from ganinv_cli.results.store.attributes import IMAGE_KEYS, find_differences, now
-from ganinv_cli.results.store.columns import ERROR, IMAGE, RECOVERIES, is_trial_group
+from ganinv_cli.results.store.columns import ANSWERED, ERROR, IMAGE, RECOVERIES, is_trial_group
 from ganinv_cli.results.store.hdf5 import Results
 from ganinv_cli.results.store.log import name_log
 from ganinv_cli.results.store.read import NO_TRIAL, count_trials, read_results, replace_results
@@ -122,8 +122,9 @@ def _list_lacking(results: Results) -> list[str]:
     cases = 1
     if IMAGES in groups:
         cases = config["images"] - int(np.sum(groups[IMAGES][ERROR] != b""))
-    lacking = []
-    if (missing := len(names) * cases * config.get("trials", 0) - count_trials(groups)) > 0:
+    lacking, trials = [], config.get("trials", 0)
+    present = count_trials(groups) + sum(_count_spared(groups, name, trials) for name in names)
+    if (missing := len(names) * cases * trials - present) > 0:
         lacking.append(_count(missing, "row"))
     if IMAGES in groups and any(_count_certified(groups, name) < cases for name in names):
         lacking.append("certificates (reconstructions, singular values)")
@@ -135,10 +136,30 @@ def _count_certified(groups: Mapping[str, Group], starts: str) -> int:
     certificates = groups.get(name_certificates(starts.partition("/")[0]))
     if certificates is None:
         return 0
-    counts = np.bincount(
-        groups.get(starts, NO_ROWS)[IMAGE], minlength=1 + certificates[IMAGE].max(initial=0)
-    )
-    return int(np.sum(counts[certificates[IMAGE]] == certificates[RECOVERIES]))
+    are_all = _count_starts(groups, starts, certificates) == certificates[RECOVERIES]
+    return int(np.sum(are_all | _are_answered(certificates)))
+
+
+def _count_spared(groups: Mapping[str, Group], starts: str, trials: int) -> int:
+    """Return how many starts under a rule are not needed, since their images are answered."""
+    certificates = groups.get(name_certificates(starts.partition("/")[0]))
+    if certificates is None:
+        return 0
+    missing = trials - _count_starts(groups, starts, certificates)
+    return int(np.sum(missing.clip(min=0) * _are_answered(certificates)))
+
+
+def _count_starts(groups: Mapping[str, Group], starts: str, certificates: Group) -> np.ndarray:
+    """Return how many starts there are of the image of each certificate."""
+    images = groups.get(starts, NO_ROWS)[IMAGE]
+    counts: np.ndarray = np.bincount(images, minlength=1 + certificates[IMAGE].max(initial=0))
+    return counts[certificates[IMAGE]]
+
+
+def _are_answered(certificates: Group) -> np.ndarray:
+    answered = certificates.get(ANSWERED, np.zeros(count_rows(certificates)))
+    are_answered: np.ndarray = answered > 0
+    return are_answered
 
 
 def _describe(results: Results) -> str:

@@ -164,6 +164,11 @@ def select_rows(group: Group, selected: np.ndarray) -> dict[str, np.ndarray]:
     return read_rows(group, list(group), np.flatnonzero(selected))
 
 
+def slice_rows(group: Group, rows: slice) -> Group:
+    """Return rows of a group that follow one another; a column is read when it is used."""
+    return _SlicedRows(group, rows)
+
+
 def split_by_image(group: Group) -> dict[int, Group]:
     """Return the rows of each image by its number, in their order."""
     images = group[IMAGE]

@@ -31,7 +31,7 @@ from ganinv_cli.results.store.read import (
     remove_log,
     replace_results,
 )
-from ganinv_cli.results.store.rows import NO_ROWS, Figure, Group, JoinedRows
+from ganinv_cli.results.store.rows import NO_ROWS, Figure, Group, JoinedRows, select_rows
 
 
 @contextmanager
@@ -150,6 +150,12 @@ class Run:
         self._results = replace(
             self._results, attributes=attributes, constants=self._log.constants, complete=False
         )
+
+    def leave_out(self, name: str, rows: np.ndarray) -> None:
+        """Leave rows (rows,) bool of a group out of the finished file."""
+        self._parts[name] = [select_rows(self.read_group(name), ~rows)]
+        self._joined.pop(name, None)
+        self._results = replace(self._results, complete=False)
 
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
         """Write all that was committed as one file; figures of an earlier finish are kept.

@@ -61,3 +61,22 @@ def test_copies_equal_separate_runs(simple, name, residual):
     copied = [key.rule for key, trial in shared.items() if trial.is_copy]
     assert set(copied) == set(FOLLOWERS)
     assert all(copied.count(rule) < TRIALS for rule in FOLLOWERS)
+
+
+class Ended(list):
+    """Jobs of cases of which some rules have ended, so that their trials are not needed."""
+
+    def __init__(self, jobs, rules):
+        super().__init__(jobs)
+        self.rules = rules
+
+    def is_needed(self, job, rule):
+        return rule not in self.rules
+
+
+def test_a_trial_goes_on_while_any_rule_that_follows_it_is_needed(simple):
+    settings = {"supply": targets_at(simple, 0.3), "batch_size": BATCH}
+    jobs = [Job(trial, rules=("none", "stochastic")) for trial in range(TRIALS)]
+    solver = build_solver("lbfgs", simple)
+    done = solve_jobs(simple, solver, Ended(jobs, ["none"]), **settings)
+    assert sum(key.rule == "stochastic" for key in done) == TRIALS

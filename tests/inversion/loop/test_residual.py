@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small import jobs_of, make_limits, noisy_targets, solve_jobs
 
-from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.objective.problem import Objective
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.noise import expected_residual
 from ganinv_cli.outcome import Outcome
@@ -57,7 +57,7 @@ def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, l
             generator,
             lbfgs,
             jobs,
-            problem=Problem(stationary=share),
+            objective=Objective(stationary=share),
             end=make_limits(restarts=0),
             supply=supply,
         )
@@ -73,8 +73,8 @@ def test_a_row_outside_its_bounds_is_redrawn_long_before_it_would_have_ended(gen
     solver = make_solver("lbfgs", {"memory": 10, "patience": 10, "redraws": 1})
     supply = noisy_targets(generator, 1.0, UNKNOWN)
     end = make_limits(restarts=0, budget=40)
-    jobs, problem = jobs_of(["stochastic"], 4), Problem(stationary=1e-6)
-    done = solve_jobs(generator, solver, jobs, problem=problem, end=end, supply=supply)
+    jobs, objective = jobs_of(["stochastic"], 4), Objective(stationary=1e-6)
+    done = solve_jobs(generator, solver, jobs, objective=objective, end=end, supply=supply)
     assert max(trial.best.counts["redraws"] for trial in done.values()) == 1
 
 
@@ -82,8 +82,8 @@ def test_a_row_whose_loss_returns_after_a_redraw_is_kept_inside_from_then_on(gen
     solver = make_solver("lbfgs", {"memory": 10, "patience": 10, "redraws": 1000})
     supply = noisy_targets(generator, 1.0, UNKNOWN)
     end = make_limits(restarts=0, budget=5000)
-    jobs, problem = jobs_of(["stochastic"], 4), Problem(stationary=1e-6)
-    done = solve_jobs(generator, solver, jobs, problem=problem, end=end, supply=supply)
+    jobs, objective = jobs_of(["stochastic"], 4), Objective(stationary=1e-6)
+    done = solve_jobs(generator, solver, jobs, objective=objective, end=end, supply=supply)
     for trial in done.values():
         assert trial.outcome is Outcome.converged
         assert not trial.best.outside

@@ -37,7 +37,7 @@ def _inverse(generator, residual, objective):
     """H₀ (latent, latent) of one row."""
     row = tf.constant([residual], tf.float64)
     in_float64 = cast_to_float64(measure_preconditioner(generator, POINTS))
-    problem = Problem(generator, None, row, row, preconditioner=in_float64)
+    problem = Problem(generator, None, row, preconditioner=in_float64)
     return problem.inverse_hessian(tf.constant([objective], tf.float64)).numpy()[0]
 
 

@@ -6,7 +6,7 @@ import pytest
 from small import clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.generators.network.make_generator import make_generator
-from ganinv_cli.inversion.objective.problem import Problem
+from ganinv_cli.inversion.objective.problem import Objective
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.precision import Precision
@@ -31,7 +31,7 @@ def hard(tmp_path_factory):
 def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(hard, precision):
     end = make_limits(tolerance=TOLERANCE)
     done = solve_jobs(
-        hard, LBFGS, JOBS, end=end, batch_size=16, problem=Problem(precision=precision)
+        hard, LBFGS, JOBS, end=end, batch_size=16, objective=Objective(precision=precision)
     )
     converged = [trial for trial in done.values() if trial.outcome is Outcome.converged]
     assert len(converged) == len(JOBS)

@@ -81,7 +81,7 @@ def test_a_recovery_without_a_number_is_no_minimum_and_in_no_distance():
     assert found.uniqueness.sentence.startswith("unique: 99 of 100")
 
 
-def test_a_refined_z_is_compared_and_one_that_is_not_refined_has_not_converged():
+def test_a_polished_z_is_compared_and_one_that_is_not_polished_has_not_converged():
     found = make(minima=(4,))
     found.group["z_found"][:2] += 0.1
     found.group["outcome"][:] = Outcome.stalled

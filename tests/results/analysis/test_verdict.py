@@ -28,7 +28,7 @@ NOT = AGAIN._replace(explained=False, excess=8.5)
 STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]), tried="13 changes, 3 storages")
 CHANGED = STRANGE._replace(confined=0.8)  # 3.8 of 8.5 grey levels are left
 SURE = Evidence(
-    **{"reenactment": AGAIN, "rmse": 8.5, "exact": False},
+    **{"reenactment": AGAIN, "rmse": 8.5, "within_rounding": False},
     **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
     **{"scatter": 0.5, "change_plausible": True},
     **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
@@ -89,8 +89,12 @@ CASES = [
     ({"reenactment": CHANGED, "change_plausible": False}, "outside", "no change of them is"),
     ({"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT}, "outside", "no z that may be drawn"),
     ({"reenactment": None}, "no verdict", "changes of it could not be tried"),
-    ({"reenactment": None, "exact": True}, "made", "no more than rounding to 8 bits leaves"),
-    ({"reenactment": None, "exact": True, **LONG}, "outside", "its length is 9.50"),
+    (
+        {"reenactment": None, "within_rounding": True},
+        "made",
+        "no more than rounding to 8 bits leaves",
+    ),
+    ({"reenactment": None, "within_rounding": True, **LONG}, "outside", "its length is 9.50"),
     ({"rmse": np.nan}, "failed", "no start ended at a picture of finite numbers"),
 ]
 

@@ -9,8 +9,8 @@ import pytest
 from known_results import make_group, make_results
 from reports.known_sweep import (
     add_actions,
+    add_polishing,
     add_reenactment,
-    add_refinement,
     make_image_groups,
     make_image_results,
     make_noise_sweep,
@@ -74,14 +74,14 @@ def test_any_numbers_are_reported_and_drawn_without_a_warning(command, seed):
     report.draw()
 
 
-def test_a_rule_without_a_trial_to_refine_has_none_below_the_last_bound():
+def test_a_rule_without_a_trial_to_polish_has_none_below_the_last_bound():
     group = make_group(np.arange(9), 9)
-    refined = add_refinement(make_group(np.arange(9), 0), exact=7)
-    report = summarize(make_results({"none": group, "standard": refined}), "x")
+    polished = add_polishing(make_group(np.arange(9), 0), recovered=7)
+    report = summarize(make_results({"none": group, "standard": polished}), "x")
     none, standard = report.tables["polished"]
     assert (none["polished"], none["recovered"]["1e-20"]) == (0, 0)
     assert (standard["polished"], standard["recovered"]["1e-20"]) == (9, 7)
-    assert "if refined" in render_brief(report, "x/")
+    assert "if polished" in render_brief(report, "x/")
 
 
 def test_of_two_components_of_z_none_is_the_end_of_an_interval():

@@ -58,6 +58,19 @@ def test_rounding_to_8_bits_leaves_less_than_its_residual_and_hardly_less():
     assert losses.max() < limit == pytest.approx(losses.mean() + 5 * losses.std(), rel=0.05)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_float_type_leaves_less_than_its_residual_and_hardly_less(dtype):
+    images = np.random.default_rng(5).uniform(-1, 1, (400, PIXELS // 64))
+    losses = np.sum((images.astype(dtype) - images) ** 2, axis=1)
+    limits = [
+        statistics.storage_residual(np.spacing(np.abs(image.astype(dtype)))) for image in images
+    ]
+    assert (losses < limits).all()
+    assert np.mean(limits) == pytest.approx(losses.mean() + 5 * losses.std(), rel=0.1)
+    step = statistics.storage_residual(np.full(PIXELS, 2 / 255))
+    assert step == pytest.approx(statistics.rounding_residual(PIXELS))
+
+
 def test_a_direction_that_changes_no_image_has_no_bound_no_rank_and_no_condition():
     jacobians = np.random.default_rng(8).normal(size=(2, 40, 6))
     jacobians[1, :, 0] = jacobians[1, :, 1:].sum(axis=1)

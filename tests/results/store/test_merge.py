@@ -138,7 +138,7 @@ def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
     assert "no file has a trial: the run was interrupted" in _refuse(out, [empty])
 
 
-def _write_images(path, starts, certificates=(), images=(0, 3), of=2, errors=()):
+def _write_images(path, starts, certificates=(), images=(0, 3), of=2, errors=(), answered=0):
     """Write rows of images: image -> its starts, certificates as image -> how many they are of."""
     made_by = make_provenance(
         command="consistency",
@@ -154,7 +154,8 @@ def _write_images(path, starts, certificates=(), images=(0, 3), of=2, errors=())
             run.commit(make_starts([image], trials, "stochastic/starts"), CONSTANTS)
         for image, count in certificates:
             row = make_rows([image], (CERTIFICATES,))[CERTIFICATES]
-            run.commit({CERTIFICATES: row | {"recoveries": np.array([count])}})
+            row |= {"recoveries": np.array([count]), "answered": np.array([answered])}
+            run.commit({CERTIFICATES: row})
         run.finish()
     return path
 
@@ -221,3 +222,11 @@ def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
     again = _write_images(tmp_path / "c.h5", {0: range(4)}, [(0, 2), (0, 4)], images=(0,), of=1)
     assert merge_both(half, rest) == (True, [2])
     assert merge_both(half, again) == merge_both(again, half) == (False, [4])
+
+
+def test_an_image_that_is_answered_lacks_no_starts(out, tmp_path):
+    starts, made = {0: range(2), 3: range(3)}, [(0, 2), (3, 2)]  # one ran beside
+    path = _write_images(tmp_path / "a.h5", starts, made, answered=1)
+    assert merge(out, [path]).notes == []
+    path = _write_images(tmp_path / "b.h5", starts, made)
+    assert "lacks 3 rows and certificates" in " ".join(merge(out, [path], overwrite=True).notes)

@@ -10,9 +10,10 @@ from reports.known_sweep import (
     LATENT,
     SIDE,
     add_actions,
+    add_answer,
     add_labels,
+    add_polishing,
     add_reenactment,
-    add_refinement,
     add_true_labels,
     add_verdict,
     invert_on,
@@ -47,12 +48,12 @@ def make_recover():
 
 
 def make_recover_with_all_columns():
-    """Four rules: actions, copies, refinement, bounds, labels, gradients of the whole run."""
+    """Four rules: actions, copies, polishing, bounds, labels, gradients of the whole run."""
     trials = np.arange(20)
     groups = {}
     for failed, rule in enumerate(("none", "standard", "stochastic", "zero")):
-        group = add_refinement(
-            make_group(trials, 3 * failed, failed), exact=15 + failed, refined=19
+        group = add_polishing(
+            make_group(trials, 3 * failed, failed), recovered=15 + failed, polished=19
         )
         group["error_bound"] = np.where(trials < failed, 5e-7, 2e-6)
         group["shared"] = ((trials > 12) & (rule != "none")).astype(np.uint8)
@@ -115,8 +116,8 @@ def make_consistency():
         "text.png": "this is a text file; give an image",
     }
     images["rest.png"]["stochastic/starts"]["polished/z_found"][99] = np.nan
-    images["rest.png"]["stochastic/starts"]["outcome"][:5] = Outcome.stalled  # refinement converged
-    images["rounding.png"]["stochastic/starts"]["polished/outcome"][0] = 0  # not refined
+    images["rest.png"]["stochastic/starts"]["outcome"][:5] = Outcome.stalled  # polishing converged
+    images["rounding.png"]["stochastic/starts"]["polished/outcome"][0] = 0  # not polished
     add_actions(images["rest.png"]["stochastic/starts"], np.arange(100) // 50)
     names = {0: ["a.png", "copy of a.png"]}
     shown = [
@@ -129,7 +130,7 @@ def make_consistency():
 
 
 def make_consistency_of_labels():
-    """A conditional generator with a normal prior; nothing was refined."""
+    """A conditional generator with a normal prior; nothing was polished."""
     found = {"minima": (15, 5), "losses": (4.0, 9.0), "unconverged": 2, "polished": False}
     groups = add_labels(make_image_groups(**found), *[2] * 14, 1, *[0] * 7)
     groups["stochastic/certificates"]["recoveries"][0] = 6
@@ -157,7 +158,7 @@ def make_invert():
         "known_directions": 71,
     }
     groups = {
-        "exact": add_reenactment(make_image_groups(losses=(0.0,))),
+        "exact": add_answer(add_reenactment(make_image_groups(losses=(0.0,))), starts=3),
         "jpeg": add_reenactment(jpeg, "saved as JPEG 75", **less),
         "moved": add_reenactment(make_image_groups(losses=(9.0,)), shifted),
         "noise": add_reenactment(make_image_groups(losses=(3000.0,)), excess=252.0, **STRANGERS),

@@ -156,7 +156,7 @@ def add_reenactment(groups, chain="", rule="stochastic", **given):
     strangers = [*values.get("stranger_rmse", ()), *[np.nan] * STRANGERS]
     values["stranger_rmse"] = strangers[:STRANGERS]
     columns = {name: np.array([value]) for name, value in values.items()}
-    columns |= {"chain": np.array([chain.encode()], "S255")}
+    columns |= {"chain": np.array([chain.encode()], "S255"), "answered": np.zeros(1, np.uint8)}
     columns |= {"reenacted": certificate["reconstruction"] + 1}
     return groups | {f"{rule}/certificates": certificate | columns}
 
@@ -169,6 +169,13 @@ def add_verdict(groups, verdict, explanation, rule="stochastic"):
     return groups | {name: groups[name] | columns | {"verdict_rule": np.array([2])}}
 
 
+def add_answer(groups, starts, rule="stochastic"):
+    """The same, answered by this many starts; those after them ran beside these."""
+    name = f"{rule}/certificates"
+    values = {"recoveries": np.array([starts], np.int32), "answered": np.array([1], np.uint8)}
+    return groups | {name: groups[name] | values}
+
+
 def add_actions(group, actions):
     """The group with this many actions of its rule in each trial; a tenth in its first start."""
     for prefix, counts in (("", actions), ("first/", actions // 10)):
@@ -177,12 +184,12 @@ def add_actions(group, actions):
     return group
 
 
-def add_refinement(group, exact, refined=None):
-    """The group of `recover` with refined z: these many are exact, of those that were refined."""
+def add_polishing(group, recovered, polished=None):
+    """The group of `recover` with polished z: so many below 1e-20, of those that are polished."""
     number = np.arange(len(group["trial"]))
-    done = number < (len(number) if refined is None else refined)
+    done = number < (len(number) if polished is None else polished)
     return group | {
-        "polished/z_error": np.where(done, np.where(number < exact, 1e-26, 1e-15), np.nan),
+        "polished/z_error": np.where(done, np.where(number < recovered, 1e-26, 1e-15), np.nan),
         "polished/gradients": np.where(done, 60.0, np.nan),
         "polished/seconds": np.where(done, 0.125, np.nan),
         "polished/outcome": np.where(done, Outcome.converged, 0).astype(np.uint8),

@@ -16,6 +16,7 @@ from ganinv_cli.generators.network.graph import LABEL, Network, TracedNetwork, Z
 from ganinv_cli.generators.network.layers import BatchNorm
 from ganinv_cli.generators.network.norms.check import Measure, Moments, StoredNorm
 from ganinv_cli.prior import Prior, Uniform
+from ganinv_cli.progress.measurements import count_steps
 
 ROWS = (512, 1024)  # fewest and most z
 MAX_WORK = 1 << 35  # multiply-adds of all z, unless the fewest need more
@@ -80,7 +81,7 @@ def make_measure(
 
     def measure(scale: float) -> list[Moments]:
         parts = []
-        for first in range(0, len(z), batch):
+        for first in count_steps(range(0, len(z), batch), "checking its norms at {} batches of z"):
             some = slice(first, first + batch)
             scaled = tf.constant(scale * z[some], tf.float32)
             parts.append(run(scaled, tf.constant(labels[some])))

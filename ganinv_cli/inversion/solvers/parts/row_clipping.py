@@ -13,7 +13,7 @@ class RowClipping(NamedTuple):
     """The rule of each row of a batch, and the random stream of each row's trial."""
 
     prior: Prior
-    seed: int
+    seed: int | tf.Tensor
     trials: tf.Tensor  # (batch,) int64
     starts: tf.Tensor  # (batch,) int64, the number of each trial's current start
     clamping: tf.Tensor  # (batch,) bool

@@ -1,4 +1,4 @@
-"""Least squares: the descent that refinement, the test for a minimum and re-enactment share."""
+"""Least squares: the descent that polishing, the test for a minimum and re-enactment share."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,6 +29,7 @@ def minimise_squares(
     *,
     steps: int,
     damping: float = 0.0,
+    attempts: int = ATTEMPTS,
     is_enough: Callable[[list[float]], bool] = lambda losses: False,
 ) -> tuple[Point, int]:
     """Return the last point that lowered ‖r(x)‖², low ≤ x ≤ high, and how many were evaluated.
@@ -48,7 +49,7 @@ def minimise_squares(
             break
         if normal is not last[0] or (free != last[1]).any():  # else the last ones serve
             scale, values, vectors = _decompose(normal[np.ix_(free, free)])
-        for _ in range(ATTEMPTS if damping else 1):
+        for _ in range(attempts if damping else 1):
             move = np.zeros_like(point.x)
             along = vectors.T @ (-slope[free] / scale)
             move[free] = vectors @ (along / (values + damping)) / scale
@@ -69,6 +70,13 @@ def find_free(
 ) -> np.ndarray:
     """Return which components (n,) are free: inside the bounds, or moving inwards."""
     return ((x > low) | (slope < 0)) & ((x < high) | (slope > 0))
+
+
+def compute_gram(columns: np.ndarray) -> np.ndarray:
+    """Return A Aᵀ (n, n) float64 of A (n, values), by TensorFlow, which shares its threads."""
+    values = tf.constant(columns, tf.float64)
+    gram: np.ndarray = tf.matmul(values, values, transpose_b=True).numpy()
+    return gram
 
 
 def _decompose(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

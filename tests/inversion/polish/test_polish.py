@@ -1,4 +1,4 @@
-"""Refinement reaches float64 accuracy, of a z near the true one and of a minimum."""
+"""Float64Polish reaches float64 accuracy, of a z near the true one and of a minimum."""
 
 import builders
 import numpy as np
@@ -6,16 +6,16 @@ import pytest
 from small import make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
-from ganinv_cli.inversion.objective.problem import Problem
-from ganinv_cli.inversion.refine.minimum import MinimumTest
-from ganinv_cli.inversion.refine.refinement import (
+from ganinv_cli.inversion.objective.problem import Objective
+from ganinv_cli.inversion.polish.float64 import (
     FLOAT64_COST,
-    Refinement,
+    Float64Polish,
 )
+from ganinv_cli.inversion.polish.minimum import MinimumTest
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.results.statistics import EXACT_EPSILON
+from ganinv_cli.results.statistics import POLISHED_EPSILON
 
 LATENT = 6
 
@@ -28,11 +28,11 @@ def polisher(generator):
 @pytest.fixture(scope="module")
 def minima(generator):
     """The ends of the solver for noisy images, which are outside the generator's range."""
-    end, problem = make_limits(restarts=0, budget=20_000), Problem(stationary=1e-6)
+    end, objective = make_limits(restarts=0, budget=20_000), Objective(stationary=1e-6)
     jobs = [Job(trial) for trial in range(6)]
     supply = noisy_targets(generator, 1.0, residual=float("inf"))
     solver = make_solver("lbfgs", {"memory": 10})
-    done = solve_jobs(generator, solver, jobs, problem=problem, end=end, supply=supply)
+    done = solve_jobs(generator, solver, jobs, objective=objective, end=end, supply=supply)
     return done.values()
 
 
@@ -126,7 +126,7 @@ def test_z_that_is_no_number_is_said_to_be_none(generator, polisher):
 
 @pytest.fixture(scope="module")
 def last_digits(generator):
-    return Refinement(generator)
+    return Float64Polish(generator)
 
 
 def _trials(count=8):
@@ -143,7 +143,7 @@ def test_every_digit_is_found(generator, last_digits):
         polished = last_digits(start, image, "stochastic")
         assert polished.z_found.dtype == np.float64
         assert polished.outcome is Outcome.converged
-        assert np.mean((polished.z_found - z) ** 2) < EXACT_EPSILON
+        assert np.mean((polished.z_found - z) ** 2) < POLISHED_EPSILON
         assert 3.5 + 0.5 * FLOAT64_COST < polished.gradients < 3.5 + 0.5 * FLOAT64_COST * 6
         assert last_digits(z, image, "none").gradients == 3.5 + 0.5 * FLOAT64_COST
 
@@ -157,7 +157,7 @@ def test_a_rule_with_bounds_keeps_z_inside(generator, last_digits):
         for rule in ("standard", "stochastic"):
             polished = last_digits(start, image, rule)
             assert polished.outcome is Outcome.converged
-            assert np.mean((polished.z_found - z) ** 2) < EXACT_EPSILON
+            assert np.mean((polished.z_found - z) ** 2) < POLISHED_EPSILON
             assert np.abs(polished.z_found).max() <= 1
     elsewhere = generator.render(1.2 * true, len(true), "float64")
     assert last_digits(near[0], elsewhere[0], "stochastic").outcome is Outcome.stalled

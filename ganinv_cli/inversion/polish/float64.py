@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
-from ganinv_cli.inversion.refine import Refined
-from ganinv_cli.inversion.refine.least_squares import Point, minimise_squares
+from ganinv_cli.inversion.polish import Polished
+from ganinv_cli.inversion.polish.gauss_newton import FLOAT64_COST
+from ganinv_cli.inversion.polish.least_squares import Point, minimise_squares
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
-from ganinv_cli.results.statistics import EXACT_EPSILON
+from ganinv_cli.results.statistics import POLISHED_EPSILON
 
-FLOAT64_COST = 5.0  # of a float64 gradient, in float32 gradients, in batches on the CPU
 MAX_STEPS = 10  # three are enough on the shipped generator
 CONVERGED_ERROR = 1e-24  # bound on the error of z below which another step changes nothing
 
@@ -30,20 +30,20 @@ def find_limits(prior: Prior, rule: str) -> tuple[float, float]:
     return float(np.float32(prior.low)), float(np.float32(prior.high))
 
 
-class Refinement:
-    """Refines a z near the true z of an image, to full float64 accuracy."""
+class Float64Polish:
+    """Polishes a z near the true z of an image, to full float64 accuracy."""
 
     def __init__(self, generator: Generator) -> None:
         """Take a generator with frozen batch-norm statistics."""
         self._generator = generator
         self._compiled_loss = tf.function(self._compute_loss, autograph=False)
 
-    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
-        """Refine one z (latent,) for its target (height, width, channels), in float64.
+    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Polished:
+        """Polish one z (latent,) for its target (height, width, channels), in float64.
 
         A rule with bounds keeps z inside. Costs J at z and half a float64 gradient per evaluation.
         The outcome is `converged` if the bound ‖z − z_true‖² ≤ loss / σ² puts the error below
-        EXACT_EPSILON; σ is the least singular value of J.
+        POLISHED_EPSILON; σ is the least singular value of J.
         """
         labels, image = tf.constant([label]), tf.constant(target, tf.float64)
         low, high = find_limits(self._generator.prior, rule)
@@ -51,7 +51,7 @@ class Refinement:
         jacobian = tf.constant(compute_jacobian(self._generator, z, label), tf.float64)
         normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()
         if not np.isfinite(normal).all():
-            return Refined(z.astype(np.float64), gradients=self._generator.jacobian_gradients)
+            return Polished(z.astype(np.float64), gradients=self._generator.jacobian_gradients)
         # ‖z − z_true‖² / latent is less than the loss over this
         least = len(z) * max(float(np.linalg.eigvalsh(normal)[0]), 0.0)
 
@@ -67,9 +67,9 @@ class Refinement:
             steps=MAX_STEPS,
             is_enough=lambda losses: losses[-1] <= CONVERGED_ERROR * least,
         )
-        outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
+        outcome = Outcome.converged if end.loss < POLISHED_EPSILON * least else Outcome.stalled
         spent = self._generator.jacobian_gradients + 0.5 * FLOAT64_COST * evaluations
-        return Refined(end.x, end.loss, gradients=spent, outcome=outcome)
+        return Polished(end.x, end.loss, gradients=spent, outcome=outcome)
 
     def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor

@@ -1,4 +1,4 @@
-"""Refinement of z, and the test for a minimum."""
+"""Polishing of z, and the test for a minimum."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ import numpy as np
 from ganinv_cli.outcome import Outcome
 
 
-class Refined(NamedTuple):
-    """The end of a refinement, with a field for each column `polished/*` of the results."""
+class Polished(NamedTuple):
+    """The end of polishing a z, with a field for each column `polished/*` of the results."""
 
     z_found: np.ndarray  # (latent,) float64
     image_loss: float = np.nan
