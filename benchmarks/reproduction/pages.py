@@ -32,6 +32,7 @@ TABLES = "table1.md", "why.md", "table2.md", "figure2.md", "runs.md"  # of repro
 SOLVERS = "solvers-"  # in names of results that compare first-order methods
 FIGURES = "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
+    "invert/speed",
     "reproduction/ends",
     "scaling/bookkeeping",
     "scaling/million",

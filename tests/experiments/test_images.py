@@ -270,6 +270,12 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
     assert "20/20 trials" in result.stderr and "20 converged" in result.stderr
 
 
+def test_recoveries_of_a_generated_image_go_on_to_the_least_loss(recovered):
+    """Not only to what rounding to 8 bits leaves, where the starts of `invert` end."""
+    group = take_image(recovered[1], "standard/starts", 0)
+    np.testing.assert_allclose(group["image_loss"], group["polished/image_loss"], rtol=1e-3)
+
+
 def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovered):
     results = recovered[1]
     z_start = take_image(results, "standard/starts", 0)["z_start"]
