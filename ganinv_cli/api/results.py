@@ -179,7 +179,7 @@ class Inversion:
             "sibling", "outside", "failed" or "no verdict"; docs/invert.md says what each
             follows from.
         explanation: (n,) what the verdict follows from, in a sentence or two.
-        agreement: (n,) share of the starts that found this z, 0 to 1, of those that count.
+        agreement: (n,) share of the starts that count which found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
         images: (n, height, width, channels) float32 in [-1, 1], the reconstructions, rounded to 8
             bits: G(z) after the changes that explain the image, or of the best start if none do.

@@ -119,7 +119,6 @@ class ImageCases(Cases):
             prior=generator.prior if polisher else None,
             count_values=lambda image: self._pictures[image].counted_values,
         )
-        self._pending.find_lacking(run)  # so that it is known which images are answered
 
     def begin(self, case: int) -> bool:
         """Decode and check an image when its turn comes; return whether it can be used."""

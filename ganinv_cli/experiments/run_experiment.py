@@ -103,6 +103,7 @@ def _fill(
     generator = engine.generator
     plan, cases = plan.open_cases(run, generator, inputs, reporter.say)
     _check_memory(plan, generator)
+    lacking = cases.find_lacking(run)  # first: the jobs are those of images without an answer
     jobs = PendingJobs(run, plan, cases)
     for note in run.notes:
         reporter.say(note)
@@ -121,7 +122,7 @@ def _fill(
         usual_costs,
         decline=_choose_decline(plan, usual_costs),
         success_word=plan.success_word,
-        certificates=cases.find_lacking(run),
+        certificates=lacking,
         workers=plan.config.workers or engine.workers or 1,
         is_later=others.before > 0,
         later=others.compare_work(generator, jobs),
