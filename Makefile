@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 TRIALS ?= 50
+HOURS ?= 1
 VENV := .venv
 DIST := dist
 
@@ -32,16 +33,17 @@ bench: $(READY) ## what recovery costs, its speed beside other methods (half an 
 	@rm -f build/bench/peers.json
 	@$(BIN)/python -m benchmarks.speed.peers --checkpoint portraits64 --trials 16 --out build/bench/peers.json
 
-zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspect it (2 minutes)
+zoo: $(READY) ## fetch generators from PyPI that nobody here trained, and inspect one (2 minutes)
 	@mkdir -p build/zoo docs/gan-faces
 	@$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python \
-	    --dest build/zoo gan-face-generate==1.1.1
+	    --dest build/zoo gan-face-generate==1.1.1 generateme==0.1.2
 	@$(BIN)/python -m zipfile --extract build/zoo/gan_face_generate-1.1.1-py3-none-any.whl build/zoo
+	@$(BIN)/python -m zipfile --extract build/zoo/generateme-0.1.2-py3-none-any.whl build/zoo
 	@$(BIN)/ganinv sample $(FACES) --overwrite --out docs/gan-faces/sheet.png
 	@$(BIN)/ganinv inspect $(FACES) --check --spectrum > docs/gan-faces/inspect.txt
 
-verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (many hours; after make zoo)
-	@$(BIN)/python -m benchmarks.verdicts
+verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (HOURS=1 adds an hour; after make zoo)
+	@$(BIN)/python -m benchmarks.verdicts --hours $(HOURS) $(ARGS)
 	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.csv
 	@$(BIN)/python docs/generate.py
 

@@ -258,7 +258,8 @@ def replace_computations() -> None:
     def explain(_: Any, image: Any, starts: np.ndarray, *__: Any, **___: Any) -> Explanation:
         z, pixels = starts[0], image.pixels
         region = np.zeros(pixels.shape[:2], np.uint8)
-        return Explanation(True, "", 0.3, 0.4, z, z * 0, len(z), pixels, region, "1 change", 0.0)
+        ends = pixels, region, "1 change", False, False
+        return Explanation(True, "", 0.3, 0.4, z, z * 0, len(z), *ends)
 
     def measure_jacobian(generator: Any, *_: Any, **__: Any) -> np.ndarray:
         return np.ones((generator.latent, int(np.prod(generator.image_shape))))

@@ -24,8 +24,8 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an edit to try": "        if self.align:  # the luma of a JPEG",
     "a column of every start": "seconds | float64 | - | s | - | share of the batches",
     "a column of every certificate": "verdict | S16 | - | - | optional",
-    "a field of Explanation": "    confined: float  # share of the squared error",
-    "its value": "            confined=0.0,",
+    "a field of Explanation": "    mixed: bool  # whether it is an average",
+    "its value": "            mixed=False,",
     "a measure of INVERT": '    Measure(\n        "z_deviation_mean",',
     "a count of each step": "            ),\n            actions=",
     "an entry of FORMATS": "    Format(  # last",
@@ -177,7 +177,7 @@ def test_a_kind_of_noise_is_a_sweep(copy, tables):
 
 def test_an_edit_is_named_by_the_verdict(tables):
     explanation, error = tables[-1]
-    assert explanation.startswith("The generator made this picture; luma equalised.")
+    assert explanation.startswith("Explained by a picture of the generator; luma equalised.")
     assert error < 0.1
     assert float(re.search(r"up to ([\d.]+)\)", explanation)[1]) < 5  # of 45 without the change
 

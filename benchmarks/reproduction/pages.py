@@ -14,8 +14,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks import records, verdicts
+from benchmarks import records
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2, why
+from benchmarks.verdicts.lines import read_lines
+from benchmarks.verdicts.page import format_page
 from ganinv_cli.cli import main
 
 FIGURE2B = "figure2b-variance-0.1.png"
@@ -63,7 +65,7 @@ def write_all(docs: Path, out: Path) -> None:
     for name in MEASUREMENTS:
         page = records.format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
         (out / f"{name}.md").write_text(page, "utf-8")
-    page = verdicts.format_page(verdicts.read_kept(docs / f"{CALIBRATION}.csv"))
+    page = format_page(read_lines(docs / f"{CALIBRATION}.csv"))
     (out / f"{CALIBRATION}.md").write_text(page, "utf-8")
     (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 

@@ -12,7 +12,8 @@ from ganinv_cli.images import Picture
 from ganinv_cli.inversion.polish.float64 import find_limits
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.precision import Dtype
-from ganinv_cli.reenact.explain import explain_image
+from ganinv_cli.reenact.crops import explain_crops
+from ganinv_cli.reenact.explain import Explanation, explain_image
 from ganinv_cli.reenact.fit import GREY_LEVELS, Renderer, to_grey_levels
 from ganinv_cli.reenact.strangers import STRANGERS, find_stranger_errors
 from ganinv_cli.settings.config import ImagesConfig
@@ -54,18 +55,28 @@ class Reenactor:
         if not len(starts) or too_large or not np.isfinite(jacobian).all():
             return {}
         low, high = find_limits(self.generator.prior, rule)
-        explanation = explain_image(
-            Renderer(self.generator, label, low, high, step_precision=self.step_precision),
-            picture,
-            starts.astype(np.float64),
-            to_grey_levels(jacobian, self.generator),
-            lambda: self._draws,
-            measure_rounding=lambda: self._rounding,
-            align=self.config.aligns,
-            stored_alone=stored_alone,
-        )
+        renderer = Renderer(self.generator, label, low, high, step_precision=self.step_precision)
+
+        def explain(
+            picture: Picture, starts: np.ndarray, jacobian: np.ndarray
+        ) -> Explanation | None:
+            return explain_image(
+                renderer,
+                picture,
+                starts,
+                jacobian,
+                lambda: self._draws,
+                measure_rounding=lambda: self._rounding,
+                align=self.config.aligns,
+                stored_alone=stored_alone,
+            )
+
+        z = starts.astype(np.float64)
+        explanation = explain(picture, z, to_grey_levels(jacobian, self.generator))
         if explanation is None:
             return None
+        if not explanation.explained and self.mask is None:  # a mask already says what counts
+            explanation = explain_crops(renderer, picture, z, explain, explanation)
         strangers = np.full(STRANGERS, np.nan) if explanation.explained else self._stranger_errors
         return explanation._asdict() | {"stranger_rmse": strangers}
 

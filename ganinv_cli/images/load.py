@@ -21,12 +21,14 @@ from ganinv_cli.images.decode import (
 )
 from ganinv_cli.images.files import read_image_file
 from ganinv_cli.images.float_types import find_float_type
+from ganinv_cli.images.squares import suggest_squares
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright image
 
 LOSSLESS_TOLERANCE = 1  # grey levels, of a border of one colour
 JPEG_TOLERANCE = 12
+MOST_REDUCED = 2  # times that a picture may have been reduced before it was set into a larger one
 MIN_LEFT = 2 / 3  # share of the allowed pixels that edges of one colour and a region must leave
 
 _SQUARE_PATTERN = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
@@ -85,6 +87,7 @@ class Picture(NamedTuple):
     mask: np.ndarray | None = None  # (height, width) bool: the only pixels that may count
     # the shape of `pixels`, float32 or float64 in [-1, 1]: values that 8 bits do not hold
     floats: np.ndarray | None = None
+    crops: "tuple[Picture, ...]" = ()  # squares of the file that may be pictures of their own
 
     @property
     def target(self) -> np.ndarray:
@@ -146,6 +149,7 @@ def fit_picture(
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     fits = decoded.image.size == (shape[1], shape[0]) and not crop.is_square
     left, top, right, _ = crop.compute_box(*decoded.image.size, name)
+    crops = _suggest_crops(name, decoded, shape) if crop.text == "center" else []
     return Picture(
         name,
         hashlib.sha256(content).hexdigest(),
@@ -154,7 +158,26 @@ def fit_picture(
         tables=decoded.tables,
         enlarged=1.0 if fits else (right - left) / shape[1],
         corner=(0, 0) if fits else (top, left),
+        crops=tuple(_fit_crop(each, content, decoded, shape) for each in crops),
     )
+
+
+def _suggest_crops(name: str, decoded: DecodedImage, shape: ImageShape) -> list[Crop]:
+    """Return the squares of an image that may be pictures of their own."""
+    image, _ = to_display_colours(name, decoded, shape[2])
+    pixels = np.asarray(image, np.uint8).reshape(image.height, image.width, -1)
+    squares = suggest_squares(pixels, min(shape[:2]) // MOST_REDUCED)
+    return [Crop(",".join(map(str, square))) for square in squares]
+
+
+def _fit_crop(crop: Crop, content: bytes, decoded: DecodedImage, shape: ImageShape) -> Picture:
+    """Return the picture of a suggested crop, named by it; blocks of a JPEG mix its edges."""
+    picture = fit_picture(crop.text, content, decoded, shape, crop)
+    if picture.enlarged == 1 or not picture.tables:  # blocks are left out elsewhere
+        return picture
+    inner = np.zeros(shape[:2], np.bool_)
+    inner[1:-1, 1:-1] = True
+    return picture._replace(mask=inner)
 
 
 def fit_to_shape(

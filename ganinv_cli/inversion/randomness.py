@@ -25,6 +25,8 @@ class Purpose(IntEnum):
     label = 6
     copies = 7
     strangers = 8
+    edits = 9
+    mixtures = 10
 
 
 def uniform(

@@ -11,6 +11,8 @@ from ganinv_cli.images.float_types import FLOAT_TYPES, find_spacing
 from ganinv_cli.inversion.objective.problem import PIXEL_ROUNDING
 from ganinv_cli.reenact.codec_search import FIRST_AGREEMENT, measure_agreement
 from ganinv_cli.reenact.fit import Fit, Renderer, Storage, fit, measure_certainty
+from ganinv_cli.reenact.flexible.find_edit import find_edit
+from ganinv_cli.reenact.mixtures import fit_mixture
 from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.storage import (
     EIGHT_BITS,
@@ -33,7 +35,6 @@ CENTRE_EVALUATIONS = 8
 AGREEING_DRAWS = 8  # own pictures on which a codec's agreement is calibrated
 SEEN_CHROMA = 4.0  # grey levels, RMS, beyond that of own pictures; less is not mentioned
 GREY_CHROMA = 1.0  # grey levels, RMS, at most in a grey picture
-GAIN = 0.3  # least share of the squared error for which the z of a change is better than the first
 
 
 class Explanation(NamedTuple):
@@ -49,7 +50,8 @@ class Explanation(NamedTuple):
     reenacted: np.ndarray  # (height, width, channels) uint8
     region: np.ndarray  # (height, width), pixels that do not count
     tried: str  # how many changes and storages were tried, in words
-    confined: float  # share of the squared error that the best change explains, or a region has
+    edited: bool  # whether it is an own picture that was changed in a way that no chain re-enacts
+    mixed: bool  # whether it is an average of two own pictures
 
 
 def explain_image(
@@ -68,13 +70,12 @@ def explain_image(
     `jacobian` is as for a Search. `render_draws` returns own pictures in grey levels
     (n, height, width, channels), on which the limits are calibrated, `measure_rounding` the mean
     squared error of their pixels in [-1, 1] from computing in float32. If nothing explains the
-    image, the z is that of the change that explains most of what the best start leaves. None is
+    image, it may still be an own picture that was edited (`flexible`), with the z of that. None is
     returned instead if only G(z) as it is was to be tried, `stored_alone`.
     """
     search = Search(renderer, picture, starts, jacobian, align, picture.counted_pixels)
     judge = _Judge(search, render_draws, measure_rounding)
-    first = nearest = best = search.fit_without_change()
-    confined = 0.0
+    first = nearest = search.fit_without_change()
     for end in search.iterate_fits(first):
         if stored_alone and end.change is not first.change:
             return None
@@ -84,17 +85,37 @@ def explain_image(
             explanation = judge.explain_edges(end) or judge.make_explanation(end, words, limit)
             if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
                 return explanation
-        gain = _measure_gain(first, end)
-        if gain > max(confined, GAIN):
-            best = end
-        confined = max(confined, gain)
         if end.change is first.change and end.counted is first.counted and limit >= 0:
             nearest = end
     if stored_alone:
         return None
-    unexplained = judge.make_explanation(best, None, judge.find_limit(nearest))
-    is_known = unexplained.known_directions >= MIN_KNOWN * len(best.z)
-    return unexplained._replace(excess=nearest.excess, confined=confined if is_known else 0.0)
+    unexplained = judge.make_explanation(first, None, judge.find_limit(nearest))
+    unexplained = unexplained._replace(excess=nearest.excess)
+    return _find_likeness(search, first, unexplained) if align else unexplained
+
+
+def _find_likeness(search: Search, first: Fit, unexplained: Explanation) -> Explanation:
+    """Return what else an image may be that no chain explains: an edit, or an average of two."""
+    pixels, counted = search.picture.pixels, search.counted
+    rmse = Pixels(pixels).measure_excess(first.picture, first.counted)
+    edit = find_edit(search.renderer, pixels, counted, first.z, rmse, is_jpeg=search.is_jpeg)
+    if edit is not None and edit.known_directions >= MIN_KNOWN * len(edit.z):
+        return unexplained._replace(
+            edited=True,
+            chain=edit.words,
+            z_explained=edit.z,
+            z_deviation=edit.deviation,
+            known_directions=edit.known_directions,
+            reenacted=edit.picture,
+            region=~counted | edit.region,
+        )
+    if (
+        search.is_jpeg
+        or (mixture := fit_mixture(search.renderer, pixels, counted, first.z)) is None
+    ):
+        return unexplained
+    picture = round_to_pixels(mixture.picture)
+    return unexplained._replace(mixed=True, chain=mixture.words, reenacted=picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +219,8 @@ class _Judge:
             reenacted=round_to_pixels(end.picture),
             region=~counts,
             tried="" if explained else self.search.attempts,
-            confined=0.0,
+            edited=False,
+            mixed=False,
         )
 
     def _name_colours(self, end: Fit) -> str:
@@ -258,14 +280,3 @@ class _Judge:
             return usual
         rounding = 2 * MARGIN**2 * self.measure_rounding()
         return max(usual, statistics.rmse(stored + rounding * spacing.size, spacing.size))
-
-
-def _measure_gain(first: Fit, end: Fit) -> float:
-    """Return the share of the first fit's squared error that another does not leave.
-
-    Pixels that the other leaves out do not count: leaving out the worst of a stranger is no gain.
-    """
-    if isinstance(end.storage, Jpeg) or end.storage.codec or not end.counted.any():
-        return 0.0
-    before = first.storage.measure_excess(first.picture, end.counted)
-    return 1 - (end.excess / before) ** 2 if before else 0.0

@@ -166,7 +166,17 @@ def measure_certainty(
     latent = len(end.z)
     derivatives = end.change.differentiate(picture, jacobian, end.parameters)
     weighed = end.storage.weigh(end.picture, derivatives, end.counted)
-    information = compute_gram(weighed)
+    return invert_information(compute_gram(weighed), latent, prior_deviation)
+
+
+def invert_information(
+    information: np.ndarray, latent: int, prior_deviation: float
+) -> tuple[np.ndarray, int]:
+    """Return the standard error of z by component (latent,), and how many directions are known.
+
+    `information` (n, n) is of z and of other parameters, which are unknown too; no error exceeds
+    the deviation of the prior.
+    """
     by_z, cross, rest = (
         information[:latent, :latent],
         information[:latent, latent:],

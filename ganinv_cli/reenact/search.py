@@ -42,7 +42,6 @@ ALIGNED_STARTS = 2  # distinct z from which alignments are fitted
 START_SHARE = 0.7  # of a z from which an alignment is fitted: without it, z is at its bounds
 SAME_Z = 1e-3  # ‖·‖ / latent
 NEAR = 1.0  # grey levels, RMS, below which no more parameters are fitted
-CLEAR = 0.7  # predicted error, over that of another kernel, below which a fit is not given up
 FAR = 45.0  # grey levels, RMS, from which neither a kernel nor a power makes the difference
 HOPELESS = 60.0  # grey levels, RMS, of the best start, above which no other z is looked for
 RIM = 8  # the first alignment leaves out this part of the picture's side at each edge
@@ -211,10 +210,7 @@ class Search:
 
     @functools.cached_property
     def _middle(self) -> np.ndarray:
-        """z = 0; a part of the best z, if G is constant around 0."""
-        middle = np.zeros_like(self.starts[0])
-        is_constant = not self.renderer.differentiate(middle).any()
-        return np.asarray(START_SHARE * self.starts[0]) if is_constant else middle
+        return find_middle(self.renderer, self.starts)
 
     @functools.cached_property
     def _jpeg(self) -> Jpeg | None:
@@ -222,6 +218,11 @@ class Search:
         down, right = (-start % BLOCK for start in self.picture.corner)
         needed = len(self.starts[0])
         return find_jpeg(self.picture.pixels, self.counted, tables, (down, right), needed)
+
+    @property
+    def is_jpeg(self) -> bool:
+        """Whether the pixels show a JPEG, or the file is one."""
+        return self._jpeg is not None or bool(self.picture.tables)
 
     @functools.cached_property
     def _pixels(self) -> Pixels:
@@ -295,12 +296,9 @@ class Search:
             Change(Placement(self._shape, each, self.picture.enlarged), end.change.colours)
             for each in kernels
         ]
-        predicted, number = min(
-            (self._predict(end, each, jacobian), number) for number, each in enumerate(changes)
-        )
-        gives_up = predicted > CLEAR * end.excess
+        errors = [self._predict(end, each, jacobian) for each in changes]
         start = end.storage, end.z, end.parameters
-        return self._fit("kernel", changes[number], *start, gives_up=gives_up)
+        return self._fit("kernel", changes[int(np.argmin(errors))], *start)
 
     def _select_starts(self) -> list[np.ndarray]:
         selected: list[np.ndarray] = []
@@ -326,6 +324,13 @@ class Search:
         along = np.linalg.lstsq(compute_gram(columns), columns @ rest, rcond=None)[0]
         left = rest - along @ columns
         return float(np.sqrt(np.mean(left**2)))
+
+
+def find_middle(renderer: Renderer, starts: np.ndarray) -> np.ndarray:
+    """Return z = 0 (latent,), or a part of the best of some z if G is constant around 0."""
+    middle = np.zeros_like(starts[0])
+    is_constant = not renderer.differentiate(middle).any()
+    return np.asarray(START_SHARE * starts[0]) if is_constant else middle
 
 
 def _measure_error(end: Fit, inner: np.ndarray) -> float:

@@ -50,3 +50,22 @@ def test_the_certificate_has_the_chain_that_explains_each_image(easy, tmp_path):
                 assert each["known_directions"][0] == easy.generator.latent
         own = certificates["own.png"]["reenacted"][0].astype(int)
         assert np.abs(own - pixels).max() <= 1
+
+
+def test_a_picture_in_a_screenshot_is_explained_by_its_square_of_the_file(easy, tmp_path):
+    own = make_image(easy.generator, 0)
+    side = len(own)
+    page = np.full((side + 13, side + 10, 3), 240, np.uint8)
+    page[:4] = 40  # the bar of a window
+    page[8 : 8 + side, 5 : 5 + side] = own
+    save_image(tmp_path / "page.png", page)
+    run_ganinv(tmp_path, "invert", "page.png", "--checkpoint", easy.folder, "--starts", 2)
+    results = read_results(tmp_path / "invert.h5")
+    certificate = take_image(results, "stochastic/certificates", 0)
+    assert certificate["chain"][0].decode() == f"cropped to the square 5,8,{side} of the file"
+    assert certificate["verdict"][0] == b"made"
+    assert np.abs(certificate["z_explained"][0] - make_z(easy.generator, 0)[0]).max() < 0.1
+    region = certificate["region"][0] > 0
+    assert region[0].all() and not region[side // 2, side // 2]
+    shown, target = certificate["reenacted"][0], take_image(results, "images", 0)["target"][0]
+    assert np.abs(shown.astype(int) - target)[~region].mean() < 20

@@ -87,7 +87,9 @@ class Generator(ABC):
         """
         arguments = tf.nest.flatten((settings, *options, options))
         key = make, *(a.tobytes() if isinstance(a, np.ndarray) else a for a in arguments)
-        result: Kept = self._results.pop(key, None) or make(self, *settings, **options)
+        result: Kept = (
+            self._results.pop(key) if key in self._results else make(self, *settings, **options)
+        )
         self._results[key] = result
         for oldest in list(self._results)[:-MAX_KEPT]:
             self._results.pop(oldest, None)

@@ -15,11 +15,10 @@ AGREEING_SHARE = 1e-2  # of the least image loss, within which a start has reach
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
-# Edited pictures of the generator's own have this, and strangers have not (docs/invert.md).
-MIN_CONFINED = 0.5  # share of what the best start leaves that the nearest change explains
 # Largest median distance of the starts from the best z, over that of two draws, that the sentence
 # of `outside` calls agreement; no verdict follows from it.
 MAX_SCATTER = 0.35
+SQUARE = "cropped to the square"  # with which the chain of a part of the file begins
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
 
 
@@ -35,15 +34,23 @@ class Reenactment(NamedTuple):
     known_directions: int
     stranger_rmse: Floats  # those that were measured
     tried: str
-    confined: float
     left_out: float  # share of the pixels that do not count
     keeps_loss: bool  # whether the image loss of a start says how well it explains the image
+    edited: bool = False  # whether the chain is of a flexible map, and the picture an own one
+    mixed: bool = False  # whether the chain says of which two pictures it is an average
 
     @property
     def words(self) -> str:
         """The chain, and what was left out; empty: rounded to 8 bits alone."""
         left_out = f"but for {100 * self.left_out:.0f} % of the pixels" if self.left_out else ""
+        if self.chain.startswith(SQUARE):
+            left_out = ""  # the pixels outside the square
         return "; ".join(filter(None, [self.chain, left_out]))
+
+    @property
+    def has_crops(self) -> bool:
+        """Whether squares of the file were tried as pictures of their own."""
+        return "squares" in self.tried
 
     @property
     def hides_siblings(self) -> bool:
@@ -77,7 +84,7 @@ class Evidence(NamedTuple):
     norm: float  # ‖·‖ of the nearest z inside the bounds
     norm_range: tuple[float, float]  # of ‖z‖ over draws from the prior
     plausible: bool  # whether the right z may be drawn
-    change_plausible: bool  # whether that of the nearest change may be
+    change_plausible: bool  # whether that of the edit may be
     too_few_pixels: bool  # whether no more pixels count than z has components
     rank: int | None  # of J; None: not known
     latent: int
@@ -99,15 +106,8 @@ class Evidence(NamedTuple):
 
     @property
     def is_edited(self) -> bool:
-        """Whether a change or a region explains most of what the best start leaves.
-
-        No stranger is as near as what is left then, and its z may be drawn.
-        """
-        again = self.reenactment
-        if again is None or not len(again.stranger_rmse) or not self.change_plausible:
-            return False
-        left = self.rmse * np.sqrt(1 - again.confined)
-        return bool(again.confined >= MIN_CONFINED and left < again.stranger_rmse[0])
+        """Whether it is an own picture that was edited, with a z that may be drawn."""
+        return self.reenactment is not None and self.reenactment.edited and self.change_plausible
 
     @property
     def determines_z(self) -> bool:
@@ -191,6 +191,8 @@ def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None
     counted = int(np.sum(region == 0)) * row.pop("reconstruction").shape[-1]
     row |= {
         "explained": row["explained"] > 0,
+        "edited": row.get("edited", 0) > 0,
+        "mixed": row.get("mixed", 0) > 0,
         "stranger_rmse": strangers[np.isfinite(strangers)],
         "left_out": float(np.mean(region > 0)),
         # more count if edges of one colour are the generator's own

@@ -20,10 +20,9 @@ Verdict = Literal[
 ]
 
 OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by this generator
-VERSION = 3  # of the rule; a file says which one decided
+VERSION = 4  # of the rule; a file says which one decided
 MANY_STARTS = 32  # that hardly miss a z which exists
 HELP = "If it has margins or is part of a larger picture, --crop may help"
-HELP_CROPPED = "If the crop is a part of a picture that the generator made, leave out --crop"
 
 
 class Judgement(NamedTuple):
@@ -52,6 +51,8 @@ def decide(evidence: Evidence) -> Verdict:
         return "no verdict"
     if evidence.is_edited:
         return "edited"
+    if again.mixed:
+        return "sibling"
     alarms = evidence.false_alarms
     is_nearest = alarms.strangers > 0 and alarms.as_near == 0
     agrees = evidence.plausible and evidence.same >= AGREEING_STARTS
@@ -84,39 +85,48 @@ def describe_verdict(
                 ". A generator of nearly these weights, or a mixture with a little of another "
                 "picture, might leave no more"
             )
-        return f"the generator made this picture{words}. {nearness}"
+        return f"explained by a picture of the generator{words}. {nearness}"
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
-        return f"the generator makes this picture, but {reason}{words}. {nearness}"
+        return f"explained by the generator, but {reason}{words}. {nearness}"
+    tried = f"Tried: {again.tried}" if again and again.tried else ""
+    if verdict == "edited" and again:
+        directions = f"{again.known_directions} of the {evidence.latent} directions of z"
+        return (
+            f"explained by a picture of the generator that was edited{words}. What the edit leaves "
+            f"unexplained is not like what a wrong z leaves; {directions} are known"
+        )
+    if verdict == "sibling" and again and again.mixed:
+        return f"explained by {again.words}, and by no single one. {tried}"
     answer = {
-        "edited": "the generator made this picture, and it was edited in a way that is not known",
         "sibling": (
-            "a generator of nearly these weights may have made this picture, or it is a mixture of "
-            "this generator's pictures"
+            "not explained by any z, but nearly: another generator of nearly these weights may "
+            "have made it, or it is a mixture of this generator's pictures, or an edit was not "
+            "recognised"
         ),
         "outside": _describe_outside(evidence, prior),
     }[verdict]
-    tried = f"Tried: {again.tried}" if again and again.tried else ""
-    evidence_words = nearness + _describe_strangers(evidence)
-    if verdict == "edited" and again:
-        evidence_words = (
-            "The nearest of the changes that were tried, or leaving out a region, explains "
-            f"{100 * again.confined:.0f} % of the squared error that the best start leaves; z is "
-            f"that of this change, and {again.known_directions} of its {evidence.latent} "
-            "directions are known"
-        )
-    has_few = evidence.starts < MANY_STARTS and not evidence.agrees
-    helps = HELP_CROPPED if is_cropped else HELP
-    helps = "" if verdict == "sibling" else helps + ("; more --starts may help" if has_few else "")
-    return ". ".join(filter(None, (answer, evidence_words, tried, helps)))
+    helps = "" if verdict == "sibling" else _advise(evidence, is_cropped)
+    measured = nearness + _describe_strangers(evidence)
+    return ". ".join(filter(None, (answer, measured, tried, helps)))
+
+
+def _advise(evidence: Evidence, is_cropped: bool) -> str:
+    """Return what may help that was not done yet; empty: nothing."""
+    again = evidence.reenactment
+    advice = [] if is_cropped or (again and again.has_crops) else [HELP]
+    if evidence.starts < MANY_STARTS and not evidence.agrees:
+        advice.append("more --starts may help")
+    sentence = "; ".join(advice)
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _describe_outside(evidence: Evidence, prior: Prior) -> str:
     if evidence.is_never_drawn and not evidence.false_alarms.as_near:
-        return f"no z that may be drawn makes this picture: {_describe_position(evidence, prior)}"
+        return f"not explained by any z that may be drawn: {_describe_position(evidence, prior)}"
     if evidence.agrees:
-        return "the starts agree on one z, but no change of its picture is this picture"
-    return "the starts found different pictures, and no change of them is this picture"
+        return "not explained by any z or edit, though the starts agree on one z"
+    return "not explained by any z or edit: the starts found different pictures"
 
 
 def _describe_nearness(evidence: Evidence) -> str:

@@ -76,7 +76,7 @@ excess | float64 | - | grey levels | optional | what G(z) after the chain leaves
     or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
 excess_limit | float64 | - | grey levels | optional | what own pictures leave at most
 z_explained | float64 | latent | z | optional | z after a fit with the chain; if none explains the
-    image, with the change that explains most of what the best z leaves, if that is much
+    image, of a flexible map, or else the best z
 z_deviation | float64 | latent | z | optional | standard error of each component of z_explained, at
     most the prior's standard deviation
 known_directions | int32 | - | directions | optional | orthogonal directions of z whose standard
@@ -86,8 +86,10 @@ stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best 
 reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
 region | uint8 | height, width | - | optional | 1: a pixel that does not count: of a border, by the
     mask, or because the chain leaves it out
-confined | float64 | - | - | optional | share of the squared error of the best z that a change or a
-    region explains; 0 if the image is explained
+edited | uint8 | - | - | optional | 1: no chain explains it, but what a flexible map of G(z) leaves
+    of it is what an edit leaves; the chain is that map in words
+mixed | uint8 | - | - | optional | 1: it is an average of two of the generator's pictures; the chain
+    has their shares
 tried | S255 | - | - | optional | how many changes and storages were tried, in words; empty if the
     image is explained
 verdict | S16 | - | - | optional | the verdict of invert.md, decided when the image was measured

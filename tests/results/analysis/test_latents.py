@@ -61,8 +61,7 @@ def test_the_archive_has_the_labels_that_were_found_or_given(save):
 
 def test_z_has_a_standard_error_only_if_the_generator_made_the_image(save):
     again = {"explained": 0, "stranger_rmse": [0.1]}
-    images = {"own": {}, "other": again, "edited": again | {"confined": 0.9}}
-    images["edited"]["stranger_rmse"] = [90.0]
+    images = {"own": {}, "other": again, "edited": again | {"edited": 1}}
     own = {name: add_reenactment(make_image_groups(), **each) for name, each in images.items()}
     results = make_image_results("invert", **own)
     found = save(results)

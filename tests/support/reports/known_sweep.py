@@ -152,7 +152,12 @@ def add_reenactment(groups, chain="", rule="stochastic", **given):
     z = recoveries["z_found"][np.nanargmin(recoveries["image_loss"])].astype(np.float64)
     values = {"explained": 1, "excess": 0.3, "excess_limit": 0.4, "z_explained": z}
     values |= {"z_deviation": np.full(LATENT, 0.02), "known_directions": LATENT}
-    values |= {"confined": 0.0, "tried": b"", "region": np.zeros((SIDE, SIDE), np.uint8)} | given
+    values |= {
+        "edited": 0,
+        "mixed": 0,
+        "tried": b"",
+        "region": np.zeros((SIDE, SIDE), np.uint8),
+    } | given
     strangers = [*values.get("stranger_rmse", ()), *[np.nan] * STRANGERS]
     values["stranger_rmse"] = strangers[:STRANGERS]
     columns = {name: np.array([value]) for name, value in values.items()}

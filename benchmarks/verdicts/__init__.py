@@ -1,0 +1,1 @@
+"""How often is the verdict of `ganinv invert` wrong? `make verdicts` measures it in an hour."""

@@ -1,0 +1,87 @@
+"""Explain a picture by a square of its file: of a screenshot, a page with margins, a collage."""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from ganinv_cli.images import Picture
+from ganinv_cli.images.decode import GREY, MODES
+from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.explain import Explanation
+from ganinv_cli.reenact.fit import Fit, Renderer, fit
+from ganinv_cli.reenact.resampling import Resizing
+from ganinv_cli.reenact.search import EVALUATIONS, find_middle
+from ganinv_cli.reenact.storage import Pixels
+from ganinv_cli.results.analysis.evidence import SQUARE
+
+FAR = 20.0  # grey levels, RMS, that a z of the square leaves; above, no change of it is tried
+
+Explain = Callable[[Picture, np.ndarray, np.ndarray], Explanation | None]
+
+
+def explain_crops(
+    renderer: Renderer,
+    picture: Picture,
+    starts: np.ndarray,
+    explain: Explain,
+    unexplained: Explanation,
+) -> Explanation:
+    """Return what explains one of a picture's crops, the first for which something does.
+
+    `starts` (starts, latent) are the z of the whole picture, which hardly help: z of a crop is
+    fitted from the middle. `explain` takes a picture, its starts and J at the first, in grey
+    levels, as `explain_image` does. The pixels outside the crop become a region. If no crop is
+    explained, return `unexplained`, that of the whole picture, with the number of crops.
+    """
+    for crop in picture.crops:
+        start = _fit_middle(renderer, crop, starts)
+        if start.excess > FAR:
+            continue
+        found = explain(crop, start.z[None], renderer.differentiate(start.z))
+        if found is not None and found.explained:
+            return _place_crop(found, crop, picture)
+    if not picture.crops:
+        return unexplained
+    count = len(picture.crops)
+    return unexplained._replace(tried=f"{unexplained.tried}, {count} squares of the file")
+
+
+def _fit_middle(renderer: Renderer, crop: Picture, starts: np.ndarray) -> Fit:
+    change, middle = Change(Resizing(crop.pixels.shape)), find_middle(renderer, starts)
+    return fit(
+        renderer,
+        change,
+        Pixels(crop.pixels),
+        middle,
+        change.start,
+        crop.counted_pixels,
+        EVALUATIONS["middle"],
+        gives_up=True,
+    )
+
+
+def _place_crop(found: Explanation, crop: Picture, picture: Picture) -> Explanation:
+    """Return the explanation of a crop with its pixels where the whole picture has them."""
+    height, width, _ = picture.pixels.shape
+    top, left = crop.corner
+    side = round(width * crop.enlarged)
+    above, before = picture.corner
+    place = round((left - before) / picture.enlarged), round((top - above) / picture.enlarged)
+    size = round(side / picture.enlarged), round(side / picture.enlarged)
+
+    def paste(pixels: np.ndarray, outside: int) -> np.ndarray:
+        channels = pixels.shape[2]
+        page = Image.new(MODES[channels], (width, height), (outside,) * channels)
+        page.paste(Image.fromarray(pixels.squeeze()).resize(size), place)
+        return np.asarray(page, np.uint8).reshape(height, width, channels)
+
+    words = f"{SQUARE} {left},{top},{side} of the file"
+    left_out = 100 * np.mean(found.region & crop.allowed_pixels)
+    rest = f"but for {left_out:.0f} % of it" if left_out else ""
+    region = np.where(found.region, 255, 0).astype(np.uint8)[..., None]
+    return found._replace(
+        chain="; ".join(filter(None, (words, found.chain, rest))),
+        reenacted=paste(found.reenacted, GREY),
+        region=paste(region, 255)[..., 0] > 127,
+    )

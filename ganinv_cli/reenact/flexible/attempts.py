@@ -1,0 +1,138 @@
+"""Fit a flexible map of G(z) to a picture from several starts, and say what it leaves.
+
+Size does not tell an edit from a picture of another origin, but kind does: what a wrong z leaves
+looks like the generator's own pictures, what an edit leaves does not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.reenact.flexible.flexible_fit import (
+    LEAST_MEDIAN,
+    NORMAL,
+    MappedPicture,
+    fit_flexible,
+)
+from ganinv_cli.reenact.flexible.homography import make_zoom
+from ganinv_cli.reenact.flexible.normalised_fit import COARSE, FINE, fit_normalised
+from ganinv_cli.reenact.flexible.views import WHITE, Views
+
+MOST_STRUCTURE = 0.5  # of a fit that goes on to a map; of edited own pictures it is below 0.3
+FAR_STRUCTURE = 0.8  # of the coarse fits, above which none goes on
+ZOOMS = 1.0, 1.15  # of the starts
+FITTED_SHARE = 0.95  # of the z of a fit, at which the next begins: it is at its bounds
+CLIPPED = 3.0  # standard deviations, above which an error counts as that many
+NEIGHBOURHOOD = 7  # pixels of a side, whose deviation an error is compared with
+LEAST_CONTRAST = 2 / 255  # which is added to it
+MOST_DIRECTIONS = 300  # of the generator's own pictures
+PICTURES_PER_DIRECTION = 4
+SMALLEST, LARGEST = 1e-3, 100.0  # of shares and ratios, whose logarithms are used
+LEAST_STRUCTURE = 0.01  # which is added to it
+TRAITS = 4
+
+
+class Traits(NamedTuple):
+    """What tells an edit of an own picture from a picture that the generator cannot make."""
+
+    structure: float  # loss of the fit to the normalised picture
+    share: float  # of the squares of what is left, in the directions of the generator's pictures
+    ratio: float  # RMSE without a map, over the median error that is left
+    relative: float  # median of the errors over the local contrast
+
+    @property
+    def logarithms(self) -> np.ndarray:
+        """What a rule is linear in: (TRAITS,)."""
+        share = float(np.clip(self.share, SMALLEST, 1 - SMALLEST))
+        ratio = float(np.clip(self.ratio, SMALLEST, LARGEST))
+        small = self.relative + SMALLEST, self.structure + LEAST_STRUCTURE
+        return np.log([share / (1 - share), ratio, *small])
+
+
+class Attempt(NamedTuple):
+    """The end of the fits from one start."""
+
+    end: MappedPicture
+    traits: Traits
+    is_mirrored: bool = False  # whether the picture was mirrored before it was fitted
+
+
+def iterate_attempts(
+    views: Views, z: np.ndarray, rmse: float, directions: np.ndarray
+) -> Iterator[Attempt]:
+    """Yield the ends of fits to a picture from several starts, those that may decide alone.
+
+    `z` (latent,) is the best one without a map, with its `rmse` in grey levels. `directions` are as
+    `find_directions` returns them. A picture whose structure is far from any is given up early.
+    """
+    zooms = [_begin(views, zoom) for zoom in ZOOMS]
+    x, structure = min(zooms, key=itemgetter(1))
+    if structure > FAR_STRUCTURE:
+        return
+    mirrored = replace(views, target=views.target[:, ::-1], counted=views.counted[:, ::-1])
+    yield from _finish(views, x, rmse, directions)
+    yield from _finish(views, np.concatenate([z, make_zoom(1)]), rmse, directions)
+    for attempt in _finish(mirrored, _begin(mirrored, 1)[0], rmse, directions):
+        yield attempt._replace(is_mirrored=True)
+
+
+def _begin(views: Views, zoom: float) -> tuple[np.ndarray, float]:
+    """Return x and the structure of a coarse fit from the middle of z."""
+    start = np.concatenate([np.zeros(views.latent), make_zoom(zoom)])
+    return fit_normalised(views, start, COARSE)
+
+
+def _finish(views: Views, x: np.ndarray, rmse: float, directions: np.ndarray) -> Iterator[Attempt]:
+    """Yield the end of a fine fit and that of a map from x (n,), if the structure is like."""
+    x = x.copy()
+    x[: views.latent] *= FITTED_SHARE
+    x, structure = fit_normalised(views, x, FINE)
+    if structure <= MOST_STRUCTURE:
+        x[: views.latent] *= FITTED_SHARE
+        end = fit_flexible(views, x)
+        if end is not None:
+            yield Attempt(end, _measure(views, end, structure, rmse, directions))
+
+
+def find_directions(pictures: np.ndarray) -> np.ndarray:
+    """Return orthogonal directions (n, values) float32 of most of the variance of own pictures.
+
+    The pictures are (m, height, width, channels); n is a part of m (Pearson 1901).
+    """
+    values = pictures.reshape(len(pictures), -1).astype(np.float64)
+    values -= values.mean(0)
+    count = min(MOST_DIRECTIONS, len(values) // PICTURES_PER_DIRECTION)
+    variances, mixtures = np.linalg.eigh(values @ values.T)
+    largest = np.flatnonzero(variances > 1e-9 * variances[-1])[::-1][:count]
+    scaled = mixtures[:, largest] / np.sqrt(variances[largest])
+    return np.asarray((scaled.T @ values).astype(np.float32))
+
+
+def render_pictures_of_directions(generator: Generator, z: np.ndarray) -> np.ndarray:
+    """Return the pictures of z (m, latent), as `find_directions` takes them."""
+    labels = np.zeros(len(z)) if generator.labels else None
+    return generator.render(z, 16, labels=labels)
+
+
+def _measure(
+    views: Views, end: MappedPicture, structure: float, rmse: float, directions: np.ndarray
+) -> Traits:
+    spread = max(end.median / NORMAL, LEAST_MEDIAN)
+    left = np.zeros(views.target.shape)
+    left[end.view.counted] = end.rest.clip(-CLIPPED * spread, CLIPPED * spread)
+    squares = float(np.sum(left**2))
+    inside = float(np.sum((directions @ left.ravel().astype(np.float32)) ** 2))
+    size = NEIGHBOURHOOD, NEIGHBOURHOOD, 0
+    mean, square = (ndimage.uniform_filter(each, size) for each in (views.target, views.target**2))
+    contrast = np.sqrt((square - mean**2).clip(0)) + LEAST_CONTRAST
+    return Traits(
+        structure=structure,
+        share=inside / squares if squares else 0.0,
+        ratio=rmse / WHITE / end.median,
+        relative=float(np.median(np.abs(end.rest) / contrast[end.view.counted])),
+    )

@@ -1,0 +1,79 @@
+"""Whether a picture that no chain explains is an own picture that was edited, and its z."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.precision import Dtype
+from ganinv_cli.reenact.fit import Renderer, invert_information
+from ganinv_cli.reenact.flexible.attempts import Attempt, iterate_attempts
+from ganinv_cli.reenact.flexible.features import Features
+from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, differentiate_map
+from ganinv_cli.reenact.flexible.homography import PARAMETERS
+from ganinv_cli.reenact.flexible.rule import Rule, find_rule, measure_directions
+from ganinv_cli.reenact.flexible.views import WHITE, Views
+from ganinv_cli.reenact.flexible.words import describe_map, find_region
+from ganinv_cli.reenact.storage import round_to_pixels
+
+VALUES_PER_UNKNOWN = 8  # of a picture, at least, or a flexible map follows anything
+
+
+class Edit(NamedTuple):
+    """What was done to an own picture, as far as a flexible map says it."""
+
+    z: np.ndarray  # (latent,)
+    deviation: np.ndarray  # (latent,), standard error of z
+    known_directions: int
+    words: str
+    picture: np.ndarray  # (height, width, channels) uint8, mapped
+    region: np.ndarray  # (height, width), which pixels are of no map
+
+
+def find_edit(
+    renderer: Renderer,
+    pixels: np.ndarray,
+    counted: np.ndarray,
+    z: np.ndarray,
+    rmse: float,
+    *,
+    is_jpeg: bool,
+) -> Edit | None:
+    """Return the edit of an own picture that pixels (height, width, channels) are, if they are one.
+
+    `counted` (height, width) are the pixels to explain, `z` (latent,) is the best one without a
+    change, with its RMSE in grey levels, and `is_jpeg` says whether the pixels show a JPEG. A
+    picture with few values for so many unknowns is not tried.
+    """
+    generator = renderer.generator
+    unknowns = generator.latent + PARAMETERS + Features(pixels.shape).count * pixels.shape[2]
+    if counted.sum() * pixels.shape[2] < VALUES_PER_UNKNOWN * unknowns:
+        return None
+    views = Views(renderer, pixels / WHITE, counted)
+    for attempt in iterate_attempts(views, z, rmse, generator.reuse(measure_directions)):
+        if generator.reuse(_find_rule, renderer.step_precision, is_jpeg=is_jpeg).accepts(
+            attempt.traits
+        ):
+            return _make_edit(views, attempt, pixels)
+    return None
+
+
+def _find_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) -> Rule:
+    directions = generator.reuse(measure_directions)
+    return find_rule(generator, directions, step_precision, is_jpeg=is_jpeg)
+
+
+def _make_edit(views: Views, attempt: Attempt, pixels: np.ndarray) -> Edit:
+    end, latent = attempt.end, views.latent
+    columns = np.concatenate(differentiate_map(views, end), axis=1).astype(np.float64)
+    information = columns @ columns.T / (end.median / NORMAL) ** 2
+    deviation, known = invert_information(information, latent, views.deviation)
+    region = find_region(end)
+    picture = (views.target * WHITE).copy()
+    if attempt.is_mirrored:
+        picture = picture[:, ::-1].copy()
+    picture[end.view.counted] = end.picture * WHITE
+    words = describe_map(end, attempt.is_mirrored, region)
+    if attempt.is_mirrored:
+        region, picture = region[:, ::-1], picture[:, ::-1]
+    return Edit(end.x[:latent], deviation, known, words, round_to_pixels(picture), region)

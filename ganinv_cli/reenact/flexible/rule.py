@@ -1,0 +1,235 @@
+"""When what a flexible fit leaves is an edit of an own picture: quantiles of known pictures.
+
+Own pictures under random edits, and strangers, are fitted as a picture of unknown origin is. The
+rule is linear in the logarithms of traits, and refuses nineteen of twenty of these strangers: these
+are mixtures of own pictures, with edits, so that most others are refused too.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from ganinv_cli import cache
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.images import to_pixels
+from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.precision import Dtype
+from ganinv_cli.progress.measurements import count_steps
+from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.fit import Renderer, fit
+from ganinv_cli.reenact.flexible.attempts import (
+    MOST_DIRECTIONS,
+    PICTURES_PER_DIRECTION,
+    TRAITS,
+    Attempt,
+    Traits,
+    find_directions,
+    iterate_attempts,
+    render_pictures_of_directions,
+)
+from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
+from ganinv_cli.reenact.flexible.views import WHITE, Views
+from ganinv_cli.reenact.resampling import Resizing
+from ganinv_cli.reenact.storage import Pixels, round_to_pixels
+from ganinv_cli.results import statistics
+
+VERSION = 1  # of this method; a new number invalidates kept measurements
+OWN = 40  # own pictures, each edited, of each class
+STRANGERS = 40
+SHARES = 0.95, 0.9, 0.8, 0.65, 0.5  # of the first of two pictures in an average
+SHARES_OF_JPEG = 0.65, 0.5  # a JPEG hides the others
+RIGHT_SHARE = 0.5  # of the distance of two draws, within which z is right
+STRUCTURE_QUANTILE = 0.95  # of own pictures, whose structure a rule accepts
+SCORE_QUANTILE = 0.95  # of strangers, which a rule refuses; most others are less like own ones
+MIN_POWER = 0.3  # share of own pictures that a rule must accept, or it accepts none
+SMALLEST_DEVIATION = 1e-6  # of a trait, whose deviation it is divided by
+EVALUATIONS = 4  # of the fit without a map
+MAX_VALUES = 2**24  # of the pictures whose directions are found
+
+
+class Rule(NamedTuple):
+    """What traits must be for an edit."""
+
+    structure: float  # at most
+    direction: np.ndarray  # (TRAITS,), of the traits
+    limit: float  # of the sum of the traits times the direction; more is an edit
+    power: float  # share of own pictures that it accepts
+
+    def accepts(self, traits: Traits) -> bool:
+        """Return whether traits are those of an edit."""
+        is_like = traits.structure <= self.structure
+        return is_like and self.power >= MIN_POWER and self.score(traits) > self.limit
+
+    def score(self, traits: Traits) -> float:
+        """Return the sum of the traits times the direction."""
+        return float(traits.logarithms @ self.direction)
+
+
+class Case(NamedTuple):
+    """A picture of known origin."""
+
+    pixels: np.ndarray  # (height, width, channels) uint8
+    start: np.ndarray  # (latent,), near the best z without a map
+    z: np.ndarray | None  # the one that made it; None: a stranger
+
+
+def find_rule(
+    generator: Generator, directions: np.ndarray, step_precision: Dtype, *, is_jpeg: bool
+) -> Rule:
+    """Return the rule for pictures as JPEG or not, which is kept between commands.
+
+    J is computed in a precision, which makes no difference that counts.
+    """
+    inputs = VERSION, generator.sha256, generator.prior, OWN, STRANGERS, is_jpeg
+
+    def measure() -> cache.Arrays:
+        return _to_arrays(measure_rule(generator, directions, step_precision, is_jpeg=is_jpeg))
+
+    arrays = cache.measure_once("edits", measure, *inputs)
+    structure, limit, power = arrays["limits"].tolist()
+    return Rule(structure, arrays["direction"], limit, power)
+
+
+def measure_directions(generator: Generator) -> np.ndarray:
+    """Return the directions of own pictures; all of a conditional generator have label 0."""
+    most = MAX_VALUES // generator.count_values()
+    count = min(MOST_DIRECTIONS * PICTURES_PER_DIRECTION, max(most, 2 * PICTURES_PER_DIRECTION))
+    z = _draw(generator, count, 1)
+    return find_directions(render_pictures_of_directions(generator, z))
+
+
+def measure_rule(
+    generator: Generator, directions: np.ndarray, step_precision: Dtype, *, is_jpeg: bool
+) -> Rule:
+    """Return the rule from pictures that are fitted now."""
+    prior = generator.prior
+    label = 0 if generator.labels else -1
+    renderer = Renderer(generator, label, prior.low, prior.high, step_precision=step_precision)
+    distance = statistics.expected_distance(generator.latent, prior) * generator.latent
+    fitted: list[list[tuple[Traits, bool]]] = []  # of each picture, and whether its z is right
+    cases = [*make_own(generator, is_jpeg=is_jpeg), *make_strangers(generator, is_jpeg=is_jpeg)]
+    for case in count_steps(cases, "fitting edits to {} pictures of known origin"):
+        fitted.append([])
+        for attempt in _fit_case(renderer, case, directions):
+            error = np.inf
+            if case.z is not None:
+                error = float(np.linalg.norm(attempt.end.x[: generator.latent] - case.z))
+            fitted[-1].append((attempt.traits, error < RIGHT_SHARE * distance))
+            if fitted[-1][-1][1]:
+                break
+    return find_limits(fitted[:OWN], fitted[OWN:])
+
+
+def make_own(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
+    """Yield own pictures after random edits."""
+    random, z = np.random.default_rng(1), _draw(generator, OWN, 2)
+    for each, pixels in zip(z, _render(generator, z), strict=True):
+        edited = edit_at_random(pixels, random)
+        yield Case(store_at_random(edited, random) if is_jpeg else edited, each, each)
+
+
+def make_strangers(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
+    """Yield averages of two own pictures, and pictures of two halves; some are edited too.
+
+    An average with nearly all of one picture is not: no one can tell it from an own picture then.
+    """
+    random, z = np.random.default_rng(2), _draw(generator, 2 * STRANGERS, 3)
+    pictures = _render(generator, z)
+    shares = SHARES_OF_JPEG if is_jpeg else SHARES
+    half = generator.image_shape[1] // 2
+    for number in range(STRANGERS):
+        one, other = pictures[2 * number], pictures[2 * number + 1]
+        share = shares[number // 3 % len(shares)]
+        has_halves = number % 3 == 2
+        if has_halves:
+            pixels = np.concatenate([one[:, :half], other[:, half:]], 1)
+        else:
+            pixels = round_to_pixels(share * one + (1 - share) * other)
+        if number % 2 and (has_halves or share in SHARES_OF_JPEG):
+            pixels = edit_at_random(pixels, random)
+        yield Case(store_at_random(pixels, random) if is_jpeg else pixels, z[2 * number], None)
+
+
+def _fit_case(renderer: Renderer, case: Case, directions: np.ndarray) -> Iterator[Attempt]:
+    """Yield the fits of a picture."""
+    shape = renderer.generator.image_shape
+    counted, change = np.ones(shape[:2], np.bool_), Change(Resizing(shape))
+    storage, start = Pixels(case.pixels), (case.start, change.start)
+    plain = fit(renderer, change, storage, *start, counted, EVALUATIONS, gives_up=True)
+    views = Views(renderer, case.pixels / WHITE, counted)
+    yield from iterate_attempts(views, plain.z, plain.excess, directions)
+
+
+def find_limits(
+    own: Sequence[Sequence[tuple[Traits, bool]]], strangers: Sequence[Sequence[tuple[Traits, bool]]]
+) -> Rule:
+    """Return the rule from the fits of each own picture, and whether its z is right, and others."""
+    every = [each for fits in (*own, *strangers) for each in fits]
+    structures = [traits.structure for traits, is_right in every if is_right]
+    if len(structures) < MIN_POWER * len(own):
+        return Rule(0.0, np.zeros(TRAITS), np.inf, 0.0)
+    structure = float(np.quantile(structures, STRUCTURE_QUANTILE))
+    right, wrong = (
+        [
+            each.logarithms
+            for each, is_right in every
+            if is_right == wanted and each.structure <= structure
+        ]
+        for wanted in (True, False)
+    )
+    direction = _separate(np.array(right), np.array(wrong))
+
+    def find_score(fits: Sequence[tuple[Traits, bool]], wanted: bool) -> float:
+        """Return the best score of a picture; -inf if its structure is refused."""
+        scores = [
+            float(traits.logarithms @ direction)
+            for traits, is_right in fits
+            if is_right == wanted and traits.structure <= structure
+        ]
+        return max(scores, default=-np.inf)
+
+    refused = [find_score(fits, False) for fits in strangers]
+    limit = float(np.quantile(refused, SCORE_QUANTILE, method="lower"))
+    power = np.mean([find_score(fits, True) > limit for fits in own])
+    return Rule(structure, direction, limit, float(power))
+
+
+def _separate(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """Return the direction (n,) that separates vectors (m, n) of two kinds: logistic regression."""
+    vectors = np.concatenate([right, wrong])
+    sizes = vectors.std(0) + SMALLEST_DEVIATION
+    scaled = (vectors - vectors.mean(0)) / sizes
+    signs = np.repeat([1.0, -1.0], [len(right), len(wrong)])
+
+    def evaluate(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the loss of weights and of an offset (n + 1,), and its slope."""
+        margins = signs * (scaled @ weights[:-1] + weights[-1])
+        slope = np.append(weights[:-1], 0.0)
+        pulls = signs * expit(-margins)
+        slope -= np.append(pulls @ scaled, pulls.sum())
+        loss = np.logaddexp(0, -margins).sum() + np.sum(weights[:-1] ** 2) / 2
+        return float(loss), slope
+
+    found = minimize(evaluate, np.zeros(scaled.shape[1] + 1), jac=True, method="L-BFGS-B")
+    return np.asarray(found.x[:-1] / sizes)
+
+
+def _to_arrays(rule: Rule) -> cache.Arrays:
+    limits = np.array([rule.structure, rule.limit, rule.power])
+    return {"limits": limits, "direction": rule.direction}
+
+
+def _draw(generator: Generator, count: int, stream: int) -> np.ndarray:
+    """Return draws of z (count, latent) float64 from the prior; those of a stream are the same."""
+    numbers = tf.range(count, dtype=tf.int64)
+    share = uniform(stream, numbers, Purpose.edits, tf.zeros_like(numbers), generator.latent)
+    return np.asarray(generator.prior.quantile(share).numpy(), np.float64)
+
+
+def _render(generator: Generator, z: np.ndarray) -> np.ndarray:
+    labels = np.zeros(len(z)) if generator.labels else None
+    return to_pixels(generator.render(z, 8, labels=labels))

@@ -1,0 +1,66 @@
+"""Own pictures after edits that no chain re-enacts, and the rule that tells them from strangers."""
+
+import numpy as np
+
+from ganinv_cli.reenact.flexible.attempts import Traits
+from ganinv_cli.reenact.flexible.features import Features
+from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
+from ganinv_cli.reenact.flexible.rule import OWN, STRANGERS, find_limits
+
+SHAPE = 32, 24, 3
+RANDOM = np.random.default_rng(4)
+STEP = 1e-3
+
+
+def test_the_derivatives_of_a_map_are_those_of_its_differences():
+    features, (picture, change) = Features(SHAPE), RANDOM.random((2, *SHAPE))
+    weights = RANDOM.normal(size=(features.count, SHAPE[2]))
+
+    def apply(pixels):
+        return np.einsum("fyx,fc->yxc", features.compute(pixels), weights)
+
+    expected = (apply(picture + STEP * change) - apply(picture - STEP * change)) / (2 * STEP)
+    found = features.differentiate(picture, change[None].astype(np.float32), weights)[0]
+    assert features.count == 45
+    np.testing.assert_allclose(found, expected, atol=0.01 * np.abs(expected).max())
+
+
+def test_a_homography_shows_other_places_and_is_differentiated_by_them():
+    rows, columns = np.linspace(0, 1, SHAPE[0]), np.linspace(0, 1, SHAPE[1])
+    smooth = (rows[:, None] + columns**2)[..., None]
+    parameters = make_zoom(1.2) + RANDOM.normal(0, 0.01, 8)
+    view = Homography(SHAPE[:2], parameters)
+    derivatives = view.differentiate(smooth)
+    for number, step in enumerate(STEP * np.eye(8)):
+        ends = [Homography(SHAPE[:2], parameters + sign * step).apply(smooth) for sign in (1, -1)]
+        expected = (ends[0] - ends[1])[view.inside] / (2 * STEP)
+        assert np.corrcoef(derivatives[number][view.inside].ravel(), expected.ravel())[0, 1] > 0.99
+    np.testing.assert_allclose(Homography(SHAPE[:2], make_zoom(1)).apply(smooth), smooth, atol=1e-9)
+
+
+def _make_traits(structure, share, ratio):
+    return Traits(structure, share, ratio, RANDOM.uniform(0.04, 0.06))
+
+
+def _fit_known(own_share, other_share):
+    """Fits of own pictures and of strangers, whose share in own directions is about so large."""
+    noise = RANDOM.normal(0, 0.02, OWN + STRANGERS)
+    own = [[(_make_traits(0.1, own_share + each, 8.0), True)] for each in noise[:OWN]]
+    return own, [[(_make_traits(0.1, other_share + each, 3.0), False)] for each in noise[OWN:]]
+
+
+def test_a_rule_refuses_all_but_a_twentieth_of_the_strangers():
+    own, strangers = _fit_known(0.2, 0.6)
+    rule = find_limits(own, strangers)
+    assert sum(rule.accepts(traits) for ((traits, _),) in strangers) <= STRANGERS / 20
+    assert all(rule.accepts(traits) for ((traits, _),) in own) and rule.power == 1
+    far = _make_traits(0.9, 0.2, 8.0)
+    assert not rule.accepts(far)
+
+
+def test_a_rule_that_cannot_separate_accepts_nothing():
+    own, strangers = _fit_known(0.4, 0.4)
+    same = [[(_make_traits(0.1, traits.share, 3.0), True)] for ((traits, _),) in own]
+    rule = find_limits(same, strangers)
+    assert rule.power < 0.3
+    assert not any(rule.accepts(traits) for ((traits, _),) in same)
