@@ -21,6 +21,7 @@ def format_page(lines: Sequence[Line]) -> str:
         sections[f"Own pictures of {generator}"] = _list_own_rows([x for x in some if x.is_own])
         strangers = [line for line in some if line.is_stranger]
         sections[f"Strangers to {generator}"] = _list_stranger_rows(strangers)
+    sections["All strangers"] = _list_pools([line for line in lines if line.is_stranger])
     listed = [line for line in lines if line.is_listed]
     sections["Listed edits"] = _list_listed_rows(listed)
     text = "\n".join(format_section(title, rows) for title, rows in sections.items() if rows)
@@ -65,6 +66,15 @@ def _list_stranger_rows(lines: Sequence[Line]) -> list[Row]:
     groups["all but averages and near siblings"] = [line for line in lines if not line.is_near]
     groups["edited strangers"] = [line for line in lines if line.groups]
     return _split_classes(groups, _make_stranger_row)
+
+
+def _list_pools(strangers: Sequence[Line]) -> list[Row]:
+    """Return a row for each generator and class: near strangers, and all others."""
+    groups: dict[str, list[Line]] = {}
+    for line in strangers:
+        pool = "averages and near siblings" if line.is_near else "all others"
+        groups.setdefault(f"{line.generator}, {pool}", []).append(line)
+    return _split_classes(dict(sorted(groups.items())), _make_stranger_row)
 
 
 def _split_numbers(text: str) -> list[str | int]:

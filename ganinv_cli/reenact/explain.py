@@ -28,11 +28,12 @@ from ganinv_cli.reenact.storage import (
 from ganinv_cli.reenact.white_noise import find_white_level
 from ganinv_cli.results import statistics
 
-MARGIN = 1.1  # times the largest excess of own copies
+QUANTILE = 0.95  # of the excesses of own copies
+MARGIN = 1.1  # times that, since z of an image is fitted and theirs is known
 MIN_SHOWN = 0.5  # share of the allowed pixels that must show a known part of the picture
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
 CENTRE_EVALUATIONS = 8
-AGREEING_DRAWS = 8  # own pictures on which a codec's agreement is calibrated
+AGREEING_DRAWS = 16  # own pictures on which a codec's agreement is calibrated
 SEEN_CHROMA = 4.0  # grey levels, RMS, beyond that of own pictures; less is not mentioned
 GREY_CHROMA = 1.0  # grey levels, RMS, at most in a grey picture
 
@@ -162,7 +163,7 @@ class _Judge:
             stored = codec.encode(round_to_pixels(own))
             shown = moved.clip(0, WHITE), end.counted
             agreements.append(measure_agreement(codec, stored, *shown))
-        return measured >= min(agreements) / MARGIN
+        return measured >= float(np.quantile(agreements, 1 - QUANTILE)) / MARGIN
 
     def explain_edges(self, end: Fit) -> Explanation | None:
         """Return the explanation with the edges of one colour that were left out, if it holds."""
@@ -236,7 +237,7 @@ class _Judge:
         for changed, stored in self._store_draws(end):
             own = average_chroma(stored.target, end.counted) - average_chroma(changed, end.counted)
             usual.append(measure_rms(own))
-        if not error > MARGIN * max(usual) + SEEN_CHROMA:
+        if not error > MARGIN * float(np.quantile(usual, QUANTILE)) + SEEN_CHROMA:
             return ""
         return "made grey" if measure_rms(chroma) < GREY_CHROMA else "colours changed"
 
@@ -247,7 +248,7 @@ class _Judge:
             yield end.change.apply(draw, end.parameters), end.storage.store(copy)
 
     def find_limit(self, end: Fit) -> float:
-        """Return the largest excess of own pictures, changed and stored like this, at their z.
+        """Return the excess of nearly all own pictures, changed and stored like this, at their z.
 
         It is below 0 if too little of a JPEG counts.
         """
@@ -265,7 +266,8 @@ class _Judge:
             for changed, stored in self._store_draws(end)
         ]
         known = [excess for excess in excesses if np.isfinite(excess)]
-        return MARGIN * max(known, default=0.0) + end.storage.slack
+        usual = float(np.quantile(known, QUANTILE)) if known else 0.0
+        return MARGIN * usual + end.storage.slack
 
     def _find_float_limit(self, end: Fit) -> float:
         """Return the RMSE in grey levels that the float type and computing in float32 leave.

@@ -30,7 +30,7 @@ FITTED_SHARE = 0.95  # of the z of a fit, at which the next begins: it is at its
 CLIPPED = 3.0  # standard deviations, above which an error counts as that many
 NEIGHBOURHOOD = 7  # pixels of a side, whose deviation an error is compared with
 LEAST_CONTRAST = 2 / 255  # which is added to it
-MOST_DIRECTIONS = 300  # of the generator's own pictures
+MOST_DIRECTIONS = 200  # of own pictures
 PICTURES_PER_DIRECTION = 4
 SMALLEST, LARGEST = 1e-3, 100.0  # of shares and ratios, whose logarithms are used
 LEAST_STRUCTURE = 0.01  # which is added to it
@@ -99,22 +99,21 @@ def _finish(views: Views, x: np.ndarray, rmse: float, directions: np.ndarray) ->
             yield Attempt(end, _measure(views, end, structure, rmse, directions))
 
 
-def find_directions(pictures: np.ndarray) -> np.ndarray:
-    """Return orthogonal directions (n, values) float32 of most of the variance of own pictures.
+def find_directions(pictures: np.ndarray, count: int) -> np.ndarray:
+    """Return orthogonal directions (n, values) of most of the variance of pictures (Pearson 1901).
 
-    The pictures are (m, height, width, channels); n is a part of m (Pearson 1901).
+    The pictures are (m, height, width, channels); n is `count`, or less if they have no more.
     """
     values = pictures.reshape(len(pictures), -1).astype(np.float64)
     values -= values.mean(0)
-    count = min(MOST_DIRECTIONS, len(values) // PICTURES_PER_DIRECTION)
     variances, mixtures = np.linalg.eigh(values @ values.T)
     largest = np.flatnonzero(variances > 1e-9 * variances[-1])[::-1][:count]
     scaled = mixtures[:, largest] / np.sqrt(variances[largest])
-    return np.asarray((scaled.T @ values).astype(np.float32))
+    return np.asarray(scaled.T @ values)
 
 
-def render_pictures_of_directions(generator: Generator, z: np.ndarray) -> np.ndarray:
-    """Return the pictures of z (m, latent), as `find_directions` takes them."""
+def render_pictures(generator: Generator, z: np.ndarray) -> np.ndarray:
+    """Return the pictures of z (m, latent), in [-1, 1]: (m, height, width, channels)."""
     labels = np.zeros(len(z)) if generator.labels else None
     return generator.render(z, 16, labels=labels)
 

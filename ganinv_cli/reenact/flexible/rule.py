@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.siblings import make_sibling
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.precision import Dtype
@@ -29,7 +30,7 @@ from ganinv_cli.reenact.flexible.attempts import (
     Traits,
     find_directions,
     iterate_attempts,
-    render_pictures_of_directions,
+    render_pictures,
 )
 from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
 from ganinv_cli.reenact.flexible.views import WHITE, Views
@@ -37,36 +38,33 @@ from ganinv_cli.reenact.resampling import Resizing
 from ganinv_cli.reenact.storage import Pixels, round_to_pixels
 from ganinv_cli.results import statistics
 
-VERSION = 1  # of this method; a new number invalidates kept measurements
+VERSION = 2  # of this method; a new number invalidates kept measurements
 OWN = 40  # own pictures, each edited, of each class
 STRANGERS = 40
 SHARES = 0.95, 0.9, 0.8, 0.65, 0.5  # of the first of two pictures in an average
-SHARES_OF_JPEG = 0.65, 0.5  # a JPEG hides the others
+FAR_SHARES = 0.65, 0.5  # that neither an edit nor a JPEG hides
+NOISES = 0.03, 0.1, 0.3  # of the weights of siblings
+FAR_NOISES = 0.1, 0.3  # that neither hides
 RIGHT_SHARE = 0.5  # of the distance of two draws, within which z is right
-STRUCTURE_QUANTILE = 0.95  # of own pictures, whose structure a rule accepts
 SCORE_QUANTILE = 0.95  # of strangers, which a rule refuses; most others are less like own ones
 MIN_POWER = 0.3  # share of own pictures that a rule must accept, or it accepts none
 SMALLEST_DEVIATION = 1e-6  # of a trait, whose deviation it is divided by
 EVALUATIONS = 4  # of the fit without a map
 MAX_VALUES = 2**24  # of the pictures whose directions are found
+MIN_DIRECTIONS = 8
+SIBLINGS = 3  # whose differences from own pictures are directions too
 
 
 class Rule(NamedTuple):
     """What traits must be for an edit."""
 
-    structure: float  # at most
-    direction: np.ndarray  # (TRAITS,), of the traits
-    limit: float  # of the sum of the traits times the direction; more is an edit
+    direction: np.ndarray  # (TRAITS,), of the logarithms of the traits
+    limit: float  # of their sum times the direction; more is an edit
     power: float  # share of own pictures that it accepts
 
     def accepts(self, traits: Traits) -> bool:
         """Return whether traits are those of an edit."""
-        is_like = traits.structure <= self.structure
-        return is_like and self.power >= MIN_POWER and self.score(traits) > self.limit
-
-    def score(self, traits: Traits) -> float:
-        """Return the sum of the traits times the direction."""
-        return float(traits.logarithms @ self.direction)
+        return self.power >= MIN_POWER and float(traits.logarithms @ self.direction) > self.limit
 
 
 class Case(NamedTuple):
@@ -90,16 +88,31 @@ def find_rule(
         return _to_arrays(measure_rule(generator, directions, step_precision, is_jpeg=is_jpeg))
 
     arrays = cache.measure_once("edits", measure, *inputs)
-    structure, limit, power = arrays["limits"].tolist()
-    return Rule(structure, arrays["direction"], limit, power)
+    limit, power = arrays["limits"].tolist()
+    return Rule(arrays["direction"], limit, power)
 
 
 def measure_directions(generator: Generator) -> np.ndarray:
-    """Return the directions of own pictures; all of a conditional generator have label 0."""
-    most = MAX_VALUES // generator.count_values()
-    count = min(MOST_DIRECTIONS * PICTURES_PER_DIRECTION, max(most, 2 * PICTURES_PER_DIRECTION))
-    z = _draw(generator, count, 1)
-    return find_directions(render_pictures_of_directions(generator, z))
+    """Return directions of own pictures, and of differences of near weights: (n, values).
+
+    All pictures of a conditional generator have label 0.
+    """
+    affordable = MAX_VALUES // generator.count_values() // PICTURES_PER_DIRECTION
+    count = max(MIN_DIRECTIONS, min(MOST_DIRECTIONS, affordable))
+    z, random = _draw(generator, PICTURES_PER_DIRECTION * count, 1), np.random.default_rng(3)
+    pictures = render_pictures(generator, z)
+    found = find_directions(pictures, count)
+    siblings = [make_sibling(generator, FAR_NOISES[0], random) for _ in range(SIBLINGS)]
+    parts = np.array_split(np.arange(len(z)), SIBLINGS)
+    differences = [
+        render_pictures(sibling, z[part]) - pictures[part]
+        for sibling, part in zip(siblings, parts, strict=True)
+        if sibling is not None
+    ]
+    if differences:
+        added = find_directions(np.concatenate(differences), count // 2)
+        found = np.linalg.qr(np.concatenate([found, added]).T)[0].T
+    return np.asarray(found, np.float32)
 
 
 def measure_rule(
@@ -133,23 +146,27 @@ def make_own(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
 
 
 def make_strangers(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
-    """Yield averages of two own pictures, and pictures of two halves; some are edited too.
+    """Yield averages of two own pictures, two halves, and pictures of generators of near weights.
 
-    An average with nearly all of one picture is not: no one can tell it from an own picture then.
+    Some are edited too. One that is too near is not: no one can tell it from an own picture then.
     """
     random, z = np.random.default_rng(2), _draw(generator, 2 * STRANGERS, 3)
     pictures = _render(generator, z)
-    shares = SHARES_OF_JPEG if is_jpeg else SHARES
+    shares, noises = (FAR_SHARES, FAR_NOISES) if is_jpeg else (SHARES, NOISES)
+    siblings = [make_sibling(generator, noise, random) for noise in noises]
     half = generator.image_shape[1] // 2
     for number in range(STRANGERS):
         one, other = pictures[2 * number], pictures[2 * number + 1]
-        share = shares[number // 3 % len(shares)]
-        has_halves = number % 3 == 2
-        if has_halves:
-            pixels = np.concatenate([one[:, :half], other[:, half:]], 1)
-        else:
-            pixels = round_to_pixels(share * one + (1 - share) * other)
-        if number % 2 and (has_halves or share in SHARES_OF_JPEG):
+        kind, turn = number % 4, number // 4
+        share, noise = shares[turn % len(shares)], noises[turn % len(noises)]
+        sibling = siblings[turn % len(noises)] if kind == 3 else None
+        pixels, is_far = round_to_pixels(share * one + (1 - share) * other), share in FAR_SHARES
+        if kind == 2:
+            pixels, is_far = np.concatenate([one[:, :half], other[:, half:]], 1), True
+        elif sibling is not None:
+            pixels = _render(sibling, z[2 * number : 2 * number + 1])[0]
+            is_far = noise in FAR_NOISES
+        if is_far and turn // 2 % 2:
             pixels = edit_at_random(pixels, random)
         yield Case(store_at_random(pixels, random) if is_jpeg else pixels, z[2 * number], None)
 
@@ -169,33 +186,23 @@ def find_limits(
 ) -> Rule:
     """Return the rule from the fits of each own picture, and whether its z is right, and others."""
     every = [each for fits in (*own, *strangers) for each in fits]
-    structures = [traits.structure for traits, is_right in every if is_right]
-    if len(structures) < MIN_POWER * len(own):
-        return Rule(0.0, np.zeros(TRAITS), np.inf, 0.0)
-    structure = float(np.quantile(structures, STRUCTURE_QUANTILE))
     right, wrong = (
-        [
-            each.logarithms
-            for each, is_right in every
-            if is_right == wanted and each.structure <= structure
-        ]
+        np.array([traits.logarithms for traits, is_right in every if is_right == wanted])
         for wanted in (True, False)
     )
-    direction = _separate(np.array(right), np.array(wrong))
+    if len(right) < MIN_POWER * len(own):
+        return Rule(np.zeros(TRAITS), np.inf, 0.0)
+    direction = _separate(right, wrong) if len(wrong) else np.zeros(TRAITS)
 
     def find_score(fits: Sequence[tuple[Traits, bool]], wanted: bool) -> float:
-        """Return the best score of a picture; -inf if its structure is refused."""
-        scores = [
-            float(traits.logarithms @ direction)
-            for traits, is_right in fits
-            if is_right == wanted and traits.structure <= structure
-        ]
+        """Return the best score of a picture; -inf: it has none."""
+        scores = [float(traits.logarithms @ direction) for traits, right in fits if right == wanted]
         return max(scores, default=-np.inf)
 
     refused = [find_score(fits, False) for fits in strangers]
     limit = float(np.quantile(refused, SCORE_QUANTILE, method="lower"))
     power = np.mean([find_score(fits, True) > limit for fits in own])
-    return Rule(structure, direction, limit, float(power))
+    return Rule(direction, limit, float(power))
 
 
 def _separate(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
@@ -219,7 +226,7 @@ def _separate(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
 
 
 def _to_arrays(rule: Rule) -> cache.Arrays:
-    limits = np.array([rule.structure, rule.limit, rule.power])
+    limits = np.array([rule.limit, rule.power])
     return {"limits": limits, "direction": rule.direction}
 
 
