@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from ganinv_cli import cache
@@ -207,6 +206,8 @@ def find_limits(
 
 def _separate(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     """Return the direction (n,) that separates vectors (m, n) of two kinds: logistic regression."""
+    from scipy.optimize import minimize  # here: slow to import
+
     vectors = np.concatenate([right, wrong])
     sizes = vectors.std(0) + SMALLEST_DEVIATION
     scaled = (vectors - vectors.mean(0)) / sizes
