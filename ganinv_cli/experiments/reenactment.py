@@ -5,12 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import Picture
+from ganinv_cli.inversion.objective.ground_truth import draw_z
 from ganinv_cli.inversion.polish.float64 import find_limits
-from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.precision import Dtype
 from ganinv_cli.reenact.crops import explain_crops
 from ganinv_cli.reenact.explain import Explanation, explain_image
@@ -103,8 +103,7 @@ def render_draws(
     """Return images of draws from the prior; fewer if they are large or slow to compute."""
     values = int(np.prod(generator.image_shape))
     affordable = min(MAX_VALUES // values, MAX_MULTIPLY_ADDS // max(1, generator.multiply_adds))
-    numbers = tf.range(min(most, max(MIN_PICTURES, affordable)), dtype=tf.int64)
-    share = uniform(0, numbers, Purpose.copies, tf.zeros_like(numbers), generator.latent)
-    labels = numbers.numpy() % generator.labels if generator.labels else None
-    z = generator.prior.quantile(share).numpy()
+    numbers = np.arange(min(most, max(MIN_PICTURES, affordable)))
+    labels = numbers % generator.labels if generator.labels else None
+    z = draw_z(generator, Purpose.copies, numbers)
     return generator.render(z, min(len(z), MIN_PICTURES), precision, labels)

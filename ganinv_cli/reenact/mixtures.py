@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
+from ganinv_cli.inversion.objective.ground_truth import draw_z
 from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
-from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.reenact.fit import FIRST_DAMPING, GREY_LEVELS, Renderer
 from ganinv_cli.reenact.storage import measure_rms
 from ganinv_cli.results import statistics
@@ -108,8 +108,9 @@ class _Average:
         a change of z explains. The rest is about w times the difference of the second picture.
         If w is about .5, z is between z₁ and z₂.
         """
-        draws = self._draw()
-        images = self.renderer.generator.render(
+        generator = self.renderer.generator
+        draws = draw_z(generator, Purpose.mixtures, np.arange(DRAWS)).astype(np.float64)
+        images = generator.render(
             draws.astype(np.float32), DRAWS, labels=np.full(DRAWS, self.renderer.label)
         )
         pictures = (images.astype(np.float64) + 1) * GREY_LEVELS
@@ -207,13 +208,6 @@ class _Average:
         """Return the values that count of pictures (…, height, width, channels): (…, n)."""
         selected = pictures[..., self.counted, :]
         return np.asarray(selected.reshape(*pictures.shape[:-3], -1))
-
-    def _draw(self) -> np.ndarray:
-        """Return draws from the prior: (DRAWS, latent) float64."""
-        generator = self.renderer.generator
-        numbers = tf.range(DRAWS, dtype=tf.int64)
-        share = uniform(0, numbers, Purpose.mixtures, tf.zeros_like(numbers), generator.latent)
-        return np.asarray(generator.prior.quantile(share).numpy(), np.float64)
 
 
 def _subtract_offset(rest: np.ndarray) -> np.ndarray:

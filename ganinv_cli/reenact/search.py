@@ -210,6 +210,7 @@ class Search:
 
     @functools.cached_property
     def _middle(self) -> np.ndarray:
+        """A z that is no worse than a wrong one."""
         return find_middle(self.renderer, self.starts)
 
     @functools.cached_property

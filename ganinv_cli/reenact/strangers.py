@@ -3,11 +3,11 @@
 import hashlib
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.objective.ground_truth import draw_z
+from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.progress.measurements import count_steps
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.fit import Renderer, fit
@@ -35,16 +35,15 @@ def measure_stranger_errors(generator: Generator, mask: np.ndarray | None = None
     In grey levels, over the pixels that count by the mask (height, width, 1). Both draws of a
     conditional generator have label 0.
     """
-    numbers = tf.range(2 * STRANGERS, dtype=tf.int64)
-    share = uniform(0, numbers, Purpose.strangers, tf.zeros_like(numbers), generator.latent)
-    pairs = generator.prior.quantile(share).numpy().reshape(STRANGERS, 2, generator.latent)
+    draws = draw_z(generator, Purpose.strangers, np.arange(2 * STRANGERS))
+    pairs = draws.reshape(STRANGERS, 2, generator.latent)
     shape = generator.image_shape
     counted = np.ones(shape[:2], np.bool_) if mask is None else mask[..., 0].astype(np.bool_)
     prior = generator.prior
     renderer = Renderer(generator, 0 if generator.labels else -1, prior.low, prior.high)
     change = Change(Resizing(shape))
     errors = []
-    for pair in count_steps(pairs.astype(np.float64), "fitting {} pictures that no z makes"):
+    for pair in count_steps([*pairs.astype(np.float64)], "fitting {} pictures that no z makes"):
         average = np.mean([renderer.render(z) for z in pair], axis=0)
         storage = Pixels(round_to_pixels(average))
         start = pair.mean(axis=0)

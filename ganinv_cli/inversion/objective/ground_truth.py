@@ -1,6 +1,6 @@
-"""The true z and the noise of each trial.
+"""Draws of z, and the true z, label and noise of each trial.
 
-Both are functions of the seed and the trial's number, and so is the true label.
+They are functions of the purpose, the seed and the number of the draw or trial.
 """
 
 import numpy as np
@@ -12,8 +12,15 @@ from ganinv_cli.inversion.randomness import Purpose, normal, uniform
 
 def draw_true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     """Return the true z of each trial, from the prior: float32 (trials, latent)."""
-    numbers, zeros = tf.constant(trials, tf.int64), tf.zeros([len(trials)], tf.int64)
-    share = uniform(seed, numbers, Purpose.truth, zeros, generator.latent)
+    return draw_z(generator, Purpose.truth, trials, seed)
+
+
+def draw_z(
+    generator: Generator, purpose: Purpose, numbers: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Return the z with these numbers, (n,), drawn from the prior: float32 (n, latent)."""
+    zeros = tf.zeros([len(numbers)], tf.int64)
+    share = uniform(seed, tf.constant(numbers, tf.int64), purpose, zeros, generator.latent)
     z: np.ndarray = generator.prior.quantile(share).numpy()
     return z
 

@@ -6,7 +6,6 @@ The spectrum limits the rate and accuracy of gradient descent.
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli import cache
 from ganinv_cli.errors import CheckpointError
@@ -15,7 +14,8 @@ from ganinv_cli.generators.network.generator import (
     compute_jacobian,
     compute_jacobian_blocks,
 )
-from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.objective.ground_truth import draw_z
+from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.progress.measurements import count_steps
 
 POINTS = 40  # draws at which J is measured
@@ -37,9 +37,8 @@ def draw_points(generator: Generator, points: int) -> tuple[np.ndarray, np.ndarr
     The draws depend on their number alone. The labels of a conditional generator are taken in turn;
     they are 0 if there are none.
     """
-    numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
-    share = uniform(0, numbers, Purpose.preconditioner, tf.zeros_like(numbers), generator.latent)
-    z = generator.prior.quantile(share).numpy()
+    numbers = np.arange(limit_points(generator, points))
+    z = draw_z(generator, Purpose.preconditioner, numbers)
     return z, np.arange(len(z), dtype=np.int32) % max(generator.labels, 1)
 
 

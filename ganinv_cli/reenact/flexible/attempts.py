@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.reenact.flexible.flexible_fit import (
     LEAST_MEDIAN,
     NORMAL,
@@ -21,7 +20,8 @@ from ganinv_cli.reenact.flexible.flexible_fit import (
 )
 from ganinv_cli.reenact.flexible.homography import make_zoom
 from ganinv_cli.reenact.flexible.normalised_fit import COARSE, FINE, fit_normalised
-from ganinv_cli.reenact.flexible.views import WHITE, Views
+from ganinv_cli.reenact.flexible.views import Views
+from ganinv_cli.reenact.storage import WHITE
 
 MOST_STRUCTURE = 0.5  # of a fit that goes on to a map; of edited own pictures it is below 0.3
 FAR_STRUCTURE = 0.8  # of the coarse fits, above which none goes on
@@ -110,12 +110,6 @@ def find_directions(pictures: np.ndarray, count: int) -> np.ndarray:
     largest = np.flatnonzero(variances > 1e-9 * variances[-1])[::-1][:count]
     scaled = mixtures[:, largest] / np.sqrt(variances[largest])
     return np.asarray(scaled.T @ values)
-
-
-def render_pictures(generator: Generator, z: np.ndarray) -> np.ndarray:
-    """Return the pictures of z (m, latent), in [-1, 1]: (m, height, width, channels)."""
-    labels = np.zeros(len(z)) if generator.labels else None
-    return generator.render(z, 16, labels=labels)
 
 
 def _measure(

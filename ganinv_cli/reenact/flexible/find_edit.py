@@ -12,9 +12,9 @@ from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, differentiate_map
 from ganinv_cli.reenact.flexible.homography import PARAMETERS
 from ganinv_cli.reenact.flexible.rule import Rule, find_rule, measure_directions
-from ganinv_cli.reenact.flexible.views import WHITE, Views
+from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.flexible.words import describe_map, find_region
-from ganinv_cli.reenact.storage import round_to_pixels
+from ganinv_cli.reenact.storage import WHITE, round_to_pixels
 
 VALUES_PER_UNKNOWN = 8  # of a picture, at least, or a flexible map follows anything
 
@@ -51,10 +51,9 @@ def find_edit(
         return None
     views = Views(renderer, pixels / WHITE, counted)
     for attempt in iterate_attempts(views, z, rmse, generator.reuse(measure_directions)):
-        if generator.reuse(_find_rule, renderer.step_precision, is_jpeg=is_jpeg).accepts(
-            attempt.traits
-        ):
-            return _make_edit(views, attempt, pixels)
+        rule = generator.reuse(_find_rule, renderer.step_precision, is_jpeg=is_jpeg)
+        if rule.accepts(attempt.traits):
+            return _make_edit(views, attempt)
     return None
 
 
@@ -63,17 +62,16 @@ def _find_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) ->
     return find_rule(generator, directions, step_precision, is_jpeg=is_jpeg)
 
 
-def _make_edit(views: Views, attempt: Attempt, pixels: np.ndarray) -> Edit:
+def _make_edit(views: Views, attempt: Attempt) -> Edit:
     end, latent = attempt.end, views.latent
     columns = np.concatenate(differentiate_map(views, end), axis=1).astype(np.float64)
     information = columns @ columns.T / (end.median / NORMAL) ** 2
     deviation, known = invert_information(information, latent, views.deviation)
     region = find_region(end)
-    picture = (views.target * WHITE).copy()
-    if attempt.is_mirrored:
-        picture = picture[:, ::-1].copy()
-    picture[end.view.counted] = end.picture * WHITE
     words = describe_map(end, attempt.is_mirrored, region)
-    if attempt.is_mirrored:
-        region, picture = region[:, ::-1], picture[:, ::-1]
+    direction = -1 if attempt.is_mirrored else 1
+    counted, region = end.view.counted[:, ::direction], region[:, ::direction]
+    mapped = np.zeros(views.target.shape)
+    mapped[end.view.counted] = end.picture
+    picture = np.where(counted[..., None], mapped[:, ::direction], views.target) * WHITE
     return Edit(end.x[:latent], deviation, known, words, round_to_pixels(picture), region)

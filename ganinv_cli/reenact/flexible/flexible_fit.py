@@ -11,7 +11,7 @@ import numpy as np
 
 from ganinv_cli.inversion.polish.least_squares import Point, minimise_squares
 from ganinv_cli.reenact.flexible.features import Features
-from ganinv_cli.reenact.flexible.views import View, Views
+from ganinv_cli.reenact.flexible.views import View, Views, refuse
 
 STEPS = 12  # in all
 ROUND = 3  # steps with one scale of the errors
@@ -79,7 +79,7 @@ def _descend(
     def evaluate(x: np.ndarray) -> Point:
         end = ends.get(x.tobytes()) or _map(views, features, x, start.weights, scale)
         if end is None:
-            return Point(x, np.inf, lambda: (np.zeros(len(x)), np.eye(len(x))))
+            return refuse(x)
         ends[x.tobytes()] = end
         squares = (end.rest / scale) ** 2
         prior, slope, curvature = views.weigh_prior(x)

@@ -30,12 +30,12 @@ class Homography:
     @functools.cached_property
     def source(self) -> tuple[np.ndarray, np.ndarray]:
         """The row and the column (height, width) that each pixel shows."""
-        _, seen = self._seen
+        _, seen = self._places
         down, right = ((seen[axis] / seen[2] + 1) / 2 for axis in (1, 0))
         return down * (self.size[0] - 1), right * (self.size[1] - 1)
 
     @functools.cached_property
-    def _seen(self) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
         """The place of each pixel and the one that it shows, homogeneous (3, height, width)."""
         matrix = np.eye(3) + np.append(self.parameters, 0.0).reshape(3, 3)
         rows, columns = (np.linspace(-1, 1, length) for length in self.size)
@@ -63,7 +63,7 @@ class Homography:
 
     def differentiate(self, picture: np.ndarray) -> np.ndarray:
         """Return the derivatives of what is seen by the parameters (8, height, width, …)."""
-        place, seen = self._seen
+        place, seen = self._places
         along = place / seen[2]
         none = np.zeros_like(along)
         across = [-value / seen[2] * along[:2] for value in seen[:2]]

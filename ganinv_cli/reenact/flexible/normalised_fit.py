@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from ganinv_cli.inversion.polish.least_squares import Point, minimise_squares
-from ganinv_cli.reenact.flexible.views import View, Views
+from ganinv_cli.reenact.flexible.views import Views, refuse
 
 COARSE, FINE = 2, 4  # sides of a picture over those of a neighbourhood
 LEAST_DEVIATION = 4 / 255  # of colours from 0 to 1, which is added to that of a neighbourhood
@@ -16,6 +16,8 @@ STEPS = 10
 DAMPING = 1e-2  # relative to the diagonal of the normal equations
 PRIOR = 3e-3  # weight of the mean of (z / deviation)²
 SETTLED = 0.98  # share of the loss before, above which the fit ends
+
+_Normalised = tuple[np.ndarray, np.ndarray, np.ndarray]  # what `_normalise` returns
 
 
 def fit_normalised(views: Views, x: np.ndarray, divisor: int) -> tuple[np.ndarray, float]:
@@ -30,12 +32,14 @@ def fit_normalised(views: Views, x: np.ndarray, divisor: int) -> tuple[np.ndarra
     def evaluate(x: np.ndarray) -> Point:
         view = views.see(x)
         if view is None:
-            return Point(x, np.inf, lambda: (np.zeros(len(x)), np.eye(len(x))))
-        rest = (_normalise(view.seen, side)[0] - wanted)[view.counted].ravel()
+            return refuse(x)
+        normalised = _normalise(view.seen, side)
+        rest = (normalised[0] - wanted)[view.counted].ravel()
         prior, slope, curvature = views.weigh_prior(x)
 
         def linearise() -> tuple[np.ndarray, np.ndarray]:
-            columns = _differentiate(view, views.differentiate(x, view), side)
+            changed = _differentiate(normalised, views.differentiate(x, view), side)
+            columns = changed[:, view.counted].reshape(len(x), -1)
             normal = (columns @ columns.T).astype(np.float64) / rest.size
             normal[np.diag_indices(len(x))] += PRIOR * curvature
             return columns @ rest / rest.size + PRIOR * slope, normal
@@ -52,7 +56,7 @@ def fit_normalised(views: Views, x: np.ndarray, divisor: int) -> tuple[np.ndarra
     return end.x, end.loss
 
 
-def _normalise(picture: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _normalise(picture: np.ndarray, side: int) -> _Normalised:
     """Return a picture normalised, without the local mean, and the local standard deviation."""
     centred = picture - _average(picture, side)
     variance = _average(centred**2, side).clip(0)
@@ -60,13 +64,12 @@ def _normalise(picture: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, 
     return centred / deviation, centred, deviation
 
 
-def _differentiate(view: View, derivatives: np.ndarray, side: int) -> np.ndarray:
-    """Return the derivatives (n, values) of the normalised picture, where it counts."""
-    _, centred, deviation = (each.astype(np.float32) for each in _normalise(view.seen, side))
+def _differentiate(normalised: _Normalised, derivatives: np.ndarray, side: int) -> np.ndarray:
+    """Return the derivatives of a normalised picture, from those of the picture (n, …)."""
+    _, centred, deviation = (each.astype(np.float32) for each in normalised)
     moved = derivatives - _average(derivatives, side)
     spread = _average(centred * moved, side)
-    changed = (moved - centred / deviation**2 * spread) / deviation
-    return np.asarray(changed[:, view.counted].reshape(len(derivatives), -1))
+    return np.asarray((moved - centred / deviation**2 * spread) / deviation)
 
 
 def _average(pictures: np.ndarray, side: int) -> np.ndarray:

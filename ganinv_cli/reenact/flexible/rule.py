@@ -1,22 +1,22 @@
 """When what a flexible fit leaves is an edit of an own picture: quantiles of known pictures.
 
 Own pictures under random edits, and strangers, are fitted as a picture of unknown origin is. The
-rule is linear in the logarithms of traits, and refuses nineteen of twenty of these strangers: these
-are mixtures of own pictures, with edits, so that most others are refused too.
+rule is linear in the logarithms of traits, and refuses nineteen of twenty of these strangers. They
+are near ones, mixtures of own pictures and pictures of near weights: others are refused more often.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from scipy.special import expit
 
 from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.siblings import make_sibling
 from ganinv_cli.images import to_pixels
-from ganinv_cli.inversion.randomness import Purpose, uniform
+from ganinv_cli.inversion.objective.ground_truth import draw_z
+from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.precision import Dtype
 from ganinv_cli.progress.measurements import count_steps
 from ganinv_cli.reenact.changes import Change
@@ -29,12 +29,11 @@ from ganinv_cli.reenact.flexible.attempts import (
     Traits,
     find_directions,
     iterate_attempts,
-    render_pictures,
 )
 from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
-from ganinv_cli.reenact.flexible.views import WHITE, Views
+from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.resampling import Resizing
-from ganinv_cli.reenact.storage import Pixels, round_to_pixels
+from ganinv_cli.reenact.storage import WHITE, Pixels, round_to_pixels
 from ganinv_cli.results import statistics
 
 VERSION = 2  # of this method; a new number invalidates kept measurements
@@ -51,6 +50,7 @@ SMALLEST_DEVIATION = 1e-6  # of a trait, whose deviation it is divided by
 EVALUATIONS = 4  # of the fit without a map
 MAX_VALUES = 2**24  # of the pictures whose directions are found
 MIN_DIRECTIONS = 8
+BATCH = 16  # of these pictures
 SIBLINGS = 3  # whose differences from own pictures are directions too
 
 
@@ -99,12 +99,12 @@ def measure_directions(generator: Generator) -> np.ndarray:
     affordable = MAX_VALUES // generator.count_values() // PICTURES_PER_DIRECTION
     count = max(MIN_DIRECTIONS, min(MOST_DIRECTIONS, affordable))
     z, random = _draw(generator, PICTURES_PER_DIRECTION * count, 1), np.random.default_rng(3)
-    pictures = render_pictures(generator, z)
+    pictures = generator.render(z, BATCH)
     found = find_directions(pictures, count)
     siblings = [make_sibling(generator, FAR_NOISES[0], random) for _ in range(SIBLINGS)]
     parts = np.array_split(np.arange(len(z)), SIBLINGS)
     differences = [
-        render_pictures(sibling, z[part]) - pictures[part]
+        sibling.render(z[part], BATCH) - pictures[part]
         for sibling, part in zip(siblings, parts, strict=True)
         if sibling is not None
     ]
@@ -232,12 +232,10 @@ def _to_arrays(rule: Rule) -> cache.Arrays:
 
 
 def _draw(generator: Generator, count: int, stream: int) -> np.ndarray:
-    """Return draws of z (count, latent) float64 from the prior; those of a stream are the same."""
-    numbers = tf.range(count, dtype=tf.int64)
-    share = uniform(stream, numbers, Purpose.edits, tf.zeros_like(numbers), generator.latent)
-    return np.asarray(generator.prior.quantile(share).numpy(), np.float64)
+    """Return draws of z (count, latent) float64; those of a stream are the same."""
+    return draw_z(generator, Purpose.edits, np.arange(count), stream).astype(np.float64)
 
 
 def _render(generator: Generator, z: np.ndarray) -> np.ndarray:
-    labels = np.zeros(len(z)) if generator.labels else None
-    return to_pixels(generator.render(z, 8, labels=labels))
+    """Return the pictures of z (n, latent), uint8 (n, height, width, channels)."""
+    return to_pixels(generator.render(z, 8))

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.inversion.polish.least_squares import Point
 from ganinv_cli.reenact.fit import Renderer
 from ganinv_cli.reenact.flexible.homography import PARAMETERS, Homography
+from ganinv_cli.reenact.storage import WHITE
 
-WHITE = 255.0
 MIN_SHOWN = 0.5  # share of the counted pixels that must show a part of the picture
 
 
@@ -72,3 +73,8 @@ class Views:
         slope = np.concatenate([scaled / self.deviation / self.latent, none])
         curvature = np.full(self.latent, self.deviation**-2 / self.latent)
         return float(np.mean(scaled**2)), slope, np.concatenate([curvature, none])
+
+
+def refuse(x: np.ndarray) -> Point:
+    """Return the point of a descent at x (n,), where too little is seen: no step goes there."""
+    return Point(x, np.inf, lambda: (np.zeros(len(x)), np.eye(len(x))))

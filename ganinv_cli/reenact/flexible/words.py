@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ganinv_cli.reenact.flexible.features import MIDDLE, Features
 from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, MappedPicture
-from ganinv_cli.reenact.flexible.views import WHITE
+from ganinv_cli.reenact.storage import WHITE
 
 SEEN = 2 / WHITE  # RMS of what a part of the map changes; less is not mentioned
 SEEN_MOVE = 1.0  # pixels, of a corner
@@ -22,14 +22,9 @@ UNNAMED = "changed in a way that is not named"
 def describe_map(end: MappedPicture, is_mirrored: bool, region: np.ndarray) -> str:
     """Return the nearest plain words; `region` (height, width) is what is not of the map."""
     parts = ["mirrored"] if is_mirrored else []
-    size = end.view.homography.size
-    corners = [np.ix_([0, -1], [0, -1])]
-    grid = np.mgrid[: size[0], : size[1]]
-    moves = [
-        np.abs(source - place)[corners[0]].max()
-        for source, place in zip(end.view.homography.source, grid, strict=True)
-    ]
-    if max(moves) > SEEN_MOVE:
+    height, width = end.view.homography.size
+    moves = np.stack(end.view.homography.source) - np.mgrid[:height, :width]
+    if np.abs(moves[:, [0, 0, -1, -1], [0, -1, 0, -1]]).max() > SEEN_MOVE:
         parts.append("moved or resized")
     parts += _describe_weights(end)
     return ", ".join(parts) or ("" if region.any() else UNNAMED)
@@ -60,9 +55,9 @@ def _describe_weights(end: MappedPicture) -> Iterator[str]:
         number = int(np.argmax(np.abs(shades)))
         sides = [("left", "right"), ("top", "bottom"), ("middle", "edges")][number]
         yield f"brighter at the {sides[int(shades[number] > 0)]}"
-    if np.sqrt(np.mean((end.picture - end.picture.mean(1, keepdims=True)) ** 2)) < GREY < channels:
-        if channels > 1:
-            yield "made grey"
+    differences = end.picture - end.picture.mean(1, keepdims=True)
+    if channels > 1 and np.sqrt(np.mean(differences**2)) < GREY:
+        yield "made grey"
     elif _measure_colours(end, places.colours, places.products) > SEEN:
         yield "colours changed"
 
