@@ -52,6 +52,8 @@ def folder(tmp_path):
     torch_files.save_archive(tmp_path / "netG.pth", state)
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "portrait.png")
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(tmp_path / "portrait.png", tmp_path / "pictures")
     return tmp_path
 
 
