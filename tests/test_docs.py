@@ -29,11 +29,14 @@ GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end --
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
     "docs/architecture.md": {"level | parts", "question | place"},
+    "docs/api.md": {"error | exit status | means"},
     "docs/checkpoints.md": {
         "format | recognised by | in the file | you give",
         "source | type",
         "option | without it",
+        "refused | what works",
     },
+    "docs/checkpoints-statistics.md": {"word | means"},
     "docs/guide.md": {
         "command | does | writes",
         "rule | does to a component of z outside the prior's bounds",
