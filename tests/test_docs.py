@@ -46,6 +46,7 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
     "docs/reproduction.md": {"the paper says | verdict | here"},
     "docs/reproduction/details.md": {"point | text | code | here"},
     "docs/results-format.md": {"path | holds"},
+    "docs/troubles.md": {"in the program | type"},
 }
 
 
