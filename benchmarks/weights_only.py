@@ -140,7 +140,7 @@ def read_lines() -> list[Line]:
 
 
 def write_lines(lines: Sequence[Line]) -> None:
-    """Write the lines, and the sentence that docs/checkpoints.md shows."""
+    """Write the lines, and the sentence that docs/checkpoints-statistics.md shows."""
     with KEPT.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Line._fields)

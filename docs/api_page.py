@@ -1,6 +1,7 @@
 """Write docs/api.md: the names of the Python API, with their signatures and docstrings."""
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from griffe import Docstring, DocstringSectionKind, Parser
 
 import ganinv_cli as ganinv
+from ganinv_cli.api.experiments import OWN_SETTINGS
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.experiments import list_experiments
 
@@ -31,17 +33,17 @@ INTRODUCTION = """\
 import ganinv_cli as ganinv
 ```
 
-The commands are written on these functions, so both give the same numbers. Importing `ganinv_cli`
-loads neither TensorFlow nor NumPy. Every name on this page is stable: it changes only with a new
-major version. The examples run in the tests. [A tutorial](tutorial.ipynb) goes from `load` to a
-figure. `make docs` writes this page from the docstrings.
+This page describes each function of the package, from its docstring. [A tutorial](tutorial.ipynb)
+goes from `load` to a figure. The functions give the same numbers as the commands. Every name is
+stable: it changes only with a new major version. Importing `ganinv_cli` loads neither TensorFlow
+nor NumPy.
 """
 
 
 def describe_api(_: str = "") -> str:
     """Return the page."""
     errors = [
-        f"* `{name}` (exit status {error.exit_code} of a command): {inspect.getdoc(error)}"
+        f"| `{name}` | {error.exit_code} | {inspect.getdoc(error)} |"
         for name in sorted(ganinv.__all__)
         if inspect.isclass(error := getattr(ganinv, name)) and issubclass(error, GaninvError)
     ]
@@ -53,8 +55,9 @@ def describe_api(_: str = "") -> str:
         parts += _describe_class(name, getattr(ganinv, name))
     parts += [
         "## Errors",
-        "Each says in one sentence what happened, in which file or argument, and what to do.",
-        "\n".join(errors),
+        "Each is one sentence: what happened, where, and what to do. A command prints it, and ends "
+        "with the exit status.",
+        "\n".join(["| error | exit status | means |", "|---|---|---|", *errors]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -86,9 +89,9 @@ def _describe_class(name: str, described: type) -> Iterator[str]:
 def _describe(
     name: str, function: Any, level: int, said: dict[str, str] | None = None
 ) -> Iterator[str]:
-    """Yield the parts of a function; `said` are the arguments of others, with the first of these.
+    """Yield the parts of a function; `said` are the parts of others, with the first of these.
 
-    An argument that another function has alike is named.
+    If another function has an argument or a part alike, its name stands here.
     """
     call = _format_call(name, function)
     if len(call) <= WIDTH:
@@ -99,17 +102,28 @@ def _describe(
         yield f"```text\n{textwrap.fill(call, WIDTH, subsequent_indent=indent)}\n```"
     sections = list(_describe_sections(inspect.getdoc(function) or ""))
     for section in sections:
-        title, _, items = section.partition("\n\n")
-        if said is None or title != "**Arguments**":
-            yield section
-            continue
+        yield section if said is None else _shorten(section, name, said)
+
+
+def _shorten(section: str, name: str, said: dict[str, str]) -> str:
+    """Return a part of a function without what another function or page says."""
+    title, _, items = section.partition("\n\n")
+    if title == "**Arguments**":
         own = [item for item in items.splitlines() if item not in said]
         same = {said[item]: None for item in items.splitlines() if item in said}
         said |= dict.fromkeys(own, name)
         if same:
             places = " and ".join(f"`{each}`" for each in same)
             own.append(f"* {'the others' if own else 'all'}: as for {places}")
-        yield f"{title}\n\n" + "\n".join(own)
+        return f"{title}\n\n" + "\n".join(own)
+    before, settings, helps = section.partition(OWN_SETTINGS)
+    if settings:
+        names = ", ".join(re.findall(r"(`\w+`):\s", helps))
+        return f"{before}{settings} {names} ([cli.md](cli.md))."
+    place = said.setdefault(section, name)
+    if place == name or not section.startswith(("**Returns**", "**Raises**")):
+        return section
+    return f"{section.partition(': ')[0]}: as for `{place}`"
 
 
 def _format_call(name: str, function: Any) -> str:

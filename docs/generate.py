@@ -110,6 +110,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "reproduction.md": fill_blocks,
     "invert.md": fill_blocks,
     "checkpoints.md": fill_blocks,
+    "checkpoints-statistics.md": fill_blocks,
     "solvers.md": fill_blocks,
     "scaling.md": fill_blocks,
     "reliability.md": fill_blocks,

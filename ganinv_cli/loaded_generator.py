@@ -38,21 +38,19 @@ BATCH_SIZE = 64  # images that are made at once
 class LoadedGenerator:
     """A trained GAN generator G, as `load` returns it; it does not change.
 
-    `G(z)` returns images. A run needs no copy of it: pass G to `invert`, `recover`, `noise_sweep`
-    and `consistency`.
+    `G(z)` returns images. Pass G to `invert`, `recover`, `noise_sweep` and `consistency`.
 
     Attributes:
         name: what was loaded, e.g. a path.
-        label: the label that was chosen of a conditional generator; None: all of them.
+        label: the label that was chosen; None: all of them.
         latent_size: number of components of z.
         image_shape: (height, width, channels) of an image.
         labels: number of labels that `G(z, labels)` needs; 0: it takes none.
         prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
-        route: what was read, and as what it is computed, e.g. "PyTorch module, exported to ONNX, as
-            TensorFlow operations"; all are computed in any precision.
+        route: what was read, and as what it is computed, e.g. "Keras, as TensorFlow operations".
         sha256: hash of the layers and weights.
-        assumptions: settings that are missing in the file and were assumed, one clause for each.
-        doubt: reason to doubt that this is the generator that was trained; empty if there is none.
+        assumptions: settings that were assumed, one clause for each.
+        doubt: reason to doubt that the file was read as it was trained; empty if there is none.
     """
 
     name: str
@@ -84,7 +82,7 @@ class LoadedGenerator:
         Args:
             z: (n, latent_size), finite floats; drawn from the prior, as `draw_z` does.
             labels: (n,) whole numbers from 0, or one for all; only for a conditional generator.
-            precision: "float32" or "float64", in which z is taken and the images are computed.
+            precision: "float32" or "float64", of the computation.
 
         Returns:
             (n, height, width, channels) of that precision in [-1, 1], one image per row of z.
@@ -216,22 +214,20 @@ def load(
     latent: int | None = None,
     **conventions: Any,
 ) -> LoadedGenerator:
-    """Load a generator from a file, or from a model or a function of this program.
+    """Load a generator: a file, or a model or function of this program.
 
     Args:
-        source: a path, or the name of a generator that ships with ganinv ("portraits64",
-            "faces32", "faces16"), as the commands take them: TensorFlow checkpoints, Keras files,
-            SavedModels, ONNX, PyTorch files, safetensors. Or a torch.nn.Module, which also takes
-            its label as integers or one-hot. Or a Keras model. Or a function that takes a tf.Tensor
-            z (n, latent) float32 and returns images (n, height, width, channels).
-        label: label of a conditional generator, from 0; None: all labels, and each is tried.
-        latent: number of components of z, for a function or a module; a module without it is
-            tried with the sizes of its first weights.
-        conventions: settings that are missing in the file, by the names of the commands' options:
-            prior, range, activation, strides, padding, epsilon, upsampling, norm, key, labels,
-            trust.
-            For a model, module or function: prior (default "normal") and range (default "-1,1");
-            for a module or function also labels.
+        source: the path of a file (docs/checkpoints.md), a name that ships ("portraits64",
+            "faces32", "faces16"), a torch.nn.Module, a Keras model, or a function. A module takes
+            labels as integers or one-hot. A function takes a tf.Tensor z (n, latent) float32 and
+            returns images (n, height, width, channels).
+        label: label of a conditional generator, from 0; None: each is tried.
+        latent: number of components of z, for a function or a module. None: a module is tried with
+            the sizes of its first weights.
+        conventions: what the file does not say, by the names of the commands' options: prior,
+            range, activation, strides, padding, epsilon, upsampling, norm, key, labels, trust. For
+            a model, module or function: prior (default "normal") and range (default "-1,1"); for a
+            module or function also labels.
 
     Returns:
         The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.

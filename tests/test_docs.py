@@ -30,11 +30,14 @@ TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
     "README.md": {"verdict | means", "command | does"},
     "docs/architecture.md": {"level | parts", "question | place"},
+    "docs/api.md": {"error | exit status | means"},
     "docs/checkpoints.md": {
         "format | recognised by | in the file | you give",
         "source | type",
         "option | without it",
+        "refused | what works",
     },
+    "docs/checkpoints-statistics.md": {"word | means"},
     "docs/guide.md": {
         "command | does | writes",
         "rule | does to a component of z outside the prior's bounds",
@@ -45,6 +48,7 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
     "docs/reproduction.md": {"the paper says | verdict | here"},
     "docs/reproduction/details.md": {"point | text | code | here"},
     "docs/results-format.md": {"path | holds"},
+    "docs/troubles.md": {"in the program | type"},
 }
 
 

@@ -27,21 +27,21 @@ GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: that of th
 
 _ARGUMENTS = {"checkpoint": "generator", "image": "images"}  # settings that have another name here
 
+OWN_SETTINGS = "Its own settings are"
 _DOCUMENTATION = """{sentence}, as `ganinv {command}` does.
 
 {own}
 
 Args:
-    generator: from `load`, or what `load` takes. None: that of `config`, or the default one if
+    generator: from `load`, or what `load` takes. None: as `config` says, or the default one if
         there are no images.{images}
     config: TOML file with settings, or the name of a shipped one, e.g. "paper-text".
-    out: results file. Finished trials are saved there during the run, the same call goes on after
-        an interruption, and more trials or images extend it. None: results are kept in memory.
+    out: results file, written during the run; the same call continues it, and more trials or
+        images extend it. None: in memory.
     overwrite: whether to start again if `out` exists.
     progress: whether to show progress on stderr, or what shows it (`ganinv_cli.progress`).
-    settings: any setting of a config file (docs/cli.md), e.g. trials, clip, seed; a table of a
-        solver's settings, e.g. gd={{"rate": "stable"}}. One that would have no effect is refused. A
-        loaded generator takes another label, but no other conventions.
+    settings: any setting of a config file (docs/cli.md), e.g. trials=50, or of a solver, e.g.
+        gd={{"rate": "stable"}}. A loaded generator takes another label, but no other conventions.
 
 Returns:
     {returns}
@@ -54,11 +54,10 @@ Examples:
     {example}
 """
 _IMAGES = """
-    images: one image or several: paths of files (with .npy and .npz) or folders, PIL images,
-        arrays (h, w, c) or (n, h, w, c), or tensors of PyTorch (c, h, w) or (n, c, h, w): uint8
-        from 0 to 255, or floats from -1 to 1. An image of another size is cropped to its middle
-        square and resized. Floats of the generator's own shape stay as they are; of another shape
-        they are rounded to 8 bits."""
+    images: one or several paths of files (with .npy and .npz) or folders, PIL images, arrays
+        ([n,] h, w, c), or PyTorch tensors ([n,] c, h, w). Values are uint8 from 0 to 255, or floats
+        from -1 to 1. An image of another size is cropped to its middle square and resized. Floats
+        of another shape than the generator's are rounded to 8 bits."""
 _IMAGE_ERROR = """
     ImageError: an image cannot be read, or an array is no image."""
 
@@ -100,7 +99,7 @@ def open_results(path: str | Path, *, threshold: float | None = None) -> RunResu
     """Open a results file, also of a run in progress.
 
     Args:
-        path: a file that a command or a function of ganinv has written, e.g. "recover.h5".
+        path: a file that ganinv has written, e.g. "recover.h5".
         threshold: z counts as recovered if its mean squared error is below this; None: 1e-4.
 
     Returns:
@@ -132,7 +131,7 @@ def _describe(experiment: Experiment) -> str:
         sentence=sentence,
         command=experiment.command,
         images=_IMAGES if experiment.has_images else "",
-        own=textwrap.fill(f"Its own settings are {' '.join(own)}", 100) if own else "",
+        own=textwrap.fill(f"{OWN_SETTINGS} {' '.join(own)}", 100) if own else "",
         returns="One row per image, in the order given."
         if experiment.inverts
         else "The results. Trials that failed are results, not errors.",

@@ -26,10 +26,10 @@ class RunResults:
     """The results of `recover`, `noise_sweep`, `consistency` or `invert`, or of a results file.
 
     Attributes:
-        name: of the results file, or of the experiment.
+        name: name of the results file, or of the experiment.
         command: the command that makes such results, e.g. "recover".
         config: every setting of the run.
-        precision: of the gradients: "float32", or "bfloat16 then float32".
+        precision: precision of the gradients, "float32" or "bfloat16 then float32".
         groups: names of the groups of the results file.
         answer: one sentence that answers the question of the experiment.
         tables: every table as rows of plain values, as `ganinv report --format json` prints them.
@@ -63,8 +63,8 @@ class RunResults:
         """Return the answer and its table as text, as the command prints them.
 
         Args:
-            style: a format of `ganinv report --format`. All but text and csv have every table; csv
-                has the main one.
+            style: a format of `ganinv report --format`. csv has the main table, text too unless
+                `full`, the others have every table.
             full: whether text has every table and note, as `ganinv report` prints them.
 
         Raises:
@@ -83,8 +83,8 @@ class RunResults:
 
         Args:
             group: a name from `groups`, e.g. "stochastic" of `recover` or "stochastic/starts" of
-                `invert`; docs/results-format.md describes the columns, among them z_found (trials,
-                latent), z_error and outcome, and of starts the number of the image.
+                `invert`. docs/results-format.md describes the columns, e.g. z_found (trials,
+                latent).
 
         Raises:
             UsageError: there is no such group.
@@ -114,8 +114,8 @@ class RunResults:
     def to_hdf5(self, path: str | Path) -> None:
         """Write the results as an HDF5 file, which `open` and the commands read.
 
-        An existing file is replaced as a whole. Raises GaninvError if it cannot be written, or the
-        run has not finished.
+        An existing file is replaced. Raises GaninvError if it cannot be written, or the run has
+        not finished.
         """
         target = Path(path)
         if isinstance(self.content, bytes):
@@ -157,34 +157,30 @@ class RunResults:
 class Inversion:
     """The latent vectors that `invert` found, one row per image, in the order of the images.
 
-    The best start of each image counts: the one with the least image loss. An image that two starts
-    answered has no more of them; `run.tables["invert"]` has `starts` and `answered` of each image.
+    The best start of each image counts: the one with the least image loss.
 
-    z is as exact as the image: of `G(z)` in float32 it has float32's last digits, of 8 bits two or
-    three. For more, make images in float64, x = G(z, precision="float64"), and give
-    `invert(G, x, polish="float64")`.
+    z is as exact as the image: it has the last digits of float32 if x is `G(z)`, and two or three
+    digits if x has 8 bits. For more, give `invert(G, G(z, precision="float64"), polish="float64")`.
 
     Attributes:
-        names: (n,) file names of the images, with folders if they are equal without; of arrays,
-            their place.
+        names: (n,) file names of the images, or the places of arrays.
         z: (n, latent) float64, refitted through the changes that explain the image, or most of it.
         z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN unless
             the verdict is made, ambiguous or edited.
-        labels: (n,) the label under which z was found; None for an unconditional generator, or if
-            one label was chosen.
+        labels: (n,) the label under which z was found; None if there are no labels, or one was
+            chosen.
         image_loss: (n,) squared error summed over pixels in [-1, 1], ‖G(z) - x‖².
         psnr: (n,) in dB; inf if the loss is 0.
         outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
-        verdict: (n,) whether the generator made the image: "made", "edited", "ambiguous",
-            "sibling", "outside", "failed" or "no verdict"; docs/invert.md says what each
-            follows from.
+        verdict: (n,) "made", "edited", "ambiguous", "sibling", "outside", "failed" or "no verdict"
+            (docs/invert.md).
         explanation: (n,) what the verdict follows from, in a sentence or two.
-        agreement: (n,) share of the starts that count which found this z, 0 to 1.
+        agreement: (n,) share of the starts that found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
-        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions, rounded to 8
-            bits: G(z) after the changes that explain the image, or of the best start if none do.
-        targets: the same shape and range, the images themselves, cropped and resized; float64 if an
-            array of floats that is kept as it is has that.
+        images: (n, height, width, channels) float32 in [-1, 1], rounded to 8 bits: G(z) after the
+            changes that explain the image, or of the best start if none do.
+        targets: same shape and range, the images themselves, cropped and resized; float64 if they
+            were given so.
         run: the whole results, with every start.
     """
 

@@ -15,7 +15,8 @@ import numpy as np
 Status = Literal["confirmed", "contradicted", "unexplained", "unsettled", "unchecked"]
 
 # largest discrepancy at which a norm's statistics fit. Right networks have up to .08, wrong priors
-# 1.1, wrong activations .12 and more, except leaky_relu:0.01 for relu (docs/checkpoints.md)
+# 1.1, wrong activations .12 and more, except leaky_relu:0.01 for relu: see
+# docs/checkpoints-statistics.md
 FITS_BELOW = 0.12
 MAX_SCALE_STEPS = 8
 SCALE_TOLERANCE = 0.01  # relative change of a variance at which the scale of z is found
