@@ -1,6 +1,5 @@
 """Write docs/cli.md: every command with its options; an option of several commands once."""
 
-import inspect
 import re
 import textwrap
 from collections.abc import Iterator
@@ -8,17 +7,20 @@ from collections.abc import Iterator
 import click
 
 from ganinv_cli.cli import main
+from ganinv_cli.cli.command import GroupedCommand
 
 WIDTH = 140  # columns of the page
-UNLISTED = {"-h", "-q", "-v"}  # described at the head of the page
+UNLISTED = {"-h", "--help-all", "-q", "-v"}  # described at the head of the page
 VERBATIM = "\b\n"  # before lines that click does not wrap
 INTRODUCTION = """\
 # The command line
 
-What `--help` says of each command; `make docs` writes this page. Options that several commands
-have follow [at the end](#options-of-several-commands), each once. Besides these, `-h` shows the
-help of a command, where it has them `-q` prints less and `-v` more, and `ganinv -V` prints the
-version.
+All options of each command, as `--help-all` prints them. `make docs` writes this page. Options that
+several commands have follow [at the end](#options-of-several-commands), each once.
+
+Some options are not listed. `-h` or `--help` explains a command and the options most people need.
+`--help-all` explains all its options. Most commands have `-q` to print less and `-v` to print more.
+`ganinv -V` prints the version.
 
 The shell can complete commands, options, their values and files. Put one line into its start-up
 file, and open a new terminal:
@@ -85,7 +87,8 @@ def _describe(name: str, context: click.Context) -> Iterator[str]:
     command = context.command
     arguments = command.collect_usage_pieces(context)[1:]  # without [OPTIONS]
     yield " ".join(["## ganinv", name, *arguments])
-    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+    assert isinstance(command, GroupedCommand)
+    for paragraph in command.description.split("\n\n"):
         if paragraph.startswith(VERBATIM):
             lines = re.sub(r"^Examples?:\n", "", paragraph.removeprefix(VERBATIM))
             yield f"```text\n{textwrap.dedent(lines)}\n```"

@@ -140,5 +140,6 @@ def main() -> None:
 
     Recovers the latent vectors behind the images of a trained GAN generator (Lipton & Tripathi
     2017), measures the success rate, the error and the speed, and writes the paper's tables and
-    figures. `ganinv COMMAND --help` explains a command.
+    figures. `ganinv COMMAND --help` explains a command and its main options, and `ganinv COMMAND
+    --help-all` explains every option.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ganinv_cli.cli import options, report
-from ganinv_cli.cli.options import GroupedCommand
+from ganinv_cli.cli.command import GroupedCommand
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.progress.display import open_display
@@ -58,8 +58,8 @@ def make_command(experiment: Experiment) -> GroupedCommand:
     if experiment.inverts:
         parameters.append(
             options.npz(
-                help="Also write the z of every image to this file. With several generators, or "
-                "with --shard, each gets its own file, e.g. z-portraits64.npz, z-1-of-4.npz."
+                help="Also write each image's z to this file. Several generators or shards get "
+                "one each, e.g. z-other.npz."
             )
         )
 
@@ -158,7 +158,8 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
         from ganinv_cli.experiments.image_inputs import check_images
 
         if not config.image:
-            example = (experiment.help or "").partition("Example:\n")[2].splitlines()[0]
+            typed = f"ganinv {experiment.command} "
+            example = next(line for line in (experiment.help or "").splitlines() if typed in line)
             raise UsageError(f"no image is named; type e.g. {example.strip()}")
         check_images(config, folder)
     shard = (config.shard or "").replace("/", "-of-")

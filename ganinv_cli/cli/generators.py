@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GroupedCommand
+from ganinv_cli.cli.command import GroupedCommand
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
@@ -26,10 +26,7 @@ DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those wit
 _generator = partial(click.argument, "checkpoint", type=click.Path())
 
 
-@click.command(
-    cls=GroupedCommand,
-    first=("spectrum", "check", "style", "prior", "range", "label", "verbose"),
-)
+@click.command(cls=GroupedCommand, first=("spectrum", "check", "style", "verbose"))
 @options.generator_options(_generator())
 @options.option(
     "--spectrum",
@@ -47,19 +44,8 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
 def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any) -> None:
     """Describe a generator: its prior, pictures and layers.
 
-    \b
-    Prints
-    - first whether its batch norms confirm it, what is assumed, and what to do;
-    - the latent vector and its prior, the pictures and their range;
-    - for a file of weights alone, each convention in one line, and its source:
-      the file, given by option, inferred from the norms' statistics, confirmed
-      (inferred, and the usual value), told by its pictures, assumed but fitting,
-      or assumed;
-    - every layer, or the number of TensorFlow operations of each kind;
-    - for batch norms: how far the statistics stored in training are from those
-      of now.
-
-    The exit status is 1 if a check failed.
+    Prints what is sure, what is assumed and what to do; then the latent vector and its prior, the
+    pictures and their range, and the layers.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
 
@@ -72,6 +58,21 @@ def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any
     Examples:
         ganinv inspect portraits64
         ganinv inspect netG.pth --spectrum --check
+    \f
+
+    \b
+    In detail, it prints
+    - first whether its batch norms confirm it, what is assumed, and what to do;
+    - the latent vector and its prior, the pictures and their range;
+    - for a file of weights alone, each convention in one line, and its source:
+      the file, given by option, inferred from the norms' statistics, confirmed
+      (inferred, and the usual value), told by its pictures, assumed but fitting,
+      or assumed;
+    - every layer, or the number of TensorFlow operations of each kind;
+    - for batch norms: how far the statistics stored in training are from those
+      of now.
+
+    The exit status is 1 if a check failed.
     """
     from ganinv_cli.inspection.text import format_facts
     from ganinv_cli.loaded_generator import read_generator
@@ -113,12 +114,12 @@ def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any
 
 @click.command(
     cls=GroupedCommand,
-    first=("out", "count", "seed", "z_file", "between", "group", "label", "npz", "overwrite"),
+    first=("out", "count", "seed", "z_file", "between", "group", "label", "npz"),
 )
 @options.generator_options(_generator())
 @options.out(
     type=str,
-    required=True,
+    default="sample.png",
     metavar="FILE.png|FOLDER",
     help="A sheet of all pictures, or a folder for one file per picture.",
 )
@@ -190,7 +191,7 @@ def sample(
 
     \b
     Examples:
-        ganinv sample portraits64 --out sheet.png
+        ganinv sample portraits64
         ganinv sample portraits64 --out pictures/ --count 1000 --npz z.npz
         ganinv sample portraits64 --out found.png --z invert.h5
         ganinv sample portraits64 --out way.png --between a.npz b.npz

@@ -4,20 +4,16 @@ A command adds a shared option as `@options.seed()`, and may override attributes
 """
 
 import shlex
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import product, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganinv_cli.errors import GaninvError
 from ganinv_cli.settings.config import MAX_SEED, Config
 from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import (
-    GROUPS,
     MAX_NUMBER,
     METHOD,
     OTHER,
@@ -31,16 +27,6 @@ from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
-
-FIRST_GROUP = "Options most people need"
-SUBSTITUTES = dict.fromkeys(  # options of other programs, and of earlier versions
-    ("--lr", "--rate", "--learning-rate"),
-    "--solver gd --set gd.rate=0.5 (a rate is a setting of a solver)",
-) | {
-    "--partial": "the command without it (rows may be missing)",
-    "merge --out": "ganinv merge OUT.h5 PART.h5... (the first name is the file to write)",
-}
-ENDINGS = {"config": (".toml",), "out": (".h5", ".png"), "z_file": (".npy", ".npz")}  # of options
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -59,103 +45,6 @@ class Option(click.Option):
         if isinstance(self.show_default, str):
             extra["default"] = self.show_default
         return extra
-
-
-class GroupedCommand(click.Command):
-    """A command whose help shows the options named in `first`, then the others by group."""
-
-    allow_extra_args = True  # `parse_args` says where they belong
-
-    def __init__(self, *args: Any, first: tuple[str, ...] = (), **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        self.first = first  # names of parameters, in the order of the help
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
-        by_name = {option.name: option for option in options}
-        groups = {FIRST_GROUP: [by_name.pop(name) for name in self.first]} | {
-            title: [each for each in by_name.values() if getattr(each, "group", OTHER) == title]
-            for title in GROUPS
-        }
-        for title, members in groups.items() if self.first else [("Options", options)]:
-            records = [record for each in members if (record := each.get_help_record(ctx))]
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; an error for a likely slip says what to type instead."""
-        given = list(args)  # which parsing consumes
-        try:
-            extra = super().parse_args(ctx, args)
-            if not extra or ctx.resilient_parsing:
-                return extra
-            said = f"unexpected argument {shlex.join(extra)}"
-            meant = self._join_list(given) or self._find_option(extra)
-        except click.NoSuchOption as error:
-            said = f"no option {error.option_name}"
-            names = error.option_name, f"{ctx.info_name} {error.option_name}"
-            substitutes = filter(None, map(SUBSTITUTES.get, names))
-            meant = next(substitutes, "") or self._join_list(given)
-            if not meant:
-                raise
-        raise click.UsageError(f"{said}; type {meant}" if meant else said, ctx)
-
-    def _join_list(self, args: list[str]) -> str:
-        """Return a list that is separated by spaces with commas; empty if none is."""
-        words = [word for arg in args for word in arg.split("=", 1)]
-        for option in self.params:
-            for name in set(option.opts).intersection(words):
-                takes = partial(_converts, option.type)
-                values = list(takewhile(takes, words[words.index(name) + 1 :]))
-                if isinstance(option.type, CommaList) and len(values) > 1:
-                    joined = ",".join(value.strip(",") for value in values)
-                    return f"{name} {joined} (a list has commas)"
-        return ""
-
-    def _find_option(self, words: list[str]) -> str:
-        """Return the option that one of these words needs, and the word; empty if none fits."""
-        options = [each for each in self.params if isinstance(each, click.Option)]
-        options.sort(key=lambda each: (each.name != "checkpoint", each.name not in self.first))
-        for option, word in product(options, words):
-            if _takes(option, word):
-                return f"{option.opts[0]} {shlex.quote(word)}"
-        return ""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; with --verbose, the traceback behind an error is printed."""
-        try:
-            return super().invoke(ctx)
-        except (GaninvError, OSError) as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if ctx.params.get("verbose") and cause:
-                traceback.print_exception(cause)
-            raise
-
-
-def _takes(option: click.Option, word: str) -> bool:
-    """Return whether a word without its option is likely to be meant for an option."""
-    from ganinv_cli.generators.formats import is_generator
-    from ganinv_cli.images.files import is_image_name
-
-    if option.name == "checkpoint":
-        return is_generator(word)
-    if option.name == "image":
-        return is_image_name(word)
-    if option.name == "assignments":
-        return "=" in word
-    if isinstance(option.type, click.Choice | type(click.INT) | CommaList):
-        return _converts(option.type, word)
-    return word.endswith(ENDINGS.get(option.name or "", ()))
-
-
-def _converts(kind: click.ParamType[Any], word: str) -> bool:
-    """Return whether a word is a value of a type."""
-    try:
-        kind.convert(word, None, None)
-    except click.BadParameter:
-        return False
-    return True
 
 
 class Choice(click.Choice[str]):

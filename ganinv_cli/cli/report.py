@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GroupedCommand
+from ganinv_cli.cli.command import GroupedCommand
 from ganinv_cli.errors import UsageError, refuse_folder, to_printable
 from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.outcome import THRESHOLD

@@ -7,12 +7,12 @@ from typing import Any, TextIO, get_args
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GroupedCommand
+from ganinv_cli.cli.command import GroupedCommand
 from ganinv_cli.errors import UsageError
 from ganinv_cli.precision import TrainingDtype
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.declare import METHOD, list_settings
+from ganinv_cli.settings.declare import METHOD, TRAINING, list_settings
 from ganinv_cli.settings.load import load_config
 from ganinv_cli.settings.shipped import find
 
@@ -21,7 +21,7 @@ MAX_BATCH_SIZE = 2**13  # images
 
 @click.command(
     cls=GroupedCommand,
-    first=("out", "steps", "size", "width", "grey", "crop_side", "crop_center", "seed"),
+    first=("out", "steps", "size", "width", "grey", "exclude", "crop_side", "crop_center", "seed"),
 )
 @click.argument("images", type=click.Path(path_type=Path))
 @options.out(
@@ -59,26 +59,41 @@ MAX_BATCH_SIZE = 2**13  # images
     metavar="X,Y",
     help="Centre of that square, as shares of the image's width and height.",
 )
-@options.count("--batch-size", least=2, most=MAX_BATCH_SIZE, default=64, help="Images per step.")
+@options.count(
+    "--batch-size",
+    least=2,
+    most=MAX_BATCH_SIZE,
+    default=64,
+    group=TRAINING,
+    help="Images per step.",
+)
 @options.option(
     "--precision",
+    group=TRAINING,
     default="float32",
     type=options.Choice(get_args(TrainingDtype)),
     help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
 )
 @options.option(
     "--augment/--no-augment",
+    group=TRAINING,
     default=True,
     help="Whether to shift and recolour real and generated images, for small data sets.",
 )
-@options.option("--flip/--no-flip", default=True, help="Whether to mirror every other image.")
+@options.option(
+    "--flip/--no-flip",
+    default=True,
+    group=TRAINING,
+    help="Whether to mirror every other image.",
+)
 @options.option(
     "--average",
+    group=TRAINING,
     default=0.999,
     metavar="NUMBER",
     help="Decay of the average of the generator's weights over the steps; 0: no average.",
 )
-@options.count("--keep-every", help="Also keep a checkpoint every N steps.")
+@options.count("--keep-every", group=TRAINING, help="Also keep a checkpoint every N steps.")
 @options.seed(most=2_000_000, help="Seed for the weights, the order of the images and all draws.")
 def train(
     images: Path,
@@ -142,10 +157,7 @@ def train(
     click.echo(out)
 
 
-@click.command(
-    cls=GroupedCommand,
-    first=("checkpoint", "out", "images", "label", "seed", "overwrite", "quiet"),
-)
+@click.command(cls=GroupedCommand, first=("checkpoint", "out", "images", "label", "seed"))
 @options.generator_options(options.make_parameter(list_settings(Config)["checkpoint"]))
 @options.out(show_default="encoder.npz beside the checkpoint", help="File for the encoder.")
 @options.count(

@@ -193,15 +193,15 @@ class ImagesConfig(Config):
     )
     crop: str = declare(
         "center",
-        help="Part of the image to use: center (the largest square in the middle), none (the "
-        "whole image, distorted), or a square of SIZE pixels whose upper left corner is X,Y.",
+        help="Part to use: center (the largest square in the middle), none (the whole image, "
+        "distorted), or a square of SIZE pixels whose upper left corner is X,Y.",
         group=INPUT,
         metavar="center|none|X,Y,SIZE",
     )
     mask: str | None = declare(
         None,
-        help="Image, or array in a .npy or .npz file, that says which pixels count: black pixels "
-        "do not. It is cropped like the images, unless it has the generator's size.",
+        help="Image or array file (.npy, .npz) whose black pixels do not count. It is cropped like "
+        "the images, unless it has the generator's size.",
         group=INPUT,
         metavar="FILE",
         is_path=True,

@@ -15,8 +15,16 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 from ganinv_cli.errors import ConfigError
 
 INPUT, GENERATOR, METHOD = "What to invert", "Generator", "Method"
-MACHINE, OUTPUT, OTHER = "Where to run", "Output", "Other options"
-GROUPS = (INPUT, GENERATOR, METHOD, MACHINE, OUTPUT, OTHER)  # in the order of a help page
+TRAINING, MACHINE, OUTPUT, OTHER = "Training", "Where to run", "Output", "Other options"
+GROUPS = {  # of options, in the order of a help page, and what the short help says of each
+    INPUT: "How images are prepared, e.g. cropped or clipped.",
+    GENERATOR: "How its file is read: prior, pixel range, layers.",
+    METHOD: "Solver, loss, restarts, budget, precision.",
+    TRAINING: "Batch size, precision, augmentation, kept checkpoints.",
+    MACHINE: "Batch size, a Ray cluster, parts of a run for array jobs.",
+    OUTPUT: "Replacing files that exist, printing more or less.",
+    OTHER: "Settings of a config file.",
+}
 
 MAX_NUMBER = 2**31 - 1  # of a setting that has no smaller limit
 MAX_SHOWN = 80  # characters of a wrong value in an error

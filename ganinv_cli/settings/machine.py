@@ -68,8 +68,7 @@ class MachineSettings:
 
     device: str = _declare_machine(
         "auto",
-        help="Devices: all GPUs, or the CPU if there is none (auto); the CPU; all GPUs; or the "
-        "GPUs with these numbers.",
+        help="Devices. auto: all GPUs, else the CPU. gpu:0,1: these GPUs.",
         metavar="auto|cpu|gpu|gpu:0,1",
     )
     batch_size: int | None = _declare_machine(

@@ -1,4 +1,4 @@
-"""Help is instant and complete, and a mistake is one sentence with its own exit status."""
+"""Help is instant, short and complete, and a mistake is one sentence with its own exit status."""
 
 import inspect
 import re
@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from ganinv_cli.cli import COMMANDS, main
@@ -34,30 +35,80 @@ def test_every_command_and_option_is_explained(name):
     assert command
     text = inspect.cleandoc(command.help or "")
     assert text.splitlines()[0].endswith("."), "a command's help starts with one sentence"
-    assert re.search(rf"^Examples?:\n    ganinv {name}\b", text, re.MULTILINE)
+    several = len(re.findall(rf"^    ganinv {name}\b", text, re.MULTILINE)) > 1
+    heading = "Examples" if several else "Example"
+    assert re.search(rf"^{heading}:\n    ganinv {name}\b", text, re.MULTILINE)
     options = [option for option in command.params if isinstance(option, click.Option)]
     assert [option.opts for option in options if not option.help] == []
 
 
-@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)], ids=" ".join)
-def test_a_help_page_fits_80_columns_and_cuts_nothing(arguments, monkeypatch):
+@pytest.fixture
+def show(monkeypatch):
+    """A function that returns what a command prints in a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
-    page = CliRunner().invoke(main, [*arguments, "--help"]).stdout
+    return lambda *arguments: CliRunner().invoke(main, arguments).stdout
+
+
+PAGES = [("--help",), *((name, step) for name in COMMANDS for step in ("--help", "--help-all"))]
+
+
+@pytest.mark.parametrize("arguments", PAGES, ids=" ".join)
+def test_a_help_page_fits_80_columns_and_cuts_nothing(arguments, show):
+    page = show(*arguments)
+    assert page.startswith("Usage: ")
     assert [line for line in page.splitlines() if len(line) > 80] == []
     assert "..." not in page.replace("IMAGE...", "").replace(".h5...", "").replace("ARGS]...", "")
+    assert "\f" not in page
 
 
-def test_commands_stand_under_headings_and_an_experiments_options_in_groups():
-    page = CliRunner().invoke(main, ["--help"]).stdout
-    starts = ("Experiments:\n  recover  ", "Generators:\n  inspect  ", "Results:\n  report  ")
-    assert all(f"\n\n{start}" in page for start in starts)
-    page = CliRunner().invoke(main, ["invert", "--help"]).stdout
-    headings = re.findall(r"^([A-Z][a-z ]+):$", page, re.MULTILINE)
-    titles = ["Options most people need", "Generator", "Method", "Where to run", "Output"]
-    assert headings == [*titles, "Other options"]
-    first = page.partition("people need:\n")[2].partition("\n\n")[0]
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_is_short_and_help_all_has_every_option(name, show):
+    short, whole = show(name, "--help"), show(name, "--help-all")
+    assert len(short.splitlines()) <= 45
+    command = main.get_command(click.Context(main), name)
+    names = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
+    missing = [each for each in names if not re.search(rf"^  (-., )?{each}\b", whole, re.MULTILINE)]
+    assert missing == []
+    assert short == whole or f" {name} --help-all explains them):\n" in short
+
+
+def test_the_short_help_names_the_groups_that_help_all_explains(show):
+    short, whole = show("invert", "--help"), show("invert", "--help-all")
+    titles = ["Generator", "Method", "Where to run", "Output", "Other options"]
+    *_, groups = short.partition("explains them):\n")
+    assert re.findall(r"^  (\S.*?)  +[A-Z]\S+ .*\.$", groups, re.MULTILINE) == titles
+    headings = re.findall(r"^([A-Z][a-z ]+):$", whole, re.MULTILINE)
+    assert headings == ["Options most people need", *titles, "Help"]
+    first = short.partition("people need:\n")[2].partition("\n\n")[0]
     assert "  --checkpoint " in first and "[default: portraits64]" in first
     assert "  --starts, --trials N " in first and "[default: 8, or one" in first
+    assert "--solver" not in short and "  --solver " in whole
+
+
+def test_commands_stand_under_headings(show):
+    page = show("--help")
+    starts = ("Experiments:\n  recover  ", "Generators:\n  inspect  ", "Results:\n  report  ")
+    assert all(f"\n\n{start}" in page for start in starts)
+
+
+def test_the_shell_completes_every_option():
+    completion = ShellComplete(main, {}, "ganinv", "_GANINV_COMPLETE")
+    names = {each.value for each in completion.get_completions(["recover"], "--")}
+    assert {"--trials", "--padding", "--help", "--help-all"} <= names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        (["recover", "--trials", "x"], "(-h|--help)"),
+        (["recover", "--workers", "x"], "--help-all"),
+        (["inspect"], "(-h|--help)"),
+    ],
+    ids=str,
+)
+def test_an_error_names_the_help_that_explains_it(arguments, step):
+    error = CliRunner().invoke(main, arguments).stderr
+    assert re.search(f" {arguments[0]} {step}' for help", error)
 
 
 @pytest.mark.parametrize(

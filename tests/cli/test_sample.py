@@ -52,6 +52,15 @@ def test_pictures_are_those_of_the_trials_of_recover_in_files_or_on_a_sheet(fold
     np.testing.assert_array_equal(last, read_pixels(folder / "seventy" / "000004.png"))
 
 
+def test_without_out_the_sheet_is_sample_png_and_replaces_none(folder):
+    given = ("sample", "grey", "--count", 2)
+    result = run_ganinv(folder, *given)
+    assert result.stdout == "sample.png: 2 pictures of 16 x 16 pixels\n"
+    assert read_pixels(folder / "sample.png").shape == (16 + GAP + 16, 16)
+    assert "sample.png exists" in run_ganinv(folder, *given, code=2).stderr
+    run_ganinv(folder, *given, "--overwrite")
+
+
 def test_labels_take_turns_or_are_the_given_one_and_are_kept_with_z(folder):
     sample = ("sample", "conditional.keras", "--count", 4)
     run_ganinv(folder, *sample, "--out", "turns.png", "--npz", "turns.npz")

@@ -1,15 +1,19 @@
 """Recover one unseen image many times (Table 2).
 
 Do the recoveries agree? Prints how far apart they are, compared with random vectors and with
-the paper, and how many distinct minima they are. With --restarts N each recovery is the best
-of N + 1 starts. The same command continues a run that was stopped; a larger --trials extends a
-finished run. New images are added to the results file; those that it holds are not run again.
-The folder and `ganinv report` show all of them. The paper has 1,000 trials; the default is 100.
+the paper, and how many distinct minima they are. The same command continues a run that was
+stopped; a larger --trials extends a finished run. The paper has 1,000 trials; the default is 100.
 
 \b
-Example:
+Examples:
     ganinv consistency --image portrait.png
     ganinv consistency --image faces/ --trials 20 --restarts 3
+\f
+
+With --restarts N each recovery is the best of N + 1 starts.
+
+New images are added to the results file. Images that it holds are not run again. The folder and
+`ganinv report` show all of them.
 """
 
 from ganinv_cli.experiments.consistency.config import ConsistencyConfig

@@ -1,24 +1,28 @@
 """Find the latent vectors of images, each with a verdict.
 
-Takes image files, NumPy files (.npy, .npz) and folders; floats of the generator's own size are
-not rounded to 8 bits. Prints for each image whether the generator made it, and what was done to
-it since: JPEG, a resize, shift or crop, other colours, noise; what that leaves, and how sure z
-is. Pictures of original, reconstruction and difference are written to the folder. A file that is
-not an image is skipped, and the exit status is 1; if no file is an image, it is 2. The same
-command continues a run that was stopped.
+Takes image files, NumPy files (.npy, .npz) and folders. Prints for each image whether the
+generator made it, what was done to it since, and how sure z is. The same command continues a run
+that was stopped.
+
+\b
+Examples:
+    ganinv invert portrait.png
+    ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
+    ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
+\f
+
+What may have been done to an image: JPEG, a resize, shift or crop, other colours, noise. What
+that leaves is printed too. Pictures of original, reconstruction and difference are written to the
+folder.
 
 New images are added to the results file. Images that it holds, under this or another name, are
 not inverted again. The folder and `ganinv report invert.h5` show all of them.
 
-With several generators it prints which of them made each image, or that none explains it. Each
-generator gets its own results file, e.g. invert-portraits64.h5; `ganinv report` on these files
-prints the answer again.
+Each of several generators gets its own results file, e.g. invert-portraits64.h5. `ganinv report`
+on these files prints again which of them made each image, or that none explains it.
 
-\b
-Example:
-    ganinv invert portrait.png
-    ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
-    ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
+Floats of the generator's own size are not rounded to 8 bits. A file that is not an image is
+skipped, and the exit status is 1. If no file is an image, the exit status is 2.
 """
 
 from ganinv_cli.experiments.experiment import Experiment

@@ -14,13 +14,13 @@ class InvertConfig(ImagesConfig):
     checkpoint: str = declare(
         Config.checkpoint,
         help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
-        "Repeat it to ask which of several generators made the image.",
+        "Repeat it to ask which of several made the image.",
         repeated=True,
     )
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,
-        help="Number of starts for each image, at most: no more are needed once two found one z "
-        "that leaves only what storing the image leaves. The best start is kept.",
+        help="Number of starts for each image, at most; fewer if two agree on a z that explains "
+        "it. The best is kept.",
         names=("--starts", "--trials"),
         synonym="starts",
     )

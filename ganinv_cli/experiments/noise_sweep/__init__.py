@@ -1,15 +1,18 @@
 """Recover latent vectors from noisy images (Figure 2).
 
-Adds noise of each level to the images of known latent vectors, and recovers each under every
-clipping rule from the same noisy image and start. Prints how the error of z grows, how close it is
-to the Cramer-Rao bound of Gaussian noise, and whether the rules differ. The same command continues
-a run that was stopped; a larger --trials extends a finished run.
+Adds noise to the images of known latent vectors, and recovers these under every clipping rule.
+Prints how the error of z grows with the noise, and whether the rules differ. The same command
+continues a run that was stopped.
 
 \b
-Example:
+Examples:
     ganinv noise-sweep
     ganinv noise-sweep --variances 0.01,0.1 --trials 50 --out quick.h5
     ganinv noise-sweep --noise salt-and-pepper --levels .01,.05 --out sp.h5
+\f
+
+The rules have the same noisy images and starts. The error of z is compared with the Cramer-Rao
+bound of Gaussian noise. A larger --trials extends a finished run.
 """
 
 from ganinv_cli.experiments.experiment import Experiment
@@ -29,7 +32,6 @@ EXPERIMENT = Experiment(
         "device",
         "out",
         "style",
-        "config",
     ),
     plan=f"{__name__}.plan:NoiseSweepPlan",
     report="ganinv_cli.results.report.noise_sweep:NOISE_SWEEP_REPORT",

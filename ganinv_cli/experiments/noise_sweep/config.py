@@ -24,6 +24,7 @@ class NoiseSweepConfig(Config):
         help=f"Kind of noise: {', '.join(NOISES)}.",
         group=INPUT,
         choices=tuple(NOISES),
+        metavar="KIND",
     )
     variances: tuple[float, ...] = declare(
         NOISES["gaussian"].levels,

@@ -5,7 +5,7 @@ same start. Prints the success rate, the error and the speed, as in the paper. T
 continues a run that was stopped; a larger --trials extends a finished run.
 
 \b
-Example:
+Examples:
     ganinv recover --trials 200
     ganinv recover --polish float64 --out float64.h5
     ganinv recover --config paper-text --trials 8 --out paper.h5
