@@ -39,7 +39,12 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
         "rule | does to a component of z outside the prior's bounds",
         "status | means",
     },
-    "docs/invert.md": {"verdict | what explains the image | z"},
+    "docs/invert.md": {
+        "verdict | what it means | what to do",
+        "answer | when",
+        "array | holds",
+        "part | tried",
+    },
     "docs/reproduction.md": {"the paper says | verdict | here"},
     "docs/reproduction/details.md": {"point | text | code | here"},
     "docs/results-format.md": {"path | holds"},
