@@ -26,7 +26,8 @@ SOURCES = {  # of strangers -> what they are
 NOTES = """\
 * Half of the own pictures are edited once, the others two or three times (*composed*). Half of the
   strangers are edited once.
-* Near strangers are averages, those of 3 %, and those of 8 bits.
+* Near strangers are averages, and pictures of generators whose weights differ by 3 % or have
+  8 bits.
 """
 Row = dict[str, object]
 
