@@ -43,7 +43,12 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
         "rule | does to a component of z outside the prior's bounds",
         "status | means",
     },
-    "docs/invert.md": {"verdict | what explains the image | z"},
+    "docs/invert.md": {
+        "verdict | what it means | what to do",
+        "answer | when",
+        "array | holds",
+        "part | tried",
+    },
     "docs/reliability.md": {"promise | tests"},
     "docs/reproduction.md": {"the paper says | verdict | here"},
     "docs/reproduction/details.md": {"point | text | code | here"},

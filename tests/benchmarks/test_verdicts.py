@@ -166,6 +166,26 @@ def test_the_page_has_shares_with_exact_intervals_over_origins():
     assert listed["JPEG 75", "1"]["right change"] == "1 of 1"
 
 
+def test_the_summary_has_a_row_for_each_generator_and_class():
+    lines = [
+        *(make_line(n, "made" if n < 20 else "outside", lossy="no") for n in range(30)),
+        make_line(30, "edited", distance=0.7, lossy="no"),
+        make_line(31, kind="JPEG 75", groups=LISTED, lossy="no"),  # is no random picture
+        *make_strangers("photographs", 2, 10, origins=5),
+        *make_strangers("averages, 90 %", 3, 4),
+        make_line(generator="portraits64"),
+    ]
+    summary = read_rows(format_page(lines), "Summary")
+    assert [*summary] == [("faces32", "without JPEG"), ("portraits64", "with JPEG")]
+    first, last = summary.values()
+    assert first["own: made or edited"] == ".677 [.486, .833] of 31"
+    assert first["right z"] == ".952 [.762, .999] of 21"
+    assert first["far: made"] == "0.00 [0.00, .522] of 5"  # photographs
+    assert first["far: edited"] == ".400 [.053, .853] of 5"
+    assert first["near: made or edited"] == ".750 [.194, .994] of 4"
+    assert (last["right z"], last["far: made"]) == ("1.00 [.025, 1.00] of 1", "-")
+
+
 def test_the_widest_interval_is_that_of_the_class_with_the_fewest_pictures():
     lines = [
         make_line(n, lossy=lossy, source=source)
