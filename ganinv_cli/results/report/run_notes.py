@@ -1,6 +1,5 @@
 """What the reports of all commands say of a run, and phrases that several of them use."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -80,21 +79,19 @@ def _lacks_trials(cell: Cell | None, asked: int) -> bool:
 
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on the generator, on the settings and on the prior."""
-    doubt = (run.get("generator") or {}).get("doubt")
     notes = [
-        f"The generator is not confirmed: {doubt}." if doubt else "",
-        _state_settings(run),
+        *make_warnings(run),
+        state_settings(run),
         _state_plain_loss(run["config"]),
         _state_prior(read_prior(run["config"])),
     ]
     return [note for note in notes if note]
 
 
-def make_warnings(run: Row, results_file: str) -> list[str]:
-    """Return a short sentence on a generator that is not confirmed, if it is not."""
+def make_warnings(run: Row) -> list[str]:
+    """Return a sentence on a generator that is not confirmed, if it is not."""
     doubt = (run.get("generator") or {}).get("doubt")
-    command = f"ganinv report {shlex.quote(results_file)}"
-    return [f"The generator is not confirmed: `{command}` says why."] if doubt else []
+    return [f"The generator is not confirmed: {doubt}."] if doubt else []
 
 
 def state_progress(run: Row, cells: Cells) -> str:
@@ -107,7 +104,7 @@ def state_progress(run: Row, cells: Cells) -> str:
     return f"so far (not finished: {describe_span(every or [0], '{:,}'.format)}{total} trials): "
 
 
-def _state_settings(run: Row) -> str:
+def state_settings(run: Row) -> str:
     """Return a sentence on the settings; those that the file does not have are left out."""
     config = run["config"]
     parts = {
