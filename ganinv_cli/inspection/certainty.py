@@ -41,9 +41,11 @@ def _list_open(facts: Facts) -> Iterator[str]:
         "several values fit": _list_undecided(facts),
         "likely by its pictures": _list_names(facts["conventions"], "pictures"),
     }
+    said: set[str] = set()
     for reason, names in groups.items():
-        if names:
-            yield f"{', '.join(names)} ({reason})"
+        if new := [name for name in names if name not in said]:
+            yield f"{', '.join(new)} ({reason})"
+        said |= {*names}
 
 
 def _describe_open(facts: Facts, opened: Sequence[str]) -> list[str]:

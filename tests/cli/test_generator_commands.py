@@ -113,8 +113,8 @@ def test_inspect_says_first_what_only_the_users_program_can_tell(folder):
     assert len(lines) <= 30
     assert lines[:5] == [
         "verdict        Only your program can tell: activation, strides (not tested),",
-        "               strides, epsilon (several values fit). The rest is confirmed by",
-        "               its batch norms, from z to generator/g_bn1.",
+        "               epsilon (several values fit). The rest is confirmed by its batch",
+        "               norms, from z to generator/g_bn1.",
         "next step      ganinv sample own --out sheet.png shows its pictures; to set them",
         "               as in your program, give --activation --strides --epsilon",
     ]
