@@ -156,7 +156,7 @@ def _make_rich_table(
     rows = _fold_names(header, rows, width)
     for number, cells in enumerate(zip(header, *rows, strict=True)):
         wraps = _wraps(number, cells)  # where the terminal is too narrow
-        justify: JustifyMethod = "left" if number == 0 or wraps else "right"
+        justify: JustifyMethod = "left" if number == 0 or holds_words(cells[1:]) else "right"
         least = _measure_words(cells) if wraps else _measure_lines(cells)
         table.add_column(cells[0], justify=justify, no_wrap=not wraps, min_width=least)
     for row in rows:
@@ -184,8 +184,8 @@ def _fold_names(
 
 
 def _wraps(number: int, cells: Sequence[str]) -> bool:
-    """Return whether the cells of a column, its heading first, are words that can be wrapped."""
-    return number > 0 and holds_words(cells[1:])
+    """Return whether a column, its heading first, has only words, which can be wrapped."""
+    return number > 0 and (set(cells[1:]) <= {"-"} or holds_words(cells[1:]))
 
 
 def _measure_words(cells: Iterable[str]) -> int:

@@ -86,6 +86,10 @@ def test_the_names_of_files_are_shown_in_full_beside_words_that_can_be_wrapped()
     assert max(map(len, lines)) <= 80
     starts = [line.split()[0] for line in lines if " made " in line]
     assert starts[-3:] == [whole, "a/same.png", "b/same.png"]
+    other = make_image_groups(minima=(1,), losses=(FAR,))  # nothing was done to it
+    long = "a-long-name-of-a-photo-2024.png"
+    text = render_brief(summarize(make_image_results("invert", **{long: other}), "x"), "x/")
+    assert f"\n{long} " in text
     images[folded] = own
     text = render_brief(summarize(make_image_results("invert", **images), "x"), "x/")
     lines = text.splitlines()
