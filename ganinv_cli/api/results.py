@@ -65,7 +65,7 @@ class RunResults:
         Args:
             style: a format of `ganinv report --format`. All but text and csv have every table; csv
                 has the main one.
-            full: whether text has every table and note, as `ganinv report` prints them.
+            full: whether text has every table, as `ganinv report` prints them.
 
         Raises:
             UsageError: there is no such style.

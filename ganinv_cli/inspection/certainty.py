@@ -36,16 +36,15 @@ def describe_verdict(facts: Facts) -> str:
 
 def _list_open(facts: Facts) -> Iterator[str]:
     """Yield the conventions that no statistics decide, with the reason: the least known first."""
-    groups = {
-        "not tested": _list_untested(facts),
-        "several values fit": _list_undecided(facts),
-        "likely by its pictures": _list_names(facts["conventions"], "pictures"),
-    }
-    said: set[str] = set()
-    for reason, names in groups.items():
-        if new := [name for name in names if name not in said]:
-            yield f"{', '.join(new)} ({reason})"
-        said |= {*names}
+    reasons = dict.fromkeys(_list_untested(facts), "not tested")
+    for name in _list_undecided(facts):
+        reasons.setdefault(name, "several values fit")
+    for name in _list_names(facts["conventions"], "pictures"):
+        known = f"{reasons[name]}; " if name in reasons else ""
+        reasons[name] = f"{known}likely by its pictures"
+    for reason in dict.fromkeys(reasons.values()):
+        names = [name for name, each in reasons.items() if each == reason]
+        yield f"{', '.join(names)} ({reason})"
 
 
 def _describe_open(facts: Facts, opened: Sequence[str]) -> list[str]:
