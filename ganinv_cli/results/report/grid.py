@@ -178,7 +178,7 @@ class ReportKind:
             notes += self.describe(grid)
             notes += describe_same(rows, tables["same"]) if tests else []
             sections = self._make_tables(grid, tests)
-        warnings = [*make_warnings(run), *answer.warnings]
+        warnings = [*make_warnings(run, name), *answer.warnings]
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
         return Report(
             name,

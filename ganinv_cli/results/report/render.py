@@ -17,11 +17,11 @@ from tabulate import tabulate
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.results.report.grid import Answer, Report
-from ganinv_cli.results.report.run_notes import state_settings
+from ganinv_cli.results.report.run_notes import make_warnings, state_doubt, state_settings
 from ganinv_cli.results.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal
-MIN_BRIEF_ROWS = 5  # of the table that a command ends with, on the smallest screen
+MIN_BRIEF_ROWS = 3  # of the table that a command ends with, on the smallest screen
 SCREEN_HEIGHT = 24  # lines, if it is not known
 GAP = 2  # columns between two of a table
 MIN_NAME_WIDTH = 10  # columns in which a name is folded
@@ -125,8 +125,10 @@ def _render_text(reports: Sequence[Report], width: int) -> str:
             if explanation:
                 console.print(explanation)
             console.print()
+        short = make_warnings(report.run, report.name)
         for warning in report.answer.warnings:
-            console.print(warning, end="\n\n")
+            said = state_doubt(report.run) if warning in short else warning
+            console.print(said, end="\n\n")
         if report.results:
             console.print(state_settings(report.run), end="\n\n")
     return _get_text(console)

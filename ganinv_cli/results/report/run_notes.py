@@ -1,5 +1,6 @@
 """What the reports of all commands say of a run, and phrases that several of them use."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -80,7 +81,7 @@ def _lacks_trials(cell: Cell | None, asked: int) -> bool:
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on the generator, on the settings and on the prior."""
     notes = [
-        *make_warnings(run),
+        state_doubt(run),
         state_settings(run),
         _state_plain_loss(run["config"]),
         _state_prior(read_prior(run["config"])),
@@ -88,10 +89,16 @@ def make_run_notes(run: Row) -> list[str]:
     return [note for note in notes if note]
 
 
-def make_warnings(run: Row) -> list[str]:
-    """Return a sentence on a generator that is not confirmed, if it is not."""
+def state_doubt(run: Row) -> str:
+    """Return why the generator is not confirmed, as a sentence; empty if it is."""
     doubt = (run.get("generator") or {}).get("doubt")
-    return [f"The generator is not confirmed: {doubt}."] if doubt else []
+    return f"The generator is not confirmed: {doubt}." if doubt else ""
+
+
+def make_warnings(run: Row, results_file: str) -> list[str]:
+    """Return a short sentence on a generator that is not confirmed, if it is not."""
+    command = f"ganinv report {shlex.quote(results_file)}"
+    return [f"The generator is not confirmed: `{command}` says why."] if state_doubt(run) else []
 
 
 def state_progress(run: Row, cells: Cells) -> str:
