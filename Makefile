@@ -40,7 +40,7 @@ zoo: $(READY) ## fetch generators from PyPI that nobody here trained, and inspec
 	@$(BIN)/python -m zipfile --extract build/zoo/gan_face_generate-1.1.1-py3-none-any.whl build/zoo
 	@$(BIN)/python -m zipfile --extract build/zoo/generateme-0.1.2-py3-none-any.whl build/zoo
 	@$(BIN)/ganinv sample $(FACES) --overwrite --out docs/gan-faces/sheet.png
-	@$(BIN)/ganinv inspect $(FACES) --check --spectrum > docs/gan-faces/inspect.txt
+	@$(BIN)/ganinv inspect $(FACES) --check --spectrum -v > docs/gan-faces/inspect.txt
 
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (HOURS=1 adds an hour; after make zoo)
 	@$(BIN)/python -m benchmarks.verdicts --hours $(HOURS) $(ARGS)

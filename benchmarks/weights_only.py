@@ -94,7 +94,7 @@ def compare(path: Path, truth: Truth) -> tuple[int, str, str]:
     definition = read(path)
     facts = describe_definition(replace(definition, norm_check=check_norms(definition)))
     tested = ("", *list_tested_layers(facts)) if facts["confirmed"] and not facts["doubt"] else ()
-    _, _, reservations = describe_verdict(facts).partition(";")
+    reservations, _, _ = describe_verdict(facts).partition("The rest is")
     left_open = re.findall(r"\w+", reservations)
     rows = [row for row in definition.conventions if row.name != "range"]  # tanh in all
     decided = [row for row in rows if row.source in ("inferred", "confirmed", "pictures")]

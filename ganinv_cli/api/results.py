@@ -65,7 +65,7 @@ class RunResults:
         Args:
             style: a format of `ganinv report --format`. csv has the main table, text too unless
                 `full`, the others have every table.
-            full: whether text has every table and note, as `ganinv report` prints them.
+            full: whether text has every table, as `ganinv report` prints them.
 
         Raises:
             UsageError: there is no such style.

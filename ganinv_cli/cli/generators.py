@@ -40,12 +40,14 @@ _generator = partial(click.argument, "checkpoint", type=click.Path())
     "are finite and depend on every component of z.",
 )
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
-@options.verbose(help="List all names in the file that were ignored.")
+@options.verbose(
+    help="List every layer, the statistics of each batch norm, and all names that were ignored."
+)
 def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any) -> None:
     """Describe a generator: its prior, pictures and layers.
 
-    Prints what is sure, what is assumed and what to do; then the latent vector and its prior, the
-    pictures and their range, and the layers.
+    Prints first whether all is known, or what only your program can tell, and what to do; then the
+    latent vector and its prior, the pictures and their range.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
 
@@ -62,15 +64,16 @@ def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any
 
     \b
     In detail, it prints
-    - first whether its batch norms confirm it, what is assumed, and what to do;
+    - first whether all is known, or what only your program can tell, and what
+      to do;
     - the latent vector and its prior, the pictures and their range;
     - for a file of weights alone, each convention in one line, and its source:
       the file, given by option, inferred from the norms' statistics, confirmed
       (inferred, and the usual value), told by its pictures, assumed but fitting,
       or assumed;
-    - every layer, or the number of TensorFlow operations of each kind;
-    - for batch norms: how far the statistics stored in training are from those
-      of now.
+    - with -v every layer, or the number of TensorFlow operations of each kind,
+      and how far the statistics that batch norms stored in training are from
+      those of now.
 
     The exit status is 1 if a check failed.
     """

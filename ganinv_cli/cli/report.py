@@ -196,9 +196,10 @@ def publish(
             if page_folder:
                 write_page(contents, page_folder, compare(written))
     finally:
-        width = shutil.get_terminal_size().columns
+        width, height = shutil.get_terminal_size()
         if is_brief:
-            click.echo("".join(render_brief(each, f"{place}/", width) for each in shown), nl=False)
+            answers = (render_brief(each, f"{place}/", width, height) for each in shown)
+            click.echo("".join(answers), nl=False)
         else:
             click.echo(render(shown, style, width), nl=False)
     if is_brief and not quiet:
@@ -210,7 +211,8 @@ def publish(
         click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(words)}"))
     elif not quiet:
         for folder in [page_folder] if page_folder else places:
-            click.echo(to_printable(f"Tables, figures and report.html are in {folder}/."), err=True)
+            text = f"Tables, figures and report.html, which has notes on them, are in {folder}/."
+            click.echo(to_printable(text), err=True)
 
 
 def _count_rows(results: "Results") -> dict[str, int]:

@@ -1,8 +1,10 @@
 """The conventions of a generator in text: what is right, what is a guess, and what to do."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from ganinv_cli.results.report.table import capitalize
 
 Facts = Mapping[str, Any]
 
@@ -15,28 +17,58 @@ FITS = "assumed, fits"  # a value that the statistics allow, but not it alone
 
 
 def describe_verdict(facts: Facts) -> str:
-    """Return whether this is the generator that was trained, and what nothing tests."""
-    named = list_tested_layers(facts)
+    """Return whether this is the generator that was trained, and what only its program can tell.
+
+    It is one sentence or more.
+    """
     if facts["doubt"]:
-        kind = "a guess" if facts["confirmed"] is None else "not confirmed"
-        kind = f"read as its file says, and {kind}" if _is_stated(facts) else kind
-        verdict = f"{kind}: {facts['doubt']}"
-    elif facts["confirmed"]:
-        verdict = f"confirmed by its batch norms{f' from z to {named[-1]}' if named else ''}"
-        if fitting := _list_undecided(facts):
-            verdict += f"; they allow, but do not decide: {', '.join(fitting)}"
-    else:
-        no_norms = "it has no batch norms that could confirm it"
-        why = no_norms if facts["layers"] else "batch norms among its operations confirm nothing"
-        verdict = f"as its file describes it; {why}"
-    untested = [clause for clause in facts["assumed"] if "(--" not in clause]  # without an option
-    if not facts["doubt"] and (names := _list_untested(facts)):
-        untested = [", ".join(names), *untested]
-    for clause in untested:
-        verdict += f"; assumed, and not tested: {clause}"
-    if likely := _list_names(facts["conventions"], "pictures"):
-        verdict += f"; likely by its pictures: {', '.join(likely)}"
-    return verdict
+        kind = "A guess" if facts["confirmed"] is None else "Not confirmed"
+        kind = f"Read as its file says, and {kind.lower()}" if _is_stated(facts) else kind
+        return " ".join([f"{kind}: {facts['doubt']}.", *_describe_open(facts, [])])
+    opened = [] if facts["shipped"] else [*_list_open(facts)]
+    clauses = _describe_open(facts, opened)
+    if not clauses:
+        ships = "it ships with ganinv, and " if facts["shipped"] else ""
+        evidence = capitalize(f"{ships}{_describe_evidence(facts)}")
+        return f"Read completely; nothing to set. {evidence}."
+    return " ".join([*clauses, f"The rest is {_describe_rest(facts)}."])
+
+
+def _list_open(facts: Facts) -> Iterator[str]:
+    """Yield the conventions that no statistics decide, with the reason: the least known first."""
+    reasons = dict.fromkeys(_list_untested(facts), "not tested")
+    for name in _list_undecided(facts):
+        reasons.setdefault(name, "several values fit")
+    for name in _list_names(facts["conventions"], "pictures"):
+        known = f"{reasons[name]}; " if name in reasons else ""
+        reasons[name] = f"{known}likely by its pictures"
+    for reason in dict.fromkeys(reasons.values()):
+        names = [name for name, each in reasons.items() if each == reason]
+        yield f"{', '.join(names)} ({reason})"
+
+
+def _describe_open(facts: Facts, opened: Sequence[str]) -> list[str]:
+    """Return sentences on what only the program that trained the generator can tell."""
+    said = [f"Only your program can tell: {', '.join(opened)}."] if opened else []
+    without_option = [clause for clause in facts["assumed"] if "(--" not in clause]
+    return said + [f"Assumed, and not tested: {clause}." for clause in without_option]
+
+
+def _describe_evidence(facts: Facts) -> str:
+    """Return what confirms the generator as a whole, as a clause."""
+    if facts["confirmed"]:
+        return "its batch norms confirm it"
+    if facts["layers"]:
+        return "it has no batch norms that could confirm it"
+    return "batch norms among its operations confirm nothing"
+
+
+def _describe_rest(facts: Facts) -> str:
+    """Return what confirms the part of the generator that is not left open."""
+    if not facts["confirmed"]:
+        return f"as its file describes it; {_describe_evidence(facts)}"
+    named = list_tested_layers(facts)
+    return f"confirmed by its batch norms{f', from z to {named[-1]}' if named else ''}"
 
 
 def describe_next_step(facts: Facts) -> str:
@@ -54,20 +86,22 @@ def describe_next_step(facts: Facts) -> str:
         return _keep_together(f"ganinv inspect {command}")
     if wrong:
         return f"leave {' and '.join(wrong)} out of {' and '.join(facts['stated'])}"
+    look = f"{_keep_together(f'ganinv sample {command} --out sheet.png')} shows its pictures"
+    if facts["shipped"]:
+        return look
     if facts["doubt"] and labels:
         return "export it to ONNX, with the label as a second input (ganinv inspect --help)"
     likely = _list_names(facts["conventions"], "pictures")
-    names = dict.fromkeys([*_list_undecided(facts), *_list_untested(facts), *likely])
+    names = dict.fromkeys([*_list_untested(facts), *_list_undecided(facts), *likely])
     options = " ".join(f"--{name}" for name in names)
-    change = f"; to change what is assumed, give {options}" if options else ""
+    change = f"; to set them as in your program, give {options}" if options else ""
     tested = dict.fromkeys(f"--{row['name']}" for row in given if row["name"] != "range")
     if facts["doubt"] and tested:
         given_options = " ".join(tested)
         change += f"; to see whether it fits without, leave {given_options} out"
     if facts["doubt"] and not _is_stated(facts):
         change += "; if it has branches, export it to ONNX (ganinv inspect --help)"
-    look = _keep_together(f"ganinv sample {command} --out sheet.png")
-    return f"{look} shows its pictures{change}"
+    return f"{look}{change}"
 
 
 def _keep_together(command: str) -> str:
@@ -81,8 +115,10 @@ def describe_conventions(facts: Facts) -> Iterator[tuple[str, str]]:
     values: dict[str, dict[str, list[str]]] = {}  # by name and source
     for row in facts["conventions"]:
         if row["layer"]:
-            by_source = values.setdefault(row["name"], {})
-            by_source.setdefault(name_source(row, tested), []).append(row["value"])
+            source = name_source(row, tested)
+            if facts["shipped"] and row["source"] == "assumed":
+                source = "as trained"
+            values.setdefault(row["name"], {}).setdefault(source, []).append(row["value"])
     for name, by_source in values.items():
         unit = " layers" if len(next(iter(by_source.values()))) > 1 else " layer"
         said = []

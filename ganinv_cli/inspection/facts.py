@@ -23,6 +23,7 @@ from ganinv_cli.generators.network.graph import (
 from ganinv_cli.generators.network.layers import BatchNorm, Conv, ConvTranspose, Layer
 from ganinv_cli.generators.network.norms.check import FITS_BELOW
 from ganinv_cli.inversion.objective.jacobian import POINTS, measure_largest_changes
+from ganinv_cli.settings.shipped import is_shipped
 
 Facts = dict[str, Any]  # plain JSON
 Check = dict[str, Any]  # the same
@@ -51,6 +52,7 @@ def describe_definition(definition: Definition) -> Facts:
         },
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": definition.sha256,
+        "shipped": is_shipped(definition.sha256) and bool(definition.norm_check.is_confirmed),
         "stated": list(definition.convention_files),
         "conventions": [_describe_convention(each) for each in definition.conventions],
         "assumed": list(definition.assumed),

@@ -18,9 +18,11 @@ from ganinv_cli.inspection.certainty import (
     describe_verdict,
 )
 from ganinv_cli.results.report.render import replace_control_characters
+from ganinv_cli.settings.shipped import shorten_path
 
 WIDTH = 80  # columns of text
 NAME_WIDTH = 24  # of the name of a layer in a table with many columns
+SHOWN_DIGITS = 12  # of a hash, as reports show it
 MAX_NAMES = 6  # of ignored variables
 KINDS_WITHOUT_SETTINGS = ("Reshape", "Transpose")  # their output shape is enough
 
@@ -28,17 +30,20 @@ Facts = Mapping[str, Any]
 
 
 def format_facts(facts: Facts, verbose: bool = False) -> str:
-    """Return the facts as text that ends in a newline; `verbose` lists every ignored name."""
+    """Return the facts as text that ends in a newline.
+
+    `verbose` lists the layers or operations, the batch norms and every ignored name, too.
+    """
     lines = [
         _wrap_text(f"{name:<14} {said}", 15) for name, said in _describe_generator(facts, verbose)
     ]
-    if facts["layers"]:
-        table = _make_layer_table(facts["layers"])
-    else:
-        counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
-        table = _wrap_text(", ".join(counts)).replace("~", " ")  # a count stays with its name
-    parts = ["\n".join(lines), table]
-    if facts["norms"]:
+    parts = ["\n".join(lines)]
+    if verbose and facts["layers"]:
+        parts.append(_make_layer_table(facts["layers"]))
+    elif verbose:
+        counts = [f"{count:,}{NO_BREAK}{name}" for name, count in facts["operations"].items()]
+        parts.append(_wrap_text(", ".join(counts)))  # a count stays with its name
+    if facts["norms"] and (verbose or facts["doubt"]):
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
         parts.append("\n".join(map(_wrap_text, describe_spectrum(facts["spectrum"]))))
@@ -56,7 +61,7 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "note", clause
     for file in facts["stated"]:
         yield "stated", f"by {file}"
-    yield "file", facts["path"]
+    yield "file", shorten_path(facts["path"])
     yield "format", f"{facts['format']}, layout {facts['layout']}"
     yield "latent vector", f"{facts['latent']:,} components"
     ends = f"from {prior['low']:.4g} to {prior['high']:.4g}"
@@ -66,15 +71,18 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     yield "pictures", f"{image['height']} x {image['width']} pixels, {colour}"
     yield "range", _describe_range(facts["range"]) + describe_source(facts, "range")
     yield from describe_conventions(facts)
+    more = "" if verbose else " (-v lists them)"
     if facts["layers"]:
+        yield "layers", f"{len(facts['layers']):,}{more}"
         yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
     else:
-        yield "operations", f"{sum(facts['operations'].values()):,}, computed in float32"
+        yield "operations", f"{sum(facts['operations'].values()):,}, computed in float32{more}"
         yield "largest output", f"{facts['largest_layer']:,} values for a picture"
     yield "parameters", f"{facts['parameters']:,}"
     yield "multiply-adds", f"{facts['multiply_adds']:,} for a picture"
     what = "layers" if facts["layers"] else "operations"
-    yield "hash", f"sha256 of {what} and weights, {facts['sha256']}"
+    sha256 = facts["sha256"] if verbose else facts["sha256"][:SHOWN_DIGITS]
+    yield "hash", f"sha256 of {what} and weights, {sha256}"
     if facts["ignored"]:
         yield "ignored", _join_ignored(facts["ignored"], verbose)
 

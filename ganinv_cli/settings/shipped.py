@@ -12,6 +12,14 @@ ResourceKind = Literal["checkpoint", "config"]
 LIKENESS = 0.75  # of two names, from 0 to 1, at which one is suggested for the other
 MAX_NAMES = 3  # of other files in a suggestion
 
+# sha256 of the layers and weights of the shipped generators, as `ganinv train` trained them.
+_GENERATORS = {
+    "fc9e02b211852a4999c5e12ac452fa880ab35b47fd12ddfdaa5a69896863a10c": "portraits64",
+    "5ec455ff4fdc02d980cfa016f5d2b5a6503644461ba995cef41eeaf2cd262049": "faces16",
+    "ec4df54d7cad01a8132304a03b4b33ce6744426074994255f1da00df6a959370": "faces32",
+    "d806946a29e277fae9ce5e1507ade016fddda319f4a2903772b0f790bb00f047": "faces32-early",
+}
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "configs"}
 _LEAVE_OUT = "its settings are the defaults: leave --config out"
@@ -59,11 +67,22 @@ def shorten_name(checkpoint: str) -> str:
     return short if short in list_shipped("checkpoint") else checkpoint
 
 
+def shorten_path(path: str) -> str:
+    """Return the path of a checkpoint from the folder of those that ship, if it is one of these."""
+    folder = find_folder("checkpoint")
+    return str(Path(path).relative_to(folder)) if Path(path).is_relative_to(folder) else path
+
+
 def list_shipped(kind: ResourceKind) -> list[str]:
     """Return the names of the shipped checkpoints or configs, sorted."""
     if kind == "config":
         return sorted(path.stem for path in find_folder(kind).glob("*.toml"))
     return sorted(path.name for path in find_folder(kind).glob("*") if path.is_dir())
+
+
+def is_shipped(sha256: str) -> bool:
+    """Return whether this is a shipped generator, of which nothing is assumed, wherever it is."""
+    return sha256 in _GENERATORS
 
 
 def _exists(kind: ResourceKind, path: Path) -> bool:

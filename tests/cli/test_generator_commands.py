@@ -20,6 +20,7 @@ from ganinv_cli.generators.network.graph import weight_arrays
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.inspection import spectrum
 from ganinv_cli.results.store import read_results
+from ganinv_cli.settings.shipped import find, list_shipped
 from ganinv_cli.training import train_generator
 
 SAMPLE = ("sample", "small", "--out")
@@ -69,25 +70,54 @@ def test_inspect_describes_a_checkpoint_as_json_and_as_text(folder):
     assert facts["prior"] == {"name": "uniform:-1,1", "low": -1, "high": 1}
     sizes = [sum(array.size for array in weight_arrays(node.layer)) for node in nodes]
     assert [layer["parameters"] for layer in facts["layers"]] == sizes
-    text = run_ganinv(folder, "inspect", "small").stdout
+    text = run_ganinv(folder, "inspect", "small", "-v").stdout
     for words in ("TensorFlow V2, layout C", "6 components", "16 x 16 pixels, colour", "8 x 8 x 4"):
         assert words in text
-    conditional_text = run_ganinv(folder, "inspect", "conditional.keras").stdout
+    conditional_text = run_ganinv(folder, "inspect", "conditional.keras", "-v").stdout
     assert "1 OneHot" in conditional_text
 
 
-def test_inspect_says_first_what_is_confirmed_and_what_is_assumed(folder):
+@pytest.mark.parametrize("name", list_shipped("checkpoint"))
+def test_nothing_is_to_set_of_a_shipped_generator_and_its_description_fits_a_screen(folder, name):
+    result = run_ganinv(folder, "inspect", name)
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("verdict        Read completely; nothing to set. ")
+    assert "assumed" not in result.stdout and "--activation" not in result.stdout
+    assert f"ganinv sample {name} --out sheet.png shows its pictures" in result.stdout
+    assert len(lines) <= 30 and max(map(len, lines)) <= 80
+    assert inspect(folder, name)["shipped"] is True
+
+
+def test_v_lists_the_layers_and_another_prior_is_not_the_shipped_generator(folder):
     facts = inspect(folder, "faces16")
     text = run_ganinv(folder, "inspect", "faces16", "-v").stdout
-    lines = [line for line in text.splitlines() if facts["path"] not in line]
+    lines = text.splitlines()
     assert max(map(len, lines)) <= 80
-    assert text.startswith("verdict        confirmed by its batch norms from z to generator/g_bn1;")
     names = {row["name"] for row in facts["conventions"]}
     layers = [row["layer"] for row in facts["conventions"] if row["name"] == "activation"]
     assert layers == ["generator/g_h0_lin", "generator/g_h1"]
     starts = [line[:15].strip() for line in lines]
     assert all(starts.count(name) == 1 for name in names)
-    assert "relu in 2 layers, " in text and "Names of layers begin with generator/" in text
+    assert "relu in 2 layers, as trained" in text and facts["sha256"] in text
+    assert "Names of layers begin with generator/" in text
+    assert inspect(folder, "faces16", "--prior", "normal")["shipped"] is False
+
+
+def test_inspect_says_first_what_only_the_users_program_can_tell(folder):
+    """Of a generator like faces16, that did not ship: another bias of the last layer."""
+    reader = tf.train.load_checkpoint(str(next(find("checkpoint", "faces16").glob("*.index")))[:-6])
+    arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    arrays["generator/g_h2/biases"] = arrays["generator/g_h2/biases"] + np.float32(0.1)
+    builders.save_checkpoint(folder / "own", arrays)
+    lines = run_ganinv(folder, "inspect", "own").stdout.splitlines()
+    assert len(lines) <= 30
+    assert lines[:5] == [
+        "verdict        Only your program can tell: activation, strides (not tested),",
+        "               epsilon (several values fit). The rest is confirmed by its batch",
+        "               norms, from z to generator/g_bn1.",
+        "next step      ganinv sample own --out sheet.png shows its pictures; to set them",
+        "               as in your program, give --activation --strides --epsilon",
+    ]
 
 
 def test_a_sequence_without_norms_is_a_guess(folder):
@@ -95,7 +125,7 @@ def test_a_sequence_without_norms_is_a_guess(folder):
     torch_files.save_archive(folder / "netG.pth", state)
     result = run_ganinv(folder, "inspect", "netG.pth", "--check", code=1)
     text = " ".join(result.stdout.split())
-    assert text.startswith("verdict a guess: it has no batch norms that could confirm what is")
+    assert text.startswith("verdict A guess: it has no batch norms that could confirm what is")
     assert "export it to ONNX" in text
     assert "a guess, as it has no batch norms" in result.stderr
     facts = inspect(folder, "netG.pth", "--labels", 2)
@@ -111,7 +141,7 @@ def test_a_sequence_that_may_have_branches_is_a_guess_though_all_is_given(folder
     given = ("--strides", "1,1,2", "--padding", "1,1,1", "--activation", "relu", "--range", "tanh")
     result = run_ganinv(folder, "inspect", "residual.pth", *given, "--check", code=1)
     text = " ".join(result.stdout.split())
-    assert text.startswith("verdict a guess: it ") and "its layers follow one another" in text
+    assert text.startswith("verdict A guess: it ") and "its layers follow one another" in text
     assert "FAILED the statistics stored in the batch norms fit" in text
 
 

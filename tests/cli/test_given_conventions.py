@@ -37,9 +37,9 @@ def inspect(folder, *arguments):
 )
 def test_wrong_labels_are_not_confirmed(folder, name, given, words, step):
     text = inspect(folder, f"{name}/g", "--labels", given)
-    assert f"verdict not confirmed: {words}, but --labels says {given}" in text
+    assert f"verdict Not confirmed: {words}, but --labels says {given}" in text
     assert f"next step ganinv inspect {name}/g{step} file" in text
-    assert "verdict confirmed" in inspect(folder, *f"{name}/g{step}".split())
+    assert "is confirmed by its batch norms, from z" in inspect(folder, *f"{name}/g{step}".split())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_wrong_labels_are_not_confirmed(folder, name, given, words, step):
 )
 def test_a_wrong_option_is_named_and_left_out(folder, option, wrong, value):
     text = inspect(folder, "wide/g", "--prior", "normal:0.5", f"--{option}", wrong)
-    assert f"not confirmed: it fits better with {value}; leave --{option} out" in text
+    assert f"Not confirmed: it fits better with {value}; leave --{option} out" in text
     assert "next step ganinv inspect wide/g --prior normal:0.5 file" in text
 
 
@@ -102,4 +102,4 @@ def test_what_a_dcgan_does_not_take_is_refused_and_what_does_not_fit_is_left_out
         error = run_ganinv(folder, "inspect", "faces16", option, code=2).stderr
         assert words in error and f"leave {option.partition('=')[0]} out" in error
     text = inspect(folder, "faces16", "--activation", "leaky_relu:0.3")
-    assert "not confirmed" in text and "fits without, leave --activation out" in text
+    assert "Not confirmed" in text and "fits without, leave --activation out" in text

@@ -19,7 +19,8 @@ def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
     easy, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(preconditioner, "MAX_VALUES", 6 * 16 * 16 * 3 - 1)
-    given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60, "-v")
+    given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60)
+    given = (*given, "-v", "--format", "markdown")
     result = run_ganinv(tmp_path, "recover", *given)
     assert "[lbfgs] metric is set to 0 for this generator" in result.stderr
     said = " ".join(result.stdout.split())

@@ -101,8 +101,8 @@ def describe_verdict(
     answer = {
         "sibling": (
             "not explained by any z, but nearly: another generator of nearly these weights may "
-            "have made it, or it is a mixture of this generator's pictures, or an edit was not "
-            "recognised"
+            "have made it, or it is a mixture of this generator's pictures, or this generator made "
+            "it, and it was edited in a way that was not tried"
         ),
         "outside": _describe_outside(evidence, prior),
     }[verdict]
@@ -133,9 +133,9 @@ def _describe_nearness(evidence: Evidence) -> str:
     again = evidence.reenactment
     if again is None:
         left = format_number(evidence.rmse)
-        return f"{left} grey levels are left, no more than rounding to 8 bits leaves"
+        return f"{left} grey levels are left over, no more than rounding to 8 bits leaves"
     return (
-        f"{format_number(again.excess)} grey levels are left (of its own pictures, up to "
+        f"{format_number(again.excess)} grey levels are left over (limit for its own pictures: "
         f"{format_number(again.excess_limit)})"
     )
 
@@ -147,10 +147,12 @@ def _describe_strangers(evidence: Evidence) -> str:
     rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
     if alarms.as_near == alarms.strangers:
         near = f"the generator comes as near to all {alarms.strangers} pictures that it cannot make"
-    else:
-        near = f"{alarms.as_near} of {alarms.strangers} are as near"
-        near += f" (at most {100 * alarms.most:.0f} % of all)"
-    return f". Without a change the RMSE is {rmse}, of strangers {least} or more: {near}"
+        return f". Before any change {rmse} are left over: {near}"
+    return (
+        f". Before any change {rmse} are left over. Of {alarms.strangers} pictures that the "
+        f"generator cannot make {least} or more are left over, and {alarms.as_near} of them are as "
+        f"near as this one (at most {100 * alarms.most:.0f} % of all such pictures)"
+    )
 
 
 def _describe_position(evidence: Evidence, prior: Prior) -> str:

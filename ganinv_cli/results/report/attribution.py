@@ -160,12 +160,9 @@ def _list_tables(rows: Sequence[Row], generators: Sequence[str]) -> list[Table]:
             found = [each for each in row["generators"] if each["checkpoint"] == generator]
             if not found:
                 return "-"
-            return f"{found[0]['verdict']}, {format_number(found[0]['left'])}"
+            return f"{found[0]['verdict']}, {format_number(found[0]['left_over'])}"
 
-        help_text = (
-            "Each generator: its verdict, and what it leaves, over the most that it leaves of its "
-            "own pictures."
-        )
+        help_text = "Each generator: its verdict, and what it leaves over in grey levels."
         return Column(shorten_name(generator, MAX_NAME), show=show, help=help_text)
 
     if not rows:
@@ -183,9 +180,15 @@ def _answer_attribution(rows: list[Row], unread: Sequence[Row], warnings: Sequen
     columns = [
         Column("made by", "answer", lambda answer: shorten_name(answer, MAX_ANSWER)),
         Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
-        Column("its RMSE\n(of 255)", show=lambda row: format_number(_find_nearest(row)["rmse"])),
+        Column(
+            "left over,\ngrey levels",
+            show=lambda row: format_number(_find_named(row)["left_over"]),
+            help="Left over: what this generator does not explain, root mean square; it is the "
+            "first that is named in made by, or else the nearest.",
+        ),
     ]
-    table = Table("Which generator made each image", rows, [*name_rows(rows), *columns])
+    names = name_rows(rows, one_line=True)
+    table = Table("Which generator made each image", rows, [*names, *columns])
     return Answer(f"{'; '.join(filter(None, (said, lost)))}.", table, warnings, counted="answer")
 
 
@@ -196,7 +199,7 @@ def _name_maker(row: Row) -> str:
         return f"{answer} made {name}"
     return (
         f"{name} is explained by {_name_none([row])}; {row['nearest']} comes nearest, "
-        f"with an RMSE of {format_number(_find_nearest(row)['rmse'])} of 255"
+        f"and leaves over {format_number(_find_named(row)['left_over'])} grey levels"
     )
 
 
@@ -214,5 +217,7 @@ def _name_none(rows: Sequence[Row]) -> str:
     return f"{'neither' if are_two else 'none'} of the generators"
 
 
-def _find_nearest(row: Row) -> Row:
-    return next(each for each in row["generators"] if each["checkpoint"] == row["nearest"])
+def _find_named(row: Row) -> Row:
+    """Return the evidence of the first generator that made the image, or else of the nearest."""
+    name = (row["made_by"] or [row["nearest"]])[0]
+    return next(each for each in row["generators"] if each["checkpoint"] == name)

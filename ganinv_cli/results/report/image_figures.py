@@ -143,8 +143,8 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
             "From above: the image at the generator's size, its reconstruction, and their "
             "difference, amplified around grey by the factor below it: white where "
             "pixels are left out, bright if the "
-            "reconstruction is brighter. Left: the unexplained difference, at most 1 if the "
-            f"image is explained.{over}"
+            "reconstruction is brighter. Left: what is left over unexplained, in grey "
+            f"levels.{over}"
         )
         stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
         drawn[stem] = DrawnFigure(_draw_pairs(some, several, report.rows), f"{alt}.", caption)
@@ -183,7 +183,7 @@ def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
 
 
 def _state_nearness(row: Row, several: bool) -> str:
-    said = [] if row["left"] is None else [f"left {format_number(row['left'])}"]
+    said = [] if row["left_over"] is None else [f"left {format_number(row['left_over'])}"]
     return ", ".join([row["technique"], *said] if several else said)
 
 

@@ -16,6 +16,13 @@ from ganinv_cli.results.store.columns import ANSWERED
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 
 
+LEFT_OVER_HELP = (
+    "Left over: what is not explained after what was done, root mean square in grey levels of 255; "
+    "of a JPEG, only what its compression does not hide."
+)
+LIMIT_HELP = "Limit: the most that is left over of pictures that the generator made."
+
+
 def subtract_target(cell: Cell) -> np.ndarray:
     """Return the reconstruction minus the image, in grey levels; 0 where it leaves pixels out."""
     picture = cast("Pixels", cell.reconstruction)
@@ -158,6 +165,26 @@ def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
     return getattr(again, name) if again and (again.explained or not is_explained) else None
 
 
+def _measure_left_over(cell: Cell) -> float | None:
+    """Return what was done to the image leaves over of it, in grey levels; None: not re-enacted."""
+    again = cell.evidence.reenactment
+    if again is None or not (again.edited or again.mixed) or again.explained:
+        return again.excess if again else None
+    picture = cell.read_certificate("reenacted").astype(np.float64)
+    difference = picture - cell.image.target
+    counted = np.ones(difference.shape[:2], np.bool_) if cell.region is None else ~cell.region
+    return float(np.sqrt(np.mean(difference[counted] ** 2)))
+
+
+def _find_limit(cell: Cell) -> float | None:
+    """Return what own pictures leave over at most; None if another rule gave the verdict."""
+    again = cell.evidence.reenactment
+    if again is None or again.excess_limit < 0:
+        return None
+    by_another_rule = (again.edited or again.mixed) and not again.explained
+    return None if by_another_rule else again.excess_limit
+
+
 def _compare_with_limit(cell: Cell) -> float | None:
     """Return what is left over the most of own pictures, which is in the same measure."""
     again = cell.evidence.reenactment
@@ -194,8 +221,8 @@ INVERT = (
     Measure(
         "rmse",
         lambda cell: cell.evidence.rmse,
-        "RMSE\n(of 255)",
-        "RMSE: without these changes, in grey levels.",
+        "RMSE\nbefore",
+        "RMSE before: of G(z), before anything is done to it; so is the PSNR.",
     ),
     PSNR,
     Measure("verdict", lambda cell: cell.judgement.verdict, "verdict"),
@@ -205,18 +232,14 @@ INVERT = (
     # grey levels that are left, RMS; of a JPEG, beyond the cells of its coefficients
     Measure("excess", lambda cell: _get_again(cell, "excess")),
     Measure("excess_limit", lambda cell: _get_again(cell, "excess_limit")),  # of its own pictures
-    Measure(
-        "left",
-        _compare_with_limit,
-        "left\n(limit 1)",
-        "Left: what the changes that come nearest to the image do not explain, over the most that "
-        "they leave of pictures that the generator made.",
-    ),
+    Measure("left", _compare_with_limit),  # excess over its limit; at most 1 if explained
+    Measure("left_over", _measure_left_over, "left over,\ngrey levels", LEFT_OVER_HELP),
+    Measure("limit", _find_limit, "limit", LIMIT_HELP),
     Measure(
         "stranger_rmse",
         _find_least_stranger,
         "nearest\nstranger",
-        "Nearest stranger: least RMSE of pictures that are averages of two of its own.",
+        "Nearest stranger: least RMSE of pictures that it cannot make, averages of two of its own.",
     ),
     # strangers with at most this RMSE
     Measure("false_alarms", lambda cell: cell.evidence.false_alarms._asdict()),
@@ -229,8 +252,9 @@ INVERT = (
     Measure(
         "z_deviation_mean",
         lambda cell: cell.z_deviation.mean(),
-        "z ±",
-        "z ±: standard error of a component, their mean; at most the prior's deviation.",
+        "error\nof z",
+        "Error of z: standard error, mean over its components; at most the prior's standard "
+        "deviation, which means that nothing is known.",
     ),
     Measure(
         "determines_z", lambda cell: cell.evidence.determines_z

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.verdict import Verdict
-from ganinv_cli.results.number_format import format_count, format_scientific
+from ganinv_cli.results.number_format import format_count, format_number, format_scientific
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.image_figures import (
     MAX_FIGURES,
@@ -29,8 +29,8 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
     "edited": "made, and changed in a way that is not known",
     "ambiguous": "made, but the image does not determine z",
-    "sibling": "of nearly these weights, or a mixture",
-    "outside": "nothing explains it",
+    "sibling": "of nearly these weights, a mixture, or an edit that was not tried",
+    "outside": "nothing that was tried explains it",
     "failed": "no start gave finite numbers",
     "no verdict": "not re-enacted",
     "not finished": "the same command goes on",
@@ -68,7 +68,7 @@ LOSSES = (
 )
 AGREEMENT = (
     "unique",
-    "recoveries",
+    Column("trials", "recoveries"),
     Column("most\nfrequent z", show=_format_largest),
     Column("mean\ndistance", "distance.mean", format_scientific),
     ("paper", "paper's\nmean"),
@@ -119,7 +119,7 @@ CONSISTENCY_REPORT = ReportKind(
     _list_consistency_notes,
     figures=(Drawing(draw_recoveries, r"image-\d+"),),
 )
-NEARNESS = ("verdict", "left", "rmse", "psnr", "stranger_rmse")
+NEARNESS = ("verdict", "left_over", "limit", "rmse", "psnr", "stranger_rmse")
 CERTAINTY = (
     "starts",
     "label",
@@ -137,6 +137,9 @@ CERTAINTY = (
     "at_bound",
     "outside",
 )
+
+
+BRIEF_HELP = "Left over: root mean square of what is not explained."
 
 
 def _say_verdicts(grid: Grid) -> Iterator[Table]:
@@ -159,11 +162,12 @@ def _list_inversion_notes(grid: Grid) -> list[str]:
 
 def _answer_verdicts(grid: Grid) -> Answer:
     table = grid.make_table(
-        "Verdict on each image, what was done to it, and what that leaves unexplained",
+        "Verdict on each image, what was done to it, and what that leaves over",
         "verdict",
         Column("what was done", show=_name_chain),
-        "left",
-        "z_deviation_mean",
+        Column("left over,\ngrey levels", "left_over", help=BRIEF_HELP),
+        "limit",
+        Column("standard\nerror of z", "z_deviation_mean", help=_explain_certainty(grid)),
         rows=sorted(grid.rows, key=_get_rank),
         one_line=True,
     )
@@ -174,8 +178,20 @@ def _answer_verdicts(grid: Grid) -> Answer:
     return Answer(sentence, table, counted="verdict")
 
 
+def _explain_certainty(grid: Grid) -> str:
+    """Return what the standard error of z is, if that of an image is known."""
+    if all(row["z_deviation_mean"] is None for row in grid.rows):
+        return ""
+    unknown = format_number(grid.cells[0].prior.deviation)
+    return f"Standard error of z: mean over its components; {unknown} if nothing is known."
+
+
 def _name_chain(row: Row) -> str:
-    return (row["chain"] or "rounded to 8 bits") if row["explained"] else "-"
+    if not row["explained"]:
+        is_named = row["verdict"] == "edited" or (row["verdict"] == "sibling" and row["chain"])
+        return row["chain"] if is_named else "-"
+    chain: str = row["chain"] or "rounded to 8 bits"
+    return f"{chain}, but z is never drawn" if row["verdict"] == "outside" else chain
 
 
 def _get_rank(row: Row) -> tuple[int, float]:

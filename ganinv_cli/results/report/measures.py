@@ -305,8 +305,7 @@ NOISE_SWEEP = (
         "cramer_rao",
         lambda cell: statistics.mean(find_bound(cell)),
         "bound,\nmean",
-        "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
-        "unbiased estimate has a smaller mean error, but a median or a biased estimate can.",
+        "Bound: Cramér-Rao's; no unbiased estimate has a smaller mean error.",
         show=format_scientific,
     ),
     Measure("{start}", _summarize_errors),

@@ -139,6 +139,16 @@ def _list_noise_notes(grid: Grid) -> list[str]:
         "every estimate is biased, because the generator is not linear, and so are those that a "
         f"rule keeps in the prior's bounds{bounded}.{biased}"
     ]
+    if noise.is_variance:
+        lines.append(
+            "The Cramér-Rao bound is variance · tr((JᵀJ)⁻¹) / latent, with J at each trial's true "
+            "z. A median or a biased estimate can be smaller."
+        )
+    if grid.tables["comparisons"]:
+        lines.append(
+            "Wilcoxon's p is of the test that the differences are symmetric about 0. It ranks them "
+            "by size, so p can be small even if their median is near 0."
+        )
     if not noise.find_residual and not noise.leaves_no_residual:
         lines.append(
             "The image loss that this noise leaves at the right z is not known, so no single start "

@@ -15,7 +15,14 @@ from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.cells import Cell, Number
 from ganinv_cli.results.number_format import format_scientific, format_share
 from ganinv_cli.results.report.measures import Starts, stack_interval
-from ganinv_cli.results.report.table import Column, Row, Table, show_value, to_plain
+from ganinv_cli.results.report.table import (
+    Column,
+    Row,
+    Table,
+    capitalize,
+    show_value,
+    to_plain,
+)
 
 FIRST = "first_start"  # the first of all `Starts`
 PAIR_KEYS = ("counted", "first", "second")  # of a row, after the number of its case
@@ -140,6 +147,25 @@ def state_too_few_trials(tests: Sequence[Row]) -> str:
     return f"fewer than {needed} trials cannot show a difference between clipping rules"
 
 
+def describe_idle(rows: Sequence[Row], same: Sequence[Row]) -> str:
+    """Return which rules never changed z, in sentences without the last full stop.
+
+    Empty if every rule did. Under such a rule each trial is the same as without clipping.
+    """
+    trials = {row["technique"]: row["trials"] for row in rows}
+    repeated = {row["second"]: row["trials"] for row in same if row["first"] == "none"}
+    idle = [row["technique"] for row in rows if row["technique"] != "none" and not row["acted"]]
+    copies = [rule for rule in idle if repeated.get(rule) == trials[rule] == trials.get("none")]
+    others = [rule for rule in idle if rule not in copies]
+    row_repeats = "its row repeats" if len(copies) == 1 else "their rows repeat"
+    sentences = [
+        f"{capitalize(' and '.join(rules))} clipping never acted{said}"
+        for rules, said in ((copies, f": {row_repeats} none"), (others, ""))
+        if rules
+    ]
+    return ". ".join(sentences)
+
+
 def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
     """Return notes on trials that were copied, and on pairs of rules that no test compares."""
     copies: dict[str, int] = {}
@@ -224,9 +250,7 @@ TESTS = (
                 "p\n(Holm)",
                 "p_holm",
                 "{:.2g}".format,
-                "p: Wilcoxon's test that the differences are symmetric about 0; it ranks them by "
-                "size, so p can be small even if their median is near 0. p (Holm): corrected for "
-                "all these tests.",
+                "p (Holm): corrected for all these tests.",
             ),
         ),
         corrects=True,

@@ -16,7 +16,7 @@ from ganinv_cli.results.number_format import (
 from ganinv_cli.results.report.figures import draw_convergence, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind, Wanted
 from ganinv_cli.results.report.measures import RECOVER, measure_polishing, show_share
-from ganinv_cli.results.report.pairs import state_too_few_trials
+from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
 from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
 
@@ -142,7 +142,8 @@ def _answer_recovered(grid: Grid) -> Answer:
         last,
     )
     sentence = f"{_count_recovered(grid, epsilon)}{any_update}{_state_cost(rows)}"
-    return Answer(sentence, table, _compare_rules(grid))
+    idle = describe_idle(rows, grid.tables["same"])
+    return Answer(". ".join(filter(None, (sentence, idle))), table, _compare_rules(grid))
 
 
 def _compare_rules(grid: Grid) -> list[str]:

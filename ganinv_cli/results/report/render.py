@@ -6,7 +6,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, zip_longest
+from itertools import zip_longest
+from textwrap import wrap
 from typing import Any, cast
 
 from rich import box
@@ -15,11 +16,17 @@ from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.results.report.grid import Report
+from ganinv_cli.results.report.grid import Answer, Report
+from ganinv_cli.results.report.run_notes import make_warnings, state_doubt, state_settings
 from ganinv_cli.results.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal
-MAX_BRIEF_ROWS = 10  # of the table that a command ends with
+MIN_BRIEF_ROWS = 3  # of the table that a command ends with, on the smallest screen
+SCREEN_HEIGHT = 24  # lines, if it is not known
+GAP = 2  # columns between two of a table
+MIN_NAME_WIDTH = 10  # columns in which a name is folded
+WORDS_WIDTH = 17  # columns of words beside a name that is folded
+OTHER_LINES = 4  # of a screen: a command, what it says before, where the rest is, and a prompt
 # Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
 # GitHub reads as an address, though it stands alone.
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -39,26 +46,40 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
     return replace_control_characters(text)
 
 
-def render_brief(report: Report, place: str, width: int = 80) -> str:
-    """Return the answer, its table of at most MAX_BRIEF_ROWS and the warnings.
+def render_brief(report: Report, place: str, width: int = 80, height: int = SCREEN_HEIGHT) -> str:
+    """Return the answer, its table with the meaning of its columns, and the warnings.
 
-    `place` has the rows that the table leaves out. `width` is in columns and at least 80.
+    The table has as many rows as fit a screen of `height` lines. `place` has the rows that it
+    leaves out. `width` is in columns and at least 80.
     """
-    sentence, table, warnings, counted = report.answer
+    table = report.answer.table
+    most = min(len(table.rows), height) if table else 0
+    text = _render_answer(report.answer, most, place, width)
+    while most > MIN_BRIEF_ROWS and text.count("\n") > height - OTHER_LINES:
+        most -= 1
+        text = _render_answer(report.answer, most, place, width)
+    return replace_control_characters(text)
+
+
+def _render_answer(answer: Answer, most: int, place: str, width: int) -> str:
+    """Return the answer with the first `most` rows of its table."""
     console = _make_console(width)
-    console.print(sentence, end="\n\n")
-    if table:
-        _print_table(console, table, MAX_BRIEF_ROWS)
-        if more := table.rows[MAX_BRIEF_ROWS:]:
-            values = Counter(row[counted] for row in more) if counted else {}
+    console.print(answer.sentence, end="\n\n")
+    if table := answer.table:
+        _print_table(console, table, most)
+        if more := table.rows[most:]:
+            values = Counter(row[answer.counted] for row in more) if answer.counted else {}
             counts = ", ".join(f"{count:,} {value}" for value, count in values.items())
             console.print(f"and {len(more):,} more{f' ({counts})' if counts else ''}, in {place}")
+        (explanation,) = list_help([table])
+        if explanation:
+            console.print(explanation)
         console.print()
-    for warning in warnings:
+    for warning in answer.warnings:
         console.print(warning)
-    if warnings:
+    if answer.warnings:
         console.print()
-    return replace_control_characters(_get_text(console))
+    return _get_text(console)
 
 
 def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
@@ -86,10 +107,12 @@ def _get_text(console: Console) -> str:
 def _print_table(console: Console, table: Table, most: int) -> None:
     console.print(table.title)
     rows = table.make_cells(short=True)[:most]
-    console.print(_make_rich_table(table.header, rows), crop=False)  # no number is cut
+    made = _make_rich_table(table.header, rows, console.width)
+    console.print(made, crop=False)  # no number is cut
 
 
 def _render_text(reports: Sequence[Report], width: int) -> str:
+    """Return the tables for a screen; the notes on them are in the page and the other formats."""
     console = _make_console(width)
     for report in reports:
         if len(reports) > 1:
@@ -102,8 +125,12 @@ def _render_text(reports: Sequence[Report], width: int) -> str:
             if explanation:
                 console.print(explanation)
             console.print()
-        for note in report.notes:
-            console.print(note, end="\n\n")
+        short = make_warnings(report.run, report.name)
+        for warning in report.answer.warnings:
+            said = state_doubt(report.run) if warning in short else warning
+            console.print(said, end="\n\n")
+        if report.results:
+            console.print(state_settings(report.run), end="\n\n")
     return _get_text(console)
 
 
@@ -122,18 +149,54 @@ def _replace_unprintable(text: str, replace: Callable[[str], str]) -> str:
     )
 
 
-def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> RichTable:
+def _make_rich_table(
+    header: Sequence[str], rows: Sequence[tuple[str, ...]], width: int
+) -> RichTable:
+    """Return a table that fits `width` columns: words are wrapped, and then names are folded."""
     table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for number, (name, *cells) in enumerate(zip(header, *rows, strict=True)):
-        wraps = number > 0 and holds_words(cells)  # where the terminal is too narrow
-        parts = (cell.split(None if wraps else "\n") for cell in (name, *cells))
-        width = max(map(len, chain(*parts)), default=0)
-        justify: JustifyMethod = "left" if number == 0 or wraps else "right"
-        table.add_column(name, justify=justify, no_wrap=not wraps, min_width=width)
     stacked = any("\n" in cell for row in rows for cell in row)
+    rows = _fold_names(header, rows, width)
+    for number, cells in enumerate(zip(header, *rows, strict=True)):
+        wraps = _wraps(number, cells)  # where the terminal is too narrow
+        justify: JustifyMethod = "left" if number == 0 or holds_words(cells[1:]) else "right"
+        least = _measure_words(cells) if wraps else _measure_lines(cells)
+        table.add_column(cells[0], justify=justify, no_wrap=not wraps, min_width=least)
     for row in rows:
         table.add_row(*row, end_section=stacked)
     return table
+
+
+def _fold_names(
+    header: Sequence[str], rows: Sequence[tuple[str, ...]], width: int
+) -> Sequence[tuple[str, ...]]:
+    """Return the rows with the names in the first column in lines, if they leave too little room.
+
+    Names stay whole as long as the words in other columns can be wrapped.
+    """
+    first, *others = zip(header, *rows, strict=True)
+    narrowest = readable = 0
+    for number, cells in enumerate(others, start=1):
+        longest, is_wrapped = _measure_lines(cells), _wraps(number, cells)
+        narrowest += GAP + (_measure_words(cells) if is_wrapped else longest)
+        readable += GAP + (min(longest, WORDS_WIDTH) if is_wrapped else longest)
+    if _measure_lines(first) + narrowest <= width:
+        return rows
+    room = max(width - readable, MIN_NAME_WIDTH)
+    return [("\n".join(wrap(name, room)), *cells) for name, *cells in rows]
+
+
+def _wraps(number: int, cells: Sequence[str]) -> bool:
+    """Return whether a column, its heading first, has only words, which can be wrapped."""
+    return number > 0 and (set(cells[1:]) <= {"-"} or holds_words(cells[1:]))
+
+
+def _measure_words(cells: Iterable[str]) -> int:
+    """Return the length of the longest word."""
+    return max((len(word) for cell in cells for word in cell.split()), default=0)
+
+
+def _measure_lines(cells: Iterable[str]) -> int:
+    return max(len(line) for cell in cells for line in cell.split("\n"))
 
 
 def _render_markdown(reports: Sequence[Report], width: int) -> str:

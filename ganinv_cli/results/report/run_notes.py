@@ -80,21 +80,25 @@ def _lacks_trials(cell: Cell | None, asked: int) -> bool:
 
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on the generator, on the settings and on the prior."""
-    doubt = (run.get("generator") or {}).get("doubt")
     notes = [
-        f"The generator is not confirmed: {doubt}." if doubt else "",
-        _state_settings(run),
+        state_doubt(run),
+        state_settings(run),
         _state_plain_loss(run["config"]),
         _state_prior(read_prior(run["config"])),
     ]
     return [note for note in notes if note]
 
 
+def state_doubt(run: Row) -> str:
+    """Return why the generator is not confirmed, as a sentence; empty if it is."""
+    doubt = (run.get("generator") or {}).get("doubt")
+    return f"The generator is not confirmed: {doubt}." if doubt else ""
+
+
 def make_warnings(run: Row, results_file: str) -> list[str]:
     """Return a short sentence on a generator that is not confirmed, if it is not."""
-    doubt = (run.get("generator") or {}).get("doubt")
     command = f"ganinv report {shlex.quote(results_file)}"
-    return [f"The generator is not confirmed: `{command}` says why."] if doubt else []
+    return [f"The generator is not confirmed: `{command}` says why."] if state_doubt(run) else []
 
 
 def state_progress(run: Row, cells: Cells) -> str:
@@ -107,7 +111,7 @@ def state_progress(run: Row, cells: Cells) -> str:
     return f"so far (not finished: {describe_span(every or [0], '{:,}'.format)}{total} trials): "
 
 
-def _state_settings(run: Row) -> str:
+def state_settings(run: Row) -> str:
     """Return a sentence on the settings; those that the file does not have are left out."""
     config = run["config"]
     parts = {

@@ -12,6 +12,7 @@ import numpy as np
 from ganinv_cli.errors import to_printable
 from ganinv_cli.results.number_format import format_number, join_names
 from ganinv_cli.results.store import Image
+from ganinv_cli.settings.names import name_images
 
 Row = dict[str, Any]  # an object of JSON
 ImageKey = tuple[int, str]  # number and name; an image of two names has two
@@ -152,6 +153,14 @@ def label_images(rows: Iterable[Row], max_length: int | None = None) -> dict[Ima
     }
 
 
+def _label_without_folders(rows: Sequence[Row]) -> dict[ImageKey, str]:
+    """Return a distinct name for each image: that of its file, with folders if others have it."""
+    paths = [row["image"] for row in rows]
+    files = [row | {"image": name} for row, name in zip(rows, name_images(paths), strict=True)]
+    names = label_images(files)
+    return {get_key(row): names[get_key(file)] for row, file in zip(rows, files, strict=True)}
+
+
 def shorten_name(name: str, max_length: int | None) -> str:
     """Return a name with control characters escaped, shortened in the middle if it is too long."""
     name = to_printable(name)
@@ -166,9 +175,10 @@ def name_rows(
 ) -> list[Column]:
     """Return the columns that say what a row is of: a number or an image, and a clipping rule.
 
-    The rule of an image is named if there are several, with `one_line` in a column of its own. The
-    names of images have at most `max_length` letters on a terminal and on the page; None: as many
-    as a table of numbers has room for.
+    The rule of an image is named if there are several. The names of images have at most
+    `max_length` letters on a terminal and on the page; None: as many as a table of numbers has room
+    for. With `one_line` the rule has a column of its own, and the names are those of the files
+    without their folders, in full.
     """
     first, rule = next(iter(rows[0])), Column("clipping", "technique")
     if first == rule.key:
@@ -179,6 +189,8 @@ def name_rows(
     several = len({row.get("technique") for row in rows}) > 1
     room = max_length or (MAX_NAME_BESIDE_RULE if several else MAX_NAME)
     names, short_names = label_images(rows), label_images(rows, room)
+    if one_line:
+        short_names = _label_without_folders(rows)
     if one_line or not several:
         image = Column(
             "image",

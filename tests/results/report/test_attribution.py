@@ -103,6 +103,6 @@ def test_images_without_a_maker_are_unexplained_and_not_called_made_by_none():
     assert two.answer.sentence == "Of 3 images, a made 1, 2 explained by neither of the generators."
     assert three.answer.sentence == "Of 3 images, a made 1, 2 explained by none of the generators."
     assert [each.answer.sentence for each in report(invert_on("b", x=FAR, y=FAR))] == [
-        "Of 2 images, 2 outside (nothing explains it)."
+        "Of 2 images, 2 outside (nothing that was tried explains it)."
     ]
     assert "none of them" not in render([three], "text")

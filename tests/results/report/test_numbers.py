@@ -11,6 +11,7 @@ from reports.known_sweep import (
     add_actions,
     add_polishing,
     add_reenactment,
+    add_verdict,
     make_image_groups,
     make_image_results,
     make_noise_sweep,
@@ -217,14 +218,52 @@ def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
     assert "4 of 5 recoveries ended at a minimum, at 2 different ones" in row["verdict"]
 
 
-def test_what_is_left_of_a_jpeg_and_of_pixels_has_one_unit_in_a_column():
+def test_what_is_left_over_stands_beside_its_own_limit():
+    """Those of a JPEG and of pixels are two measures, and no error of G(z) alone is beside them."""
     pixels = add_reenactment(make_image_groups(), excess=0.286, excess_limit=0.311)
     jpeg = add_reenactment(make_image_groups(), "saved as JPEG 85", excess=0.044, excess_limit=0.4)
     report = summarize(make_image_results("invert", png=pixels, jpg=jpeg), "x")
     assert [row["left"] for row in report.rows] == pytest.approx([0.286 / 0.311, 0.11])
     brief, whole = render_brief(report, "x/"), render([report], "text")
     for table in (brief, whole.partition("What the verdict says")[0]):
-        assert "0.920" in table and "0.110" in table and "0.044" not in table
+        rows = {line.split()[0]: line.split() for line in table.splitlines() if " made " in line}
+        for name, left, limit in (("png", "0.286", "0.311"), ("jpg", "0.044", "0.400")):
+            place = rows[name].index(left)
+            assert rows[name][place + 1] == limit
+    said = " ".join(brief.split())
+    assert "Limit: the most that is left over of pictures that the generator made." in said
+    assert "0.577 if nothing is known" in said and "RMSE" not in said
+
+
+def test_what_an_edit_leaves_over_is_measured_after_the_edit():
+    groups = add_reenactment(make_image_groups(), "blurred", explained=0, edited=1, excess=30.0)
+    groups = add_verdict(groups, "edited", "explained by a picture that was edited")
+    report = summarize(make_image_results("invert", picture=groups), "x")
+    (row,), (cell,) = report.rows, report.cells
+    difference = cell.certificate["reenacted"][0].astype(float) - cell.image.target
+    assert row["left_over"] == pytest.approx(np.sqrt(np.mean(difference**2)))
+    assert row["left_over"] < row["excess"] == 30
+    assert row["limit"] is None  # another rule gave the verdict
+    (line,) = [each for each in render_brief(report, "x/").splitlines() if each[:7] == "picture"]
+    assert line.split()[:3] == ["picture", "edited", "blurred"]
+
+
+def test_a_rule_that_never_acted_is_named_in_the_first_lines():
+    groups = {rule: make_group(np.arange(20), 0) for rule in ("none", "standard", "stochastic")}
+    for rule, group in groups.items():
+        add_actions(group, np.full(20, 10 * (rule == "standard")))
+    report = summarize(make_results(groups, trials=20), "x")
+    for text in (render_brief(report, "x/"), render([report], "text")):
+        first = " ".join(text[: text.index("clipping   ")].split())
+        assert "Stochastic clipping never acted: its row repeats none." in first
+        assert "Standard clipping never" not in text
+        assert "Acted: trials in which the rule changed z." in text
+    add_actions(groups["standard"], np.zeros(20))
+    said = summarize(make_results(groups, trials=20), "x").answer.sentence
+    assert said.endswith("Standard and stochastic clipping never acted: their rows repeat none.")
+    del groups["none"], groups["standard"]
+    said = summarize(make_results(groups, trials=20), "x").answer.sentence
+    assert said.endswith("Stochastic clipping never acted.")
 
 
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():

@@ -16,6 +16,7 @@ from reports.known_sweep import (
     add_reenactment,
     make_image_groups,
     make_image_results,
+    make_noise_sweep,
 )
 
 from ganinv_cli.cli.report import report as report_command
@@ -23,6 +24,7 @@ from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.results.number_format import format_number, format_scientific, format_share
 from ganinv_cli.results.report import render, render_brief
 from ganinv_cli.results.report.grid import Answer
+from ganinv_cli.results.report.images import MEANINGS
 from ganinv_cli.results.report.render import RENDERERS
 from ganinv_cli.results.report.table import Column, Table
 from ganinv_cli.settings.names import STYLES
@@ -52,23 +54,62 @@ def test_text_fits_and_no_number_is_cut(width):
     assert text.count("\nstochastic  1,000,000  1,000,000 (1.00)") == 2
 
 
-@pytest.mark.parametrize(("count", "rest"), [(9, "1 outside"), (70, "60 made, 2 outside")])
-def test_the_short_table_has_made_first_and_counts_the_rows_that_it_leaves_out(count, rest):
-    names = [f"a-very-long-name-of-a-file-{number}.png" for number in range(count)]
+@pytest.mark.parametrize("height", [24, 40])
+@pytest.mark.parametrize("count", [4, 70])
+def test_the_short_table_fills_the_screen_and_counts_the_rows_that_it_leaves_out(count, height):
+    """It has the verdict `made` first."""
+    names = [f"a-long-name-{number}.png" for number in range(count)]
     own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
     images = dict.fromkeys(names, own)
     images |= {f"other-{left}": add_reenactment(own, explained=0, excess=left) for left in (5, 7)}
     report = summarize(make_image_results("invert", **images), "x")
-    lines = render_brief(report, "invert/").splitlines()
-    table = lines[lines.index("") + 1 : -1]
-    assert table[0] == report.answer.table.title
-    verdicts = [line.split()[1] for line in table[4:14]]
-    assert verdicts == ["made"] * min(count, 10) + ["outside"] * (10 - min(count, 10))
-    assert len(table) == 15
-    assert table[-1] == f"and {count - 8:,} more ({rest}), in invert/"
+    lines = render_brief(report, "invert/", height=height).splitlines()
+    verdicts = [word for line in lines for word in line.split()[1:2] if word in MEANINGS]
+    if count == 4:
+        assert verdicts == ["made"] * 4 + ["outside"] * 2 and "more" not in " ".join(lines)
+    else:
+        more = count - len(verdicts)
+        assert verdicts == ["made"] * len(verdicts) and height - 4 <= len(lines) + 1 <= height
+        assert f"and {more + 2:,} more ({more} made, 2 outside), in invert/" in lines
     text, markdown = (render([report], style) for style in ("text", "markdown"))
     assert names[-1] in markdown and markdown.index("other-5") < markdown.index("other-7")
     assert (f"{count - 58} more rows are in the other formats." in text) == (count > 60)
+
+
+def test_the_names_of_files_are_shown_in_full_beside_words_that_can_be_wrapped():
+    own = add_reenactment(
+        make_image_groups(minima=(1,), losses=(FAR,)), "resized and back, blurred"
+    )
+    whole, folded = "photo-of-a-person-in-2024.png", f"{'very-' * 9}long-name.png"
+    images = {f"folder/{whole}": own, "a/same.png": own, "b/same.png": own}
+    lines = render_brief(summarize(make_image_results("invert", **images), "x"), "x/").splitlines()
+    assert max(map(len, lines)) <= 80
+    starts = [line.split()[0] for line in lines if " made " in line]
+    assert starts[-3:] == [whole, "a/same.png", "b/same.png"]
+    other = make_image_groups(minima=(1,), losses=(FAR,))  # nothing was done to it
+    long = "a-long-name-of-a-photo-2024.png"
+    text = render_brief(summarize(make_image_results("invert", **{long: other}), "x"), "x/")
+    assert f"\n{long} " in text
+    images[folded] = own
+    text = render_brief(summarize(make_image_results("invert", **images), "x"), "x/")
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80 and "…" not in text
+    name = "".join(line[:25].split("  ")[0].strip() for line in lines)
+    assert folded in name.replace(" ", "")
+
+
+def test_a_screen_has_the_tables_and_the_page_has_the_notes():
+    report = summarize(make_noise_sweep(trials=9), "x")
+    text, markdown = (" ".join(render([report], style).split()) for style in ("text", "markdown"))
+    assert len(report.notes) > 3
+    for note in report.notes:
+        assert (note in text) == note.startswith("Run: ")
+    assert "Wilcoxon's p is of the test" in markdown and "Bound: Cramér-Rao's;" in text
+    results = make_results()
+    results.attributes["generator"] = {"doubt": "its batch norms do not fit"}
+    doubted = summarize(results, "x")
+    assert "not confirmed: its batch norms do not fit." in render([doubted], "text")
+    assert "not confirmed: `ganinv report x` says why." in render_brief(doubted, "x/")
 
 
 def test_what_was_done_to_an_image_is_not_cut_and_has_the_room_of_the_terminal():

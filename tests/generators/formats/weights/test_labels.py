@@ -27,10 +27,10 @@ def inspect(path, **conventions):
 def test_labels_are_named_and_given_they_are_confirmed(tmp_path):
     path = write_random_generator(TESTABLE, tmp_path, labels=7).path
     verdict, step = inspect(path)
-    assert verdict == "not confirmed: its last 7 inputs have the means of a one-hot label"
+    assert verdict == "Not confirmed: its last 7 inputs have the means of a one-hot label."
     assert step.replace("\N{NO-BREAK SPACE}", " ") == "ganinv inspect netG.pt --labels 7"
     verdict, _ = inspect(path, labels=7)
-    assert verdict.startswith("confirmed by its batch norms from z")
+    assert "is confirmed by its batch norms, from z" in verdict
 
 
 @pytest.mark.parametrize(("place", "number"), [("first", 8), ("last", 8), ("last", 0)])
@@ -52,7 +52,7 @@ def test_averages_that_lag_behind_the_weights_tell_the_labels(tmp_path, place, n
     verdict, _ = inspect(save_archive(tmp_path / "g.pt", arrays))
     words = f"its {place} {number} inputs have the means of a one-hot label"
     assert (words in verdict) == bool(number)
-    assert number or "label" not in verdict.partition(";")[0]
+    assert number or "label" not in verdict.partition(".")[0]
 
 
 def test_without_labels_that_is_confirmed(tmp_path):
@@ -65,5 +65,5 @@ def test_without_labels_that_is_confirmed(tmp_path):
 def test_labels_that_the_means_of_z_hide_are_not_denied(tmp_path):
     """Each of 20 labels has a mean of .05, and those of z vary as much."""
     path = write_random_generator(11, tmp_path, labels=20).path
-    assert inspect(path)[0].startswith("not confirmed")
+    assert inspect(path)[0].startswith("Not confirmed")
     assert [row.source for row in read(path).conventions if row.name == "labels"] == ["assumed"]
