@@ -5,6 +5,7 @@ import numpy as np
 from ganinv_cli.reenact.flexible.attempts import Traits
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
+from ganinv_cli.reenact.flexible.own_pictures import fit_guess
 from ganinv_cli.reenact.flexible.rule import OWN, STRANGERS, find_limits
 
 SHAPE = 32, 24, 3
@@ -38,8 +39,17 @@ def test_a_homography_shows_other_places_and_is_differentiated_by_them():
     np.testing.assert_allclose(Homography(SHAPE[:2], make_zoom(1)).apply(smooth), smooth, atol=1e-9)
 
 
+def test_a_guess_of_z_does_not_depend_on_brightness_and_contrast():
+    z, parts = RANDOM.normal(size=(60, 4)), RANDOM.normal(0, 0.1, (4, *SHAPE))
+    pictures = np.tensordot(z, parts, 1)
+    guess = fit_guess(pictures[:-1], z[:-1])
+    picture = pictures[-1] / 2 + 0.5
+    found = [guess.predict(each) for each in (picture, 0.5 * picture + 0.3)]
+    assert all(np.corrcoef(each, z[-1])[0, 1] > 0.95 for each in found)
+
+
 def _make_traits(structure, share, ratio):
-    return Traits(structure, share, ratio, RANDOM.uniform(0.04, 0.06))
+    return Traits(structure, share, ratio, RANDOM.uniform(0.04, 0.06), uncertainty=0.1)
 
 
 def _fit_known(own_share, other_share):

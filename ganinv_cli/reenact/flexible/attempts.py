@@ -12,14 +12,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ganinv_cli.reenact.fit import invert_information
 from ganinv_cli.reenact.flexible.flexible_fit import (
     LEAST_MEDIAN,
     NORMAL,
     MappedPicture,
+    differentiate_map,
     fit_flexible,
 )
-from ganinv_cli.reenact.flexible.homography import make_zoom
+from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
 from ganinv_cli.reenact.flexible.normalised_fit import COARSE, FINE, fit_normalised
+from ganinv_cli.reenact.flexible.own_pictures import OwnPictures
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.storage import WHITE
 
@@ -30,11 +33,9 @@ FITTED_SHARE = 0.95  # of the z of a fit, at which the next begins: it is at its
 CLIPPED = 3.0  # standard deviations, above which an error counts as that many
 NEIGHBOURHOOD = 7  # pixels of a side, whose deviation an error is compared with
 LEAST_CONTRAST = 2 / 255  # which is added to it
-MOST_DIRECTIONS = 200  # of own pictures
-PICTURES_PER_DIRECTION = 4
 SMALLEST, LARGEST = 1e-3, 100.0  # of shares and ratios, whose logarithms are used
 LEAST_STRUCTURE = 0.01  # which is added to it
-TRAITS = 4
+TRAITS = 5
 
 
 class Traits(NamedTuple):
@@ -44,6 +45,7 @@ class Traits(NamedTuple):
     share: float  # of the squares of what is left, in the directions of the generator's pictures
     ratio: float  # RMSE without a map, over the median error that is left
     relative: float  # median of the errors over the local contrast
+    uncertainty: float  # mean standard error of z, over the deviation of the prior
 
     @property
     def logarithms(self) -> np.ndarray:
@@ -51,43 +53,47 @@ class Traits(NamedTuple):
         share = float(np.clip(self.share, SMALLEST, 1 - SMALLEST))
         ratio = float(np.clip(self.ratio, SMALLEST, LARGEST))
         small = self.relative + SMALLEST, self.structure + LEAST_STRUCTURE
-        return np.log([share / (1 - share), ratio, *small])
+        return np.log([share / (1 - share), ratio, *small, self.uncertainty + SMALLEST])
 
 
 class Attempt(NamedTuple):
     """The end of the fits from one start."""
 
     end: MappedPicture
+    deviation: np.ndarray  # (latent,), standard error of z
+    known_directions: int  # of z
     traits: Traits
     is_mirrored: bool = False  # whether the picture was mirrored before it was fitted
 
 
 def iterate_attempts(
-    views: Views, z: np.ndarray, rmse: float, directions: np.ndarray
+    views: Views, z: np.ndarray, rmse: float, own: OwnPictures
 ) -> Iterator[Attempt]:
     """Yield the ends of fits to a picture from several starts, those that may decide alone.
 
-    `z` (latent,) is the best one without a map, with its `rmse` in grey levels. `directions` are as
-    `find_directions` returns them. A picture whose structure is far from any is given up early.
+    `z` (latent,) is the best one without a map, with its `rmse` in grey levels. A picture
+    whose structure is far from any of the generator's `own` is given up early.
     """
-    zooms = [_begin(views, zoom) for zoom in ZOOMS]
+    zooms = [_begin(views, zoom, own) for zoom in ZOOMS]
     x, structure = min(zooms, key=itemgetter(1))
     if structure > FAR_STRUCTURE:
         return
     mirrored = replace(views, target=views.target[:, ::-1], counted=views.counted[:, ::-1])
-    yield from _finish(views, x, rmse, directions)
-    yield from _finish(views, np.concatenate([z, make_zoom(1)]), rmse, directions)
-    for attempt in _finish(mirrored, _begin(mirrored, 1)[0], rmse, directions):
+    yield from _finish(views, x, rmse, own)
+    yield from _finish(views, np.concatenate([z, make_zoom(1)]), rmse, own)
+    for attempt in _finish(mirrored, _begin(mirrored, 1.0, own)[0], rmse, own):
         yield attempt._replace(is_mirrored=True)
 
 
-def _begin(views: Views, zoom: float) -> tuple[np.ndarray, float]:
-    """Return x and the structure of a coarse fit from the middle of z."""
-    start = np.concatenate([np.zeros(views.latent), make_zoom(zoom)])
-    return fit_normalised(views, start, COARSE)
+def _begin(views: Views, zoom: float, own: OwnPictures) -> tuple[np.ndarray, float]:
+    """Return x and the structure of a coarse fit from a guess of z behind an enlarged picture."""
+    before = Homography(views.target.shape[:2], make_zoom(1 / zoom)).apply(views.target)
+    low, high = (bound[: views.latent] for bound in views.bounds)
+    z = own.guess.predict(before).clip(low, high)
+    return fit_normalised(views, np.concatenate([z, make_zoom(zoom)]), COARSE)
 
 
-def _finish(views: Views, x: np.ndarray, rmse: float, directions: np.ndarray) -> Iterator[Attempt]:
+def _finish(views: Views, x: np.ndarray, rmse: float, own: OwnPictures) -> Iterator[Attempt]:
     """Yield the end of a fine fit and that of a map from x (n,), if the structure is like."""
     x = x.copy()
     x[: views.latent] *= FITTED_SHARE
@@ -96,36 +102,28 @@ def _finish(views: Views, x: np.ndarray, rmse: float, directions: np.ndarray) ->
         x[: views.latent] *= FITTED_SHARE
         end = fit_flexible(views, x)
         if end is not None:
-            yield Attempt(end, _measure(views, end, structure, rmse, directions))
+            yield _make_attempt(views, end, structure, rmse, own)
 
 
-def find_directions(pictures: np.ndarray, count: int) -> np.ndarray:
-    """Return orthogonal directions (n, values) of most of the variance of pictures (Pearson 1901).
-
-    The pictures are (m, height, width, channels); n is `count`, or less if they have no more.
-    """
-    values = pictures.reshape(len(pictures), -1).astype(np.float64)
-    values -= values.mean(0)
-    variances, mixtures = np.linalg.eigh(values @ values.T)
-    largest = np.flatnonzero(variances > 1e-9 * variances[-1])[::-1][:count]
-    scaled = mixtures[:, largest] / np.sqrt(variances[largest])
-    return np.asarray(scaled.T @ values)
-
-
-def _measure(
-    views: Views, end: MappedPicture, structure: float, rmse: float, directions: np.ndarray
-) -> Traits:
+def _make_attempt(
+    views: Views, end: MappedPicture, structure: float, rmse: float, own: OwnPictures
+) -> Attempt:
+    columns = np.concatenate(differentiate_map(views, end), axis=1).astype(np.float64)
+    information = columns @ columns.T / (end.median / NORMAL) ** 2
+    deviation, known = invert_information(information, views.latent, views.deviation)
     spread = max(end.median / NORMAL, LEAST_MEDIAN)
     left = np.zeros(views.target.shape)
     left[end.view.counted] = end.rest.clip(-CLIPPED * spread, CLIPPED * spread)
     squares = float(np.sum(left**2))
-    inside = float(np.sum((directions @ left.ravel().astype(np.float32)) ** 2))
+    inside = float(np.sum((own.directions @ left.ravel().astype(np.float32)) ** 2))
     size = NEIGHBOURHOOD, NEIGHBOURHOOD, 0
     mean, square = (ndimage.uniform_filter(each, size) for each in (views.target, views.target**2))
     contrast = np.sqrt((square - mean**2).clip(0)) + LEAST_CONTRAST
-    return Traits(
+    traits = Traits(
         structure=structure,
         share=inside / squares if squares else 0.0,
         ratio=rmse / WHITE / end.median,
         relative=float(np.median(np.abs(end.rest) / contrast[end.view.counted])),
+        uncertainty=float(deviation.mean()) / views.deviation,
     )
+    return Attempt(end, deviation, known, traits)

@@ -6,12 +6,12 @@ import numpy as np
 
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.precision import Dtype
-from ganinv_cli.reenact.fit import Renderer, invert_information
+from ganinv_cli.reenact.fit import Renderer
 from ganinv_cli.reenact.flexible.attempts import Attempt, iterate_attempts
 from ganinv_cli.reenact.flexible.features import Features
-from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, differentiate_map
 from ganinv_cli.reenact.flexible.homography import PARAMETERS
-from ganinv_cli.reenact.flexible.rule import Rule, find_rule, measure_directions
+from ganinv_cli.reenact.flexible.own_pictures import measure_own_pictures
+from ganinv_cli.reenact.flexible.rule import Rule, find_rule
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.flexible.words import describe_map, find_region
 from ganinv_cli.reenact.storage import WHITE, round_to_pixels
@@ -50,7 +50,7 @@ def find_edit(
     if counted.sum() * pixels.shape[2] < VALUES_PER_UNKNOWN * unknowns:
         return None
     views = Views(renderer, pixels / WHITE, counted)
-    for attempt in iterate_attempts(views, z, rmse, generator.reuse(measure_directions)):
+    for attempt in iterate_attempts(views, z, rmse, generator.reuse(measure_own_pictures)):
         rule = generator.reuse(_find_rule, renderer.step_precision, is_jpeg=is_jpeg)
         if rule.accepts(attempt.traits):
             return _make_edit(views, attempt)
@@ -58,15 +58,12 @@ def find_edit(
 
 
 def _find_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) -> Rule:
-    directions = generator.reuse(measure_directions)
-    return find_rule(generator, directions, step_precision, is_jpeg=is_jpeg)
+    own = generator.reuse(measure_own_pictures)
+    return find_rule(generator, own, step_precision, is_jpeg=is_jpeg)
 
 
 def _make_edit(views: Views, attempt: Attempt) -> Edit:
-    end, latent = attempt.end, views.latent
-    columns = np.concatenate(differentiate_map(views, end), axis=1).astype(np.float64)
-    information = columns @ columns.T / (end.median / NORMAL) ** 2
-    deviation, known = invert_information(information, latent, views.deviation)
+    end = attempt.end
     region = find_region(end)
     words = describe_map(end, attempt.is_mirrored, region)
     direction = -1 if attempt.is_mirrored else 1
@@ -74,4 +71,11 @@ def _make_edit(views: Views, attempt: Attempt) -> Edit:
     mapped = np.zeros(views.target.shape)
     mapped[end.view.counted] = end.picture
     picture = np.where(counted[..., None], mapped[:, ::direction], views.target) * WHITE
-    return Edit(end.x[:latent], deviation, known, words, round_to_pixels(picture), region)
+    return Edit(
+        z=end.x[: views.latent],
+        deviation=attempt.deviation,
+        known_directions=attempt.known_directions,
+        words=words,
+        picture=round_to_pixels(picture),
+        region=region,
+    )

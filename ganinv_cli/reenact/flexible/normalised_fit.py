@@ -26,8 +26,8 @@ def fit_normalised(views: Views, x: np.ndarray, divisor: int) -> tuple[np.ndarra
     A neighbourhood is a square of the picture's height over `divisor`. If too little is seen at x,
     return it with an infinite loss.
     """
-    side = views.target.shape[0] // divisor | 1
-    wanted, _, _ = _normalise(views.target, side)
+    side = _find_side(views.target, divisor)
+    wanted = normalise(views.target, divisor)
 
     def evaluate(x: np.ndarray) -> Point:
         view = views.see(x)
@@ -54,6 +54,16 @@ def fit_normalised(views: Views, x: np.ndarray, divisor: int) -> tuple[np.ndarra
         evaluate, x, low, high, steps=STEPS, damping=DAMPING, is_enough=is_enough
     )
     return end.x, end.loss
+
+
+def normalise(picture: np.ndarray, divisor: int) -> np.ndarray:
+    """Return a picture (height, width, channels) without local means, over local deviations."""
+    return _normalise(picture, _find_side(picture, divisor))[0]
+
+
+def _find_side(picture: np.ndarray, divisor: int) -> int:
+    """Return the side of a neighbourhood in pixels, which is odd."""
+    return int(picture.shape[0] // divisor | 1)
 
 
 def _normalise(picture: np.ndarray, side: int) -> _Normalised:

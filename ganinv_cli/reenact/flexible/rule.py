@@ -22,21 +22,19 @@ from ganinv_cli.progress.measurements import count_steps
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.fit import Renderer, fit
 from ganinv_cli.reenact.flexible.attempts import (
-    MOST_DIRECTIONS,
-    PICTURES_PER_DIRECTION,
     TRAITS,
     Attempt,
     Traits,
-    find_directions,
     iterate_attempts,
 )
+from ganinv_cli.reenact.flexible.own_pictures import OwnPictures
 from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.resampling import Resizing
 from ganinv_cli.reenact.storage import WHITE, Pixels, round_to_pixels
 from ganinv_cli.results import statistics
 
-VERSION = 2  # of this method; a new number invalidates kept measurements
+VERSION = 3  # of this method; a new number invalidates kept measurements
 OWN = 40  # own pictures, each edited, of each class
 STRANGERS = 40
 SHARES = 0.95, 0.9, 0.8, 0.65, 0.5  # of the first of two pictures in an average
@@ -48,10 +46,6 @@ SCORE_QUANTILE = 0.95  # of strangers, which a rule refuses; most others are les
 MIN_POWER = 0.3  # share of own pictures that a rule must accept, or it accepts none
 SMALLEST_DEVIATION = 1e-6  # of a trait, whose deviation it is divided by
 EVALUATIONS = 4  # of the fit without a map
-MAX_VALUES = 2**24  # of the pictures whose directions are found
-MIN_DIRECTIONS = 8
-BATCH = 16  # of these pictures
-SIBLINGS = 3  # whose differences from own pictures are directions too
 
 
 class Rule(NamedTuple):
@@ -75,7 +69,7 @@ class Case(NamedTuple):
 
 
 def find_rule(
-    generator: Generator, directions: np.ndarray, step_precision: Dtype, *, is_jpeg: bool
+    generator: Generator, own: OwnPictures, step_precision: Dtype, *, is_jpeg: bool
 ) -> Rule:
     """Return the rule for pictures as JPEG or not, which is kept between commands.
 
@@ -84,38 +78,15 @@ def find_rule(
     inputs = VERSION, generator.sha256, generator.prior, OWN, STRANGERS, is_jpeg
 
     def measure() -> cache.Arrays:
-        return _to_arrays(measure_rule(generator, directions, step_precision, is_jpeg=is_jpeg))
+        return _to_arrays(measure_rule(generator, own, step_precision, is_jpeg=is_jpeg))
 
     arrays = cache.measure_once("edits", measure, *inputs)
     limit, power = arrays["limits"].tolist()
     return Rule(arrays["direction"], limit, power)
 
 
-def measure_directions(generator: Generator) -> np.ndarray:
-    """Return directions of own pictures, and of differences of near weights: (n, values).
-
-    All pictures of a conditional generator have label 0.
-    """
-    affordable = MAX_VALUES // generator.count_values() // PICTURES_PER_DIRECTION
-    count = max(MIN_DIRECTIONS, min(MOST_DIRECTIONS, affordable))
-    z, random = _draw(generator, PICTURES_PER_DIRECTION * count, 1), np.random.default_rng(3)
-    pictures = generator.render(z, BATCH)
-    found = find_directions(pictures, count)
-    siblings = [make_sibling(generator, FAR_NOISES[0], random) for _ in range(SIBLINGS)]
-    parts = np.array_split(np.arange(len(z)), SIBLINGS)
-    differences = [
-        sibling.render(z[part], BATCH) - pictures[part]
-        for sibling, part in zip(siblings, parts, strict=True)
-        if sibling is not None
-    ]
-    if differences:
-        added = find_directions(np.concatenate(differences), count // 2)
-        found = np.linalg.qr(np.concatenate([found, added]).T)[0].T
-    return np.asarray(found, np.float32)
-
-
 def measure_rule(
-    generator: Generator, directions: np.ndarray, step_precision: Dtype, *, is_jpeg: bool
+    generator: Generator, own: OwnPictures, step_precision: Dtype, *, is_jpeg: bool
 ) -> Rule:
     """Return the rule from pictures that are fitted now."""
     prior = generator.prior
@@ -126,7 +97,7 @@ def measure_rule(
     cases = [*make_own(generator, is_jpeg=is_jpeg), *make_strangers(generator, is_jpeg=is_jpeg)]
     for case in count_steps(cases, "fitting edits to {} pictures of known origin"):
         fitted.append([])
-        for attempt in _fit_case(renderer, case, directions):
+        for attempt in _fit_case(renderer, case, own):
             error = np.inf
             if case.z is not None:
                 error = float(np.linalg.norm(attempt.end.x[: generator.latent] - case.z))
@@ -170,14 +141,14 @@ def make_strangers(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
         yield Case(store_at_random(pixels, random) if is_jpeg else pixels, z[2 * number], None)
 
 
-def _fit_case(renderer: Renderer, case: Case, directions: np.ndarray) -> Iterator[Attempt]:
+def _fit_case(renderer: Renderer, case: Case, own: OwnPictures) -> Iterator[Attempt]:
     """Yield the fits of a picture."""
     shape = renderer.generator.image_shape
     counted, change = np.ones(shape[:2], np.bool_), Change(Resizing(shape))
     storage, start = Pixels(case.pixels), (case.start, change.start)
     plain = fit(renderer, change, storage, *start, counted, EVALUATIONS, gives_up=True)
     views = Views(renderer, case.pixels / WHITE, counted)
-    yield from iterate_attempts(views, plain.z, plain.excess, directions)
+    yield from iterate_attempts(views, plain.z, plain.excess, own)
 
 
 def find_limits(
