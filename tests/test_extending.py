@@ -166,7 +166,7 @@ def test_a_kind_of_noise_is_a_sweep(copy, tables):
     with h5py.File(copy / "noise-sweep.h5") as file:
         restarts = np.array([file[f"quality={row['quality']:g}/none/restarts"] for row in rows])
     assert restarts.min() >= 1 and np.median(restarts) < 4  # of 16
-    text = " ".join((copy / "noise-sweep" / "noise-sweep.txt").read_text("utf-8").split())
+    text = (copy / "noise-sweep" / "noise-sweep.md").read_text("utf-8")
     assert f"at JPEG quality 90 and {errors[3]:.3g} at quality 30" in text
     assert (
         "a trial ends when two agree, or with its last restart" in text and "qualitys" not in text
@@ -179,7 +179,9 @@ def test_an_edit_is_named_by_the_verdict(tables):
     explanation, error = tables[-1]
     assert explanation.startswith("Explained by a picture of the generator; luma equalised.")
     assert error < 0.1
-    assert float(re.search(r"up to ([\d.]+)\)", explanation)[1]) < 5  # of 45 without the change
+    assert (
+        float(re.search(r"limit for its own pictures: ([\d.]+)\)", explanation)[1]) < 5
+    )  # of 45 without the change
 
 
 def test_a_format_is_read(tables):
