@@ -12,12 +12,11 @@ ResourceKind = Literal["checkpoint", "config"]
 LIKENESS = 0.75  # of two names, from 0 to 1, at which one is suggested for the other
 MAX_NAMES = 3  # of other files in a suggestion
 
-# sha256 of the layers and weights of the shipped generators, as `ganinv train` trained them.
-_GENERATORS = {
-    "fc9e02b211852a4999c5e12ac452fa880ab35b47fd12ddfdaa5a69896863a10c": "portraits64",
-    "5ec455ff4fdc02d980cfa016f5d2b5a6503644461ba995cef41eeaf2cd262049": "faces16",
-    "ec4df54d7cad01a8132304a03b4b33ce6744426074994255f1da00df6a959370": "faces32",
-    "d806946a29e277fae9ce5e1507ade016fddda319f4a2903772b0f790bb00f047": "faces32-early",
+_GENERATORS = {  # sha256 of their layers and weights, as `ganinv train` trained them
+    "fc9e02b211852a4999c5e12ac452fa880ab35b47fd12ddfdaa5a69896863a10c",  # portraits64
+    "5ec455ff4fdc02d980cfa016f5d2b5a6503644461ba995cef41eeaf2cd262049",  # faces16
+    "ec4df54d7cad01a8132304a03b4b33ce6744426074994255f1da00df6a959370",  # faces32
+    "d806946a29e277fae9ce5e1507ade016fddda319f4a2903772b0f790bb00f047",  # faces32-early
 }
 
 _PACKAGE = Path(__file__).resolve().parents[1]

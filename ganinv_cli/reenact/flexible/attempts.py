@@ -94,7 +94,7 @@ def _begin(views: Views, zoom: float, own: OwnPictures) -> tuple[np.ndarray, flo
 
 
 def _finish(views: Views, x: np.ndarray, rmse: float, own: OwnPictures) -> Iterator[Attempt]:
-    """Yield the end of a fine fit and that of a map from x (n,), if the structure is like."""
+    """Yield the end of a fine fit, and then of a map, from x (n,) unless the structure differs."""
     x = x.copy()
     x[: views.latent] *= FITTED_SHARE
     x, structure = fit_normalised(views, x, FINE)

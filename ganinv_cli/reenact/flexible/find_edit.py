@@ -4,14 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.precision import Dtype
 from ganinv_cli.reenact.fit import Renderer
 from ganinv_cli.reenact.flexible.attempts import Attempt, iterate_attempts
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.homography import PARAMETERS
 from ganinv_cli.reenact.flexible.own_pictures import measure_own_pictures
-from ganinv_cli.reenact.flexible.rule import Rule, find_rule
+from ganinv_cli.reenact.flexible.rule import find_rule
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.flexible.words import describe_map, find_region
 from ganinv_cli.reenact.storage import WHITE, round_to_pixels
@@ -51,15 +49,10 @@ def find_edit(
         return None
     views = Views(renderer, pixels / WHITE, counted)
     for attempt in iterate_attempts(views, z, rmse, generator.reuse(measure_own_pictures)):
-        rule = generator.reuse(_find_rule, renderer.step_precision, is_jpeg=is_jpeg)
+        rule = generator.reuse(find_rule, renderer.step_precision, is_jpeg=is_jpeg)
         if rule.accepts(attempt.traits):
             return _make_edit(views, attempt)
     return None
-
-
-def _find_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) -> Rule:
-    own = generator.reuse(measure_own_pictures)
-    return find_rule(generator, own, step_precision, is_jpeg=is_jpeg)
 
 
 def _make_edit(views: Views, attempt: Attempt) -> Edit:

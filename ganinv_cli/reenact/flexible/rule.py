@@ -27,7 +27,7 @@ from ganinv_cli.reenact.flexible.attempts import (
     Traits,
     iterate_attempts,
 )
-from ganinv_cli.reenact.flexible.own_pictures import OwnPictures
+from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, measure_own_pictures
 from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.resampling import Resizing
@@ -68,9 +68,7 @@ class Case(NamedTuple):
     z: np.ndarray | None  # the one that made it; None: a stranger
 
 
-def find_rule(
-    generator: Generator, own: OwnPictures, step_precision: Dtype, *, is_jpeg: bool
-) -> Rule:
+def find_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) -> Rule:
     """Return the rule for pictures as JPEG or not, which is kept between commands.
 
     J is computed in a precision, which makes no difference that counts.
@@ -78,18 +76,16 @@ def find_rule(
     inputs = VERSION, generator.sha256, generator.prior, OWN, STRANGERS, is_jpeg
 
     def measure() -> cache.Arrays:
-        return _to_arrays(measure_rule(generator, own, step_precision, is_jpeg=is_jpeg))
+        return _to_arrays(measure_rule(generator, step_precision, is_jpeg=is_jpeg))
 
     arrays = cache.measure_once("edits", measure, *inputs)
     limit, power = arrays["limits"].tolist()
     return Rule(arrays["direction"], limit, power)
 
 
-def measure_rule(
-    generator: Generator, own: OwnPictures, step_precision: Dtype, *, is_jpeg: bool
-) -> Rule:
+def measure_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) -> Rule:
     """Return the rule from pictures that are fitted now."""
-    prior = generator.prior
+    prior, own = generator.prior, generator.reuse(measure_own_pictures)
     label = 0 if generator.labels else -1
     renderer = Renderer(generator, label, prior.low, prior.high, step_precision=step_precision)
     distance = statistics.expected_distance(generator.latent, prior) * generator.latent

@@ -7,6 +7,7 @@ import numpy as np
 from ganinv_cli.clipping import RULES
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.cells import Cell, Pixels
+from ganinv_cli.results.analysis.evidence import Reenactment
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound, is_outside
 from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.measures import ABSENT, COSTS, GRADIENTS_SHARED, Measure
@@ -14,8 +15,6 @@ from ganinv_cli.results.report.table import Row
 from ganinv_cli.results.store.columns import ANSWERED
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
-
-
 LEFT_OVER_HELP = (
     "Left over: what is not explained after what was done, root mean square in grey levels of 255; "
     "of a JPEG, only what its compression does not hide."
@@ -168,8 +167,10 @@ def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
 def _measure_left_over(cell: Cell) -> float | None:
     """Return what was done to the image leaves over of it, in grey levels; None: not re-enacted."""
     again = cell.evidence.reenactment
-    if again is None or not (again.edited or again.mixed) or again.explained:
-        return again.excess if again else None
+    if again is None:
+        return None
+    if not _is_unnamed(again):
+        return again.excess
     picture = cell.read_certificate("reenacted").astype(np.float64)
     difference = picture - cell.image.target
     counted = np.ones(difference.shape[:2], np.bool_) if cell.region is None else ~cell.region
@@ -179,10 +180,14 @@ def _measure_left_over(cell: Cell) -> float | None:
 def _find_limit(cell: Cell) -> float | None:
     """Return what own pictures leave over at most; None if another rule gave the verdict."""
     again = cell.evidence.reenactment
-    if again is None or again.excess_limit < 0:
+    if again is None or again.excess_limit < 0 or _is_unnamed(again):
         return None
-    by_another_rule = (again.edited or again.mixed) and not again.explained
-    return None if by_another_rule else again.excess_limit
+    return again.excess_limit
+
+
+def _is_unnamed(again: Reenactment) -> bool:
+    """Return whether an edit without a name or a mixture, and no chain, explains an image."""
+    return (again.edited or again.mixed) and not again.explained
 
 
 def _compare_with_limit(cell: Cell) -> float | None:
