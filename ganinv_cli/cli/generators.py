@@ -157,8 +157,8 @@ def inspect(spectrum: bool, check: bool, style: str, verbose: bool, **given: Any
     metavar="FILE FILE",
     group=INPUT,
     help="Make pictures on the way from the z in one such file to the z in another, both included: "
-    "along a line, or for a normal prior along a great circle (White 2016). Of a file with several "
-    "z it is the first, or that of a row, e.g. z.npz[3].",
+    "along a line, or for a normal prior along a great circle (White 2016). If a file has several "
+    "z, the first counts, or name a row, e.g. z.npz[3].",
 )
 @options.option(
     "--group",

@@ -41,8 +41,8 @@ def report(files: tuple[Path, ...], style: str, out: Path | None, threshold: flo
     --out it shows several results side by side. CSV has one line for each row of the main table;
     JSON is an object, or a list of objects for several files.
 
-    If the files are results of `ganinv invert` for the same image on several generators, it also
-    prints which of them made the image.
+    If `ganinv invert` had the same image on several generators, their results are compared: it
+    also prints which generator made the image.
 
     \b
     Examples:

@@ -101,8 +101,8 @@ class Config(MachineSettings, Conventions):
     )
     batch_norm: Literal["frozen", "batch"] = declare(
         "frozen",
-        help="Statistics of the batch norms: those in the checkpoint (frozen), or those of each "
-        "batch (batch).",
+        help="Statistics of the batch norms: the checkpoint's (frozen), or each batch's own "
+        "(batch).",
     )
     seed: int = declare(0, help="Seed for all random numbers.", range=(0, MAX_SEED))
     note: str | None = declare(None, in_options=False, resume="free")  # printed first

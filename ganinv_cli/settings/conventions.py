@@ -26,7 +26,7 @@ class Conventions:
         None,  # as `prior.parse_prior` reads it
         help="Prior of z: uniform, uniform:LOW,HIGH, normal, normal:SIGMA or normal:SIGMA,INSIDE. "
         "INSIDE is the probability that one component is inside the bounds; by default 99 % of "
-        "vectors have all components inside. The default prior is that of the file's format.",
+        "vectors have all components inside. If this is not given, the format of the file decides.",
         metavar="PRIOR",
         example="normal:1,0.999",
         resume="equal",  # it changes the trials of the same generator

@@ -108,7 +108,7 @@ class MachineSettings:
     )
     shard: str | None = _declare_machine(
         None,
-        help="Run part I of N equal parts of the trials (invert: of the images), for array jobs; "
-        "ganinv merge joins the parts.",
+        help="Run part I of N equal parts, for array jobs: of the trials, or in invert of the "
+        "images. ganinv merge joins the parts.",
         metavar="I/N",
     )

@@ -19,7 +19,7 @@ New images are added to the results file. Images that it holds, under this or an
 not inverted again. The folder and `ganinv report invert.h5` show all of them.
 
 Each of several generators gets its own results file, e.g. invert-portraits64.h5. `ganinv report`
-on these files prints again which of them made each image, or that none explains it.
+on these files prints the answer again: which generator made each image, or that none explains it.
 
 Floats of the generator's own size are not rounded to 8 bits. A file that is not an image is
 skipped, and the exit status is 1. If no file is an image, the exit status is 2.

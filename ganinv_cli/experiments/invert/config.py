@@ -14,7 +14,7 @@ class InvertConfig(ImagesConfig):
     checkpoint: str = declare(
         Config.checkpoint,
         help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
-        "Repeat it to ask which of several made the image.",
+        "Give several to ask which one made the image.",
         repeated=True,
     )
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
