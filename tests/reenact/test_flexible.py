@@ -1,12 +1,16 @@
 """Own pictures after edits that no chain re-enacts, and the rule that tells them from strangers."""
 
+import builders
 import numpy as np
 
-from ganinv_cli.reenact.flexible.attempts import Traits
+from ganinv_cli.generators.network.make_generator import make_generator
+from ganinv_cli.reenact.fit import Renderer
+from ganinv_cli.reenact.flexible.attempts import Traits, iterate_attempts
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
-from ganinv_cli.reenact.flexible.own_pictures import fit_guess
+from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, fit_guess
 from ganinv_cli.reenact.flexible.rule import OWN, STRANGERS, find_limits
+from ganinv_cli.reenact.flexible.views import Views
 
 SHAPE = 32, 24, 3
 RANDOM = np.random.default_rng(4)
@@ -46,6 +50,22 @@ def test_a_guess_of_z_does_not_depend_on_brightness_and_contrast():
     picture = pictures[-1] / 2 + 0.5
     found = [guess.predict(each) for each in (picture, 0.5 * picture + 0.3)]
     assert all(np.corrcoef(each, z[-1])[0, 1] > 0.95 for each in found)
+
+
+def test_a_map_is_fitted_to_no_picture_of_one_colour(tmp_path):
+    arrays = builders.make_weights(widths=(12, 8, 4), latent=8)
+    arrays["g_h3/w"] *= 0.1  # pale pictures, to which one colour is near
+    path = builders.save_checkpoint(tmp_path, builders.rename_arrays(arrays, "C"))
+    generator = make_generator(builders.read(path))
+    z = RANDOM.uniform(-0.8, 0.8, (40, 8))
+    own = OwnPictures(np.zeros((1, 32 * 32 * 3), np.float32), fit_guess(generator.render(z, 8), z))
+
+    def count_fits(target):
+        views = Views(Renderer(generator, -1, -1.0, 1.0), target, np.ones((32, 32), np.bool_))
+        return len([*iterate_attempts(views, z[0], 10.0, own)])
+
+    assert count_fits(generator.render(z[:1], 1)[0] / 2 + 0.5) > 0
+    assert count_fits(np.full((32, 32, 3), 0.3)) == 0
 
 
 def _make_traits(structure, share, ratio):

@@ -21,13 +21,18 @@ from ganinv_cli.reenact.flexible.flexible_fit import (
     fit_flexible,
 )
 from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
-from ganinv_cli.reenact.flexible.normalised_fit import COARSE, FINE, fit_normalised
+from ganinv_cli.reenact.flexible.normalised_fit import (
+    COARSE,
+    FINE,
+    fit_normalised,
+    measure_detail,
+)
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.storage import WHITE
 
-MOST_STRUCTURE = 0.5  # of a fit that goes on to a map; of edited own pictures it is below 0.3
-FAR_STRUCTURE = 0.8  # of the coarse fits, above which none goes on
+MOST_STRUCTURE = 0.5  # over detail, of a fit that goes on to a map; of own pictures below 0.3
+FAR_STRUCTURE = 0.8  # over detail, of the coarse fits, above which none goes on
 ZOOMS = 1.0, 1.15  # of the starts
 FITTED_SHARE = 0.95  # of the z of a fit, at which the next begins: it is at its bounds
 CLIPPED = 3.0  # standard deviations, above which an error counts as that many
@@ -72,11 +77,12 @@ def iterate_attempts(
     """Yield the ends of fits to a picture from several starts, those that may decide alone.
 
     `z` (latent,) is the best one without a map, with its `rmse` in grey levels. A picture
-    whose structure is far from any of the generator's `own` is given up early.
+    whose structure is far from any of the generator's `own` is given up early, and so is one with
+    hardly any detail, which a map can make of every picture.
     """
     zooms = [_begin(views, zoom, own) for zoom in ZOOMS]
     x, structure = min(zooms, key=itemgetter(1))
-    if structure > FAR_STRUCTURE:
+    if structure > FAR_STRUCTURE * measure_detail(views, COARSE):
         return
     mirrored = replace(views, target=views.target[:, ::-1], counted=views.counted[:, ::-1])
     yield from _finish(views, x, rmse, own)
@@ -98,7 +104,7 @@ def _finish(views: Views, x: np.ndarray, rmse: float, own: OwnPictures) -> Itera
     x = x.copy()
     x[: views.latent] *= FITTED_SHARE
     x, structure = fit_normalised(views, x, FINE)
-    if structure <= MOST_STRUCTURE:
+    if structure <= MOST_STRUCTURE * measure_detail(views, FINE):
         x[: views.latent] *= FITTED_SHARE
         end = fit_flexible(views, x)
         if end is not None:

@@ -61,6 +61,11 @@ def normalise(picture: np.ndarray, divisor: int) -> np.ndarray:
     return _normalise(picture, _find_side(picture, divisor))[0]
 
 
+def measure_detail(views: Views, divisor: int) -> float:
+    """Return the mean square of the normalised picture: 0 without detail, at most about 1."""
+    return float(np.mean(normalise(views.target, divisor)[views.counted] ** 2))
+
+
 def _find_side(picture: np.ndarray, divisor: int) -> int:
     """Return the side of a neighbourhood in pixels, which is odd."""
     return int(picture.shape[0] // divisor | 1)
