@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.records import format_counted_share, format_section
 from benchmarks.verdicts.lines import COMPOSED, VERDICTS, Line
-from benchmarks.verdicts.random_edits import GROUPS
+from benchmarks.verdicts.random_edits import EDITS, GROUPS
 from ganinv_cli.results.statistics import clopper_pearson
 
 CLASSES = {"no": "without JPEG", "yes": "with JPEG"}  # WebP counts as JPEG
@@ -27,7 +27,7 @@ NOTES = """\
 * Half of the own pictures are edited once, the others two or three times (*composed*). Half of the
   strangers are edited once.
 * Near strangers are averages, and pictures of generators whose weights differ by 3 % or have
-  8 bits.
+  8 bits. Intervals count several squares of one photograph or portrait once.
 """
 Row = dict[str, object]
 
@@ -48,7 +48,8 @@ def format_page(lines: Sequence[Line]) -> str:
     ]
     text = "\n".join(format_section(title, rows) for title, rows in sections.items() if rows)
     revisions = sorted({line.revision for line in lines})
-    return f"{text}\n* Run: `make verdicts`, ganinv at {', '.join(revisions)}.\n{NOTES}"
+    edits = "".join(f"* {group.capitalize()}: {', '.join(EDITS[group])}.\n" for group in GROUPS)
+    return f"{text}\n* Run: `make verdicts`, ganinv at {', '.join(revisions)}.\n{NOTES}{edits}"
 
 
 def find_widest(lines: Sequence[Line]) -> float:

@@ -36,7 +36,7 @@ PLOT, LEGEND, AXIS = 230, 60, 60  # pixels high: the histogram, the space above 
 BINS = 40
 DECADES = 2  # that distances must span for a logarithmic axis
 PER_FIGURE = 6  # images
-LETTER = 8  # pixels of a letter over a picture
+LETTER = 7  # pixels of a letter over a picture
 MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 

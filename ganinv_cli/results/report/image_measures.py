@@ -19,7 +19,7 @@ LEFT_OVER_HELP = (
     "Left over: what is not explained after what was done, root mean square in grey levels of 255; "
     "of a JPEG, only what its compression does not hide."
 )
-LIMIT_HELP = "Limit: the most that is left over of pictures that the generator made."
+LIMIT_HELP = "Limit: nearly all pictures that the generator made leave less."
 
 
 def subtract_target(cell: Cell) -> np.ndarray:
