@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binom
 
 from benchmarks.records import format_counted_share
 from benchmarks.reproduction.extrapolation import list_extrapolations
@@ -20,12 +21,15 @@ from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.shipped import find
 
 FIVE, STABLE = "faces16-five", "faces16-stable-four"  # the same trials at two rates
+LARGER = "faces32-authors-100"  # a larger generator
 OTHERS = (  # c, f, b of the plan
     "portraits64-three",
     "gan-face-uniform-five",
     "gan-face-normal-five",
     STABLE,
+    LARGER,
 )
+SIGNIFICANT = 0.05  # p of a test is below it
 NOISY = "figure2-zero.h5"
 PRIORS = "figure2-priors.npz"
 SHOWN, TESTED = ("1e-4", "1e-3", "1e-2"), ("1e-4", "1e-3")
@@ -46,6 +50,7 @@ def make_sections(runs: Sequence[Run], folder: Path) -> dict[str, Rows]:
         "Pairs of rules in other runs": [
             {"generator, method": run.title} | row for run in others for row in _list_pairs(run)
         ],
+        "Power of McNemar's test": list(_list_powers(by_name[STABLE], by_name[LARGER])),
         "Noise: rules and proper priors": list(_compare_priors(folder)),
         "Extrapolated from 20,000 updates": [
             row for run in by_name.values() for row in list_extrapolations(run)
@@ -102,6 +107,36 @@ def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
                 for name, each in below.items()
             },
         }
+
+
+def _list_powers(run: Run, tested: Run) -> Iterator[dict[str, str]]:
+    """Yield how often the tests of another run show differences as large as those of a run."""
+    for first, second in combinations(tested.rules, 2):
+        for name in TESTED:
+            found = mcnemar(*(run.find_successes(rule, name) for rule in (first, second)))
+            shares = found.only_first / run.trials, found.only_second / run.trials
+            yield {
+                "rules": f"{first}, {second}",
+                "below": name,
+                f"only each, of {run.trials}": f"{found.only_first}, {found.only_second}",
+                f"power, {tested.trials} trials": f"{find_power(*shares, tested.trials):.2f}",
+            }
+
+
+def find_power(only_first: float, only_second: float, trials: int) -> float:
+    """Return how often McNemar's exact test is significant, from the shares of trials that differ.
+
+    The number of trials that differ is binomial, and so is how many of them the first rule wins.
+    """
+    power = 0.0
+    for differing in range(1, trials + 1):
+        won = np.arange(differing + 1)
+        p = 2 * binom.cdf(np.minimum(won, differing - won), differing, 0.5)
+        chance = binom.pmf(won, differing, only_first / (only_first + only_second))
+        power += (
+            binom.pmf(differing, trials, only_first + only_second) * chance[p < SIGNIFICANT].sum()
+        )
+    return float(power)
 
 
 def _compare_priors(folder: Path) -> Iterator[dict[str, str]]:
