@@ -84,7 +84,7 @@ def test_the_names_of_files_are_shown_in_full_beside_words_that_can_be_wrapped()
     images = {f"folder/{whole}": own, "a/same.png": own, "b/same.png": own}
     lines = render_brief(summarize(make_image_results("invert", **images), "x"), "x/").splitlines()
     assert max(map(len, lines)) <= 80
-    starts = [line.split()[0] for line in lines if " made " in line]
+    starts = [line.split()[0] for line in lines if line.split()[1:2] == ["made"]]
     assert starts[-3:] == [whole, "a/same.png", "b/same.png"]
     other = make_image_groups(minima=(1,), losses=(FAR,))  # nothing was done to it
     long = "a-long-name-of-a-photo-2024.png"
