@@ -110,7 +110,7 @@ def _list_pairs(run: Run) -> Iterator[dict[str, str]]:
 
 
 def _list_powers(run: Run, tested: Run) -> Iterator[dict[str, str]]:
-    """Yield how often the tests of another run show differences as large as those of a run."""
+    """Yield the power of the tests of `tested`, if its rules differ as much as those of `run`."""
     for first, second in combinations(tested.rules, 2):
         for name in TESTED:
             found = mcnemar(*(run.find_successes(rule, name) for rule in (first, second)))

@@ -108,7 +108,7 @@ class MachineSettings:
     )
     shard: str | None = _declare_machine(
         None,
-        help="Run part I of N equal parts, for array jobs: of the trials, or in invert of the "
-        "images. ganinv merge joins the parts.",
+        help="Run part I of N equal parts, for array jobs. A part has some of the trials, or for "
+        "invert some of the images. ganinv merge joins the parts.",
         metavar="I/N",
     )
