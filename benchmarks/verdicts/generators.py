@@ -14,7 +14,7 @@ from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.images import to_pixels
 from ganinv_cli.prior import Uniform
 
-SEED = 20_261_207  # of all pictures and siblings; nothing in ganinv was chosen on it
+SEED = 20_261_202  # of all pictures and siblings; nothing in ganinv was chosen on it
 ZOO = ROOT / "build" / "zoo"
 Array = np.ndarray
 

@@ -15,7 +15,7 @@ from ganinv_cli.reenact.search import EVALUATIONS, find_middle
 from ganinv_cli.reenact.storage import Pixels
 from ganinv_cli.results.analysis.evidence import SQUARE
 
-FAR = 20.0  # grey levels, RMS, that a z of the square leaves; above, no change of it is tried
+FAR = 20.0  # grey levels, RMS, that a z of a square leaves; above, only the first is searched
 
 Explain = Callable[[Picture, np.ndarray, np.ndarray], Explanation | None]
 
@@ -27,19 +27,19 @@ def explain_crops(
     explain: Explain,
     unexplained: Explanation,
 ) -> Explanation:
-    """Return what explains one of a picture's crops, the first for which something does.
+    """Return what explains one of a picture's crops, or says its edit: the first that has that.
 
     `starts` (starts, latent) are the z of the whole picture, which hardly help: z of a crop is
     fitted from the middle. `explain` takes a picture, its starts and J at the first, in grey
     levels, as `explain_image` does. The pixels outside the crop become a region. If no crop is
     explained, return `unexplained`, that of the whole picture, with the number of crops.
     """
-    for crop in picture.crops:
+    for number, crop in enumerate(picture.crops):
         start = _fit_middle(renderer, crop, starts)
-        if start.excess > FAR:
+        if number and start.excess > FAR:
             continue
         found = explain(crop, start.z[None], renderer.differentiate(start.z))
-        if found is not None and found.explained:
+        if found is not None and (found.explained or found.edited):
             return _place_crop(found, crop, picture)
     if not picture.crops:
         return unexplained

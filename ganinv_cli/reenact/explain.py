@@ -81,26 +81,32 @@ def explain_image(
         if stored_alone and end.change is not first.change:
             return None
         limit = judge.find_limit(end)
-        words = judge.name_storage(end, limit)
-        if words is not None:
-            explanation = judge.explain_edges(end) or judge.make_explanation(end, words, limit)
-            if end is first or explanation.known_directions >= MIN_KNOWN * len(end.z):
-                return explanation
+        explanation = judge.explain(end, limit)
+        if explanation and (end is first or _knows_most(explanation)):
+            return explanation
         if end.change is first.change and end.counted is first.counted and limit >= 0:
             nearest = end
     if stored_alone:
         return None
     unexplained = judge.make_explanation(first, None, judge.find_limit(nearest))
     unexplained = unexplained._replace(excess=nearest.excess)
-    return _find_likeness(search, first, unexplained) if align else unexplained
+    return _find_likeness(judge, first, unexplained) if align else unexplained
 
 
-def _find_likeness(search: Search, first: Fit, unexplained: Explanation) -> Explanation:
-    """Return what else an image may be that no chain explains: an edit, or an average of two."""
+def _find_likeness(judge: "_Judge", first: Fit, unexplained: Explanation) -> Explanation:
+    """Return what else an image may be that no chain explains: an edit, or an average of two.
+
+    If the z of an edit makes the image without a change, it is an own picture as it is.
+    """
+    search = judge.search
     pixels, counted = search.picture.pixels, search.counted
     rmse = Pixels(pixels).measure_excess(first.picture, first.counted)
     edit = find_edit(search.renderer, pixels, counted, first.z, rmse, is_jpeg=search.is_jpeg)
     if edit is not None and edit.known_directions >= MIN_KNOWN * len(edit.z):
+        for end in search.fit_again(edit.z):
+            explanation = judge.explain(end, judge.find_limit(end))
+            if explanation and _knows_most(explanation):
+                return explanation
         return unexplained._replace(
             edited=True,
             chain=edit.words,
@@ -119,6 +125,10 @@ def _find_likeness(search: Search, first: Fit, unexplained: Explanation) -> Expl
     return unexplained._replace(mixed=True, chain=mixture.words, reenacted=picture)
 
 
+def _knows_most(explanation: Explanation) -> bool:
+    return explanation.known_directions >= MIN_KNOWN * len(explanation.z_explained)
+
+
 @dataclass(frozen=True, eq=False)
 class _Judge:
     """Says whether a fit explains an image: it leaves no more than it does of own pictures."""
@@ -126,6 +136,13 @@ class _Judge:
     search: Search
     render_draws: Callable[[], np.ndarray]
     measure_rounding: Callable[[], float]
+
+    def explain(self, end: Fit, limit: float) -> Explanation | None:
+        """Return the explanation of an image by a fit, None if the excess is too large."""
+        words = self.name_storage(end, limit)
+        if words is None:
+            return None
+        return self.explain_edges(end) or self.make_explanation(end, words, limit)
 
     def name_storage(self, end: Fit, limit: float) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""

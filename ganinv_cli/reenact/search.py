@@ -100,10 +100,14 @@ class Search:
         if self._is_nearer(nearest, unchanged):
             yield from self._fit_codec(nearest)
         if (region := self._leave_out_region(first)) is not None:
-            rest = region._fit("change", first.change, self._pixels, region.starts[0])
-            yield rest
-            if self._jpeg is not None:
-                yield region._refit("JPEG", rest, self._jpeg)
+            yield from region.fit_again(region.starts[0])
+
+    def fit_again(self, z: np.ndarray) -> Iterator[Fit]:
+        """Yield the fits without a change from a better z (latent,)."""
+        end = self._fit("change", self._no_change, self._pixels, z)
+        yield end
+        if self._jpeg is not None:
+            yield self._refit("JPEG", end, self._jpeg)
 
     @property
     def attempts(self) -> str:

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
+from ganinv_cli.experiments.invert.config import InvertConfig
+from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import Picture, to_pixels
 from ganinv_cli.images.decode import read_tables
+from ganinv_cli.images.load import Crop, load_picture
 from ganinv_cli.reenact import strangers
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.explain import explain_image
@@ -61,15 +64,14 @@ def _explain(generator, pixels, *, tables=(), align=True):
     return _explain_image(generator, Picture("a.png", "", pixels, tables=tables), align)
 
 
-def _explain_image(generator, image, align=True):
+def _explain_image(generator, image, align=True, evaluations=30):
     pixels = image.pixels
     draws = np.random.default_rng(5).uniform(-1, 1, (16, LATENT))
     own = (generator.render(draws, 16).astype(np.float64) + 1) * GREY_LEVELS
     renderer = Renderer(generator, -1, -1.0, 1.0)
     change, storage = Change(Resizing(pixels.shape)), Pixels(pixels)
-    ends = [
-        fit(renderer, change, storage, z, change.start, image.counted_pixels, 30) for z in STARTS
-    ]
+    given = change.start, image.counted_pixels, evaluations
+    ends = [fit(renderer, change, storage, z, *given) for z in STARTS]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
     return explain_image(renderer, image, starts, jacobian, lambda: own, align=align)
@@ -186,10 +188,8 @@ def test_a_jpeg_or_webp_of_other_colours_is_not_called_stored_alone(generator, p
 
 def test_a_file_is_cropped_or_enlarged_as_its_own_size_says(generator, pictures):
     large = _resize(pictures[0], 3 * SIDE)
-    for pixels, words in (
-        (large, "enlarged 3 times (bicubic)"),
-        (pictures[0][2:-2, 2:-2], CROPPED),
-    ):
+    cropped = pictures[0][2:-2, 2:-2]
+    for pixels, words in ((large, "enlarged 3 times (bicubic)"), (cropped, CROPPED)):
         image = Picture("a", "", _resize(pixels, SIDE, LANCZOS), enlarged=len(pixels) / SIDE)
         assert _explain_image(generator, image).chain == words
 
@@ -290,6 +290,26 @@ def test_an_edit_that_no_chain_reenacts_leaves_what_an_edit_leaves(generator, pi
     assert np.abs(explanation.z_explained - Z[0]).max() < 0.1
     assert explanation.z_deviation.max() < 0.2
     assert np.abs(explanation.reenacted.astype(int) - _solarise(pictures[0])).mean() < 10
+
+
+def test_an_edited_picture_is_found_in_its_square_of_a_file(generator, pictures, tmp_path):
+    page = np.full((SIDE + 9, SIDE + 9, 3), 240, np.uint8)
+    page[5 : 5 + SIDE, 4 : 4 + SIDE] = _solarise(pictures[0])
+    Image.fromarray(page).save(tmp_path / "page.png")
+    picture = load_picture(tmp_path / "page.png", generator.image_shape, Crop())
+    jacobian = Renderer(generator, -1, -1.0, 1.0).differentiate(STARTS[0]) / GREY_LEVELS
+    reenactor = Reenactor(generator, None, InvertConfig())
+    found = reenactor.explain(picture, STARTS, -1, "none", jacobian)
+    assert found["edited"] and found["chain"].startswith(f"cropped to the square 4,5,{SIDE}")
+    assert np.abs(found["z_explained"] - Z[0]).max() < 0.1
+
+
+def test_a_picture_whose_z_only_a_flexible_fit_finds_is_not_edited(generator, pictures):
+    with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", _yield_first):
+        image = Picture("a.png", "", pictures[0])
+        explanation = _explain_image(generator, image, evaluations=0)
+    assert explanation.explained and explanation.chain == "" and not explanation.edited
+    assert np.abs(explanation.z_explained - Z[0]).max() < 0.01
 
 
 def test_a_generator_does_not_come_near_strangers_and_is_measured_once(generator, monkeypatch):
