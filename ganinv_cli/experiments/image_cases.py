@@ -206,7 +206,7 @@ class ImageCases(Cases):
     def end(self) -> list[str]:
         if self._changed and len(self._listed) > MAX_DESCRIBED:
             changed, images = f"{self._changed:,}", f"{len(self._listed):,}"
-            self._say(f"{changed} of {images} images were changed to fit the generator")
+            self._say(f"{changed} of {images} images were cropped, resized or recoloured when read")
         unread = [self._errors[number] for number in self._listed if self._errors.get(number)]
         if len(unread) == len(self._listed):
             raise ImageError(unread[0])

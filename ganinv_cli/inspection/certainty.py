@@ -98,7 +98,7 @@ def describe_next_step(facts: Facts) -> str:
     tested = dict.fromkeys(f"--{row['name']}" for row in given if row["name"] != "range")
     if facts["doubt"] and tested:
         given_options = " ".join(tested)
-        change += f"; to see whether it fits without, leave {given_options} out"
+        change += f"; leave {given_options} out to see whether the file fits without"
     if facts["doubt"] and not _is_stated(facts):
         change += "; if it has branches, export it to ONNX (ganinv inspect --help)"
     return f"{look}{change}"

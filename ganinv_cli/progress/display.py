@@ -71,7 +71,7 @@ class RunProgress(NamedTuple):
     seconds_left: float  # NaN before there is a measurement
     phase: Phase = Phase.running
     finished_here: int = 0  # in this process
-    certified: int = 0  # images that were re-enacted in this process
+    certified: int = 0  # images that were judged in this process
     certificates: int = 0  # of these
 
     def describe(self) -> Work:
@@ -83,7 +83,7 @@ class RunProgress(NamedTuple):
             successes = f"{self.successes:,}{of} {self.success_word}"
         rate = self.gradients_per_second
         images = self.certificates
-        again = f"{self.certified:,}/{images:,} re-enacted" if images else ""
+        again = f"{self.certified:,}/{images:,} images judged" if images else ""
         details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
         return Work(self.finished, self.total, "trials", details, self.seconds_left, again)
 

@@ -132,7 +132,7 @@ def test_a_picture_of_many_z_has_all_its_starts_and_is_ambiguous(tmp_path, sourc
 
 def test_the_progress_counts_the_starts_that_ran(invert):
     said = invert("--batch-size", 1, "--clip", "none,stochastic", names=("0.png", "1.png")).stderr
-    assert "8/8 trials, 4/4 re-enacted" in said.splitlines()[-2]
+    assert "8/8 trials, 4/4 images judged" in said.splitlines()[-2]
 
 
 def _invert_conditional(folder, label, *, twins=False, **settings):

@@ -101,7 +101,7 @@ def test_images_that_are_answered_by_two_starts_need_no_others():
         trials, again, time_left, *_ = shown.describe().describe()
         assert (trials, again) == (
             f"{2 * images}/{160 - 6 * images} trials",
-            f"{images}/20 re-enacted",
+            f"{images}/20 images judged",
         )
         assert time_left.endswith("s left")
 

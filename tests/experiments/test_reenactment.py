@@ -62,7 +62,7 @@ def test_a_picture_in_a_screenshot_is_explained_by_its_square_of_the_file(easy, 
     run_ganinv(tmp_path, "invert", "page.png", "--checkpoint", easy.folder, "--starts", 2)
     results = read_results(tmp_path / "invert.h5")
     certificate = take_image(results, "stochastic/certificates", 0)
-    assert certificate["chain"][0].decode() == f"cropped to the square 5,8,{side} of the file"
+    assert certificate["chain"][0].decode() == f"in the square 5,8,{side} of the file"
     assert certificate["verdict"][0] == b"made"
     assert np.abs(certificate["z_explained"][0] - make_z(easy.generator, 0)[0]).max() < 0.1
     region = certificate["region"][0] > 0

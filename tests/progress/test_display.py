@@ -35,7 +35,7 @@ def test_trials_re_enactments_and_the_time_left_fit_in_80_columns():
         finished_here=12_345, certified=1_234, certificates=20_000,
     )  # fmt: skip
     shown = _show(many.describe())
-    assert "12,345/160,000 trials  1,234/20,000 re-enacted  2 h left  12,000 converged" in shown
+    assert "12,345/160,000 trials  1,234/20,000 images judged  2 h left  12,000 converged" in shown
 
 
 def test_the_time_left_runs_on_between_two_reports():

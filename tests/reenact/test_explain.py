@@ -288,7 +288,8 @@ def test_an_edit_that_no_chain_reenacts_leaves_what_an_edit_leaves(generator, pi
     assert explanation.edited and not explanation.explained
     assert "colours changed" in explanation.chain and "moved" in explanation.chain
     assert np.abs(explanation.z_explained - Z[0]).max() < 0.1
-    assert explanation.z_deviation.max() < 0.2
+    error = (explanation.z_explained - Z[0]) / explanation.z_deviation
+    assert np.sqrt(np.mean(error**2)) < 2 and explanation.z_deviation.max() < 0.4
     assert np.abs(explanation.reenacted.astype(int) - _solarise(pictures[0])).mean() < 10
 
 
@@ -300,7 +301,7 @@ def test_an_edited_picture_is_found_in_its_square_of_a_file(generator, pictures,
     jacobian = Renderer(generator, -1, -1.0, 1.0).differentiate(STARTS[0]) / GREY_LEVELS
     reenactor = Reenactor(generator, None, InvertConfig())
     found = reenactor.explain(picture, STARTS, -1, "none", jacobian)
-    assert found["edited"] and found["chain"].startswith(f"cropped to the square 4,5,{SIDE}")
+    assert found["edited"] and found["chain"].startswith(f"in the square 4,5,{SIDE}")
     assert np.abs(found["z_explained"] - Z[0]).max() < 0.1
 
 

@@ -35,6 +35,7 @@ MOST_STRUCTURE = 0.5  # over detail, of a fit that goes on to a map; of own pict
 FAR_STRUCTURE = 0.8  # over detail, of the coarse fits, above which none goes on
 ZOOMS = 1.0, 1.15  # of the starts
 FITTED_SHARE = 0.95  # of the z of a fit, at which the next begins: it is at its bounds
+ERROR_FACTOR = 3.0  # of z, over that of white noise of what is left; 1.8 to 4.1 (docs/invert.md)
 CLIPPED = 3.0  # standard deviations, above which an error counts as that many
 NEIGHBOURHOOD = 7  # pixels of a side, whose deviation an error is compared with
 LEAST_CONTRAST = 2 / 255  # which is added to it
@@ -50,7 +51,7 @@ class Traits(NamedTuple):
     share: float  # of the squares of what is left, in the directions of the generator's pictures
     ratio: float  # RMSE without a map, over the median error that is left
     relative: float  # median of the errors over the local contrast
-    uncertainty: float  # mean standard error of z, over the deviation of the prior
+    uncertainty: float  # mean error of z by white noise, over the deviation of the prior
 
     @property
     def logarithms(self) -> np.ndarray:
@@ -116,7 +117,10 @@ def _make_attempt(
 ) -> Attempt:
     columns = np.concatenate(differentiate_map(views, end), axis=1).astype(np.float64)
     information = columns @ columns.T / (end.median / NORMAL) ** 2
-    deviation, known = invert_information(information, views.latent, views.deviation)
+    noise_error, _ = invert_information(information, views.latent, views.deviation)
+    deviation, known = invert_information(
+        information / ERROR_FACTOR**2, views.latent, views.deviation
+    )
     spread = max(end.median / NORMAL, LEAST_MEDIAN)
     left = np.zeros(views.target.shape)
     left[end.view.counted] = end.rest.clip(-CLIPPED * spread, CLIPPED * spread)
@@ -130,6 +134,6 @@ def _make_attempt(
         share=inside / squares if squares else 0.0,
         ratio=rmse / WHITE / end.median,
         relative=float(np.median(np.abs(end.rest) / contrast[end.view.counted])),
-        uncertainty=float(deviation.mean()) / views.deviation,
+        uncertainty=float(noise_error.mean()) / views.deviation,
     )
     return Attempt(end, deviation, known, traits)

@@ -139,7 +139,7 @@ class Cell:
         """The verdict that the run stored."""
         certificate = self.whole_certificate
         if certificate is None:
-            return Judgement("not finished", "it is not re-enacted yet; the same command goes on")
+            return Judgement("not finished", "it is not judged yet; the same command goes on")
         verdict = decode_text(certificate, "verdict") or "no verdict"
         return Judgement(cast("Verdict", verdict), decode_text(certificate, "explanation"))
 
@@ -172,10 +172,10 @@ class Cell:
 
     @property
     def reconstruction(self) -> Pixels | None:
-        """G(z), after the chain if it explains the image; None if some starts have not ended."""
-        explained = self.read_certificate("explained")
+        """G(z), after what explains the image, if something does; None: starts have not ended."""
+        is_explained = any(map(self.read_certificate, ("explained", "edited", "mixed")))
         pixels: Pixels | None = self.read_certificate(
-            "reenacted" if explained else "reconstruction"
+            "reenacted" if is_explained else "reconstruction"
         )
         return pixels
 

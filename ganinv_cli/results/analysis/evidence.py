@@ -18,7 +18,7 @@ ERROR_FACTOR = 3.0
 # Largest median distance of the starts from the best z, over that of two draws, that the sentence
 # of `outside` calls agreement; no verdict follows from it.
 MAX_SCATTER = 0.35
-SQUARE = "cropped to the square"  # with which the chain of a part of the file begins
+SQUARE = "in the square"  # with which the chain of a part of the file begins
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
 
 
@@ -43,9 +43,14 @@ class Reenactment(NamedTuple):
     def words(self) -> str:
         """The chain, and what was left out; empty: rounded to 8 bits alone."""
         left_out = f"but for {100 * self.left_out:.0f} % of the pixels" if self.left_out else ""
-        if self.chain.startswith(SQUARE):
-            left_out = ""  # the pixels outside the square
+        if self.is_square:
+            left_out = ""  # the pixels outside it
         return "; ".join(filter(None, [self.chain, left_out]))
+
+    @property
+    def is_square(self) -> bool:
+        """Whether a square of the file is explained, and not the whole picture."""
+        return self.chain.startswith(SQUARE)
 
     @property
     def has_crops(self) -> bool:

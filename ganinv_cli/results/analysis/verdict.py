@@ -76,6 +76,7 @@ def describe_verdict(
     again = evidence.reenactment
     words = f"; {again.words}" if again and again.words else ""
     nearness = _describe_nearness(evidence)
+    rest = ". The rest of the file was not judged" if again and again.is_square else ""
     if verdict == "made":
         known = again.known_directions if again else evidence.latent
         if known < evidence.latent:
@@ -85,16 +86,16 @@ def describe_verdict(
                 ". A generator of nearly these weights, or a mixture with a little of another "
                 "picture, might leave no more"
             )
-        return f"explained by a picture of the generator{words}. {nearness}"
+        return f"explained by a picture of the generator{words}. {nearness}{rest}"
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
-        return f"explained by the generator, but {reason}{words}. {nearness}"
+        return f"explained by the generator, but {reason}{words}. {nearness}{rest}"
     tried = f"Tried: {again.tried}" if again and again.tried else ""
     if verdict == "edited" and again:
         directions = f"{again.known_directions} of the {evidence.latent} directions of z"
         return (
             f"explained by a picture of the generator that was edited{words}. What the edit leaves "
-            f"unexplained is not like what a wrong z leaves; {directions} are known"
+            f"unexplained is not like what a wrong z leaves; {directions} are known{rest}"
         )
     if verdict == "sibling" and again and again.mixed:
         return f"explained by {again.words}, and by no single one. {tried}"
@@ -146,8 +147,10 @@ def _describe_strangers(evidence: Evidence) -> str:
         return ""
     rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
     if alarms.as_near == alarms.strangers:
-        near = f"the generator comes as near to all {alarms.strangers} pictures that it cannot make"
-        return f". Before any change {rmse} are left over: {near}"
+        return (
+            f". Before any change {rmse} are left over, and the generator comes as near to each of "
+            f"{alarms.strangers} pictures that it cannot make"
+        )
     return (
         f". Before any change {rmse} are left over. Of {alarms.strangers} pictures that the "
         f"generator cannot make {least} or more are left over, and {alarms.as_near} of them are as "

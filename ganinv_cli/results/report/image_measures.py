@@ -87,7 +87,6 @@ LABEL = Measure(
 CHANGES = Measure("changes", lambda cell: cell.image.changes)  # how the file was changed, in words
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
 AMPLIFICATION = Measure("difference_amplified", _find_amplification)  # factor in its picture
-NEARNESS_TITLE = "How near the reconstruction is, and the verdict"
 
 CONSISTENCY = (
     *NAMES,
@@ -158,10 +157,16 @@ CONSISTENCY = (
 )
 
 
-def _get_again(cell: Cell, name: str, is_explained: bool = False) -> object:
-    """Return a number of the re-enactment; None: not re-enacted, or it explains nothing."""
+def _get_again(cell: Cell, name: str) -> object:
+    """Return a number of the re-enactment; None: not re-enacted."""
     again = cell.evidence.reenactment
-    return getattr(again, name) if again and (again.explained or not is_explained) else None
+    return getattr(again, name) if again else None
+
+
+def _count_known_directions(cell: Cell) -> object:
+    """Return how many directions of z are known; None: nothing explains the image."""
+    again = cell.evidence.reenactment
+    return again.known_directions if again and (again.explained or again.edited) else None
 
 
 def _measure_left_over(cell: Cell) -> float | None:
@@ -250,7 +255,7 @@ INVERT = (
     Measure("false_alarms", lambda cell: cell.evidence.false_alarms._asdict()),
     Measure(
         "known_directions",
-        lambda cell: _get_again(cell, "known_directions", is_explained=True),
+        _count_known_directions,
         "directions\nknown",
         "Directions known: of z, with a standard error below half the prior's deviation.",
     ),

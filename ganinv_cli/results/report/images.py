@@ -15,7 +15,7 @@ from ganinv_cli.results.report.image_figures import (
     draw_recoveries,
     iterate_pictures,
 )
-from ganinv_cli.results.report.image_measures import CONSISTENCY, INVERT, NEARNESS_TITLE
+from ganinv_cli.results.report.image_measures import CONSISTENCY, INVERT
 from ganinv_cli.results.report.run_notes import describe_rule
 from ganinv_cli.results.report.table import (
     Column,
@@ -32,7 +32,7 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "sibling": "of nearly these weights, a mixture, or an edit that was not tried",
     "outside": "nothing that was tried explains it",
     "failed": "no start gave finite numbers",
-    "no verdict": "not re-enacted",
+    "no verdict": "edits could not be tried",
     "not finished": "the same command goes on",
 }
 
@@ -119,7 +119,6 @@ CONSISTENCY_REPORT = ReportKind(
     _list_consistency_notes,
     figures=(Drawing(draw_recoveries, r"image-\d+"),),
 )
-NEARNESS = ("verdict", "left_over", "limit", "rmse", "psnr", "stranger_rmse")
 CERTAINTY = (
     "starts",
     "label",
@@ -142,6 +141,20 @@ CERTAINTY = (
 BRIEF_HELP = "Left over: root mean square of what is not explained."
 
 
+def _name_chain(row: Row) -> str:
+    if not row["explained"]:
+        is_named = row["verdict"] == "edited" or (row["verdict"] == "sibling" and row["chain"])
+        return row["chain"] if is_named else "-"
+    chain: str = row["chain"] or "rounded to 8 bits"
+    return f"{chain}, but z is never drawn" if row["verdict"] == "outside" else chain
+
+
+DONE = Column("what was done", show=_name_chain)
+VERDICTS = ("verdict", DONE, "left_over", "limit")
+VERDICTS_TITLE = "Verdict on each image, what was done to it, and what that leaves over"
+NEARNESS = ("rmse", "psnr", "stranger_rmse")
+
+
 def _say_verdicts(grid: Grid) -> Iterator[Table]:
     yield make_sentence_table("What the verdict says", grid.rows, "explanation", "verdict")
 
@@ -162,9 +175,9 @@ def _list_inversion_notes(grid: Grid) -> list[str]:
 
 def _answer_verdicts(grid: Grid) -> Answer:
     table = grid.make_table(
-        "Verdict on each image, what was done to it, and what that leaves over",
+        VERDICTS_TITLE,
         "verdict",
-        Column("what was done", show=_name_chain),
+        DONE,
         Column("left over,\ngrey levels", "left_over", help=BRIEF_HELP),
         "limit",
         Column("standard\nerror of z", "z_deviation_mean", help=_explain_certainty(grid)),
@@ -184,14 +197,6 @@ def _explain_certainty(grid: Grid) -> str:
         return ""
     unknown = format_number(grid.cells[0].prior.deviation)
     return f"Standard error of z: mean over its components; {unknown} if nothing is known."
-
-
-def _name_chain(row: Row) -> str:
-    if not row["explained"]:
-        is_named = row["verdict"] == "edited" or (row["verdict"] == "sibling" and row["chain"])
-        return row["chain"] if is_named else "-"
-    chain: str = row["chain"] or "rounded to 8 bits"
-    return f"{chain}, but z is never drawn" if row["verdict"] == "outside" else chain
 
 
 def _get_rank(row: Row) -> tuple[int, float]:
@@ -218,7 +223,7 @@ def _name_in_explanation(row: Row) -> str:
     (name,) = label_images([row], max_length=40).values()
     explanation: str = row["explanation"]
     named = explanation.replace("this picture", name, 1)
-    return named if named != explanation else f"{name}: {named}"
+    return named if named != explanation else f"image {name}: {named}"
 
 
 INVERT_REPORT = ReportKind(
@@ -227,7 +232,8 @@ INVERT_REPORT = ReportKind(
     INVERT,
     _answer_verdicts,
     (
-        (NEARNESS_TITLE, NEARNESS),
+        (VERDICTS_TITLE, VERDICTS),
+        ("How near G(z) is before anything is done to it", NEARNESS),
         _say_verdicts,
         ("How sure z is", CERTAINTY),
     ),

@@ -157,10 +157,10 @@ def describe_idle(rows: Sequence[Row], same: Sequence[Row]) -> str:
     idle = [row["technique"] for row in rows if row["technique"] != "none" and not row["acted"]]
     copies = [rule for rule in idle if repeated.get(rule) == trials[rule] == trials.get("none")]
     others = [rule for rule in idle if rule not in copies]
-    row_repeats = "its row repeats" if len(copies) == 1 else "their rows repeat"
+    rows_copy = "its row is a copy of" if len(copies) == 1 else "their rows are copies of"
     sentences = [
         f"{capitalize(' and '.join(rules))} clipping never acted{said}"
-        for rules, said in ((copies, f": {row_repeats} none"), (others, ""))
+        for rules, said in ((copies, f": {rows_copy} the row none"), (others, ""))
         if rules
     ]
     return ". ".join(sentences)

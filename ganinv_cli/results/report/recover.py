@@ -20,7 +20,9 @@ from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
 from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
 
-NO_DIFFERENCE = "No difference between rules is significant; --config paper-hour compares them."
+NO_DIFFERENCE = (
+    "No difference between rules is significant; more --trials or --restarts 0 may show one."
+)
 NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {
@@ -181,7 +183,7 @@ def _state_cost(rows: Sequence[Row]) -> str:
     shared = rows[0]["gradients_shared"]  # the same for all trials
     if shared < NOTEWORTHY_SHARE * min(medians):
         return f"{cost})"
-    return f"{cost}; {_format_gradients(shared)} of them are its share of measuring the generator)"
+    return f"{cost}; {_format_gradients(shared)} of these measure the generator, once for the run)"
 
 
 def _format_gradients(gradients: float) -> str:

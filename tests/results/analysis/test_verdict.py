@@ -77,7 +77,7 @@ CASES = [
     (
         {"reenactment": STRANGE, "rmse": 11.0},
         "outside",
-        "the generator comes as near to all 3 pictures that it cannot make. Tried",
+        "the generator comes as near to each of 3 pictures that it cannot make. Tried",
     ),
     (
         {"reenactment": STRANGE, "rmse": 7.9},

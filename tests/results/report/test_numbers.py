@@ -90,13 +90,13 @@ def test_of_two_components_of_z_none_is_the_end_of_an_interval():
     assert flatten(row) == {"interval.low": 0.3, "interval.high": 0.4}
 
 
-def test_where_no_rule_recovers_more_a_config_that_compares_them_is_named():
+def test_where_no_rule_recovers_more_an_option_that_parts_them_is_named():
     missed = {"none": 2, "stochastic": 4}
     groups = {rule: make_group(np.arange(50), each) for rule, each in missed.items()}
-    assert "paper-hour" in render_brief(summarize(make_results(groups), "x"), "x/")
-    assert "paper-hour" not in render_brief(summarize(make_results(), "x"), "x/")
+    assert "--restarts 0" in render_brief(summarize(make_results(groups), "x"), "x/")
+    assert "--restarts 0" not in render_brief(summarize(make_results(), "x"), "x/")
     by_descent = make_results(groups, solver="gd")
-    assert "paper-hour" not in render_brief(summarize(by_descent, "x"), "x/")
+    assert "--restarts 0" not in render_brief(summarize(by_descent, "x"), "x/")
 
 
 def test_optional_columns_are_not_needed():
@@ -176,7 +176,7 @@ def test_the_answer_of_an_unfinished_run_says_so_first_and_names_the_rules_that_
 def test_gradients_that_a_run_spends_once_are_a_share_of_each_trial():
     results = make_results()
     results.constants["shared_gradients"] = np.array(9000.0)
-    assert "; 90 of them are its share of measuring the generator)" in (
+    assert "; 90 of these measure the generator, once for the run)" in (
         summarize(results, "x").answer.sentence
     )
 
@@ -243,6 +243,8 @@ def test_what_an_edit_leaves_over_is_measured_after_the_edit():
     difference = cell.certificate["reenacted"][0].astype(float) - cell.image.target
     assert row["left_over"] == pytest.approx(np.sqrt(np.mean(difference**2)))
     assert row["left_over"] < row["excess"] == 30
+    assert np.array_equal(cell.reconstruction, cell.certificate["reenacted"][0])  # in figures too
+    assert row["known_directions"] == cell.evidence.latent
     assert row["limit"] is None  # another rule gave the verdict
     (line,) = [each for each in render_brief(report, "x/").splitlines() if each[:7] == "picture"]
     assert line.split()[:3] == ["picture", "edited", "blurred"]
@@ -255,12 +257,12 @@ def test_a_rule_that_never_acted_is_named_in_the_first_lines():
     report = summarize(make_results(groups, trials=20), "x")
     for text in (render_brief(report, "x/"), render([report], "text")):
         first = " ".join(text[: text.index("clipping   ")].split())
-        assert "Stochastic clipping never acted: its row repeats none." in first
+        assert "Stochastic clipping never acted: its row is a copy of the row none." in first
         assert "Standard clipping never" not in text
         assert "Acted: trials in which the rule changed z." in text
     add_actions(groups["standard"], np.zeros(20))
     said = summarize(make_results(groups, trials=20), "x").answer.sentence
-    assert said.endswith("Standard and stochastic clipping never acted: their rows repeat none.")
+    assert "Standard and stochastic clipping never acted: their rows are copies of the row" in said
     del groups["none"], groups["standard"]
     said = summarize(make_results(groups, trials=20), "x").answer.sentence
     assert said.endswith("Stochastic clipping never acted.")
