@@ -207,17 +207,21 @@ def name_rows(
     ]
 
 
-def make_sentence_table(title: str, rows: Sequence[Row], key: str, word: str = "") -> Table:
+def make_sentence_table(
+    title: str, rows: Sequence[Row], key: str, word: str = "", *, is_named: bool = False
+) -> Table:
     """Return a table of one column: a sentence on each row, under what it is of.
 
-    `key` has the sentence, `word` what stands behind the name, if anything.
+    `key` has the sentence, `word` what stands behind the name, if anything. If the sentence
+    `is_named`, it begins with the name of a file, which gets no capital.
     """
 
     def make_show(names: Column, short: bool) -> Callable[[Row], str]:
         def show(row: Row) -> str:
             name = names.make_cell(row, short).replace("\n", " ")
             heading = f"{name}: {row[word]}." if word else f"{name}:"
-            sentence = f"{capitalize(row[key]).removesuffix('.')}."
+            text = row[key] if is_named else capitalize(row[key])
+            sentence = f"{text.removesuffix('.')}."
             return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
 
         return show
@@ -250,7 +254,7 @@ def make_unread_rows(images: Iterable[Image]) -> list[Row]:
 
 
 def make_unread_table(unread: Sequence[Row]) -> Table:
-    return make_sentence_table("Files that could not be read", unread, "error")
+    return make_sentence_table("Files that could not be read", unread, "error", is_named=True)
 
 
 def describe_unread(unread: Sequence[Row]) -> str:
