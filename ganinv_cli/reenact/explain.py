@@ -31,6 +31,7 @@ from ganinv_cli.results import statistics
 QUANTILE = 0.95  # of the excesses of own copies
 MARGIN = 1.1  # times that, since z of an image is fitted and theirs is known
 MIN_SHOWN = 0.5  # share of the allowed pixels that must show a known part of the picture
+LEAST_SPREAD = 1.0  # grey levels around the mean colour, RMS; a blur makes less of any picture
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
 CENTRE_EVALUATIONS = 8
 AGREEING_DRAWS = 16  # own pictures on which a codec's agreement is calibrated
@@ -147,7 +148,10 @@ class _Judge:
     def name_storage(self, end: Fit, limit: float) -> str | None:
         """Return the words of an explanation, None if the excess is too large."""
         storage = end.storage
-        if end.counted.sum() < MIN_SHOWN * self.search.picture.allowed_pixels.sum():
+        shown = self.search.picture.pixels[end.counted]
+        if len(shown) < MIN_SHOWN * self.search.picture.allowed_pixels.sum():
+            return None
+        if shown.std(0).max() < LEAST_SPREAD and end.change.describe(end.parameters):
             return None
         if end.excess <= limit:
             codec = storage.codec if isinstance(storage, Pixels) else None
