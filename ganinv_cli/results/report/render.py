@@ -21,7 +21,7 @@ from ganinv_cli.results.report.run_notes import make_warnings, state_doubt, stat
 from ganinv_cli.results.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal
-MIN_BRIEF_ROWS = 20  # of the table that a command ends with, on the smallest screen
+MIN_BRIEF_ROWS = 3  # of the table that a command ends with, on the smallest screen
 SCREEN_HEIGHT = 24  # lines, if it is not known
 GAP = 2  # columns between two of a table
 MIN_NAME_WIDTH = 10  # columns in which a name is folded
