@@ -92,11 +92,12 @@ def test_a_disturbed_command_goes_on_and_makes_the_same(name, phase, tmp_path):
 def test_a_log_that_is_changed_during_a_run_gives_no_other_number(tmp_path):
     undisturbed = run_undisturbed(WORKLOADS[0], tmp_path / "undisturbed")
     judged = []
-    for number in range(20):  # until there was a log
+    for number in range(20):  # at least four, and until there was a log
         folder = tmp_path / str(number)
         folder.mkdir()
         judged.append(JUDGES[CHANGED_LOG](undisturbed, f"changed-{number}", folder))
-        if "there was no log" not in judged[-1].says:
+        changed = [case for case in judged if "there was no log" not in case.says]
+        if number >= 3 and changed:
             break
     assert not [case for case in judged if case.faults]
-    assert "there was no log" not in judged[-1].says
+    assert changed

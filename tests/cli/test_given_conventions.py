@@ -102,4 +102,7 @@ def test_what_a_dcgan_does_not_take_is_refused_and_what_does_not_fit_is_left_out
         error = run_ganinv(folder, "inspect", "faces16", option, code=2).stderr
         assert words in error and f"leave {option.partition('=')[0]} out" in error
     text = inspect(folder, "faces16", "--activation", "leaky_relu:0.3")
-    assert "Not confirmed" in text and "leave --activation out to see" in text
+    assert (
+        "Not confirmed" in text
+        and "leave --activation out to see whether the file fits without" in text
+    )
