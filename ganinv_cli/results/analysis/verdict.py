@@ -125,9 +125,17 @@ def _advise(evidence: Evidence, is_cropped: bool) -> str:
 def _describe_outside(evidence: Evidence, prior: Prior) -> str:
     if evidence.is_never_drawn and not evidence.false_alarms.as_near:
         return f"not explained by any z that may be drawn: {_describe_position(evidence, prior)}"
-    if evidence.agrees:
-        return "not explained by any z or edit, though the starts agree on one z"
-    return "not explained by any z or edit: the starts found different pictures"
+    answer, agreement = "not explained by any z or edit", _describe_agreement(evidence)
+    return f"{answer}, though {agreement}" if evidence.agrees else f"{answer}: {agreement}"
+
+
+def _describe_agreement(evidence: Evidence) -> str:
+    if evidence.starts < AGREEING_STARTS:
+        return "it had one start"
+    if evidence.same < AGREEING_STARTS:
+        return f"no two of {evidence.starts} starts agree on one z"
+    only = "" if evidence.agrees else "only "
+    return f"{only}{evidence.same} of {evidence.starts} starts agree on one z"
 
 
 def _describe_nearness(evidence: Evidence) -> str:

@@ -271,13 +271,7 @@ INVERT = (
     ),  # whether the pixels that count do
     Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # of 8 bits
     Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
-    Measure(
-        "agreement.same",
-        lambda cell: cell.evidence.same,
-        "one z",
-        "One z: of these, the starts that found the best z, to within "
-        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
-    ),
+    Measure("agreement.same", lambda cell: cell.evidence.same),  # of these, at the best z
     Measure("rank", lambda cell: cell.evidence.rank),
     AMPLIFICATION,
     Measure(

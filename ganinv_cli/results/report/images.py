@@ -4,8 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
+from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.results.analysis.verdict import Verdict
-from ganinv_cli.results.number_format import format_count, format_number, format_scientific
+from ganinv_cli.results.number_format import (
+    format_concise,
+    format_count,
+    format_number,
+    format_scientific,
+)
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.image_figures import (
     MAX_FIGURES,
@@ -125,12 +131,13 @@ CERTAINTY = (
     Column(
         "agree",
         show=lambda row: (
-            f"{row['agreement']['reached']:,} of {row.get('starts_under_label', row['starts']):,}"
+            f"{row['agreement']['same']:,} of {row.get('starts_under_label', row['starts']):,}"
         ),
-        help="Agree: starts (under the same label) with an image loss at most "
-        f"{100 * AGREEING_SHARE:g} % above the lowest one, or not above rounding.",
+        help="Agree: starts (under the same label) that found the best z, to within "
+        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that the residual "
+        f"explains, with an image loss at most {100 * AGREEING_SHARE:g} % above the lowest one, "
+        "or not above rounding.",
     ),
-    "agreement.same",
     "z_deviation_mean",
     "known_directions",
     "at_bound",

@@ -31,7 +31,7 @@ MIXED = STRANGE._replace(mixed=True, chain="an average of two of its pictures, 9
 SURE = Evidence(
     **{"reenactment": AGAIN, "rmse": 8.5, "within_rounding": False},
     **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
-    **{"scatter": 0.5, "change_plausible": True},
+    **{"change_plausible": True},
     **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
     **{"norm": 5.7, "norm_range": (4.43, 6.96), "rank": LATENT, "latent": LATENT},
 )
@@ -61,12 +61,10 @@ CASES = [
     (FAR_OUT, "outside", "not explained by any z that may be drawn: 9 of its 100 components lie"),
     ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. 0.286 "),
     (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
-    ({"reenactment": NOT}, "outside", "any z or edit: the starts found different pictures. 8.50"),
-    (
-        {"reenactment": NOT, "scatter": 0.1},
-        "outside",
-        "any z or edit, though the starts agree on one z. 8.5",
-    ),
+    ({"reenactment": NOT}, "outside", "edit, though 8 of 8 starts agree on one z. 8.50"),
+    ({"reenactment": NOT, "same": 4}, "outside", "edit: only 4 of 8 starts agree on one z. 8.50"),
+    ({"reenactment": NOT, "same": 1}, "outside", "edit: no two of 8 starts agree on one z. 8.50"),
+    ({"reenactment": NOT, "starts": 1, "same": 1}, "outside", "edit: it had one start. 8.50"),
     (
         {"reenactment": STRANGE, "rmse": 8.9},
         "outside",
@@ -87,7 +85,7 @@ CASES = [
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
     ({"reenactment": CHANGED}, "edited", "that was edited; blurred; but for 6 % of the pixels. "),
     ({"reenactment": CHANGED}, "edited", "100 of the 100 directions of z are known"),
-    ({"reenactment": CHANGED, "change_plausible": False}, "outside", "found different pictures"),
+    ({"reenactment": CHANGED, "change_plausible": False}, "outside", "8 of 8 starts agree"),
     ({"reenactment": MIXED}, "sibling", "explained by an average of two of its pictures, 90 and"),
     (
         {"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT},
@@ -116,8 +114,8 @@ def test_the_verdict_and_its_sentence_follow_from_the_evidence(evidence, verdict
 @pytest.mark.parametrize(("given", "is_advised"), [({}, True), ({"starts": 32}, False)])
 def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_advised):
     unexplained = SURE._replace(reenactment=NOT, **given)
-    for scatter, advised in ((0.5, is_advised), (0.1, False)):
-        _, sentence = judge(unexplained._replace(scatter=scatter), Uniform())
+    for same, advised in ((2, is_advised), (20, False)):
+        _, sentence = judge(unexplained._replace(same=same), Uniform())
         assert sentence.endswith("more --starts may help") == advised
         assert "--crop may help" in sentence
 
@@ -127,7 +125,7 @@ def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_
     [(NOT, True), (NOT._replace(tried="13 changes, 3 storages, 2 squares of the file"), False)],
 )
 def test_a_crop_is_not_advised_where_one_was_given_or_some_were_tried(again, is_cropped):
-    _, sentence = judge(SURE._replace(reenactment=again), Uniform(), is_cropped)
+    _, sentence = judge(SURE._replace(reenactment=again, same=1), Uniform(), is_cropped)
     assert "--crop" not in sentence and sentence.endswith("More --starts may help")
 
 
@@ -216,7 +214,7 @@ def test_a_start_without_a_finite_z_agrees_with_no_other():
     groups["stochastic/starts"]["polished/image_loss"][1] = np.nan
     found = certify(groups, again={"explained": 0, "stranger_rmse": [0.1]})
     assert found["verdict"] == "outside"
-    assert "the starts found different pictures" in found["explanation"]
+    assert "no two of 2 starts agree on one z" in found["explanation"]
 
 
 def test_a_z_of_a_length_that_is_never_drawn_is_outside():
