@@ -141,12 +141,12 @@ def _describe_agreement(evidence: Evidence) -> str:
 def _describe_nearness(evidence: Evidence) -> str:
     again = evidence.reenactment
     if again is None:
-        left = format_number(evidence.rmse)
-        return f"{left} grey levels are left over, no more than rounding to 8 bits leaves"
-    return (
-        f"{format_number(again.excess)} grey levels are left over (limit for its own pictures: "
-        f"{format_number(again.excess_limit)})"
-    )
+        rmse = format_number(evidence.rmse)
+        return f"The residual is {rmse} grey levels, no more than rounding to 8 bits leaves"
+    residual = f"The residual is {format_number(again.excess)} grey levels"
+    if np.isnan(again.excess_limit):
+        return residual
+    return f"{residual} (limit for its own pictures: {format_number(again.excess_limit)})"
 
 
 def _describe_strangers(evidence: Evidence) -> str:
@@ -156,13 +156,13 @@ def _describe_strangers(evidence: Evidence) -> str:
     rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
     if alarms.as_near == alarms.strangers:
         return (
-            f". Before any change {rmse} are left over, and the generator comes as near to each of "
+            f". Before any change it is {rmse}, and the generator comes as near to each of "
             f"{alarms.strangers} pictures that it cannot make"
         )
     return (
-        f". Before any change {rmse} are left over. Of {alarms.strangers} pictures that the "
-        f"generator cannot make {least} or more are left over, and {alarms.as_near} of them are as "
-        f"near as this one (at most {100 * alarms.most:.0f} % of all such pictures)"
+        f". Before any change it is {rmse}. That of {alarms.strangers} pictures that the generator "
+        f"cannot make is {least} or more, and {alarms.as_near} of them are as near as this one (at "
+        f"most {100 * alarms.most:.0f} % of all such pictures)"
     )
 
 

@@ -185,7 +185,7 @@ def _measure_left_over(cell: Cell) -> float | None:
 def _find_limit(cell: Cell) -> float | None:
     """Return what own pictures leave over at most; None if another rule gave the verdict."""
     again = cell.evidence.reenactment
-    if again is None or again.excess_limit < 0 or _is_unnamed(again):
+    if again is None or not again.excess_limit >= 0 or _is_unnamed(again):
         return None
     return again.excess_limit
 

@@ -74,7 +74,8 @@ chain | S255 | - | - | optional | the chain in words, UTF-8, e.g. stored as floa
     rounding to 8 bits alone
 excess | float64 | - | grey levels | optional | what G(z) after the chain leaves, RMS: of pixels,
     or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
-excess_limit | float64 | - | grey levels | optional | what nearly all own pictures leave at most
+excess_limit | float64 | - | grey levels | optional | what nearly all own pictures leave at most;
+    NaN: there is none for white noise, whose level is the picture's own
 z_explained | float64 | latent | z | optional | z after a fit with the chain; if none explains the
     image, of a flexible map, or else the best z
 z_deviation | float64 | latent | z | optional | standard error of each component of z_explained, at

@@ -38,12 +38,17 @@ SURE = Evidence(
 FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
 LONG = {"norm": 9.5, "plausible": False}
 CASES = [
-    ({}, "made", "0.286 grey levels are left over (limit for its own pictures: 0.305)"),
-    ({"same": 1, "reached": 1}, "made", "explained by a picture of the generator. 0.286"),
+    ({}, "made", "The residual is 0.286 grey levels (limit for its own pictures: 0.305)"),
+    ({"same": 1, "reached": 1}, "made", "explained by a picture of the generator. The residual is 0.286 "),
     (
         {"reenactment": AGAIN._replace(chain="made grey")},
         "made",
-        "explained by a picture of the generator; made grey. 0.286 ",
+        "explained by a picture of the generator; made grey. The residual is 0.286 ",
+    ),
+    (
+        {"reenactment": AGAIN._replace(chain="noise of 8.5 grey levels", excess_limit=np.nan)},
+        "made",
+        "; noise of 8.5 grey levels. The residual is 0.286 grey levels. A generator",
     ),
     ({"reenactment": AGAIN._replace(known_directions=71)}, "made", "71 of the 100 directions of z"),
     (
@@ -59,18 +64,18 @@ CASES = [
     ({"vague": True}, "ambiguous", "it hardly depends on z there"),
     ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
     (FAR_OUT, "outside", "not explained by any z that may be drawn: 9 of its 100 components lie"),
-    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. 0.286 "),
+    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. The residual is"),
     (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
-    ({"reenactment": NOT}, "outside", "edit, though 8 of 8 starts agree on one z. 8.50"),
-    ({"reenactment": NOT, "same": 4}, "outside", "edit: only 4 of 8 starts agree on one z. 8.50"),
-    ({"reenactment": NOT, "same": 1}, "outside", "edit: no two of 8 starts agree on one z. 8.50"),
-    ({"reenactment": NOT, "starts": 1, "same": 1}, "outside", "edit: it had one start. 8.50"),
+    ({"reenactment": NOT}, "outside", "edit, though 8 of 8 starts agree on one z. The residual is 8.50"),
+    ({"reenactment": NOT, "same": 4}, "outside", "edit: only 4 of 8 starts agree on one z. The residual is 8.50"),
+    ({"reenactment": NOT, "same": 1}, "outside", "edit: no two of 8 starts agree on one z. The residual is 8.50"),
+    ({"reenactment": NOT, "starts": 1, "same": 1}, "outside", "edit: it had one start. The residual"),
     (
         {"reenactment": STRANGE, "rmse": 8.9},
         "outside",
-        "Before any change 8.90 are left over. Of 3 pictures that the generator cannot make 8.00 "
-        "or more are left over, and 1 of them are as near as this one (at most 91 % of all such "
-        "pictures). Tried: 13 changes, 3 storages",
+        "Before any change it is 8.90. That of 3 pictures that the generator cannot make is 8.00 "
+        "or more, and 1 of them are as near as this one (at most 91 % of all such pictures). "
+        "Tried: 13 changes, 3 storages",
     ),
     (
         {"reenactment": STRANGE, "rmse": 11.0},
@@ -80,7 +85,7 @@ CASES = [
     (
         {"reenactment": STRANGE, "rmse": 7.9},
         "sibling",
-        "pictures, or this generator made it, and it was edited in a way that was not tried. 8.50 ",
+        "pictures, or this generator made it, and it was edited in a way that was not tried. The residual is 8.50 ",
     ),
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
     ({"reenactment": CHANGED}, "edited", "that was edited; blurred; but for 6 % of the pixels. "),

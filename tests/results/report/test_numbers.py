@@ -222,12 +222,19 @@ def test_what_is_left_over_stands_beside_its_own_limit():
     """Those of a JPEG and of pixels are two measures, and no error of G(z) alone is beside them."""
     pixels = add_reenactment(make_image_groups(), excess=0.286, excess_limit=0.311)
     jpeg = add_reenactment(make_image_groups(), "saved as JPEG 85", excess=0.044, excess_limit=0.4)
-    report = summarize(make_image_results("invert", png=pixels, jpg=jpeg), "x")
-    assert [row["left"] for row in report.rows] == pytest.approx([0.286 / 0.311, 0.11])
+    noise = add_reenactment(make_image_groups(), "noise of 5.0", excess=5.1, excess_limit=np.nan)
+    report = summarize(make_image_results("invert", png=pixels, jpg=jpeg, white=noise), "x")
+    by_name = {row["image"]: row["left"] for row in report.rows}
+    assert by_name.pop("white") is None
+    assert by_name == pytest.approx({"png": 0.286 / 0.311, "jpg": 0.11})
     brief, whole = render_brief(report, "x/"), render([report], "text")
     for table in (brief, whole.partition("What the verdict says")[0]):
         rows = {line.split()[0]: line.split() for line in table.splitlines() if " made " in line}
-        for name, left, limit in (("png", "0.286", "0.311"), ("jpg", "0.044", "0.400")):
+        for name, left, limit in (
+            ("png", "0.286", "0.311"),
+            ("jpg", "0.044", "0.400"),
+            ("white", "5.10", "-"),
+        ):
             place = rows[name].index(left)
             assert rows[name][place + 1] == limit
     said = " ".join(brief.split())
