@@ -94,8 +94,8 @@ def describe_verdict(
     if verdict == "edited" and again:
         directions = f"{again.known_directions} of the {evidence.latent} directions of z"
         return (
-            f"explained by a picture of the generator that was edited{words}. What the edit leaves "
-            f"unexplained is not like what a wrong z leaves; {directions} are known{rest}"
+            f"z of this picture is known, what was done to it is less sure{words}. The residual of "
+            f"the edit is not like that of a wrong z; {directions} are known{rest}"
         )
     if verdict == "sibling" and again and again.mixed:
         return f"explained by {again.words}, and by no single one. {tried}"

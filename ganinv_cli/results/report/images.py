@@ -33,7 +33,7 @@ from ganinv_cli.results.report.table import (
 
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
-    "edited": "made, and changed in a way that is not known",
+    "edited": "z is known, what was done is less sure",
     "ambiguous": "made, but the image does not determine z",
     "sibling": "of nearly these weights, a mixture, or an edit that was not tried",
     "outside": "nothing that was tried explains it",
