@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
-from ganinv_cli.results.analysis.verdict import Verdict
 from ganinv_cli.results.number_format import format_count, format_number, format_scientific
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.image_figures import (
@@ -24,6 +23,7 @@ from ganinv_cli.results.report.table import (
     label_images,
     make_sentence_table,
 )
+from ganinv_cli.results.store.columns import Verdict
 
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
