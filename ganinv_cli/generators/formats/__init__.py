@@ -26,13 +26,20 @@ FORMATS = (  # a file is read in the first that recognises it
         lambda facts: facts.path.suffix == ".pb" or (facts.path / GRAPH_FILE).exists(),
     ),
     Format("Keras", "keras", lambda facts: facts.is_hdf5 or "config.json" in facts.members),
-    Format("safetensors", "safetensors", lambda facts: facts.is_safetensors, is_whole_model=False),
+    Format(
+        "safetensors",
+        "safetensors",
+        lambda facts: facts.is_safetensors,
+        is_whole_model=False,
+        needs_tensorflow=False,
+    ),
     Format("a program of PyTorch", "torch_module", lambda facts: facts.has_member(*TORCH_PROGRAMS)),
     Format(
         "PyTorch",
         "torch",
         lambda facts: facts.is_torch_stream or facts.has_member("/data.pkl"),
         is_whole_model=False,
+        needs_tensorflow=False,
     ),
     Format("ONNX", "onnx", lambda facts: facts.path.suffix == ".onnx"),
     Format(  # last: it recognises every path, or raises CheckpointError

@@ -19,10 +19,10 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import Evidence, gather_evidence, read_value
 from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
-from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict
+from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement
 from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import Image
-from ganinv_cli.results.store.columns import ANSWERED, RECOVERIES, TRIAL
+from ganinv_cli.results.store.columns import ANSWERED, RECOVERIES, TRIAL, Verdict
 from ganinv_cli.results.store.read import SHARED_GRADIENTS, count_trials
 from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, slice_rows, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts

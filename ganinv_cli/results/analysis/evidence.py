@@ -181,8 +181,10 @@ def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None
     """Return the re-enactment in the columns of a certificate; None if it has none."""
     if certificate is None or np.isnan(certificate.get("excess", np.array([np.nan]))[0]):
         return None
-    wanted = (*Reenactment._fields, "region", "reconstruction")
-    row = {name: read_value(certificate, name) for name in wanted if name in certificate}
+    computed = {"left_out", "keeps_loss"}
+    needed = {*Reenactment._fields, "region", "reconstruction"} - computed
+    needed -= Reenactment._field_defaults.keys() - certificate.keys()
+    row = {name: read_value(certificate, name) for name in needed}
     region, strangers, chain = row.pop("region"), row["stranger_rmse"], row["chain"]
     # after a change G(z) is another picture, and a JPEG has larger errors, which are not white
     is_unchanged = not chain or chain.startswith(("noise of", "stored as", "within rounding"))

@@ -5,7 +5,7 @@ how many starts agree. It is decided once, when the run measures the image. docs
 the words.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, Evidence
 from ganinv_cli.results.analysis.recoveries import format_range
 from ganinv_cli.results.number_format import format_number
-
-# "no verdict": nothing was re-enacted; "not finished": starts are missing.
-Verdict = Literal[
-    "failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "edited", "made"
-]
+from ganinv_cli.results.store.columns import Verdict
 
 OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by this generator
 VERSION = 4  # of the rule; a file says which one decided

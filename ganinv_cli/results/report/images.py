@@ -30,6 +30,7 @@ from ganinv_cli.results.report.table import (
     label_images,
     make_sentence_table,
 )
+from ganinv_cli.results.store.columns import Verdict
 
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
