@@ -72,21 +72,28 @@ def test_noisy_pixels_are_clipped_on_demand(easy, tmp_path):
 
 
 @pytest.mark.parametrize("clip", [True, False])
-def test_a_start_is_enough_if_noise_explains_its_loss(easy, clip):
+def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(easy, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial) for trial in range(3)]
     for target in NoiseSweepPlan.make(config, easy.generator).prepare_targets(easy.generator)(jobs):
-        assert 0 < target.sufficient_loss == target.residual
+        assert (target.sufficient_loss > 0) == (not clip)
+        assert target.residual > target.sufficient_loss
 
 
-@pytest.mark.parametrize("rows", [1, 8])
-def test_the_z_of_a_trial_depends_on_no_other_trial_or_batch_size(easy, swept, tmp_path, rows):
-    _sweep(tmp_path, easy, "--trials", 2, "--batch-size", rows, variances=VARIANCES[1:2])
-    alone, together = read_results(tmp_path / "noise-sweep.h5").groups, swept[1].groups
+def test_the_z_of_a_trial_depends_on_no_other_trial_or_batch_size(hard, tmp_path):
+    given = ("--trials", 8, "--restarts", 0, "--quiet", "--variances")
+    together = _sweep_groups(tmp_path / "together", hard, *given, "0.01,1", "--batch-size", 64)
+    alone = _sweep_groups(tmp_path / "alone", hard, *given, "0.01", "--batch-size", 1)
     for rule in RULES:
-        name = f"variance={VARIANCES[1]:g}/{rule}"
-        moved = np.mean((alone[name]["z_found"] - together[name]["z_found"][:2]) ** 2, -1)
-        assert (moved < 1e-3 * alone[name]["z_error"]).all()
+        one, many = alone[f"variance=0.01/{rule}"], together[f"variance=0.01/{rule}"]
+        moved = np.mean((one["z_found"] - many["z_found"]) ** 2, -1)
+        assert (moved < 0.1 * one["z_error"]).all()
+
+
+def _sweep_groups(folder, small, *given):
+    folder.mkdir()
+    run_ganinv(folder, "noise-sweep", "--checkpoint", small.folder, *given)
+    return read_results(folder / "noise-sweep.h5").groups
 
 
 def test_the_bound_is_that_of_the_jacobian_at_the_true_z(easy, swept):

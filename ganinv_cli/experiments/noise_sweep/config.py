@@ -53,7 +53,7 @@ class NoiseSweepConfig(Config):
         group=INPUT,
         names=("--clip-pixels/--no-clip-pixels",),
     )
-    stationary: float = declare_stationary(1e-4)
+    stationary: float = declare_stationary(1e-3)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,7 +15,7 @@ from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome, Phase
 
-FUTILE_STARTS = 3  # in turn without a lower image loss, after which a noisy image gets no other
+FUTILE_STARTS = 2  # in turn without a lower image loss, after which a noisy image gets no other
 
 
 class Target(NamedTuple):
