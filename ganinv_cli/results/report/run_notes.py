@@ -83,6 +83,7 @@ def make_run_notes(run: Row) -> list[str]:
     notes = [
         state_doubt(run),
         state_settings(run),
+        _state_rounding(run),
         _state_plain_loss(run["config"]),
         _state_prior(read_prior(run["config"])),
     ]
@@ -128,6 +129,20 @@ def state_settings(run: Row) -> str:
     }
     phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
     return f"Run: {', '.join(phrases)}."
+
+
+def _state_rounding(run: Row) -> str:
+    """Return a sentence if another run of the command may differ in the last digits of z."""
+    config, device = run["config"], run.get("device") or ""
+    if device.startswith("GPU"):
+        return "z is not reproducible to the bit: a GPU may add numbers in another order."
+    is_coupled, is_alone = config.get("batch_norm") == "batch", config.get("batch_size") == 1
+    if run.get("command") == "noise-sweep" or is_coupled or is_alone:
+        return ""
+    return (
+        "z is not reproducible to the bit: rounding depends on how many trials share a batch "
+        "(docs/scaling.md)."
+    )
 
 
 def _state_plain_loss(config: Row) -> str:
