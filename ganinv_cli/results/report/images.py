@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
-from ganinv_cli.results.analysis.verdict import Verdict
 from ganinv_cli.results.number_format import (
     format_concise,
     format_count,
