@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import REPLACEMENTS, RULES
-from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
+from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -40,9 +40,9 @@ OUTSIDE = 1.5
 
 
 def make_limits(**changed: float) -> Limits:
-    """The defaults of most experiments, or some of them changed."""
+    """The defaults of `ganinv recover`, or some of them changed."""
     names = ("tolerance", "budget", "restarts")
-    defaults = {name: getattr(NoiseSweepConfig, name) for name in names}
+    defaults = {name: getattr(RecoverConfig, name) for name in names}
     return Limits(**defaults | changed)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,8 @@ from ganinv_cli.inversion.solvers.parts.first_order import FirstOrder
 from ganinv_cli.settings.declare import declare
 
 STABLE = "stable"
-MAX_POINTS = 1000
+AUTHORS_RATE = 1.0  # on the mean over a picture's values
+MAX_POINTS = 1000  # random z of a preconditioner
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
@@ -41,9 +42,9 @@ class GradientDescent(FirstOrder):
     1 + momentum times as large.
     """
 
-    metric: int = declare(40, range=(0, MAX_POINTS))  # random z of the preconditioner; 0: none
-    rate: float | str = declare(STABLE)  # a number or "stable"
-    halve_every: int = declare(500)  # the authors': 50,000, without a metric
+    metric: int = declare(0, range=(0, MAX_POINTS))  # random z of the preconditioner; 0: none
+    rate: float | str = declare(AUTHORS_RATE)  # a number or "stable"
+    halve_every: int = declare(50_000)  # the authors'
     momentum: float = declare(0.0, range=(0, 1))  # share of the velocity that an update keeps
 
     def __post_init__(self) -> None:
