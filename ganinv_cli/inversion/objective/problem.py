@@ -150,6 +150,24 @@ class Problem(NamedTuple):
         )
         return tf.where(self.weighted, weighted, plain)
 
+    def precondition(self, evaluation: Evaluation) -> tf.Tensor:
+        """Return H₀ times the gradient (batch, latent), over the stiffness of H₀.
+
+        Descent along it in steps of this length is at half of the limit of stability at the
+        stiffest of the random z of the preconditioner (Nesterov 2018, section 1.2.3).
+        """
+        assert self.preconditioner is not None
+        plain, weighted = (
+            tf.matmul(
+                tf.matmul(tf.cast(evaluation.gradient, tf.float32), model.vectors)
+                * _invert_spectrum(model, tf.cast(evaluation.objective, tf.float32)),
+                model.vectors / model.stiffness,
+                transpose_b=True,
+            )
+            for model in (self.preconditioner.plain, self.preconditioner.preconditioned)
+        )
+        return tf.where(self.weighted[:, None], weighted, plain)
+
     def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
         """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
 
