@@ -74,7 +74,8 @@ def make_command(experiment: Experiment) -> GroupedCommand:
 def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
     """Run an experiment on each generator, and publish the results.
 
-    Those of several generators are compared. The exit status is 1 if images were not read.
+    Those of several generators are compared. The exit status is 1 if images were not read or not
+    judged.
     """
     checkpoint = given["checkpoint"]  # several if the option is repeated
     checkpoints = (checkpoint or (None,)) if isinstance(checkpoint, tuple) else (checkpoint,)
@@ -102,7 +103,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
     files = [run.file for run in runs]
     folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[Image]] = {}
-    unread: dict[str, None] = {}
+    failed: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
             click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
@@ -122,7 +123,7 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
             )
         if done.images:
             images[run.file] = done.images
-            unread |= dict.fromkeys(done.unread)
+            failed |= dict.fromkeys(done.failed)
             if run.npz:
                 from ganinv_cli.results.analysis.latents import save_latents
 
@@ -137,9 +138,9 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         attribution=several,
         threshold=runs[0].config.shown_threshold,
     )
-    for sentence in unread:
+    for sentence in failed:
         click.echo(f"Error: {sentence}", err=True)
-    if unread:
+    if failed:
         sys.exit(1)
 
 
