@@ -312,13 +312,14 @@ def read_generator(
     gpus = config.engine == "local"  # else the workers use them
     if gpus:
         read_device(config.device)
-    if formats.find_format(path).needs_tensorflow or not gpus:
+    is_used = formats.find_format(path).needs_tensorflow or config.solver_settings
+    if is_used or not gpus:
         reporter.enter("loading TensorFlow")
         start_tensorflow(gpus)
+        make_solver(config.solver, config.solver_settings)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
     start_tensorflow(gpus)
-    make_solver(config.solver, config.solver_settings)
     if verbose:
         reporter.say(
             f"{definition.path}: {definition.format}, layout {definition.layout}, "

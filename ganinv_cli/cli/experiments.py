@@ -74,7 +74,8 @@ def make_command(experiment: Experiment) -> GroupedCommand:
 def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
     """Run an experiment on each generator, and publish the results.
 
-    Those of several generators are compared. The exit status is 1 if images were not read.
+    Those of several generators are compared. The exit status is 1 if images were not read or not
+    judged.
     """
     checkpoint = given["checkpoint"]  # several if the option is repeated
     checkpoints = (checkpoint or (None,)) if isinstance(checkpoint, tuple) else (checkpoint,)
@@ -87,14 +88,14 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         _prepare(experiment, {**given, "checkpoint": checkpoint}, name)
         for name, checkpoint in zip(names, checkpoints, strict=True)
     ]
-    from ganinv_cli.experiments.finished_run import hash_inputs, is_finished
+    from ganinv_cli.cli.finished_run import hash_inputs, is_finished
 
     hashes = [hash_inputs(run.config) for run in runs]
     files = [run.file for run in runs]
     images: dict[Path, Sequence[Image]] = {}
-    unread: dict[str, None] = {}
+    failed: dict[str, None] = {}
     if given["overwrite"] or not all(map(is_finished, files, hashes)):
-        images, unread = _run_all(experiment, given, runs, hashes)
+        images, failed = _run_all(experiment, given, runs, hashes)
     several, quiet = len(runs) > 1, given["quiet"]
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     report.publish(
@@ -107,9 +108,9 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         attribution=several,
         threshold=runs[0].config.shown_threshold,
     )
-    for sentence in unread:
+    for sentence in failed:
         click.echo(f"Error: {sentence}", err=True)
-    if unread:
+    if failed:
         sys.exit(1)
 
 
@@ -122,7 +123,7 @@ def _run_all(
 ) -> "tuple[dict[Path, Sequence[Image]], dict[str, None]]":
     """Run an experiment on each generator.
 
-    Return its images by results file, and a sentence for each that was not read.
+    Return its images by results file, and a sentence for each that was not read or not judged.
     """
     several, quiet, verbose = len(runs) > 1, given["quiet"], given["verbose"]
     from ganinv_cli.loaded_generator import read_generator
@@ -138,7 +139,7 @@ def _run_all(
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     files = [run.file for run in runs]
     images: dict[Path, Sequence[Image]] = {}
-    unread: dict[str, None] = {}
+    failed: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
             click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
@@ -158,12 +159,12 @@ def _run_all(
             )
         if done.images:
             images[run.file] = done.images
-            unread |= dict.fromkeys(done.unread)
+            failed |= dict.fromkeys(done.failed)
             if run.npz:
                 from ganinv_cli.results.analysis.latents import save_latents
 
                 save_latents(run.file, run.npz, done.images)
-    return images, unread
+    return images, failed
 
 
 def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Run:

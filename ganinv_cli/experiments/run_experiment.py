@@ -52,7 +52,7 @@ class RunImages(NamedTuple):
     """The images that a command names, after its run; none if it is not on images."""
 
     images: Sequence[Image]  # of the shard, under the command's names, in order
-    unread: Sequence[str]  # a sentence for each that could not be read
+    failed: Sequence[str]  # a sentence for each that could not be read or judged
 
 
 def run_experiment(
@@ -131,6 +131,8 @@ def _fill(
     certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
         _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, cases, certify)
+    else:
+        run.commit(cases.settle({}))  # the answers that damage has lost
     run.commit(cases.take_rows())
     cases.find_lacking(run)
     certify()

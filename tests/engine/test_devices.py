@@ -104,8 +104,8 @@ def test_devices_are_named_by_kind_and_number():
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("tpu", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
-        ("gpu:", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("tpu", "give auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("gpu:", "give auto, cpu, gpu, or some GPUs such as gpu:0,1"),
         ("gpu:0,1", "TensorFlow sees no GPU here"),
         ("cpu:0,7", "there is no cpu:7; the first is cpu:0, and TensorFlow sees 1"),
     ],

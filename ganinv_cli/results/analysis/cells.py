@@ -22,7 +22,7 @@ from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
 from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement
 from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import Image
-from ganinv_cli.results.store.columns import ANSWERED, RECOVERIES, TRIAL, Verdict
+from ganinv_cli.results.store.columns import ANSWERED, ERROR, RECOVERIES, TRIAL, Verdict
 from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, slice_rows, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts
 
@@ -138,6 +138,8 @@ class Cell:
         certificate = self.whole_certificate
         if certificate is None:
             return Judgement("not finished", "it is not judged yet; the same command goes on")
+        if error := decode_text(certificate, ERROR):
+            return Judgement("failed", error)
         verdict = decode_text(certificate, "verdict") or "no verdict"
         return Judgement(cast("Verdict", verdict), decode_text(certificate, "explanation"))
 
@@ -213,7 +215,7 @@ def count_answering(starts: Group, certificate: Group | None) -> Group:
     """Return the starts of an image that count: if it is answered, those of its certificate."""
     if certificate is None or not certificate.get(ANSWERED, [0])[0]:
         return starts
-    return slice_rows(starts, slice(int(certificate[RECOVERIES][0])))
+    return slice_rows(starts, slice(np.searchsorted(starts[TRIAL], certificate[RECOVERIES][0])))
 
 
 def read_images(results: "Results") -> list[Image]:

@@ -37,7 +37,7 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "ambiguous": "made, but the image does not determine z",
     "sibling": "of nearly these weights, a mixture, or an edit that was not tried",
     "outside": "nothing that was tried explains it",
-    "failed": "no start gave finite numbers",
+    "failed": "no start gave finite numbers, or judging failed",
     "no verdict": "edits could not be tried",
     "not finished": "the same command goes on",
 }

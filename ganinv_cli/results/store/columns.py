@@ -17,7 +17,7 @@ Verdict = Literal[
 TRIAL = "trial"  # (rows,) int64, the number of each row's trial, or start; -1: it was not run
 RECOVERIES = "recoveries"  # of a certificate
 ANSWERED = "answered"  # of a certificate
-ERROR = "error"  # of an image: if not empty, it has no trials
+ERROR = "error"  # of an image: if not empty, it has no trials; of a certificate: no verdict
 IMAGE = "image"  # (rows,) int64, the number of each row's image; -1: there is none
 
 
@@ -126,6 +126,8 @@ mixed | uint8 | - | - | optional flag | 1: it is an average of two of the genera
     has their shares
 tried | S255 | - | - | optional | how many changes and storages were tried, in words; empty if the
     image is explained
+error | S1023 | - | - | optional | what was raised while the image was judged, in a sentence, UTF-8;
+    empty if nothing was
 verdict | S16 | - | - | optional verdict | the verdict of invert.md, decided when the image was
     measured
 explanation | S1023 | - | - | optional | what it follows from, in words, UTF-8

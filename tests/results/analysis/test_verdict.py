@@ -109,7 +109,7 @@ CASES = [
     (
         {"reenactment": STRANGE, "rmse": 7.9},
         "sibling",
-        "this generator made it, and it was edited in a way that was not tried. The residual is 8.50 ",
+        "it was edited in a way that was not tried. The residual is 8.50 ",
     ),
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
     ({"reenactment": CHANGED}, "edited", "is less sure; blurred; but for 6 % of the pixels. "),
