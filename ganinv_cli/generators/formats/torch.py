@@ -104,7 +104,7 @@ class Unpickler(READER):
     def __init__(self, file: Any) -> None:
         super().__init__(file, encoding="latin1")
         self.storages: dict[str, Storage] = {}
-        self.dispatch = _Operations(self)
+        self.dispatch = _Operations(self)  # type: ignore[assignment, misc]
         self._classes: dict[tuple[str, str], type[Stub]] = {}
 
     def find_class(self, module: str, name: str) -> type[Stub]:

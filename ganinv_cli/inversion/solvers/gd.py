@@ -58,14 +58,6 @@ class GradientDescent(FirstOrder):
     def preconditioner_points(self) -> int:
         return self.metric
 
-    @property
-    def default_snapshots(self) -> tuple[int, ...]:
-        return (20, 100) if self.metric else (100, 20_000)
-
-    @property
-    def expected_gradients(self) -> float:
-        return 400.0 if self.metric else float("inf")
-
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
         """Return the solver with the rate "stable" replaced by the measured number.
 

@@ -28,8 +28,8 @@ class FirstOrder(Solver):
     halve_every: int = declare(0, range=(0, MAX_NUMBER))  # updates; 0: never
 
     steps_per_increment: ClassVar[int] = 10
-    default_snapshots = (100, 20_000)
-    expected_gradients = float("inf")  # all that the budget allows
+    default_snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
+    expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
     can_stall: ClassVar[bool] = False
 
     @abstractmethod
