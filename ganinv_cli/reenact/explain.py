@@ -50,6 +50,7 @@ class Explanation(NamedTuple):
     z_deviation: np.ndarray  # (latent,), standard error of z
     known_directions: int
     reenacted: np.ndarray  # (height, width, channels) uint8
+    target: np.ndarray  # (height, width, channels) uint8, the picture that was judged
     region: np.ndarray  # (height, width), pixels that do not count
     tried: str  # how many changes and storages were tried, in words
     edited: bool  # whether it is an own picture that was changed in a way that no chain re-enacts
@@ -239,6 +240,7 @@ class _Judge:
             z_deviation=deviation,
             known_directions=known,
             reenacted=round_to_pixels(end.picture),
+            target=self.search.picture.pixels,
             region=~counts,
             tried="" if explained else self.search.attempts,
             edited=False,

@@ -165,6 +165,12 @@ class Cell:
         return read_value(certificate, column) if column in certificate else None
 
     @property
+    def target(self) -> Pixels:
+        """The picture that was judged: the image, or a square of its file."""
+        pixels: Pixels | None = self.read_certificate("target")
+        return self.image.target if pixels is None else pixels
+
+    @property
     def region(self) -> Booleans | None:
         """(height, width): the pixels that do not count for the verdict; None for none."""
         region = self.read_certificate("region")
