@@ -95,17 +95,17 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
             read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
     from ganinv_cli.experiments.cases import Inputs
-    from ganinv_cli.experiments.other_runs import OtherRuns
     from ganinv_cli.experiments.run_experiment import run_experiment
 
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
-    files = [run.file for run in runs]
     folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[Image]] = {}
     unread: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
-            click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
+            click.echo(
+                f"generator {number} of {len(runs)}, with its own time left: {run.name}", err=True
+            )
         own_folder = report.get_results_folder(run.file)
         folders[run.file] = folder / run.file.stem if several else own_folder
         with open_display(quiet) as reporter:
@@ -118,7 +118,6 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
                 overwrite=given["overwrite"],
                 verbose=verbose,
                 inputs=Inputs(figure_folder=folder if several else own_folder),
-                others=OtherRuns(number - 1, list(zip(generators, files, strict=True))[number:]),
             )
         if done.images:
             images[run.file] = done.images

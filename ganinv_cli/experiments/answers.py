@@ -72,6 +72,7 @@ class PendingImages:
         self._starts: dict[Key, _Starts] = {}
         self._new: dict[Key, None] = {}  # those with starts that `take_agreeing` has not seen
         self.answered: dict[Key, int] = {}  # how many starts count
+        self.unanswered: set[Key] = set()  # those whose starts do not answer them
 
     def find_lacking(self, run: Run) -> int:
         """Take the starts that are committed; return how many certificates are lacking."""
@@ -135,8 +136,10 @@ class PendingImages:
             if last is not None:
                 yield DueStarts(rule, image, columns.read(list(columns), slice(last + 1)))
             elif first >= starts.released:
-                explains = (recoveries.loss[:first] <= rounding).any()
-                more = starts.released + self._labels if explains else self._trials
+                more = starts.released + self._labels
+                if not (recoveries.loss[:first] <= rounding).any():
+                    self.unanswered.add((rule, image))
+                    more = self._trials
                 starts.released = min(more, self._trials)
 
     def end(self, due: DueStarts) -> None:
@@ -148,6 +151,7 @@ class PendingImages:
         """Take note that the starts that agree do not answer an image: all of them run."""
         starts = self._starts[due.rule, due.image]
         starts.is_open, starts.released = True, self._trials
+        self.unanswered.add((due.rule, due.image))
 
     def take_due(self) -> Iterator[DueStarts]:
         """Yield the images that have all their starts, each once."""

@@ -1,15 +1,17 @@
 """The images of a run as its cases: each is decoded, checked and recorded when its turn comes."""
 
 import threading
-from collections import deque
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.experiments.answers import DueStarts, PendingImages
-from ganinv_cli.experiments.cases import Cases
+from ganinv_cli.experiments.answers import DueStarts, Key, PendingImages
+from ganinv_cli.experiments.cases import Cases, Judged
 from ganinv_cli.experiments.certificates import make_certificate
 from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
 from ganinv_cli.experiments.polished_starts import StartPolisher
@@ -110,7 +112,8 @@ class ImageCases(Cases):
         is_whole = config.shards_images or parse_shard(config.shard) == UNSHARDED
         certified = self.readable if is_whole else []
         generator = reenactor.generator
-        self._polisher, self._ended = polisher, list[int]()
+        self._polisher, self._judged = polisher, list[Judged]()
+        self._seconds = defaultdict[Key, float](float)  # for all but the starts
         self._pending = PendingImages(
             config.clip,
             certified,
@@ -152,9 +155,12 @@ class ImageCases(Cases):
     def has_ended(self, case: int, rule: str) -> bool:
         return (rule, case) in self._pending.answered
 
-    def take_ended(self) -> list[int]:
-        ended, self._ended = self._ended, []
-        return ended
+    def take_judged(self) -> list[Judged]:
+        judged, self._judged = self._judged, []
+        return judged
+
+    def count_unanswered(self) -> int:
+        return len(self._pending.unanswered)
 
     def settle(self, rows: Groups) -> Groups:
         """Return starts that have ended, polished, and the certificates of images they answer."""
@@ -165,7 +171,6 @@ class ImageCases(Cases):
                 self._pending.open(due)
             else:
                 self._pending.end(due)
-                self._ended.append(due.image)
                 parts.append({name_certificates(due.rule): row})
         return join_groups(parts)
 
@@ -189,7 +194,8 @@ class ImageCases(Cases):
                 if not self.has_ended(image, rule):
                     known = self._pending.join(rule, image, starts)
                     own = (rule, image), self._pictures[image], dict(starts)
-                    parts.append(self._polisher.polish(*own, known))
+                    with self._measure_seconds((rule, image)):
+                        parts.append(self._polisher.polish(*own, known))
             if parts:
                 polished[name] = concatenate_rows(parts)
         return polished
@@ -198,10 +204,22 @@ class ImageCases(Cases):
         key, picture, jacobian = (due.rule, due.image), self._pictures[due.image], None
         if self._polisher is not None:
             jacobian = self._polisher.get_jacobian(key, picture, due.columns)
-        row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
-        if self._polisher is not None and row is not None:
+        with self._measure_seconds(key):
+            row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
+        if row is None:
+            return None
+        if self._polisher is not None:
             self._polisher.forget(key)
+        is_answered = key not in self._pending.unanswered
+        self._pending.unanswered.discard(key)
+        self._judged.append(Judged(due.image, self._seconds.pop(key), is_answered))
         return row
+
+    @contextmanager
+    def _measure_seconds(self, key: Key) -> Iterator[None]:
+        start_time = time.monotonic()
+        yield
+        self._seconds[key] += time.monotonic() - start_time
 
     def end(self) -> list[str]:
         if self._changed and len(self._listed) > MAX_DESCRIBED:
