@@ -44,7 +44,7 @@ def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images with reconstructions, by stem, e.g. `image-0000`."""
     by_image: dict[int, list[Cell]] = {}
     for cell in report.cells:
-        if cell.certificate is not None:
+        if cell.certificate is not None and cell.exercised:
             cells = by_image.setdefault(cell.image.number, [])
             if not cells or cells[0].image == cell.image:  # else its second name
                 cells.append(cell)
