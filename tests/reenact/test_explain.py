@@ -273,16 +273,15 @@ def test_nothing_explains_a_picture_of_another_source(generator, sibling, pictur
     explanation = _explain(generator, pixels, tables=tables)
     assert not explanation.explained and explanation.excess > explanation.excess_limit
     if (kind, saved) == ("average", "PNG"):
-        assert (explanation.mixed, explanation.edited) == (True, False)
-        assert explanation.chain == "an average of two of its pictures, 50 and 50 %"
+        average = "an average of two of its pictures, 50 and 50 %"
+        assert (explanation.mixed, explanation.chain) == (True, average)
 
 
 def _solarise(pixels):
-    """Colours after a curve that no chain has, over a picture that is seen at an angle."""
+    # a curve of colours that no chain has, on a picture that is seen at an angle
     image = Image.fromarray(np.rint(127.5 * (1 - np.cos(np.pi * pixels / 255))).astype(np.uint8))
-    corners = 1, 0, 0, SIDE - 2, SIDE - 1, SIDE, SIDE, 1
-    method = Image.Transform.QUAD, corners, Image.Resampling.BICUBIC
-    return np.asarray(image.transform(image.size, *method))
+    method = Image.Transform.QUAD, (1, 0, 0, SIDE - 2, SIDE - 1, SIDE, SIDE, 1)
+    return np.asarray(image.transform(image.size, *method, Image.Resampling.BICUBIC))
 
 
 def test_an_edit_that_no_chain_reenacts_leaves_what_an_edit_leaves(generator, pictures):
