@@ -277,8 +277,7 @@ def test_nothing_explains_a_picture_of_another_source(generator, sibling, pictur
         assert (explanation.mixed, explanation.chain) == (True, average)
 
 
-def _solarise(pixels):
-    # a curve of colours that no chain has, on a picture that is seen at an angle
+def _solarise(pixels):  # by no chain's curve, seen at an angle
     image = Image.fromarray(np.rint(127.5 * (1 - np.cos(np.pi * pixels / 255))).astype(np.uint8))
     method = Image.Transform.QUAD, (1, 0, 0, SIDE - 2, SIDE - 1, SIDE, SIDE, 1)
     return np.asarray(image.transform(image.size, *method, Image.Resampling.BICUBIC))
