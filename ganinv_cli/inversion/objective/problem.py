@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.generators.network.execute import multiply_rows
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.preconditioner import Preconditioner, QuadraticModel
 from ganinv_cli.precision import Precision
@@ -128,7 +129,7 @@ class Problem(NamedTuple):
         excess = tf.cond(
             tf.reduce_any(self.weighted),
             lambda: tf.reduce_sum(
-                self.preconditioner.excess * tf.matmul(flat, self.preconditioner.basis) ** 2, 1
+                self.preconditioner.excess * multiply_rows(flat, self.preconditioner.basis) ** 2, 1
             ),
             lambda: tf.zeros_like(image_loss),
         )
