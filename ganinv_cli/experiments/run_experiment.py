@@ -67,13 +67,14 @@ def run_experiment(
     inputs: Inputs = NO_INPUTS,
     stays: bool = True,
     others: OtherRuns = NO_OTHERS,
+    inputs_sha256: str = "",
 ) -> RunImages:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
     was done with the images, if the experiment has any. The time left counts `others` too.
-    Raises GaninvError.
+    By `inputs_sha256` a later command finds it finished (`is_finished`). Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -82,7 +83,7 @@ def run_experiment(
             reporter.enter("measuring the generator")
             plan = _make_plan(experiment, config, engine, reporter)
             worker = Worker(plan, _load_encoder(plan, engine.generator))
-            about = make_provenance(experiment, plan, engine, worker.encoder)
+            about = make_provenance(experiment, plan, engine, worker.encoder, inputs_sha256)
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs, others)
     except KeyboardInterrupt:

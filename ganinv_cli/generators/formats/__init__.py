@@ -83,6 +83,21 @@ def find_format(path: Path) -> Format:
         return next(form for form in FORMATS if form.recognises(facts))
 
 
+def list_files(path: Path) -> list[Path]:
+    """Return the files that are read for a generator, sorted; none if it may read any, in Python.
+
+    It needs no TensorFlow. Raises CheckpointError if no format recognises it.
+    """
+    form = find_format(path)
+    if form.module == "python":
+        return []
+    if form.module == "tensorflow":
+        prefix = find_checkpoint(path).prefix
+        return sorted(each for each in prefix.parent.iterdir() if each.name.startswith(prefix.name))
+    folder = path.parent if path.name == GRAPH_FILE else path
+    return sorted(filter(Path.is_file, folder.rglob("*"))) if folder.is_dir() else [path]
+
+
 def is_generator(name: str) -> bool:
     """Return whether a path, or the name of a file that ships, is of a format that is read."""
     with suppress(GaninvError):
