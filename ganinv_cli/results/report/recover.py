@@ -17,13 +17,16 @@ from ganinv_cli.results.report.figures import draw_convergence, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind, Wanted
 from ganinv_cli.results.report.measures import RECOVER, measure_polishing, show_share
 from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
-from ganinv_cli.results.report.run_notes import describe_rule, describe_span
+from ganinv_cli.results.report.run_notes import (
+    describe_rule,
+    describe_span,
+    state_preparation,
+)
 from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
 
 NO_DIFFERENCE = (
     "No difference between rules is significant; more --trials or --restarts 0 may show one."
 )
-NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {
     "first_start": "First start, like the paper's Table 1",
@@ -35,7 +38,6 @@ POLISHING = (
     Column("1e-20", show=show_share("recovered.1e-20", "interval"), help=INTERVAL_HELP),
     Column("z error\nmedian", "z_error_median", format_scientific),
     Column("gradients\nmean", "gradients"),
-    Column("seconds\nmean", "seconds"),
 )
 
 
@@ -103,11 +105,6 @@ def _list_recovery_notes(grid: Grid) -> list[str]:
             "Recovered: the error of z was below the bound at any update, not only at the end, as "
             'in the paper\'s code (success = "ever").'
         )
-    if shared := grid.rows[0]["gradients_shared"]:
-        lines.append(
-            f"The gradients of each trial include {format_number(shared)} for the preparation of "
-            "the run, which is divided among all trials."
-        )
     counts = [
         f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
         f"{format_interval(row['bound']['interval'], format_share)}"
@@ -127,21 +124,19 @@ def _answer_recovered(grid: Grid) -> Answer:
     rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
     epsilon = format_concise(rows[0]["threshold"])
+    last = []
     if polished := {row["technique"]: row for row in grid.tables["polished"]}:
         count = show_share("recovered.1e-20")
-        last = Column(
-            "below 1e-20\nif polished", show=lambda row: count(polished[row["technique"]])
-        )
-    else:
-        last = Column("seconds\n(mean)", "seconds")
+        heading = "below 1e-20\nif polished"
+        last.append(Column(heading, show=lambda row: count(polished[row["technique"]])))
     table = grid.make_table(
         f"Recovered by each --clip: mean squared z error below {epsilon}{any_update}",
         "trials",
         Column("recovered", show=show_share(f"recovered.{epsilon}")),
         Column("at the\nfirst start", show=show_share(f"first_start.{epsilon}")),
-        ("gradients_median", "gradients\n(median)"),
+        Column("gradients\n(median)", "gradients_median", help=state_preparation(grid.run)),
         ("acted", "acted\n(trials)"),
-        last,
+        *last,
     )
     sentence = f"{_count_recovered(grid, epsilon)}{any_update}{_state_cost(rows)}"
     idle = describe_idle(rows, grid.tables["same"])
@@ -179,11 +174,7 @@ def _state_cost(rows: Sequence[Row]) -> str:
     medians = [row["gradients_median"] for row in rows if row["gradients_median"] is not None]
     if not medians:
         return ""
-    cost = f", at {describe_span(medians, _format_gradients)} gradients each (median"
-    shared = rows[0]["gradients_shared"]  # the same for all trials
-    if shared < NOTEWORTHY_SHARE * min(medians):
-        return f"{cost})"
-    return f"{cost}; {_format_gradients(shared)} of these measure the generator, once for the run)"
+    return f", at {describe_span(medians, _format_gradients)} gradients each (median)"
 
 
 def _format_gradients(gradients: float) -> str:

@@ -173,12 +173,30 @@ def test_the_answer_of_an_unfinished_run_says_so_first_and_names_the_rules_that_
     assert "under every clipping rule" in said
 
 
-def test_gradients_that_a_run_spends_once_are_a_share_of_each_trial():
-    results = make_results()
-    results.constants["shared_gradients"] = np.array(9000.0)
-    assert "; 90 of these measure the generator, once for the run)" in (
-        summarize(results, "x").answer.sentence
-    )
+def test_the_gradients_of_a_rule_depend_neither_on_the_other_rules_nor_on_what_was_prepared():
+    several = {rule: make_group(np.arange(64), 0) for rule in ("none", "zero")}
+    reports = {}
+    for prepared, groups in (
+        (0.0, several),
+        (9000.0, several),
+        (9000.0, {"none": several["none"]}),
+    ):
+        results = make_results(groups)
+        results.constants["shared_gradients"] = np.array(prepared)
+        report = summarize(results, "x")
+        reports[len(report.rows), prepared] = report
+        said = "Prepared once: 9,000 gradients, in no trial's count." if prepared else ""
+        for text in (
+            render_brief(report, "x/"),
+            *(render([report], style) for style in ("text", "markdown", "latex")),
+        ):
+            assert text.count("Prepared once") == bool(prepared) and said in " ".join(text.split())
+        assert json.loads(render([report], "json"))["run"]["prepared_gradients"] == prepared
+    costs = [
+        {key: value for key, value in report.rows[0].items() if key.startswith("gradients")}
+        for report in reports.values()
+    ]
+    assert costs[0] and costs == [costs[0]] * 3
 
 
 def test_only_the_table_without_restarts_is_said_to_be_like_the_papers():
