@@ -16,6 +16,7 @@ LEAST_FAR = 6 / WHITE
 MIN_REGION = 0.01  # share of the pixels; less is not mentioned
 BLURS = 2  # kernels, the first ones, that are blurs
 ROTATED = 0.75  # share of the largest move of a corner that is a rotation, or it is not named
+ALIKE = 0.9  # share of the most that a part lowers, from which an earlier one is as good
 UNNAMED = "changed in a way that was not recognised"
 MOVE, COLOURS, FILTER, SHADE = "move", "colours", "filter", "shade"  # the parts of a map
 
@@ -66,10 +67,12 @@ def _select_parts(end: MappedPicture, region: np.ndarray) -> list[str]:
     chosen: list[str] = []
     left = plain = measure(chosen)
     while others := [part for part in WORDS if part not in chosen]:
-        lowest, part = min((measure([*chosen, part]), part) for part in others)
-        if left - lowest < MIN_LOWERED * plain:
+        lowered = {part: left - measure([*chosen, part]) for part in others}
+        most = max(lowered.values())
+        if most < MIN_LOWERED * plain:
             break
-        chosen, left = [*chosen, part], lowest
+        part = next(part for part in others if lowered[part] >= ALIKE * most)
+        chosen, left = [*chosen, part], left - lowered[part]
     return chosen
 
 
@@ -108,7 +111,7 @@ def _name_colours(end: MappedPicture) -> str:
     return "made grey" if is_grey else "colours changed"
 
 
-WORDS: dict[str, Callable[[MappedPicture], str]] = {
+WORDS: dict[str, Callable[[MappedPicture], str]] = {  # the simplest part first
     MOVE: _name_move,
     COLOURS: _name_colours,
     FILTER: _name_filter,
