@@ -252,7 +252,7 @@ def share_gradients(results: "Results") -> float:
 
 
 def _list_numbers(results: "Results") -> list[tuple[str, Number | None]]:
-    """Return each case that is no image with the name of its group; the least noise first."""
+    """Return each case that is not an image with the name of its group; the least noise first."""
     places = {name.rpartition("/")[0] for name in results.groups}
     numbered = [found for place in places if (found := _NUMBERED.fullmatch(place))]
     cases = [(found[0], Number(found[1], float(found[2]))) for found in numbered]

@@ -39,7 +39,11 @@ FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
 LONG = {"norm": 9.5, "plausible": False}
 CASES = [
     ({}, "made", "The residual is 0.286 grey levels (limit for its own pictures: 0.305)"),
-    ({"same": 1, "reached": 1}, "made", "explained by a picture of the generator. The residual is 0.286 "),
+    (
+        {"same": 1, "reached": 1},
+        "made",
+        "explained by a picture of the generator. The residual is 0.286 ",
+    ),
     (
         {"reenactment": AGAIN._replace(chain="made grey")},
         "made",
@@ -64,12 +68,32 @@ CASES = [
     ({"vague": True}, "ambiguous", "it hardly depends on z there"),
     ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
     (FAR_OUT, "outside", "not explained by any z that may be drawn: 9 of its 100 components lie"),
-    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. The residual is"),
+    (
+        {**FAR_OUT, "outside": 1},
+        "outside",
+        "1 of its 100 components lies outside [-1, 1]. The residual is",
+    ),
     (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
-    ({"reenactment": NOT}, "outside", "edit, though 8 of 8 starts agree on one z. The residual is 8.50"),
-    ({"reenactment": NOT, "same": 4}, "outside", "edit: only 4 of 8 starts agree on one z. The residual is 8.50"),
-    ({"reenactment": NOT, "same": 1}, "outside", "edit: no two of 8 starts agree on one z. The residual is 8.50"),
-    ({"reenactment": NOT, "starts": 1, "same": 1}, "outside", "edit: it had one start. The residual"),
+    (
+        {"reenactment": NOT},
+        "outside",
+        "edit, though 8 of 8 starts agree on one z. The residual is 8.50",
+    ),
+    (
+        {"reenactment": NOT, "same": 4},
+        "outside",
+        "edit: only 4 of 8 starts agree on one z. The residual is 8.50",
+    ),
+    (
+        {"reenactment": NOT, "same": 1},
+        "outside",
+        "edit: no two of 8 starts agree on one z. The residual is 8.50",
+    ),
+    (
+        {"reenactment": NOT, "starts": 1, "same": 1},
+        "outside",
+        "edit: it had one start. The residual",
+    ),
     (
         {"reenactment": STRANGE, "rmse": 8.9},
         "outside",
@@ -85,7 +109,7 @@ CASES = [
     (
         {"reenactment": STRANGE, "rmse": 7.9},
         "sibling",
-        "pictures, or this generator made it, and it was edited in a way that was not tried. The residual is 8.50 ",
+        "pictures, or this generator made it, and it was edited in a way that was not tried. ",
     ),
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
     ({"reenactment": CHANGED}, "edited", "is less sure; blurred; but for 6 % of the pixels. "),
