@@ -28,7 +28,7 @@ from ganinv_cli.settings.names import IMAGES, name_starts
 SAME_Z = 1e-3  # distance of two z that count as one minimum
 RANDOM = expected_distance(100)
 COLOUR, POLISHED = "#0072b2", "#d55e00"
-NAME_WIDTH = 48  # characters of a line beside the axes
+NAME_WIDTH = 62  # characters of a line beside the axes
 METHOD = "base", "method", "statistics", "rows", "clipping", "starts", "updates"
 VALUES = {"faces16": 16 * 16 * 3, "faces32": 32 * 32 * 3, "portraits64": 64 * 64 * 3}
 

@@ -86,7 +86,7 @@ def _show_shares(
             lines = [format_share(shares[row["technique"]], digits)]
             interval = row["intervals"][counting][epsilon]
             lines += [] if brief else [format_share_interval(interval)]
-        if paper is None:
+        if paper is None or (brief and row["technique"] not in shares):
             return "\n".join(lines)
         share = format_share(paper, digits)
         return f"{lines[0]} ({share})" if brief else "\n".join([*lines, f"paper {share}"])
