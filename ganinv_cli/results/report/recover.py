@@ -169,11 +169,13 @@ def _answer_recovered(grid: Grid) -> Answer:
 
 def _show_polished(grid: Grid) -> Column:
     shares = {
-        row["technique"]: row["recovered"]["1e-20"] / row["trials"]
+        row["technique"]: format_share(row["recovered"]["1e-20"] / row["trials"])
         for row in grid.tables["polished"]
         if row["exercised"]
     }
-    return Column("below\n1e-20 if\npolished", "technique", lambda rule: format_share(shares[rule]))
+    return Column(
+        "below\n1e-20 if\npolished", "technique", lambda rule: shares.get(rule, "-"), always=True
+    )
 
 
 def _compare_rules(grid: Grid) -> list[str]:

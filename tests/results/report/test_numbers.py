@@ -280,45 +280,6 @@ def test_a_rule_that_never_acted_is_named_in_the_first_lines():
     assert said.endswith("Stochastic clipping never acted: it changed no z.")
 
 
-def test_a_rule_that_was_not_exercised_has_that_in_place_of_numbers_in_every_format():
-    """It has the keys of the other rules, the paper's shares and how often it acted, which is 0."""
-    groups = {rule: make_group(np.arange(20), 2) for rule in ("none", "standard", "stochastic")}
-    for rule, group in groups.items():
-        acting = np.full(20, 10 * (rule == "standard"))
-        groups[rule] = add_actions(add_polishing(group, 18), acting)
-    report = summarize(make_results(groups, trials=20), "x")
-    known, stochastic = (flatten(row) for row in (report.rows[1], report.rows[2]))
-    assert known.keys() == stochastic.keys()
-    left = {key for key, value in stochastic.items() if value is not None}
-    assert {key for key in left if not key.startswith("paper.")} == {
-        *("technique", "trials", "threshold", "exercised"),
-        *("acted", "acted_first_start", "copied"),
-    }
-    assert (stochastic["exercised"], known["exercised"]) == (False, True)
-    assert report.tables["polished"][2]["recovered"] == {"1e-20": None}
-    for table in report.sections:
-        for name, *cells in table.make_cells():
-            assert name != "stochastic" or "not exercised" in (cells[0].split("\n")[0], cells[1])
-    brief = render_brief(report, "x/")
-    assert "not exercised" in brief and max(map(len, brief.splitlines())) <= 80
-    assert "stochastic" not in name_curves(report.draw()["convergence"])
-
-
-def name_curves(drawn):
-    return drawn.figure.axes[0].get_legend_handles_labels()[1]
-
-
-def test_a_rule_that_acted_in_some_images_is_not_exercised_in_the_others():
-    groups = make_image_groups(minima=(12,)) | make_image_groups(technique="none", minima=(12,))
-    idle = {name: dict(columns) for name, columns in groups.items()}
-    add_actions(idle["stochastic/starts"], np.zeros(12))
-    results = make_image_results(acting=groups, idle=idle)
-    report = summarize(results, "x")
-    assert [row["exercised"] for row in report.rows] == [True, True, True, False]
-    assert report.answer.sentence.startswith("The recovered z is unique in 3 of 3 cases")
-    assert "exercised: the rule changed no z." in render([report], "text")
-
-
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
     key = "{start}.error_90"  # beside the counts of Table 1
     more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="Accuracy")
