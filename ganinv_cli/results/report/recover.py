@@ -165,8 +165,12 @@ def _answer_recovered(grid: Grid) -> Answer:
 
 
 def _show_acted(grid: Grid) -> Column:
-    help_text = " ".join(filter(None, (ACTED_HELP, state_preparation(grid.run))))
-    return Column("acted", "acted", help=help_text, always=True)
+    return Column("acted", "acted", help=f"{ACTED_HELP} {_explain_brief(grid)}", always=True)
+
+
+def _explain_brief(grid: Grid) -> str:
+    recovered = f"Recovered: below {format_concise(grid.rows[0]['threshold'])}."
+    return f"{recovered} {state_preparation(grid.run)}".rstrip()
 
 
 def _show_polished(grid: Grid) -> Column:
@@ -175,7 +179,7 @@ def _show_polished(grid: Grid) -> Column:
         for row in grid.tables["polished"]
         if row["exercised"]
     }
-    heading, help_text = "below\n1e-20 if\npolished", state_preparation(grid.run)
+    heading, help_text = "below\n1e-20 if\npolished", _explain_brief(grid)
     return Column(heading, "technique", lambda rule: shares.get(rule, "-"), help_text, always=True)
 
 
