@@ -229,7 +229,7 @@ def run_shard(out: Path, trials: int, shards: int, rows: int) -> Record:
 
 def replace_computations() -> None:
     """Let every trial end at once, and every certificate say that its z explains the picture."""
-    from ganinv_cli.engine.tensorflow_start import start_tensorflow
+    from ganinv_cli.tensorflow_start import start_tensorflow
 
     start_tensorflow()  # first: importing it otherwise writes its log
     from ganinv_cli.generators.network.generator import compute_jacobian, decompose_jacobian

@@ -9,6 +9,7 @@ shipped beside them, and used first, wherever they were made.
 
 import hashlib
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from platformdirs import user_cache_path
 from ganinv_cli.files import ArrayFileError, encode_arrays, read_arrays, replace_file
 from ganinv_cli.settings.machine import describe_current_device
 from ganinv_cli.settings.shipped import find_folder
+from ganinv_cli.tensorflow_start import start_tensorflow
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
 MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
@@ -44,7 +46,9 @@ def find_cache_folder() -> Path | None:
 
 def describe_environment() -> tuple[str, ...]:
     """Return what a measurement's last bits depend on besides its inputs: packages and device."""
-    import tensorflow as tf  # here: importing it takes seconds
+    if "tensorflow" not in sys.modules:  # the first need of it, in a command
+        start_tensorflow()
+    import tensorflow as tf
 
     return describe_current_device(), tf.__version__, np.__version__, PIL.__version__
 

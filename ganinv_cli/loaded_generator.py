@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress import SILENT, Reporter
@@ -18,7 +17,9 @@ from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
 from ganinv_cli.settings.load import check_settings, convert_numpy
+from ganinv_cli.settings.machine import read_device
 from ganinv_cli.settings.shipped import find
+from ganinv_cli.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.devices import Device
@@ -300,8 +301,8 @@ def read_generator(
 ) -> LoadedGenerator:
     """Return the generator that a config names, checked; say what is assumed and doubted.
 
-    It starts TensorFlow, and checks the solver's settings before the file is read. Raises
-    CheckpointError and ConfigError.
+    It starts TensorFlow, and checks the solver's settings. What needs no TensorFlow to be refused
+    is refused before. Raises CheckpointError, ConfigError and UsageError.
     """
     from ganinv_cli.generators import formats
     from ganinv_cli.generators.formats.cached_check import check_norms
@@ -309,12 +310,16 @@ def read_generator(
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
     gpus = config.engine == "local"  # else the workers use them
-    formats.find_format(path)  # first: what cannot be read is refused at once
-    reporter.enter("loading TensorFlow")
-    start_tensorflow(gpus)
-    make_solver(config.solver, config.solver_settings)
+    if gpus:
+        read_device(config.device)
+    is_used = formats.find_format(path).needs_tensorflow or config.solver_settings
+    if is_used or not gpus:
+        reporter.enter("loading TensorFlow")
+        start_tensorflow(gpus)
+        make_solver(config.solver, config.solver_settings)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
+    start_tensorflow(gpus)
     if verbose:
         reporter.say(
             f"{definition.path}: {definition.format}, layout {definition.layout}, "

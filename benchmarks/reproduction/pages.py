@@ -36,6 +36,7 @@ FIGURES = "table2.png", "figure2.png"
 MEASUREMENTS = (  # JSON in docs/, with its page beside it
     "invert/speed",
     "reproduction/ends",
+    "reproduction/metric",
     "scaling/bookkeeping",
     "scaling/million",
     "scaling/rows",

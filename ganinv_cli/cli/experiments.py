@@ -74,7 +74,8 @@ def make_command(experiment: Experiment) -> GroupedCommand:
 def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
     """Run an experiment on each generator, and publish the results.
 
-    Those of several generators are compared. The exit status is 1 if images were not read.
+    Those of several generators are compared. The exit status is 1 if images were not read or not
+    judged.
     """
     checkpoint = given["checkpoint"]  # several if the option is repeated
     checkpoints = (checkpoint or (None,)) if isinstance(checkpoint, tuple) else (checkpoint,)
@@ -87,7 +88,44 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
         _prepare(experiment, {**given, "checkpoint": checkpoint}, name)
         for name, checkpoint in zip(names, checkpoints, strict=True)
     ]
-    quiet, verbose = given["quiet"], given["verbose"]
+    from ganinv_cli.cli.finished_run import hash_inputs, is_finished
+
+    hashes = [hash_inputs(run.config) for run in runs]
+    files = [run.file for run in runs]
+    images: dict[Path, Sequence[Image]] = {}
+    failed: dict[str, None] = {}
+    if given["overwrite"] or not all(map(is_finished, files, hashes)):
+        images, failed = _run_all(experiment, given, runs, hashes)
+    several, quiet = len(runs) > 1, given["quiet"]
+    folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
+    report.publish(
+        {run.file: _choose_folder(run, folder, several=several) for run in runs},
+        given["style"],
+        quiet,
+        page_folder=folder if several else None,
+        brief=not given["verbose"],
+        images=images,
+        attribution=several,
+        threshold=runs[0].config.shown_threshold,
+    )
+    for sentence in failed:
+        click.echo(f"Error: {sentence}", err=True)
+    if failed:
+        sys.exit(1)
+
+
+def _choose_folder(run: _Run, folder: Path, *, several: bool) -> Path:
+    return folder / run.file.stem if several else report.get_results_folder(run.file)
+
+
+def _run_all(
+    experiment: Experiment, given: Mapping[str, Any], runs: Sequence[_Run], hashes: Sequence[str]
+) -> "tuple[dict[Path, Sequence[Image]], dict[str, None]]":
+    """Run an experiment on each generator.
+
+    Return its images by results file, and a sentence for each that was not read or not judged.
+    """
+    several, quiet, verbose = len(runs) > 1, given["quiet"], given["verbose"]
     from ganinv_cli.loaded_generator import read_generator
 
     with open_display(quiet) as reporter:
@@ -100,14 +138,12 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
 
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     files = [run.file for run in runs]
-    folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[Image]] = {}
-    unread: dict[str, None] = {}
+    failed: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
             click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
         own_folder = report.get_results_folder(run.file)
-        folders[run.file] = folder / run.file.stem if several else own_folder
         with open_display(quiet) as reporter:
             done = run_experiment(
                 experiment,
@@ -119,28 +155,16 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
                 verbose=verbose,
                 inputs=Inputs(figure_folder=folder if several else own_folder),
                 others=OtherRuns(number - 1, list(zip(generators, files, strict=True))[number:]),
+                inputs_sha256=hashes[number - 1],
             )
         if done.images:
             images[run.file] = done.images
-            unread |= dict.fromkeys(done.unread)
+            failed |= dict.fromkeys(done.failed)
             if run.npz:
                 from ganinv_cli.results.analysis.latents import save_latents
 
                 save_latents(run.file, run.npz, done.images)
-    report.publish(
-        folders,
-        given["style"],
-        quiet,
-        page_folder=folder if several else None,
-        brief=not verbose,
-        images=images,
-        attribution=several,
-        threshold=runs[0].config.shown_threshold,
-    )
-    for sentence in unread:
-        click.echo(f"Error: {sentence}", err=True)
-    if unread:
-        sys.exit(1)
+    return images, failed
 
 
 def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Run:

@@ -115,9 +115,9 @@ def train(
     Example:
         ganinv train faces/ --out faces64 --crop-side .72 --crop-center .5,.4
     """
-    from ganinv_cli.engine.tensorflow_start import start_tensorflow
     from ganinv_cli.files import check_output_folder
     from ganinv_cli.progress.reporters import show_steps
+    from ganinv_cli.tensorflow_start import start_tensorflow
     from ganinv_cli.training.settings import TrainingSettings
     from ganinv_cli.training.square_images import SquareCrop, list_images, load_images
 

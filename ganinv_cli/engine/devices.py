@@ -1,7 +1,6 @@
 """The devices that TensorFlow sees on this machine."""
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,29 +9,10 @@ import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.precision import choose_precision
-from ganinv_cli.settings.machine import Machine, describe_device
+from ganinv_cli.settings.machine import NO_GPU, Machine, describe_device, read_device
+from ganinv_cli.tensorflow_start import configure_tensorflow
 
 AMPERE = (8, 0)  # the least compute capability of NVIDIA's GPUs with products in bfloat16
-_DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
-
-
-def configure_tensorflow(threads: int = 0, gpus: bool = True) -> None:
-    """Configure TensorFlow, and initialise it.
-
-    GPU memory is allocated as it is needed, and float32 is not rounded to TF32. `threads` limits
-    the CPU threads, 0: one per core; `gpus` False hides all GPUs.
-    """
-    if not gpus:
-        with contextlib.suppress(RuntimeError):
-            tf.config.set_visible_devices([], "GPU")
-    for gpu in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # TensorFlow is initialised already
-            tf.config.experimental.set_memory_growth(gpu, True)
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    tf.zeros(1)
 
 
 class Device(NamedTuple):
@@ -58,21 +38,14 @@ def find_devices(spec: str) -> list[Device]:
     Configures TensorFlow. `auto` is every GPU that TensorFlow sees, or the CPU if there is none.
     Raises UsageError if there are no such devices.
     """
-    match = _DEVICE_PATTERN.fullmatch(spec)
-    if not match:
-        raise UsageError(f"no device {spec!r}; it is auto, cpu, gpu, or some GPUs such as gpu:0,1")
+    kind, numbers = read_device(spec)
     configure_tensorflow()
-    kind, number_list = match[1] or match[2], match[3]
     counts = {name: len(tf.config.list_logical_devices(name.upper())) for name in ("cpu", "gpu")}
     if kind == "auto":
         kind = "gpu" if counts["gpu"] else "cpu"
     if not counts[kind]:
-        raise UsageError(
-            "TensorFlow sees no GPU here; install ganinv[gpu] on a machine that has one, "
-            "or use --device cpu"
-        )
-    named = map(int, number_list.split(",")) if number_list else range(counts[kind])
-    numbers = list(dict.fromkeys(named))
+        raise UsageError(NO_GPU)
+    numbers = numbers or list(range(counts[kind]))
     if max(numbers) >= counts[kind]:
         raise UsageError(
             f"--device {spec}: there is no {kind}:{max(numbers)}; the first is {kind}:0, and "

@@ -46,8 +46,9 @@ class RayWorker:
                 "same on every node of the cluster"
             )
         from ganinv_cli.engine import devices
+        from ganinv_cli.tensorflow_start import configure_tensorflow
 
-        devices.configure_tensorflow(self._threads)
+        configure_tensorflow(self._threads)
         self._device = devices.find_devices(f"{self._device_kind}:0")[0]
         with self._device.scope():
             self._generator = pickle.loads(build)()

@@ -4,7 +4,7 @@ Then its other starts are not run. The starts that count are trials 0 to k, wher
 starts of the image alone: not on the order in which they end, nor on other images.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.recoveries import Recoveries
 from ganinv_cli.results.store import Run
-from ganinv_cli.results.store.columns import ANSWERED, IMAGE, RECOVERIES, TRIAL
+from ganinv_cli.results.store.columns import ANSWERED, ERROR, IMAGE, RECOVERIES, TRIAL
 from ganinv_cli.results.store.rows import NO_ROWS, Group, JoinedRows, count_rows, split_by_image
 from ganinv_cli.settings.names import name_certificates, name_starts
 
@@ -78,6 +78,7 @@ class PendingImages:
         self._starts, lacking = {}, 0
         for rule in self._rules:
             starts = split_by_image(run.read_group(name_starts(rule)))
+            self._leave_out_void(run, rule, starts)
             made = run.read_group(name_certificates(rule))
             recoveries = _read_numbers(made, RECOVERIES)
             answered = _read_numbers(made, ANSWERED)
@@ -91,6 +92,23 @@ class PendingImages:
                         self._starts[rule, image] = _Starts([rows], self._first)
         self._new = dict.fromkeys(self._starts)
         return lacking
+
+    def _leave_out_void(self, run: Run, rule: str, starts: Mapping[int, Group]) -> None:
+        """Leave out the certificates that have an error, or lack a start: they are made again."""
+        group = name_certificates(rule)
+        certificates = split_by_image(run.read_group(group))
+        void = [
+            image in self._images and self._is_void(certificate, starts.get(image, NO_ROWS))
+            for image, certificate in certificates.items()
+        ]
+        if any(void):
+            run.leave_out(group, np.array(void))
+
+    def _is_void(self, certificate: Group, starts: Group) -> bool:
+        count, is_answered = int(certificate[RECOVERIES][0]), certificate.get(ANSWERED, [0])[0]
+        needed = count if is_answered else min(count, self._trials)
+        is_whole = needed <= _count_first(starts[TRIAL]) and count <= count_rows(starts)
+        return not is_whole or bool(certificate.get(ERROR, [b""])[0])
 
     def add(self, rows: Groups) -> None:
         """Take starts that have ended."""
@@ -136,8 +154,9 @@ class PendingImages:
                 yield DueStarts(rule, image, columns.read(list(columns), slice(last + 1)))
             elif first >= starts.released:
                 explains = (recoveries.loss[:first] <= rounding).any()
-                more = starts.released + self._labels if explains else self._trials
-                starts.released = min(more, self._trials)
+                while explains and starts.released <= first:
+                    starts.released += self._labels
+                starts.released = min(starts.released, self._trials) if explains else self._trials
 
     def end(self, due: DueStarts) -> None:
         """Take note that an image is answered by some starts."""
@@ -152,9 +171,10 @@ class PendingImages:
     def take_due(self) -> Iterator[DueStarts]:
         """Yield the images that have all their starts, each once."""
         for (rule, image), starts in list(self._starts.items()):
-            if starts.count >= self._trials:
+            columns = JoinedRows(starts.pieces)
+            if _count_first(columns[TRIAL]) >= self._trials:
                 del self._starts[rule, image]
-                yield DueStarts(rule, image, dict(JoinedRows(starts.pieces)))
+                yield DueStarts(rule, image, dict(columns))
 
     def find_uncounted(self, run: Run) -> dict[str, np.ndarray]:
         """Return, by group, which committed starts (rows,) bool do not count, if any do not.

@@ -60,5 +60,8 @@ class Cases:
         return {}
 
     def end(self) -> list[str]:
-        """Return a sentence for each image that could not be read. Raises ImageError if all are."""
+        """Return a sentence for each image that could not be read or judged.
+
+        Raises ImageError if none could be read.
+        """
         return []

@@ -3,9 +3,7 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from ganinv_cli.errors import OutOfMemoryError
 from ganinv_cli.experiments.answers import DueStarts
 from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.experiments.trial_rows import Columns, make_row
@@ -15,7 +13,7 @@ from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, gather_evidence
 from ganinv_cli.results.analysis.recoveries import Recoveries
 from ganinv_cli.results.analysis.verdict import VERSION, decide, judge
-from ganinv_cli.results.store.columns import ANSWERED, IMAGE, RECOVERIES, TRIAL
+from ganinv_cli.results.store.columns import ANSWERED, ERROR, IMAGE, RECOVERIES, TRIAL
 from ganinv_cli.results.store.rows import count_rows
 from ganinv_cli.settings.names import name_certificates
 
@@ -36,34 +34,24 @@ def make_certificate(
     tried as it is, and None is returned if they are none. With training-mode statistics an image
     depends on all z of its batch, and there is no J.
     """
-    rule, image, starts = due
-    generator = reenactor.generator
+    rule, starts, generator = due.rule, due.columns, reenactor.generator
     counted = np.repeat(picture.counted_pixels, generator.image_shape[2])  # (pixels,)
     size = int(counted.sum())
     recoveries = Recoveries(starts, statistics.rounding_residual(size), generator.prior)
-    is_coupled = generator.batch_norm == "batch"
-    values = {
-        IMAGE: image,
-        RECOVERIES: count_rows(starts),
-        "singular_values": np.full(generator.latent, np.nan),
-    }
-    try:
-        values |= render_extremes(recoveries, generator, together=is_coupled)
-        if not is_coupled:
-            label = -1 if recoveries.best_label is None else recoveries.best_label
-            if jacobian is None:
-                jacobian = compute_best_jacobian(recoveries, label, generator)
-            values["singular_values"] = measure_singular_values(
-                jacobian, counted, recoveries, label, generator
-            )
-            if reenactor.config.reenacts:
-                z = order_starts(recoveries)
-                again = reenactor.explain(picture, z, label, rule, jacobian, stored_alone=answers)
-                if again is None:
-                    return None
-                values |= again
-    except tf.errors.ResourceExhaustedError as error:
-        raise OutOfMemoryError() from error
+    values = _begin(due, recoveries, generator)
+    if generator.batch_norm != "batch":
+        label = -1 if recoveries.best_label is None else recoveries.best_label
+        if jacobian is None:
+            jacobian = compute_best_jacobian(recoveries, label, generator)
+        values["singular_values"] = measure_singular_values(
+            jacobian, counted, recoveries, label, generator
+        )
+        if reenactor.config.reenacts:
+            z = order_starts(recoveries)
+            again = reenactor.explain(picture, z, label, rule, jacobian, stored_alone=answers)
+            if again is None:
+                return None
+            values |= again
     measured = make_row(name_certificates(rule), values)
     if not reenactor.config.reenacts:
         return measured
@@ -73,6 +61,24 @@ def make_certificate(
     verdict, explanation = judge(evidence, recoveries.prior, Crop(reenactor.config.crop).is_square)
     verdict_values = {"verdict": verdict, "explanation": explanation, "verdict_rule": VERSION}
     return measured | make_row(name_certificates(rule), verdict_values | {ANSWERED: answers})
+
+
+def make_failed_certificate(
+    due: DueStarts, generator: Generator, error: str, *, answers: bool
+) -> Columns:
+    """Return the certificate of an image that could not be judged, with the error."""
+    values = _begin(due, Recoveries(due.columns, 0.0, generator.prior), generator)
+    return make_row(name_certificates(due.rule), values | {ERROR: error, ANSWERED: answers})
+
+
+def _begin(due: DueStarts, recoveries: Recoveries, generator: Generator) -> dict[str, Any]:
+    """Return what a certificate has without J: its starts and the pictures of two of them."""
+    return {
+        IMAGE: due.image,
+        RECOVERIES: count_rows(due.columns),
+        "singular_values": np.full(generator.latent, np.nan),
+        **render_extremes(recoveries, generator, together=generator.batch_norm == "batch"),
+    }
 
 
 def render_extremes(

@@ -3,14 +3,17 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
+from traceback import extract_tb
 
 import numpy as np
 
-from ganinv_cli.errors import ImageError
-from ganinv_cli.experiments.answers import DueStarts, PendingImages
+from ganinv_cli.errors import GaninvError, ImageError, explain_memory_errors, shorten_error
+from ganinv_cli.experiments.answers import DueStarts, Key, PendingImages
 from ganinv_cli.experiments.cases import Cases
-from ganinv_cli.experiments.certificates import make_certificate
+from ganinv_cli.experiments.certificates import make_certificate, make_failed_certificate
 from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
 from ganinv_cli.experiments.polished_starts import StartPolisher
 from ganinv_cli.experiments.reenactment import Reenactor
@@ -25,6 +28,8 @@ from ganinv_cli.settings.names import IMAGES, name_certificates, name_starts
 
 KEPT_PICTURES = 256  # of files, decoded; others are decoded again
 MAX_DESCRIBED = 8  # images whose changes are described one by one
+THIS_PICTURE = "this picture"  # in the explanation of a verdict; elsewhere it is the image's name
+PACKAGE = str(Path(__file__).parents[1])
 
 
 class Pictures(Mapping[int, Picture]):
@@ -111,6 +116,7 @@ class ImageCases(Cases):
         certified = self.readable if is_whole else []
         generator = reenactor.generator
         self._polisher, self._ended = polisher, list[int]()
+        self._failures: dict[Key, str] = {}  # of images that could not be judged
         self._pending = PendingImages(
             config.clip,
             certified,
@@ -187,21 +193,47 @@ class ImageCases(Cases):
             name, parts = name_starts(rule), []
             for image, starts in split_by_image(rows.get(name, NO_ROWS)).items():
                 if not self.has_ended(image, rule):
-                    known = self._pending.join(rule, image, starts)
-                    own = (rule, image), self._pictures[image], dict(starts)
-                    parts.append(self._polisher.polish(*own, known))
+                    key, polished_starts = (rule, image), dict(starts)
+                    with self._note_failure(key):
+                        known = self._pending.join(rule, image, starts)
+                        own = key, self._pictures[image], polished_starts
+                        polished_starts = self._polisher.polish(*own, known)
+                    parts.append(polished_starts)
             if parts:
                 polished[name] = concatenate_rows(parts)
         return polished
 
     def _certify(self, due: DueStarts, *, answers: bool = False) -> Columns | None:
-        key, picture, jacobian = (due.rule, due.image), self._pictures[due.image], None
-        if self._polisher is not None:
-            jacobian = self._polisher.get_jacobian(key, picture, due.columns)
-        row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
+        key, row, jacobian = (due.rule, due.image), None, None
+        if key not in self._failures:
+            with self._note_failure(key):
+                picture = self._pictures[due.image]
+                if self._polisher is not None:
+                    jacobian = self._polisher.get_jacobian(key, picture, due.columns)
+                row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
+        if error := self._failures.get(key):
+            row = make_failed_certificate(due, self._reenactor.generator, error, answers=answers)
         if self._polisher is not None and row is not None:
             self._polisher.forget(key)
         return row
+
+    @contextmanager
+    def _note_failure(self, key: Key) -> Iterator[None]:
+        """Take note of what is raised while an image is judged; the other images go on.
+
+        That the memory, the disk or another part of the system fails is raised again.
+        """
+        try:
+            with explain_memory_errors():
+                yield
+        except ImageError as error:
+            self._failures[key] = str(error)
+        except GaninvError:
+            raise
+        except Exception as error:  # whatever a bug in judging this image raises
+            if isinstance(error, OSError) and error.errno is not None:  # Pillow's have none
+                raise
+            self._failures[key] = _explain_failure(error)
 
     def end(self) -> list[str]:
         if self._changed and len(self._listed) > MAX_DESCRIBED:
@@ -210,7 +242,11 @@ class ImageCases(Cases):
         unread = [self._errors[number] for number in self._listed if self._errors.get(number)]
         if len(unread) == len(self._listed):
             raise ImageError(unread[0])
-        return unread
+        unjudged = [
+            sentence.replace(THIS_PICTURE, self._listed[image].name, 1)
+            for (_, image), sentence in self._failures.items()
+        ]
+        return unread + unjudged
 
     def _add(self, number: int, error: str, picture: Picture | None = None) -> None:
         self._errors[number] = error
@@ -234,3 +270,14 @@ class ImageCases(Cases):
             **floats,
         }
         return make_row(IMAGES, values)
+
+
+def _explain_failure(error: Exception) -> str:
+    """Return what was raised where in this package, and what to do."""
+    frames = [each for each in extract_tb(error.__traceback__) if PACKAGE in each.filename]
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+    return (
+        f"{THIS_PICTURE} could not be judged ({type(error).__name__} in {place}: "
+        f"{shorten_error(error)}); that is a bug of ganinv: report it with the picture and the "
+        "generator"
+    )

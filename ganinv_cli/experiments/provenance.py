@@ -20,7 +20,11 @@ GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
-    experiment: Experiment, plan: Plan, engine: Engine, encoder: Encoder | None
+    experiment: Experiment,
+    plan: Plan,
+    engine: Engine,
+    encoder: Encoder | None,
+    inputs_sha256: str = "",
 ) -> Provenance:
     """Return the provenance of a run that starts now.
 
@@ -47,6 +51,7 @@ def make_provenance(
         precision=plan.objective.precision.value,
         seed=config.seed,
         git=read_git_revision(),
+        inputs_sha256=inputs_sha256,
     )
 
 

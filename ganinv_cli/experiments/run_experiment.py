@@ -52,7 +52,7 @@ class RunImages(NamedTuple):
     """The images that a command names, after its run; none if it is not on images."""
 
     images: Sequence[Image]  # of the shard, under the command's names, in order
-    unread: Sequence[str]  # a sentence for each that could not be read
+    failed: Sequence[str]  # a sentence for each that could not be read or judged
 
 
 def run_experiment(
@@ -67,13 +67,14 @@ def run_experiment(
     inputs: Inputs = NO_INPUTS,
     stays: bool = True,
     others: OtherRuns = NO_OTHERS,
+    inputs_sha256: str = "",
 ) -> RunImages:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
     was done with the images, if the experiment has any. The time left counts `others` too.
-    Raises GaninvError.
+    By `inputs_sha256` a later command finds it finished (`is_finished`). Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -82,7 +83,7 @@ def run_experiment(
             reporter.enter("measuring the generator")
             plan = _make_plan(experiment, config, engine, reporter)
             worker = Worker(plan, _load_encoder(plan, engine.generator))
-            about = make_provenance(experiment, plan, engine, worker.encoder)
+            about = make_provenance(experiment, plan, engine, worker.encoder, inputs_sha256)
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs, others)
     except KeyboardInterrupt:
@@ -130,6 +131,8 @@ def _fill(
     certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
         _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, cases, certify)
+    else:
+        run.commit(cases.settle({}))  # the answers that damage has lost
     run.commit(cases.take_rows())
     cases.find_lacking(run)
     certify()

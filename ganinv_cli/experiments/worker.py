@@ -81,6 +81,7 @@ class Worker:
             plan.record_points,
             config.seed,
             config.batch_size,
+            config.least_rows,
         )
         saved_batch = self.saved_batches[worker] if worker < len(self.saved_batches) else None
         return solve(generator, settings, jobs, make_targets, saved_batch)

@@ -45,7 +45,7 @@ class Explanation(NamedTuple):
     explained: bool
     chain: str  # words; empty for 8 bits alone
     excess: float  # grey levels, RMS
-    excess_limit: float  # that own copies leave at most
+    excess_limit: float  # that own copies leave at most; NaN: white noise of any level explains it
     z_explained: np.ndarray  # (latent,)
     z_deviation: np.ndarray  # (latent,), standard error of z
     known_directions: int
@@ -234,7 +234,7 @@ class _Judge:
             explained=explained,
             chain="; ".join(word for word in words if word),
             excess=end.excess,
-            excess_limit=max(limit, end.excess) if explained else limit,
+            excess_limit=np.nan if explained and end.excess > limit else limit,
             z_explained=end.z,
             z_deviation=deviation,
             known_directions=known,

@@ -118,16 +118,17 @@ class _Average:
         values, vectors = np.linalg.eigh(compute_gram(columns))
 
         def leave(differences: np.ndarray) -> np.ndarray:
-            along = (differences @ columns.T) @ vectors / (values + RIDGE * values[-1])
+            along = _divide((differences @ columns.T) @ vectors, values + RIDGE * values[-1])
             return np.asarray(differences - along @ vectors.T @ columns)
 
         rest = leave(self._select(self.target - picture))
         differences = leave(self._select(pictures - picture))
         lengths = np.linalg.norm(differences, axis=1)
-        correlations = differences @ rest / (lengths * np.linalg.norm(rest))
+        correlations = _divide(differences @ rest, lengths * np.linalg.norm(rest))
         if correlations.max() < LEAST_CORRELATION:
             return []
-        weight = min(float(np.linalg.norm(rest) / np.median(lengths)), 0.5)
+        usual = float(np.median(lengths[lengths > 0]))
+        weight = min(float(np.linalg.norm(rest)) / usual, 0.5)
         best = draws[np.argsort(-correlations)[:BEST_DRAWS]].mean(axis=0)
         half = (best - z) / 2
         starts = (z, best, weight), (z - half, z + half, 0.5), (z, np.zeros_like(z), weight)
@@ -208,6 +209,11 @@ class _Average:
         """Return the values that count of pictures (…, height, width, channels): (…, n)."""
         selected = pictures[..., self.counted, :]
         return np.asarray(selected.reshape(*pictures.shape[:-3], -1))
+
+
+def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Return values / by, and 0 where `by` is 0, as where J is 0 or a draw is the same picture."""
+    return np.asarray(np.divide(values, by, out=np.zeros_like(values), where=by > 0))
 
 
 def _subtract_offset(rest: np.ndarray) -> np.ndarray:

@@ -151,9 +151,14 @@ class Config(MachineSettings, Conventions):
         return Conventions(**{name: getattr(self, name) for name in CONVENTIONS})
 
     @property
+    def least_rows(self) -> int:
+        """Least number of rows of a batch, whatever `batch_size` is."""
+        return 1
+
+    @property
     def initial_batch_size(self) -> int:
         """Number of rows of a batch if none is measured."""
-        return self.batch_size or 64
+        return max(self.least_rows, self.batch_size or 64)
 
     @property
     def solver_settings(self) -> Mapping[str, Any]:

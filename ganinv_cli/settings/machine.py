@@ -2,13 +2,22 @@
 
 import os
 import platform
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ganinv_cli.errors import UsageError
 from ganinv_cli.precision import Precision, read_cpuinfo
 from ganinv_cli.settings.declare import MACHINE, Value, declare
 
 MAX_WORKERS = 2**16  # of Ray, and cores of each
+NO_GPU = (
+    "TensorFlow sees no GPU here; leave --device out, or in the clone type pip install '.[gpu]', "
+    "and check with nvidia-smi that there is a GPU"
+)
+DRIVERS = ("nvidia*", "nvmap", "kfd", "dxg")  # files in /dev of NVIDIA, its Jetson, AMD, and WSL
+_DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
 
 class Machine(NamedTuple):
@@ -16,6 +25,29 @@ class Machine(NamedTuple):
 
     device: str  # the GPU, or the processor and its number of usable cores
     precision: Precision = Precision.float32  # of gradients, if the solver can use it
+
+
+def read_device(spec: str) -> tuple[str, list[int]]:
+    """Return the kind in `auto`, `cpu`, `gpu`, `gpu:0` or `gpu:0,1`, and the numbers, if any.
+
+    Raises UsageError if it is none of these, or a GPU where no driver of one is loaded.
+    """
+    match = _DEVICE_PATTERN.fullmatch(spec)
+    if not match:
+        raise UsageError(
+            f"there is no device {spec!r}; give auto, cpu, gpu, or some GPUs such as gpu:0,1"
+        )
+    kind, numbers = match[1] or match[2], match[3].split(",") if match[3] else []
+    if kind == "gpu" and not _has_gpu_driver():
+        raise UsageError(NO_GPU)
+    return kind, list(dict.fromkeys(map(int, numbers)))
+
+
+def _has_gpu_driver() -> bool:
+    """Return whether TensorFlow may see a GPU: on Linux, a driver makes files in /dev."""
+    return platform.system() != "Linux" or any(
+        file for pattern in DRIVERS for file in Path("/dev").glob(pattern)
+    )
 
 
 def count_cores() -> int:

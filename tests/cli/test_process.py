@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from called import save_image
+from torch_files import write_archive
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 GANINV = ("-m", "ganinv_cli")
 START = """
 import os, sys
-from ganinv_cli.engine.tensorflow_start import start_tensorflow
+from ganinv_cli.tensorflow_start import start_tensorflow
 start_tensorflow()
 import ganinv_cli.experiments.image_plan
 import tensorflow as tf
@@ -35,6 +36,9 @@ REFUSED = {  # command -> its sentence
     "sample faces16 --out text.png/a.png": "text.png/a.png cannot be written",
     "sample faces16 --out a.png --z text.png": "text.png cannot be read",
     "sample faces16 --out a.png --between objects.npy text.png": "objects.npy cannot be read",
+    "inspect bomb.pt": "has a pickle of more than 500,000 operations",
+    "recover --device tpu": "there is no device 'tpu'; give auto, cpu, gpu",
+    "recover --device gpu": "TensorFlow sees no GPU here; leave --device out, or in the clone",
     "train none --out out": "none does not exist",
     "train empty --out out": "empty holds no image",
     "train . --size 16 --out text.png": "text.png is a file; name a folder",
@@ -42,6 +46,8 @@ REFUSED = {  # command -> its sentence
 REFUSE = """
 import sys
 from ganinv_cli.cli import main
+from ganinv_cli.settings import machine
+machine._has_gpu_driver = bool  # no: as on a machine without a GPU
 for line in sys.stdin.read().splitlines():
     try:
         main(line.split())
@@ -101,6 +107,7 @@ def test_what_needs_no_generator_is_refused_before_tensorflow_is_imported(tmp_pa
     (tmp_path / "text.png").write_text("no image", encoding="utf-8")
     (tmp_path / "empty.png").touch()
     (tmp_path / "empty").mkdir()
+    write_archive(tmp_path / "bomb.pt", b"\x80\x02" + 600_000 * b"]" + b".")
     command = [sys.executable, "-c", REFUSE]
     typed = "\n".join(REFUSED)
     run = subprocess.run(

@@ -15,6 +15,7 @@ from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results.store import read_results
 from ganinv_cli.settings.machine import Machine
+from ganinv_cli.tensorflow_start import configure_tensorflow
 
 # A process with three devices, which TensorFlow makes of one CPU: runs on one, then on all.
 START = """
@@ -103,8 +104,8 @@ def test_devices_are_named_by_kind_and_number():
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("tpu", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
-        ("gpu:", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("tpu", "give auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("gpu:", "give auto, cpu, gpu, or some GPUs such as gpu:0,1"),
         ("gpu:0,1", "TensorFlow sees no GPU here"),
         ("cpu:0,7", "there is no cpu:7; the first is cpu:0, and TensorFlow sees 1"),
     ],
@@ -124,7 +125,7 @@ def test_every_gpu_takes_memory_as_it_needs_it_and_none_rounds_to_tf32(monkeypat
         tf.config.experimental, "set_memory_growth", lambda card, on: grown.append((card, on))
     )
     tf.config.experimental.enable_tensor_float_32_execution(True)
-    devices.configure_tensorflow()
+    configure_tensorflow()
     assert grown == [(card, True) for card in cards]
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
 

@@ -80,6 +80,22 @@ def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(e
         assert target.residual > target.sufficient_loss
 
 
+def test_the_z_of_a_trial_depends_on_no_other_trial_or_batch_size(hard, tmp_path):
+    given = ("--trials", 8, "--restarts", 0, "--quiet", "--variances")
+    together = _sweep_groups(tmp_path / "together", hard, *given, "0.01,1", "--batch-size", 64)
+    alone = _sweep_groups(tmp_path / "alone", hard, *given, "0.01", "--batch-size", 1)
+    for rule in RULES:
+        one, many = alone[f"variance=0.01/{rule}"], together[f"variance=0.01/{rule}"]
+        moved = np.mean((one["z_found"] - many["z_found"]) ** 2, -1)
+        assert (moved < 0.1 * one["z_error"]).all()
+
+
+def _sweep_groups(folder, small, *given):
+    folder.mkdir()
+    run_ganinv(folder, "noise-sweep", "--checkpoint", small.folder, *given)
+    return read_results(folder / "noise-sweep.h5").groups
+
+
 def test_the_bound_is_that_of_the_jacobian_at_the_true_z(easy, swept):
     generator, root = easy.generator, swept[1].groups[""]
     for z_true, bound in zip(root["z_true"], root["cramer_rao"], strict=True):

@@ -1,6 +1,9 @@
 """A run that was stopped goes on, ends as an undisturbed one, and loses nothing."""
 
+import shutil
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -230,3 +233,25 @@ def test_an_interrupted_descent_goes_on_from_a_whole_saved_batch_of_its_own(
     run_ganinv(tmp_path, *command, *other)
     whole = 6 * 301
     assert sum(gradients) <= 0.9 * whole if resumes else sum(gradients) == whole
+
+
+def test_a_finished_command_prints_its_report_without_tensorflow_while_its_inputs_are_the_same(
+    easy, tmp_path
+):
+    shutil.copytree(easy.folder, tmp_path / "g")
+    command = ("recover", "--checkpoint", "g", "--clip", "none", "--trials", 2, "--quiet")
+    first = run_ganinv(tmp_path, *command)
+    hide = "import sys; sys.modules['tensorflow'] = None; from ganinv_cli.cli import main; main()"
+
+    def repeat(*more):
+        typed = [sys.executable, "-c", hide, *map(str, (*command, *more))]
+        return subprocess.run(typed, cwd=tmp_path, capture_output=True, encoding="utf-8")
+
+    again = repeat()
+    assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
+    assert repeat("--threshold", 1e-3).returncode == 0  # which is of the report
+    for more in (("--trials", 3), ("--seed", 1), ("--overwrite",)):
+        assert "tensorflow" in repeat(*more).stderr
+    data = next((tmp_path / "g").glob("*.data*"))
+    data.write_bytes(data.read_bytes() + b"0")
+    assert "tensorflow" in repeat().stderr

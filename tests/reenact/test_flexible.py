@@ -2,15 +2,19 @@
 
 import builders
 import numpy as np
+import pytest
+from scipy import ndimage
 
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.reenact.fit import Renderer
 from ganinv_cli.reenact.flexible.attempts import Traits, iterate_attempts
 from ganinv_cli.reenact.flexible.features import Features
+from ganinv_cli.reenact.flexible.flexible_fit import MappedPicture
 from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, fit_guess
 from ganinv_cli.reenact.flexible.rule import OWN, STRANGERS, find_limits
-from ganinv_cli.reenact.flexible.views import Views
+from ganinv_cli.reenact.flexible.views import View, Views
+from ganinv_cli.reenact.flexible.words import UNNAMED, describe_map, find_region
 
 SHAPE = 32, 24, 3
 RANDOM = np.random.default_rng(4)
@@ -66,6 +70,42 @@ def test_a_map_is_fitted_to_no_picture_of_one_colour(tmp_path):
 
     assert count_fits(generator.render(z[:1], 1)[0] / 2 + 0.5) > 0
     assert count_fits(np.full((32, 32, 3), 0.3)) == 0
+
+
+SMOOTH = ndimage.gaussian_filter(RANDOM.random(SHAPE), (2.5, 2.5, 0))
+PICTURE = 0.2 + 0.6 * (SMOOTH - SMOOTH.min()) / np.ptp(SMOOTH)
+GRAIN = RANDOM.normal(0, 0.04, (*SHAPE[:2], 1))
+LOWER_EDGE = np.arange(SHAPE[0])[:, None, None] >= SHAPE[0] - 6
+UPRIGHT, LARGER = make_zoom(1), make_zoom(1.2)
+TURNED = np.array([0, 0.12, 0, -0.12, 0, 0, 0, 0])  # in places from -1 to 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "move", "words"),
+    [
+        (lambda picture: picture + GRAIN, UPRIGHT, UNNAMED),
+        (lambda picture: np.where(LOWER_EDGE, 0.95, picture), UPRIGHT, UNNAMED),
+        (lambda picture: picture + GRAIN / 4, TURNED, "rotated"),
+        (lambda picture: picture + GRAIN / 4, LARGER, "moved or resized"),
+        (lambda picture: ndimage.gaussian_filter(picture, (1, 1, 0)), UPRIGHT, "blurred"),
+        (lambda picture: picture**1.5, UPRIGHT, "colours changed"),
+        (lambda picture: picture.mean(-1, keepdims=True) + 0 * picture, UPRIGHT, "made grey"),
+        (
+            lambda picture: picture + np.linspace(-0.2, 0.2, SHAPE[1])[:, None],
+            UPRIGHT,
+            "brighter at the right",
+        ),
+    ],
+)
+def test_a_word_is_said_only_if_its_part_of_the_map_lowers_the_residual(edit, move, words):
+    homography, features = Homography(SHAPE[:2], move), Features(SHAPE)
+    view = View(PICTURE, homography.apply(PICTURE), homography, homography.inside)
+    wanted = edit(view.seen)[view.counted]
+    values = features.compute(view.seen)[:, view.counted]
+    weights = np.linalg.lstsq(values.T, wanted)[0]
+    mapped = values.T @ weights
+    end = MappedPicture(move, weights, view, values, mapped, wanted - mapped)
+    assert describe_map(end, False, find_region(end)) == words
 
 
 def _make_traits(structure, share, ratio):

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.results.store import Provenance, columns, open_run
+from ganinv_cli.results.store.hdf5 import seal_file
 from ganinv_cli.results.store.merge import merge_files
 from ganinv_cli.results.store.rows import STARTS_PER_IMAGE
 
@@ -44,7 +45,9 @@ def make_row(group, trial):
     for name, column in columns.get_columns(group).items():
         shape = tuple(AXES[axis] for axis in column.shape)
         kind = np.dtype("float32" if column.dtype == "float" else column.dtype)
-        if kind.kind == "S":
+        if column.values:
+            row[name] = np.array(draw.choice(column.values[1:], shape), kind)
+        elif kind.kind == "S":
             text = "" if name == columns.ERROR else f"Märchen {trial}.png"
             row[name] = np.array(text.encode(), kind)
         elif kind.kind == "f":
@@ -117,6 +120,13 @@ def set_attribute(path, name, value):
         file.attrs.pop(name, None)
         if value is not None:
             file.attrs[name] = value
+
+
+def seal_again(path, edit):
+    """Edit the HDF5 file, as `edit` does with it, and write the checksum of what it is then."""
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    seal_file(path)
 
 
 def write_results_file(path, trials, finished=True, figures=None, **changes):

@@ -24,7 +24,8 @@ from ganinv_cli.settings.names import representative_rule
 FIGURE_TRIALS = 8
 FIGURE_LEVELS = 4  # of the usual ones, variances .001, .01, .1 and 1
 RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z is not the right one
-ENOUGH_QUANTILE = 0.9  # the same; up to it, one start is enough
+# the same; above it, another start may lower the loss, as it does after half of these first starts
+ENOUGH_QUANTILE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class NoiseSweepPlan(Plan):
 
         The residual follows from the noisy image and the level without the true z. Clipped noise
         leaves less, depending on the image, and of some kinds it is not known. In these cases no
-        loss of a single start is sufficient, and two starts must agree.
+        loss of a single start is sufficient.
         """
         config, levels = self.config, self.config.noise_levels
         has_bound = levels[0].noise.is_variance

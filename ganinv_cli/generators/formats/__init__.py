@@ -26,13 +26,20 @@ FORMATS = (  # a file is read in the first that recognises it
         lambda facts: facts.path.suffix == ".pb" or (facts.path / GRAPH_FILE).exists(),
     ),
     Format("Keras", "keras", lambda facts: facts.is_hdf5 or "config.json" in facts.members),
-    Format("safetensors", "safetensors", lambda facts: facts.is_safetensors, is_whole_model=False),
+    Format(
+        "safetensors",
+        "safetensors",
+        lambda facts: facts.is_safetensors,
+        is_whole_model=False,
+        needs_tensorflow=False,
+    ),
     Format("a program of PyTorch", "torch_module", lambda facts: facts.has_member(*TORCH_PROGRAMS)),
     Format(
         "PyTorch",
         "torch",
         lambda facts: facts.is_torch_stream or facts.has_member("/data.pkl"),
         is_whole_model=False,
+        needs_tensorflow=False,
     ),
     Format("ONNX", "onnx", lambda facts: facts.path.suffix == ".onnx"),
     Format(  # last: it recognises every path, or raises CheckpointError
@@ -81,6 +88,21 @@ def find_format(path: Path) -> Format:
     with explain_reading_errors(path, "a generator"):
         refuse_unsupported(facts)
         return next(form for form in FORMATS if form.recognises(facts))
+
+
+def list_files(path: Path) -> list[Path]:
+    """Return the files that are read for a generator, sorted; none if it may read any, in Python.
+
+    It needs no TensorFlow. Raises CheckpointError if no format recognises it.
+    """
+    form = find_format(path)
+    if form.module == "python":
+        return []
+    if form.module == "tensorflow":
+        prefix = find_checkpoint(path).prefix
+        return sorted(each for each in prefix.parent.iterdir() if each.name.startswith(prefix.name))
+    folder = path.parent if path.name == GRAPH_FILE else path
+    return sorted(filter(Path.is_file, folder.rglob("*"))) if folder.is_dir() else [path]
 
 
 def is_generator(name: str) -> bool:

@@ -122,6 +122,7 @@ class Format:
     module: str  # of ganinv_cli.generators.formats, which has its `read`
     recognises: Callable[[FileFacts], bool]  # may raise CheckpointError for a missing file
     is_whole_model: bool = True  # states its layers, so options cannot
+    needs_tensorflow: bool = True  # to read a file, also one that is refused
 
     def read(self, path: Path, conventions: Conventions) -> UnfinishedGenerator:
         """Return the generator of a file. Raises as `formats.boundary` says.

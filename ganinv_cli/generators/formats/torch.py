@@ -19,9 +19,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from ganinv_cli.files import is_bomb
 from ganinv_cli.generators.formats.interface import (
     MAX_VALUES,
     UnfinishedGenerator,
+    UnreadableError,
 )
 from ganinv_cli.generators.formats.weights import state_dict
 from ganinv_cli.generators.formats.weights.weight import (
@@ -34,6 +36,9 @@ from ganinv_cli.generators.formats.weights.weight import (
 from ganinv_cli.settings.conventions import Conventions
 
 MAX_BYTES = 8 * MAX_VALUES  # of the pickle, or of a storage, that are read
+MAX_OPERATIONS = 500_000  # of a pickle; a tensor takes about 40
+READER = pickle._Unpickler  # in Python, so that each operation can be counted
+MAX_CLASSES = 1_000  # that a pickle names
 _MODULE_TABLES = ("_parameters", "_buffers", "_modules")  # of a torch.nn.Module of any class
 DTYPES = {  # by the kind of a storage
     "DoubleStorage": "float64",
@@ -87,16 +92,27 @@ class Stub(dict[Any, Any]):
     add = extend = append
 
 
-class Unpickler(pickle._Unpickler):
+class _Tuple(tuple[Any, ...]):
+    """A tuple of a pickle: as a key it is hashed in one step, however deep it is."""
+
+    __hash__, __eq__, __repr__ = object.__hash__, object.__eq__, object.__repr__
+
+
+class Unpickler(READER):
     """Reads the next pickle of a stream; `storages` are those that it refers to, by key."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file, encoding="latin1")
         self.storages: dict[str, Storage] = {}
+        self.dispatch = _Operations(self)  # type: ignore[assignment, misc]
+        self._classes: dict[tuple[str, str], type[Stub]] = {}
 
     def find_class(self, module: str, name: str) -> type[Stub]:
-        """Return a new class; nothing is imported."""
-        return type(name, (Stub,), {})
+        """Return a class of its own for each name; nothing is imported."""
+        if (module, name) not in self._classes:
+            _check_count(len(self._classes), MAX_CLASSES, "classes")
+            self._classes[module, name] = type(name, (Stub,), {})
+        return self._classes[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
         """Return the storage, or the class of a module, that the pickle refers to."""
@@ -105,6 +121,29 @@ class Unpickler(pickle._Unpickler):
         _, kind, key = pid[:3]
         dtype = DTYPES.get(kind.__name__, kind.__name__)
         return self.storages.setdefault(key, Storage(dtype, key))
+
+
+class _Operations:
+    """The operations of a pickle by their codes, as Python's reader asks for each in turn."""
+
+    def __init__(self, reader: Unpickler) -> None:
+        self._reader, self._count = reader, 0
+
+    def __getitem__(self, code: int) -> Any:
+        _check_count(self._count, MAX_OPERATIONS, "operations")
+        self._count += 1
+        stack = getattr(self._reader, "stack", ())
+        if stack and type(stack[-1]) is tuple:
+            stack[-1] = _Tuple(stack[-1])
+        return READER.dispatch[code]
+
+
+def _check_count(count: int, most: int, noun: str) -> None:
+    if count >= most:
+        raise UnreadableError(
+            f"has a pickle of more than {most:,} {noun}; save the weights alone, with "
+            'torch.save(G.state_dict(), "netG.pth")'
+        )
 
 
 class TorchFile(NamedTuple):
@@ -148,6 +187,12 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
     root = pickle_name.removesuffix("data.pkl")
 
     def read_member(name: str) -> bytes:
+        about = archive.getinfo(f"{root}{name}")
+        if is_bomb(about.file_size, about.compress_size):
+            raise UnreadableError(
+                f"{about.filename} in it has {about.compress_size:,} bytes and says that it "
+                f"becomes {about.file_size:,}, which no weights do; save them with torch.save"
+            )
         with archive.open(f"{root}{name}") as member:
             return member.read(MAX_BYTES)
 

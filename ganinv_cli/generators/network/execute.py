@@ -10,6 +10,7 @@ from ganinv_cli.generators.network import convolutions
 from ganinv_cli.generators.network import layers as kinds
 from ganinv_cli.generators.network.layers import Layer
 
+MIN_ROWS = 16  # of a product; kernels for fewer may add in another order, also in its gradient
 Apply = Callable[..., tf.Tensor]  # of (batch, …) tensors, one for each input
 
 
@@ -46,6 +47,18 @@ def push_forward(
     return accumulator.jvp(output, tf.UnconnectedGradients.ZERO)
 
 
+def multiply_rows(x: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """Return x (rows, n) times a matrix; no bit of a row depends on how many other rows there are.
+
+    So a trial ends at the same z whatever shares its batch.
+    """
+    rows = tf.shape(x)[0]
+    padded = tf.pad(x, [[0, tf.maximum(MIN_ROWS - rows, 0)], [0, 0]])
+    product = tf.matmul(padded, matrix)[:rows]
+    product.set_shape([x.shape[0], matrix.shape[1]])
+    return product
+
+
 def _add_shift(linear: Apply, layer: Layer, precision: tf.DType) -> ExecutableLayer:
     array = getattr(layer, "bias", getattr(layer, "shift", None))
     if array is None:
@@ -56,7 +69,7 @@ def _add_shift(linear: Apply, layer: Layer, precision: tf.DType) -> ExecutableLa
 
 def _prepare_dense(layer: kinds.Dense, precision: tf.DType) -> Apply:
     weights = tf.cast(layer.weights, precision)
-    return lambda x: tf.matmul(x, weights) if len(x.shape) == 2 else tf.tensordot(x, weights, 1)
+    return lambda x: multiply_rows(x, weights) if len(x.shape) == 2 else tf.tensordot(x, weights, 1)
 
 
 def _prepare_transpose(layer: kinds.Transpose, precision: tf.DType) -> Apply:

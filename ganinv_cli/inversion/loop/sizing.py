@@ -29,9 +29,14 @@ MAX_GROWTH = 4  # from one increment to the next
 class BatchSizing:
     """The number of rows: doubled while that is faster, halved if memory runs out."""
 
-    def __init__(self, batch: Batch, rows: int, *, measured: bool, coupled: bool) -> None:
-        """Begin with `rows`; if `measured`, find the fastest number."""
-        self.rows = rows
+    def __init__(
+        self, batch: Batch, rows: int, least_rows: int = 1, *, measured: bool, coupled: bool
+    ) -> None:
+        """Begin with `rows`; if `measured`, find the fastest number.
+
+        A batch has at least `least_rows`, unless memory runs out.
+        """
+        self.rows, self._least_rows = max(rows, least_rows), least_rows
         self._batch, self._coupled = batch, coupled
         self._settled = not measured
         self._previous: tuple[int, float] | None = None  # rows and their rate, before they doubled
@@ -39,8 +44,8 @@ class BatchSizing:
         self._seconds = 0.0
 
     def make_empty(self, jobs: int) -> BatchState:
-        """Return an empty batch, of no more rows than jobs."""
-        self.rows = max(1, min(self.rows, jobs))
+        """Return an empty batch, of no more rows than jobs, or of the least number."""
+        self.rows = max(self._least_rows, min(self.rows, jobs))
         while True:
             try:
                 return self._batch.make_empty(self.rows)
@@ -50,7 +55,7 @@ class BatchSizing:
     def resize(self, batch_state: BatchState, slots: Slots, gradients_left: float) -> BatchState:
         """Return the batch with as many rows as pay now."""
         before = len(slots)
-        wanted = slots.count_needed_rows()
+        wanted = max(slots.count_needed_rows(), min(self._least_rows, before))
         if slots.is_full and slots.has_more:
             wanted = self.choose_rows(gradients_left)
             if wanted > before:

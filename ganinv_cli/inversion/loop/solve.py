@@ -49,7 +49,13 @@ def solve(
     first_rows = batch_size or (saved_batch.rows if saved_batch else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
     batch = Batch(generator, settings)
-    sizing = BatchSizing(batch, first_rows, measured=batch_size is None, coupled=coupled)
+    sizing = BatchSizing(
+        batch,
+        first_rows,
+        settings.least_rows,
+        measured=batch_size is None,
+        coupled=coupled,
+    )
     increment_sizing = IncrementSizing(solver)
     yield Increment(phase=Phase.compiling)
     batch_state = sizing.make_empty(job_queue.remaining + len(saved_jobs))

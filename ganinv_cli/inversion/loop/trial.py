@@ -15,7 +15,7 @@ from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome, Phase
 
-AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
+FUTILE_STARTS = 2  # in turn without a lower image loss, after which a noisy image gets no other
 
 
 class Target(NamedTuple):
@@ -62,6 +62,7 @@ class LoopSettings(NamedTuple):
     record_points: RecordPoints
     seed: int
     batch_size: int | None = None  # rows; None: chosen by speed
+    least_rows: int = 1  # unless memory runs out
 
 
 class StartResult(NamedTuple):
@@ -142,33 +143,33 @@ class Trial:
         return Outcome.converged if converged else self.start_results[-1].outcome
 
     @property
-    def is_solved(self) -> bool:
-        """Whether no other start is needed: one explains the image, or two agree on a residual.
+    def has_noise(self) -> bool:
+        """Whether the image is of a known z, which may leave a residual."""
+        return self.target.residual > 0 and not np.isnan(self.target.z_true).any()
 
-        If the image may be of no z, agreement of starts is not evidence.
-        """
-        best, has_z = self.best.image_loss, not np.isnan(self.target.z_true).any()
-        if self.best.outside:
+    @property
+    def is_solved(self) -> bool:
+        """Whether a start explains the image, so that no other is needed."""
+        best = self.best
+        if best.outside:
             return False
-        if has_z and self.target.residual > 0 and len(self.start_results) < self.label_count:
+        if self.has_noise and len(self.start_results) < self.label_count:
             return False  # the residual from noise does not distinguish labels
-        if best <= self.target.sufficient_loss or self.best.bound <= self.limits.tolerance:
-            return True
-        agreeing = [
-            end
-            for end in self.start_results
-            if end.outcome is Outcome.converged
-            and end.image_loss <= (1 + AGREEMENT_TOLERANCE) * best
-            and end.label == self.best.label
-        ]
-        return has_z and len(agreeing) > 1
+        is_explained = best.image_loss <= self.target.sufficient_loss
+        return is_explained or best.bound <= self.limits.tolerance
 
     @property
     def needs_restart(self) -> bool:
-        """Whether another start is needed and allowed."""
+        """Whether another start is needed, may help and is allowed."""
         limits = self.limits
         left = len(self.start_results) <= limits.restarts and self.gradients < limits.budget
-        return left and not self.is_solved
+        return left and not self.is_solved and not self._is_settled
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether the latest starts have not lowered the image loss, of which noise leaves some."""
+        best, latest = self.best, self.start_results[-max(FUTILE_STARTS, self.label_count) :]
+        return self.has_noise and all(end is not best for end in latest)
 
     @property
     def current_label(self) -> int:

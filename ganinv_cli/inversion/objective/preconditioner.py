@@ -32,6 +32,7 @@ class QuadraticModel(NamedTuple):
     spectrum: tf.Tensor  # (latent,), above 0
     damping: float  # added to the spectrum, times the loss
     least_eigenvalue: float  # of JᵀJ, or of JᵀWJ, over all random z
+    stiffness: float  # greatest eigenvalue of 2 H⁻¹ JᵀJ, or 2 H⁻¹ JᵀWJ, over all random z
 
 
 class Preconditioner(NamedTuple):
@@ -52,7 +53,7 @@ OVERSAMPLING = 100  # extra dimensions of the random subspace
 POWER = 0.4  # of the mean JJᵀ
 DAMPING = 1e-2  # share of the objective that is added to the spectrum of z
 CACHE_KIND = "preconditioner"
-VERSION = 2  # of this method; a new number invalidates kept measurements
+VERSION = 3  # of this method; a new number invalidates kept measurements
 
 
 def choose_points(generator: Generator, points: int) -> int:
@@ -95,10 +96,8 @@ def measure_preconditioner(
     """
     measured = _measure_grams(generator, points, dtype, MAX_DIRECTIONS if preconditioned else 1)
     gram, preconditioned_gram, basis, weights = measured
-    plain = _fit_model(gram, 0.0)
-    root = tf.sqrt(plain.spectrum)
     return Preconditioner(
-        plain._replace(spectrum=root * tf.reduce_mean(1 / root)),
+        _fit_model(gram, 0.0, flatten=True),
         _fit_model(preconditioned_gram, DAMPING),
         tf.constant(basis),
         tf.constant(1 - weights),
@@ -158,14 +157,26 @@ def _compute_gram(jacobians: np.ndarray) -> np.ndarray:
     return gram
 
 
-def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
-    """Return the model of the mean Gram matrix, with the least eigenvalue of all of them."""
+def _fit_model(gram: np.ndarray, damping: float, *, flatten: bool = False) -> QuadraticModel:
+    """Return the model of the mean Gram matrix, or of its root up to a factor, to `flatten` it.
+
+    The least eigenvalue and the stiffness are those of all Gram matrices.
+    """
     values, vectors = np.linalg.eigh(gram.mean(0, dtype=np.float64))
     spectrum = np.maximum(values, EIGENVALUE_FLOOR * values[-1])
+    if flatten:
+        root = np.sqrt(spectrum)
+        spectrum = root * (1 / root).mean()
+    scaled = vectors / np.sqrt(spectrum)
+    stiffness = max(float(np.linalg.eigvalsh(scaled.T @ each @ scaled)[-1]) for each in gram)
     least = min(float(np.linalg.eigvalsh(each.astype(np.float64)).min()) for each in gram)
     least = max(least, EIGENVALUE_FLOOR * values[-1])
     return QuadraticModel(
-        tf.constant(vectors, tf.float32), tf.constant(spectrum, tf.float32), damping, least
+        tf.constant(vectors, tf.float32),
+        tf.constant(spectrum, tf.float32),
+        damping,
+        least,
+        stiffness,
     )
 
 
@@ -175,9 +186,9 @@ def _pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
 
 
 def _unpack(arrays: Mapping[str, np.ndarray]) -> Preconditioner:
-    leaves = [arrays[str(number)] for number in range(10)]
+    leaves = [arrays[str(number)] for number in range(12)]
     plain, preconditioned = (
-        QuadraticModel(tf.constant(vectors), tf.constant(spectrum), float(damping), float(least))
-        for vectors, spectrum, damping, least in (leaves[:4], leaves[4:8])
+        QuadraticModel(tf.constant(vectors), tf.constant(spectrum), *map(float, numbers))
+        for vectors, spectrum, *numbers in (leaves[:5], leaves[5:10])
     )
-    return Preconditioner(plain, preconditioned, *map(tf.constant, leaves[8:]))
+    return Preconditioner(plain, preconditioned, *map(tf.constant, leaves[10:]))

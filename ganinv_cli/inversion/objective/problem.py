@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.generators.network.execute import multiply_rows
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.preconditioner import Preconditioner, QuadraticModel
 from ganinv_cli.precision import Precision
@@ -128,7 +129,7 @@ class Problem(NamedTuple):
         excess = tf.cond(
             tf.reduce_any(self.weighted),
             lambda: tf.reduce_sum(
-                self.preconditioner.excess * tf.matmul(flat, self.preconditioner.basis) ** 2, 1
+                self.preconditioner.excess * multiply_rows(flat, self.preconditioner.basis) ** 2, 1
             ),
             lambda: tf.zeros_like(image_loss),
         )
@@ -148,6 +149,24 @@ class Problem(NamedTuple):
             for norm in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
         return tf.where(self.weighted, weighted, plain)
+
+    def precondition(self, evaluation: Evaluation) -> tf.Tensor:
+        """Return H₀ times the gradient (batch, latent), over the stiffness of H₀.
+
+        Descent along it in steps of this length is at half of the limit of stability at the
+        stiffest of the random z of the preconditioner (Nesterov 2018, section 1.2.3).
+        """
+        assert self.preconditioner is not None
+        plain, weighted = (
+            tf.matmul(
+                tf.matmul(tf.cast(evaluation.gradient, tf.float32), model.vectors)
+                * _invert_spectrum(model, tf.cast(evaluation.objective, tf.float32)),
+                model.vectors / model.stiffness,
+                transpose_b=True,
+            )
+            for model in (self.preconditioner.plain, self.preconditioner.preconditioned)
+        )
+        return tf.where(self.weighted[:, None], weighted, plain)
 
     def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
         """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.

@@ -1,4 +1,4 @@
-"""Gradient descent: the paper's method, and with momentum."""
+"""Gradient descent: the paper's method, in a metric, and with momentum."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -9,11 +9,13 @@ import tensorflow as tf
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.jacobian import find_eigenvalues
+from ganinv_cli.inversion.objective.preconditioner import choose_points
 from ganinv_cli.inversion.solvers.parts.first_order import FirstOrder
 from ganinv_cli.settings.declare import declare
 
-AUTHORS_RATE = 1.0  # on the mean over a picture's values
 STABLE = "stable"
+AUTHORS_RATE = 1.0  # on the mean over a picture's values
+MAX_POINTS = 1000  # random z of a preconditioner
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
@@ -21,19 +23,26 @@ DIGITS = 3  # of a stable rate, so that processors that round differently give t
 class GradientDescent(FirstOrder):
     """z <- rule(z - rate * velocity).
 
-    The velocity is momentum * velocity + gradient (Polyak 1964, *Some methods of speeding up the
-    convergence of iteration methods*); without momentum, as in the paper, it is the gradient.
+    The velocity is momentum * velocity + direction (Polyak 1964, *Some methods of speeding up the
+    convergence of iteration methods*); without momentum, as in the paper, it is the direction.
 
-    `rate` is the learning rate for the mean of the squared error over a picture's values, so one
-    number means the same for pictures of any size; the authors' is 1.0. If the generator is linear,
-    an update multiplies the error along each eigenvector of JᵀJ / values by 1 − 2·rate·λ (Nesterov
-    2018, *Lectures on Convex Optimization*, section 1.2.3), so descent is stable if rate < 1/λ.
-    Above this limit z stays at some distance from the solution (Cohen et al. 2021, *Gradient
-    Descent on Neural Networks Typically Occurs at the Edge of Stability*). "stable" is half of it:
-    1/(2λ), with λ the largest eigenvalue at 40 draws from the prior. With momentum both are
+    The direction is H₀ times the gradient of rᵀWr, with W and H₀ from J at `metric` random z
+    (`objective/preconditioner.py`): steepest descent in the metric H₀⁻¹ (Nocedal & Wright 2006,
+    *Numerical Optimization*, section 2.2). With `metric` 0 it is the gradient of ‖r‖², as in the
+    paper.
+
+    `rate` is the learning rate. With `metric` 0 it is for the mean of the squared error over a
+    picture's values, so one number means the same for pictures of any size; the authors' is 1.0.
+    If the generator is linear, an update multiplies the error along each eigenvector of
+    JᵀJ / values by 1 − 2·rate·λ (Nesterov 2018, *Lectures on Convex Optimization*, section 1.2.3),
+    so descent is stable if rate < 1/λ. Above this limit z stays at some distance from the solution
+    (Cohen et al. 2021, *Gradient Descent on Neural Networks Typically Occurs at the Edge of
+    Stability*). "stable" is half of it: 1/(2λ), with λ the largest eigenvalue at 40 draws from the
+    prior. In a metric the unit of `rate` is this half, and "stable" is 1. With momentum both are
     1 + momentum times as large.
     """
 
+    metric: int = declare(0, range=(0, MAX_POINTS))  # random z of the preconditioner; 0: none
     rate: float | str = declare(AUTHORS_RATE)  # a number or "stable"
     halve_every: int = declare(50_000)  # the authors'
     momentum: float = declare(0.0, range=(0, 1))  # share of the velocity that an update keeps
@@ -45,10 +54,24 @@ class GradientDescent(FirstOrder):
         elif self.rate <= 0:
             raise ConfigError(f"[gd] rate = {self.rate} is not above 0")
 
+    @property
+    def preconditioner_points(self) -> int:
+        return self.metric
+
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
-        """Return the solver with the rate "stable" replaced by the measured number."""
-        if self.rate != STABLE:
-            return self
+        """Return the solver with the rate "stable" replaced by the measured number.
+
+        There is no metric if J takes too much memory.
+        """
+        if self.metric and generator.batch_norm == "batch":
+            raise ConfigError(
+                '[gd] metric is measured for single trials, but batch_norm = "batch" couples the '
+                "trials; give metric = 0"
+            )
+        metric = choose_points(generator, self.metric)
+        if self.rate != STABLE or metric:
+            rate = 1 + self.momentum if self.rate == STABLE else self.rate
+            return replace(self, metric=metric, rate=rate)
         if generator.batch_norm == "batch":
             raise ConfigError(
                 '[gd] rate = "stable" is measured for single trials, but batch_norm = "batch" '
@@ -61,7 +84,7 @@ class GradientDescent(FirstOrder):
                 "depend on z, or are not finite; is its file complete?"
             )
         rate = (1 + self.momentum) / (2 * eigenvalues.max())
-        return replace(self, rate=float(f"{rate:.{DIGITS}g}"))
+        return replace(self, metric=0, rate=float(f"{rate:.{DIGITS}g}"))
 
     def init(self, z: tf.Tensor) -> tf.Tensor:
         """Return the velocity (batch, latent)."""

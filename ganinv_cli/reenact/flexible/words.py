@@ -1,6 +1,6 @@
 """What a flexible map is, in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
@@ -9,25 +9,22 @@ from ganinv_cli.reenact.flexible.features import MIDDLE, Features
 from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, MappedPicture
 from ganinv_cli.reenact.storage import WHITE
 
-SEEN = 2 / WHITE  # RMS of what a part of the map changes; less is not mentioned
-SEEN_MOVE = 1.0  # pixels, of a corner
+MIN_LOWERED = 0.25  # share of what G(z) leaves without a map that a named part must lower
 GREY = 1.5 / WHITE  # RMS of the differences of channels, at most in a grey picture
 FAR = 5.0  # standard deviations, above which a pixel is of another picture
 LEAST_FAR = 6 / WHITE
 MIN_REGION = 0.01  # share of the pixels; less is not mentioned
 BLURS = 2  # kernels, the first ones, that are blurs
-UNNAMED = "changed in a way that is not named"
+ROTATED = 0.75  # share of the largest move of a corner that is a rotation, or it is not named
+UNNAMED = "changed in a way that was not recognised"
+MOVE, COLOURS, FILTER, SHADE = "move", "colours", "filter", "shade"  # the parts of a map
 
 
 def describe_map(end: MappedPicture, is_mirrored: bool, region: np.ndarray) -> str:
-    """Return the nearest plain words; `region` (height, width) is what is not of the map."""
+    """Return plain words for what lowers the residual; `region` (height, width) does not count."""
     parts = ["mirrored"] if is_mirrored else []
-    height, width = end.view.homography.size
-    moves = np.stack(end.view.homography.source) - np.mgrid[:height, :width]
-    if np.abs(moves[:, [0, 0, -1, -1], [0, -1, 0, -1]]).max() > SEEN_MOVE:
-        parts.append("moved or resized")
-    parts += _describe_weights(end)
-    return ", ".join(parts) or ("" if region.any() else UNNAMED)
+    parts += [WORDS[part](end) for part in _select_parts(end, region)]
+    return ", ".join(parts) or UNNAMED
 
 
 def find_region(end: MappedPicture) -> np.ndarray:
@@ -39,37 +36,81 @@ def find_region(end: MappedPicture) -> np.ndarray:
     return region if region.mean() >= MIN_REGION else np.zeros_like(region)
 
 
-def _describe_weights(end: MappedPicture) -> Iterator[str]:
+def _select_parts(end: MappedPicture, region: np.ndarray) -> list[str]:
+    """Return the parts of the map that lower the residual, those that lower it most first.
+
+    Each is fitted by itself to what the parts before it leave. So a part is not named that only
+    makes up for an error of the others, e.g. of interpolation.
+    """
+    counted = end.view.counted & ~region
+    wanted = (end.picture + end.rest).clip(0, 1)[~region[end.view.counted]]
+    features = Features(end.view.seen.shape)
+    places = features.places
+    slices = {  # of the features; the first one is 1
+        COLOURS: slice(1, places.products.stop),
+        FILTER: places.filters,
+        SHADE: slice(places.shades.start, places.shaded.stop),
+    }
+
+    def measure(parts: list[str]) -> float:
+        """Return the mean size of what parts of the map leave."""
+        base = end.view.seen if MOVE in parts else end.view.picture
+        mapped = base[counted]
+        rows = [slices[part] for part in parts if part != MOVE]
+        if rows:
+            every = features.compute(base)[:, counted]
+            values = np.concatenate([every[:1], *(every[each] for each in rows)]).T
+            mapped = mapped + values @ np.linalg.lstsq(values, wanted - mapped)[0]
+        return float(np.mean(np.abs(wanted - mapped.clip(0, 1))))
+
+    chosen: list[str] = []
+    left = plain = measure(chosen)
+    while others := [part for part in WORDS if part not in chosen]:
+        lowest, part = min((measure([*chosen, part]), part) for part in others)
+        if left - lowest < MIN_LOWERED * plain:
+            break
+        chosen, left = [*chosen, part], lowest
+    return chosen
+
+
+def _name_move(end: MappedPicture) -> str:
+    homography = end.view.homography
+    height, width = homography.size
+    moves = np.stack(homography.source) - np.mgrid[:height, :width]
+    most = np.hypot(*moves[:, [0, 0, -1, -1], [0, -1, 0, -1]]).max()
+    matrix = np.eye(3) + np.append(homography.parameters, 0.0).reshape(3, 3)
+    angle = np.arctan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1])
+    turned = abs(angle) * np.hypot(height - 1, width - 1) / 2
+    return "rotated" if turned > ROTATED * most else "moved or resized"
+
+
+def _name_filter(end: MappedPicture) -> str:
     channels = end.weights.shape[1]
-    shape = (*end.view.counted.shape, channels)
-    places = Features(shape).places
+    places = Features(end.view.seen.shape).places
     filters = end.weights[places.filters].reshape(-1, channels, channels)
-    if _measure(end, places.filters) > SEEN:
-        yield "blurred" if np.trace(filters[:BLURS].sum(0)) > 0 else "sharpened"
+    return "blurred" if np.trace(filters[:BLURS].sum(0)) > 0 else "sharpened"
+
+
+def _name_shade(end: MappedPicture) -> str:
+    places = Features(end.view.seen.shape).places
     shades = np.zeros(3)  # to the right, to the bottom, to the edges
     brightness = float(end.features[places.colours].mean()) or MIDDLE
     for place, weight in ((places.shades, 1.0), (places.shaded, brightness)):
         shades += weight * end.weights[place][:3].mean(1)
-    shaded = slice(places.shades.start, places.shaded.stop)
-    if _measure(end, shaded) > SEEN:
-        number = int(np.argmax(np.abs(shades)))
-        sides = [("left", "right"), ("top", "bottom"), ("middle", "edges")][number]
-        yield f"brighter at the {sides[int(shades[number] > 0)]}"
+    number = int(np.argmax(np.abs(shades)))
+    sides = [("left", "right"), ("top", "bottom"), ("middle", "edges")][number]
+    return f"brighter at the {sides[int(shades[number] > 0)]}"
+
+
+def _name_colours(end: MappedPicture) -> str:
     differences = end.picture - end.picture.mean(1, keepdims=True)
-    if channels > 1 and np.sqrt(np.mean(differences**2)) < GREY:
-        yield "made grey"
-    elif _measure_colours(end, places.colours, places.products) > SEEN:
-        yield "colours changed"
+    is_grey = end.weights.shape[1] > 1 and np.sqrt(np.mean(differences**2)) < GREY
+    return "made grey" if is_grey else "colours changed"
 
 
-def _measure(end: MappedPicture, part: slice) -> float:
-    """Return the RMS of what a part of the map adds, but for its mean."""
-    added = end.features[part].T @ end.weights[part]
-    return float(np.sqrt(np.mean((added - added.mean(0)) ** 2)))
-
-
-def _measure_colours(end: MappedPicture, colours: slice, products: slice) -> float:
-    """Return the RMS by which the map of each pixel alone changes it."""
-    alone = slice(0, products.stop)
-    mapped = end.features[alone].T @ end.weights[alone]
-    return float(np.sqrt(np.mean((mapped - MIDDLE - end.features[colours].T) ** 2)))
+WORDS: dict[str, Callable[[MappedPicture], str]] = {
+    MOVE: _name_move,
+    COLOURS: _name_colours,
+    FILTER: _name_filter,
+    SHADE: _name_shade,
+}

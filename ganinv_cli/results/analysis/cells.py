@@ -19,11 +19,10 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import Evidence, gather_evidence, read_value
 from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
-from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement, Verdict
+from ganinv_cli.results.analysis.verdict import OWN_VERDICTS, Judgement
 from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import Image
-from ganinv_cli.results.store.columns import ANSWERED, RECOVERIES, TRIAL
-from ganinv_cli.results.store.read import SHARED_GRADIENTS, count_trials
+from ganinv_cli.results.store.columns import ANSWERED, ERROR, RECOVERIES, TRIAL, Verdict
 from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, slice_rows, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts
 
@@ -55,7 +54,6 @@ class Cell:
     truth: Mapping[str, NDArray[Any]]  # "label" and "cramer_rao" (trials,), if they are known
     certificate: Group | None  # one row; of an image whose trials had ended
     prior: Prior  # of z
-    gradients_shared: float  # each trial's share of what the run spent once
     at_any_update: bool = False  # whether the least error of z counts, as in the paper's code
     threshold: float = THRESHOLD  # of the error of z, below which it is recovered
     exercised: bool = True  # False: the rule never acted, and these are the trials of none
@@ -141,6 +139,8 @@ class Cell:
         certificate = self.whole_certificate
         if certificate is None:
             return Judgement("not finished", "it is not judged yet; the same command goes on")
+        if error := decode_text(certificate, ERROR):
+            return Judgement("failed", error)
         verdict = decode_text(certificate, "verdict") or "no verdict"
         return Judgement(cast("Verdict", verdict), decode_text(certificate, "explanation"))
 
@@ -185,13 +185,12 @@ def read_cells(results: "Results") -> list[Cell]:
     """Return the cells that have trials: images as shown, numbers in order, rules in order."""
     groups, config = results.groups, results.attributes.get("config", {})
     prior, any_update = read_prior(config), config.get("success") == "ever"
-    shared = share_gradients(results)
 
     def make_cell(
         case: Case, rule: str, group: str, columns: Group, certificate: Group | None = None
     ) -> Cell:
         truth = _join_truth(results, columns[TRIAL])
-        run = prior, shared, any_update, results.threshold
+        run = prior, any_update, results.threshold
         return Cell(case, rule, group, columns, truth, certificate, *run)
 
     cells = [
@@ -229,7 +228,7 @@ def count_answering(starts: Group, certificate: Group | None) -> Group:
     """Return the starts of an image that count: if it is answered, those of its certificate."""
     if certificate is None or not certificate.get(ANSWERED, [0])[0]:
         return starts
-    return slice_rows(starts, slice(int(certificate[RECOVERIES][0])))
+    return slice_rows(starts, slice(np.searchsorted(starts[TRIAL], certificate[RECOVERIES][0])))
 
 
 def read_images(results: "Results") -> list[Image]:
@@ -247,15 +246,6 @@ def read_images(results: "Results") -> list[Image]:
         Image(image.number, name, rows[image.number])
         for image, name in zip(present, names, strict=True)
     ]
-
-
-def share_gradients(results: "Results") -> float:
-    """Return each trial's share of the gradients that the run spent once.
-
-    All trials of the file share alike, of whatever rule, level and image; 0 without a trial.
-    """
-    spent = float(results.constants.get(SHARED_GRADIENTS, 0))
-    return spent / max(count_trials(results.groups), 1)
 
 
 def _list_numbers(results: "Results") -> list[tuple[str, Number | None]]:

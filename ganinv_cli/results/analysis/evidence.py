@@ -15,9 +15,6 @@ AGREEING_SHARE = 1e-2  # of the least image loss, within which a start has reach
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
-# Largest median distance of the starts from the best z, over that of two draws, that the sentence
-# of `outside` calls agreement; no verdict follows from it.
-MAX_SCATTER = 0.35
 SQUARE = "in the square"  # with which the chain of a part of the file begins
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
 
@@ -80,7 +77,6 @@ class Evidence(NamedTuple):
     starts: int  # under the label of the best z
     reached: int  # of these, starts at the least image loss
     same: int  # of these, starts that found the best z
-    scatter: float  # median distance of the starts from the best z, over that of two draws
     rivals: int  # other z at the least loss, under any label, that may be drawn
     z_error: float  # distance ‖·‖ from the right z that is explained by what is left of the image
     vague: bool  # whether noise of what is left would explain half the distance of two draws
@@ -106,8 +102,8 @@ class Evidence(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether the starts end at nearly one z, though not to the same digits."""
-        return self.starts >= AGREEING_STARTS and self.scatter <= MAX_SCATTER
+        """Whether most of the starts found the best z; no verdict follows from it."""
+        return self.starts >= AGREEING_STARTS and 2 * self.same > self.starts
 
     @property
     def is_edited(self) -> bool:
@@ -150,8 +146,6 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
     reached = statistics.is_lowest(recoveries.loss, AGREEING_SHARE, recoveries.rounding_loss)
     clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
     same = reached & (clusters == clusters[best])
-    others = under_label & (np.arange(len(under_label)) != best)
-    apart = np.linalg.norm(recoveries.z[others] - recoveries.z[best], axis=1)
     rivals = len(np.unique(clusters[reached & plausible & ~same]))
     z = recoveries.z[best]
     if reenactment is not None and reenactment.explained:
@@ -168,7 +162,6 @@ def gather_evidence(recoveries: Recoveries, certificate: Group | None, size: int
         starts=int(np.sum(under_label)),
         reached=int(np.sum(reached & under_label)),
         same=int(np.sum(same)),
-        scatter=_find_median(apart) / distance,
         rivals=rivals,
         z_error=z_error,
         vague=noise_error >= most,
@@ -188,8 +181,10 @@ def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None
     """Return the re-enactment in the columns of a certificate; None if it has none."""
     if certificate is None or np.isnan(certificate.get("excess", np.array([np.nan]))[0]):
         return None
-    wanted = (*Reenactment._fields, "region", "reconstruction")
-    row = {name: read_value(certificate, name) for name in wanted if name in certificate}
+    computed = {"left_out", "keeps_loss"}
+    needed = {*Reenactment._fields, "region", "reconstruction"} - computed
+    needed -= Reenactment._field_defaults.keys() - certificate.keys()
+    row = {name: read_value(certificate, name) for name in needed}
     region, strangers, chain = row.pop("region"), row["stranger_rmse"], row["chain"]
     # after a change G(z) is another picture, and a JPEG has larger errors, which are not white
     is_unchanged = not chain or chain.startswith(("noise of", "stored as", "within rounding"))
@@ -248,11 +243,6 @@ def _estimate_noise_error(
         return 0.0
     with np.errstate(divide="ignore"):  # a direction of z that changes nothing: an infinite error
         return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))
-
-
-def _find_median(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else np.inf
 
 
 def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float) -> Floats:

@@ -93,7 +93,13 @@ class Recoveries:
     def best_row(self) -> int:
         """The row with the least image loss."""
         if self.certified is not None:
-            return int(np.searchsorted(self.group["trial"], self.certified))
+            trials = self.group["trial"]
+            if self.certified not in trials:
+                raise ResultsError(
+                    f"a certificate is of start {self.certified}, which is not in the results "
+                    "file; restore a copy, or move it away and run its command again"
+                )
+            return int(np.searchsorted(trials, self.certified))
         return int(np.nanargmin(np.where(np.isfinite(self.loss), self.loss, np.inf)))
 
     @cached_property

@@ -5,7 +5,7 @@ how many starts agree. It is decided once, when the run measures the image. docs
 the words.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, Evidence
 from ganinv_cli.results.analysis.recoveries import format_range
 from ganinv_cli.results.number_format import format_number
-
-# "no verdict": nothing was re-enacted; "not finished": starts are missing.
-Verdict = Literal[
-    "failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "edited", "made"
-]
+from ganinv_cli.results.store.columns import Verdict
 
 OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by this generator
 VERSION = 4  # of the rule; a file says which one decided
@@ -94,8 +90,8 @@ def describe_verdict(
     if verdict == "edited" and again:
         directions = f"{again.known_directions} of the {evidence.latent} directions of z"
         return (
-            f"explained by a picture of the generator that was edited{words}. What the edit leaves "
-            f"unexplained is not like what a wrong z leaves; {directions} are known{rest}"
+            f"z of this picture is known, what was done to it is less sure{words}. The residual of "
+            f"the edit is not like that of a wrong z; {directions} are known{rest}"
         )
     if verdict == "sibling" and again and again.mixed:
         return f"explained by {again.words}, and by no single one. {tried}"
@@ -125,20 +121,28 @@ def _advise(evidence: Evidence, is_cropped: bool) -> str:
 def _describe_outside(evidence: Evidence, prior: Prior) -> str:
     if evidence.is_never_drawn and not evidence.false_alarms.as_near:
         return f"not explained by any z that may be drawn: {_describe_position(evidence, prior)}"
-    if evidence.agrees:
-        return "not explained by any z or edit, though the starts agree on one z"
-    return "not explained by any z or edit: the starts found different pictures"
+    answer, agreement = "not explained by any z or edit", _describe_agreement(evidence)
+    return f"{answer}, though {agreement}" if evidence.agrees else f"{answer}: {agreement}"
+
+
+def _describe_agreement(evidence: Evidence) -> str:
+    if evidence.starts < AGREEING_STARTS:
+        return "it had one start"
+    if evidence.same < AGREEING_STARTS:
+        return f"no two of {evidence.starts} starts agree on one z"
+    only = "" if evidence.agrees else "only "
+    return f"{only}{evidence.same} of {evidence.starts} starts agree on one z"
 
 
 def _describe_nearness(evidence: Evidence) -> str:
     again = evidence.reenactment
     if again is None:
-        left = format_number(evidence.rmse)
-        return f"{left} grey levels are left over, no more than rounding to 8 bits leaves"
-    return (
-        f"{format_number(again.excess)} grey levels are left over (limit for its own pictures: "
-        f"{format_number(again.excess_limit)})"
-    )
+        rmse = format_number(evidence.rmse)
+        return f"The residual is {rmse} grey levels, no more than rounding to 8 bits leaves"
+    residual = f"The residual is {format_number(again.excess)} grey levels"
+    if np.isnan(again.excess_limit):
+        return residual
+    return f"{residual} (limit for its own pictures: {format_number(again.excess_limit)})"
 
 
 def _describe_strangers(evidence: Evidence) -> str:
@@ -148,13 +152,13 @@ def _describe_strangers(evidence: Evidence) -> str:
     rmse, least = format_number(evidence.rmse), format_number(again.stranger_rmse[0])
     if alarms.as_near == alarms.strangers:
         return (
-            f". Before any change {rmse} are left over, and the generator comes as near to each of "
+            f". Before any change it is {rmse}, and the generator comes as near to each of "
             f"{alarms.strangers} pictures that it cannot make"
         )
     return (
-        f". Before any change {rmse} are left over. Of {alarms.strangers} pictures that the "
-        f"generator cannot make {least} or more are left over, and {alarms.as_near} of them are as "
-        f"near as this one (at most {100 * alarms.most:.0f} % of all such pictures)"
+        f". Before any change it is {rmse}. That of {alarms.strangers} pictures that the generator "
+        f"cannot make is {least} or more, and {alarms.as_near} of them are as near as this one (at "
+        f"most {100 * alarms.most:.0f} % of all such pictures)"
     )
 
 

@@ -10,6 +10,7 @@ from ganinv_cli.results.analysis.cells import Cell
 from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.grid import DrawnFigure, Report
 from ganinv_cli.results.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
+from ganinv_cli.results.report.run_notes import state_preparation
 from ganinv_cli.results.report.table import Row, capitalize
 from ganinv_cli.results.statistics import Floats, carry_forward
 from ganinv_cli.results.store import Figure as StoredFigure
@@ -112,7 +113,9 @@ def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     if not curves:
         return {}
     figure = make_figure()
-    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="gradients per trial")
+    preparation = state_preparation(report.run)
+    label = "\n".join(filter(None, ("gradients per trial", preparation.removesuffix("."))))
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel=label)
     for rule, curve in curves.items():
         low, median, high = curve.quantiles
         style = _make_style(rule)

@@ -16,6 +16,7 @@ from ganinv_cli.results.report.run_notes import (
     group_cells,
     make_run_notes,
     make_warnings,
+    state_preparation,
     state_progress,
 )
 from ganinv_cli.results.report.table import (
@@ -188,7 +189,7 @@ class ReportKind:
             ),
             tables,
             [
-                _name_threshold(table, results.threshold)
+                _fill_texts(table, results.threshold, run)
                 for table in (*sections, make_unread_table(unread))
                 if table.rows
             ],
@@ -217,9 +218,14 @@ class ReportKind:
         return tables + [grid.make_table(topic) for topic in topics if topic not in titles]
 
 
-def _name_threshold(table: Table, threshold: float) -> Table:
+def _fill_texts(table: Table, threshold: float, run: Row) -> Table:
+    """Return a table whose texts have what measures leave open."""
+    values = {"threshold": format_concise(threshold), "preparation": state_preparation(run)}
+
     def fill(text: str) -> str:
-        return text.replace("{threshold}", format_concise(threshold))
+        for name, value in values.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
 
     columns = [replace(column, help=fill(column.help)) for column in table.columns]
     return replace(table, title=fill(table.title), columns=columns)

@@ -10,7 +10,7 @@ from ganinv_cli.results.analysis.cells import Cell, Pixels
 from ganinv_cli.results.analysis.evidence import Reenactment
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound, is_outside
 from ganinv_cli.results.number_format import format_concise, format_scientific
-from ganinv_cli.results.report.measures import ABSENT, COSTS, GRADIENTS_SHARED, Measure
+from ganinv_cli.results.report.measures import ABSENT, COSTS, Measure
 from ganinv_cli.results.report.table import Row
 from ganinv_cli.results.store.columns import ANSWERED
 
@@ -190,7 +190,7 @@ def _measure_left_over(cell: Cell) -> float | None:
 def _find_limit(cell: Cell) -> float | None:
     """Return what own pictures leave over at most; None if another rule gave the verdict."""
     again = cell.evidence.reenactment
-    if again is None or again.excess_limit < 0 or _is_unnamed(again):
+    if again is None or not again.excess_limit >= 0 or _is_unnamed(again):
         return None
     return again.excess_limit
 
@@ -276,13 +276,7 @@ INVERT = (
     ),  # whether the pixels that count do
     Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # of 8 bits
     Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
-    Measure(
-        "agreement.same",
-        lambda cell: cell.evidence.same,
-        "one z",
-        "One z: of these, the starts that found the best z, to within "
-        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that JPEG causes.",
-    ),
+    Measure("agreement.same", lambda cell: cell.evidence.same),  # of these, at the best z
     Measure("rank", lambda cell: cell.evidence.rank),
     AMPLIFICATION,
     Measure(
@@ -300,9 +294,7 @@ INVERT = (
     Measure("z_error", lambda cell: cell.evidence.z_error),  # ‖·‖ that what is left explains
     Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),
     Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
-    Measure("gradients", lambda cell: np.sum(cell.read("gradients") + cell.gradients_shared)),
-    GRADIENTS_SHARED,
-    Measure("seconds", lambda cell: np.sum(cell.read("seconds"))),  # of these starts, as gradients
+    Measure("gradients", lambda cell: np.sum(cell.read("gradients"))),  # of these starts
     CHANGES,
     Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
     Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image

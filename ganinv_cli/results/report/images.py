@@ -4,8 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
-from ganinv_cli.results.analysis.verdict import Verdict
-from ganinv_cli.results.number_format import format_count, format_number, format_scientific
+from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.results.number_format import (
+    format_concise,
+    format_count,
+    format_number,
+    format_scientific,
+)
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.image_figures import (
     MAX_FIGURES,
@@ -24,14 +29,15 @@ from ganinv_cli.results.report.table import (
     label_images,
     make_sentence_table,
 )
+from ganinv_cli.results.store.columns import Verdict
 
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
-    "edited": "made, and changed in a way that is not known",
+    "edited": "z is known, what was done is less sure",
     "ambiguous": "made, but the image does not determine z",
     "sibling": "of nearly these weights, a mixture, or an edit that was not tried",
     "outside": "nothing that was tried explains it",
-    "failed": "no start gave finite numbers",
+    "failed": "no start gave finite numbers, or judging failed",
     "no verdict": "edits could not be tried",
     "not finished": "the same command goes on",
 }
@@ -129,12 +135,13 @@ CERTAINTY = (
     Column(
         "agree",
         show=lambda row: (
-            f"{row['agreement']['reached']:,} of {row.get('starts_under_label', row['starts']):,}"
+            f"{row['agreement']['same']:,} of {row.get('starts_under_label', row['starts']):,}"
         ),
-        help="Agree: starts (under the same label) with an image loss at most "
-        f"{100 * AGREEING_SHARE:g} % above the lowest one, or not above rounding.",
+        help="Agree: starts (under the same label) that found the best z, to within "
+        f"{format_concise(SAME_Z_TOLERANCE)} (‖·‖ / latent) or the error that the residual "
+        f"explains, with an image loss at most {100 * AGREEING_SHARE:g} % above the lowest one, "
+        "or not above rounding.",
     ),
-    "agreement.same",
     "z_deviation_mean",
     "known_directions",
     "at_bound",

@@ -134,11 +134,6 @@ def _make_cost(column: str, heading: str = "", help_text: str = "") -> Measure:
     )
 
 
-def _measure_gradients(cell: Cell) -> Floats:
-    """(trials,): with its part of what the run spent once."""
-    return np.asarray(cell.read("gradients") + cell.gradients_shared)
-
-
 NAMES = (
     Measure("technique", lambda cell: cell.rule, "clipping", always=True),
     Measure("trials", lambda cell: cell.trials, "trials", always=True),
@@ -148,28 +143,20 @@ OUTCOMES = Measure(
     "outcomes.{start}",
     lambda cell: {each.name: int(np.sum(cell.outcomes == each)) for each in Outcome},
 )
-GRADIENTS_SHARED = Measure("gradients_shared", lambda cell: cell.gradients_shared)
 COSTS = (
-    Measure(
-        "gradients",
-        lambda cell: statistics.mean(_measure_gradients(cell)),
-        "gradients\nmean",
-        topic=COSTS_TITLE,
-    ),
+    _make_cost("gradients", "gradients\nmean", "{preparation}"),
     Measure(
         "gradients_median",
-        lambda cell: statistics.median(_measure_gradients(cell)),
+        lambda cell: statistics.median(cell.read("gradients")),
         "gradients\nmedian",
         topic=COSTS_TITLE,
     ),
     Measure(
         "gradients_first_start",
-        lambda cell: statistics.mean(_measure_gradients(cell.first)),
+        lambda cell: statistics.mean(cell.first.read("gradients")),
         "first start\nmean",
         topic=COSTS_TITLE,
     ),
-    GRADIENTS_SHARED,
-    _make_cost("seconds", "seconds\nmean"),
     _make_cost("restarts", "restarts\nmean"),
     _make_cost("redraws"),
     EXERCISED,
@@ -277,7 +264,6 @@ def measure_polishing(cell: Cell) -> Row:
         "interval": statistics.clopper_pearson(recovered, cell.trials),
         "z_error_median": statistics.median(error),
         "gradients": statistics.mean(read_polished("gradients")),
-        "seconds": statistics.mean(read_polished("seconds")),
     }
     measured: Row = to_plain(numbers)
     return names | (measured if cell.exercised else blank(measured))

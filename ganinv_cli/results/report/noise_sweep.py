@@ -161,7 +161,7 @@ def _list_noise_notes(grid: Grid) -> list[str]:
     if not noise.find_residual and not noise.leaves_no_residual:
         lines.append(
             "The image loss that this noise leaves at the right z is not known, so no single start "
-            "is enough: a trial ends when two agree, or with its last restart."
+            "is enough: a trial ends when two starts in turn have not lowered it."
         )
     if any(row[noise.level] == 0 for row in grid.rows):
         name = capitalize(noise.level)

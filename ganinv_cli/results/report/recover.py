@@ -16,15 +16,18 @@ from ganinv_cli.results.number_format import (
 )
 from ganinv_cli.results.report.figures import draw_convergence, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
-from ganinv_cli.results.report.measures import RECOVER, measure_polishing, show_share
+from ganinv_cli.results.report.measures import ACTED_HELP, RECOVER, measure_polishing, show_share
 from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
-from ganinv_cli.results.report.run_notes import describe_rule, describe_span
+from ganinv_cli.results.report.run_notes import (
+    describe_rule,
+    describe_span,
+    state_preparation,
+)
 from ganinv_cli.results.report.table import NOT_EXERCISED, Column, Row, Table, capitalize
 
 NO_DIFFERENCE = (
     "No difference between rules is significant; more --trials or --restarts 0 may show one."
 )
-NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {
     "first_start": "Table 1, first starts",
@@ -38,7 +41,6 @@ POLISHING = (
     Column("1e-20", show=show_share("recovered.1e-20", "interval"), help=INTERVAL_HELP),
     Column("z error\nmedian", "z_error_median", format_scientific),
     Column("gradients\nmean", "gradients"),
-    Column("seconds\nmean", "seconds"),
 )
 
 
@@ -129,11 +131,6 @@ def _list_recovery_notes(grid: Grid) -> list[str]:
             "Recovered: the error of z was below the bound at any update, not only at the end, as "
             'in the paper\'s code (success = "ever").'
         )
-    if shared := grid.rows[0]["gradients_shared"]:
-        lines.append(
-            f"The gradients of each trial include {format_number(shared)} for the preparation of "
-            "the run, which is divided among all trials."
-        )
     counts = [
         f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
         f"{format_share_interval(row['bound']['interval'])}"
@@ -159,12 +156,21 @@ def _answer_recovered(grid: Grid) -> Answer:
             _show_shares(rows, name, "first_start", brief=True)
             for name in _choose_epsilons(rows[0])
         ),
-        _show_polished(grid) if grid.tables["polished"] else "acted",
+        _show_polished(grid) if grid.tables["polished"] else _show_acted(grid),
     )
     sentence = f"{_count_recovered(grid, epsilon)}{any_update}{_state_cost(rows)}"
     return Answer(
         ". ".join(filter(None, (sentence, describe_idle(rows)))), table, _compare_rules(grid)
     )
+
+
+def _show_acted(grid: Grid) -> Column:
+    return Column("acted", "acted", help=f"{ACTED_HELP} {_explain_brief(grid)}", always=True)
+
+
+def _explain_brief(grid: Grid) -> str:
+    recovered = f"Recovered: below {format_concise(grid.rows[0]['threshold'])}."
+    return f"{recovered} {state_preparation(grid.run)}".rstrip()
 
 
 def _show_polished(grid: Grid) -> Column:
@@ -173,9 +179,8 @@ def _show_polished(grid: Grid) -> Column:
         for row in grid.tables["polished"]
         if row["exercised"]
     }
-    return Column(
-        "below\n1e-20 if\npolished", "technique", lambda rule: shares.get(rule, "-"), always=True
-    )
+    heading, help_text = "below\n1e-20 if\npolished", _explain_brief(grid)
+    return Column(heading, "technique", lambda rule: shares.get(rule, "-"), help_text, always=True)
 
 
 def _compare_rules(grid: Grid) -> list[str]:
@@ -213,11 +218,7 @@ def _state_cost(rows: Sequence[Row]) -> str:
     medians = [row["gradients_median"] for row in rows if row["gradients_median"] is not None]
     if not medians:
         return ""
-    cost = f", at {describe_span(medians, _format_gradients)} gradients each (median"
-    shared = rows[0]["gradients_shared"]  # the same for all trials
-    if shared < NOTEWORTHY_SHARE * min(medians):
-        return f"{cost})"
-    return f"{cost}; {_format_gradients(shared)} of these measure the generator, once for the run)"
+    return f", at {describe_span(medians, _format_gradients)} gradients each (median)"
 
 
 def _format_gradients(gradients: float) -> str:

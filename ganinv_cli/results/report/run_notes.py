@@ -44,7 +44,7 @@ def describe_run(results: "Results", cells: Cells) -> Row:
     """Return provenance and totals."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
-    for key in ("identity", "groups", "figures"):
+    for key in ("identity", "groups", "figures", "inputs_sha256"):
         attributes.pop(key, None)
     times = (attributes.get(key) for key in ("started", "finished"))
     started, finished = (datetime.fromisoformat(time) if time else None for time in times)
@@ -66,6 +66,8 @@ def describe_run(results: "Results", cells: Cells) -> Row:
         "solving_seconds": to_plain(
             sum(float(of["seconds"][of["shared"] == 0].sum()) for of in groups)
         ),
+        # spent once, e.g. to measure the generator for the preconditioner; in no trial's count
+        "prepared_gradients": to_plain(results.constants.get("shared_gradients")),
     }
 
 
@@ -83,6 +85,7 @@ def make_run_notes(run: Row) -> list[str]:
     notes = [
         state_doubt(run),
         state_settings(run),
+        _state_rounding(run),
         _state_plain_loss(run["config"]),
         _state_prior(read_prior(run["config"])),
     ]
@@ -99,6 +102,12 @@ def make_warnings(run: Row, results_file: str) -> list[str]:
     """Return a short sentence on a generator that is not confirmed, if it is not."""
     command = f"ganinv report {shlex.quote(results_file)}"
     return [f"The generator is not confirmed: `{command}` says why."] if state_doubt(run) else []
+
+
+def state_preparation(run: Row) -> str:
+    """Return a sentence on the gradients that were spent once; empty if none were."""
+    prepared = run["prepared_gradients"]
+    return f"Prepared once: {prepared:,.0f} gradients, in no trial's count." if prepared else ""
 
 
 def state_progress(run: Row, cells: Cells) -> str:
@@ -128,6 +137,20 @@ def state_settings(run: Row) -> str:
     }
     phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
     return f"Run: {', '.join(phrases)}."
+
+
+def _state_rounding(run: Row) -> str:
+    """Return a sentence if another run of the command may differ in the last digits of z."""
+    config, device = run["config"], run.get("device") or ""
+    if device.startswith("GPU"):
+        return "z is not reproducible to the bit: a GPU may add numbers in another order."
+    is_coupled, is_alone = config.get("batch_norm") == "batch", config.get("batch_size") == 1
+    if run.get("command") == "noise-sweep" or is_coupled or is_alone:
+        return ""
+    return (
+        "z is not reproducible to the bit: rounding depends on how many trials share a batch "
+        "(docs/scaling.md)."
+    )
 
 
 def _state_plain_loss(config: Row) -> str:

@@ -34,6 +34,7 @@ class Provenance:
     git: str  # revision, or "" outside a repository
     precision: str = "float32"  # of the gradients, see `Precision`
     generator: Mapping[str, Any] | None = None  # how far it is known, see docs; None: not known
+    inputs_sha256: str = ""  # of settings and files, by which a finished run is known; "": it isn't
 
     def to_attributes(self, started: str, finished: str = "") -> dict[str, Any]:
         """Return the attributes of "/" of a file without groups and figures, as Python values."""

@@ -3,14 +3,21 @@
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+
+from ganinv_cli.outcome import Outcome
+
+# "no verdict": nothing was re-enacted; "not finished": starts are missing.
+Verdict = Literal[
+    "failed", "outside", "sibling", "ambiguous", "no verdict", "not finished", "edited", "made"
+]
 
 TRIAL = "trial"  # (rows,) int64, the number of each row's trial, or start; -1: it was not run
 RECOVERIES = "recoveries"  # of a certificate
 ANSWERED = "answered"  # of a certificate
-ERROR = "error"  # of an image: if not empty, it has no trials
+ERROR = "error"  # of an image: if not empty, it has no trials; of a certificate: no verdict
 IMAGE = "image"  # (rows,) int64, the number of each row's image; -1: there is none
 
 
@@ -23,20 +30,41 @@ class StoredColumn(NamedTuple):
     meaning: str
     optional: bool = False
     counted: bool = False  # by a solver, from 0 in each start
+    values: tuple[Any, ...] = ()  # that it may have; none are named: any
+
+    @property
+    def dtypes(self) -> tuple[np.dtype, ...]:
+        """The dtypes that a file may have for it."""
+        names = ("float32", "float64") if self.dtype == "float" else (self.dtype,)
+        return tuple(map(np.dtype, names))
 
 
+FLAG = (0, 1)  # no, yes
+OUTCOMES = (0, *map(int, Outcome))  # 0: not run
+VERDICTS = (b"", *(word.encode() for word in get_args(Verdict)))
+_VALUES = {"flag": FLAG, "outcome": OUTCOMES, "verdict": VERDICTS}
 Columns = Mapping[str, StoredColumn]  # by their paths inside the group
 
 
 def _read_table(table: str) -> dict[str, StoredColumn]:
-    """Return the columns of a table: name, dtype, axes after the rows, unit, flags, meaning."""
+    """Return the columns of a table: name, dtype, axes after the rows, unit, flags, meaning.
+
+    The flags are optional, counted, and the name of the values that it may have.
+    """
     lines = re.sub(r"\n +", " ", table.strip()).splitlines()  # an indented line continues the last
     columns = {}
     for line in lines:
-        name, dtype, axes, unit, optional, text = (cell.strip() for cell in line.split(" | "))
+        name, dtype, axes, unit, flags, text = (cell.strip() for cell in line.split(" | "))
         shape = () if axes == "-" else tuple(axes.split(", "))
-        flags = "optional" in optional, "counted" in optional
-        columns[name] = StoredColumn(dtype, shape, unit.strip("-"), text, *flags)
+        columns[name] = StoredColumn(
+            dtype,
+            shape,
+            unit.strip("-"),
+            text,
+            optional="optional" in flags,
+            counted="counted" in flags,
+            values=next((each for word, each in _VALUES.items() if word in flags), ()),
+        )
     return columns
 
 
@@ -62,19 +90,22 @@ pixels_counted | int64 | - | pixels | - | pixels times channels that count, with
 
 CERTIFICATE = _read_table("""
 recoveries | int32 | - | - | - | how many trials count: all that there were when it was made
-answered | uint8 | - | - | optional | 1: two of these trials found one z, which leaves only what
+answered | uint8 | - | - | optional flag | 1: two of these trials found one z, which leaves only
+    what
     storing the image leaves, so no others were needed
 best | int32 | - | - | - | the trial with the least image loss
 distant | int32 | - | - | - | the trial with the z farthest from the best one, under the same label
 reconstruction | uint8 | height, width, channels | - | - | image of the best trial
 distant_reconstruction | uint8 | height, width, channels | - | - | image of the distant trial
 singular_values | float64 | latent | pixel/z | - | singular values of J = dG/dz at the best z
-explained | uint8 | - | - | optional | 1: the chain, a change and a storage of G(z), explains it
+explained | uint8 | - | - | optional flag | 1: the chain, a change and a storage of G(z), explains
+    it
 chain | S255 | - | - | optional | the chain in words, UTF-8, e.g. stored as float32; empty for
     rounding to 8 bits alone
 excess | float64 | - | grey levels | optional | what G(z) after the chain leaves, RMS: of pixels,
     or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
-excess_limit | float64 | - | grey levels | optional | what nearly all own pictures leave at most
+excess_limit | float64 | - | grey levels | optional | what nearly all own pictures leave at most;
+    NaN: there is none for white noise, whose level is the picture's own
 z_explained | float64 | latent | z | optional | z after a fit with the chain; if none explains the
     image, of a flexible map, or else the best z
 z_deviation | float64 | latent | z | optional | standard error of each component of z_explained, at
@@ -84,15 +115,21 @@ known_directions | int32 | - | directions | optional | orthogonal directions of 
 stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
     two of the generator's own pictures, ascending; NaN: not measured, the image is explained
 reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
-region | uint8 | height, width | - | optional | 1: a pixel that does not count: of a border, by the
+region | uint8 | height, width | - | optional flag | 1: a pixel that does not count: of a border,
+    by the
     mask, or because the chain leaves it out
-edited | uint8 | - | - | optional | 1: no chain explains it, but what a flexible map of G(z) leaves
+edited | uint8 | - | - | optional flag | 1: no chain explains it, but what a flexible map of G(z)
+    leaves
     of it is what an edit leaves; the chain is that map in words
-mixed | uint8 | - | - | optional | 1: it is an average of two of the generator's pictures; the chain
+mixed | uint8 | - | - | optional flag | 1: it is an average of two of the generator's pictures; the
+    chain
     has their shares
 tried | S255 | - | - | optional | how many changes and storages were tried, in words; empty if the
     image is explained
-verdict | S16 | - | - | optional | the verdict of invert.md, decided when the image was measured
+error | S1023 | - | - | optional | what was raised while the image was judged, in a sentence, UTF-8;
+    empty if nothing was
+verdict | S16 | - | - | optional verdict | the verdict of invert.md, decided when the image was
+    measured
 explanation | S1023 | - | - | optional | what it follows from, in words, UTF-8
 verdict_rule | int32 | - | - | optional | version of the rule that decided it
 """)
@@ -105,10 +142,10 @@ error_bound | float64 | - | z² | optional | estimated bound on z_error: the los
     / (latent · σ²), σ² the least eigenvalue of JᵀWJ at the random z where the generator was
     measured; certain only if G is linear from z_true to here, with no eigenvalue below σ²
 image_loss | float | - | pixel² | - | squared error summed over the image's pixels
-outcome | uint8 | - | - | - | how the trial ended (see Outcomes); 0: not run
+outcome | uint8 | - | - | outcome | how the trial ended (see Outcomes); 0: not run
 gradients | float64 | - | gradients | counted | gradients spent; a forward pass counts .5
 redraws | int32 | - | times | counted | times that the rule replaced components of z
-acted | uint8 | - | - | - | 1: the rule changed z; 0: it did not
+acted | uint8 | - | - | flag | 1: the rule changed z; 0: it did not
 actions | int32 | - | updates | - | updates in which the rule changed a component of z:
     clamped or held at a bound, or replaced
 seconds | float64 | - | s | - | share of the batches' wall time
@@ -123,7 +160,7 @@ z_start | float | latent | z | - | where the first start began
     **_read_table("""
 z_error_least | float | - | z² | optional | least z_error at any update; the solver does not use it
 restarts | int32 | - | starts | - | starts after the first one
-shared | uint8 | - | - | - | 1: a copy of the trial of `none`, in which the rule would not
+shared | uint8 | - | - | flag | 1: a copy of the trial of `none`, in which the rule would not
     have acted, with the gradients and seconds that it would have cost alone; 0: run
 curve_loss | float32 | points | pixel² | optional | image loss at curve_gradients; then NaN
 curve_error | float32 | points | z² | optional | z_error at curve_gradients; then NaN
@@ -150,7 +187,8 @@ polished/steepness | float64 | - | - | optional | its share of the mean norm of 
 polished/gradients | float64 | - | gradients | optional | gradients spent on it, in no other count;
     one in float64 counts 5
 polished/seconds | float64 | - | s | optional | time for it, in no other count
-polished/outcome | uint8 | - | - | optional | in `invert` as outcome; else converged: a minimum, by
+polished/outcome | uint8 | - | - | optional outcome | in `invert` as outcome; else converged: a
+    minimum, by
     that share, or in `recover` a z_error below 1e-20, by the loss; stalled: not so; 0: not polished
 """)
 

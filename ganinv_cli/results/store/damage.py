@@ -11,6 +11,12 @@ class DamagedError(ResultsError):
     """A results file is damaged, or of a newer ganinv."""
 
 
+class MissingColumnError(DamagedError, KeyError):
+    """A results file has no column of a name; a mapping's `get` takes it for a missing key."""
+
+    __str__ = Exception.__str__
+
+
 class ChangedError(DamagedError):
     """A file of a run has changed while it was in use."""
 

@@ -25,6 +25,13 @@ from ganinv_cli.results.store.columns import (
     read_constants,
 )
 from ganinv_cli.results.store.damage import ChangedError, explain_damaged_results
+from ganinv_cli.results.store.declared import (
+    Sizes,
+    check_constants,
+    check_layout,
+    check_order,
+    check_values,
+)
 from ganinv_cli.results.store.rows import (
     Figure,
     Group,
@@ -107,9 +114,10 @@ class FileRows(LazyRows):
     Raises ChangedError if the file has been changed since it was opened, and a column is read.
     """
 
-    def __init__(self, file: "_File", group: str, root: h5py.File) -> None:
+    def __init__(self, file: "_File", group: str, root: h5py.File, sizes: Sizes) -> None:
         self._file, self._group = file, group
-        layout = _read_layout(root, group)
+        self.place = f"{file.path}: {group or 'the root'}"
+        layout = _read_layout(root, group, sizes)
         key = IMAGE if IMAGE in layout else TRIAL
         numbers = root[f"{group}/{key}"][()]
         rows = np.flatnonzero(numbers != -1)
@@ -131,7 +139,7 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         """Check the file. Raises OSError, ResultsError or ValueError if it is not as it should."""
-        self._path, self._file = path, OpenFile(path)
+        self.path, self._file = path, OpenFile(path)
         self._state = self._get_state()
         self.is_sealed = _check_seal(path, self._file)
 
@@ -147,14 +155,16 @@ class _File:
     def read(self, group: str, names: Sequence[str], rows: slice) -> dict[str, np.ndarray]:
         """Return columns of a group in a range of rows of the file."""
         self._check_unchanged()
-        with explain_damaged_results(self._path), self.open_hdf5() as root:
+        with explain_damaged_results(self.path), self.open_hdf5() as root:
             found = {name: root[f"{group}/{name}"][rows] for name in names}
+            for name, values in found.items():
+                check_values(f"{group}/{name}", get_columns(group)[name], values)
         self._check_unchanged()
         return found
 
     def _check_unchanged(self) -> None:
         if self._get_state() != self._state:
-            raise ChangedError(self._path)
+            raise ChangedError(self.path)
 
     def _get_state(self) -> tuple[int, int]:
         about = os.fstat(self._file.descriptor)
@@ -179,9 +189,14 @@ def read_file(path: Path) -> Results:
             attributes = decode_attributes(path, stored)
             if not file.is_sealed:
                 raise ValueError("its checksum is missing, as if another program changed it")
-            constants = {name: root[name][()] for name in CONSTANTS if name in root}
-            groups = {name: FileRows(file, name, root) for name in attributes["groups"]}
+            sizes: Sizes = {}
+            stored_constants = {name: root[name] for name in CONSTANTS if name in root}
+            check_constants(CONSTANTS, stored_constants, sizes)
+            constants = {name: data[()] for name, data in stored_constants.items()}
+            groups = {name: FileRows(file, name, root, sizes) for name in attributes["groups"]}
             figures = {name: _read_figure(root[name]) for name in attributes["figures"]}
+        for name, rows in groups.items():
+            check_order(name, rows)
     return Results(attributes, groups, read_constants(constants), figures, complete=True)
 
 
@@ -260,13 +275,29 @@ def _write_figure(panels: h5py.Group, figure: Figure) -> None:
 
 def _read_figure(panels: h5py.Group) -> Figure:
     names = tuple(str(panel) for panel in panels.attrs["panels"])
-    return Figure(panels["pictures"][()], names, tuple(panels.attrs["trials"].tolist()))
+    trials, pictures = tuple(panels.attrs["trials"].tolist()), panels["pictures"][()]
+    if (
+        pictures.dtype != np.uint8
+        or pictures.ndim != 5
+        or pictures.shape[:2]
+        != (
+            len(names),
+            len(trials),
+        )
+    ):
+        raise ValueError(f"the pictures of {panels.name} have another shape or type")
+    return Figure(pictures, names, trials)
 
 
-def _read_layout(root: h5py.File, group: str) -> dict[str, np.dtype]:
+def _read_layout(root: h5py.File, group: str, sizes: Sizes) -> dict[str, np.dtype]:
     """Return the columns that the schema names and the file has, with the dtype of a row."""
-    columns = {name: root.get(f"{group}/{name}") for name in get_columns(group)}
-    return {name: np.dtype((v.dtype, v.shape[1:])) for name, v in columns.items() if v is not None}
+    columns = {
+        name: data
+        for name in get_columns(group)
+        if (data := root.get(f"{group}/{name}")) is not None
+    }
+    check_layout(group, get_columns(group), columns, sizes)
+    return {name: np.dtype((data.dtype, data.shape[1:])) for name, data in columns.items()}
 
 
 def _check_seal(path: Path, file: OpenFile) -> bool:

@@ -108,6 +108,7 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **most,
         "config": most["config"] | ({"shard": None} if "shard" in most["config"] else {}),
+        "inputs_sha256": "",
         "device": _DEVICE_SEPARATOR.join(dict.fromkeys(devices)),
         "precision": max(each.get("precision", "float32") for each in newest),  # the lowest of all
         "started": min(each["started"] for each in newest),

@@ -21,7 +21,6 @@ NO_TRIAL = (
     "the run was interrupted before its first trial ended, or has just begun; the same command "
     "goes on"
 )
-SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 NOTHING = Results({}, {}, {}, {}, complete=False)
 
 
@@ -81,21 +80,14 @@ def open_results(path: Path) -> tuple[Results, Log]:
 def select_images(results: Results, images: Sequence[Image]) -> Results:
     """Return the results of these images alone, to show in this order and under these names.
 
-    What the run spent once, they spent in proportion to their trials. An image that has two names
-    has its trials once.
+    An image that has two names has its trials once.
     """
     numbers = list({image.number for image in images})
     groups = {
         name: select_rows(group, np.isin(group[IMAGE], numbers)) if IMAGE in group else group
         for name, group in results.groups.items()
     }
-    share = count_trials(groups) / max(1, count_trials(results.groups))
-    spent = {
-        name: value * share for name, value in results.constants.items() if name == SHARED_GRADIENTS
-    }
-    return replace(
-        results, groups=groups, constants=results.constants | spent, selection=tuple(images)
-    )
+    return replace(results, groups=groups, selection=tuple(images))
 
 
 def count_trials(groups: Mapping[str, Group]) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv_cli.results.store.columns import IMAGE, RECOVERIES, TRIAL, get_columns
+from ganinv_cli.results.store.damage import MissingColumnError
 
 Group = Mapping[str, np.ndarray]  # the columns, a row each for a trial, a start or an image
 NO_ROWS: Group = {IMAGE: np.zeros(0, np.int64), TRIAL: np.zeros(0, np.int64)}
@@ -24,6 +25,8 @@ class Figure:
 
 class LazyRows(Mapping[str, np.ndarray]):
     """The rows of a group, of which a column is read when it is used, and kept if it is small."""
+
+    place = "a results file"  # for errors
 
     def __init__(self, dtypes: Mapping[str, np.dtype], rows: int) -> None:
         """Describe the rows: how many there are, and the dtype of each column in a row."""
@@ -45,7 +48,10 @@ class LazyRows(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.dtypes:
-            raise KeyError(name)
+            raise MissingColumnError(
+                f"{self.place} has no column {name}; restore a copy of the file, or move it away "
+                "and run its command again"
+            )
         values = self._cache.get(name)
         if values is None:
             values = self.read([name], slice(None))[name]

@@ -1,8 +1,9 @@
-"""Twelve files that run code in Python's own reader of pickles run none here."""
+"""Files that run code in Python's own reader of pickles run none here; bombs are refused."""
 
 import contextlib
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,32 @@ def test_nothing_in_a_file_is_run(tmp_path, monkeypatch, data, is_archive):
     with pytest.raises(CheckpointError):
         read(path)
     assert not trace.exists()
+
+
+BOMBS = {  # a pickle -> words of its refusal
+    "lists": (b"\x80\x02" + 600_000 * b"]" + b".", "more than 500,000 operations"),
+    "classes": (
+        b"\x80\x02" + b"".join(b"ca\n%d\n0" % number for number in range(1_100)) + b"N.",
+        "more than 1,000 classes",
+    ),
+    "a key that is hashed in 2 to the power of 70 steps": (
+        b"\x80\x02})" + 70 * b"2\x86" + b"Ns.",
+        "holds no weights",
+    ),
+}
+
+
+@pytest.mark.refusals
+@pytest.mark.parametrize(("data", "words"), BOMBS.values(), ids=BOMBS)
+def test_a_pickle_of_too_many_operations_is_refused(tmp_path, data, words):
+    with pytest.raises(CheckpointError, match=words):
+        read(write_archive(tmp_path / "netG.pt", data))
+
+
+@pytest.mark.refusals
+def test_a_member_that_unpacks_to_a_hundred_times_its_size_is_not_unpacked(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "netG.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a/data.pkl", b"\x80\x02" + 2_000_000 * b"]" + b".")
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    with pytest.raises(CheckpointError, match="says that it becomes 2,000,003, which no weights"):
+        read(tmp_path / "netG.pt")

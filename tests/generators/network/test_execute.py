@@ -102,3 +102,19 @@ def test_a_transposed_convolution_of_any_kernel_stride_and_crop(kernel, stride, 
     found = prepare_layer(layer, tf.float64).apply(tf.constant(x))
     expected = transpose_convolution(x, weights, stride, crop) + bias
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_no_bit_of_a_row_or_of_its_gradient_depends_on_how_many_others_there_are(rows):
+    dense = prepare_layer(kinds.Dense(_normal(100, 1024), _normal(1024)), tf.float32)
+    z = tf.constant(RANDOM.normal(size=(16, 100)), tf.float32)
+
+    @tf.function(autograph=False)
+    def evaluate(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            loss = tf.reduce_sum(tf.tanh(dense.apply(z)) ** 2, 1)
+        return loss, tape.gradient(loss, z)
+
+    for all_rows, some in zip(evaluate(z), evaluate(z[:rows]), strict=True):
+        assert (some.numpy() == all_rows.numpy()[:rows]).all()

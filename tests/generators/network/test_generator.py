@@ -9,10 +9,10 @@ import tensorflow as tf
 from builders import make_definition, make_weights
 from conditional import make_conditional_definition
 
-from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.generators.network import convolutions
 from ganinv_cli.generators.network.generator import MAX_LAYER_VALUES
 from ganinv_cli.generators.network.make_generator import make_generator
+from ganinv_cli.tensorflow_start import start_tensorflow
 
 SHAPES = [
     {"widths": (8, 4)},

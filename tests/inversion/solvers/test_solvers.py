@@ -20,6 +20,7 @@ from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.inversion.objective import jacobian
 from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 from ganinv_cli.inversion.objective.jacobian import POINTS, find_eigenvalues
+from ganinv_cli.inversion.objective.preconditioner import measure_preconditioner
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.inversion.solvers import make_solver
@@ -134,6 +135,22 @@ def test_a_rate_that_is_too_high_still_ends(generator):
     wild = make_solver("gd", {"rate": 100.0 * VALUES})
     (trial,) = solve_jobs(generator, wild, _jobs(1, ["none"]), end=make_limits(restarts=0)).values()
     assert trial.outcome is Outcome.diverged
+
+
+def test_descent_in_a_metric_steps_along_the_mean_inverse_hessian(generator):
+    """z <- z − H₀ ∇ / stiffness, H₀ damped by the loss; half of it after a halving."""
+    gd = make_solver("gd", {"metric": 5, "rate": "stable", "halve_every": 1}).resolve(generator)
+    (trial,) = solve_jobs(generator, gd, _jobs(1, ["none"]), end=make_limits(budget=3)).values()
+    target = generator(draw_true_z(generator, 0, np.array([0])))
+    preconditioner = measure_preconditioner(generator, 5)
+    problem = Problem(generator, target, tf.zeros(1), preconditioner=preconditioner)
+    z, model = trial.z_start[None].astype(np.float64), preconditioner.preconditioned
+    for rate in (1, 0.5):
+        evaluation = problem.evaluate(tf.constant(z))
+        spectrum = model.spectrum + model.damping * float(evaluation.objective[0])
+        inverse = model.vectors / (2 * spectrum) @ tf.transpose(model.vectors)
+        z = z - rate * (evaluation.gradient.numpy() @ inverse.numpy()) / model.stiffness
+    np.testing.assert_allclose(trial.best.z, z[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])

@@ -31,19 +31,28 @@ MIXED = STRANGE._replace(mixed=True, chain="an average of two of its pictures, 9
 SURE = Evidence(
     **{"reenactment": AGAIN, "rmse": 8.5, "within_rounding": False},
     **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
-    **{"scatter": 0.5, "change_plausible": True},
+    **{"change_plausible": True},
     **{"vague": False, "outside": 0, "inside": True, "plausible": True, "too_few_pixels": False},
     **{"norm": 5.7, "norm_range": (4.43, 6.96), "rank": LATENT, "latent": LATENT},
 )
 FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
 LONG = {"norm": 9.5, "plausible": False}
 CASES = [
-    ({}, "made", "0.286 grey levels are left over (limit for its own pictures: 0.305)"),
-    ({"same": 1, "reached": 1}, "made", "explained by a picture of the generator. 0.286"),
+    ({}, "made", "The residual is 0.286 grey levels (limit for its own pictures: 0.305)"),
+    (
+        {"same": 1, "reached": 1},
+        "made",
+        "explained by a picture of the generator. The residual is 0.286 ",
+    ),
     (
         {"reenactment": AGAIN._replace(chain="made grey")},
         "made",
-        "explained by a picture of the generator; made grey. 0.286 ",
+        "explained by a picture of the generator; made grey. The residual is 0.286 ",
+    ),
+    (
+        {"reenactment": AGAIN._replace(chain="noise of 8.5 grey levels", excess_limit=np.nan)},
+        "made",
+        "; noise of 8.5 grey levels. The residual is 0.286 grey levels. A generator",
     ),
     ({"reenactment": AGAIN._replace(known_directions=71)}, "made", "71 of the 100 directions of z"),
     (
@@ -59,20 +68,38 @@ CASES = [
     ({"vague": True}, "ambiguous", "it hardly depends on z there"),
     ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
     (FAR_OUT, "outside", "not explained by any z that may be drawn: 9 of its 100 components lie"),
-    ({**FAR_OUT, "outside": 1}, "outside", "1 of its 100 components lies outside [-1, 1]. 0.286 "),
-    (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
-    ({"reenactment": NOT}, "outside", "any z or edit: the starts found different pictures. 8.50"),
     (
-        {"reenactment": NOT, "scatter": 0.1},
+        {**FAR_OUT, "outside": 1},
         "outside",
-        "any z or edit, though the starts agree on one z. 8.5",
+        "1 of its 100 components lies outside [-1, 1]. The residual is",
+    ),
+    (LONG, "outside", "its length is 9.50, and z is drawn with 4.43 to 6.96"),
+    (
+        {"reenactment": NOT},
+        "outside",
+        "edit, though 8 of 8 starts agree on one z. The residual is 8.50",
+    ),
+    (
+        {"reenactment": NOT, "same": 4},
+        "outside",
+        "edit: only 4 of 8 starts agree on one z. The residual is 8.50",
+    ),
+    (
+        {"reenactment": NOT, "same": 1},
+        "outside",
+        "edit: no two of 8 starts agree on one z. The residual is 8.50",
+    ),
+    (
+        {"reenactment": NOT, "starts": 1, "same": 1},
+        "outside",
+        "edit: it had one start. The residual",
     ),
     (
         {"reenactment": STRANGE, "rmse": 8.9},
         "outside",
-        "Before any change 8.90 are left over. Of 3 pictures that the generator cannot make 8.00 "
-        "or more are left over, and 1 of them are as near as this one (at most 91 % of all such "
-        "pictures). Tried: 13 changes, 3 storages",
+        "Before any change it is 8.90. That of 3 pictures that the generator cannot make is 8.00 "
+        "or more, and 1 of them are as near as this one (at most 91 % of all such pictures). "
+        "Tried: 13 changes, 3 storages",
     ),
     (
         {"reenactment": STRANGE, "rmse": 11.0},
@@ -82,12 +109,13 @@ CASES = [
     (
         {"reenactment": STRANGE, "rmse": 7.9},
         "sibling",
-        "pictures, or this generator made it, and it was edited in a way that was not tried. 8.50 ",
+        "it was edited in a way that was not tried. The residual is 8.50 ",
     ),
     ({"reenactment": STRANGE, "rmse": 7.9, "same": 1}, "outside", "--crop may help"),
-    ({"reenactment": CHANGED}, "edited", "that was edited; blurred; but for 6 % of the pixels. "),
+    ({"reenactment": CHANGED}, "edited", "is less sure; blurred; but for 6 % of the pixels. "),
+    ({"reenactment": CHANGED}, "edited", "z of this picture is known, what was done to it is less"),
     ({"reenactment": CHANGED}, "edited", "100 of the 100 directions of z are known"),
-    ({"reenactment": CHANGED, "change_plausible": False}, "outside", "found different pictures"),
+    ({"reenactment": CHANGED, "change_plausible": False}, "outside", "8 of 8 starts agree"),
     ({"reenactment": MIXED}, "sibling", "explained by an average of two of its pictures, 90 and"),
     (
         {"reenactment": STRANGE, "rmse": 7.9, **FAR_OUT},
@@ -116,8 +144,8 @@ def test_the_verdict_and_its_sentence_follow_from_the_evidence(evidence, verdict
 @pytest.mark.parametrize(("given", "is_advised"), [({}, True), ({"starts": 32}, False)])
 def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_advised):
     unexplained = SURE._replace(reenactment=NOT, **given)
-    for scatter, advised in ((0.5, is_advised), (0.1, False)):
-        _, sentence = judge(unexplained._replace(scatter=scatter), Uniform())
+    for same, advised in ((2, is_advised), (20, False)):
+        _, sentence = judge(unexplained._replace(same=same), Uniform())
         assert sentence.endswith("more --starts may help") == advised
         assert "--crop may help" in sentence
 
@@ -127,7 +155,7 @@ def test_more_starts_are_advised_unless_there_were_many_or_they_agree(given, is_
     [(NOT, True), (NOT._replace(tried="13 changes, 3 storages, 2 squares of the file"), False)],
 )
 def test_a_crop_is_not_advised_where_one_was_given_or_some_were_tried(again, is_cropped):
-    _, sentence = judge(SURE._replace(reenactment=again), Uniform(), is_cropped)
+    _, sentence = judge(SURE._replace(reenactment=again, same=1), Uniform(), is_cropped)
     assert "--crop" not in sentence and sentence.endswith("More --starts may help")
 
 
@@ -216,7 +244,7 @@ def test_a_start_without_a_finite_z_agrees_with_no_other():
     groups["stochastic/starts"]["polished/image_loss"][1] = np.nan
     found = certify(groups, again={"explained": 0, "stranger_rmse": [0.1]})
     assert found["verdict"] == "outside"
-    assert "the starts found different pictures" in found["explanation"]
+    assert "no two of 2 starts agree on one z" in found["explanation"]
 
 
 def test_a_z_of_a_length_that_is_never_drawn_is_outside():

@@ -174,12 +174,30 @@ def test_the_answer_of_an_unfinished_run_says_so_first_and_names_the_rules_that_
     assert "under every clipping rule" in said
 
 
-def test_gradients_that_a_run_spends_once_are_a_share_of_each_trial():
-    results = make_results()
-    results.constants["shared_gradients"] = np.array(9000.0)
-    assert "; 90 of these measure the generator, once for the run)" in (
-        summarize(results, "x").answer.sentence
-    )
+def test_the_gradients_of_a_rule_depend_neither_on_the_other_rules_nor_on_what_was_prepared():
+    several = {rule: make_group(np.arange(64), 0) for rule in ("none", "zero")}
+    reports = {}
+    for prepared, groups in (
+        (0.0, several),
+        (9000.0, several),
+        (9000.0, {"none": several["none"]}),
+    ):
+        results = make_results(groups)
+        results.constants["shared_gradients"] = np.array(prepared)
+        report = summarize(results, "x")
+        reports[len(report.rows), prepared] = report
+        said = "Prepared once: 9,000 gradients, in no trial's count." if prepared else ""
+        for text in (
+            render_brief(report, "x/"),
+            *(render([report], style) for style in ("text", "markdown", "latex")),
+        ):
+            assert text.count("Prepared once") == bool(prepared) and said in " ".join(text.split())
+        assert json.loads(render([report], "json"))["run"]["prepared_gradients"] == prepared
+    costs = [
+        {key: value for key, value in report.rows[0].items() if key.startswith("gradients")}
+        for report in reports.values()
+    ]
+    assert costs[0] and costs == [costs[0]] * 3
 
 
 def test_only_the_table_without_restarts_is_said_to_be_like_the_papers():
@@ -232,12 +250,19 @@ def test_what_is_left_over_stands_beside_its_own_limit():
     """Those of a JPEG and of pixels are two measures, and no error of G(z) alone is beside them."""
     pixels = add_reenactment(make_image_groups(), excess=0.286, excess_limit=0.311)
     jpeg = add_reenactment(make_image_groups(), "saved as JPEG 85", excess=0.044, excess_limit=0.4)
-    report = summarize(make_image_results("invert", png=pixels, jpg=jpeg), "x")
-    assert [row["left"] for row in report.rows] == pytest.approx([0.286 / 0.311, 0.11])
+    noise = add_reenactment(make_image_groups(), "noise of 5.0", excess=5.1, excess_limit=np.nan)
+    report = summarize(make_image_results("invert", png=pixels, jpg=jpeg, white=noise), "x")
+    by_name = {row["image"]: row["left"] for row in report.rows}
+    assert by_name.pop("white") is None
+    assert by_name == pytest.approx({"png": 0.286 / 0.311, "jpg": 0.11})
     brief, whole = render_brief(report, "x/"), render([report], "text")
     for table in (brief, whole.partition("What the verdict says")[0]):
         rows = {line.split()[0]: line.split() for line in table.splitlines() if " made " in line}
-        for name, left, limit in (("png", "0.286", "0.311"), ("jpg", "0.044", "0.400")):
+        for name, left, limit in (
+            ("png", "0.286", "0.311"),
+            ("jpg", "0.044", "0.400"),
+            ("white", "5.10", "-"),
+        ):
             place = rows[name].index(left)
             assert rows[name][place + 1] == limit
     said = " ".join(brief.split())

@@ -11,6 +11,7 @@ from ganinv_cli.results.analysis.evidence import gather_evidence
 from ganinv_cli.results.analysis.recoveries import Recoveries, read_prior
 from ganinv_cli.results.analysis.verdict import judge
 from ganinv_cli.results.store import Figure
+from ganinv_cli.results.store.columns import get_columns
 from ganinv_cli.results.store.rows import concatenate_rows
 
 VARIANCES = (0.001, 0.01, 0.1)
@@ -163,7 +164,7 @@ def add_reenactment(groups, chain="", rule="stochastic", **given):
     columns = {name: np.array([value]) for name, value in values.items()}
     columns |= {"chain": np.array([chain.encode()], "S255"), "answered": np.zeros(1, np.uint8)}
     columns |= {"reenacted": certificate["reconstruction"] + 1}
-    return groups | {f"{rule}/certificates": certificate | columns}
+    return groups | {f"{rule}/certificates": certificate | _cast_to_declared(columns)}
 
 
 def add_verdict(groups, verdict, explanation, rule="stochastic"):
@@ -171,7 +172,18 @@ def add_verdict(groups, verdict, explanation, rule="stochastic"):
     texts = {"verdict": verdict, "explanation": explanation}
     columns = {name: np.array([text.encode()]) for name, text in texts.items()}
     name = f"{rule}/certificates"
-    return groups | {name: groups[name] | columns | {"verdict_rule": np.array([2])}}
+    columns |= {"verdict_rule": np.array([2])}
+    return groups | {name: groups[name] | _cast_to_declared(columns)}
+
+
+def _cast_to_declared(columns):
+    """Columns of certificates in the types of a results file."""
+    declared = get_columns("none/certificates")
+    declared = {name: declared[name].dtype for name in columns}
+    return {
+        name: values if declared[name] == "float" else values.astype(declared[name])
+        for name, values in columns.items()
+    }
 
 
 def add_answer(groups, starts, rule="stochastic"):

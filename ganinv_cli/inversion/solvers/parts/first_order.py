@@ -41,7 +41,8 @@ class FirstOrder(Solver):
         """Return the step (batch, latent) and the new memory.
 
         `gradient` (batch, latent) is that of the squared error, summed over `values` values of a
-        picture: height · width · channels, of the pixels that count if there is a mask.
+        picture: height · width · channels, of the pixels that count if there is a mask. If it is
+        preconditioned, it is in units of z, and `values` is 1.
         """
 
     def start(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> State:
@@ -51,8 +52,10 @@ class FirstOrder(Solver):
     def step(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         z = state.candidate
         evaluation = problem.evaluate(z)
-        values = problem.generator.count_values(problem.mask)
-        step, memory = self.update(evaluation.gradient, state.memory, values)
+        gradient, values = evaluation.gradient, problem.generator.count_values(problem.mask)
+        if problem.preconditioner is not None:
+            gradient, values = tf.cast(problem.precondition(evaluation), z.dtype), 1
+        step, memory = self.update(gradient, state.memory, values)
         if self.halve_every:
             halvings = state.counts["gradients"] // self.halve_every
             step *= tf.cast(0.5**halvings, step.dtype)[:, None]

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 from ganinv_cli.files import hide_output
@@ -18,10 +18,29 @@ def start_tensorflow(gpus: bool = True) -> None:
     with hide_output():
         with _leave_keras_out():
             import tensorflow  # noqa: F401
-        from ganinv_cli.engine import devices
-
-        devices.configure_tensorflow(gpus=gpus)
+        configure_tensorflow(gpus=gpus)
     logging.getLogger("tensorflow").addFilter(_is_of_the_user)
+
+
+def configure_tensorflow(threads: int = 0, gpus: bool = True) -> None:
+    """Configure TensorFlow, and initialise it.
+
+    GPU memory is allocated as it is needed, and float32 is not rounded to TF32. `threads` limits
+    the CPU threads, 0: one per core; `gpus` False hides all GPUs.
+    """
+    import tensorflow as tf  # here: importing it takes seconds
+
+    if not gpus:
+        with suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # TensorFlow is initialised already
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.zeros(1)
 
 
 def _is_of_the_user(record: logging.LogRecord) -> bool:
