@@ -9,7 +9,7 @@ import click
 
 from ganinv_cli.cli import options, report
 from ganinv_cli.cli.command import GroupedCommand
-from ganinv_cli.errors import UsageError
+from ganinv_cli.errors import UsageError, to_printable
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config, ImagesConfig
@@ -92,11 +92,14 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
 
     hashes = [hash_inputs(run.config) for run in runs]
     files = [run.file for run in runs]
+    new_folders = {file.parent: None for file in files if not file.parent.exists()}
     images: dict[Path, Sequence[Image]] = {}
     failed: dict[str, None] = {}
     if given["overwrite"] or not all(map(is_finished, files, hashes)):
         images, failed = _run_all(experiment, given, runs, hashes)
     several, quiet = len(runs) > 1, given["quiet"]
+    for new in {} if quiet else new_folders:
+        click.echo(to_printable(f"made the folder {new}/"), err=True)
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     report.publish(
         {run.file: _choose_folder(run, folder, several=several) for run in runs},

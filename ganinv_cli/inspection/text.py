@@ -231,7 +231,8 @@ def _wrap_text(text: str, indent: int = 0) -> str:
         text, WIDTH, subsequent_indent=start, break_long_words=False, break_on_hyphens=False
     )
     for number, line in enumerate(lines):
-        if len(line) > WIDTH and (end := line.rfind(f"{NO_BREAK}--", 0, WIDTH)) > 0:
+        ends = (line.rfind(each, 0, WIDTH - 1) for each in (f"{NO_BREAK}--", NO_BREAK))
+        if len(line) > WIDTH and (end := next((each for each in ends if each > 0), 0)):
             lines[number : number + 1] = [f"{line[:end]} \\", start + line[end + 1 :]]
     return "\n".join(lines)
 

@@ -4,12 +4,12 @@ import contextlib
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ganinv_cli.errors import ConfigError, explain_failures
+from ganinv_cli.errors import ConfigError, GaninvError, explain_failures
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, ValueType, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
@@ -184,6 +184,26 @@ def name_setting(key: str) -> str:
     if dot:
         return f"[{table}] {name}"
     return _HASHED.get(key) or f"--{key.replace('_', '-')}"
+
+
+@contextlib.contextmanager
+def name_arguments(config_class: type[Config]) -> Iterator[None]:
+    """In the errors of a function, name its arguments in place of options, as restarts=."""
+    try:
+        yield
+    except GaninvError as error:
+        arguments = {
+            option: each.synonym or each.name
+            for each in list_settings(config_class).values()
+            for option in each.names or (f"--{each.name.replace('_', '-')}",)
+        }
+
+        def name(found: re.Match[str]) -> str:
+            return f"{arguments[found[1]]}=" if found[1] in arguments else found[0]
+
+        sentence = re.sub(r"(?<![\w-])(--[a-z][a-z-]*)( (?=[0-9]))?", name, str(error))
+        error.args = (sentence, *error.args[1:])
+        raise
 
 
 def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
