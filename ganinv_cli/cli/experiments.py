@@ -133,16 +133,16 @@ def _run_all(
             read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
     from ganinv_cli.experiments.cases import Inputs
-    from ganinv_cli.experiments.other_runs import OtherRuns
     from ganinv_cli.experiments.run_experiment import run_experiment
 
     folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
-    files = [run.file for run in runs]
     images: dict[Path, Sequence[Image]] = {}
     failed: dict[str, None] = {}
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
-            click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
+            click.echo(
+                f"generator {number} of {len(runs)}, with its own time left: {run.name}", err=True
+            )
         own_folder = report.get_results_folder(run.file)
         with open_display(quiet) as reporter:
             done = run_experiment(
@@ -154,7 +154,6 @@ def _run_all(
                 overwrite=given["overwrite"],
                 verbose=verbose,
                 inputs=Inputs(figure_folder=folder if several else own_folder),
-                others=OtherRuns(number - 1, list(zip(generators, files, strict=True))[number:]),
                 inputs_sha256=hashes[number - 1],
             )
         if done.images:

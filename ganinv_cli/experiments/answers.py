@@ -72,6 +72,7 @@ class PendingImages:
         self._starts: dict[Key, _Starts] = {}
         self._new: dict[Key, None] = {}  # those with starts that `take_agreeing` has not seen
         self.answered: dict[Key, int] = {}  # how many starts count
+        self.unanswered: set[Key] = set()  # those whose starts do not answer them
 
     def find_lacking(self, run: Run) -> int:
         """Take the starts that are committed; return how many certificates are lacking."""
@@ -154,6 +155,8 @@ class PendingImages:
                 yield DueStarts(rule, image, columns.read(list(columns), slice(last + 1)))
             elif first >= starts.released:
                 explains = (recoveries.loss[:first] <= rounding).any()
+                if not explains:
+                    self.unanswered.add((rule, image))
                 while explains and starts.released <= first:
                     starts.released += self._labels
                 starts.released = min(starts.released, self._trials) if explains else self._trials
@@ -167,6 +170,7 @@ class PendingImages:
         """Take note that the starts that agree do not answer an image: all of them run."""
         starts = self._starts[due.rule, due.image]
         starts.is_open, starts.released = True, self._trials
+        self.unanswered.add((due.rule, due.image))
 
     def take_due(self) -> Iterator[DueStarts]:
         """Yield the images that have all their starts, each once."""
