@@ -108,6 +108,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "results-format.md": update_tables,
     "guide.md": fill_blocks,
     "reproduction.md": fill_blocks,
+    "reproduction/descent.md": fill_blocks,
     "invert.md": fill_blocks,
     "checkpoints.md": fill_blocks,
     "checkpoints-statistics.md": fill_blocks,

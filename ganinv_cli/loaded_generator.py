@@ -312,8 +312,8 @@ def read_generator(
     gpus = config.engine == "local"  # else the workers use them
     if gpus:
         read_device(config.device)
-    is_used = formats.find_format(path).needs_tensorflow or config.solver_settings
-    if is_used or not gpus:
+    needs_tensorflow = formats.find_format(path).needs_tensorflow or config.solver_settings
+    if needs_tensorflow or not gpus:
         reporter.enter("loading TensorFlow")
         start_tensorflow(gpus)
         make_solver(config.solver, config.solver_settings)

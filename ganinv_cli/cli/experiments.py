@@ -92,16 +92,15 @@ def run_and_publish(experiment: Experiment, given: Mapping[str, Any]) -> None:
 
     hashes = [hash_inputs(run.config) for run in runs]
     files = [run.file for run in runs]
+    folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     images: dict[Path, Sequence[Image]] = {}
     failed: dict[str, None] = {}
     if given["overwrite"] or not all(map(is_finished, files, hashes)):
-        images, failed = _run_all(experiment, given, runs, hashes)
-    several, quiet = len(runs) > 1, given["quiet"]
-    folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
+        images, failed = _run_all(experiment, given, runs, hashes, folder)
     report.publish(
         {run.file: _choose_folder(run, folder, several=several) for run in runs},
         given["style"],
-        quiet,
+        given["quiet"],
         page_folder=folder if several else None,
         brief=not given["verbose"],
         images=images,
@@ -119,11 +118,16 @@ def _choose_folder(run: _Run, folder: Path, *, several: bool) -> Path:
 
 
 def _run_all(
-    experiment: Experiment, given: Mapping[str, Any], runs: Sequence[_Run], hashes: Sequence[str]
+    experiment: Experiment,
+    given: Mapping[str, Any],
+    runs: Sequence[_Run],
+    hashes: Sequence[str],
+    folder: Path,
 ) -> "tuple[dict[Path, Sequence[Image]], dict[str, None]]":
     """Run an experiment on each generator.
 
     Return its images by results file, and a sentence for each that was not read or not judged.
+    `folder` is of the tables and figures of all generators.
     """
     several, quiet, verbose = len(runs) > 1, given["quiet"], given["verbose"]
     from ganinv_cli.loaded_generator import read_generator
@@ -136,7 +140,6 @@ def _run_all(
     from ganinv_cli.experiments.other_runs import OtherRuns
     from ganinv_cli.experiments.run_experiment import run_experiment
 
-    folder = report.get_results_folder(given["out"] or Path(experiment.results_file))
     files = [run.file for run in runs]
     images: dict[Path, Sequence[Image]] = {}
     failed: dict[str, None] = {}

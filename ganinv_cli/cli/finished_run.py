@@ -17,10 +17,11 @@ from ganinv_cli.settings.shipped import find
 
 def is_finished(file: Path, inputs_sha256: str) -> bool:
     """Return whether a results file has the whole run of a command of these inputs."""
+    if not inputs_sha256:
+        return False
     with suppress(ResultsError):  # there is none, or it is damaged: the run says so
         results = read_results(file)
-        same = results.attributes.get("inputs_sha256") == inputs_sha256
-        return results.complete and same and bool(inputs_sha256)
+        return results.complete and results.attributes.get("inputs_sha256") == inputs_sha256
     return False
 
 

@@ -153,10 +153,11 @@ class PendingImages:
             if last is not None:
                 yield DueStarts(rule, image, columns.read(list(columns), slice(last + 1)))
             elif first >= starts.released:
-                explains = (recoveries.loss[:first] <= rounding).any()
-                while explains and starts.released <= first:
-                    starts.released += self._labels
-                starts.released = min(starts.released, self._trials) if explains else self._trials
+                released = self._trials
+                if (recoveries.loss[:first] <= rounding).any():
+                    rounds = (first - starts.released) // self._labels + 1  # of one per label
+                    released = min(starts.released + rounds * self._labels, self._trials)
+                starts.released = released
 
     def end(self, due: DueStarts) -> None:
         """Take note that an image is answered by some starts."""

@@ -37,8 +37,8 @@ from ganinv_cli.settings.conventions import Conventions
 
 MAX_BYTES = 8 * MAX_VALUES  # of the pickle, or of a storage, that are read
 MAX_OPERATIONS = 500_000  # of a pickle; a tensor takes about 40
-READER = pickle._Unpickler  # in Python, so that each operation can be counted
 MAX_CLASSES = 1_000  # that a pickle names
+READER = pickle._Unpickler  # in Python, so that each operation can be counted
 _MODULE_TABLES = ("_parameters", "_buffers", "_modules")  # of a torch.nn.Module of any class
 DTYPES = {  # by the kind of a storage
     "DoubleStorage": "float64",

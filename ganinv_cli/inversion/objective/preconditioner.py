@@ -45,6 +45,7 @@ class Preconditioner(NamedTuple):
 
 
 EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
+MAX_POINTS = 1000  # random z that a setting may ask for
 MAX_VALUES = 2**29  # numbers in one J, 2 GiB
 MAX_COLUMNS = 4000  # of all J together
 MAX_BASIS_VALUES = 2**25  # numbers in `Preconditioner.basis`
@@ -158,9 +159,9 @@ def _compute_gram(jacobians: np.ndarray) -> np.ndarray:
 
 
 def _fit_model(gram: np.ndarray, damping: float, *, flatten: bool = False) -> QuadraticModel:
-    """Return the model of the mean Gram matrix, or of its root up to a factor, to `flatten` it.
+    """Return the model of the mean Gram matrix; if it is to `flatten`, of its scaled square root.
 
-    The least eigenvalue and the stiffness are those of all Gram matrices.
+    The least eigenvalue and the stiffness are taken over all Gram matrices.
     """
     values, vectors = np.linalg.eigh(gram.mean(0, dtype=np.float64))
     spectrum = np.maximum(values, EIGENVALUE_FLOOR * values[-1])

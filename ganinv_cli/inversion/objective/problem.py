@@ -158,11 +158,10 @@ class Problem(NamedTuple):
         """
         assert self.preconditioner is not None
         plain, weighted = (
-            tf.matmul(
-                tf.matmul(tf.cast(evaluation.gradient, tf.float32), model.vectors)
+            multiply_rows(
+                multiply_rows(tf.cast(evaluation.gradient, tf.float32), model.vectors)
                 * _invert_spectrum(model, tf.cast(evaluation.objective, tf.float32)),
-                model.vectors / model.stiffness,
-                transpose_b=True,
+                tf.transpose(model.vectors) / model.stiffness,
             )
             for model in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )

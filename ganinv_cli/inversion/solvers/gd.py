@@ -9,13 +9,12 @@ import tensorflow as tf
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.jacobian import find_eigenvalues
-from ganinv_cli.inversion.objective.preconditioner import choose_points
+from ganinv_cli.inversion.objective.preconditioner import MAX_POINTS, choose_points
 from ganinv_cli.inversion.solvers.parts.first_order import FirstOrder
 from ganinv_cli.settings.declare import declare
 
 STABLE = "stable"
 AUTHORS_RATE = 1.0  # on the mean over a picture's values
-MAX_POINTS = 1000  # random z of a preconditioner
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
@@ -68,10 +67,11 @@ class GradientDescent(FirstOrder):
                 '[gd] metric is measured for single trials, but batch_norm = "batch" couples the '
                 "trials; give metric = 0"
             )
-        metric = choose_points(generator, self.metric)
-        if self.rate != STABLE or metric:
-            rate = 1 + self.momentum if self.rate == STABLE else self.rate
-            return replace(self, metric=metric, rate=rate)
+        solver = replace(self, metric=choose_points(generator, self.metric))
+        if solver.rate != STABLE:
+            return solver
+        if solver.metric:
+            return replace(solver, rate=1 + self.momentum)
         if generator.batch_norm == "batch":
             raise ConfigError(
                 '[gd] rate = "stable" is measured for single trials, but batch_norm = "batch" '
@@ -84,7 +84,7 @@ class GradientDescent(FirstOrder):
                 "depend on z, or are not finite; is its file complete?"
             )
         rate = (1 + self.momentum) / (2 * eigenvalues.max())
-        return replace(self, metric=0, rate=float(f"{rate:.{DIGITS}g}"))
+        return replace(solver, rate=float(f"{rate:.{DIGITS}g}"))
 
     def init(self, z: tf.Tensor) -> tf.Tensor:
         """Return the velocity (batch, latent)."""

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.inversion.objective.preconditioner import choose_points
+from ganinv_cli.inversion.objective.preconditioner import MAX_POINTS, choose_points
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.solvers.parts import quasi_newton
 from ganinv_cli.inversion.solvers.parts.quasi_newton import History, dot
@@ -16,7 +16,7 @@ from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.inversion.solvers.parts.state import State, add_counts, start_state
 from ganinv_cli.settings.declare import MAX_NUMBER, declare
 
-MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
+MAX_HISTORY = 1000  # pairs of moves and gradients per trial
 MAX_PATIENCE = 100_000  # losses that are kept per trial
 SAME_LOSS = 0.2  # share by which the losses before and after a redraw differ, if both are a floor
 SHARE = {"range": (0, 1), "exclusive": True}
@@ -77,7 +77,7 @@ class LBFGS(Solver):
     shortest: float = declare(1e-6, **POSITIVE)
     redraws: int = declare(3, range=(0, MAX_NUMBER))  # per start
     # random z whose J are averaged over, fewer if z has more than 100 components; 0: none
-    metric: int = declare(40, range=(0, MAX_HISTORY))
+    metric: int = declare(40, range=(0, MAX_POINTS))
     fine: float = declare(0.15, **POSITIVE)  # objective
     attempt: int = declare(150, range=(0, MAX_NUMBER))  # gradients of an attempt at most
 

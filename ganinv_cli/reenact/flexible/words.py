@@ -52,13 +52,15 @@ def _select_parts(end: MappedPicture, region: np.ndarray) -> list[str]:
         SHADE: slice(places.shades.start, places.shaded.stop),
     }
 
+    bases = {False: end.view.picture, True: end.view.seen}  # whether moved
+    computed = {moved: features.compute(base)[:, counted] for moved, base in bases.items()}
+
     def measure(parts: list[str]) -> float:
         """Return the mean size of what parts of the map leave."""
-        base = end.view.seen if MOVE in parts else end.view.picture
-        mapped = base[counted]
+        mapped = bases[MOVE in parts][counted]
         rows = [slices[part] for part in parts if part != MOVE]
         if rows:
-            every = features.compute(base)[:, counted]
+            every = computed[MOVE in parts]
             values = np.concatenate([every[:1], *(every[each] for each in rows)]).T
             mapped = mapped + values @ np.linalg.lstsq(values, wanted - mapped)[0]
         return float(np.mean(np.abs(wanted - mapped.clip(0, 1))))

@@ -148,8 +148,8 @@ def _state_rounding(run: Row) -> str:
     if run.get("command") == "noise-sweep" or is_coupled or is_alone:
         return ""
     return (
-        "z is not reproducible to the bit: rounding depends on how many trials share a batch "
-        "(docs/scaling.md)."
+        "z may differ in its last digits in another run: rounding can depend on how many trials "
+        "share a batch (docs/scaling.md)."
     )
 
 

@@ -276,15 +276,8 @@ def _write_figure(panels: h5py.Group, figure: Figure) -> None:
 def _read_figure(panels: h5py.Group) -> Figure:
     names = tuple(str(panel) for panel in panels.attrs["panels"])
     trials, pictures = tuple(panels.attrs["trials"].tolist()), panels["pictures"][()]
-    if (
-        pictures.dtype != np.uint8
-        or pictures.ndim != 5
-        or pictures.shape[:2]
-        != (
-            len(names),
-            len(trials),
-        )
-    ):
+    has_shape = pictures.ndim == 5 and pictures.shape[:2] == (len(names), len(trials))
+    if pictures.dtype != np.uint8 or not has_shape:
         raise ValueError(f"the pictures of {panels.name} have another shape or type")
     return Figure(pictures, names, trials)
 

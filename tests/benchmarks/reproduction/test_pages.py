@@ -12,14 +12,14 @@ from ganinv_cli.results.store import read_results
 DOCS = Path(__file__).parents[3] / "docs"
 RESULTS = DOCS / "results"
 ENTRIES = manifest.read_manifest(RESULTS)
-SOURCES = {
+SOURCES = {  # kept
     "README.md",
     "jumps.md",
     "descent.md",
     "details.md",
     "theory.md",
     "calibration.csv",
-}  # kept
+}
 
 
 @pytest.mark.slow
