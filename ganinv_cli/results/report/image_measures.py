@@ -72,9 +72,9 @@ def _get_label(cell: Cell) -> object:
 
 
 NAMES = (
-    Measure("image", lambda cell: cell.image.name),
-    Measure("number", lambda cell: cell.image.number),
-    Measure("technique", lambda cell: cell.rule, "clipping"),
+    Measure("image", lambda cell: cell.image.name, always=True),
+    Measure("number", lambda cell: cell.image.number, always=True),
+    Measure("technique", lambda cell: cell.rule, "clipping", always=True),
 )
 LABEL = Measure(
     "label",
@@ -84,7 +84,9 @@ LABEL = Measure(
     help="Each start tries one label, and the starts take the labels in turn; z under "
     "different labels cannot be compared.",
 )
-CHANGES = Measure("changes", lambda cell: cell.image.changes)  # how the file was changed, in words
+CHANGES = Measure(
+    "changes", lambda cell: cell.image.changes, always=True
+)  # how the file was changed, in words
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
 AMPLIFICATION = Measure("difference_amplified", _find_amplification)  # factor in its picture
 
@@ -95,6 +97,7 @@ CONSISTENCY = (
         lambda cell: cell.trials,
         "trials",
         "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
+        always=True,
     ),
     Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # how many
     Measure(
@@ -126,6 +129,7 @@ CONSISTENCY = (
         "paper",
         "Paper: its value, for its image and generator.",
         show=format_scientific,
+        always=True,
     ),
     Measure(
         "baseline",
@@ -133,6 +137,7 @@ CONSISTENCY = (
         "random",
         "Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
         show=format_scientific,
+        always=True,
     ),
     Measure(
         "minima.distinct",
