@@ -140,11 +140,10 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
         alt = "; ".join(f"{names[get_key(row)]} {_describe_pair(row, several)}" for _, row in some)
         over = " Over each: the label that z was found under." if "label" in some[0][1] else ""
         caption = (
-            "From above: the image at the generator's size, its reconstruction, and their "
-            "difference, amplified around grey by the factor below it: white where "
-            "pixels are left out, bright if the "
-            "reconstruction is brighter. Left: what is left over unexplained, in grey "
-            f"levels.{over}"
+            "From above: the image at the generator's size, or the square of it that was judged, "
+            "its reconstruction, and their difference, amplified around grey by the factor below "
+            "it: white where pixels are left out, bright if the "
+            f"reconstruction is brighter. The residual is in grey levels.{over}"
         )
         stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
         drawn[stem] = DrawnFigure(_draw_pairs(some, several, report.rows), f"{alt}.", caption)
@@ -176,14 +175,14 @@ def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
     if cell.region is not None:
         difference[cell.region] = 255
     return {
-        "original": cell.image.target,
+        "original": cell.target,
         "reconstruction": cast("Pixels", cell.reconstruction),
         "difference": np.asarray(np.clip(difference, 0, 255), np.uint8),
     }
 
 
 def _state_nearness(row: Row, several: bool) -> str:
-    said = [] if row["left_over"] is None else [f"left {format_number(row['left_over'])}"]
+    said = [] if row["left_over"] is None else [f"residual {format_number(row['left_over'])}"]
     return ", ".join([row["technique"], *said] if several else said)
 
 

@@ -256,7 +256,7 @@ def test_what_is_left_over_stands_beside_its_own_limit():
             place = rows[name].index(left)
             assert rows[name][place + 1] == limit
     said = " ".join(brief.split())
-    assert "Limit: nearly all pictures that the generator made leave less." in said
+    assert "Limit: nearly all pictures that the generator made have less." in said
     assert "0.577 if nothing is known" in said and "RMSE" not in said
 
 
