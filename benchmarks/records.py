@@ -8,7 +8,7 @@ from typing import Any
 import click
 from tabulate import tabulate
 
-from ganinv_cli.results.number_format import format_interval, format_share
+from ganinv_cli.results.number_format import format_share, format_share_interval
 from ganinv_cli.results.statistics import clopper_pearson
 
 Record = Mapping[str, Any]  # what a benchmark measured, as its JSON file has it
@@ -38,7 +38,7 @@ def format_section(title: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 def format_counted_share(count: int, trials: int) -> str:
     """Return a share of trials with its exact 95 % interval (Clopper and Pearson)."""
-    interval = format_interval(clopper_pearson(count, trials), format_share)
+    interval = format_share_interval(clopper_pearson(count, trials))
     return f"{format_share(count / trials)} {interval}"
 
 

@@ -58,6 +58,7 @@ luma, *chroma = Image.open("own.png").convert("YCbCr").split()
 equalised = Image.merge("YCbCr", (ImageOps.equalize(luma), *chroma)).convert("RGB")
 end = ganinv.invert(G, equalised, starts=4, seed=0)
 print(json.dumps([*end.explanation, float(abs(end.z - z).max())]))
+ganinv.open("half-seen.h5").save_report("half-seen", style="rst")
 """
 
 pytestmark = pytest.mark.slow
@@ -166,12 +167,11 @@ def test_a_kind_of_noise_is_a_sweep(copy, tables):
     with h5py.File(copy / "noise-sweep.h5") as file:
         restarts = np.array([file[f"quality={row['quality']:g}/none/restarts"] for row in rows])
     assert restarts.min() >= 1 and np.median(restarts) < 4  # of 16
-    text = (copy / "noise-sweep" / "noise-sweep.md").read_text("utf-8")
-    assert f"at JPEG quality 90 and {errors[3]:.3g} at quality 30" in text
-    joined = " ".join(text.split())
-    assert "a trial ends when two starts in turn have not lowered it" in joined
-    assert "qualitys" not in text
     page = (copy / "noise-sweep" / "report.html").read_text("utf-8")
+    assert f"at JPEG quality 90 and {errors[3]:.3g} at quality 30" in page
+    text = (copy / "noise-sweep" / "noise-sweep.txt").read_text("utf-8")
+    assert "a trial ends when two starts in turn have not lowered it" in " ".join(text.split())
+    assert "qualitys" not in text
     assert "saved as JPEG 70" in page and "growth in proportion" not in page
 
 
@@ -185,14 +185,14 @@ def test_an_edit_is_named_by_the_verdict(tables):
 
 
 def test_a_format_is_read(tables):
-    assert all(row["recovered"]["1e-4"] == 4 for row in tables[1]["table1"])
+    assert {row["recovered"]["1e-4"] for row in tables[1]["table1"] if row["exercised"]} == {4}
 
 
 def test_a_style_is_a_file_and_a_choice_that_the_page_names(copy):
     text = (copy / "half-seen" / "half-seen.rst").read_text("utf-8")
     assert re.search(r"^=+( +=+)+$", text, re.M) and "The median error of z is" in text
     page = (copy / "half-seen" / "report.html").read_text("utf-8")
-    assert "half-seen.txt, .md, .csv, .tex, .json and .rst, and the figures" in page
+    assert "half-seen.txt, .csv, .json and .rst, and the figures" in page
 
 
 def test_an_experiment_is_a_command_and_a_function_with_a_report(copy, tables):
@@ -235,9 +235,10 @@ def test_a_number_of_a_certificate_is_stored_and_shown(copy, tables):
 
 def test_a_measure_is_in_every_format(copy, tables):
     rows = [*tables[0]["table1"], *tables[1]["table1"], *tables[4]["half_seen"]]
-    assert all(row["gradients_most"] >= row["gradients"] for row in rows)
+    known = [row for row in rows if row["exercised"]]
+    assert known and all(row["gradients_most"] >= row["gradients"] for row in known)
     for name in ("mine/table1", "half-seen/half-seen"):
-        for ending in ("txt", "md", "csv", "tex"):
+        for ending in ("txt", "csv"):
             text = " ".join((copy / f"{name}.{ending}").read_text("utf-8").split())
             assert "gradients_most" in text if ending == "csv" else "dearest trial" in text
 

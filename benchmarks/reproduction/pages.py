@@ -22,7 +22,7 @@ from ganinv_cli.cli import main
 
 FIGURE2B = "figure2b-variance-0.1.png"
 REPORTS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # results -> folder in docs/, and its files
-    "recover.h5": ("recover", ("table1.md", "convergence.png", "figure1-stochastic.png")),
+    "recover.h5": ("recover", ("table1.md", "convergence.png", "figure1-none.png")),
     "noise-sweep.h5": ("noise-sweep", ("noise-sweep.md", "figure2a.png", FIGURE2B)),
     "consistency.h5": ("consistency", ("table2.md", "image-0000.png")),
     "invert.h5": ("invert", ("invert.md", "invert.txt", "reconstructions.png")),
@@ -86,7 +86,8 @@ def write_reports(docs: Path, out: Path) -> None:
     for results, (folder, names) in REPORTS.items():
         with tempfile.TemporaryDirectory() as whole:
             with contextlib.chdir(docs / "results"), contextlib.redirect_stdout(io.StringIO()):
-                main(["report", results, "--out", whole], standalone_mode=False)
+                given = ["report", results, "--format", "markdown", "--out", whole]
+                main(given, standalone_mode=False)
             for name in names:
                 shutil.copy(Path(whole, name), out / folder)
 

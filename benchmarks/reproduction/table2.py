@@ -8,14 +8,17 @@ factor. table2.toml lists the cells.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.spatial.distance import squareform
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.results.number_format import format_number, format_scientific
+from ganinv_cli.results.number_format import format_interval, format_number, format_scientific
 from ganinv_cli.results.statistics import assign_clusters, expected_distance, pairwise_distances
 from ganinv_cli.results.store import Results, read_results
 from ganinv_cli.results.store.columns import IMAGE
@@ -24,7 +27,9 @@ from ganinv_cli.settings.names import IMAGES, name_starts
 
 SAME_Z = 1e-3  # distance of two z that count as one minimum
 RANDOM = expected_distance(100)
-OUTSIDE, IN_RANGE = "#0072b2", "#d55e00"
+COLOUR, POLISHED = "#0072b2", "#d55e00"
+NAME_WIDTH = 62  # characters of a line beside the axes
+METHOD = "base", "method", "statistics", "rows", "clipping", "starts", "updates"
 VALUES = {"faces16": 16 * 16 * 3, "faces32": 32 * 32 * 3, "portraits64": 64 * 64 * 3}
 
 
@@ -57,7 +62,8 @@ class Measures(NamedTuple):
     """The measurements of a cell."""
 
     mean: float  # E‖zᵢ − zⱼ‖ / latent, as the method left z
-    polished: float | None  # the same after polishing; None: not polished
+    interval: tuple[float, float]  # of that, 95 %
+    polished: float | None  # the mean after polishing; None: not polished
     row: dict[str, str]  # of the table
 
 
@@ -132,6 +138,7 @@ def measure(cell: Cell, data: Data) -> Measures:
         "to": cell.value,
         "recoveries": f"{len(data.z):,}",
         "mean distance": format_scientific(mean),
+        "95 % interval": format_interval(find_interval(data.z)),
         "polished": format_scientific(polished),
         "moved by": format_scientific(moved),
         "converged": f"{data.converged.sum():,}",
@@ -141,30 +148,64 @@ def measure(cell: Cell, data: Data) -> Measures:
         "PSNR (dB)": format_number(float(10 * np.log10(4 * data.values / loss))),
         "at a bound": f"{float(np.median((abs(data.z) >= 1).sum(axis=1))):g}",
     }
-    return Measures(mean, polished, row)
+    return Measures(mean, find_interval(data.z), polished, row)
+
+
+def find_interval(z: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of the mean distance, by the jackknife of its logarithm.
+
+    A mean over pairs is a U-statistic, so recoveries are left out, not pairs (Arvesen 1969).
+    """
+    distances = squareform(pairwise_distances(z))
+    count, total = len(z), distances.sum()
+    without = (total - 2 * distances.sum(axis=1)) / ((count - 1) * (count - 2))
+    logs, middle = np.log(without), np.log(total / (count * (count - 1)))
+    error = np.sqrt((count - 1) / count * np.sum((logs - logs.mean()) ** 2))
+    low, high = np.exp(middle - 1.96 * error), np.exp(middle + 1.96 * error)
+    return float(low), float(high)
 
 
 def draw_cells(measured: Mapping[Cell, Measures]) -> Figure:
-    """Draw the mean distance of each cell, as found and polished, on a logarithmic axis."""
+    """Draw the mean distance of each cell with its interval, in three panels by the question."""
     others = [cell for title in DRAWN_IN_RANGE for cell in TABLES[title]]
     ends = [cell for cell in others if cell.in_range and cell.snapshot is None]
     cells = [*(cell for title in DRAWN for cell in TABLES[title]), *ends]
-    figure = Figure(figsize=(8.4, 0.27 * len(cells) + 1.3), layout="constrained")
-    axes = figure.add_subplot(
-        xlabel="mean distance between recoveries, E‖zᵢ − zⱼ‖ / 100", xscale="log"
-    )
-    places = range(len(cells))[::-1]
-    for place, cell in zip(places, cells, strict=True):
-        colour, found = IN_RANGE if cell.in_range else OUTSIDE, measured[cell]
+    panels = {
+        "How a portrait is recovered": [c for c in cells if _is_of(c, METHOD)],
+        "Which image, generator or stage": [
+            c for c in cells if not (c.in_range or _is_of(c, METHOD))
+        ],
+        "An image that the generator makes": [c for c in cells if c.in_range],
+    }
+    heights = [len(each) + 1 for each in panels.values()]
+    figure = Figure(figsize=(8.4, 0.26 * sum(heights) + 2), layout="constrained")
+    every = figure.subplots(3, sharex=True, height_ratios=heights)
+    for axes, (title, own) in zip(every, panels.items(), strict=True):
+        _draw_panel(axes, {cell: measured[cell] for cell in own})
+        axes.set_title(title, fontsize=10, loc="left")
+    every[-1].set_xscale("log")
+    every[-1].set_xlabel("mean distance of two recoveries, E‖zᵢ − zⱼ‖ / 100")
+    handles, labels = every[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _is_of(cell: Cell, factors: tuple[str, ...]) -> bool:
+    return cell.factor in factors and not cell.in_range
+
+
+def _draw_panel(axes: Axes, measured: Mapping[Cell, Measures]) -> None:
+    places = range(len(measured))[::-1]
+    for place, found in zip(places, measured.values(), strict=True):
+        axes.plot(found.interval, [place, place], color=COLOUR, linewidth=1.6)
         if found.polished is not None:
-            axes.plot([found.polished, found.mean], [place, place], color="0.8", zorder=1)
-            axes.plot(found.polished, place, "o", color=colour, fillstyle="none", markersize=8)
-        axes.plot(found.mean, place, "o", color=colour, markersize=5)
-    axes.set_yticks(list(places), [f"{cell.factor}: {cell.value}" for cell in cells], fontsize=8)
-    axes.set_ylim(-0.7, len(cells) - 0.3)
-    for colour, name in ((OUTSIDE, "image outside the range"), (IN_RANGE, "image in the range")):
-        axes.plot([], [], "o", color=colour, markersize=5, label=name)
-    axes.plot([], [], "o", color="0.3", fillstyle="none", markersize=8, label="after polishing")
+            axes.plot(found.polished, place, "o", color=POLISHED, fillstyle="none", markersize=9)
+        axes.plot(found.mean, place, "o", color=COLOUR, markersize=5)
+    names = [fill(f"{cell.factor}: {cell.value}", NAME_WIDTH) for cell in measured]
+    axes.set_yticks(list(places), names, fontsize=8)
+    axes.set_ylim(-0.7, len(measured) - 0.3)
+    axes.plot([], [], "o-", color=COLOUR, markersize=5, label="as the method left z")
+    axes.plot([], [], "o", color=POLISHED, fillstyle="none", markersize=9, label="after polishing")
     paper = [rule.paper_distance for rule in RULES.values() if rule.paper_distance]
     axes.axvspan(
         min(paper), max(paper), color="#009e73", alpha=0.25, label="the paper's three rules"
@@ -172,5 +213,3 @@ def draw_cells(measured: Mapping[Cell, Measures]) -> Figure:
     axes.axvline(RANDOM, color="0.4", linestyle="--", linewidth=1, label="random z")
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
-    figure.legend(fontsize=8, loc="outside upper center", ncols=5)
-    return figure

@@ -102,14 +102,22 @@ class RunResults:
         """Return the figures by name, e.g. "figure2a": matplotlib's `figure`, `alt`, `caption`."""
         return self._report.draw()
 
-    def save_report(self, folder: str | Path) -> None:
-        """Write the tables in every style, the figures and report.html into a folder.
+    def save_report(
+        self, folder: str | Path, *, style: str = "text", figures: "Sequence[str]" = ("png",)
+    ) -> None:
+        """Write the tables, the figures and report.html into a folder.
 
-        Raises GaninvError if it cannot be written, or has a report.html that ganinv did not write.
+        Args:
+            folder: a path.
+            style: a format of `ganinv report --format`, for the tables beside text, csv and json.
+            figures: formats of the figures: some of png, pdf and svg.
+
+        Raises:
+            GaninvError: it cannot be written, or has a report.html that ganinv did not write.
         """
         from ganinv_cli.results.report.folder import write_report
 
-        write_report(self._report, Path(folder))
+        write_report(self._report, Path(folder), (style,), figures)
 
     def to_hdf5(self, path: str | Path) -> None:
         """Write the results as an HDF5 file, which `open` and the commands read.

@@ -23,7 +23,7 @@ from ganinv_cli.settings.declare import (
     list_choices,
     list_settings,
 )
-from ganinv_cli.settings.names import STYLES
+from ganinv_cli.settings.names import FIGURE_FORMATS, STYLES
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -172,7 +172,16 @@ style = partial(
     default="text",
     type=Choice(list(STYLES)),
     group=OUTPUT,
-    help="Format of the printed tables; the folder gets all formats.",
+    help="Format of the printed tables. The folder gets it beside text, CSV and JSON.",
+)
+figures = partial(
+    option,
+    "--figures",
+    default="png",
+    type=CommaList(Choice(FIGURE_FORMATS)),
+    metavar="NAME,NAME",
+    group=OUTPUT,
+    help=f"Formats of the figures in the folder: one or more of {', '.join(FIGURE_FORMATS)}.",
 )
 
 

@@ -27,18 +27,26 @@ if TYPE_CHECKING:
 )
 @options.make_parameter(list_settings(RecoverConfig)["threshold"])
 @options.style()
+@options.figures()
 @options.out(
     type=click.Path(path_type=Path, file_okay=False),
     show_default="FILE without its ending",
     help="Folder for tables, figures and report.html. For several files it gets a folder for each, "
     "and one report.html for all.",
 )
-def report(files: tuple[Path, ...], style: str, out: Path | None, threshold: float | None) -> None:
+def report(
+    files: tuple[Path, ...],
+    style: str,
+    figures: tuple[str, ...],
+    out: Path | None,
+    threshold: float | None,
+) -> None:
     """Print the tables of saved results; write figures and a page.
 
-    Reads only the results files, also of a run in progress. Tables are written in every format,
-    figures as PNG, PDF and SVG. The page, report.html, needs no other file and no network; with
-    --out it shows several results side by side. CSV has one line for each row of the main table;
+    Reads only the results files, also of a run in progress. The folder gets the tables as text,
+    CSV and JSON and in the --format, the figures as PNG or in the formats of --figures, and a page.
+    The page, report.html, needs no other file and no network; with --out it shows several results
+    side by side. CSV has one line for each row of the main table;
     JSON is an object, or a list of objects for several files.
 
     If `ganinv invert` had the same image on several generators, their results are compared: it
@@ -46,13 +54,14 @@ def report(files: tuple[Path, ...], style: str, out: Path | None, threshold: flo
 
     \b
     Examples:
-        ganinv report recover.h5 --format markdown
+        ganinv report recover.h5 --format latex --figures pdf
         ganinv report a.h5 b.h5 --out both
         ganinv report invert-portraits64.h5 invert-other.h5
     """
     several = len(files) > 1
     folders = dict(zip(files, _choose_folders(files, out), strict=True))
-    publish(folders, style, page_folder=out if several else None, threshold=threshold)
+    page_folder = out if several else None
+    publish(folders, style, page_folder=page_folder, threshold=threshold, figures=figures)
     if several and out is None:
         click.echo("each file has its own page; --out DIR also writes one page for all", err=True)
 
@@ -145,10 +154,12 @@ def publish(
     images: "Mapping[Path, Sequence[Image]] | None" = None,
     attribution: bool = False,
     threshold: float | None = None,
+    figures: Sequence[str] = ("png",),
 ) -> None:
     """Write tables, figures and a page of results files into each's folder; then print the tables.
 
-    They are printed even if a folder cannot be written. `style` is one of names.STYLES;
+    They are printed even if a folder cannot be written. `style` is one of names.STYLES,
+    `figures` some of names.FIGURE_FORMATS;
     `page_folder`, if given, contains all other folders and gets one page for all files. Results of
     one image on several generators are compared after their own tables.
     With `brief`, the style text prints the answer, a short table, and where the rest is.
@@ -192,7 +203,9 @@ def publish(
                 report if _count_rows(every) == _count_rows(some) else summarize(every, name)
                 for report, every, some, name in zip(reports, whole, results, names, strict=True)
             ]
-            contents = [write_report(*each) for each in zip(written, places, strict=True)]
+            contents = [
+                write_report(*each, (style,), figures) for each in zip(written, places, strict=True)
+            ]
             if page_folder:
                 write_page(contents, page_folder, compare(written))
     finally:

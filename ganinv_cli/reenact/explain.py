@@ -239,7 +239,7 @@ class _Judge:
             z_explained=end.z,
             z_deviation=deviation,
             known_directions=known,
-            reenacted=round_to_pixels(end.picture),
+            reenacted=end.storage.store(round_to_pixels(end.picture)).target,
             target=self.search.picture.pixels,
             region=~counts,
             tried="" if explained else self.search.attempts,

@@ -1,19 +1,29 @@
 """Numbers as text."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 MAX_WRITTEN_OUT = 1e15  # larger numbers have an exponent
 LEAST_WRITTEN_OUT = 5e-4  # smaller ones have one, which would be 0.000
-MAX_INTERVAL = 14  # characters on one line, so that four columns of shares fit 80 columns
+COLUMN_RANGE = 100  # of the numbers of a column that have equal decimals
+SHARE_DIGITS = 3
 
 
-def format_share(share: float) -> str:
-    """Return a share with three digits, as .980, or with the first that tells it from 0 and 1."""
-    if share in (0, 1):
-        return f"{share:.2f}"
-    power = int(f"{min(share, 1 - share):.0e}".partition("e")[2])  # of ten, in the distance
-    return f"{share:.{max(3, -power)}f}".removeprefix("0")
+def format_share(share: float, digits: int = SHARE_DIGITS) -> str:
+    """Return a share as .980, with as many digits as tell it from 0 and 1."""
+    return f"{share:.{max(digits, count_share_digits([share]))}f}".removeprefix("0")
+
+
+def count_share_digits(shares: Iterable[float]) -> int:
+    """Return how many digits a column of shares needs that rounds none of them to 0 or 1."""
+    distances = [min(share, 1 - share) for share in shares]
+    powers = [int(f"{each:.0e}".partition("e")[2]) for each in distances if each > 0]
+    return max([SHARE_DIGITS, *(-power for power in powers)])
+
+
+def format_share_interval(interval: Sequence[float | None]) -> str:
+    """Return the interval of a share as [.969, .988] or [.996, 1.000]; empty if there is none."""
+    return format_interval(interval, lambda end: f"{end:.{SHARE_DIGITS}f}".removeprefix("0"))
 
 
 def format_number(value: float | None) -> str:
@@ -24,8 +34,19 @@ def format_number(value: float | None) -> str:
         return f"{value:.3g}"
     if abs(value) < LEAST_WRITTEN_OUT:
         return format_scientific(value)
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(digits, 3)}f}"
+    return f"{value:,.{_count_decimals(value)}f}"
+
+
+def count_column_decimals(values: Iterable[float]) -> int | None:
+    """Return the decimals of all numbers of a column; None if they are not of one magnitude."""
+    sizes = [abs(value) for value in values if value]
+    if not sizes or not LEAST_WRITTEN_OUT <= min(sizes) <= max(sizes) < COLUMN_RANGE * min(sizes):
+        return None
+    return _count_decimals(min(sizes))
+
+
+def _count_decimals(value: float) -> int:
+    return min(max(0, 2 - math.floor(math.log10(abs(value)))), 3)
 
 
 def format_scientific(value: float | None) -> str:
@@ -63,10 +84,8 @@ def format_interval(
 
 
 def format_count(count: int, trials: int, interval: Sequence[float | None] = (None, None)) -> str:
-    """Return a count of trials and its share, as 20 (1.00), above the interval of the share."""
-    ends = format_interval(interval, format_share)
-    if len(ends) > MAX_INTERVAL:
-        ends = ends.replace(" ", "\n")
+    """Return a count of trials and its share, as 20 (1.000), above the interval of the share."""
+    ends = format_share_interval(interval)
     return f"{count:,} ({format_share(count / trials)})\n{ends}".rstrip("\n")
 
 

@@ -14,6 +14,8 @@ def _list_solvers() -> tuple[str, ...]:
 
 
 SOLVERS = _list_solvers()
+FIGURE_FORMATS = ("png", "pdf", "svg")
+USUAL_STYLES = ("text", "csv", "json")  # whose files a run's folder has
 STYLES = {  # formats of the tables, each with the suffix of its file
     "text": "txt",
     "markdown": "md",

@@ -159,7 +159,7 @@ def test_the_page_has_shares_with_exact_intervals_over_origins():
     strange = read_rows(page, "Strangers to faces32")
     photographs = strange["photographs", "without JPEG"]
     assert photographs["number"] == "10"
-    assert photographs["called edited"] == "0.00 [0.00, .522]"  # of 5 photographs
+    assert photographs["called edited"] == ".000 [.000, .522]"  # of 5 photographs
     assert strange["all", "without JPEG"]["edited"] == "3"
     assert strange["all but averages and near siblings", "without JPEG"]["number"] == "10"
     listed = read_rows(page, "Listed edits")
@@ -180,10 +180,10 @@ def test_the_summary_has_a_row_for_each_generator_and_class():
     first, last = summary.values()
     assert first["own: made or edited"] == ".677 [.486, .833] of 31"
     assert first["right z"] == ".952 [.762, .999] of 21"
-    assert first["far: made"] == "0.00 [0.00, .522] of 5"  # photographs
+    assert first["far: made"] == ".000 [.000, .522] of 5"  # photographs
     assert first["far: edited"] == ".400 [.053, .853] of 5"
     assert first["near: made or edited"] == ".750 [.194, .994] of 4"
-    assert (last["right z"], last["far: made"]) == ("1.00 [.025, 1.00] of 1", "-")
+    assert (last["right z"], last["far: made"]) == ("1.000 [.025, 1.000] of 1", "-")
 
 
 def test_the_widest_interval_is_that_of_the_class_with_the_fewest_pictures():

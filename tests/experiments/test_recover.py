@@ -103,13 +103,13 @@ def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):
     assert about["device"].startswith(("CPU", "GPU"))
     assert about["started"] <= about["finished"]
     names = {path.name for path in (folder / "recover").iterdir()}
-    assert {f"table1.{ending}" for ending in ("txt", "md", "csv", "tex", "json")} <= names
+    assert {f"table1.{ending}" for ending in ("txt", "csv", "json")} <= names
     assert {"figure1-stochastic.png", "convergence.png"} <= names
     figure = results.figures["figure1-stochastic"]
-    assert figure.panels == ("start", "10 gradients", "30 gradients", "found", "original")
+    assert figure.panels == ("start", *(f"{n} gradients" for n in (5, 10, 20)), "found", "original")
     pictures = figure.pictures.astype(int)
     far = [abs(panel - pictures[-1]).mean() for panel in pictures]
-    assert far[3] < 0.5 < far[0]
+    assert far[-2] < 0.5 < far[0]
 
 
 @pytest.mark.slow
@@ -133,8 +133,10 @@ def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tm
         assert (group["polished/z_error"][right] < 1e-20).all()
         error = ((group["polished/z_found"] - true) ** 2).mean(1)
         np.testing.assert_array_equal(error[right], group["polished/z_error"][right])
-        assert row["bound"]["converged"] == digits["polished"] == converged.sum()
-        assert digits["recovered"]["1e-20"] == int((group["polished/z_error"] < 1e-20).sum())
+        exact = int((group["polished/z_error"] < 1e-20).sum())
+        known = (converged.sum(),) * 2 + (exact,) if row["exercised"] else (None,) * 3
+        shown = row["bound"]["converged"], digits["polished"], digits["recovered"]["1e-20"]
+        assert shown == known
 
 
 def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, tmp_path):

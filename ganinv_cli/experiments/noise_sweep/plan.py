@@ -22,6 +22,7 @@ from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.names import representative_rule
 
 FIGURE_TRIALS = 8
+FIGURE_LEVELS = 4  # of the usual ones, variances .001, .01, .1 and 1
 RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z is not the right one
 # the same; above it, another start may lower the loss, as it does after half of these first starts
 ENOUGH_QUANTILE = 0.9
@@ -88,13 +89,15 @@ class NoiseSweepPlan(Plan):
         return target._replace(image=image, residual=residual, sufficient_loss=enough)
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
-        """Return Figure 2b per level: clean, noisy and recovered images of the first trials.
+        """Return Figure 2b for some levels: clean, noisy and recovered images of the first trials.
 
         They show the paper's rule or, if it was not run, the first rule.
         """
         config, groups = self.config, results.groups
         rule = representative_rule(config.clip)
-        names = {case: self.get_group(case, rule) for case in self.cases}
+        drawn = np.linspace(0, len(self.cases) - 1, FIGURE_LEVELS).round()
+        cases = [case for number, case in enumerate(self.cases) if number in drawn]
+        names = {case: self.get_group(case, rule) for case in cases}
         numbers = groups[""]["trial"]
         trials = numbers[numbers < config.trials][:FIGURE_TRIALS]
 

@@ -82,7 +82,7 @@ class LBFGS(Solver):
     attempt: int = declare(150, range=(0, MAX_NUMBER))  # gradients of an attempt at most
 
     steps_per_increment: ClassVar[int] = 5
-    default_snapshots: ClassVar[tuple[int, ...]] = (10, 30)
+    default_snapshots: ClassVar[tuple[int, ...]] = (5, 10, 20)
     expected_gradients: ClassVar[float] = 70.0
     uses_low_precision: ClassVar[bool] = True
 

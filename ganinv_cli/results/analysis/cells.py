@@ -56,6 +56,7 @@ class Cell:
     prior: Prior  # of z
     at_any_update: bool = False  # whether the least error of z counts, as in the paper's code
     threshold: float = THRESHOLD  # of the error of z, below which it is recovered
+    exercised: bool = True  # False: the rule never acted, and these are the trials of none
     prefix: str = ""  # of the columns that are read at the end of the trial, or of its first start
 
     @cached_property
@@ -214,7 +215,19 @@ def read_cells(results: "Results") -> list[Cell]:
                 made = certificates[rule].get(image.number)
                 rows = count_answering(rows, made)
                 cells.append(make_cell(image, rule, name_starts(rule), rows, made))
-    return cells
+    return _mark_idle(cells)
+
+
+def _mark_idle(cells: list[Cell]) -> list[Cell]:
+    """Return the cells; those whose rule never acted beside none on the same trials say so."""
+    marked, without = [], None
+    for cell in cells:
+        without = cell if cell.rule == "none" else without
+        if cell is not without and without and cell.case == without.case:
+            is_copy = np.isin(cell.columns[TRIAL], without.columns[TRIAL]).all()
+            cell = replace(cell, exercised=bool(cell.read("acted").any() or not is_copy))
+        marked.append(cell)
+    return marked
 
 
 def count_answering(starts: Group, certificate: Group | None) -> Group:

@@ -23,6 +23,11 @@ DEFAULT = Uniform()  # the paper's, and the prior of files that name none
 SAME_Z_TOLERANCE = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
 REACHED_SHARE = 1e-3  # of the least image loss, within which a recovery has reached it
 MIN_RECOVERIES = 10  # without which z is not called unique; two minima show that it is not
+# With 10 that agree, Clopper and Pearson's interval for starts that end elsewhere is below .31.
+NEEDED = (
+    f"{MIN_RECOVERIES} are needed for an interval that excludes that a third of starts end "
+    "elsewhere"
+)
 NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique
 
 Uniqueness = Literal["unique", "not unique", "undecided"]
@@ -216,8 +221,8 @@ def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
             f"{np.sum(best & recoveries.stationary):,} reached the least image loss",
         )
     if recovered < MIN_RECOVERIES:
-        few = f"{recovered} of the {MIN_RECOVERIES} recoveries that an answer needs"
-        return UniquenessVerdict("undecided", f"undecided: {few}")
+        agreeing = f"{largest:,} of {recovered:,} recoveries agree" if largest > 1 else count
+        return UniquenessVerdict("undecided", f"{agreeing}; {NEEDED}")
     if ended < 2:
         return UniquenessVerdict("undecided", f"undecided: {count}, and an answer needs two")
     if not are_one:

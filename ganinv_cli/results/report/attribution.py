@@ -160,7 +160,7 @@ def _list_tables(rows: Sequence[Row], generators: Sequence[str]) -> list[Table]:
             found = [each for each in row["generators"] if each["checkpoint"] == generator]
             if not found:
                 return "-"
-            return f"{found[0]['verdict']}, {format_number(found[0]['left_over'])}"
+            return f"{found[0]['verdict']}, {format_number(found[0]['residual'])}"
 
         help_text = "Each generator: its verdict, and the residual in grey levels."
         return Column(shorten_name(generator, MAX_NAME), show=show, help=help_text)
@@ -182,7 +182,7 @@ def _answer_attribution(rows: list[Row], unread: Sequence[Row], warnings: Sequen
         Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
         Column(
             "residual",
-            show=lambda row: format_number(_find_named(row)["left_over"]),
+            show=lambda row: format_number(_find_named(row)["residual"]),
             help="Residual: what this generator does not explain, root mean square in grey levels; "
             "it is the first that is named in made by, or else the nearest.",
         ),
@@ -199,7 +199,7 @@ def _name_maker(row: Row) -> str:
         return f"{answer} made {name}"
     return (
         f"{name} is explained by {_name_none([row])}; {row['nearest']} comes nearest, "
-        f"with a residual of {format_number(_find_named(row)['left_over'])} grey levels"
+        f"with a residual of {format_number(_find_named(row)['residual'])} grey levels"
     )
 
 

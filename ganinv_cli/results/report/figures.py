@@ -3,18 +3,17 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.noise import get_noise
 from ganinv_cli.results.analysis.cells import Cell
-from ganinv_cli.results.number_format import format_concise
+from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.grid import DrawnFigure, Report
 from ganinv_cli.results.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
 from ganinv_cli.results.report.run_notes import state_preparation
 from ganinv_cli.results.report.table import Row, capitalize
 from ganinv_cli.results.statistics import Floats, carry_forward
+from ganinv_cli.results.store import Figure as StoredFigure
 from ganinv_cli.results.store.rows import get_dtypes, take_rows
 from ganinv_cli.settings.names import representative_rule
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK_TRIALS = 1 << 16  # whose curves are read at a time
 QUANTILES = (0.1, 0.5, 0.9)
-OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes of Figure 2a
+SAME_RMS = 4.0  # grey levels between rows of Figure 1, below which they look the same
 
 
 def draw_trials(report: Report) -> dict[str, DrawnFigure]:
@@ -32,9 +31,14 @@ def draw_trials(report: Report) -> dict[str, DrawnFigure]:
     for name, stored in sorted(_get_results(report).figures.items()):
         stem, is_noisy, level = name.partition("=")
         number, _, rule = stem.partition("-")
-        words, more = _name_noise(report, float(level)) if is_noisy else _name_rule(report, rule)
+        if is_noisy:
+            words, more = _name_noise(report, float(level))
+        else:
+            rule, words, more = _name_rule(report, rule)
+            name, stored = f"{number}-{rule}", _merge_rows(stored)
         title = f"{number.replace('figure', 'Figure ')}. {capitalize(words)}"
-        panels = f"One column per trial; rows from above: {', '.join(stored.panels)}."
+        rows = ", ".join(panel.replace("\n", " ") for panel in stored.panels)
+        panels = f"One column per trial; rows from above: {rows}."
         caption = ". ".join(filter(None, (title, more, panels)))
         if any(cell.rule == rule and cell.has("label") for cell in report.cells):
             caption += " The rows above the original use the label that was found."
@@ -43,9 +47,31 @@ def draw_trials(report: Report) -> dict[str, DrawnFigure]:
     return drawn
 
 
-def _name_rule(report: Report, rule: str) -> tuple[str, str]:
-    clipping = "no clipping" if rule == "none" else f"{rule} clipping"
-    return f"{clipping}, {report.run['config'].get('solver', '')}", ""
+def _name_rule(report: Report, rule: str) -> tuple[str, str, str]:
+    """Return the rule whose trials these are, what was run, and whether the rule acted."""
+    solver = report.run["config"].get("solver", "")
+    row = next((row for row in report.rows if row["technique"] == rule), None)
+    if rule == "none" or row is None or row["acted"]:
+        clipping = "no clipping" if rule == "none" else f"{rule} clipping"
+        return rule, f"{clipping}, {solver}", ""
+    others = [row["technique"] for row in report.rows if row["acted"] and row["exercised"]]
+    acted = "" if set(others) - {"none"} else ": no rule acted"
+    more = f"{capitalize(rule)} clipping never acted in this run"
+    return rule if row["exercised"] else "none", f"no clipping{acted}, {solver}", more
+
+
+def _merge_rows(stored: StoredFigure) -> StoredFigure:
+    """Return the figure without rows that look like the next one; the last says that it is both."""
+    *_, above, last = ("", *stored.panels)
+    pictures = stored.pictures.astype(np.float64)
+    kept = [len(pictures) - 1]
+    for place in reversed(range(kept[0])):
+        if np.sqrt(np.mean((pictures[place] - pictures[kept[0]]) ** 2)) >= SAME_RMS:
+            kept.insert(0, place)
+    panels = [stored.panels[place] for place in kept]
+    if len(pictures) - 2 not in kept and above:
+        panels[-1] = f"{above} and\n{last}"
+    return StoredFigure(stored.pictures[kept], tuple(panels), stored.trials)
 
 
 def _name_noise(report: Report, level: float) -> tuple[str, str]:
@@ -77,7 +103,11 @@ class Curve(NamedTuple):
 def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     """Draw the median z error and the band of its 10 % to 90 % quantiles against gradients."""
     gradients = _get_results(report).constants.get("curve_gradients", np.zeros(0))
-    cells = [cell for cell in report.cells if cell.has("curve_error") and len(gradients)]
+    cells = [
+        cell
+        for cell in report.cells
+        if cell.has("curve_error") and cell.exercised and len(gradients)
+    ]
     curves = {cell.rule: find_curve(cell, gradients) for cell in cells}
     curves = {rule: curve for rule, curve in curves.items() if len(curve.gradients)}
     if not curves:
@@ -137,37 +167,29 @@ def find_curve(cell: Cell, gradients: Floats) -> Curve:
 
 
 def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
-    """Draw median and band, mean, Cramér-Rao bound and a guide of slope 1 on log-log axes.
-
-    If the bound is known, lower axes show the ratio of the error to the bound.
-    """
+    """Draw the median error of each rule with its band, the bound, and z = 0, on log-log axes."""
     noise = get_noise(report.run["config"])
-    rows = [row for row in report.rows if row[noise.level] > 0]
+    rows = [row for row in report.rows if row[noise.level] > 0 and row["exercised"]]
     has_medians = any(row["with_restarts"]["median"] for row in rows)
     if not has_medians or len({row[noise.level] for row in rows}) < 2:
         return {}
-    has_bound = any(row["with_restarts"]["ratio"] for row in rows)
-    heights = [5, 3] if has_bound else [5]
-    figure = make_figure(7.2, 7.2 if has_bound else 5.2)
-    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
-    axes = figure.add_subplot(grid[0], xscale="log", yscale="log")
+    figure = make_figure(7.2, 5.4)
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel=noise.axis or noise.title)
     by_rule: dict[str, list[Row]] = {}
     for row in rows:
         by_rule.setdefault(row["technique"], []).append(row)
     for rule, own in by_rule.items():
-        style = _make_style(rule)
-        medians, means = _select(own, "median"), _select(own, "mean")
-        marked = style | _make_marker(rule)
         x = [row[noise.level] for row in own]
-        axes.plot(x, medians, linewidth=1.6, label=f"{rule}, median", **marked)
-        axes.plot(x, means, linewidth=0.7, label=f"{rule}, mean", **style)
-    bounds = {row[noise.level]: row["cramer_rao"] for row in rows if row["cramer_rao"]}
+        style = _make_style(rule) | _make_marker(rule)
+        axes.plot(x, _select(own, "median"), linewidth=1.6, label=rule, **style)
+    bounds = {row[noise.level]: row["cramer_rao_median"] for row in rows if row["cramer_rao"]}
     if bounds:
         x, y = list(bounds), list(bounds.values())
-        axes.plot(x, y, color="black", linewidth=1.2, label="Cramér-Rao bound")
-    if noise.more_is_worse:
-        _draw_guide(axes, rows, noise.level)
-    else:
+        axes.plot(x, y, color="black", linewidth=1.2, label="unbiased (Cramér–Rao)")
+    centre, error = _measure_centre(report)
+    always = f"z = {centre:g}, always"
+    axes.axhline(error, color=GREY, linewidth=1.2, linestyle=(0, (1, 2)), label=always)
+    if not noise.more_is_worse:
         axes.invert_xaxis()
     axes.set_ylim(axes.get_ylim())  # without the ends of the intervals
     for rule, own in by_rule.items():
@@ -175,31 +197,31 @@ def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
         x, colour = [row[noise.level] for row in own], RULES[rule].colour
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
-    title = f"Figure 2a. With restarts; noisy {_name_pixels(report)}"
+    title = f"Figure 2a. Median error of z; noisy {_name_pixels(report)}"
     axes.set_title(title, fontsize=10, loc="left")
-    if has_bound:
-        lower = figure.add_subplot(grid[1], sharex=axes, yscale="log")
-        _draw_ratios(lower, by_rule, noise.level)
-        axes.tick_params(which="both", labelbottom=False)
-    figure.axes[-1].xaxis.set_major_formatter(PlainLogFormatter())
-    figure.axes[-1].xaxis.set_minor_formatter(PlainLogFormatter())
-    figure.axes[-1].set_xlabel(noise.axis or noise.title)
-    for each in figure.axes:
-        each.spines[["top", "right"]].set_visible(False)
-    # Beside the axes: the mean of a rule that often fails is high everywhere.
-    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
-    bound = "; black: Cramér-Rao bound, mean over the trials" if bounds else ""
-    guide = "; dotted: growth in proportion to the noise" if noise.more_is_worse else ""
+    axes.xaxis.set_major_formatter(PlainLogFormatter())
+    axes.xaxis.set_minor_formatter(PlainLogFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=5)
+    bound = "; black: the least error of an unbiased estimate" if bounds else ""
     caption = (
-        f"{title}. Thick: median over the trials, with the band of its "
-        f"bootstrapped 95 % interval; thin: mean{bound}{guide}."
+        f"{title}, over the trials, with restarts, and the band of its bootstrapped 95 % "
+        f"interval{bound}; dotted: the error if z is always set to {centre:g}, the centre of the "
+        f"prior, {format_scientific(error)}."
     )
-    if has_bound:
-        caption += (
-            " Below: the mean error of the converged trials over the mean of their bounds, with "
-            "the 95 % interval, shifted a little so that they do not overlap."
-        )
     return {"figure2a": DrawnFigure(figure, report.answer.sentence, caption)}
+
+
+def _measure_centre(report: Report) -> tuple[float, float]:
+    """Return the centre of the prior, and the median error of z if z is always that."""
+    prior = report.cells[0].prior
+    centre = (prior.low + prior.high) / 2
+    root = _get_results(report).groups[""]
+    errors = [
+        np.mean((take_rows(root, "z_true", slice(low, low + BLOCK_TRIALS)) - centre) ** 2, axis=1)
+        for low in range(0, len(root["trial"]), BLOCK_TRIALS)
+    ]
+    return centre, float(np.median(np.concatenate(errors)))
 
 
 def _make_style(rule: str) -> dict[str, Any]:
@@ -211,31 +233,6 @@ def _make_marker(rule: str) -> dict[str, Any]:
     size = RULES[rule].marker_size
     marker = {"marker": RULES[rule].marker, "markersize": size, "markerfacecolor": "none"}
     return marker | {"markeredgewidth": 1}
-
-
-def _draw_ratios(axes: Axes, by_rule: dict[str, list[Row]], level: str) -> None:
-    axes.axhline(1, color="black", linewidth=1.2)
-    for index, (rule, rows) in enumerate(by_rule.items()):
-        known = [row for row in rows if row["with_restarts"]["ratio"]]
-        offset = OFFSET_FACTOR ** (index - (len(by_rule) - 1) / 2)
-        x = np.array([row[level] for row in known]) * offset
-        low, high = (_select(known, "ratio_interval", end) for end in (0, 1))
-        style = _make_style(rule)
-        axes.vlines(x, low, high, color=style["color"], linewidth=1.2)
-        axes.plot(x, _select(known, "ratio"), linewidth=0.8, **style, **_make_marker(rule))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylabel("error / bound")
-
-
-def _draw_guide(axes: Axes, rows: list[Row], level: str) -> None:
-    """Draw a line of slope 1 below the least median at the least level, off the other lines."""
-    x = np.array([rows[0][level], rows[-1][level]])
-    starts = [row["with_restarts"]["median"] for row in rows if row[level] == x[0]]
-    if known := [start for start in starts if start]:
-        y = min(known) / 3 * x / x[0]
-        axes.plot(x, y, color=GREY, linestyle=(0, (1, 3)), label="slope 1")
 
 
 def _select(rows: list[Row], key: str, end: int | None = None) -> Floats:

@@ -19,11 +19,11 @@ from ganinv_cli.errors import GaninvError, explain_failures
 from ganinv_cli.files import PAGE as PAGE
 from ganinv_cli.files import check_page, encode_png, replace_file
 from ganinv_cli.results.report.image_figures import PICTURE_NAME, PICTURES
-from ganinv_cli.results.report.plots import FORMATS, encode_drawn_figure, use_own_style
+from ganinv_cli.results.report.plots import encode_drawn_figure, use_own_style
 from ganinv_cli.results.report.render import render
 from ganinv_cli.results.report.run_notes import make_run_notes
 from ganinv_cli.results.report.table import holds_words, list_help
-from ganinv_cli.settings.names import STYLES
+from ganinv_cli.settings.names import FIGURE_FORMATS, STYLES, USUAL_STYLES
 
 if TYPE_CHECKING:
     from ganinv_cli.results.report.grid import Report
@@ -37,28 +37,47 @@ class PageContent(NamedTuple):
 
     report: "Report"
     figures: "Mapping[str, EncodedFigure]"  # by stem, all that were drawn
+    styles: Sequence[str]  # of the files of tables
+    formats: Sequence[str]  # of the files of figures
 
 
-def write_report(report: "Report", folder: Path) -> PageContent:
-    """Write the tables in every style, the figures and the page, whose content is returned.
+def write_report(
+    report: "Report",
+    folder: Path,
+    styles: Sequence[str] = (),
+    formats: Sequence[str] = ("png",),
+) -> PageContent:
+    """Write the tables, the figures and the page, whose content is returned.
 
-    Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
-    written, or has a page that ganinv did not write.
+    Tables are in the usual styles and in those that are named, figures in the formats that are;
+    files of an earlier report in others are removed. Each file is replaced as a whole or not at
+    all. Raises GaninvError if the folder cannot be written, or has a page that ganinv did not
+    write.
     """
     check_page(folder)
     with use_own_style():
-        figures = {name: encode_drawn_figure(drawn) for name, drawn in report.draw().items()}
-    content = PageContent(report, figures)
-    _write_files(folder, _render_styles(report))
-    for name, figure in figures.items():
-        _write_files(folder, ((f"{name}.{form}", file) for form, file in figure.files.items()))
+        figures = {
+            name: encode_drawn_figure(drawn, formats) for name, drawn in report.draw().items()
+        }
+    styles = [style for style in STYLES if style in (*USUAL_STYLES, *styles)]
+    content = PageContent(report, figures, styles, formats)
+    _write_files(folder, _render_styles(report, styles))
+    names = {f"{name}.{form}" for name in figures for form in formats}
+    _write_files(folder, ((name, _get_file(figures, name)) for name in sorted(names)))
     _write_files(folder, [(PAGE, render_page([content]))])
+    for style in STYLES.keys() - set(styles):
+        (folder / f"{report.stem}.{STYLES[style]}").unlink(missing_ok=True)
     if kind := report.kind:
         if kind.pictures:
             _write_pictures(folder, kind.pictures(report))
         stems = "|".join(drawing.stems for drawing in kind.figures)
-        _remove_earlier_figures(folder, stems, figures)
+        _remove_earlier_figures(folder, stems, names)
     return content
+
+
+def _get_file(figures: "Mapping[str, EncodedFigure]", name: str) -> bytes:
+    stem, _, form = name.rpartition(".")
+    return figures[stem].files[form]
 
 
 def write_page(
@@ -72,23 +91,21 @@ def write_page(
     check_page(folder)
     _write_files(folder, [(PAGE, render_page(contents, comparison))])
     if comparison:
-        _write_files(folder, _render_styles(comparison))
+        _write_files(folder, _render_styles(comparison, contents[0].styles))
 
 
-def _remove_earlier_figures(folder: Path, pattern: str, drawn: Container[str]) -> None:
-    """Remove the figures of an earlier run that has others, but no file that is not of a figure."""
-    for path in folder.glob(f"*.{FORMATS[0]}"):
-        files = [path.with_name(f"{path.stem}.{form}") for form in FORMATS]
-        is_figure = re.fullmatch(pattern, path.stem) and all(file.is_file() for file in files)
-        if is_figure and path.stem not in drawn:
-            for file in files:
-                file.unlink()
+def _remove_earlier_figures(folder: Path, pattern: str, written: Container[str]) -> None:
+    """Remove the figures of an earlier report that has others or other formats."""
+    named = rf"(?:{pattern})\.(?:{'|'.join(FIGURE_FORMATS)})"
+    for path in folder.iterdir():
+        if re.fullmatch(named, path.name) and path.name not in written:
+            path.unlink()
 
 
-def _render_styles(report: "Report") -> Iterator[tuple[str, str]]:
+def _render_styles(report: "Report", styles: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the name and the content of each file of tables, one by one."""
-    for style, ending in STYLES.items():
-        yield f"{report.stem}.{ending}", render([report], style)
+    for style in styles:
+        yield f"{report.stem}.{STYLES[style]}", render([report], style)
 
 
 def _write_pictures(folder: Path, pictures: _Pictures) -> None:
@@ -118,9 +135,6 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> None
             replace_file(folder / name, content)
 
 
-_MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
-
-
 def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None) -> str:
     """Return the page as HTML; several results files are shown side by side if they fit.
 
@@ -137,7 +151,8 @@ def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None
     # an ISO date and time as text to the minute, in the file's time zone, UTC
     environment.filters["moment"] = lambda text: f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M}"
     environment.globals["data_uri"] = _make_data_uri
-    environment.globals |= {"table_endings": [*STYLES.values()], "figure_endings": FORMATS}
+    environment.globals["table_endings"] = [STYLES[style] for style in parts[0].styles]
+    environment.globals["figure_endings"] = [form.upper() for form in parts[0].formats]
     return environment.get_template("page.html").render(
         results=[_make_template_values(part) for part in parts],
         comparison=comparison,
@@ -188,5 +203,4 @@ def _join_sentence(cell: str) -> str:
 
 
 def _make_data_uri(figure: "EncodedFigure") -> str:
-    data = base64.b64encode(figure.files[figure.inline_format]).decode()
-    return f"data:{_MIME_TYPES[figure.inline_format]};base64,{data}"
+    return f"data:image/png;base64,{base64.b64encode(figure.files['png']).decode()}"

@@ -44,7 +44,7 @@ def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images with reconstructions, by stem, e.g. `image-0000`."""
     by_image: dict[int, list[Cell]] = {}
     for cell in report.cells:
-        if cell.certificate is not None:
+        if cell.certificate is not None and cell.exercised:
             cells = by_image.setdefault(cell.image.number, [])
             if not cells or cells[0].image == cell.image:  # else its second name
                 cells.append(cell)
@@ -140,10 +140,10 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
         alt = "; ".join(f"{names[get_key(row)]} {_describe_pair(row, several)}" for _, row in some)
         over = " Over each: the label that z was found under." if "label" in some[0][1] else ""
         caption = (
-            "From above: the image at the generator's size, or the square of it that was judged, "
-            "its reconstruction, and their difference, amplified around grey by the factor below "
-            "it: white where pixels are left out, bright if the "
-            f"reconstruction is brighter. The residual is in grey levels.{over}"
+            "From above: the image at the generator's size, or the square of it that was judged; "
+            "its reconstruction after all that explains it; and the residual, amplified around "
+            "grey by one factor: white where pixels are left out, bright if the reconstruction is "
+            f"brighter. Over each: the residual's root mean square in grey levels.{over}"
         )
         stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
         drawn[stem] = DrawnFigure(_draw_pairs(some, several, report.rows), f"{alt}.", caption)
@@ -151,17 +151,23 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
 
 
 def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequence[Row]) -> Figure:
-    """Draw a column for each image; from above: original, reconstruction, difference."""
+    """Draw a column for each image; from above: original, reconstruction, residual.
+
+    The least of their factors amplifies all, so that residuals can be compared.
+    """
     room = enlarge_side(pairs[0][0].image.target.shape[0]) // LETTER
     names = label_images(every, room - len(_describe_label(pairs[0][1])))
-    pictures = [_list_pictures(cell, row) for cell, row in pairs]
+    factor = min(row["difference_amplified"] for _, row in pairs)
+    pictures = [_list_pictures(cell, factor) for cell, _ in pairs]
     above = [
         f"{names[get_key(row)]}{_describe_label(row)}\n{_state_nearness(row, several)}\n"
         f"{row['verdict']}"
         for _, row in pairs
     ]
-    rows = [(kind, [each[kind] for each in pictures]) for kind in pictures[0]]
-    return draw_picture_rows(rows, above, [f"× {row['difference_amplified']}" for _, row in pairs])
+    names_of_rows = ("original", "reconstruction", f"residual\n× {factor}")
+    kinds = zip(names_of_rows, pictures[0], strict=True)
+    rows = [(name, [each[kind] for each in pictures]) for name, kind in kinds]
+    return draw_picture_rows(rows, above)
 
 
 def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:
@@ -169,9 +175,9 @@ def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:
     return (pair for pair in pairs if pair[0].reconstruction is not None)
 
 
-def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
+def _list_pictures(cell: Cell, factor: int) -> dict[str, Pixels]:
     """Return the image, its reconstruction, and their difference, amplified around grey."""
-    difference = 128 + row["difference_amplified"] * subtract_target(cell)
+    difference = 128 + factor * subtract_target(cell)
     if cell.region is not None:
         difference[cell.region] = 255
     return {
@@ -182,7 +188,7 @@ def _list_pictures(cell: Cell, row: Row) -> dict[str, Pixels]:
 
 
 def _state_nearness(row: Row, several: bool) -> str:
-    said = [] if row["left_over"] is None else [f"residual {format_number(row['left_over'])}"]
+    said = [] if row["residual"] is None else [f"residual {format_number(row['residual'])}"]
     return ", ".join([row["technique"], *said] if several else said)
 
 
@@ -203,7 +209,7 @@ def iterate_pictures(report: Report) -> Iterator[tuple[str, Pixels]]:
     several = len({cell.rule for cell in report.cells}) > 1
     for cell, row in _iterate_reconstructed(report):
         stem = f"{PICTURES}/{cell.image.number:04d}-{make_file_stem(cell.image.name)}"
-        for kind, pixels in _list_pictures(cell, row).items():
+        for kind, pixels in _list_pictures(cell, row["difference_amplified"]).items():
             rule = f"{cell.rule}-" if several and kind != "original" else ""
             yield f"{stem}-{rule}{kind}.png", pixels
 

@@ -72,9 +72,9 @@ def _get_label(cell: Cell) -> object:
 
 
 NAMES = (
-    Measure("image", lambda cell: cell.image.name),
-    Measure("number", lambda cell: cell.image.number),
-    Measure("technique", lambda cell: cell.rule, "clipping"),
+    Measure("image", lambda cell: cell.image.name, always=True),
+    Measure("number", lambda cell: cell.image.number, always=True),
+    Measure("technique", lambda cell: cell.rule, "clipping", always=True),
 )
 LABEL = Measure(
     "label",
@@ -84,7 +84,9 @@ LABEL = Measure(
     help="Each start tries one label, and the starts take the labels in turn; z under "
     "different labels cannot be compared.",
 )
-CHANGES = Measure("changes", lambda cell: cell.image.changes)  # how the file was changed, in words
+CHANGES = Measure(
+    "changes", lambda cell: cell.image.changes, always=True
+)  # how the file was changed, in words
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
 AMPLIFICATION = Measure("difference_amplified", _find_amplification)  # factor in its picture
 
@@ -95,6 +97,7 @@ CONSISTENCY = (
         lambda cell: cell.trials,
         "trials",
         "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
+        always=True,
     ),
     Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # how many
     Measure(
@@ -126,6 +129,7 @@ CONSISTENCY = (
         "paper",
         "Paper: its value, for its image and generator.",
         show=format_scientific,
+        always=True,
     ),
     Measure(
         "baseline",
@@ -133,6 +137,7 @@ CONSISTENCY = (
         "random",
         "Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
         show=format_scientific,
+        always=True,
     ),
     Measure(
         "minima.distinct",
@@ -169,7 +174,7 @@ def _count_known_directions(cell: Cell) -> object:
     return again.known_directions if again and (again.explained or again.edited) else None
 
 
-def _measure_left_over(cell: Cell) -> float | None:
+def _measure_residual(cell: Cell) -> float | None:
     """Return the residual of an image in grey levels; None: not re-enacted."""
     again = cell.evidence.reenactment
     if again is None:
@@ -243,7 +248,7 @@ INVERT = (
     Measure("excess", lambda cell: _get_again(cell, "excess")),
     Measure("excess_limit", lambda cell: _get_again(cell, "excess_limit")),  # of its own pictures
     Measure("left", _compare_with_limit),  # excess over its limit; at most 1 if explained
-    Measure("left_over", _measure_left_over, "residual,\ngrey levels", RESIDUAL_HELP),
+    Measure("residual", _measure_residual, "residual,\ngrey levels", RESIDUAL_HELP),
     Measure("limit", _find_limit, "limit", LIMIT_HELP),
     Measure(
         "stranger_rmse",

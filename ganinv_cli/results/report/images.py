@@ -79,7 +79,7 @@ LOSSES = (
 )
 AGREEMENT = (
     "unique",
-    Column("trials", "recoveries"),
+    Column("trials", "recoveries", always=True),
     Column("most\nfrequent z", show=_format_largest),
     Column("mean\ndistance", "distance.mean", format_scientific),
     ("paper", "paper's\nmean"),
@@ -92,7 +92,7 @@ def _say_uniqueness(grid: Grid) -> Iterator[Table]:
 
 def _list_consistency_notes(grid: Grid) -> list[str]:
     lines = []
-    if lost := sum(row["without_number"] for row in grid.rows):
+    if lost := sum(row["without_number"] or 0 for row in grid.rows):
         lines.append(f"Without a finite z, at no minimum and in no distance: {lost:,} recoveries.")
     if len(label_images(grid.rows)) > MAX_FIGURES:
         lines.append(f"Figures show the first {MAX_FIGURES} images.")
@@ -106,14 +106,18 @@ def _answer_uniqueness(grid: Grid) -> Answer:
 
 
 def _count_unique(rows: Sequence[Row]) -> str:
+    rows = [row for row in rows if row["exercised"]]
     if len(rows) == 1:
         (row,), (name,) = rows, label_images(rows, max_length=40).values()
         return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
+    cases = f"of {len(rows):,} cases (images and clipping rules)"
+    if len({row["verdict"] for row in rows}) == 1 and rows[0]["unique"] == "undecided":
+        return f"in {len(rows):,} {cases} {rows[0]['verdict']}"
     counts = Counter(row["unique"] for row in rows)
     words = ("unique", "not unique", "undecided")
     *others, last = [f"{word} in {counts[word]:,}" for word in words if counts[word]]
     said = " and ".join(filter(None, (", ".join(others), last)))
-    return f"the recovered z is {said} of {len(rows):,} cases (images and clipping rules)"
+    return f"the recovered z is {said} {cases}"
 
 
 CONSISTENCY_REPORT = ReportKind(
@@ -151,7 +155,7 @@ CERTAINTY = (
 
 
 BRIEF_HELP = "Residual: of what is not explained, root mean square in grey levels."
-NUMBERS = ("left_over", "limit", "z_deviation_mean", "left", "rmse")  # that rank or show a row
+NUMBERS = ("residual", "limit", "z_deviation_mean", "left", "rmse")  # that rank or show a row
 
 
 def _name_chain(row: Row) -> str:
@@ -163,7 +167,7 @@ def _name_chain(row: Row) -> str:
 
 
 DONE = Column("what was done", show=_name_chain)
-VERDICTS = ("verdict", DONE, "left_over", "limit")
+VERDICTS = ("verdict", DONE, "residual", "limit")
 VERDICTS_TITLE = "Verdict on each image, what was done to it, and the residual"
 NEARNESS = ("rmse", "psnr", "stranger_rmse")
 
@@ -192,7 +196,7 @@ def _answer_verdicts(grid: Grid) -> Answer:
         VERDICTS_TITLE,
         "verdict",
         DONE,
-        Column("residual", "left_over", help=BRIEF_HELP),
+        Column("residual", "residual", help=BRIEF_HELP),
         "limit",
         Column("error of z", "z_deviation_mean", help=_explain_certainty(grid)),
         one_line=True,

@@ -3,7 +3,7 @@
 A measure is a key of a row of the JSON and of the CSV, and a column wherever a table names it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,12 @@ class Measure:
     help: str = ""  # a sentence below the table
     show: Callable[[Any], str] = show_value
     topic: str = ""  # title of a table in which this is one of the last columns
+    always: bool = False  # whether a rule that was not exercised has this too
 
     def make_column(self, heading: str = "", start: str = "") -> Column:
         """Return the column, under another heading if one is given."""
-        return Column(heading or self.heading, self.key.format(start=start), self.show, self.help)
+        key = self.key.format(start=start)
+        return Column(heading or self.heading, key, self.show, self.help, always=self.always)
 
     def make_columns(self, starts: "Starts") -> list[Column]:
         """Return the columns at both places, or the only one."""
@@ -57,8 +59,13 @@ class Measure:
 Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
 
 
-def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row:
+def measure_cell(cell: Cell, measures: Sequence[Measure], starts: Starts) -> Row:
+    """Return the row of a cell; if its rule was not exercised, and that is said, without numbers.
+
+    The numbers would be those of no clipping, which have a row.
+    """
     row: Row = {}
+    is_blank = EXERCISED in measures and not cell.exercised
     number = cell.case.name if isinstance(cell.case, Number) else ""
     for measure in measures:
         is_twofold = "{start}" in measure.key
@@ -66,12 +73,21 @@ def measure_cell(cell: Cell, measures: Iterable[Measure], starts: Starts) -> Row
         for start, place in places.items():
             if (value := measure.compute(place)) is ABSENT:
                 continue
+            value = to_plain(value)
+            value = blank(value) if is_blank and not measure.always else value
             *path, last = measure.key.format(start=start, number=number).split(".")
             inner = row
             for part in path:
                 inner = inner.setdefault(part, {})
-            inner[last] = to_plain(value)
+            inner[last] = value
     return row
+
+
+def blank(value: Any) -> Any:
+    """Return None, or None in place of each number of an object or an interval."""
+    if isinstance(value, dict):
+        return {key: blank(each) for key, each in value.items()}
+    return [None for _ in value] if isinstance(value, list) else None
 
 
 def stack_interval(
@@ -119,9 +135,10 @@ def _make_cost(column: str, heading: str = "", help_text: str = "") -> Measure:
 
 
 NAMES = (
-    Measure("technique", lambda cell: cell.rule, "clipping"),
-    Measure("trials", lambda cell: cell.trials, "trials"),
+    Measure("technique", lambda cell: cell.rule, "clipping", always=True),
+    Measure("trials", lambda cell: cell.trials, "trials", always=True),
 )
+EXERCISED = Measure("exercised", lambda cell: cell.exercised, always=True)
 OUTCOMES = Measure(
     "outcomes.{start}",
     lambda cell: {each.name: int(np.sum(cell.outcomes == each)) for each in Outcome},
@@ -142,11 +159,18 @@ COSTS = (
     ),
     _make_cost("restarts", "restarts\nmean"),
     _make_cost("redraws"),
-    Measure("acted_first_start", lambda cell: _count_acted(cell.first), "acted", ACTED_HELP),
-    Measure("acted", _count_acted, "acted", ACTED_HELP),
+    EXERCISED,
+    Measure(
+        "acted_first_start",
+        lambda cell: _count_acted(cell.first),
+        "acted",
+        ACTED_HELP,
+        always=True,
+    ),
+    Measure("acted", _count_acted, "acted", ACTED_HELP, always=True),
     _make_cost("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
     # trials that are copies of those of none, because the rule would not have acted
-    Measure("copied", lambda cell: int(np.sum(cell.read("shared") > 0))),
+    Measure("copied", lambda cell: int(np.sum(cell.read("shared") > 0)), always=True),
 )
 LABELS = Measure("labels", _count_right_labels)
 RIGHT_LABELS = (  # columns
@@ -196,10 +220,10 @@ def _get_paper_shares(cell: Cell) -> Row:
 
 RECOVER = (
     *NAMES,
-    Measure("threshold", lambda cell: cell.threshold),
+    Measure("threshold", lambda cell: cell.threshold, always=True),
     Measure("{start}", count_recovered),
     Measure("intervals.{start}", _find_intervals),  # 95 %, of their shares
-    Measure("paper", _get_paper_shares),
+    Measure("paper", _get_paper_shares, always=True),
     Measure(
         "elsewhere.{start}",
         lambda cell: int(np.sum(cell.has_converged & ~cell.is_recovered)),
@@ -229,15 +253,20 @@ def measure_polishing(cell: Cell) -> Row:
 
     error = read_polished("z_error")
     recovered = int(np.sum(statistics.is_recovered(error, statistics.POLISHED_EPSILON)))
-    return {
+    names = {
         "technique": cell.rule,
         "trials": cell.trials,  # polished or not
+        "exercised": cell.exercised,
+    }
+    numbers = {
         "polished": int(np.sum(polished)),  # the median and the means are over these
         "recovered": {"1e-20": recovered},
         "interval": statistics.clopper_pearson(recovered, cell.trials),
         "z_error_median": statistics.median(error),
         "gradients": statistics.mean(read_polished("gradients")),
     }
+    measured: Row = to_plain(numbers)
+    return names | (measured if cell.exercised else blank(measured))
 
 
 def _summarize_errors(cell: Cell) -> Row:
@@ -285,7 +314,7 @@ def _divide_means(pairs: Floats) -> Floats:
 
 
 NOISE_SWEEP = (
-    Measure("{number}", lambda cell: cell.number.value),
+    Measure("{number}", lambda cell: cell.number.value, always=True),
     *NAMES,
     Measure(
         "cramer_rao",
@@ -294,6 +323,7 @@ NOISE_SWEEP = (
         "Bound: Cramér-Rao's; no unbiased estimate has a smaller mean error.",
         show=format_scientific,
     ),
+    Measure("cramer_rao_median", lambda cell: statistics.median(find_bound(cell))),
     Measure("{start}", _summarize_errors),
     OUTCOMES,
     *COSTS,

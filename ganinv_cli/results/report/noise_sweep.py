@@ -1,5 +1,6 @@
 """The report of `ganinv noise-sweep`: the paper's Figure 2, and tests of its two claims."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import product
@@ -15,7 +16,14 @@ from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.measures import NOISE_SWEEP, stack_interval
 from ganinv_cli.results.report.pairs import state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
-from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
+from ganinv_cli.results.report.table import (
+    NOT_EXERCISED,
+    Column,
+    Row,
+    Table,
+    capitalize,
+    to_plain,
+)
 from ganinv_cli.settings.names import representative_rule
 
 STARTS = ("first_start", "with_restarts")
@@ -32,7 +40,7 @@ def _fit_slopes(cells: list[Cell], run: Row) -> list[Row]:
     noise = get_noise(run["config"])
     if not noise.more_is_worse:
         return []
-    rules = dict.fromkeys(cell.rule for cell in cells)
+    rules = dict.fromkeys(cell.rule for cell in cells if cell.exercised)
     given = product(rules, STARTS, ("median", "mean"), LEVEL_RANGES)
     rows = [_fit_slope(cells, noise, *each) for each in given]
     return [to_plain(row) for row in rows if row]
@@ -47,7 +55,8 @@ def _fit_slope(
     logarithm and is left out.
     """
     largest = LEVEL_RANGES[range_name]
-    used = [c for c in cells if c.rule == rule and 0 < c.number.value <= largest]
+    own = [cell for cell in cells if cell.rule == rule and cell.exercised]
+    used = [cell for cell in own if 0 < cell.number.value <= largest]
     if len(used) < 2:
         return None
     trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
@@ -178,9 +187,16 @@ def _answer_growth(grid: Grid) -> Answer:
         rules[row["technique"]] = row
 
     def show_median(rule: str) -> Callable[[Row], str]:
-        return lambda rules: (
-            format_scientific(rules[rule]["with_restarts"]["median"]) if rule in rules else "-"
-        )
+        def show(rules: Row) -> str:
+            if rule not in rules:
+                return "-"
+            row = rules[rule]
+            is_counted = row["exercised"]
+            return (
+                format_scientific(row["with_restarts"]["median"]) if is_counted else NOT_EXERCISED
+            )
+
+        return show
 
     def count_trials(rules: Row) -> str:
         counts = [row["trials"] for row in rules.values() if isinstance(row, dict)]
@@ -202,8 +218,9 @@ def _answer_growth(grid: Grid) -> Answer:
 
 def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> str:
     """Return a clause on the rule that pictures of the run show."""
-    name = representative_rule([row["technique"] for row in rows])
-    shown = [row for row in rows if row["technique"] == name]
+    exercised = [row for row in rows if row["exercised"]]
+    name = representative_rule([row["technique"] for row in exercised])
+    shown = [row for row in exercised if row["technique"] == name]
     first, last, rule = shown[0], shown[-1], describe_rule(name)
     trials = describe_span([row["trials"] for row in shown], "{:,}".format)
     if first is last:
@@ -221,15 +238,24 @@ def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> s
 def _state_differences(comparisons: Sequence[Row], noise: Noise) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
     tested = [row for row in comparisons if row["counted"] == STARTS[1]]
-    differing = {row[noise.level] for row in tested if row["p_holm"] < statistics.SIGNIFICANCE}
+    differing = [row for row in tested if row["p_holm"] < statistics.SIGNIFICANCE]
     if not tested:
         return ""
     if too_few := state_too_few_trials(tested):
         return f"; {too_few}"
     if not differing:
         return "; no difference between clipping rules is significant"
-    count = len({row[noise.level] for row in tested})
-    return f"; clipping rules differ significantly at {len(differing)} of {count} {noise.plural}"
+    counts = Counter(
+        (row["second"], row["first"])
+        if row["median_difference"] > 0
+        else (row["first"], row["second"])
+        for row in differing
+    )
+    levels = len({row[noise.level] for row in tested})
+    (pair, most), *others = counts.most_common()
+    first = f"; {pair[0]} is significantly nearer to z than {pair[1]} at {most:,} of {levels:,} "
+    more = [f"{one} than {other} at {count:,}" for (one, other), count in others]
+    return ", ".join([first + noise.plural, *more])
 
 
 def _state_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:

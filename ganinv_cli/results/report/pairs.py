@@ -102,7 +102,11 @@ def compare_pairs(
     """Return the rows of each test by its key, and the pairs that did the `same`, untested."""
     pairs = _list_pairs(cells, starts)
     same = [pair.count_same_trials() for pair in pairs]
-    tested = [pair for pair, trials in zip(pairs, same, strict=True) if not trials]
+    tested = [
+        pair
+        for pair, trials in zip(pairs, same, strict=True)
+        if not trials and pair.first.exercised and pair.second.exercised
+    ]
     tables = {test.table: test.make_rows(tested) for test in tests}
     counted = zip(pairs, same, strict=True)
     tables["same"] = [pair.name | {"trials": trials} for pair, trials in counted if trials]
@@ -147,23 +151,19 @@ def state_too_few_trials(tests: Sequence[Row]) -> str:
     return f"fewer than {needed} trials cannot show a difference between clipping rules"
 
 
-def describe_idle(rows: Sequence[Row], same: Sequence[Row]) -> str:
-    """Return which rules never changed z, in sentences without the last full stop.
+def describe_idle(rows: Sequence[Row]) -> str:
+    """Return which rules never changed z, in a sentence without its full stop; empty: none.
 
-    Empty if every rule did. Under such a rule each trial is the same as without clipping.
+    Under such a rule each trial is the same as without clipping.
     """
-    trials = {row["technique"]: row["trials"] for row in rows}
-    repeated = {row["second"]: row["trials"] for row in same if row["first"] == "none"}
-    idle = [row["technique"] for row in rows if row["technique"] != "none" and not row["acted"]]
-    copies = [rule for rule in idle if repeated.get(rule) == trials[rule] == trials.get("none")]
-    others = [rule for rule in idle if rule not in copies]
-    rows_copy = "its row is a copy of" if len(copies) == 1 else "their rows are copies of"
-    sentences = [
-        f"{capitalize(' and '.join(rules))} clipping never acted{said}"
-        for rules, said in ((copies, f": {rows_copy} the row none"), (others, ""))
-        if rules
-    ]
-    return ". ".join(sentences)
+    idle = [row for row in rows if row["technique"] != "none" and not row["acted"]]
+    if not idle:
+        return ""
+    rules = " and ".join(row["technique"] for row in idle)
+    are = "was" if len(idle) == 1 else "were"
+    said = "never acted" if any(row["exercised"] for row in idle) else f"{are} not exercised"
+    pronoun = "it" if len(idle) == 1 else "they"
+    return f"{capitalize(rules)} clipping {said}: {pronoun} changed no z"
 
 
 def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
@@ -222,7 +222,7 @@ TESTS = (
             Column("trials", "trials"),
             Column("only the\nfirst", "only_first"),
             Column("only the\nsecond", "only_second"),
-            Column("p", "p", "{:.2g}".format),
+            Column("p", "p", "{:#.2g}".format),
         ),
     ),
     PairedTest(
@@ -245,11 +245,11 @@ TESTS = (
                 "second\nnearer",
                 show=lambda row: format_share(row["second_nearer"] / row["trials"]),
             ),
-            Column("p", "p", "{:.2g}".format),
+            Column("p", "p", "{:#.2g}".format),
             Column(
                 "p\n(Holm)",
                 "p_holm",
-                "{:.2g}".format,
+                "{:#.2g}".format,
                 "p (Holm): corrected for all these tests.",
             ),
         ),

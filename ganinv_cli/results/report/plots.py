@@ -34,7 +34,6 @@ _METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},
 }
-FORMATS = tuple(_METADATA)
 
 
 class PlainLogFormatter(LogFormatter):
@@ -47,8 +46,7 @@ class PlainLogFormatter(LogFormatter):
 class EncodedFigure(NamedTuple):
     """A figure as files."""
 
-    files: dict[str, bytes]  # by format
-    inline_format: str  # the format for a page: SVG for lines, PNG for pixels
+    files: dict[str, bytes]  # by format; a page has the PNG
     width: int  # on the page in pixels, if it fits
     alt: str
     caption: str
@@ -143,22 +141,20 @@ def use_own_style() -> Iterator[None]:
         yield
 
 
-def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
-    """Return the figure's files in all FORMATS; the same figure gives the same bytes."""
+def encode_drawn_figure(drawn: DrawnFigure, formats: Sequence[str] = ("png",)) -> EncodedFigure:
+    """Return the figure's files in some formats and PNG; the same figure gives the same bytes."""
     figure = drawn.figure
     pixels = any(axes.images for axes in figure.axes)
     files = {}
-    for form in FORMATS:
+    for form in dict.fromkeys(("png", *formats)):
         files[form] = encode_figure(figure, form)
         figure.set_layout_engine(None)  # the first format has laid it out for all
     width = round(figure.get_figwidth() * (figure.dpi if pixels else 96))
-    return EncodedFigure(
-        files, "png" if pixels else "svg", min(PAGE_WIDTH, width), drawn.alt, drawn.caption
-    )
+    return EncodedFigure(files, min(PAGE_WIDTH, width), drawn.alt, drawn.caption)
 
 
 def encode_figure(figure: Figure, file_format: str) -> bytes:
-    """Return the content of a file in one of FORMATS; the same figure gives the same bytes."""
+    """Return the content of a file of a format; the same figure gives the same bytes."""
     file = io.BytesIO()
     with mpl.rc_context(_RC_PARAMS), warnings.catch_warnings():  # type: ignore[arg-type]
         warnings.filterwarnings("ignore", "Glyph ")  # of a name, which the page has as text

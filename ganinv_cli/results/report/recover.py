@@ -7,34 +7,37 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.cells import Cell
 from ganinv_cli.results.number_format import (
+    count_share_digits,
     format_concise,
-    format_interval,
     format_number,
     format_scientific,
     format_share,
+    format_share_interval,
 )
 from ganinv_cli.results.report.figures import draw_convergence, draw_trials
-from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind, Wanted
-from ganinv_cli.results.report.measures import RECOVER, measure_polishing, show_share
+from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
+from ganinv_cli.results.report.measures import ACTED_HELP, RECOVER, measure_polishing, show_share
 from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
 from ganinv_cli.results.report.run_notes import (
     describe_rule,
     describe_span,
     state_preparation,
 )
-from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
+from ganinv_cli.results.report.table import NOT_EXERCISED, Column, Row, Table, capitalize
 
 NO_DIFFERENCE = (
     "No difference between rules is significant; more --trials or --restarts 0 may show one."
 )
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {
-    "first_start": "First start, like the paper's Table 1",
+    "first_start": "Table 1, first starts",
     "recovered": "With restarts",
 }
+GRID_TITLE = "{}: share of {} trials, mean squared z error below"
 INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
+BRIEF_PAPER_HELP = "In brackets: the paper's share of 1,000 trials."
 POLISHING = (
-    "trials",
+    Column("trials", "trials", always=True),
     Column("1e-20", show=show_share("recovered.1e-20", "interval"), help=INTERVAL_HELP),
     Column("z error\nmedian", "z_error_median", format_scientific),
     Column("gradients\nmean", "gradients"),
@@ -42,15 +45,18 @@ POLISHING = (
 
 
 def _list_shares(grid: Grid) -> Iterator[Table]:
-    trials = {row["trials"] for row in grid.rows}
+    """Yield the paper's Table 1, rules by ε, and the same with restarts."""
     epsilons = _choose_epsilons(grid.rows[0])
     for counting, words in COUNTING_TITLES.items():
-        is_first = counting == "first_start"
-        columns: list[Wanted] = ["trials"] if len(trials) > 1 else []  # else in the title
-        columns.append("acted_first_start" if is_first else "acted")
-        columns += [_count_below(name, counting) for name in epsilons]
-        count = f"{min(trials):,} trials" if len(trials) == 1 else "trials"
-        yield grid.make_table(f"{words}: {count}, mean squared z error below", *columns)
+        columns = [_show_shares(grid.rows, name, counting) for name in epsilons]
+        last = "acted_first_start" if counting == "first_start" else "acted"
+        if len({row["trials"] for row in grid.rows}) > 1:
+            last = "trials"  # for which the title has no one number, and the line no room beside it
+        yield grid.make_table(GRID_TITLE.format(words, _count_trials(grid)), *columns, last)
+
+
+def _count_trials(grid: Grid) -> str:
+    return describe_span([row["trials"] for row in grid.rows], "{:,}".format)
 
 
 def _choose_epsilons(row: Row) -> list[str]:
@@ -60,15 +66,34 @@ def _choose_epsilons(row: Row) -> list[str]:
     return [name for name in names if name in near[:MAX_EPSILONS]]
 
 
-def _count_below(epsilon: str, counting: str) -> Column:
-    show = show_share(f"{counting}.{epsilon}", f"intervals.{counting}.{epsilon}")
+def _show_shares(
+    rows: Sequence[Row], epsilon: str, counting: str, *, brief: bool = False
+) -> Column:
+    """Return the column of shares below ε, all with equal digits.
 
-    def show_beside_paper(row: Row) -> str:
-        if counting == "first_start" and epsilon in row["paper"]:  # its runs had no restarts
-            return f"{show(row)}\npaper {format_share(row['paper'][epsilon])}"
-        return show(row)
+    Below each are its interval and, since its runs had no restarts, beside first starts the paper's
+    share. A brief cell has one line, without the interval.
+    """
+    shares = {
+        row["technique"]: row[counting][epsilon] / row["trials"] for row in rows if row["exercised"]
+    }
+    digits = count_share_digits(shares.values())
 
-    return Column(epsilon, show=show_beside_paper, help=INTERVAL_HELP)
+    def show(row: Row) -> str:
+        paper = row["paper"].get(epsilon) if counting == "first_start" else None
+        if row["technique"] not in shares:
+            lines = [NOT_EXERCISED]
+        else:
+            lines = [format_share(shares[row["technique"]], digits)]
+            interval = row["intervals"][counting][epsilon]
+            lines += [] if brief else [format_share_interval(interval)]
+        if paper is None or (brief and row["technique"] not in shares):
+            return "\n".join(lines)
+        share = format_share(paper, digits)
+        return f"{lines[0]} ({share})" if brief else "\n".join([*lines, f"paper {share}"])
+
+    text = BRIEF_PAPER_HELP if brief else INTERVAL_HELP
+    return Column(epsilon, show=show, help=text, always=True)
 
 
 def _list_polishing(grid: Grid) -> Iterator[Table]:
@@ -95,7 +120,7 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
 def _measure_polished(cells: list[Cell], run: Row) -> list[Row]:
     """Return a row for each rule if the trials of one were polished, those that converged."""
     has_polished = any(cell.has("polished/z_error") for cell in cells)
-    return [to_plain(measure_polishing(cell)) for cell in cells] if has_polished else []
+    return [measure_polishing(cell) for cell in cells] if has_polished else []
 
 
 def _list_recovery_notes(grid: Grid) -> list[str]:
@@ -107,7 +132,7 @@ def _list_recovery_notes(grid: Grid) -> list[str]:
         )
     counts = [
         f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
-        f"{format_interval(row['bound']['interval'], format_share)}"
+        f"{format_share_interval(row['bound']['interval'])}"
         for row in grid.rows
         if row["bound"] and row["bound"]["converged"]
     ]
@@ -124,23 +149,37 @@ def _answer_recovered(grid: Grid) -> Answer:
     rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
     epsilon = format_concise(rows[0]["threshold"])
-    last = []
-    if polished := {row["technique"]: row for row in grid.tables["polished"]}:
-        count = show_share("recovered.1e-20")
-        heading = "below 1e-20\nif polished"
-        last.append(Column(heading, show=lambda row: count(polished[row["technique"]])))
     table = grid.make_table(
-        f"Recovered by each --clip: mean squared z error below {epsilon}{any_update}",
-        "trials",
-        Column("recovered", show=show_share(f"recovered.{epsilon}")),
-        Column("at the\nfirst start", show=show_share(f"first_start.{epsilon}")),
-        Column("gradients\n(median)", "gradients_median", help=state_preparation(grid.run)),
-        ("acted", "acted\n(trials)"),
-        *last,
+        GRID_TITLE.format(COUNTING_TITLES["first_start"], _count_trials(grid)) + any_update,
+        *(
+            _show_shares(rows, name, "first_start", brief=True)
+            for name in _choose_epsilons(rows[0])
+        ),
+        _show_polished(grid) if grid.tables["polished"] else _show_acted(grid),
     )
     sentence = f"{_count_recovered(grid, epsilon)}{any_update}{_state_cost(rows)}"
-    idle = describe_idle(rows, grid.tables["same"])
-    return Answer(". ".join(filter(None, (sentence, idle))), table, _compare_rules(grid))
+    return Answer(
+        ". ".join(filter(None, (sentence, describe_idle(rows)))), table, _compare_rules(grid)
+    )
+
+
+def _show_acted(grid: Grid) -> Column:
+    return Column("acted", "acted", help=f"{ACTED_HELP} {_explain_brief(grid)}", always=True)
+
+
+def _explain_brief(grid: Grid) -> str:
+    recovered = f"Recovered: below {format_concise(grid.rows[0]['threshold'])}."
+    return f"{recovered} {state_preparation(grid.run)}".rstrip()
+
+
+def _show_polished(grid: Grid) -> Column:
+    shares = {
+        row["technique"]: format_share(row["recovered"]["1e-20"] / row["trials"])
+        for row in grid.tables["polished"]
+        if row["exercised"]
+    }
+    heading, help_text = "below\n1e-20 if\npolished", _explain_brief(grid)
+    return Column(heading, "technique", lambda rule: shares.get(rule, "-"), help_text, always=True)
 
 
 def _compare_rules(grid: Grid) -> list[str]:
@@ -150,11 +189,15 @@ def _compare_rules(grid: Grid) -> list[str]:
         return [f"{capitalize(too_few)}."]
     is_alike = all(test["p"] >= statistics.SIGNIFICANCE for test in tests)
     is_lbfgs = grid.run["config"].get("solver") == "lbfgs"
-    return [NO_DIFFERENCE] if len(grid.rows) > 1 and is_lbfgs and is_alike else []
+    return [NO_DIFFERENCE] if tests and is_lbfgs and is_alike else []
 
 
 def _count_recovered(grid: Grid, epsilon: str) -> str:
-    counts = {row["technique"]: (row["recovered"][epsilon], row["trials"]) for row in grid.rows}
+    counts = {
+        row["technique"]: (row["recovered"][epsilon], row["trials"])
+        for row in grid.rows
+        if row["exercised"]
+    }
     if len(set(counts.values())) > 1:
         each = ", ".join(
             f"{count:,} of {trials:,} {describe_rule(rule)}"
@@ -163,7 +206,7 @@ def _count_recovered(grid: Grid, epsilon: str) -> str:
         return f"latent vectors recovered: {each}"
     count, trials = next(iter(counts.values()))
     rules = " and ".join(map(describe_rule, counts))
-    if len(counts) > 1 and all(grid.run["trials"].values()):
+    if len(counts) == len(grid.run["trials"]) > 1 and all(grid.run["trials"].values()):
         rules = f"under {'every' if count else 'any'} clipping rule"
     verb = "was" if 1 in (count, trials) else "were"
     noun = "latent vector" if trials == 1 else "latent vectors"

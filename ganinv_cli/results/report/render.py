@@ -32,8 +32,12 @@ OTHER_LINES = 4  # of a screen: a command, what it says before, where the rest i
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _NOT_ASCII = re.compile(r"[^\n -~]")
 _FORMULA_STARTS = tuple("=+-@\t\r")  # of a cell that a spreadsheet computes
-# Characters in table headings that pdflatex cannot typeset; accented letters it can.
-_LATEX_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
+# Characters in our tables that pdflatex cannot typeset; accented letters it can.
+_LATEX_SIGNS = str.maketrans(
+    {"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"}
+    | {"₂": "$_2$", "ᵢ": "$_i$", "ⱼ": "$_j$", "·": r"$\cdot$"}
+)
+_LATEX_ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "%_&#"})  # of a caption
 _LATEX_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
 
 
@@ -225,17 +229,26 @@ def _escape_markdown(text: str) -> str:
 
 
 def _render_latex(reports: Sequence[Report], width: int) -> str:
-    """Return a tabular per table, which needs the package booktabs; all else is a comment."""
+    """Return the tables with caption and label; they need the package booktabs.
+
+    Answers and notes are comments.
+    """
     blocks = []
-    for report in reports:
-        names = [report.name] if len(reports) > 1 else []
+    for place, report in enumerate(reports, start=1):
+        names, stem = [], report.stem
+        if len(reports) > 1:
+            names, stem = [report.name], f"{place}-{report.stem}"
         blocks.append(_comment_out([*names, report.answer.sentence, *report.notes]))
-        for table, explanation in _iterate_tables(report):
+        for number, (table, explanation) in enumerate(_iterate_tables(report), start=1):
             split = ([cell.split("\n") for cell in row] for row in table.make_cells())
             lines = (line for row in split for line in zip_longest(*row, fillvalue=""))
             body = _format_table(_join_lines(table.header), lines, "latex_booktabs")
-            body = _LATEX_OPTION.sub("{}", body).translate(_LATEX_SIGNS)
-            blocks.append(f"{_comment_out([table.title])}\n{body}\n{_comment_out([explanation])}")
+            body = _LATEX_OPTION.sub("{}", body)
+            title = table.title if table.title.endswith("?") else f"{table.title}."
+            caption = f"{title} {explanation}".rstrip().translate(_LATEX_ESCAPES)
+            head = f"\\caption{{{caption}}}\n\\label{{tab:{stem}-{number}}}"
+            block = f"\\begin{{table}}\n\\centering\n{head}\n{body}\n\\end{{table}}"
+            blocks.append(block.translate(_LATEX_SIGNS))
     return "\n\n".join(blocks)
 
 

@@ -3,18 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.results.number_format import format_number, join_names
+from ganinv_cli.results.number_format import count_column_decimals, format_number, join_names
 from ganinv_cli.results.store import Image
 from ganinv_cli.settings.names import name_images
 
 Row = dict[str, Any]  # an object of JSON
+NOT_EXERCISED = "not exercised"  # in place of the numbers of a rule that never acted
 ImageKey = tuple[int, str]  # number and name; an image of two names has two
 
 
@@ -44,6 +45,7 @@ class Column:
     show: Callable[[Any], str] = show_value
     help: str = ""  # sentences, printed once in a report, below the first table that has them
     show_short: Callable[[Any], str] | None = None  # for a terminal and the page
+    always: bool = False  # whether a rule that was not exercised has this too
 
     def make_cell(self, row: Row, short: bool = False) -> str:
         value = read_key(row, self.key)
@@ -67,7 +69,32 @@ class Table:
 
     def make_cells(self, short: bool = False) -> list[tuple[str, ...]]:
         """Return the cells of each row; with `short`, with short names of images."""
-        return [tuple(column.make_cell(row, short) for column in self.columns) for row in self.rows]
+        columns = [_align_digits(column, self.rows) for column in self.columns]
+        return [tuple(_make_cells(columns, row, short)) for row in self.rows]
+
+
+def _make_cells(columns: Sequence[Column], row: Row, short: bool) -> list[str]:
+    """Return the cells of a row; the first number of a rule that was not exercised is that."""
+    if row.get("exercised", True):
+        return [column.make_cell(row, short) for column in columns]
+    cells = [column.make_cell(row, short) if column.always else "-" for column in columns]
+    first = next((n for n, column in enumerate(columns) if not column.always), None)
+    if first is not None:
+        has_lines = any("\n" in cell for cell in cells)
+        cells[first] = NOT_EXERCISED.replace(" ", "\n") if has_lines else NOT_EXERCISED
+    return cells
+
+
+def _align_digits(column: Column, rows: Iterable[Row]) -> Column:
+    """Return the column with equal decimals of all its numbers, if these are not counts."""
+    if column.show is not show_value:
+        return column
+    values = [read_key(row, column.key) for row in rows]
+    numbers = [value for value in values if isinstance(value, float)]
+    decimals = count_column_decimals(numbers)
+    if decimals is None:
+        return column
+    return replace(column, show=lambda value: "-" if value is None else f"{value:,.{decimals}f}")
 
 
 def list_help(tables: Iterable[Table]) -> list[str]:
@@ -180,12 +207,12 @@ def name_rows(
     for. With `one_line` the rule has a column of its own, and the names are those of the files
     without their folders, in full.
     """
-    first, rule = next(iter(rows[0])), Column("clipping", "technique")
+    first, rule = next(iter(rows[0])), Column("clipping", "technique", always=True)
     if first == rule.key:
         return [rule]
     if first != "image":
         heading = f"{first},\nclipping"
-        return [Column(heading, show=lambda row: f"{row[first]:g} {row['technique']}")]
+        return [Column(heading, show=lambda row: f"{row[first]:g} {row['technique']}", always=True)]
     several = len({row.get("technique") for row in rows} - {None}) > 1
     room = max_length or (MAX_NAME_BESIDE_RULE if several else MAX_NAME)
     names, short_names = label_images(rows), label_images(rows, room)
@@ -196,6 +223,7 @@ def name_rows(
             "image",
             show=lambda row: names[get_key(row)],
             show_short=lambda row: short_names[get_key(row)],
+            always=True,
         )
         return [image, rule] if several else [image]
     return [
@@ -203,6 +231,7 @@ def name_rows(
             "image,\nclipping",
             show=lambda row: f"{names[get_key(row)]},\n{row['technique']}",
             show_short=lambda row: f"{short_names[get_key(row)]},\n{row['technique']}",
+            always=True,
         )
     ]
 
@@ -220,7 +249,11 @@ def make_sentence_table(
         def show(row: Row) -> str:
             name = names.make_cell(row, short).replace("\n", " ")
             heading = f"{name}: {row[word]}." if word else f"{name}:"
-            text = row[key] if is_named else capitalize(row[key])
+            text = (
+                row[key]
+                if is_named
+                else capitalize(row[key] or f"{NOT_EXERCISED}: the rule changed no z")
+            )
             sentence = f"{text.removesuffix('.')}."
             return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
 
@@ -231,7 +264,8 @@ def make_sentence_table(
     (names,) = name_rows(rows, MAX_NAME_IN_SENTENCES)
     heading = names.heading.replace("\n", " ")
     shown = (make_show(names, short) for short in (False, True))
-    return Table(title, rows, [Column(heading, "", next(shown), show_short=next(shown))])
+    column = Column(heading, "", next(shown), show_short=next(shown), always=True)
+    return Table(title, rows, [column])
 
 
 def describe_changes(rows: Sequence[Row]) -> list[str]:

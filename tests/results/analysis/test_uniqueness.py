@@ -8,7 +8,9 @@ from reports.known_sweep import LATENT, make_recoveries
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import parse_prior
+from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.recoveries import (
+    MIN_RECOVERIES,
     SAME_Z_TOLERANCE,
     Recoveries,
     is_at_bound,
@@ -19,8 +21,9 @@ ROUNDING = 5e-3  # image loss
 ALL_APART = {"minima": (1,) * 32, "losses": tuple(500 + np.arange(32.0))}
 RIVAL = "2 different ones, 99 at the most frequent; 100 reached the least image loss"
 CASES = [
-    ({"minima": (1,)}, "undecided: 1 of the 10 recoveries that an answer needs"),
-    ({"minima": (9,)}, "undecided: 9 of the 10 recoveries that an answer needs"),
+    ({"minima": (1,)}, "1 of 1 recoveries ended at a minimum; 10 are needed for an interval that"),
+    ({"minima": (9,)}, "9 of 9 recoveries agree; 10 are needed for an interval that excludes that"),
+    ({"minima": (7,), "unconverged": 2}, "7 of 9 recoveries agree; 10 are needed"),
     ({"minima": (8, 1)}, "not unique: 9 of 9 recoveries ended at a minimum, at 2 different"),
     ({"minima": (20,), "stalled": range(20)}, "undecided: 0 of 20 … at a minimum, and an answer"),
     ({"minima": (94,), "unconverged": 6}, "undecided: 94 of 100 … at a minimum; they are one z"),
@@ -59,7 +62,13 @@ def test_the_verdict_follows_from_minima_and_losses(given, words):
         found = make(polished=polished, **given).uniqueness
         pattern = re.escape(words).replace("…", ".*")
         assert re.match(pattern, found.sentence)
-        assert words.startswith(found.word)
+        assert words.startswith(found.word if "10 are" not in words else "")
+        assert found.word == "undecided" or "10 are" not in words
+
+
+def test_the_recoveries_that_are_needed_exclude_that_a_third_of_starts_end_elsewhere():
+    ends = [statistics.clopper_pearson(0, n).high for n in (MIN_RECOVERIES - 1, MIN_RECOVERIES)]
+    assert ends[0] > 1 / 3 > ends[1]
 
 
 def test_with_labels_the_verdict_is_on_the_label_of_the_least_loss():

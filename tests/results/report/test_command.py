@@ -15,7 +15,6 @@ from stored import make_provenance, make_rows
 import ganinv_cli as ganinv
 from ganinv_cli.cli import main
 from ganinv_cli.results.store import Figure, open_run
-from ganinv_cli.settings.names import STYLES
 
 CANNOT = "cannot be written there"
 LOADED = """
@@ -59,12 +58,17 @@ def run(*arguments, code=0, error=""):
 def test_a_report_is_printed_and_written_beside_the_file(save, tmp_path):
     result = run("report", save(), "--format", "markdown")
     folder = tmp_path / "recover"
-    tables = {f"table1.{ending}" for ending in STYLES.values()}
+    usual = {f"table1.{ending}" for ending in ("txt", "csv", "json")} | {"report.html"}
     stems = ("figure1-stochastic", "convergence")
-    figures = {f"{stem}.{ending}" for stem in stems for ending in ("png", "pdf", "svg")}
-    assert {file.name for file in folder.iterdir()} == tables | figures | {"report.html"}
+    figures = {f"{stem}.png" for stem in stems}
+    assert {file.name for file in folder.iterdir()} == usual | figures | {"table1.md"}
     assert (folder / "table1.md").read_text(encoding="utf-8") == result.stdout
     assert "are in recover/." in result.stderr and "are in recover" not in result.stdout
+    run("report", "recover.h5", "--format", "latex", "--figures", "pdf,svg")
+    others = {f"{stem}.{ending}" for stem in stems for ending in ("pdf", "svg")}
+    assert {file.name for file in folder.iterdir()} == usual | others | {"table1.tex"}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "table1.txt, .csv, .tex and .json, and the figures as PDF and SVG" in page
 
 
 @pytest.mark.usefixtures("without_encoding")

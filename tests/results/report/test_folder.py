@@ -50,12 +50,12 @@ def test_a_report_written_twice_is_the_same_and_a_failed_write_leaves_it(tmp_pat
 def test_no_figure_of_an_earlier_run_stays_and_every_other_file_does(tmp_path):
     images = {f"{number}.png": make_image_groups() for number in range(7)}
     write(tmp_path, make_image_results("invert", **images))
-    assert (tmp_path / "reconstructions-2.pdf").exists()
-    own = ["reconstructions-3.png", "notes.txt", "images/holiday.png"]
+    assert (tmp_path / "reconstructions-2.png").exists()
+    own = ["reconstruction.png", "notes.txt", "images/holiday.png"]
     for name in own:
         (tmp_path / name).touch()
     write(tmp_path, make_image_results("invert", **{"0.png": images["0.png"]}))
-    assert not (tmp_path / "reconstructions-2.pdf").exists()
+    assert not (tmp_path / "reconstructions-2.png").exists()
     assert {path.name[:6] for path in (tmp_path / "images").iterdir()} == {"0000-0", "holida"}
     assert all((tmp_path / name).exists() for name in ["reconstructions.png", *own])
 

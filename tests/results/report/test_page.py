@@ -87,4 +87,4 @@ def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     labels = {a["aria-labelledby"] for _, a, _ in page.elements if "aria-labelledby" in a}
     assert {"comparison", "result-1", "result-2"} <= links
     assert links | labels <= set(ids)
-    assert len([*tmp_path.glob("attribution.*")]) == 5
+    assert len([*tmp_path.glob("attribution.*")]) == 3

@@ -52,7 +52,7 @@ def test_text_fits_and_no_number_is_cut(width):
         text = render([report], "text", width) + render_brief(report, "x/", width)
         assert max(map(len, text.splitlines())) <= max(width, 80)
     text = render([million], "text", width)
-    assert text.count("\nstochastic  1,000,000  1,000,000 (1.00)") == 2
+    assert text.count("share of 1,000,000 trials") == 2
 
 
 @pytest.mark.parametrize("height", [24, 40])
@@ -219,15 +219,42 @@ def test_any_number_has_a_text(number, text, scientific):
 
 def test_a_share_is_never_rounded_to_certainty():
     shares = [format_share(share) for share in (0, 1e-9, 0.5, 0.99999, 1)]
-    assert shares == ["0.00", ".000000001", ".500", ".99999", "1.00"]
+    assert shares == [".000", ".000000001", ".500", ".99999", "1.000"]
 
 
-def test_the_interval_of_a_share_has_the_digits_that_tell_it_from_certainty():
-    groups = {"none": make_group(np.arange(1000), 1), "standard": make_group(np.arange(1000), 999)}
-    report = summarize(make_results(groups, trials=1000), "x")
-    for style in ("text", "markdown", "latex"):
-        text = render([report], style)
-        assert "[.994, .99997]" in text and "[.00003, .006]" in text
-    many = {rule: make_group(np.arange(10_000), 1) for rule in ("none", "stochastic")}
-    text = render([summarize(make_results(many, trials=10_000), "x")], "text")
-    assert ".999997]" in text and max(map(len, text.splitlines())) <= 80
+def test_table_1_comes_first_with_equal_digits_above_intervals_and_the_papers_shares():
+    groups = {rule: make_group(np.arange(10_000), n) for n, rule in enumerate(("standard", "none"))}
+    report = summarize(make_results(groups, trials=10_000), "x")
+    lines = render([report], "text").splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("clipping"))
+    assert lines[place - 1].startswith("Table 1, first starts: share of 10,000 trials")
+    rows = [line.split() for line in lines[place + 2 : place + 9]]
+    assert lines[place].split() == ["clipping", "1e-4", "1e-3", "1e-2", "1e-1", "acted"]
+    assert rows[0] == ["none", *[".9999"] * 3, "1.000", "10,000"]
+    assert rows[1][:2] == ["[.999,", "1.000]"]
+    assert rows[2][:4] == ["paper", ".9800", "paper", ".9860"] and not rows[3]
+    assert rows[4] == ["standard", *["1.0000"] * 3, "1.000", "10,000"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_numbers_of_a_column_have_equal_decimals():
+    column = Column("seconds", "s")
+    for given, shown in {
+        (0.5, 12.25, 0.0, None): ["0.500", "12.250", "0.000", "-"],
+        (0.5, 1234.0): ["0.500", "1,234"],  # not of one magnitude
+        (1, 12): ["1", "12"],
+    }.items():
+        table = Table("", [{"s": value} for value in given], [column])
+        assert [cell for (cell,) in table.make_cells()] == shown
+
+
+def test_a_table_of_latex_has_a_caption_and_a_label_of_its_own():
+    report = summarize(make_results(), "x")
+    text = render([report], "latex")
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == len(report.sections)
+    assert (
+        r"\caption{Table 1, first starts: share of 50 trials, mean squared z error below." in text
+    )
+    assert r"exact 95 \% interval" in text
+    labels = re.findall(r"\\label\{(.+)\}", render([report, report], "latex"))
+    assert len(set(labels)) == 2 * len(report.sections) and labels[0] == "tab:1-table1-1"
