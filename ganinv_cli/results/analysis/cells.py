@@ -213,7 +213,7 @@ def read_cells(results: "Results") -> list[Cell]:
 
 
 def _mark_idle(cells: list[Cell]) -> list[Cell]:
-    """Return the cells; those whose rule never acted beside none on the same trials say so."""
+    """Return the cells; one is not exercised if its rule never acted, and none ran its trials."""
     marked, without = [], None
     for cell in cells:
         without = cell if cell.rule == "none" else without

@@ -62,8 +62,10 @@ def write_report(
     styles = [style for style in STYLES if style in (*USUAL_STYLES, *styles)]
     content = PageContent(report, figures, styles, formats)
     _write_files(folder, _render_styles(report, styles))
-    names = {f"{name}.{form}" for name in figures for form in formats}
-    _write_files(folder, ((name, _get_file(figures, name)) for name in sorted(names)))
+    files = {
+        f"{stem}.{form}": figure.files[form] for stem, figure in figures.items() for form in formats
+    }
+    _write_files(folder, files.items())
     _write_files(folder, [(PAGE, render_page([content]))])
     for style in STYLES.keys() - set(styles):
         (folder / f"{report.stem}.{STYLES[style]}").unlink(missing_ok=True)
@@ -71,13 +73,8 @@ def write_report(
         if kind.pictures:
             _write_pictures(folder, kind.pictures(report))
         stems = "|".join(drawing.stems for drawing in kind.figures)
-        _remove_earlier_figures(folder, stems, names)
+        _remove_earlier_figures(folder, stems, files)
     return content
-
-
-def _get_file(figures: "Mapping[str, EncodedFigure]", name: str) -> bytes:
-    stem, _, form = name.rpartition(".")
-    return figures[stem].files[form]
 
 
 def write_page(

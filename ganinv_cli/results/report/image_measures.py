@@ -84,9 +84,8 @@ LABEL = Measure(
     help="Each start tries one label, and the starts take the labels in turn; z under "
     "different labels cannot be compared.",
 )
-CHANGES = Measure(
-    "changes", lambda cell: cell.image.changes, always=True
-)  # how the file was changed, in words
+# how the file was changed, in words
+CHANGES = Measure("changes", lambda cell: cell.image.changes, always=True)
 PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
 AMPLIFICATION = Measure("difference_amplified", _find_amplification)  # factor in its picture
 

@@ -60,9 +60,10 @@ Starts = tuple[str, str]  # names of the numbers at the end of the first start, 
 
 
 def measure_cell(cell: Cell, measures: Sequence[Measure], starts: Starts) -> Row:
-    """Return the row of a cell; if its rule was not exercised, and that is said, without numbers.
+    """Return the row of a cell.
 
-    The numbers would be those of no clipping, which have a row.
+    Where the measures say whether the rule was exercised and it was not, the row has None for
+    numbers: they would be those of the row without clipping.
     """
     row: Row = {}
     is_blank = EXERCISED in measures and not cell.exercised

@@ -55,8 +55,11 @@ def _fit_slope(
     logarithm and is left out.
     """
     largest = LEVEL_RANGES[range_name]
-    own = [cell for cell in cells if cell.rule == rule and cell.exercised]
-    used = [cell for cell in own if 0 < cell.number.value <= largest]
+    used = [
+        cell
+        for cell in cells
+        if cell.rule == rule and cell.exercised and 0 < cell.number.value <= largest
+    ]
     if len(used) < 2:
         return None
     trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
@@ -190,11 +193,9 @@ def _answer_growth(grid: Grid) -> Answer:
         def show(rules: Row) -> str:
             if rule not in rules:
                 return "-"
-            row = rules[rule]
-            is_counted = row["exercised"]
-            return (
-                format_scientific(row["with_restarts"]["median"]) if is_counted else NOT_EXERCISED
-            )
+            if not rules[rule]["exercised"]:
+                return NOT_EXERCISED
+            return format_scientific(rules[rule]["with_restarts"]["median"])
 
         return show
 

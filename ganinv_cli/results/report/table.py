@@ -74,7 +74,7 @@ class Table:
 
 
 def _make_cells(columns: Sequence[Column], row: Row, short: bool) -> list[str]:
-    """Return the cells of a row; the first number of a rule that was not exercised is that."""
+    """Return the cells of a row; a rule that was not exercised has these words for its numbers."""
     if row.get("exercised", True):
         return [column.make_cell(row, short) for column in columns]
     cells = [column.make_cell(row, short) if column.always else "-" for column in columns]
@@ -249,11 +249,8 @@ def make_sentence_table(
         def show(row: Row) -> str:
             name = names.make_cell(row, short).replace("\n", " ")
             heading = f"{name}: {row[word]}." if word else f"{name}:"
-            text = (
-                row[key]
-                if is_named
-                else capitalize(row[key] or f"{NOT_EXERCISED}: the rule changed no z")
-            )
+            text = row[key] or f"{NOT_EXERCISED}: the rule changed no z"
+            text = text if is_named else capitalize(text)
             sentence = f"{text.removesuffix('.')}."
             return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
 
