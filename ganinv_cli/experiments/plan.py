@@ -48,6 +48,7 @@ class Plan(ABC):
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     # the first is of trials that are solved, the last of others
     usual_costs: tuple[UsualCost, ...] = (UsualCost(1.0),)
+    compared: Self | None = None  # another way to the same z, which runs after this one
 
     has_images: ClassVar[bool] = False  # whether cases are images, whose rows are in one group
 

@@ -130,12 +130,15 @@ def _fill(
     )
     certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
-        _run_jobs(jobs, replace(worker, plan=plan), engine, run, reporter, counter, cases, certify)
+        task, constants = replace(worker, plan=plan), _make_constants(plan, generator)
+        _run_jobs(jobs, task, engine, run, reporter, counter, cases, certify, constants)
     else:
         run.commit(cases.settle({}))  # the answers that damage has lost
     run.commit(cases.take_rows())
     cases.find_lacking(run)
     certify()
+    if plan.compared:
+        _run_compared(plan.compared, worker, engine, run, reporter)
     images = RunImages(cases.images, cases.end())
     reporter.enter("finishing the results")
     for name, rows in cases.find_uncounted(run).items():
@@ -144,6 +147,18 @@ def _fill(
     is_whole = results.complete and results.figures
     run.finish({} if is_whole else plan.make_figures(results, generator))
     return images
+
+
+def _run_compared(plan: Plan, worker: Worker, engine: Engine, run: Run, reporter: Reporter) -> None:
+    """Run the trials of the plan that a run is compared with, if the file lacks some."""
+    cases = Cases()
+    jobs = PendingJobs(run, plan, cases)
+    if jobs.missing:
+        costs = [UsualCost(plan.solver.expected_gradients)]
+        counter = ProgressCounter(jobs.total, jobs.missing, costs)
+        reporter.say(f"comparing with {plan.config.solver}, without clipping")
+        task = replace(worker, plan=plan)
+        _run_jobs(jobs, task, engine, run, reporter, counter, cases, lambda: None, {})
 
 
 def _choose_decline(plan: Plan, usual_costs: Sequence[UsualCost]) -> float:
@@ -178,13 +193,15 @@ def _run_jobs(
     counter: ProgressCounter,
     cases: Cases,
     certify: Callable[[], None],
+    constants: Mapping[str, np.ndarray],
 ) -> None:
     """Run the jobs, commit rows every few seconds, and show the progress.
 
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     plan = worker.plan
-    saved_batches = [SavedBatch(run.saved_batch_file(n), run.key) for n in range(engine.workers)]
+    key = f"{run.key} {plan.config.solver}"
+    saved_batches = [SavedBatch(run.saved_batch_file(n), key) for n in range(engine.workers)]
     for saved_batch in saved_batches:
         if saved_batch.note:
             reporter.say(saved_batch.note)
@@ -195,7 +212,6 @@ def _run_jobs(
     if finished or resumed:
         running = f", and the state of {len(resumed):,} that ran" if resumed else ""
         reporter.say(f"resuming: {finished:,} of {jobs.total:,} trials are saved{running}")
-    constants = _make_constants(plan, engine.generator)
     uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
 
     def commit() -> None:
@@ -264,7 +280,12 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
             config, trials=trials, batch_size=trials if is_coupled else config.batch_size
         )
     _check_labels(generator, config)
-    plan = experiment.import_plan().make(config, generator)
+    return _measure_plan(experiment.import_plan().make(config, generator), engine, reporter)
+
+
+def _measure_plan(plan: Plan, engine: Engine, reporter: Reporter) -> Plan:
+    """Return a plan with what is measured of the generator for its solver."""
+    config, generator = plan.config, engine.generator
     plan.solver.check_config(config)
     solver = plan.solver.resolve(generator, plan.objective.mask)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":
@@ -280,7 +301,8 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
         preconditioned=config.may_weight_loss and config.loss == "preconditioned",
         precision=limit_precision(engine.machine.precision, config.precision, is_possible),
     )
-    return replace(plan, solver=solver, objective=objective)
+    compared = _measure_plan(plan.compared, engine, reporter) if plan.compared else None
+    return replace(plan, solver=solver, objective=objective, compared=compared)
 
 
 def _check_labels(generator: Generator, config: Config) -> None:

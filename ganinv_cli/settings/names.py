@@ -26,6 +26,7 @@ STYLES = {  # formats of the tables, each with the suffix of its file
 
 
 IMAGES = "images"  # the group with a row for each image
+COMPARED = "lbfgs"  # the solver that `recover` compares with, and the group of its trials
 
 
 def name_starts(rule: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import REPLACEMENTS, RULES
-from ganinv_cli.experiments.recover.config import RecoverConfig
+from ganinv_cli.settings.config import Config
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -34,15 +34,16 @@ from ganinv_cli.prior import Prior, Uniform
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)
-SETTINGS = {"gd": {"rate": "stable"}, "lbfgs": {"memory": 10}}  # of solvers, for small generators
+PLAIN = {"metric": 0, "halve_every": 50_000}  # of gd, as in the paper
+SETTINGS = {"gd": PLAIN | {"rate": "stable"}, "lbfgs": {"memory": 10}}  # for small generators
 INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
 OUTSIDE = 1.5
 
 
 def make_limits(**changed: float) -> Limits:
-    """The defaults of `ganinv recover`, or some of them changed."""
+    """The defaults of every experiment, or some of them changed."""
     names = ("tolerance", "budget", "restarts")
-    defaults = {name: getattr(RecoverConfig, name) for name in names}
+    defaults = {name: getattr(Config, name) for name in names}
     return Limits(**defaults | changed)  # type: ignore[arg-type]
 
 

@@ -1,6 +1,6 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from ganinv_cli.experiments.plan import (
     prepare_known_targets,
     render_trials,
 )
-from ganinv_cli.experiments.recover.config import RecoverConfig
+from ganinv_cli.experiments.recover.config import RESTARTED, RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints
@@ -23,7 +23,8 @@ from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results.store import Figure, Results
 from ganinv_cli.results.store.rows import take_trials
-from ganinv_cli.settings.names import representative_rule
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.names import COMPARED, representative_rule
 
 FIGURE_TRIALS = 8
 COPIED_SHARE = 0.85  # of the trials with clipping, that usually are copies of those without
@@ -44,7 +45,23 @@ class RecoverPlan(Plan):
             solver,
             record_points=_make_record_points(config, solver),
             usual_costs=(UsualCost(1 - copied),),
+            compared=cls._make_compared(config),
         )
+
+    @classmethod
+    def _make_compared(cls, config: RecoverConfig) -> Self | None:
+        """Return the plan of the solver that is compared: one rule, in a group of its own."""
+        if config.compare != COMPARED or config.solver == COMPARED or config.batch_norm == "batch":
+            return None
+        config = replace(
+            config,
+            solver=COMPARED,
+            clip=("none",),
+            tolerance=Config.tolerance,
+            polish="none",
+            **RESTARTED,
+        )
+        return cls(config, make_solver(COMPARED, config.solver_settings), cases={0: COMPARED})
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         precision = "float64" if self.config.polish == "float64" else "float32"

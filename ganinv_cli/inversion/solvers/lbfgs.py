@@ -83,8 +83,11 @@ class LBFGS(Solver):
 
     steps_per_increment: ClassVar[int] = 5
     default_snapshots: ClassVar[tuple[int, ...]] = (5, 10, 20)
-    expected_gradients: ClassVar[float] = 70.0
     uses_low_precision: ClassVar[bool] = True
+
+    @property
+    def expected_gradients(self) -> float:
+        return 70.0
 
     @property
     def preconditioner_points(self) -> int:

@@ -24,7 +24,7 @@ from ganinv_cli.results.statistics import Booleans, Floats
 from ganinv_cli.results.store import Image
 from ganinv_cli.results.store.columns import ANSWERED, ERROR, RECOVERIES, TRIAL, Verdict
 from ganinv_cli.results.store.rows import NO_ROWS, Group, decode_text, slice_rows, split_by_image
-from ganinv_cli.settings.names import IMAGES, name_certificates, name_images, name_starts
+from ganinv_cli.settings.names import COMPARED, IMAGES, name_certificates, name_images, name_starts
 
 if TYPE_CHECKING:
     from ganinv_cli.results.store import Results
@@ -183,18 +183,9 @@ class Cell:
 
 def read_cells(results: "Results") -> list[Cell]:
     """Return the cells that have trials: images as shown, numbers in order, rules in order."""
-    groups, config = results.groups, results.attributes.get("config", {})
-    prior, any_update = read_prior(config), config.get("success") == "ever"
-
-    def make_cell(
-        case: Case, rule: str, group: str, columns: Group, certificate: Group | None = None
-    ) -> Cell:
-        truth = _join_truth(results, columns[TRIAL])
-        run = prior, any_update, results.threshold
-        return Cell(case, rule, group, columns, truth, certificate, *run)
-
+    groups = results.groups
     cells = [
-        make_cell(number, rule, name, groups[name])
+        _make_cell(results, number, rule, name, groups[name])
         for place, number in _list_numbers(results)
         for rule in RULES
         if (name := f"{place}/{rule}".removeprefix("/")) in groups and len(groups[name][TRIAL])
@@ -208,8 +199,32 @@ def read_cells(results: "Results") -> list[Cell]:
             if rows := starts[rule].get(image.number):
                 made = certificates[rule].get(image.number)
                 rows = count_answering(rows, made)
-                cells.append(make_cell(image, rule, name_starts(rule), rows, made))
+                cells.append(_make_cell(results, image, rule, name_starts(rule), rows, made))
     return _mark_idle(cells)
+
+
+def read_compared(results: "Results") -> Cell | None:
+    """Return the trials of the solver that `recover` compares with; None if there are none."""
+    name = f"{COMPARED}/none"
+    rows = results.groups.get(name, NO_ROWS)
+    if not len(rows[TRIAL]):
+        return None
+    return replace(_make_cell(results, None, "none", name, rows), at_any_update=False)
+
+
+def _make_cell(
+    results: "Results",
+    case: Case,
+    rule: str,
+    group: str,
+    columns: Group,
+    certificate: Group | None = None,
+) -> Cell:
+    config = results.attributes.get("config", {})
+    prior, any_update = read_prior(config), config.get("success") == "ever"
+    truth = _join_truth(results, columns[TRIAL])
+    known = truth, certificate, prior, any_update, results.threshold
+    return Cell(case, rule, group, columns, *known)
 
 
 def _mark_idle(cells: list[Cell]) -> list[Cell]:

@@ -150,8 +150,8 @@ class ReportKind:
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
     figures: Sequence[Drawing] = ()
-    # other tables of the JSON, by their keys; from the cells, and what is known of the run
-    more: Mapping[str, Callable[[list[Cell], Row], list[Row]]] = field(default_factory=dict)
+    # other tables of the JSON, by their keys; from the results, and their cells
+    more: Mapping[str, Callable[["Results", list[Cell]], list[Row]]] = field(default_factory=dict)
     pictures: Callable[[Report], Iterator[tuple[str, Pixels]]] | None = None  # files, by name
     attributes: bool = False  # whether files of several generators say which made an image
 
@@ -169,7 +169,7 @@ class ReportKind:
         tables, run = {self.table: rows}, describe_run(results, by_group)
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
         tables |= compare_pairs(cells, self.starts, tests) if tests else {}
-        tables |= {key: make_rows(cells, run) for key, make_rows in self.more.items()}
+        tables |= {key: make_rows(results, cells) for key, make_rows in self.more.items()}
         tables |= {"unread": unread} if images else {}
         answer, notes, sections = Answer("", None), make_run_notes(run), []
         if cells:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,18 +27,21 @@ from ganinv_cli.results.report.table import (
 )
 from ganinv_cli.settings.names import representative_rule
 
+if TYPE_CHECKING:
+    from ganinv_cli.results.store import Results
+
 STARTS = ("first_start", "with_restarts")
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
 SMALL_LEVEL = 0.01  # level up to which noise counts as small
 LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
 
 
-def _fit_slopes(cells: list[Cell], run: Row) -> list[Row]:
+def _fit_slopes(results: "Results", cells: list[Cell]) -> list[Row]:
     """Return a row per rule, place, statistic and range of levels with a slope.
 
     If a higher level is less noise, there is no growth in proportion.
     """
-    noise = get_noise(run["config"])
+    noise = get_noise(results.attributes.get("config", {}))
     if not noise.more_is_worse:
         return []
     rules = dict.fromkeys(cell.rule for cell in cells if cell.exercised)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from math import log10
+from typing import TYPE_CHECKING
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell
+from ganinv_cli.results.analysis.cells import Cell, read_compared
 from ganinv_cli.results.number_format import (
     count_share_digits,
     format_concise,
@@ -16,7 +18,13 @@ from ganinv_cli.results.number_format import (
 )
 from ganinv_cli.results.report.figures import draw_convergence, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
-from ganinv_cli.results.report.measures import ACTED_HELP, RECOVER, measure_polishing, show_share
+from ganinv_cli.results.report.measures import (
+    ACTED_HELP,
+    RECOVER,
+    measure_cell,
+    measure_polishing,
+    show_share,
+)
 from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
 from ganinv_cli.results.report.run_notes import (
     describe_rule,
@@ -25,9 +33,15 @@ from ganinv_cli.results.report.run_notes import (
 )
 from ganinv_cli.results.report.table import NOT_EXERCISED, Column, Row, Table, capitalize
 
+if TYPE_CHECKING:
+    from ganinv_cli.results.store import Results
+
 NO_DIFFERENCE = (
     "No difference between rules is significant; more --trials or --restarts 0 may show one."
 )
+CLAIMED = ("none", "stochastic")  # the rules of the paper's claim, in order
+CLAIMED_EPSILON = "1e-4"  # of its first column
+STARTS = ("first_start", "recovered")
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {
     "first_start": "Table 1, first starts",
@@ -48,6 +62,8 @@ def _list_shares(grid: Grid) -> Iterator[Table]:
     """Yield the paper's Table 1, rules by ε, and the same with restarts."""
     epsilons = _choose_epsilons(grid.rows[0])
     for counting, words in COUNTING_TITLES.items():
+        if counting != STARTS[0] and grid.run["config"].get("restarts") == 0:
+            continue
         columns = [_show_shares(grid.rows, name, counting) for name in epsilons]
         last = "acted_first_start" if counting == "first_start" else "acted"
         if len({row["trials"] for row in grid.rows}) > 1:
@@ -117,7 +133,23 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
     )
 
 
-def _measure_polished(cells: list[Cell], run: Row) -> list[Row]:
+def _measure_compared(results: "Results", cells: list[Cell]) -> list[Row]:
+    """Return the row of the solver that the run is compared with, if its trials are there."""
+    cell = read_compared(results)
+    return [measure_cell(cell, RECOVER, STARTS)] if cell else []
+
+
+def _state_compared(grid: Grid) -> list[str]:
+    """Return a sentence on the solver that the run is compared with, if its trials are there."""
+    return [
+        f"By L-BFGS with restarts, from the same starts and without clipping: "
+        f"{row['recovered'][format_concise(row['threshold'])]:,} of {row['trials']:,} recovered"
+        f"{_state_cost([row])}."
+        for row in grid.tables["compared"]
+    ]
+
+
+def _measure_polished(results: "Results", cells: list[Cell]) -> list[Row]:
     """Return a row for each rule if the trials of one were polished, those that converged."""
     has_polished = any(cell.has("polished/z_error") for cell in cells)
     return [measure_polishing(cell) for cell in cells] if has_polished else []
@@ -183,13 +215,42 @@ def _show_polished(grid: Grid) -> Column:
 
 
 def _compare_rules(grid: Grid) -> list[str]:
-    """Return a sentence if the trials show no difference between rules, or are too few to."""
+    """Return whether the run agrees with the paper, or that rules do not differ; and L-BFGS."""
+    return [*_state_agreement(grid), *_state_compared(grid)]
+
+
+def _state_agreement(grid: Grid) -> list[str]:
     tests = grid.tables["mcnemar"]
     if too_few := state_too_few_trials(tests):
         return [f"{capitalize(too_few)}."]
+    claimed = [row for row in tests if row["counted"] == STARTS[0] and _list_rules(row) == CLAIMED]
+    if claimed and format_concise(grid.rows[0]["threshold"]) == CLAIMED_EPSILON:
+        return [_judge_claim(claimed[0])]
     is_alike = all(test["p"] >= statistics.SIGNIFICANCE for test in tests)
     is_lbfgs = grid.run["config"].get("solver") == "lbfgs"
     return [NO_DIFFERENCE] if tests and is_lbfgs and is_alike else []
+
+
+def _list_rules(test: Row) -> tuple[str, str]:
+    return test["first"], test["second"]
+
+
+def _judge_claim(test: Row) -> str:
+    """Return what the paper claims, and whether a test of first starts agrees."""
+    none, stochastic = (RULES[rule].paper_shares or () for rule in CLAIMED)
+    claim = (
+        f"The paper: with stochastic clipping more z are recovered than without "
+        f"({format_share(stochastic[0])} and {format_share(none[0])})"
+    )
+    counts = (
+        f"{test['only_second']:,} z with it alone, {test['only_first']:,} without it alone"
+        f", p = {test['p']:.2g}"
+    )
+    if test["p"] >= statistics.SIGNIFICANCE:
+        return f"{claim}. This run does not show it: {counts}."
+    if test["only_second"] > test["only_first"]:
+        return f"{claim}. This run agrees: {counts}."
+    return f"{claim}. This run disagrees, fewer are: {counts}."
 
 
 def _count_recovered(grid: Grid, epsilon: str) -> str:
@@ -231,10 +292,10 @@ RECOVER_REPORT = ReportKind(
     _answer_recovered,
     (_list_shares, _list_polishing, _list_outcomes),
     _list_recovery_notes,
-    starts=("first_start", "recovered"),
+    starts=STARTS,
     figures=(
         Drawing(draw_trials, r"figure1-[\w-]+"),
         Drawing(draw_convergence, "convergence"),
     ),
-    more={"polished": _measure_polished},
+    more={"polished": _measure_polished, "compared": _measure_compared},
 )

@@ -107,8 +107,8 @@ def test_a_setting_that_cannot_be_is_refused(name, settings):
 def test_settings_that_a_method_has_no_use_for_are_refused():
     coupled = {"batch_norm": "batch", "batch_size": 1000, "tolerance": 0, "restarts": 0}
     for name, config, words in (
-        ("lbfgs", RecoverConfig(tolerance=0), "give a number above 0, or a first-order method"),
-        ("lbfgs", RecoverConfig(**coupled), 'it needs a first-order method, e.g. solver = "gd"'),
+        ("lbfgs", RecoverConfig(solver="lbfgs", tolerance=0), "give a number above 0, or a first-order method"),
+        ("lbfgs", RecoverConfig(solver="lbfgs", **coupled), 'it needs a first-order method, e.g. solver = "gd"'),
         ("adam", NoiseSweepConfig(solver="adam", stationary=0.1), "stationary is no setting of ad"),
     ):
         with pytest.raises(ConfigError, match=words):
@@ -132,7 +132,7 @@ def test_adam_takes_the_step_of_its_paper(generator):
 
 
 def test_a_rate_that_is_too_high_still_ends(generator):
-    wild = make_solver("gd", {"rate": 100.0 * VALUES})
+    wild = make_solver("gd", PLAIN | {"rate": 100.0 * VALUES})
     (trial,) = solve_jobs(generator, wild, _jobs(1, ["none"]), end=make_limits(restarts=0)).values()
     assert trial.outcome is Outcome.diverged
 
@@ -156,7 +156,8 @@ def test_descent_in_a_metric_steps_along_the_mean_inverse_hessian(generator):
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 def test_descent_takes_the_papers_step_and_keeps_its_velocity(generator, momentum):
     """z <- z - rate * velocity, the rate halved on time."""
-    gd = make_solver("gd", {"rate": 1e-3 * VALUES, "halve_every": 2, "momentum": momentum})
+    settings = {"metric": 0, "rate": 1e-3 * VALUES, "halve_every": 2, "momentum": momentum}
+    gd = make_solver("gd", settings)
     (trial,) = solve_jobs(generator, gd, _jobs(1, ["none"]), end=make_limits(budget=5)).values()
     target = generator(draw_true_z(generator, 0, np.array([0])))
     problem = Problem(generator, target, residual=tf.zeros(1))
@@ -176,9 +177,9 @@ def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator)
         images = tf.reshape(generator(z), [POINTS, -1])
     jacobians = tape.batch_jacobian(images, z).numpy()
     largest = np.linalg.svd(jacobians, compute_uv=False).max() ** 2 / jacobians.shape[1]
-    stable = make_solver("gd", {"rate": "stable"}).resolve(generator)
-    assert stable == make_solver("gd", {"rate": float(f"{1 / (2 * largest):.3g}")})
-    fast = make_solver("gd", {"rate": "stable", "momentum": 0.9}).resolve(generator)
+    stable = make_solver("gd", PLAIN | {"rate": "stable"}).resolve(generator)
+    assert stable == make_solver("gd", PLAIN | {"rate": float(f"{1 / (2 * largest):.3g}")})
+    fast = make_solver("gd", PLAIN | {"rate": "stable", "momentum": 0.9}).resolve(generator)
     assert fast.rate == float(f"{1.9 / (2 * largest):.3g}")
 
 

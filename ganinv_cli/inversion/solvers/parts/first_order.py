@@ -29,7 +29,6 @@ class FirstOrder(Solver):
 
     steps_per_increment: ClassVar[int] = 10
     default_snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
-    expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
     can_stall: ClassVar[bool] = False
 
     @abstractmethod

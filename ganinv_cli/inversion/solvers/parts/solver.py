@@ -1,5 +1,6 @@
 """The interface of a solver."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -25,9 +26,13 @@ class Solver(ABC):
 
     steps_per_increment: ClassVar[int]  # least steps of an increment of the loop
     default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows images
-    expected_gradients: ClassVar[float]  # per trial, for the first estimate of the time
     uses_low_precision: ClassVar[bool] = False  # whether its gradients may have
     can_stall: ClassVar[bool] = True  # if not, each start ends by tolerance or budget
+
+    @property
+    def expected_gradients(self) -> float:
+        """Gradients of a trial, for the first estimate of the time."""
+        return math.inf  # all that the budget allows
 
     @property
     def preconditioner_points(self) -> int:
