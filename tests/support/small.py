@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import REPLACEMENTS, RULES
-from ganinv_cli.settings.config import Config
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.layers import Activation, Dense, Reshape
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -31,6 +30,7 @@ from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.prior import Prior, Uniform
+from ganinv_cli.settings.config import Config
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)

@@ -107,8 +107,16 @@ def test_a_setting_that_cannot_be_is_refused(name, settings):
 def test_settings_that_a_method_has_no_use_for_are_refused():
     coupled = {"batch_norm": "batch", "batch_size": 1000, "tolerance": 0, "restarts": 0}
     for name, config, words in (
-        ("lbfgs", RecoverConfig(solver="lbfgs", tolerance=0), "give a number above 0, or a first-order method"),
-        ("lbfgs", RecoverConfig(solver="lbfgs", **coupled), 'it needs a first-order method, e.g. solver = "gd"'),
+        (
+            "lbfgs",
+            RecoverConfig(solver="lbfgs", tolerance=0),
+            "give a number above 0, or a first-order method",
+        ),
+        (
+            "lbfgs",
+            RecoverConfig(solver="lbfgs", **coupled),
+            'it needs a first-order method, e.g. solver = "gd"',
+        ),
         ("adam", NoiseSweepConfig(solver="adam", stationary=0.1), "stationary is no setting of ad"),
     ):
         with pytest.raises(ConfigError, match=words):
