@@ -82,7 +82,7 @@ def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, rec
     assert "figure1-none" in recovered.figures()
     with pytest.raises(ganinv.UsageError, match="one of text, markdown"):
         recovered.table("html")
-    with pytest.raises(ganinv.UsageError, match="no group 'all'; there are none"):
+    with pytest.raises(ganinv.UsageError, match="no group 'all'; "):
         recovered.columns("all")
     assert not [*tmp_path.iterdir()]
     recovered.to_hdf5("r.h5")
@@ -121,7 +121,7 @@ def test_a_function_can_be_sent_to_another_process(name):
 def test_progress_is_given_to_a_reporter(generator, monkeypatch):
     monkeypatch.setenv("GANINV_NO_CACHE", "1")  # so that J is measured
     reporter = mock.Mock()
-    stable = {"solver": "gd", "gd": {"rate": "stable"}, "budget": 40}
+    stable = {"solver": "gd", "gd": {"metric": 0, "rate": "stable"}, "budget": 40}
     ganinv.recover(generator, progress=reporter, **GIVEN | stable)
     phases = [call.args[0] for call in reporter.enter.call_args_list]
     measured = [phase for phase in phases if phase.startswith("measuring J")]
@@ -220,7 +220,7 @@ def test_a_loaded_generator_takes_a_label_its_own_prior_and_the_table_of_a_solve
     assert call_until_run("recover", one)[0].label == 1
     table = {"halve_every": 7}
     config, _ = call_until_run("recover", loaded, config="paper-stable", gd=table)
-    assert config.solver_settings == {"rate": "stable", "halve_every": 7}
+    assert config.solver_settings == {"metric": 0, "rate": "stable", "halve_every": 7}
 
 
 def test_a_model_is_loaded_with_the_conventions_of_a_config(tmp_path):

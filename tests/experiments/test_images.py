@@ -306,8 +306,9 @@ def test_consistency_re_enacts_no_image(recovered):
 
 @pytest.mark.slow
 def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
-    coupled = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--budget", 40)
-    given = (*coupled, "--restarts", 0, "--trials", 4, "--clip", "none,standard")
+    coupled = ("--batch-norm", "batch", "--solver", "gd", "--set", "gd.metric=0")
+    given = (*coupled, "--tolerance", 0, "--budget", 40, "--restarts", 0)
+    given = (*given, "--trials", 4, "--clip", "none,standard")
     results = _consistency(tmp_path, hard, *given)[1]
     group = take_image(results, "standard/starts", 1)
     assert group["trial"].tolist() == [0, 1, 2, 3]

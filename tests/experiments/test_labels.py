@@ -36,7 +36,8 @@ def _run(folder: Path, config: Config) -> Results:
 
 
 def test_the_right_label_is_found_with_z(tmp_path):
-    config = RecoverConfig(trials=9, clip=("stochastic",), batch_size=8, polish="float64")
+    settings = {"solver": "lbfgs", "trials": 9, "batch_size": 8, "polish": "float64"}
+    config = RecoverConfig(clip=("stochastic",), **settings)
     groups = _run(tmp_path, config).groups
     truth, found = groups[""], groups["stochastic"]
     assert set(truth["label"]) == set(range(LABELS))

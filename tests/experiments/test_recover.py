@@ -17,8 +17,8 @@ from ganinv_cli.results.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 # the same on every processor, and what rounding lets this generator reach
-SETTINGS = ("--trials", 12, "--precision", "float32", "--tolerance", "1e-7")
-PAPERS_CODE = ("--solver", "gd", "--budget", 40, "--tolerance", 0, "--restarts", 0)
+SETTINGS = ("--solver", "lbfgs", "--trials", 12, "--precision", "float32", "--tolerance", "1e-7")
+PAPERS_CODE = ("--set", "gd.metric=0", "--budget", 40, "--tolerance", 0)
 
 
 def _recover(folder, hard, *more, publishing=False):
@@ -116,8 +116,8 @@ def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):
 @pytest.mark.bfloat16
 def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tmp_path):
     """Some trials do not converge, because their budget is too small."""
-    given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
-    result = _recover(tmp_path, hard, "--clip", "none,stochastic", *given)
+    given = ("--solver", "lbfgs", "--trials", 12, "--polish", "float64", "--precision", "mixed")
+    result = _recover(tmp_path, hard, "--clip", "none,stochastic", "--budget", 45, *given)
     results, floor = read_results(tmp_path / "recover.h5"), rounding_loss(hard.generator)
     tables, true = json.loads(result.stdout)["tables"], results.groups[""]["z_true"]
     for row, digits in zip(tables["table1"], tables["polished"], strict=True):

@@ -22,7 +22,7 @@ NEARNESS = {  # of two runs that are rounded differently
     "image_loss": {"rtol": 1e-3, "atol": 1e-5},
 }
 NAMES = ("recover", "consistency")
-GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nrate = 0.023\n'
+GD = 'solver = "gd"\nsnapshots = [100, 2000]\ncompare = "none"\n[gd]\nmetric = 0\nrate = 0.023\n'
 UPDATES = 2001
 
 

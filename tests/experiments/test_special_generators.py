@@ -14,13 +14,14 @@ from ganinv_cli.generators.network.layers import Activation
 from ganinv_cli.inversion.objective import preconditioner
 from ganinv_cli.results.store import read_results
 
+SHORT = ("--solver", "lbfgs", "--trials", 2, "--clip", "none", "--budget", 60)
+
 
 def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
     easy, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(preconditioner, "MAX_VALUES", 6 * 16 * 16 * 3 - 1)
-    given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60)
-    given = (*given, "-v", "--format", "markdown")
+    given = ("--checkpoint", easy.folder, *SHORT, "-v", "--format", "markdown")
     result = run_ganinv(tmp_path, "recover", *given)
     assert "[lbfgs] metric is set to 0 for this generator" in result.stderr
     said = " ".join(result.stdout.split())
@@ -33,7 +34,7 @@ def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
 
 def test_j_of_a_large_z_is_measured_at_fewer_z(easy, tmp_path, monkeypatch):
     monkeypatch.setattr(preconditioner, "MAX_COLUMNS", 3 * 6)
-    given = ("--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 60, "-v")
+    given = ("--checkpoint", easy.folder, *SHORT, "-v")
     assert (
         "[lbfgs] metric is set to 3 for this generator"
         in run_ganinv(tmp_path, "recover", *given).stderr
@@ -49,7 +50,7 @@ def _draw_modulated(z: tf.Tensor) -> tf.Tensor:
 def test_auto_is_float32_if_values_that_depend_on_z_are_multiplied(tmp_path, monkeypatch):
     monkeypatch.setattr("ganinv_cli.precision.has_fast_bfloat16", lambda: True)
     modulated = builders.trace_definition(_draw_modulated)
-    given = ("--checkpoint", ".", "--trials", 2, "--clip", "none", "--budget", 20)
+    given = ("--checkpoint", ".", *SHORT)
     with (
         mock.patch.object(formats, "read", return_value=modulated),
         mock.patch.object(formats, "find_format"),

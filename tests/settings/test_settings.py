@@ -26,7 +26,7 @@ CONFIGS = {each.command: each.config for each in list_experiments()}
 FREE = {  # of these a run that goes on may have others
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "upsampling", "norm"),
     *("key", "labels", "trust", "engine", "address", "workers", "cpus_per_worker"),
-    *("gpus_per_worker", "device", "shard", "note", "image", "mask", "threshold"),
+    *("gpus_per_worker", "device", "shard", "note", "image", "mask", "threshold", "compare"),
 }
 COUPLED = ("solver = 'gd'", "tolerance = 0", "restarts = 0", "batch_norm = 'batch'")
 
@@ -148,7 +148,7 @@ def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     text = "trials = 7\nseed = 3\nsnapshots = [10, 50]\n[lbfgs]\nmemory = 9\n[gd]\nrate = 1.0\n"
     config = read_file(tmp_path, RecoverConfig, text, trials=5, seed=None, clip=())
     assert (config.trials, config.seed, config.snapshots) == (5, 3, (10, 50))
-    assert (config.clip, config.solver_settings) == (RecoverConfig.clip, {"memory": 9})
+    assert (config.clip, config.solver_settings) == (RecoverConfig.clip, {"rate": 1.0})
     images = read_file(tmp_path, InvertConfig, "image = ['a.png']", image=())
     assert images.image == ("a.png",)
 
@@ -175,7 +175,10 @@ def test_set_takes_what_a_file_takes_and_wins_over_it(tmp_path):
         ("rate=1", "rate is no setting (docs/cli.md lists them); one of a solver has its name"),
         ("restarts=few", '--set: restarts = "few" should be a whole number, e.g. 40'),
         ("gd=2", "--set: gd = 2 should be a table"),
-        ("gd.rate=2", 'the solver is lbfgs: add solver = "gd" (--solver gd), or leave gd out'),
+        (
+            "lbfgs.memory=2",
+            'the solver is gd: add solver = "lbfgs" (--solver lbfgs), or leave lbfgs',
+        ),
         ("trials=6", "--trials and --set trials are one setting"),
     ],
 )

@@ -224,10 +224,10 @@ def _state_agreement(grid: Grid) -> list[str]:
     if too_few := state_too_few_trials(tests):
         return [f"{capitalize(too_few)}."]
     claimed = [row for row in tests if row["counted"] == STARTS[0] and _list_rules(row) == CLAIMED]
-    if claimed and format_concise(grid.rows[0]["threshold"]) == CLAIMED_EPSILON:
+    is_lbfgs = grid.run["config"].get("solver") == "lbfgs"  # whose rules act when it is stuck
+    if claimed and not is_lbfgs and format_concise(grid.rows[0]["threshold"]) == CLAIMED_EPSILON:
         return [_judge_claim(claimed[0])]
     is_alike = all(test["p"] >= statistics.SIGNIFICANCE for test in tests)
-    is_lbfgs = grid.run["config"].get("solver") == "lbfgs"
     return [NO_DIFFERENCE] if tests and is_lbfgs and is_alike else []
 
 

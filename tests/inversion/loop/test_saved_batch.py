@@ -25,7 +25,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
 
 JOBS = jobs_of(("none", "stochastic"), 3)
-GD = make_solver("gd", {"rate": 1.5})
+GD = make_solver("gd", {"metric": 0, "rate": 1.5})
 LBFGS = make_solver("lbfgs", {"memory": 10, "patience": 10})
 TO_THE_END = make_limits(tolerance=0, budget=100, restarts=0)
 WHOLE_RUN = {"end": TO_THE_END, "batch_size": 6}

@@ -17,7 +17,7 @@ from ganinv_cli.outcome import Outcome
 
 JOBS = jobs_of(("none", "stochastic"), 12)
 CLOSE = make_limits(tolerance=1e-5)
-GD = make_solver("gd", {"rate": 1.5})
+GD = make_solver("gd", {"metric": 0, "rate": 1.5})
 FAR = 1e6  # gradients
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small import (
+    PLAIN,
     Key,
     build_solver,
     clean_targets,
