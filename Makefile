@@ -29,7 +29,8 @@ reproduce: $(READY) ## every table and figure of docs/ again, from docs/results 
 
 bench: $(READY) ## what recovery costs, its speed beside other methods (half an hour)
 	@mkdir -p build/bench
-	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
+	@$(BIN)/ganinv recover --solver lbfgs --checkpoint portraits64 --overwrite --seed 1 \
+	    --out build/bench/recover.h5
 	@rm -f build/bench/peers.json
 	@$(BIN)/python -m benchmarks.speed.peers --checkpoint portraits64 --trials 16 --out build/bench/peers.json
 

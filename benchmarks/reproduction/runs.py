@@ -36,6 +36,7 @@ class Run(NamedTuple):
         updates = round(config["budget"]) - 1
         settings = config[config["solver"]]
         parts = [f"{path.name}, rate {settings['rate']:g}"]
+        parts += ["in a metric"] if settings.get("metric") else []
         if momentum := settings.get("momentum"):
             parts.append(f"momentum {momentum:g}")
         parts += [f"{updates:,} updates"] if updates != TEXT_UPDATES else []

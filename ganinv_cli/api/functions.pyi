@@ -51,6 +51,7 @@ class _Settings(TypedDict, total=False):
     lbfgs: dict[str, Any]
 
 class _RecoverSettings(_Settings, total=False):
+    compare: Literal["lbfgs", "none"]
     success: Literal["end", "ever"]
     snapshots: NDArray[Any] | Sequence[int]
     threshold: float

@@ -134,7 +134,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         assert run.stdout == "" and words in run.stderr.splitlines()[-1]
     with mock.patch("ganinv_cli.generators.formats.read") as read:
         run = run_ganinv(work, *RECOVER, "--set", "gd.momentm=.3", code=2)
-    assert not read.called and "did you mean momentum = .3?" in run.stderr
+    assert not read.called and "did you mean momentum = 0.3?" in run.stderr
     assert not list(work.glob("*.h5"))
 
 

@@ -61,6 +61,24 @@ def test_every_rule_restarts_from_the_same_z_and_start_and_has_the_errors_of_its
     assert gained > 0  # z that first starts did not find
 
 
+def test_the_default_is_the_papers_method_and_l_bfgs_from_the_same_z_beside_it(easy, tmp_path):
+    given = ("recover", "--checkpoint", easy.folder, "--trials", 6)
+    run = run_ganinv(tmp_path, *given, "--format", "json")
+    results, tables = read_results(tmp_path / "recover.h5"), json.loads(run.stdout)["tables"]
+    config, (compared,) = results.attributes["config"], tables["compared"]
+    assert [config[name] for name in ("solver", "restarts", "budget")] == ["gd", 0, 2001]
+    assert results.groups["none"]["first/outcome"].tolist() == [Outcome.converged] * 6
+    assert compared["recovered"]["1e-4"] == 6
+    lbfgs = results.groups["lbfgs/none"]
+    np.testing.assert_array_equal(lbfgs["z_start"], results.groups["none"]["z_start"])
+    said = " ".join(run_ganinv(tmp_path, *given).stdout.split())
+    assert "By L-BFGS with restarts, from the same starts and without clipping: 6 of 6" in said
+    run_ganinv(tmp_path, *given[:3], "--trials", 7)  # which extends both
+    assert read_results(tmp_path / "recover.h5").groups["lbfgs/none"]["trial"].tolist() == [
+        *range(7)
+    ]
+
+
 def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(finished):
     groups = finished[2].groups
     for rule in RULES:

@@ -34,7 +34,7 @@ from ganinv_cli.settings.config import Config
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 LATENT, SHAPE = 6, (4, 4, 3)
-PLAIN = {"metric": 0, "halve_every": 50_000}  # of gd, as in the paper
+PLAIN = {"metric": 0}  # of gd, as in the paper
 SETTINGS = {"gd": PLAIN | {"rate": "stable"}, "lbfgs": {"memory": 10}}  # for small generators
 INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
 OUTSIDE = 1.5

@@ -1,7 +1,7 @@
 """Gradient descent: the paper's method, in a metric, and with momentum."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import tensorflow as tf
@@ -11,10 +11,12 @@ from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.jacobian import find_eigenvalues
 from ganinv_cli.inversion.objective.preconditioner import MAX_POINTS, choose_points
 from ganinv_cli.inversion.solvers.parts.first_order import FirstOrder
-from ganinv_cli.settings.declare import declare
+from ganinv_cli.settings.declare import MAX_NUMBER, declare
 
 STABLE = "stable"
 AUTHORS_RATE = 1.0  # on the mean over a picture's values
+AUTHORS_HALVING = 50_000  # updates
+METRIC_HALVING = 500  # the same in a metric, where descent ends in 400 to 1,500 updates
 DIGITS = 3  # of a stable rate, so that processors that round differently give the same
 
 
@@ -43,12 +45,17 @@ class GradientDescent(FirstOrder):
 
     metric: int = declare(40, range=(0, MAX_POINTS))  # random z of the preconditioner; 0: none
     rate: float | str = declare(AUTHORS_RATE)  # a number or "stable"
-    halve_every: int = declare(500)  # the authors' is 50,000, with metric = 0
+    halve_every: int = declare(  # type: ignore[assignment]  # a number once it is built
+        None, example=AUTHORS_HALVING, range=(0, MAX_NUMBER)
+    )
     momentum: float = declare(0.0, range=(0, 1))  # share of the velocity that an update keeps
 
     default_snapshots: ClassVar[tuple[int, ...]] = (20, 100)
 
     def __post_init__(self) -> None:
+        if cast("int | None", self.halve_every) is None:
+            halving = METRIC_HALVING if self.metric else AUTHORS_HALVING
+            object.__setattr__(self, "halve_every", halving)
         if isinstance(self.rate, str):
             if self.rate != STABLE:
                 raise ConfigError(f'[gd] rate = {self.rate!r} should be a number, or "{STABLE}"')

@@ -59,8 +59,8 @@ class PairedTest:
     compare: Callable[[Pair], Row]
     title: str  # of the table that readers see
     columns: Sequence[Column] = ()  # after the pair; empty: all numbers that `compare` returns
-    # whether p is corrected for all tests of one place, a test of first starts is left out if
-    # restarts changed nothing, and readers see those with restarts
+    # whether p is corrected for all tests of one place, and readers see those with restarts; if
+    # restarts changed nothing, there is one test, with restarts if it corrects
     corrects: bool = False
 
     def make_table(self, rows: Sequence[Row]) -> Table:
@@ -88,12 +88,12 @@ class PairedTest:
                 adjusted = statistics.holm([row["p"] for row in own])
                 for row, p in zip(own, adjusted, strict=True):
                     row["p_holm"] = p
-            rows = [
-                row
-                for row, (_, *cells) in zip(rows, pairs, strict=True)
-                if row["counted"] != FIRST or any(map(_is_changed_by_restarts, cells))
-            ]
-        return [to_plain(row) for row in rows]
+        return [
+            to_plain(row)
+            for row, (_, *cells) in zip(rows, pairs, strict=True)
+            if (row["counted"] == FIRST) != self.corrects
+            or any(map(_is_changed_by_restarts, cells))
+        ]
 
 
 def compare_pairs(
@@ -258,6 +258,7 @@ TESTS = (
 )
 
 
-def _is_changed_by_restarts(first_start: Cell) -> bool:
+def _is_changed_by_restarts(cell: Cell) -> bool:
     """Return whether restarts changed the error of any trial."""
-    return not np.array_equal(first_start.errors, replace(first_start, prefix="").errors)
+    whole = replace(cell, prefix="")
+    return not np.array_equal(whole.first.errors, whole.errors)

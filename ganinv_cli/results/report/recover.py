@@ -29,6 +29,7 @@ from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
 from ganinv_cli.results.report.run_notes import (
     describe_rule,
     describe_span,
+    has_restarts,
     state_preparation,
 )
 from ganinv_cli.results.report.table import NOT_EXERCISED, Column, Row, Table, capitalize
@@ -62,7 +63,7 @@ def _list_shares(grid: Grid) -> Iterator[Table]:
     """Yield the paper's Table 1, rules by ε, and the same with restarts."""
     epsilons = _choose_epsilons(grid.rows[0])
     for counting, words in COUNTING_TITLES.items():
-        if counting != STARTS[0] and grid.run["config"].get("restarts") == 0:
+        if counting != STARTS[0] and not has_restarts(grid.run):
             continue
         columns = [_show_shares(grid.rows, name, counting) for name in epsilons]
         last = "acted_first_start" if counting == "first_start" else "acted"
@@ -123,14 +124,16 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
         for each in Outcome
         if any(row["outcomes"]["first_start"][each.name] for row in grid.rows)
     ]
-    elsewhere = "Elsewhere: converged by the image loss, but the error of z is not below "
-    yield grid.make_table(
-        "Outcomes of first starts, and elsewhere with restarts",
-        *outcomes,
-        "at_bound",
-        Column("elsewhere", "elsewhere.first_start", help=f"{elsewhere}{{threshold}}."),
-        Column("with\nrestarts", "elsewhere.recovered"),
+    help_text = (
+        "Elsewhere: converged by the image loss, but the error of z is not below {threshold}."
     )
+    elsewhere = Column("elsewhere", "elsewhere.first_start", help=help_text)
+    title = "Outcomes of first starts"
+    columns: list[Column | str] = [*outcomes, "at_bound", elsewhere]
+    if has_restarts(grid.run):
+        title += ", and elsewhere with restarts"
+        columns.append(Column("with\nrestarts", "elsewhere.recovered"))
+    yield grid.make_table(title, *columns)
 
 
 def _measure_compared(results: "Results", cells: list[Cell]) -> list[Row]:
@@ -239,18 +242,17 @@ def _judge_claim(test: Row) -> str:
     """Return what the paper claims, and whether a test of first starts agrees."""
     none, stochastic = (RULES[rule].paper_shares or () for rule in CLAIMED)
     claim = (
-        f"The paper: with stochastic clipping more z are recovered than without "
+        f"The paper says that stochastic clipping recovers more z than no clipping "
         f"({format_share(stochastic[0])} and {format_share(none[0])})"
     )
     counts = (
-        f"{test['only_second']:,} z with it alone, {test['only_first']:,} without it alone"
-        f", p = {test['p']:.2g}"
+        f"{test['only_second']:,} z were recovered only with it, "
+        f"{test['only_first']:,} only without (McNemar's p = {test['p']:.2g})"
     )
     if test["p"] >= statistics.SIGNIFICANCE:
         return f"{claim}. This run does not show it: {counts}."
-    if test["only_second"] > test["only_first"]:
-        return f"{claim}. This run agrees: {counts}."
-    return f"{claim}. This run disagrees, fewer are: {counts}."
+    agrees = test["only_second"] > test["only_first"]
+    return f"{claim}. This run {'agrees' if agrees else 'disagrees'}: {counts}."
 
 
 def _count_recovered(grid: Grid, epsilon: str) -> str:

@@ -71,6 +71,11 @@ def describe_run(results: "Results", cells: Cells) -> Row:
     }
 
 
+def has_restarts(run: Row) -> bool:
+    """Return whether a trial could have more than its first start, by its settings."""
+    return bool(run["config"].get("restarts") != 0)
+
+
 def _count_trials(cell: Cell | None) -> int:
     return cell.trials if cell else 0
 

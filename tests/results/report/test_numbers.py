@@ -90,15 +90,6 @@ def test_of_two_components_of_z_none_is_the_end_of_an_interval():
     assert flatten(row) == {"interval.low": 0.3, "interval.high": 0.4}
 
 
-def test_where_no_rule_recovers_more_an_option_that_parts_them_is_named():
-    missed = {"none": 2, "stochastic": 4}
-    groups = {rule: make_group(np.arange(50), each) for rule, each in missed.items()}
-    assert "--restarts 0" in render_brief(summarize(make_results(groups), "x"), "x/")
-    assert "--restarts 0" not in render_brief(summarize(make_results(), "x"), "x/")
-    by_descent = make_results(groups, solver="gd")
-    assert "--restarts 0" not in render_brief(summarize(by_descent, "x"), "x/")
-
-
 def test_optional_columns_are_not_needed():
     groups = {"none": make_group(np.arange(9), 2)}
     for column in ("curve_error", "curve_loss", "z_error_least"):
