@@ -313,8 +313,8 @@ def _check_labels(generator: Generator, config: Config) -> None:
         option = "trials" if has_images else "restarts"
         more = "" if config.batch_norm == "batch" else f", or raise --{option}"
         raise ConfigError(
-            f"{starts} {'start tries' if starts == 1 else 'starts try'} {starts} of the generator's "
-            f"{generator.labels} labels: give one with --label{more}"
+            f"{starts} {'start tries' if starts == 1 else 'starts try'} {starts} of the "
+            f"generator's {generator.labels} labels: give one with --label{more}"
         )
 
 

@@ -30,7 +30,9 @@ from ganinv_cli.results.report.run_notes import (
     describe_rule,
     describe_span,
     has_restarts,
+    list_stuck_rules,
     state_preparation,
+    state_stuck,
 )
 from ganinv_cli.results.report.table import NOT_EXERCISED, Column, Row, Table, capitalize
 
@@ -65,7 +67,7 @@ def _list_shares(grid: Grid) -> Iterator[Table]:
     for counting, words in COUNTING_TITLES.items():
         if counting != STARTS[0] and not has_restarts(grid.run):
             continue
-        columns = [_show_shares(grid.rows, name, counting) for name in epsilons]
+        columns = [_show_shares(grid, name, counting) for name in epsilons]
         last = "acted_first_start" if counting == "first_start" else "acted"
         if len({row["trials"] for row in grid.rows}) > 1:
             last = "trials"  # for which the title has no one number, and the line no room beside it
@@ -83,21 +85,23 @@ def _choose_epsilons(row: Row) -> list[str]:
     return [name for name in names if name in near[:MAX_EPSILONS]]
 
 
-def _show_shares(
-    rows: Sequence[Row], epsilon: str, counting: str, *, brief: bool = False
-) -> Column:
+def _show_shares(grid: Grid, epsilon: str, counting: str, *, brief: bool = False) -> Column:
     """Return the column of shares below ε, all with equal digits.
 
     Below each are its interval and, since its runs had no restarts, beside first starts the paper's
-    share. A brief cell has one line, without the interval.
+    share, if the rule is the paper's. A brief cell has one line, without the interval.
     """
     shares = {
-        row["technique"]: row[counting][epsilon] / row["trials"] for row in rows if row["exercised"]
+        row["technique"]: row[counting][epsilon] / row["trials"]
+        for row in grid.rows
+        if row["exercised"]
     }
+    others = list_stuck_rules(grid.run["config"])
     digits = count_share_digits(shares.values())
 
     def show(row: Row) -> str:
-        paper = row["paper"].get(epsilon) if counting == "first_start" else None
+        is_papers = counting == STARTS[0] and row["technique"] not in others
+        paper = row["paper"].get(epsilon) if is_papers else None
         if row["technique"] not in shares:
             lines = [NOT_EXERCISED]
         else:
@@ -187,7 +191,7 @@ def _answer_recovered(grid: Grid) -> Answer:
     table = grid.make_table(
         GRID_TITLE.format(COUNTING_TITLES["first_start"], _count_trials(grid)) + any_update,
         *(
-            _show_shares(rows, name, "first_start", brief=True)
+            _show_shares(grid, name, "first_start", brief=True)
             for name in _choose_epsilons(rows[0])
         ),
         _show_polished(grid) if grid.tables["polished"] else _show_acted(grid),
@@ -204,7 +208,7 @@ def _show_acted(grid: Grid) -> Column:
 
 def _explain_brief(grid: Grid) -> str:
     recovered = f"Recovered: below {format_concise(grid.rows[0]['threshold'])}."
-    return f"{recovered} {state_preparation(grid.run)}".rstrip()
+    return " ".join(filter(None, (recovered, state_preparation(grid.run), state_stuck(grid.run))))
 
 
 def _show_polished(grid: Grid) -> Column:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.precision import Precision
 from ganinv_cli.prior import Normal, Prior
 from ganinv_cli.results.analysis.cells import Cell
@@ -92,6 +93,7 @@ def make_run_notes(run: Row) -> list[str]:
         state_settings(run),
         _state_rounding(run),
         _state_plain_loss(run["config"]),
+        state_stuck(run),
         _state_prior(read_prior(run["config"])),
     ]
     return [note for note in notes if note]
@@ -113,6 +115,18 @@ def state_preparation(run: Row) -> str:
     """Return a sentence on the gradients that were spent once; empty if none were."""
     prepared = run["prepared_gradients"]
     return f"Prepared once: {prepared:,.0f} gradients, in no trial's count." if prepared else ""
+
+
+def list_stuck_rules(config: Row) -> list[str]:
+    """Return the rules of a run that act only if a start is stuck, as L-BFGS applies them."""
+    rules = config.get("clip", ()) if config.get("solver") == "lbfgs" else ()
+    return [rule for rule in rules if rule in RULES and RULES[rule].replacing]
+
+
+def state_stuck(run: Row) -> str:
+    """Return a sentence on rules that are not the paper's, as L-BFGS applies them."""
+    rules = " and ".join(list_stuck_rules(run["config"]))
+    return f"With L-BFGS {rules} clipping acts only if a start is stuck." if rules else ""
 
 
 def state_progress(run: Row, cells: Cells) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from known_results import make_group, make_results
 
-from ganinv_cli.results.report import summarize
+from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.results.report.render import render_brief
 
 
@@ -28,10 +28,12 @@ def test_where_no_rule_recovers_more_an_option_that_parts_them_is_named():
 def test_descent_says_what_the_paper_claims_and_whether_the_run_agrees(missed, said):
     groups = {rule: make_group(np.arange(50), each) for rule, each in missed.items()}
     for solver in ("gd", "lbfgs"):
-        brief = render_brief(summarize(make_results(groups, solver=solver), "x"), "x/")
-        text = " ".join(brief.split())
+        results = make_results(groups, solver=solver, clip=["none", "stochastic"])
+        text = " ".join(render_brief(summarize(results, "x"), "x/").split())
         assert ("recovers more z than no clipping (1.000 and .980)" in text) == (solver == "gd")
         assert (said in text) == (solver == "gd")
+        assert ("acts only if a start is stuck" in text) == (solver == "lbfgs")
+        assert text.count("(1.000)") == (5 if solver == "gd" else 1)  # the paper's, of its rules
 
 
 def test_rules_are_compared_with_restarts_if_these_change_something():
