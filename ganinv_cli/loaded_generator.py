@@ -234,7 +234,7 @@ def load(
         The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.
 
     Raises:
-        CheckpointError: there is no such file, or it is no generator that can be read.
+        CheckpointError: there is no such file, or it is not a generator that can be read.
         ConfigError: a convention has a wrong name or value.
 
     Examples:
@@ -268,8 +268,8 @@ def load(
         )
     if not (is_model or callable(source)):
         raise UsageError(
-            f"a {type(source).__name__} is no generator; give a path, a torch.nn.Module, a Keras "
-            "model, or a function of a tf.Tensor"
+            f"a {type(source).__name__} is not a generator; give a path, a torch.nn.Module, a "
+            "Keras model, or a function of a tf.Tensor"
         )
     unused = {name for name in (*WEIGHTS_ONLY, "trust") if given.is_given(name)}
     if not is_model:

@@ -59,7 +59,7 @@ _IMAGES = """
         from -1 to 1. An image of another size is cropped to its middle square and resized. Floats
         of another shape than the generator's are rounded to 8 bits."""
 _IMAGE_ERROR = """
-    ImageError: an image cannot be read, or an array is no image."""
+    ImageError: an image cannot be read, or an array is not an image."""
 
 
 def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversion]:

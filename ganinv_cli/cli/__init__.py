@@ -61,7 +61,7 @@ class _Commands(click.Group):
                 if recognises(args[0]):
                     first = next(filter(COMMANDS.__contains__, args), command)
                     typed = shlex.join([first, *(word for word in args if word != first)])
-                    ctx.fail(f"{args[0]!r} is no command; type ganinv {typed}")
+                    ctx.fail(f"{args[0]!r} is not a command; type ganinv {typed}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -89,7 +89,9 @@ def explain_image_errors(name: str) -> Iterator[None]:
             yield
         except UnidentifiedImageError:
             known = ", ".join(FORMATS)
-            raise ImageError(f"{name} is no image of a known format ({known}); {advice}") from None
+            raise ImageError(
+                f"{name} is not an image of a known format ({known}); {advice}"
+            ) from None
 
 
 def load_upright(image: Image.Image) -> tuple[Image.Image, Notes]:

@@ -76,7 +76,7 @@ def _check_tables_are_used(tables: Mapping[str, Any], solver: str) -> None:
 def check_keywords(
     config_class: type[Config], command: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the settings among a function's keyword arguments; None is no setting.
+    """Return the settings among a function's keyword arguments; None is not a setting.
 
     A value may be what a config file has, or its like in NumPy. Raises ConfigError.
     """
@@ -117,7 +117,7 @@ def check_settings(
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{place}: {key} is no setting{_suggest_key(key, value, known)}")
+            raise ConfigError(f"{place}: {key} is not a setting{_suggest_key(key, value, known)}")
         if isinstance(value, str) and known[key].type.is_list and known[key].choices:
             value = [word.strip() for word in value.split(",")]
         _check_type(f"{place}: {key}", value, known[key], _suggest_similar(key, value, known))

@@ -201,7 +201,10 @@ def test_a_keyword_changes_the_run_or_is_refused(function):
         ({"starts": "8"}, 'starts = "8" should be a whole number, e.g. 8$'),
         ({"start": 4}, 'start = 4 should be text in quotes, e.g. "random"; did you mean starts?'),
         ({"gd": {"rate": 1.0}}, 'the solver is lbfgs: add solver = "gd"'),
-        ({"solver": "gd", "stationary": 0.1}, "stationary is no setting of gd, .*: leave it out"),
+        (
+            {"solver": "gd", "stationary": 0.1},
+            "stationary is not a setting of gd, .*: leave it out",
+        ),
         ({"clip": ["none", "standard"]}, "one clipping rule"),
     ],
 )

@@ -178,7 +178,7 @@ def test_checks_pass_or_are_named_and_end_in_1(folder):
     [
         (("inspect", "small", "--label", "0"), "no labels"),
         ((*TRAIN, "--size", "48"), "use 16, 32, 64, 128 or 256"),
-        ((*TRAIN, "--average", "nan"), "average nan is no decay"),
+        ((*TRAIN, "--average", "nan"), "average nan is not a decay"),
         ((*TRAIN, "--crop-center", "1"), "--crop-center takes two numbers"),
         ((*TRAIN[:-1], "g.py"), "g.py is a file; name a folder with --out"),
         ((*TRAIN[:-1], "faces[1]"), "has one of"),

@@ -109,7 +109,11 @@ def test_settings_that_a_method_has_no_use_for_are_refused():
     for name, config, words in (
         ("lbfgs", RecoverConfig(tolerance=0), "give a number above 0, or a first-order method"),
         ("lbfgs", RecoverConfig(**coupled), 'it needs a first-order method, e.g. solver = "gd"'),
-        ("adam", NoiseSweepConfig(solver="adam", stationary=0.1), "stationary is no setting of ad"),
+        (
+            "adam",
+            NoiseSweepConfig(solver="adam", stationary=0.1),
+            "stationary is not a setting of ad",
+        ),
     ):
         with pytest.raises(ConfigError, match=words):
             make_solver(name, {}).check_config(config)

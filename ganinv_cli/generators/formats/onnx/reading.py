@@ -108,7 +108,7 @@ def _read_input(value: Any) -> FunctionInput:
     tensor = value.type.tensor_type
     if tensor.elem_type not in KINDS:
         raise UnreadableError(
-            f"takes {value.name[:100]!r}, which is no tensor of numbers; is it a generator?"
+            f"takes {value.name[:100]!r}, which is not a tensor of numbers; is it a generator?"
         )
     sizes = tuple(axis.dim_value if axis.dim_value > 0 else None for axis in tensor.shape.dim)
     shape = sizes if tensor.HasField("shape") else None
