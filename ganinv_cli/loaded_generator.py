@@ -16,7 +16,7 @@ from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
-from ganinv_cli.settings.load import check_settings, convert_numpy
+from ganinv_cli.settings.load import check_settings, convert_numpy, name_arguments
 from ganinv_cli.settings.machine import read_device
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.tensorflow_start import start_tensorflow
@@ -208,6 +208,7 @@ class LoadedGenerator:
         return np.broadcast_to(numbers.astype(np.int32), (count,))
 
 
+@name_arguments(Config)
 def load(
     source: Any = DEFAULT,
     *,

@@ -42,7 +42,8 @@ def explain_crops(
     if not picture.crops:
         return unexplained
     count = len(picture.crops)
-    return unexplained._replace(tried=f"{unexplained.tried}, {count} squares of the file")
+    squares = "1 square" if count == 1 else f"{count} squares"
+    return unexplained._replace(tried=f"{unexplained.tried}, {squares} of the file")
 
 
 def _fit_middle(renderer: Renderer, crop: Picture, starts: np.ndarray) -> Fit:

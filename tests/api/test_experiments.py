@@ -82,7 +82,7 @@ def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, rec
     assert "figure1-none" in recovered.figures()
     with pytest.raises(ganinv.UsageError, match="one of text, markdown"):
         recovered.table("html")
-    with pytest.raises(ganinv.UsageError, match="no group 'all'; there are none"):
+    with pytest.raises(ganinv.UsageError, match="no group 'all'; give one of 'none'"):
         recovered.columns("all")
     assert not [*tmp_path.iterdir()]
     recovered.to_hdf5("r.h5")

@@ -112,7 +112,7 @@ def test_what_is_no_generator_is_refused():
     for source, arguments, words in (
         (3, {}, "a int is not a generator"),
         (abs, {}, "number of components of z, e.g. load"),
-        (abs, {"latent": 4}, "the function abs: makes"),
+        (abs, {"latent": 4}, "the function abs makes"),
         (abs, {"latent": 4, "priors": "normal"}, 'did you mean prior = "normal"'),
         ("faces16", {"strides": "2"}, "strides"),
         ("faces16", {"label": 3}, "label = 3: faces16 has no labels"),

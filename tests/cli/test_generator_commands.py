@@ -118,6 +118,11 @@ def test_inspect_says_first_what_only_the_users_program_can_tell(folder):
         "next step      ganinv sample own --out sheet.png shows its pictures; to set them",
         "               as in your program, give --activation --strides --epsilon",
     ]
+    long = "a-rather-long-name-that-nobody-has-shortened"
+    (folder / "own").rename(folder / long)
+    lines = run_ganinv(folder, "inspect", long).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"               ganinv sample {long} \\" in lines
 
 
 def test_a_sequence_without_norms_is_a_guess(folder):

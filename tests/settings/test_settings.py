@@ -13,11 +13,13 @@ from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
 from ganinv_cli.experiments.recover.config import RecoverConfig
+from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, ValueType, list_settings, to_toml
 from ganinv_cli.settings.load import (
     check_keywords,
     identity_settings,
     load_config,
+    name_arguments,
     name_setting,
 )
 from ganinv_cli.settings.shipped import find, list_shipped
@@ -237,3 +239,9 @@ def test_an_argument_takes_one_value_or_all_of_a_list(kind, words, values):
     assert CliRunner().invoke(command, []).exit_code == 0  # a file may have it
     assert CliRunner().invoke(command, words).exit_code == 0
     assert given == values
+
+
+def test_an_error_of_a_function_names_its_arguments():
+    words = "leave device out, or give batch_size 8; see --help"
+    with pytest.raises(ConfigError, match=f"^{words}$"), name_arguments(Config):
+        raise ConfigError("leave --device out, or give --batch-size 8; see --help")

@@ -33,6 +33,7 @@ from ganinv_cli.generators.formats.onnx.values import (
     to_last,
 )
 from ganinv_cli.generators.formats.trace_function import FunctionInput
+from ganinv_cli.generators.network.operations.allowed import MAX_OPERATIONS
 
 VERSION = 21  # of ONNX's operations; older graphs are converted to it
 MAX_SETTING = 1 << 10  # numbers of an array that may be a setting of an operation, e.g. pads
@@ -56,6 +57,7 @@ def read_model(source: Path | BinaryIO) -> Model:
         proto = onnx.load(source)  # which reads no file outside the folder
         inputs, weights = _declare_weights(proto.graph), _take_weights(proto.graph)
         opset = max((n.version for n in proto.opset_import if n.domain in STANDARD), default=1)
+        _check_size(proto)
         if proto.functions:
             proto = inliner.inline_local_functions(proto, convert_version=True)
         if opset < VERSION:
@@ -65,10 +67,35 @@ def read_model(source: Path | BinaryIO) -> Model:
         proto = inliner.inline_selected_functions(
             proto, kept, exclude=True, inline_schema_functions=True
         )
-    except (ValidationError, ConvertError, InferenceError) as error:  # no ValueErrors
+    except ConvertError as error:
+        raise UnreadableError(
+            f"has operations of version {opset} that do not become those of version {VERSION}; "
+            f"export it again, e.g. with opset_version={VERSION}"
+        ) from error
+    except (ValidationError, InferenceError) as error:  # no ValueErrors
         raise ValueError(str(error)) from None
     weights |= {each.name: _read_tensor(each) for each in proto.graph.initializer}
     return Model(proto.graph, inputs, weights, opset)
+
+
+def _check_size(proto: Any) -> None:
+    """Raise UnreadableError if a graph has too many nodes once its functions are replaced."""
+    functions = {(each.domain, each.name): each.node for each in proto.functions}
+    counts: dict[tuple[str, str], int] = {}
+
+    def count(nodes: Sequence[Any]) -> int:
+        return sum(count_calls((each.domain, each.op_type)) for each in nodes)
+
+    def count_calls(name: tuple[str, str]) -> int:
+        if name in functions and name not in counts:
+            counts[name] = MAX_OPERATIONS + 1  # of a function that calls itself
+            counts[name] = count(functions[name])
+        return counts.get(name, 1)
+
+    if count(proto.graph.node) > MAX_OPERATIONS:
+        raise UnreadableError(
+            f"has more than {MAX_OPERATIONS:,} operations; is it a generator of pictures?"
+        )
 
 
 def _declare_weights(graph: Any) -> list[FunctionInput]:

@@ -5,6 +5,9 @@ grouped by their derivatives.
 """
 
 
+MAX_OPERATIONS = 10_000  # of a graph, with those of the functions that it calls
+
+
 def list_names(names: str) -> frozenset[str]:
     """Return the names in a text, which has spaces between them."""
     return frozenset(names.split())

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from ganinv_cli.errors import shorten_error, to_printable
-from ganinv_cli.generators.network.operations.allowed import IDENTITIES, PURE
+from ganinv_cli.generators.network.operations.allowed import IDENTITIES, MAX_OPERATIONS, PURE
 from ganinv_cli.generators.network.operations.create_operation import (
     count_outputs_before,
     create_operation,
@@ -68,6 +68,7 @@ class GraphReplay:
         self._functions = {each.signature.name: each for each in graph.library.function}
         self._read_variable = read_variable or _refuse_variable
         self._limit = MAX_VALUES * rows
+        self._calls = self._count = 0  # of functions, and of operations that were copied
 
     def evaluate(self, output: str) -> tf.Tensor:
         """Return the value of an output, such as `Mul_1:0`. Raises GraphError."""
@@ -139,12 +140,18 @@ class GraphReplay:
             return [next((each for each in inputs if each is not _DEAD), _DEAD)]
         if node.op not in PURE:
             raise GraphError(explain_refusal(node.op))
+        self._count += 1
+        if self._count > MAX_OPERATIONS:
+            raise GraphError(f"is after {MAX_OPERATIONS:,} operations; is it a generator?")
         outputs = create_operation(node, inputs)
         for each in outputs:
             self._check_size([] if each.shape.rank is None else each.shape.as_list())
         return outputs
 
     def _call_function(self, frame: _Frame, node: Any, number: int, inputs: list[Any]) -> Any:
+        self._calls += 1
+        if self._calls > MAX_OPERATIONS:
+            raise GraphError(f"its graph has more than {MAX_OPERATIONS:,} calls of functions")
         attribute = "f"
         if node.op in _BRANCHES:
             condition, *inputs = inputs
