@@ -91,7 +91,7 @@ def edit(change: Callable[[Any], None]) -> Any:
 CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
     "two outputs": (
         lambda m: m.graph.output.add(name="v", type=m.graph.output[0].type),
-        "cannot be read as",
+        "do not become those of version 21",
     ),
     "texts": (
         lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING),
@@ -100,7 +100,7 @@ CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
     "cut": (lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"), "be read as ONNX"),
     "z of texts": (
         lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8),
-        "no tensor of",
+        "not a tensor of",
     ),
     "z without shape": (
         lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"),
