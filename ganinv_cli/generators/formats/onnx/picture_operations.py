@@ -210,8 +210,8 @@ def resize(call: Call, x: Value, _: Value = None, scales: Value = None, sizes: V
         return y
     if len(shape) != 4 or min(changed) < 2 or call.get("keep_aspect_ratio_policy", "s")[0] != "s":
         raise UnsupportedError("is not of the two sides of pictures; export such a generator")
-    if max(factors[n] * shape[n] for n in changed) > MAX_SIDE:
-        raise UnsupportedError(f"has sides of more than {MAX_SIDE:,}; is it a generator?")
+    if not all(1 <= factors[n] * shape[n] <= MAX_SIDE for n in changed):  # nor NaN
+        raise UnsupportedError(f"has sides below 1 or above {MAX_SIDE:,}; is it a generator?")
     matrices = {n: _make_matrix(call, shape[n], factors[n], is_sized) for n in changed}
     if call.get("mode", "nearest") != "nearest":
         for axis, matrix in matrices.items():

@@ -5,7 +5,7 @@ grouped by their derivatives.
 """
 
 
-MAX_OPERATIONS = 10_000  # of a graph, with those of the functions that it calls
+MAX_OPERATIONS = 4_000  # of a graph, with those of the functions that it calls
 
 
 def list_names(names: str) -> frozenset[str]:
