@@ -176,7 +176,10 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
         (("invert",), "no image is named; type e.g. ganinv invert portrait.png"),
         (("invert", "faces", "--mask", "m.npy"), "from 255 to 255; scale them to 0 to 1, or"),
-        (("recover", "--threshold", "1%"), "'1%' is not a valid number; give one such as 0.01 (see"),
+        (
+            ("recover", "--threshold", "1%"),
+            "'1%' is not a valid number; give one such as 0.01 (see",
+        ),
         (("merge", "r.h5", "a.h5", "--out", "m.h5"), "type ganinv merge OUT.h5 PART.h5... (the"),
         (("merge", "r.h5", "a.h5"), "type ganinv merge all.h5 r.h5 a.h5, or replace it"),
         (("recover", "--tolerance", 0), 'e.g. solver = "gd" (--solver gd)'),

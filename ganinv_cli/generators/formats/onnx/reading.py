@@ -33,12 +33,11 @@ from ganinv_cli.generators.formats.onnx.values import (
     to_last,
 )
 from ganinv_cli.generators.formats.trace_function import FunctionInput
-from ganinv_cli.generators.network.operations.allowed import MAX_OPERATIONS
+from ganinv_cli.generators.network.operations.allowed import MAX_COMPUTED, MAX_OPERATIONS, USES
 
 VERSION = 21  # of ONNX's operations; older graphs are converted to it
+MAX_NODES = 16_000  # with constants, and with those of the functions that are called
 MAX_SETTING = 1 << 10  # numbers of an array that may be a setting of an operation, e.g. pads
-MAX_COMPUTED = 1 << 24  # values of constants that a graph computes, and USES for each that it has
-USES = 4
 STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operations
 
 STORED = "Constant"  # an operation whose values are in the file
@@ -60,7 +59,7 @@ def read_model(source: Path | BinaryIO) -> Model:
         proto = onnx.load(source)  # which reads no file outside the folder
     except ValidationError as error:  # not a ValueError
         raise ValueError(str(error)) from None
-    _check_size(proto)
+    _check_count(_count_nodes(proto), MAX_NODES)
     try:
         inputs, weights = _declare_weights(proto.graph), _take_weights(proto.graph)
         opset = max((n.version for n in proto.opset_import if n.domain in STANDARD), default=1)
@@ -80,12 +79,18 @@ def read_model(source: Path | BinaryIO) -> Model:
         ) from error
     except (ValidationError, InferenceError) as error:
         raise ValueError(str(error)) from None
+    _check_count(sum(each.op_type != STORED for each in proto.graph.node), MAX_OPERATIONS)
     weights |= {each.name: _read_tensor(each) for each in proto.graph.initializer}
     return Model(proto.graph, inputs, weights, opset)
 
 
-def _check_size(proto: Any) -> None:
-    """Raise UnreadableError if a graph has too many nodes once its functions are replaced."""
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise UnreadableError(f"has more than {most:,} operations; is it a generator of pictures?")
+
+
+def _count_nodes(proto: Any) -> int:
+    """Return how many nodes a graph has once its functions are replaced."""
     functions = {(each.domain, each.name): each.node for each in proto.functions}
     counts: dict[tuple[str, str], int] = {}
 
@@ -99,14 +104,11 @@ def _check_size(proto: Any) -> None:
 
     def count_calls(name: tuple[str, str]) -> int:
         if name in functions and name not in counts:
-            counts[name] = MAX_OPERATIONS + 1  # of a function that calls itself
+            counts[name] = MAX_NODES + 1  # of a function that calls itself
             counts[name] = count(functions[name])
         return counts.get(name, 1)
 
-    if count(proto.graph.node) > MAX_OPERATIONS:
-        raise UnreadableError(
-            f"has more than {MAX_OPERATIONS:,} operations; is it a generator of pictures?"
-        )
+    return count(proto.graph.node)
 
 
 def _declare_weights(graph: Any) -> list[FunctionInput]:
@@ -219,7 +221,8 @@ def _run_node(
 def _compute_constant(call: Call, inputs: Sequence[Value], room: int) -> Sequence[Value]:
     """Return the outputs as arrays, or as tensors if they have a value for each row.
 
-    They may have `room` values. The sizes are checked first, because a few bytes can request any number of values.
+    They may have `room` values. The sizes are checked first, because a few bytes can request any
+    number of values.
     """
     with tf.Graph().as_default():  # nothing is run
         shapes = [get_shape(each) for each in _apply(call._replace(rows=None), inputs)]
