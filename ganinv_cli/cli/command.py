@@ -113,7 +113,7 @@ class GroupedCommand(click.Command):
             said = f"no option {error.option_name}"
             names = error.option_name, f"{ctx.info_name} {error.option_name}"
             substitutes = filter(None, map(SUBSTITUTES.get, names))
-            meant = next(substitutes, "") or self._join_list(given)
+            meant = next(filter(self._has_option, substitutes), "") or self._join_list(given)
             if not meant:
                 raise
         except click.BadParameter as error:
@@ -122,6 +122,11 @@ class GroupedCommand(click.Command):
                 ctx.help_option_names = ["--help-all"]  # named by the error: it has the option
             raise
         raise click.UsageError(f"{said}; type {meant}" if meant else said, ctx)
+
+    def _has_option(self, advice: str) -> bool:
+        """Return whether the command has the option that an advice begins with, if it does."""
+        known = {name for each in self.params for name in each.opts}
+        return not advice.startswith("--") or advice.split()[0] in known
 
     def _join_list(self, args: list[str]) -> str:
         """Return a list that is separated by spaces with commas; empty if none is."""

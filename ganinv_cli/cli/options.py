@@ -71,8 +71,10 @@ class WholeNumber(click.IntRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and not re.fullmatch("[+-]?[0-9]+", value.strip()):
             advice = "give one such as 8"
-            with suppress(ValueError, OverflowError):
-                advice = f"type {round(float(value.replace(',', '')))}"
+            with suppress(ValueError):
+                number = float(value.replace(",", ""))
+                if number.is_integer() and abs(number) <= MAX_NUMBER:
+                    advice = f"type {number:.0f}"
             self.fail(f"{value!r} is not a whole number; {advice}", param, ctx)
         return super().convert(value, param, ctx)
 

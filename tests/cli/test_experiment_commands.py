@@ -143,9 +143,12 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("faces/x.png", "--starts", 2), "no command; type ganinv invert faces/x.png --starts 2"),
+        (
+            ("faces/x.png", "--starts", 2),
+            "not a command; type ganinv invert faces/x.png --starts 2",
+        ),
         (("faces32",), "'faces32' is not a command; type ganinv inspect faces32"),
-        (("a", "sample", "--out", "x.png"), "no command; type ganinv sample a --out x.png"),
+        (("a", "sample", "--out", "x.png"), "not a command; type ganinv sample a --out x.png"),
         (("invert", "r.h5"), "r.h5 is not an image of a known format"),
         (("invert", "faces/*.jpg"), "or a folder of images, without quotes around a pattern"),
         (("recover", "--lr", 0.1), "no option --lr; type --solver gd --set gd.rate=0.5"),

@@ -118,7 +118,9 @@ def test_an_error_names_the_help_that_explains_it(arguments, step):
         (["recover", "--trails", "4"], "'--trials'"),
         (["recover", "--trials", "ten"], "'ten' is not a whole number; give one such as 8 (see"),
         (["recover", "--trials", "1e3"], "'1e3' is not a whole number; type 1000"),
+        (["recover", "--trials", "1.5"], "'1.5' is not a whole number; give one such as 8"),
         (["recover", "--json"], "no option --json; type --format json"),
+        (["sample", "faces16", "--json"], "No such option '--json'"),  # nor has it --format
         (["invert", "-"], "standard input is not read; save it to a file, and name that"),
         (["recover", "--clip", "nne"], "'--clip': 'nne': give one of none, standard,"),
         (["recover", "--clip", ","], "'--clip': the list is empty; give one or more"),

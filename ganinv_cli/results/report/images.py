@@ -198,7 +198,7 @@ def _answer_verdicts(grid: Grid) -> Answer:
         DONE,
         Column("residual", "residual", help=BRIEF_HELP),
         "limit",
-        Column("error of z", "z_deviation_mean", help=_explain_certainty(grid)),
+        Column("error\nof z", "z_deviation_mean", help=_explain_certainty(grid)),
         one_line=True,
     )
     sentence = _count_verdicts(grid.rows)

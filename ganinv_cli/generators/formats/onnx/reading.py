@@ -37,6 +37,7 @@ from ganinv_cli.generators.network.operations.allowed import MAX_COMPUTED, MAX_O
 
 VERSION = 21  # of ONNX's operations; older graphs are converted to it
 MAX_NODES = 16_000  # with constants, and with those of the functions that are called
+UNKNOWN_NODES = 32  # at most, of an operation that is replaced by a function of ONNX's
 MAX_SETTING = 1 << 10  # numbers of an array that may be a setting of an operation, e.g. pads
 STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operations
 
@@ -106,7 +107,7 @@ def _count_nodes(proto: Any) -> int:
         if name in functions and name not in counts:
             counts[name] = MAX_NODES + 1  # of a function that calls itself
             counts[name] = count(functions[name])
-        return counts.get(name, 1)
+        return counts.get(name, 1 if name[1] in OPERATIONS else UNKNOWN_NODES)
 
     return count(proto.graph.node)
 
