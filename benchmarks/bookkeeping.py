@@ -258,7 +258,7 @@ def replace_computations() -> None:
     def explain(_: Any, image: Any, starts: np.ndarray, *__: Any, **___: Any) -> Explanation:
         z, pixels = starts[0], image.pixels
         region = np.zeros(pixels.shape[:2], np.uint8)
-        ends = pixels, region, "1 change", False, False
+        ends = pixels, pixels, region, "1 change", False, False
         return Explanation(True, "", 0.3, 0.4, z, z * 0, len(z), *ends)
 
     def measure_jacobian(generator: Any, *_: Any, **__: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
 from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
-from ganinv_cli.settings.load import check_settings, convert_numpy
+from ganinv_cli.settings.load import check_settings, convert_numpy, name_arguments
 from ganinv_cli.settings.machine import read_device
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.tensorflow_start import start_tensorflow
@@ -208,6 +208,7 @@ class LoadedGenerator:
         return np.broadcast_to(numbers.astype(np.int32), (count,))
 
 
+@name_arguments(Config)
 def load(
     source: Any = DEFAULT,
     *,
@@ -234,7 +235,7 @@ def load(
         The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.
 
     Raises:
-        CheckpointError: there is no such file, or it is no generator that can be read.
+        CheckpointError: there is no such file, or it is not a generator that can be read.
         ConfigError: a convention has a wrong name or value.
 
     Examples:
@@ -268,8 +269,8 @@ def load(
         )
     if not (is_model or callable(source)):
         raise UsageError(
-            f"a {type(source).__name__} is no generator; give a path, a torch.nn.Module, a Keras "
-            "model, or a function of a tf.Tensor"
+            f"a {type(source).__name__} is not a generator; give a path, a torch.nn.Module, a "
+            "Keras model, or a function of a tf.Tensor"
         )
     unused = {name for name in (*WEIGHTS_ONLY, "trust") if given.is_given(name)}
     if not is_model:

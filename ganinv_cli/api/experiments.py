@@ -20,7 +20,7 @@ from ganinv_cli.progress.measurements import show_measurements
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
-from ganinv_cli.settings.load import check_keywords, load_config
+from ganinv_cli.settings.load import check_keywords, load_config, name_arguments
 from ganinv_cli.settings.shipped import find
 
 GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: that of the config
@@ -59,7 +59,7 @@ _IMAGES = """
         from -1 to 1. An image of another size is cropped to its middle square and resized. Floats
         of another shape than the generator's are rounded to 8 bits."""
 _IMAGE_ERROR = """
-    ImageError: an image cannot be read, or an array is no image."""
+    ImageError: an image cannot be read, or an array is not an image."""
 
 
 def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversion]:
@@ -92,7 +92,7 @@ def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversio
     function.__module__ = "ganinv_cli.api.functions"  # where it is found again, e.g. by pickle
     function.__name__ = function.__qualname__ = experiment.function
     function.__doc__ = _describe(experiment)
-    return function
+    return name_arguments(experiment.config)(function)
 
 
 def open_results(path: str | Path, *, threshold: float | None = None) -> RunResults | Inversion:

@@ -90,7 +90,7 @@ class RunResults:
             UsageError: there is no such group.
         """
         if group not in self.store.groups:
-            raise UsageError(f"no group {group!r}; there are {', '.join(self.groups)}")
+            raise UsageError(f"no group {group!r}; give one of {', '.join(map(repr, self.groups))}")
         rows = self.store.groups[group]
         return {name: rows[name] for name in rows}
 

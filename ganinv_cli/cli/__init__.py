@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ganinv_cli.cli.command import explain_usage_errors
 from ganinv_cli.errors import GaninvError, explain_memory_errors, make_error, to_printable
 from ganinv_cli.experiments import find_experiment, list_experiments
 from ganinv_cli.progress.interrupts import handle_signals
@@ -61,7 +62,7 @@ class _Commands(click.Group):
                 if recognises(args[0]):
                     first = next(filter(COMMANDS.__contains__, args), command)
                     typed = shlex.join([first, *(word for word in args if word != first)])
-                    ctx.fail(f"{args[0]!r} is no command; type ganinv {typed}")
+                    ctx.fail(f"{args[0]!r} is not a command; type ganinv {typed}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,9 +78,14 @@ class _Commands(click.Group):
             with formatter.section(heading):
                 formatter.write_dl(commands)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with explain_usage_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, context: click.Context) -> object:
         try:
-            return super().invoke(context)
+            with explain_usage_errors():
+                return super().invoke(context)
         except KeyboardInterrupt:
             sys.exit(130)
 

@@ -3,14 +3,16 @@
 import inspect
 import shlex
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import product, takewhile
 from typing import Any
 
 import click
 
-from ganinv_cli.cli.options import CommaList
-from ganinv_cli.errors import GaninvError
+from ganinv_cli.cli.options import CommaList, WholeNumber
+from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.settings.declare import GROUPS
 
 FIRST_GROUP, HELP = "Options most people need", "Help"
@@ -20,6 +22,7 @@ SUBSTITUTES = dict.fromkeys(  # options of other programs, and of earlier versio
     ("--lr", "--rate", "--learning-rate"),
     "--solver gd --set gd.rate=0.5 (a rate is a setting of a solver)",
 ) | {
+    "--json": "--format json",
     "--partial": "the command without it (rows may be missing)",
     "merge --out": "ganinv merge OUT.h5 PART.h5... (the first name is the file to write)",
 }
@@ -98,6 +101,8 @@ class GroupedCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; an error for a likely slip says what to type instead."""
         given = list(args)  # which parsing consumes
+        if "-" in args:
+            raise UsageError("standard input is not read; save it to a file, and name that for -")
         try:
             extra = super().parse_args(ctx, args)
             if not extra or ctx.resilient_parsing:
@@ -108,7 +113,7 @@ class GroupedCommand(click.Command):
             said = f"no option {error.option_name}"
             names = error.option_name, f"{ctx.info_name} {error.option_name}"
             substitutes = filter(None, map(SUBSTITUTES.get, names))
-            meant = next(substitutes, "") or self._join_list(given)
+            meant = next(filter(self._has_option, substitutes), "") or self._join_list(given)
             if not meant:
                 raise
         except click.BadParameter as error:
@@ -117,6 +122,11 @@ class GroupedCommand(click.Command):
                 ctx.help_option_names = ["--help-all"]  # named by the error: it has the option
             raise
         raise click.UsageError(f"{said}; type {meant}" if meant else said, ctx)
+
+    def _has_option(self, advice: str) -> bool:
+        """Return whether the command has the option that an advice begins with, if it does."""
+        known = {name for each in self.params for name in each.opts}
+        return not advice.startswith("--") or advice.split()[0] in known
 
     def _join_list(self, args: list[str]) -> str:
         """Return a list that is separated by spaces with commas; empty if none is."""
@@ -150,6 +160,18 @@ class GroupedCommand(click.Command):
             raise
 
 
+@contextmanager
+def explain_usage_errors() -> Iterator[None]:
+    """Turn an error of click into a UsageError: one sentence, which names the help."""
+    try:
+        yield
+    except click.UsageError as error:
+        sentence = error.format_message().rstrip(".")
+        if error.ctx and "; type " not in sentence and "?" not in sentence:
+            sentence += f" (see {error.ctx.command_path} {error.ctx.help_option_names[-1]})"
+        raise UsageError(sentence) from None
+
+
 def _show_all(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     """Print the whole help and exit, if it is wanted."""
     if is_wanted and not ctx.resilient_parsing:
@@ -169,7 +191,7 @@ def _takes(option: click.Option, word: str) -> bool:
         return is_image_name(word)
     if option.name == "assignments":
         return "=" in word
-    if isinstance(option.type, click.Choice | type(click.INT) | CommaList):
+    if isinstance(option.type, click.Choice | WholeNumber | CommaList):
         return _converts(option.type, word)
     return word.endswith(ENDINGS.get(option.name or "", ()))
 

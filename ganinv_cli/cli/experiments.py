@@ -9,7 +9,7 @@ import click
 
 from ganinv_cli.cli import options, report
 from ganinv_cli.cli.command import GroupedCommand
-from ganinv_cli.errors import UsageError
+from ganinv_cli.errors import UsageError, to_printable
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.settings.config import Config, ImagesConfig
@@ -146,6 +146,8 @@ def _run_all(
     for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
         if several and not quiet:
             click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
+        if not (quiet or run.file.parent.exists()):
+            click.echo(to_printable(f"makes the new folder {run.file.parent}/"), err=True)
         own_folder = report.get_results_folder(run.file)
         with open_display(quiet) as reporter:
             done = run_experiment(

@@ -3,8 +3,10 @@
 A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,6 +63,20 @@ class Number(click.types.FloatParamType):
     """A number; its name ends the error for anything else."""
 
     name = "number; give one such as 0.01"
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in a range; an error says what to type."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not re.fullmatch("[+-]?[0-9]+", value.strip()):
+            advice = "give one such as 8"
+            with suppress(ValueError):
+                number = float(value.replace(",", ""))
+                if number.is_integer() and abs(number) <= MAX_NUMBER:
+                    advice = f"type {number:.0f}"
+            self.fail(f"{value!r} is not a whole number; {advice}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class CommaList(click.ParamType[tuple[Any, ...]]):
@@ -121,7 +137,8 @@ def _find_type(setting: Setting) -> click.ParamType[Any]:
     if setting.is_path:
         return click.Path()
     kind = setting.type.kinds[0]
-    item = Number() if kind is float else click.types.convert_type(kind)
+    numbers = {float: Number, int: WholeNumber}
+    item = numbers[kind]() if kind in numbers else click.types.convert_type(kind)
     item = Choice(setting.choices) if setting.choices else item
     return CommaList(item) if setting.type.is_list else item
 
@@ -143,7 +160,7 @@ def add_options(function: Function, decorators: Iterable[Decorator]) -> Function
 
 def count(*names: str, least: int = 1, most: int = MAX_NUMBER, **attributes: Any) -> Decorator:
     """Return an option for a whole number from `least` to `most`."""
-    return option(*names, type=click.IntRange(least, most), metavar="N", **attributes)
+    return option(*names, type=WholeNumber(least, most), metavar="N", **attributes)
 
 
 seed = partial(count, "--seed", least=0, most=MAX_SEED, default=0, group=METHOD)

@@ -89,7 +89,9 @@ def explain_image_errors(name: str) -> Iterator[None]:
             yield
         except UnidentifiedImageError:
             known = ", ".join(FORMATS)
-            raise ImageError(f"{name} is no image of a known format ({known}); {advice}") from None
+            raise ImageError(
+                f"{name} is not an image of a known format ({known}); {advice}"
+            ) from None
 
 
 def load_upright(image: Image.Image) -> tuple[Image.Image, Notes]:
@@ -183,6 +185,9 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, Notes]:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         if ImageCms.getProfileDescription(profile).startswith("sRGB"):
             return image, ()
+        space = profile.profile.xcolor_space.strip()
+        if space != ("GRAY" if image.mode == "L" else image.mode):  # of the file it was made from
+            return image, (f"its colour profile is for {space} and was ignored",)
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, *IMAGE_ERRORS):

@@ -164,7 +164,7 @@ def _make_check(
     """Return a claim and its measurement.
 
     `passed` is None if it was not checked. `found` is the largest difference, or a number of
-    components of z; `why` says why it was not checked, or what was found if that is no difference.
+    components of z; `why` says why it was not checked, or what was found that is not a difference.
     """
     known = found if np.isfinite(found or 0) else None
     return {"claim": claim, "passed": passed, "found": known, "limit": limit, "why": why}

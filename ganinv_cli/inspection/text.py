@@ -222,14 +222,19 @@ def _make_table(
 
 
 def _wrap_text(text: str, indent: int = 0) -> str:
-    """Return a text in lines of WIDTH columns; all but the first are indented."""
-    return textwrap.fill(
-        text,
-        WIDTH,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
+    """Return a text in lines of WIDTH columns; all but the first are indented.
+
+    A command that is longer than a line goes on in the next, as a shell reads it.
+    """
+    start = " " * indent
+    lines = textwrap.wrap(
+        text, WIDTH, subsequent_indent=start, break_long_words=False, break_on_hyphens=False
     )
+    for number, line in enumerate(lines):
+        ends = (line.rfind(each, 0, WIDTH - 1) for each in (f"{NO_BREAK}--", NO_BREAK))
+        if len(line) > WIDTH and (end := next((each for each in ends if each > 0), 0)):
+            lines[number : number + 1] = [f"{line[:end]} \\", start + line[end + 1 :]]
+    return "\n".join(lines)
 
 
 def _shorten(name: str, width: int = NAME_WIDTH) -> str:

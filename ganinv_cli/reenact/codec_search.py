@@ -1,4 +1,4 @@
-"""Codecs whose errors are known only by encoding again: WebP, an earlier JPEG, a palette.
+"""Codecs whose errors are known only by re-encoding: WebP, an earlier JPEG, a palette.
 
 G(z) is encoded as the image may have been. If its z is right, the codec's errors are those that are
 left of the image.

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from ganinv_cli.images import Picture
-from ganinv_cli.images.decode import GREY, MODES
 from ganinv_cli.reenact.changes import Change
 from ganinv_cli.reenact.explain import Explanation
 from ganinv_cli.reenact.fit import Fit, Renderer, fit
@@ -31,8 +29,8 @@ def explain_crops(
 
     `starts` (starts, latent) are the z of the whole picture, which hardly help: z of a crop is
     fitted from the middle. `explain` takes a picture, its starts and J at the first, in grey
-    levels, as `explain_image` does. The pixels outside the crop become a region. If no crop is
-    explained, return `unexplained`, that of the whole picture, with the number of crops.
+    levels, as `explain_image` does. If no crop is explained, return `unexplained`, that of the
+    whole picture, with the number of crops.
     """
     for number, crop in enumerate(picture.crops):
         start = _fit_middle(renderer, crop, starts)
@@ -40,11 +38,12 @@ def explain_crops(
             continue
         found = explain(crop, start.z[None], renderer.differentiate(start.z))
         if found is not None and (found.explained or found.edited):
-            return _place_crop(found, crop, picture)
+            return _name_crop(found, crop, picture)
     if not picture.crops:
         return unexplained
     count = len(picture.crops)
-    return unexplained._replace(tried=f"{unexplained.tried}, {count} squares of the file")
+    squares = "1 square" if count == 1 else f"{count} squares"
+    return unexplained._replace(tried=f"{unexplained.tried}, {squares} of the file")
 
 
 def _fit_middle(renderer: Renderer, crop: Picture, starts: np.ndarray) -> Fit:
@@ -61,27 +60,11 @@ def _fit_middle(renderer: Renderer, crop: Picture, starts: np.ndarray) -> Fit:
     )
 
 
-def _place_crop(found: Explanation, crop: Picture, picture: Picture) -> Explanation:
-    """Return the explanation of a crop with its pixels where the whole picture has them."""
-    height, width, _ = picture.pixels.shape
+def _name_crop(found: Explanation, crop: Picture, picture: Picture) -> Explanation:
+    """Return the explanation of a crop, whose chain begins with its place in the file."""
     top, left = crop.corner
-    side = round(width * crop.enlarged)
-    above, before = picture.corner
-    place = round((left - before) / picture.enlarged), round((top - above) / picture.enlarged)
-    size = round(side / picture.enlarged), round(side / picture.enlarged)
-
-    def paste(pixels: np.ndarray, outside: int) -> np.ndarray:
-        channels = pixels.shape[2]
-        page = Image.new(MODES[channels], (width, height), (outside,) * channels)
-        page.paste(Image.fromarray(pixels.squeeze()).resize(size), place)
-        return np.asarray(page, np.uint8).reshape(height, width, channels)
-
+    side = round(picture.pixels.shape[1] * crop.enlarged)
     words = f"{SQUARE} {left},{top},{side} of the file"
     left_out = 100 * np.mean(found.region & crop.allowed_pixels)
     rest = f"but for {left_out:.0f} % of it" if left_out else ""
-    region = np.where(found.region, 255, 0).astype(np.uint8)[..., None]
-    return found._replace(
-        chain="; ".join(filter(None, (words, found.chain, rest))),
-        reenacted=paste(found.reenacted, GREY),
-        region=paste(region, 255)[..., 0] > 127,
-    )
+    return found._replace(chain="; ".join(filter(None, (words, found.chain, rest))))

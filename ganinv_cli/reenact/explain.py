@@ -32,7 +32,7 @@ QUANTILE = 0.95  # of the excesses of own copies
 MARGIN = 1.1  # times that, since z of an image is fitted and theirs is known
 MIN_SHOWN = 0.5  # share of the allowed pixels that must show a known part of the picture
 LEAST_SPREAD = 1.0  # grey levels around the mean colour, RMS; a blur makes less of any picture
-MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is no evidence
+MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is too little evidence
 CENTRE_EVALUATIONS = 8
 AGREEING_DRAWS = 16  # own pictures on which a codec's agreement is calibrated
 SEEN_CHROMA = 4.0  # grey levels, RMS, beyond that of own pictures; less is not mentioned
@@ -50,6 +50,7 @@ class Explanation(NamedTuple):
     z_deviation: np.ndarray  # (latent,), standard error of z
     known_directions: int
     reenacted: np.ndarray  # (height, width, channels) uint8
+    target: np.ndarray  # (height, width, channels) uint8, the picture that was judged
     region: np.ndarray  # (height, width), pixels that do not count
     tried: str  # how many changes and storages were tried, in words
     edited: bool  # whether it is an own picture that was changed in a way that no chain re-enacts
@@ -239,6 +240,7 @@ class _Judge:
             z_deviation=deviation,
             known_directions=known,
             reenacted=end.storage.store(round_to_pixels(end.picture)).target,
+            target=self.search.picture.pixels,
             region=~counts,
             tried="" if explained else self.search.attempts,
             edited=False,

@@ -14,7 +14,7 @@ MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
 
 
 def find_white_level(target: np.ndarray, picture: np.ndarray, counted: np.ndarray) -> float | None:
-    """Return the standard deviation in grey levels of what is left, None if that is no white noise.
+    """Return the standard deviation in grey levels of a residual, None if it is not white noise.
 
     In white noise neither the values of near pixels and of channels are correlated, nor their
     squares; and the picture explains most of the image. Saturated pixels are left out.

@@ -141,7 +141,7 @@ def _find_fault(value: Any, setting: Setting) -> str:
 
 
 def list_choices(value: Any, choices: Sequence[str]) -> str:
-    """Return what to give in place of a value that is no choice; a similar choice is named."""
+    """Return what to give in place of a value that is not a choice; a similar choice is named."""
     close = get_close_matches(str(value), choices, n=1)
     return f"one of {', '.join(choices)}" + "".join(f"; did you mean {each}?" for each in close)
 

@@ -4,12 +4,12 @@ import contextlib
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ganinv_cli.errors import ConfigError, explain_failures
+from ganinv_cli.errors import ConfigError, GaninvError, explain_failures
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, ValueType, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
@@ -76,7 +76,7 @@ def _check_tables_are_used(tables: Mapping[str, Any], solver: str) -> None:
 def check_keywords(
     config_class: type[Config], command: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the settings among a function's keyword arguments; None is no setting.
+    """Return the settings among a function's keyword arguments; None is not a setting.
 
     A value may be what a config file has, or its like in NumPy. Raises ConfigError.
     """
@@ -117,7 +117,7 @@ def check_settings(
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{place}: {key} is no setting{_suggest_key(key, value, known)}")
+            raise ConfigError(f"{place}: {key} is not a setting{_suggest_key(key, value, known)}")
         if isinstance(value, str) and known[key].type.is_list and known[key].choices:
             value = [word.strip() for word in value.split(",")]
         _check_type(f"{place}: {key}", value, known[key], _suggest_similar(key, value, known))
@@ -175,6 +175,7 @@ def identity_settings(config_class: type[Config], settings: Mapping[str, Any]) -
     return {key: value for key, value in settings.items() if key not in free_names}
 
 
+_OPTION = re.compile("--[a-z][a-z-]*")
 _HASHED = {"mask_sha256": "the hash of --mask", "encoder_sha256": "the hash of the encoder"}
 
 
@@ -184,6 +185,21 @@ def name_setting(key: str) -> str:
     if dot:
         return f"[{table}] {name}"
     return _HASHED.get(key) or f"--{key.replace('_', '-')}"
+
+
+@contextlib.contextmanager
+def name_arguments(config_class: type[Config]) -> Iterator[None]:
+    """In the errors of a function, name its arguments in place of options of a command."""
+    try:
+        yield
+    except GaninvError as error:
+        arguments = {f"--{name}": name for name in ("config", "out", "overwrite")} | {
+            option: each.synonym or each.name
+            for each in list_settings(config_class).values()
+            for option in each.names or (name_setting(each.name),)
+        }
+        error.args = (_OPTION.sub(lambda found: arguments.get(found[0], found[0]), str(error)),)
+        raise
 
 
 def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _exists(kind: ResourceKind, path: Path) -> bool:
 
 
 def _may_hold_generator(path: Path) -> bool:
-    """Return whether it is no folder of other things, such as the tables of `--out faces16.h5`."""
+    """Return whether it is not a folder of other things, e.g. the tables of `--out faces16.h5`."""
     marks = ("checkpoint", "*.index", "*.pb")
     return not path.is_dir() or any(next(path.glob(mark), None) for mark in marks)
 

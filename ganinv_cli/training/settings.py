@@ -29,7 +29,9 @@ class TrainingSettings:
         if self.size not in (16, 32, 64, 128, 256):
             raise ConfigError(f"size {self.size} cannot be trained; use 16, 32, 64, 128 or 256")
         if not 0 <= self.average < 1:
-            raise ConfigError(f"average {self.average} is no decay; use 0 or more and less than 1")
+            raise ConfigError(
+                f"average {self.average} is not a decay; use 0 or more and less than 1"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -82,7 +82,7 @@ def test_results_are_in_memory_until_they_are_written(tmp_path, monkeypatch, rec
     assert "figure1-none" in recovered.figures()
     with pytest.raises(ganinv.UsageError, match="one of text, markdown"):
         recovered.table("html")
-    with pytest.raises(ganinv.UsageError, match="no group 'all'; "):
+    with pytest.raises(ganinv.UsageError, match="no group 'all'; give one of "):
         recovered.columns("all")
     assert not [*tmp_path.iterdir()]
     recovered.to_hdf5("r.h5")
@@ -201,7 +201,10 @@ def test_a_keyword_changes_the_run_or_is_refused(function):
         ({"starts": "8"}, 'starts = "8" should be a whole number, e.g. 8$'),
         ({"start": 4}, 'start = 4 should be text in quotes, e.g. "random"; did you mean starts?'),
         ({"gd": {"rate": 1.0}}, 'the solver is lbfgs: add solver = "gd"'),
-        ({"solver": "gd", "stationary": 0.1}, "stationary is no setting of gd, .*: leave it out"),
+        (
+            {"solver": "gd", "stationary": 0.1},
+            "stationary is not a setting of gd, .*: leave it out",
+        ),
         ({"clip": ["none", "standard"]}, "one clipping rule"),
     ],
 )

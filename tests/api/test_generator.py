@@ -110,9 +110,9 @@ def test_a_function_is_a_generator_and_not_its_later_changes():
 
 def test_what_is_no_generator_is_refused():
     for source, arguments, words in (
-        (3, {}, "a int is no generator"),
+        (3, {}, "a int is not a generator"),
         (abs, {}, "number of components of z, e.g. load"),
-        (abs, {"latent": 4}, "the function abs: makes"),
+        (abs, {"latent": 4}, "the function abs makes"),
         (abs, {"latent": 4, "priors": "normal"}, 'did you mean prior = "normal"'),
         ("faces16", {"strides": "2"}, "strides"),
         ("faces16", {"label": 3}, "label = 3: faces16 has no labels"),

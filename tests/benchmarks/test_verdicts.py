@@ -170,7 +170,7 @@ def test_the_summary_has_a_row_for_each_generator_and_class():
     lines = [
         *(make_line(n, "made" if n < 20 else "outside", lossy="no") for n in range(30)),
         make_line(30, "edited", distance=0.7, lossy="no"),
-        make_line(31, kind="JPEG 75", groups=LISTED, lossy="no"),  # is no random picture
+        make_line(31, kind="JPEG 75", groups=LISTED, lossy="no"),  # is not a random picture
         *make_strangers("photographs", 2, 10, origins=5),
         *make_strangers("averages, 90 %", 3, 4),
         make_line(generator="portraits64"),

@@ -64,6 +64,8 @@ def test_a_finished_run_is_shown_by_another_threshold_and_not_run_again(work):
     known = ganinv.recover(work / "a", trials=3, batch_size=8, clip="none", threshold=1e-30)
     counts = known.tables["table1"][0]["recovered"]
     assert counts == {"1e-30": 0, "1e-4": 3, "1e-3": 3, "1e-2": 3, "1e-1": 3}
+    few = ("--trials", 1, "--clip", "none", "--out", "new/r.h5")
+    assert "makes the new folder new/" in run_ganinv(work, *RECOVER[:3], *few).stderr.splitlines()
     longer = run_ganinv(work, *RECOVER[:3], "--trials", 4, "--threshold", "1e-30")
     assert "resuming: 9 of 12" in longer.stderr and ", 0 of 3 recovered" in longer.stderr
 
@@ -141,10 +143,13 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("faces/x.png", "--starts", 2), "no command; type ganinv invert faces/x.png --starts 2"),
-        (("faces32",), "'faces32' is no command; type ganinv inspect faces32"),
-        (("a", "sample", "--out", "x.png"), "no command; type ganinv sample a --out x.png"),
-        (("invert", "r.h5"), "r.h5 is no image of a known format"),
+        (
+            ("faces/x.png", "--starts", 2),
+            "not a command; type ganinv invert faces/x.png --starts 2",
+        ),
+        (("faces32",), "'faces32' is not a command; type ganinv inspect faces32"),
+        (("a", "sample", "--out", "x.png"), "not a command; type ganinv sample a --out x.png"),
+        (("invert", "r.h5"), "r.h5 is not an image of a known format"),
         (("invert", "faces/*.jpg"), "or a folder of images, without quotes around a pattern"),
         (("recover", "--lr", 0.1), "no option --lr; type --solver gd --set gd.rate=0.5"),
         (("noise-sweep", "--variances", 0.1, -0.2), "type --variances 0.1,-0.2 (a list has"),
@@ -164,7 +169,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
             ("recover", "--set", "a=1", "gd.rate=1"),
             "unexpected argument gd.rate=1; type --set gd.rate=1",
         ),
-        (("recover", "what"), "Error: unexpected argument what\n"),
+        (("recover", "what"), "Error: unexpected argument what (see "),
         (("consistency", "x.png"), "unexpected argument x.png; type --image x.png"),
         (("consistency", "faces"), "unexpected argument faces; type --image faces"),
         (("consistency",), "no image is named; type e.g. ganinv consistency --image portrait.png"),
@@ -174,7 +179,10 @@ def test_what_cannot_be_written_or_read_is_refused_before_any_work(work):
         (("recover", "--checkpoint", "https://example.org/a.pt"), "is an address; download"),
         (("invert",), "no image is named; type e.g. ganinv invert portrait.png"),
         (("invert", "faces", "--mask", "m.npy"), "from 255 to 255; scale them to 0 to 1, or"),
-        (("recover", "--threshold", "1%"), "'1%' is not a valid number; give one such as 0.01."),
+        (
+            ("recover", "--threshold", "1%"),
+            "'1%' is not a valid number; give one such as 0.01 (see",
+        ),
         (("merge", "r.h5", "a.h5", "--out", "m.h5"), "type ganinv merge OUT.h5 PART.h5... (the"),
         (("merge", "r.h5", "a.h5"), "type ganinv merge all.h5 r.h5 a.h5, or replace it"),
         (("recover", "--solver", "lbfgs", "--tolerance", 0), 'e.g. solver = "gd" (--solver gd)'),

@@ -118,6 +118,11 @@ def test_inspect_says_first_what_only_the_users_program_can_tell(folder):
         "next step      ganinv sample own --out sheet.png shows its pictures; to set them",
         "               as in your program, give --activation --strides --epsilon",
     ]
+    long = "a-rather-long-name-that-nobody-has-shortened"
+    (folder / "own").rename(folder / long)
+    lines = run_ganinv(folder, "inspect", long).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"               ganinv sample {long} \\" in lines
 
 
 def test_a_sequence_without_norms_is_a_guess(folder):
@@ -178,7 +183,7 @@ def test_checks_pass_or_are_named_and_end_in_1(folder):
     [
         (("inspect", "small", "--label", "0"), "no labels"),
         ((*TRAIN, "--size", "48"), "use 16, 32, 64, 128 or 256"),
-        ((*TRAIN, "--average", "nan"), "average nan is no decay"),
+        ((*TRAIN, "--average", "nan"), "average nan is not a decay"),
         ((*TRAIN, "--crop-center", "1"), "--crop-center takes two numbers"),
         ((*TRAIN[:-1], "g.py"), "g.py is a file; name a folder with --out"),
         ((*TRAIN[:-1], "faces[1]"), "has one of"),

@@ -25,10 +25,10 @@ print(tf.keras.optimizers.Adam.__module__, "TF_USE_LEGACY_KERAS" in os.environ)
 """
 
 REFUSED = {  # command -> its sentence
-    "invert text.png empty.png": "text.png is no image of a known format",
+    "invert text.png empty.png": "text.png is not an image of a known format",
     "consistency --image empty.png": "empty.png is empty; leave",
     "consistency --image objects.npy": "objects.npy cannot be read as NumPy arrays",
-    "invert good.png --mask text.png": "text.png is no image of a known format",
+    "invert good.png --mask text.png": "text.png is not an image of a known format",
     "invert good.png --crop 0,0,99": "the square 0,0,99 reaches outside",
     "recover --out text.png": "text.png is not an HDF5 file",
     "noise-sweep --out text.png/r.h5": "text.png/r.h5 cannot be written (Not a directory)",

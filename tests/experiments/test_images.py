@@ -70,7 +70,7 @@ def inverted(invert, faces, tmp_path_factory):
 def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(invert, inverted):
     folder, result, results = inverted
     (error,) = (line for line in result.stderr.splitlines() if line.startswith("Error:"))
-    assert "text.png is no image of a known format" in error
+    assert "text.png is not an image of a known format" in error
     stored = ["more/a.png", "more/b.png", "more/text.png"]
     assert _list_stored(folder / "invert.h5") == ["faces0/noise.png", *stored]
     assert 3 not in results.groups["stochastic/starts"]["image"] and results.complete
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(inve
     assert "8 starts of 4 images under 1 rule from 1 file" in merged.stderr
     assert "lacks" not in merged.stderr
     assert json.loads(invert(folder, "a.png").stdout)["tables"]["unread"] == []
-    assert "no image of a known format" in invert(folder, "text.png", code=2).stderr
+    assert "not an image of a known format" in invert(folder, "text.png", code=2).stderr
 
 
 def test_all_starts_agree_on_a_generated_image_and_its_z_is_saved(easy, inverted):

@@ -101,7 +101,7 @@ def test_edges_of_one_colour_count_if_they_are_the_generators_own(tmp_path, edge
     ("z", "options", "verdict"),
     [
         ((2.5, 2.5, 2.5, 0.1, -0.4, 0.3), ("--clip", "none"), "outside"),
-        # a component that few draws reach is no reason against a normal prior
+        # a component that few draws reach is not a reason against a normal prior
         ((0.3, 0.8, 3.2, -1.3, 0.9, 0.4), ("--prior", "normal:1,0.9999"), "made"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_picture_says_what_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"not a picture", "is no image of a known format"),
+        (b"not a picture", "is not an image of a known format"),
         (encode(draw(64, 64), "JPEG")[:-2000], "cannot be read as an image"),
         (TIFF[:100] + bytes(99) + TIFF[199:], "cannot be read as an image .*-2"),
         (claim(30_000, 30_000), "cannot be read as an image .*pixels"),

@@ -123,6 +123,11 @@ def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path):
         assert (_levels(seen), seen.notes) == ([[[200, 100, 50]]], said)
 
 
+def test_a_grey_copy_that_kept_a_profile_of_colours_has_no_damaged_profile(tmp_path):
+    seen = _seen(_saved(tmp_path, _image("L", 90), "PNG", icc_profile=_swapped()))
+    assert seen.notes == ("its colour profile is for RGB and was ignored",)
+
+
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
 def test_numbers_without_an_agreed_look_are_refused(tmp_path, mode):
     file = _saved(tmp_path, Image.new(mode, (2, 2)), "TIFF")

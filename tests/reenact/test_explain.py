@@ -138,12 +138,9 @@ DAMAGES = {
 @pytest.mark.parametrize("words", DAMAGES)
 def test_own_pictures_are_explained_by_what_was_done_to_them(generator, pictures, words):
     explanation = _explain(generator, DAMAGES[words](pictures[0]))
-    assert explanation.explained
-    assert explanation.chain.startswith(words)
-    if words.startswith("noise"):  # of any level explains it, so that there is no limit
-        assert np.isnan(explanation.excess_limit)
-    else:
-        assert explanation.excess <= explanation.excess_limit
+    assert explanation.explained and explanation.chain.startswith(words)
+    assert np.isnan(explanation.excess_limit) == words.startswith("noise")  # of any level
+    assert not explanation.excess > explanation.excess_limit
     error = (explanation.z_explained - Z[0]) / explanation.z_deviation
     assert np.sqrt(np.mean(error**2)) < 3
     assert explanation.known_directions == LATENT

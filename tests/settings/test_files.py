@@ -69,7 +69,7 @@ WRONG = {
     "a long value": (b'seed = "' + b"x" * 100_000 + b'"', 'seed = "xxx'),
     "Latin-1": ('prior = "caf\xe9"'.encode("latin-1"), "is not TOML ('utf-8' codec"),
     "no TOML": (b"seed 1", "is not TOML (Expected"),
-    "another key": (b"sed = 1", ": sed is no setting"),
+    "another key": (b"sed = 1", ": sed is not a setting"),
 }
 
 

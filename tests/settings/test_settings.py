@@ -13,11 +13,13 @@ from ganinv_cli.experiments import list_experiments
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.noise_sweep.config import NoiseSweepConfig
 from ganinv_cli.experiments.recover.config import RecoverConfig
+from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.declare import Setting, ValueType, list_settings, to_toml
 from ganinv_cli.settings.load import (
     check_keywords,
     identity_settings,
     load_config,
+    name_arguments,
     name_setting,
 )
 from ganinv_cli.settings.shipped import find, list_shipped
@@ -118,8 +120,8 @@ def test_a_value_of_another_type_is_refused(name, tmp_path):
         ("clip = ['none', 'none']", "clip has a rule twice"),
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
-        ("succes = 'ever'", 'succes is no setting; did you mean success = "ever"?'),
-        ("[gdd]", "gdd is no setting; did you mean [gd]?"),
+        ("succes = 'ever'", 'succes is not a setting; did you mean success = "ever"?'),
+        ("[gdd]", "gdd is not a setting; did you mean [gd]?"),
         ("clip = ['stochstic']", "reflect; did you mean stochastic?"),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),
         ("\n".join((*COUPLED, "batch_size = 3")), "it needs batch_size = 1000"),
@@ -137,7 +139,7 @@ def test_a_wrong_noise_sweep_is_refused():
     for options, words in (
         ({"variances": (0.1, 0.10000001)}, "two are the same to six digits"),
         ({"variances": (float("nan"),)}, "variances has NaN: give at least 0"),
-        ({"levels": (0.1,)}, "levels is no setting of gaussian noise: give --variances 0.1"),
+        ({"levels": (0.1,)}, "levels is not a setting of gaussian noise: give --variances 0.1"),
         ({"noise": "missing-pixels", "levels": (0.1, 2.0)}, "levels has 2: give at most 1"),
     ):
         with pytest.raises(ConfigError, match=words):
@@ -171,8 +173,8 @@ def test_set_takes_what_a_file_takes_and_wins_over_it(tmp_path):
     [
         ("gd", "--set gd: give a setting and its value"),
         ("gd.=2", "--set gd.=2: give a setting and its value"),
-        ("succes=ever", 'succes is no setting; did you mean success = "ever"?'),
-        ("rate=1", "rate is no setting (docs/cli.md lists them); one of a solver has its name"),
+        ("succes=ever", 'succes is not a setting; did you mean success = "ever"?'),
+        ("rate=1", "rate is not a setting (docs/cli.md lists them); one of a solver has its name"),
         ("restarts=few", '--set: restarts = "few" should be a whole number, e.g. 40'),
         ("gd=2", "--set: gd = 2 should be a table"),
         (
@@ -240,3 +242,9 @@ def test_an_argument_takes_one_value_or_all_of_a_list(kind, words, values):
     assert CliRunner().invoke(command, []).exit_code == 0  # a file may have it
     assert CliRunner().invoke(command, words).exit_code == 0
     assert given == values
+
+
+def test_an_error_of_a_function_names_its_arguments():
+    words = "leave device out, or give batch_size 8; see --help"
+    with pytest.raises(ConfigError, match=f"^{words}$"), name_arguments(Config):
+        raise ConfigError("leave --device out, or give --batch-size 8; see --help")

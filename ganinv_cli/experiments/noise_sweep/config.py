@@ -84,8 +84,8 @@ class NoiseSweepConfig(Config):
                 typed = ",".join(f"{value:g}" for value in getattr(self, name))
                 other = next(each for each in NOISES if NOISES[each].setting == name)
                 yield (
-                    f"{name} is no setting of {self.noise} noise: give --{noise.setting} {typed}, "
-                    f"or --noise {other}"
+                    f"{name} is not a setting of {self.noise} noise: give "
+                    f"--{noise.setting} {typed}, or --noise {other}"
                 )
         names = [f"{value:g}" for value in values]
         if len(set(names)) < len(names):

@@ -1,5 +1,6 @@
 """Errors of reading a generator become sentences; memory and `UnreadableError` are particular."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from ganinv_cli.errors import (
 from ganinv_cli.generators.formats.interface import UnreadableError
 
 MAX_SENTENCE = 1000  # characters
+_VERB = re.compile(  # which continues a sentence that the name of the file begins
+    "(changes|computes|describes|does|ends|has|holds|is|keeps|makes|needs|returns|says|takes) "
+)
 
 
 def list_reading_errors() -> tuple[type[Exception], ...]:
@@ -41,7 +45,8 @@ def explain_reading_errors(source: Path | str, title: str) -> Iterator[None]:
         with explain_memory_errors():
             yield
     except UnreadableError as error:
-        sentence = to_printable(f"{source}: {error}")[:MAX_SENTENCE]
+        colon = "" if _VERB.match(str(error)) else ":"
+        sentence = to_printable(f"{source}{colon} {error}")[:MAX_SENTENCE]
         raise CheckpointError(sentence) from error.__cause__
     except list_reading_errors() as error:
         is_forbidden = isinstance(error, PermissionError)

@@ -166,6 +166,12 @@ class Cell:
         return read_value(certificate, column) if column in certificate else None
 
     @property
+    def target(self) -> Pixels:
+        """The picture that was judged: the image, or a square of its file."""
+        pixels: Pixels | None = self.read_certificate("target")
+        return self.image.target if pixels is None else pixels
+
+    @property
     def region(self) -> Booleans | None:
         """(height, width): the pixels that do not count for the verdict; None for none."""
         region = self.read_certificate("region")
@@ -264,7 +270,7 @@ def read_images(results: "Results") -> list[Image]:
 
 
 def _list_numbers(results: "Results") -> list[tuple[str, Number | None]]:
-    """Return each case that is no image with the name of its group; the least noise first."""
+    """Return each case that is not an image with the name of its group; the least noise first."""
     places = {name.rpartition("/")[0] for name in results.groups}
     numbered = [found for place in places if (found := _NUMBERED.fullmatch(place))]
     cases = [(found[0], Number(found[1], float(found[2]))) for found in numbered]

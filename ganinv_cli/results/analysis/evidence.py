@@ -52,7 +52,7 @@ class Reenactment(NamedTuple):
     @property
     def has_crops(self) -> bool:
         """Whether squares of the file were tried as pictures of their own."""
-        return "squares" in self.tried
+        return "of the file" in self.tried
 
     @property
     def hides_siblings(self) -> bool:

@@ -160,9 +160,9 @@ def _list_tables(rows: Sequence[Row], generators: Sequence[str]) -> list[Table]:
             found = [each for each in row["generators"] if each["checkpoint"] == generator]
             if not found:
                 return "-"
-            return f"{found[0]['verdict']}, {format_number(found[0]['left_over'])}"
+            return f"{found[0]['verdict']}, {format_number(found[0]['residual'])}"
 
-        help_text = "Each generator: its verdict, and what it leaves over in grey levels."
+        help_text = "Each generator: its verdict, and the residual in grey levels."
         return Column(shorten_name(generator, MAX_NAME), show=show, help=help_text)
 
     if not rows:
@@ -181,10 +181,10 @@ def _answer_attribution(rows: list[Row], unread: Sequence[Row], warnings: Sequen
         Column("made by", "answer", lambda answer: shorten_name(answer, MAX_ANSWER)),
         Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
         Column(
-            "left over,\ngrey levels",
-            show=lambda row: format_number(_find_named(row)["left_over"]),
-            help="Left over: what this generator does not explain, root mean square; it is the "
-            "first that is named in made by, or else the nearest.",
+            "residual",
+            show=lambda row: format_number(_find_named(row)["residual"]),
+            help="Residual: what this generator does not explain, root mean square in grey levels; "
+            "it is the first that is named in made by, or else the nearest.",
         ),
     ]
     names = name_rows(rows, one_line=True)
@@ -199,7 +199,7 @@ def _name_maker(row: Row) -> str:
         return f"{answer} made {name}"
     return (
         f"{name} is explained by {_name_none([row])}; {row['nearest']} comes nearest, "
-        f"and leaves over {format_number(_find_named(row)['left_over'])} grey levels"
+        f"with a residual of {format_number(_find_named(row)['residual'])} grey levels"
     )
 
 

@@ -140,10 +140,10 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
         alt = "; ".join(f"{names[get_key(row)]} {_describe_pair(row, several)}" for _, row in some)
         over = " Over each: the label that z was found under." if "label" in some[0][1] else ""
         caption = (
-            "From above: the image at the generator's size, its reconstruction after all that "
-            "explains it, and what that leaves, amplified around grey by one factor: white where "
-            "pixels are left out, bright if the reconstruction is brighter. Left: the same, root "
-            f"mean square in grey levels.{over}"
+            "From above: the image at the generator's size, or the square of it that was judged; "
+            "its reconstruction after all that explains it; and the residual, amplified around "
+            "grey by one factor: white where pixels are left out, bright if the reconstruction is "
+            f"brighter. Over each: the residual's root mean square in grey levels.{over}"
         )
         stem = f"reconstructions-{first // PER_FIGURE + 1}" if first else "reconstructions"
         drawn[stem] = DrawnFigure(_draw_pairs(some, several, report.rows), f"{alt}.", caption)
@@ -151,9 +151,9 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
 
 
 def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequence[Row]) -> Figure:
-    """Draw a column for each image; from above: original, reconstruction, what is left.
+    """Draw a column for each image; from above: original, reconstruction, residual.
 
-    The least of their factors amplifies all, so that what is left can be compared.
+    The least of their factors amplifies all, so that residuals can be compared.
     """
     room = enlarge_side(pairs[0][0].image.target.shape[0]) // LETTER
     names = label_images(every, room - len(_describe_label(pairs[0][1])))
@@ -164,7 +164,7 @@ def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequenc
         f"{row['verdict']}"
         for _, row in pairs
     ]
-    names_of_rows = ("original", "reconstruction", f"what is left\n× {factor}")
+    names_of_rows = ("original", "reconstruction", f"residual\n× {factor}")
     kinds = zip(names_of_rows, pictures[0], strict=True)
     rows = [(name, [each[kind] for each in pictures]) for name, kind in kinds]
     return draw_picture_rows(rows, above)
@@ -181,14 +181,14 @@ def _list_pictures(cell: Cell, factor: int) -> dict[str, Pixels]:
     if cell.region is not None:
         difference[cell.region] = 255
     return {
-        "original": cell.image.target,
+        "original": cell.target,
         "reconstruction": cast("Pixels", cell.reconstruction),
         "difference": np.asarray(np.clip(difference, 0, 255), np.uint8),
     }
 
 
 def _state_nearness(row: Row, several: bool) -> str:
-    said = [] if row["left_over"] is None else [f"left {format_number(row['left_over'])}"]
+    said = [] if row["residual"] is None else [f"residual {format_number(row['residual'])}"]
     return ", ".join([row["technique"], *said] if several else said)
 
 

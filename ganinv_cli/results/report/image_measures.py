@@ -15,17 +15,17 @@ from ganinv_cli.results.report.table import Row
 from ganinv_cli.results.store.columns import ANSWERED
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
-LEFT_OVER_HELP = (
-    "Left over: what is not explained after what was done, root mean square in grey levels of 255; "
+RESIDUAL_HELP = (
+    "Residual: what is not explained after what was done, root mean square in grey levels of 255; "
     "of a JPEG, only what its compression does not hide."
 )
-LIMIT_HELP = "Limit: nearly all pictures that the generator made leave less."
+LIMIT_HELP = "Limit: nearly all pictures that the generator made have less."
 
 
 def subtract_target(cell: Cell) -> np.ndarray:
     """Return the reconstruction minus the image, in grey levels; 0 where it leaves pixels out."""
     picture = cast("Pixels", cell.reconstruction)
-    difference: np.ndarray = picture.astype(np.int64) - cell.image.target
+    difference: np.ndarray = picture.astype(np.int64) - cell.target
     return difference if cell.region is None else difference * ~cell.region[..., None]
 
 
@@ -173,21 +173,21 @@ def _count_known_directions(cell: Cell) -> object:
     return again.known_directions if again and (again.explained or again.edited) else None
 
 
-def _measure_left_over(cell: Cell) -> float | None:
-    """Return what was done to the image leaves over of it, in grey levels; None: not re-enacted."""
+def _measure_residual(cell: Cell) -> float | None:
+    """Return the residual of an image in grey levels; None: not re-enacted."""
     again = cell.evidence.reenactment
     if again is None:
         return None
     if not _is_unnamed(again):
         return again.excess
     picture = cell.read_certificate("reenacted").astype(np.float64)
-    difference = picture - cell.image.target
+    difference = picture - cell.target
     counted = np.ones(difference.shape[:2], np.bool_) if cell.region is None else ~cell.region
     return float(np.sqrt(np.mean(difference[counted] ** 2)))
 
 
 def _find_limit(cell: Cell) -> float | None:
-    """Return what own pictures leave over at most; None if another rule gave the verdict."""
+    """Return the largest residual of own pictures; None if another rule gave the verdict."""
     again = cell.evidence.reenactment
     if again is None or not again.excess_limit >= 0 or _is_unnamed(again):
         return None
@@ -200,7 +200,7 @@ def _is_unnamed(again: Reenactment) -> bool:
 
 
 def _compare_with_limit(cell: Cell) -> float | None:
-    """Return what is left over the most of own pictures, which is in the same measure."""
+    """Return the residual divided by its limit, which is in the same measure."""
     again = cell.evidence.reenactment
     return again.excess / again.excess_limit if again and again.excess_limit > 0 else None
 
@@ -247,7 +247,7 @@ INVERT = (
     Measure("excess", lambda cell: _get_again(cell, "excess")),
     Measure("excess_limit", lambda cell: _get_again(cell, "excess_limit")),  # of its own pictures
     Measure("left", _compare_with_limit),  # excess over its limit; at most 1 if explained
-    Measure("left_over", _measure_left_over, "left over,\ngrey levels", LEFT_OVER_HELP),
+    Measure("residual", _measure_residual, "residual,\ngrey levels", RESIDUAL_HELP),
     Measure("limit", _find_limit, "limit", LIMIT_HELP),
     Measure(
         "stranger_rmse",

@@ -31,6 +31,11 @@ from ganinv_cli.results.report.table import (
 )
 from ganinv_cli.results.store.columns import Verdict
 
+NOT_READ = "not read"  # in place of the verdict on a file that is not an image
+READING_ORDER = (  # of the short table: what needs a look comes first
+    *(NOT_READ, "failed", "no verdict", "ambiguous", "sibling", "edited", "outside", "made"),
+    "not finished",
+)
 MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
     "made": "by this generator",
     "edited": "z is known, what was done is less sure",
@@ -149,7 +154,8 @@ CERTAINTY = (
 )
 
 
-BRIEF_HELP = "Left over: root mean square of what is not explained."
+BRIEF_HELP = "Residual: of what is not explained, root mean square in grey levels."
+NUMBERS = ("residual", "limit", "z_deviation_mean", "left", "rmse")  # that rank or show a row
 
 
 def _name_chain(row: Row) -> str:
@@ -161,8 +167,8 @@ def _name_chain(row: Row) -> str:
 
 
 DONE = Column("what was done", show=_name_chain)
-VERDICTS = ("verdict", DONE, "left_over", "limit")
-VERDICTS_TITLE = "Verdict on each image, what was done to it, and what that leaves over"
+VERDICTS = ("verdict", DONE, "residual", "limit")
+VERDICTS_TITLE = "Verdict on each image, what was done to it, and the residual"
 NEARNESS = ("rmse", "psnr", "stranger_rmse")
 
 
@@ -185,14 +191,14 @@ def _list_inversion_notes(grid: Grid) -> list[str]:
 
 
 def _answer_verdicts(grid: Grid) -> Answer:
-    table = grid.make_table(
+    rows = sorted([*_make_unread_rows(grid), *grid.rows], key=_get_rank)
+    table = grid._replace(rows=rows).make_table(
         VERDICTS_TITLE,
         "verdict",
         DONE,
-        Column("left over,\ngrey levels", "left_over", help=BRIEF_HELP),
+        Column("residual", "residual", help=BRIEF_HELP),
         "limit",
-        Column("standard\nerror of z", "z_deviation_mean", help=_explain_certainty(grid)),
-        rows=sorted(grid.rows, key=_get_rank),
+        Column("error\nof z", "z_deviation_mean", help=_explain_certainty(grid)),
         one_line=True,
     )
     sentence = _count_verdicts(grid.rows)
@@ -207,13 +213,19 @@ def _explain_certainty(grid: Grid) -> str:
     if all(row["z_deviation_mean"] is None for row in grid.rows):
         return ""
     unknown = format_number(grid.cells[0].prior.deviation)
-    return f"Standard error of z: mean over its components; {unknown} if nothing is known."
+    return f"Error of z: standard error, mean over its components; {unknown} if nothing is known."
+
+
+def _make_unread_rows(grid: Grid) -> list[Row]:
+    """Return a row without numbers for each file that could not be read."""
+    none = dict.fromkeys(["technique", "explained", *NUMBERS])
+    return [{**unread, **none, "verdict": NOT_READ} for unread in grid.tables["unread"]]
 
 
 def _get_rank(row: Row) -> tuple[int, float]:
-    """Return a key that sorts the best verdicts and the smallest errors first."""
+    """Return a key that sorts rows in the order to read them, the smallest errors first."""
     left = row["rmse"] if row["left"] is None else row["left"]
-    return [*MEANINGS].index(row["verdict"]), left or 0.0
+    return READING_ORDER.index(row["verdict"]), left or 0.0
 
 
 def _count_verdicts(rows: Sequence[Row]) -> str:

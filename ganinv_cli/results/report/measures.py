@@ -281,7 +281,7 @@ def _summarize_errors(cell: Cell) -> Row:
         }
     ratio, interval = _compare_with_bound(errors[converged], find_bound(cell)[converged])
     return row | {
-        "without_number": int(np.sum(np.isinf(errors))),  # trials whose z is no finite number
+        "without_number": int(np.sum(np.isinf(errors))),  # trials whose z is not a finite number
         "converged": int(np.sum(converged)),  # trials; the following is over these
         "median_converged": statistics.median(errors[converged]),
         "ratio": ratio,  # mean error over the mean of the same trials' Cramér-Rao bounds

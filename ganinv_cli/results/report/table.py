@@ -213,7 +213,7 @@ def name_rows(
     if first != "image":
         heading = f"{first},\nclipping"
         return [Column(heading, show=lambda row: f"{row[first]:g} {row['technique']}", always=True)]
-    several = len({row.get("technique") for row in rows}) > 1
+    several = len({row.get("technique") for row in rows} - {None}) > 1
     room = max_length or (MAX_NAME_BESIDE_RULE if several else MAX_NAME)
     names, short_names = label_images(rows), label_images(rows, room)
     if one_line:

@@ -57,7 +57,7 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: json.loads(v) if name in _JSON else v for name, v in stored.items()}
     for name in values["groups"] + values["figures"]:
         if not _NAME.fullmatch(name):  # `report` names files like figures
-            raise ValueError(f"{name[:80]!r} is no name of a group or figure")
+            raise ValueError(f"{name[:80]!r} is not a name of a group or figure")
     return values
 
 

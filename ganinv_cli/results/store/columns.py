@@ -115,6 +115,8 @@ known_directions | int32 | - | directions | optional | orthogonal directions of 
 stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
     two of the generator's own pictures, ascending; NaN: not measured, the image is explained
 reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
+target | uint8 | height, width, channels | - | optional | the picture that was judged: the image, or
+    the square of its file that the chain names
 region | uint8 | height, width | - | optional flag | 1: a pixel that does not count: of a border,
     by the
     mask, or because the chain leaves it out

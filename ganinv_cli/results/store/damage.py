@@ -47,5 +47,5 @@ def explain_damaged_results(path: Path) -> Iterator[None]:
         if getattr(error, "errno", None) in {*FAILURE_CODES} - {None}:
             advice = "run the same command again, with fewer files if there are many"
             raise make_error(error, unread, advice) from error
-        what = f"{path} is no ganinv results file, or is damaged"
+        what = f"{path} is not a ganinv results file, or is damaged"
         raise make_error(error, what, advice, DamagedError) from error

@@ -67,7 +67,7 @@ def test_an_error_of_reading_is_a_sentence_that_keeps_its_cause(path, monkeypatc
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (UnreadableError("is no\nmatrix; give one"), r"generator.matrix: is no\\nmatrix; give one"),
+        (UnreadableError("is no\nmatrix; give one"), r"generator.matrix is no\\nmatrix; give one"),
         (ConfigError("--padding is wrong"), "^--padding is wrong$"),
         (MemoryError(), "the memory ran out"),
         (ValueError("long " * 1000), r"^.{100,600}$"),

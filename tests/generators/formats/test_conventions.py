@@ -41,7 +41,7 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path):
     ("text", "words"),
     [
         ("prior = 1", 'prior = 1 should be text in quotes, e.g. "normal:1,0.999"'),
-        ("trust = true", "trust is no setting; there are prior"),
+        ("trust = true", "trust is not a setting; there are prior"),
         ('prior = "gamma"', "'gamma' is not a prior of z"),
     ],
 )

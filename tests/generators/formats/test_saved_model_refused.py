@@ -63,6 +63,13 @@ GRAPHS: dict[str, tuple[Callable[[tf.Tensor, str], tf.Tensor], str]] = {
         SIZES,
     ),
     "range": (lambda z, _: draw_small_picture(z) + tf.reduce_sum(tf.range(0.0, 1e12)), SIZES),
+    "many": (
+        lambda z, _: (
+            draw_small_picture(z)
+            + tf.add_n([tf.reduce_sum(tf.zeros(n)) for n in range(3 * 10**6, 3 * 10**6 + 6)])
+        ),
+        SIZES,
+    ),
     "product": (
         lambda z, _: (
             draw_small_picture(z) + tf.reduce_sum(tf.zeros((10**5, 1)) @ tf.zeros((1, 10**5)))

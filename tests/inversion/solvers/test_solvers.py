@@ -118,7 +118,11 @@ def test_settings_that_a_method_has_no_use_for_are_refused():
             RecoverConfig(solver="lbfgs", **coupled),
             'it needs a first-order method, e.g. solver = "gd"',
         ),
-        ("adam", NoiseSweepConfig(solver="adam", stationary=0.1), "stationary is no setting of ad"),
+        (
+            "adam",
+            NoiseSweepConfig(solver="adam", stationary=0.1),
+            "stationary is not a setting of ad",
+        ),
     ):
         with pytest.raises(ConfigError, match=words):
             make_solver(name, {}).check_config(config)

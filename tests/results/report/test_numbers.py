@@ -237,7 +237,7 @@ def test_consistency_says_what_is_not_unique_beside_the_papers_distances():
     assert "4 of 5 recoveries ended at a minimum, at 2 different ones" in row["verdict"]
 
 
-def test_what_is_left_over_stands_beside_its_own_limit():
+def test_the_residual_stands_beside_its_own_limit():
     """Those of a JPEG and of pixels are two measures, and no error of G(z) alone is beside them."""
     pixels = add_reenactment(make_image_groups(), excess=0.286, excess_limit=0.311)
     jpeg = add_reenactment(make_image_groups(), "saved as JPEG 85", excess=0.044, excess_limit=0.4)
@@ -257,7 +257,7 @@ def test_what_is_left_over_stands_beside_its_own_limit():
             place = rows[name].index(left)
             assert rows[name][place + 1] == limit
     said = " ".join(brief.split())
-    assert "Limit: nearly all pictures that the generator made leave less." in said
+    assert "Limit: nearly all pictures that the generator made have less." in said
     assert "0.577 if nothing is known" in said and "RMSE" not in said
 
 
@@ -267,8 +267,8 @@ def test_what_an_edit_leaves_over_is_measured_after_the_edit():
     report = summarize(make_image_results("invert", picture=groups), "x")
     (row,), (cell,) = report.rows, report.cells
     difference = cell.certificate["reenacted"][0].astype(float) - cell.image.target
-    assert row["left_over"] == pytest.approx(np.sqrt(np.mean(difference**2)))
-    assert row["left_over"] < row["excess"] == 30
+    assert row["residual"] == pytest.approx(np.sqrt(np.mean(difference**2)))
+    assert row["residual"] < row["excess"] == 30
     assert np.array_equal(cell.reconstruction, cell.certificate["reenacted"][0])  # in figures too
     assert row["known_directions"] == cell.evidence.latent
     assert row["limit"] is None  # another rule gave the verdict

@@ -71,7 +71,7 @@ def test_nothing_from_a_file_is_markup_and_the_page_asks_for_nothing(write, tmp_
     assert not re.search(r"url\(|@import", text)
     assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in text
     assert hostile in page.list_texts("td")
-    assert "?.h5" in page.list_texts("title")[0]  # a name that is no text
+    assert "?.h5" in page.list_texts("title")[0]  # a name that is not a text
 
 
 def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):

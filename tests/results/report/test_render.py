@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from reports.known_sweep import (
     FAR,
     add_reenactment,
+    add_verdict,
     make_image_groups,
     make_image_results,
     make_noise_sweep,
@@ -57,7 +58,7 @@ def test_text_fits_and_no_number_is_cut(width):
 @pytest.mark.parametrize("height", [24, 40])
 @pytest.mark.parametrize("count", [4, 70])
 def test_the_short_table_fills_the_screen_and_counts_the_rows_that_it_leaves_out(count, height):
-    """It has the verdict `made` first."""
+    """Those that need a look come first, and `made` last."""
     names = [f"a-long-name-{number}.png" for number in range(count)]
     own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
     images = dict.fromkeys(names, own)
@@ -66,14 +67,25 @@ def test_the_short_table_fills_the_screen_and_counts_the_rows_that_it_leaves_out
     lines = render_brief(report, "invert/", height=height).splitlines()
     verdicts = [word for line in lines for word in line.split()[1:2] if word in MEANINGS]
     if count == 4:
-        assert verdicts == ["made"] * 4 + ["outside"] * 2 and "more" not in " ".join(lines)
+        assert verdicts == ["outside"] * 2 + ["made"] * 4 and "more" not in " ".join(lines)
     else:
-        more = count - len(verdicts)
-        assert verdicts == ["made"] * len(verdicts) and height - 4 <= len(lines) + 1 <= height
-        assert f"and {more + 2:,} more ({more} made, 2 outside), in invert/" in lines
+        shown = len(verdicts) - 2
+        assert verdicts == ["outside"] * 2 + ["made"] * shown
+        assert height - 4 <= len(lines) + 1 <= height
+        assert f"and {count - shown:,} more ({count - shown} made), in invert/" in lines
     text, markdown = (render([report], style) for style in ("text", "markdown"))
     assert names[-1] in markdown and markdown.index("other-5") < markdown.index("other-7")
     assert (f"{count - 58} more rows are in the other formats." in text) == (count > 60)
+
+
+def test_the_rows_that_need_a_look_come_first_and_files_that_failed_above_all():
+    own = add_reenactment(make_image_groups(minima=(1,), losses=(FAR,)))
+    words = ("made", "outside", "edited", "sibling", "ambiguous", "failed")
+    images = {f"{word}.png": add_verdict(own, word, "as the run said") for word in words}
+    results = make_image_results("invert", **images, **{"notes.txt": "notes.txt: not an image"})
+    lines = render_brief(summarize(results, "x"), "invert/", height=40).splitlines()
+    names = [line.split()[0] for line in lines if re.match(r"[a-z]+\.(png|txt) ", line)]
+    assert names == ["notes.txt", *list(images)[::-1]]
 
 
 def test_the_names_of_files_are_shown_in_full_beside_words_that_can_be_wrapped():

@@ -21,7 +21,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.results.store import Figure, hdf5, open_run, read_results
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
-DAMAGED = "is no ganinv results file, or is damaged"
+DAMAGED = "is not a ganinv results file, or is damaged"
 
 
 @pytest.fixture

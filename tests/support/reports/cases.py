@@ -214,7 +214,7 @@ def make_several_generators():
     first = invert_on("faces/a.pt", made=EXACT, **found)
     images = {"neither": 20.0, "perhaps": FAR, "both": EXACT, "made": FAR, "later": EXACT}
     images |= {"related": unlike}
-    return [first, invert_on("b", **images, text="text is no image", complete=False)]
+    return [first, invert_on("b", **images, text="text is not an image", complete=False)]
 
 
 def make_two_generators():

@@ -17,7 +17,7 @@ def trace_model(
 ) -> UnfinishedGenerator:
     """Return the generator that is a model; `path`, or its name, is for messages.
 
-    Raises UnreadableError if the model is no generator.
+    Raises UnreadableError if the model is not a generator.
     """
     if "channels_first" in [getattr(each, "data_format", "") for each in model._flatten_layers()]:
         # and Keras 3 adds their biases along the columns if there are as many as channels

@@ -35,7 +35,7 @@ def _read_filters(call: Call, filters: Value) -> np.ndarray:
         )
     if filters.ndim != 4:
         raise UnsupportedError("is not on pictures of two sides; export such a generator")
-    w, dilations = filters.transpose(2, 3, 1, 0), call.get("dilations", [1, 1])
+    w, dilations = filters.transpose(2, 3, 1, 0), _read_steps(call, "dilations")
     span = [(k - 1) * d + 1 for k, d in zip(w.shape[:2], dilations, strict=True)]
     if max(*span, *call.get("strides", [1]), *call.get("pads", [0])) > MAX_SPAN:
         raise UnsupportedError(f"spans over {MAX_SPAN:,} pixels; is it a generator?")
@@ -45,6 +45,14 @@ def _read_filters(call: Call, filters: Value) -> np.ndarray:
     spread = np.zeros([*span, *w.shape[2:]], np.float32)
     spread[:: dilations[0], :: dilations[1]] = w
     return spread
+
+
+def _read_steps(call: Call, name: str) -> list[int]:
+    """Return strides or dilations; below 1 TensorFlow would end the process."""
+    steps: list[int] = call.get(name, [1, 1])
+    if min(steps) < 1:
+        raise UnsupportedError(f"has {name} below 1; the file is damaged, copy it again")
+    return steps
 
 
 def _read_pads(call: Call) -> Pads:
@@ -75,7 +83,7 @@ def _add_bias(y: tf.Tensor, bias: Value) -> tf.Tensor:
 
 def convolve(call: Call, x: Value, filters: Value, bias: Value = None) -> tf.Tensor:
     """Conv."""
-    w, x, strides = _read_filters(call, filters), make_tensor(x), call.get("strides", [1, 1])
+    w, x, strides = _read_filters(call, filters), make_tensor(x), _read_steps(call, "strides")
     auto, groups, pads = call.get("auto_pad", "NOTSET"), call.get("group", 1), _read_pads(call)
     sizes = zip(x.shape[1:3], strides, w.shape[:2], strict=True)
     totals = [max((-(-i // s) - 1) * s + k - i, 0) for i, s, k in sizes]
@@ -93,7 +101,7 @@ def convolve(call: Call, x: Value, filters: Value, bias: Value = None) -> tf.Ten
 
 def convolve_transposed(call: Call, x: Value, filters: Value, bias: Value = None) -> tf.Tensor:
     """ConvTranspose."""
-    w, x, strides = _read_filters(call, filters), make_tensor(x), call.get("strides", [1, 1])
+    w, x, strides = _read_filters(call, filters), make_tensor(x), _read_steps(call, "strides")
     auto, extra, out = call.get("auto_pad", ""), call.get("output_padding", [0, 0]), w.shape[2]
     full = [(i - 1) * s + k for i, s, k in zip(x.shape[1:3], strides, w.shape[:2], strict=True)]
     same = [k - s for k, s in zip(w.shape[:2], strides, strict=True)]
@@ -121,7 +129,7 @@ def convolve_transposed(call: Call, x: Value, filters: Value, bias: Value = None
 
 def pool(call: Call, x: Value) -> tf.Tensor:
     """AveragePool and MaxPool, of whole windows."""
-    kernel, strides = call.get("kernel_shape", []), call.get("strides", [1, 1])
+    kernel, strides = call.get("kernel_shape", []), _read_steps(call, "strides")
     other = [call.get("ceil_mode", 0), *call.get("pads", []), max(call.get("dilations", [1])) > 1]
     other.append(call.get("auto_pad", "").startswith("SAME"))
     if any(other) or call.outputs > 1 or len(kernel) != 2:
@@ -202,8 +210,8 @@ def resize(call: Call, x: Value, _: Value = None, scales: Value = None, sizes: V
         return y
     if len(shape) != 4 or min(changed) < 2 or call.get("keep_aspect_ratio_policy", "s")[0] != "s":
         raise UnsupportedError("is not of the two sides of pictures; export such a generator")
-    if max(factors[n] * shape[n] for n in changed) > MAX_SIDE:
-        raise UnsupportedError(f"has sides of more than {MAX_SIDE:,}; is it a generator?")
+    if not all(1 <= factors[n] * shape[n] <= MAX_SIDE for n in changed):  # nor NaN
+        raise UnsupportedError(f"has sides below 1 or above {MAX_SIDE:,}; is it a generator?")
     matrices = {n: _make_matrix(call, shape[n], factors[n], is_sized) for n in changed}
     if call.get("mode", "nearest") != "nearest":
         for axis, matrix in matrices.items():

@@ -33,11 +33,15 @@ from ganinv_cli.generators.formats.onnx.values import (
     to_last,
 )
 from ganinv_cli.generators.formats.trace_function import FunctionInput
+from ganinv_cli.generators.network.operations.allowed import MAX_COMPUTED, MAX_OPERATIONS, USES
 
 VERSION = 21  # of ONNX's operations; older graphs are converted to it
+MAX_NODES = 16_000  # with constants, and with those of the functions that are called
+UNKNOWN_NODES = 32  # at most, of an operation that is replaced by a function of ONNX's
 MAX_SETTING = 1 << 10  # numbers of an array that may be a setting of an operation, e.g. pads
 STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operations
 
+STORED = "Constant"  # an operation whose values are in the file
 _RANDOM = ("Random", "Multinomial", "Bernoulli")
 
 
@@ -54,6 +58,10 @@ def read_model(source: Path | BinaryIO) -> Model:
     """Return the model in a file, with the weights in files beside it."""
     try:
         proto = onnx.load(source)  # which reads no file outside the folder
+    except ValidationError as error:  # not a ValueError
+        raise ValueError(str(error)) from None
+    _check_count(_count_nodes(proto), MAX_NODES)
+    try:
         inputs, weights = _declare_weights(proto.graph), _take_weights(proto.graph)
         opset = max((n.version for n in proto.opset_import if n.domain in STANDARD), default=1)
         if proto.functions:
@@ -65,10 +73,43 @@ def read_model(source: Path | BinaryIO) -> Model:
         proto = inliner.inline_selected_functions(
             proto, kept, exclude=True, inline_schema_functions=True
         )
-    except (ValidationError, ConvertError, InferenceError) as error:  # no ValueErrors
+    except (ConvertError, RuntimeError) as error:  # the second is of an assertion of onnx
+        raise UnreadableError(
+            f"has operations of version {opset} that do not become those of version {VERSION}; "
+            f"export it again, e.g. with opset_version={VERSION}"
+        ) from error
+    except (ValidationError, InferenceError) as error:
         raise ValueError(str(error)) from None
+    _check_count(sum(each.op_type != STORED for each in proto.graph.node), MAX_OPERATIONS)
     weights |= {each.name: _read_tensor(each) for each in proto.graph.initializer}
     return Model(proto.graph, inputs, weights, opset)
+
+
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise UnreadableError(f"has more than {most:,} operations; is it a generator of pictures?")
+
+
+def _count_nodes(proto: Any) -> int:
+    """Return how many nodes a graph has once its functions are replaced."""
+    functions = {(each.domain, each.name): each.node for each in proto.functions}
+    counts: dict[tuple[str, str], int] = {}
+
+    def count(nodes: Sequence[Any]) -> int:
+        total = 0
+        for each in nodes:
+            total += count_calls((each.domain, each.op_type))
+            for attribute in each.attribute:
+                total += sum(count(graph.node) for graph in (attribute.g, *attribute.graphs))
+        return total
+
+    def count_calls(name: tuple[str, str]) -> int:
+        if name in functions and name not in counts:
+            counts[name] = MAX_NODES + 1  # of a function that calls itself
+            counts[name] = count(functions[name])
+        return counts.get(name, 1 if name[1] in OPERATIONS else UNKNOWN_NODES)
+
+    return count(proto.graph.node)
 
 
 def _declare_weights(graph: Any) -> list[FunctionInput]:
@@ -108,7 +149,7 @@ def _read_input(value: Any) -> FunctionInput:
     tensor = value.type.tensor_type
     if tensor.elem_type not in KINDS:
         raise UnreadableError(
-            f"takes {value.name[:100]!r}, which is no tensor of numbers; is it a generator?"
+            f"takes {value.name[:100]!r}, which is not a tensor of numbers; is it a generator?"
         )
     sizes = tuple(axis.dim_value if axis.dim_value > 0 else None for axis in tensor.shape.dim)
     shape = sizes if tensor.HasField("shape") else None
@@ -132,16 +173,19 @@ def evaluate_model(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     values: dict[str, Value] = {"": None, **model.weights}
     values |= {n.name: to_last(tensor) for n, tensor in zip(model.inputs, tensors, strict=True)}
     names = [each.name for each in model.graph.output]
+    room = MAX_COMPUTED + USES * sum(each.size for each in model.weights.values())
     for node in _choose_nodes(model.graph.node, names):
         called = f"{(node.name or node.output[0])[:100]} ({node.op_type[:60]})"
         try:
-            results = _run_node(node, values, own_rows, rows)
+            results = _run_node(node, values, own_rows, rows, room)
         except UnsupportedError as error:
             raise UnreadableError(f"{called} {error}") from None
         except boundary.list_reading_errors() as error:
             reason = shorten_error(error, 160)
             raise UnreadableError(f"{called} does not fit its inputs: {reason}") from error
         values.update(zip(node.output, results, strict=False))
+        count = sum(np.size(each) for each in results if is_constant(each))
+        room += USES * count if node.op_type == STORED else -count
     shapes = {name: get_shape(values[name]) for name in names}
     pictures = [n for n, s in shapes.items() if len(s) == 4 and {s[1], s[3]} & {1, 3}]
     chosen = pictures if len(names) > 1 else names
@@ -163,7 +207,7 @@ def _choose_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
 
 
 def _run_node(
-    node: Any, values: dict[str, Value], own_rows: int, rows: tf.Tensor
+    node: Any, values: dict[str, Value], own_rows: int, rows: tf.Tensor, room: int
 ) -> Sequence[Value]:
     settings = {each.name: _read_attribute(each) for each in node.attribute}
     inputs = [values[name] for name in node.input]
@@ -171,20 +215,21 @@ def _run_node(
         raise UnsupportedError(_explain_refusal(node))
     call = Call(node.op_type, settings, len(node.output), own_rows, rows)
     if all(map(is_constant, inputs)):
-        return _compute_constant(call, inputs)
+        return _compute_constant(call, inputs, MAX_VALUES if call.kind == STORED else room)
     return _apply(call, inputs)
 
 
-def _compute_constant(call: Call, inputs: Sequence[Value]) -> Sequence[Value]:
+def _compute_constant(call: Call, inputs: Sequence[Value], room: int) -> Sequence[Value]:
     """Return the outputs as arrays, or as tensors if they have a value for each row.
 
-    The sizes are checked first, because a few bytes can request any number of values.
+    They may have `room` values. The sizes are checked first, because a few bytes can request any
+    number of values.
     """
     with tf.Graph().as_default():  # nothing is run
         shapes = [get_shape(each) for each in _apply(call._replace(rows=None), inputs)]
     if any(is_free(size) for shape in shapes for size in shape):
         return _apply(call, inputs)
-    if max(map(prod, shapes)) > MAX_VALUES:
+    if sum(map(prod, shapes)) > room:
         raise UnsupportedError(f"makes {shapes[0]} values; is it a generator of pictures?")
     with tf.init_scope():
         results = _apply(call._replace(rows=None), inputs)

@@ -144,9 +144,9 @@ def list_steps(layers: Sequence[WeightedLayer], framework: Framework) -> tuple[S
         else:
             contents = ", ".join(f"{role} {list(e.shape)}" for role, e in layer.weights.items())
             raise UnreadableError(
-                f"{layer.name} ({contents}) is no dense layer, convolution of two axes, or batch "
-                "norm behind one with its running mean and variance; expected a sequence of these: "
-                f"use a file with all of them, or {framework.remedy}",
+                f"{layer.name} ({contents}) is not a dense layer, convolution of two axes, or "
+                "batch norm behind one with its running mean and variance; expected a sequence of "
+                f"these: use a file with all of them, or {framework.remedy}",
                 layer.name,
             )
     return tuple(steps)

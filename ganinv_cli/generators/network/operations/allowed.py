@@ -4,6 +4,10 @@ None of them reads or writes a file, calls Python, draws a random number or keep
 grouped by their derivatives.
 """
 
+MAX_OPERATIONS = 4_000  # of a graph, with those of the functions that it calls
+# values that a graph may compute without z: so many, and USES for each value that it has stored
+MAX_COMPUTED, USES = 1 << 24, 4
+
 
 def list_names(names: str) -> frozenset[str]:
     """Return the names in a text, which has spaces between them."""

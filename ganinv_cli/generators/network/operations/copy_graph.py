@@ -13,7 +13,13 @@ import tensorflow as tf
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from ganinv_cli.errors import shorten_error, to_printable
-from ganinv_cli.generators.network.operations.allowed import IDENTITIES, PURE
+from ganinv_cli.generators.network.operations.allowed import (
+    IDENTITIES,
+    MAX_COMPUTED,
+    MAX_OPERATIONS,
+    PURE,
+    USES,
+)
 from ganinv_cli.generators.network.operations.create_operation import (
     count_outputs_before,
     create_operation,
@@ -68,6 +74,9 @@ class GraphReplay:
         self._functions = {each.signature.name: each for each in graph.library.function}
         self._read_variable = read_variable or _refuse_variable
         self._limit = MAX_VALUES * rows
+        self._calls = self._count = 0  # of functions, and of operations that were copied
+        self._constants: set[Any] = set()  # references to values that do not depend on the inputs
+        self._room = MAX_COMPUTED  # for values of constants that are not stored
 
     def evaluate(self, output: str) -> tf.Tensor:
         """Return the value of an output, such as `Mul_1:0`. Raises GraphError."""
@@ -127,10 +136,10 @@ class GraphReplay:
         if node.op in IDENTITIES or node.op == "ReadVariableOp":
             return inputs
         if node.op == "Const":
-            return [self._read_constant(node.attr["value"].tensor)]
+            return self._read_constant(node.attr["value"].tensor)
         if node.op in _VARIABLES:
             name = node.attr["shared_name"].s.decode(errors="replace") or node.name
-            return [_make_tensor(self._read_variable(name))]
+            return self._keep(self._read_variable(name))
         if node.op == "ResourceGather":
             return [tf.gather(inputs[0], inputs[1])]
         if node.op == "Switch":
@@ -139,12 +148,21 @@ class GraphReplay:
             return [next((each for each in inputs if each is not _DEAD), _DEAD)]
         if node.op not in PURE:
             raise GraphError(explain_refusal(node.op))
+        self._count += 1
+        if self._count > MAX_OPERATIONS:
+            raise GraphError(f"is after {MAX_OPERATIONS:,} operations; is it a generator?")
         outputs = create_operation(node, inputs)
+        is_constant = all(each.ref() in self._constants for each in inputs)
         for each in outputs:
-            self._check_size([] if each.shape.rank is None else each.shape.as_list())
+            self._check_size(each.shape.as_list() if each.shape.rank else [], is_constant)
+        if is_constant:
+            self._constants.update(each.ref() for each in outputs)
         return outputs
 
     def _call_function(self, frame: _Frame, node: Any, number: int, inputs: list[Any]) -> Any:
+        self._calls += 1
+        if self._calls > MAX_OPERATIONS:
+            raise GraphError(f"its graph has more than {MAX_OPERATIONS:,} calls of functions")
         attribute = "f"
         if node.op in _BRANCHES:
             condition, *inputs = inputs
@@ -158,15 +176,26 @@ class GraphReplay:
         output = function.signature.output_arg[number].name
         return self._evaluate(frame.bodies[node.name], function.ret[output])
 
-    def _read_constant(self, tensor: Any) -> tf.Tensor:
+    def _read_constant(self, tensor: Any) -> list[tf.Tensor]:
         """Return a constant; its size is checked first, as a few bytes can declare any size."""
-        self._check_size([axis.size for axis in tensor.tensor_shape.dim])
+        shape = [axis.size for axis in tensor.tensor_shape.dim]
+        is_stored = tensor.ByteSize() >= math.prod(shape)  # else one value is repeated
+        self._check_size(shape, is_computed=not is_stored)
         if tensor.dtype == tf.string:  # the operation that takes it is refused, by its name
-            return tf.constant("")
-        return _make_tensor(tf.make_ndarray(tensor))
+            return [tf.constant("")]
+        return self._keep(tf.make_ndarray(tensor), is_stored)
 
-    def _check_size(self, shape: list[int | None]) -> None:
-        if math.prod(size for size in shape if size is not None) > self._limit:
+    def _keep(self, array: np.ndarray, is_stored: bool = True) -> list[tf.Tensor]:
+        if is_stored:
+            self._room += USES * array.size
+        constant = _make_tensor(array)
+        self._constants.add(constant.ref())
+        return [constant]
+
+    def _check_size(self, shape: list[int | None], is_computed: bool) -> None:
+        count = math.prod(size for size in shape if size is not None)
+        self._room -= count if is_computed else 0
+        if count > self._limit or self._room < 0:
             raise GraphError(f"makes {shape} values; is it a generator of pictures?")
 
 

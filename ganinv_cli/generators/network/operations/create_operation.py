@@ -1,5 +1,7 @@
 """Create an operation of TensorFlow that a NodeDef describes, for other inputs."""
 
+import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,6 +46,10 @@ def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list
         return [_pool_padded(inputs[0], settings)]
     if kind == "Conv2DBackpropInput" and settings["padding"].s == b"EXPLICIT":
         return [_crop_transposed(inputs, settings)]
+    counts = Counter(each.ref() for each in inputs)
+    if kind in ("Add", "AddN", "AddV2") and len(counts) < len(inputs):
+        # the optimizer of TensorFlow follows x + x along both paths, and each of these again
+        return [functools.reduce(tf.add, [ref.deref() * n for ref, n in counts.items()])]
     graph = tf.compat.v1.get_default_graph()
     return list(graph.create_op(kind, list(inputs), attrs=dict(settings)).outputs)
 

@@ -62,8 +62,8 @@ class Solver(ABC):
             )
         if not self.can_stall and getattr(config, "stationary", None) != default:
             raise ConfigError(
-                f"stationary is no setting of {name}, whose starts do not end before the budget: "
-                f'leave it out, or give solver = "{Config.solver}"'
+                f"stationary is not a setting of {name}, whose starts do not end before the "
+                f'budget: leave it out, or give solver = "{Config.solver}"'
             )
 
     @abstractmethod

@@ -79,7 +79,7 @@ ATTACKS: dict[str, Callable[[Path], kf.Config]] = {
     "class of os": lambda m: kf.layer_config("system", "odd", module="os", command=f"touch {m}"),
     "class of builtins": lambda m: kf.layer_config("Dense", "odd", module="builtins", units=3),
     "class of another Keras": lambda m: kf.layer_config("Dense", "odd", "keras_hub.layers"),
-    "class that is no layer": lambda m: kf.layer_config("get_file", "odd", "keras.utils"),
+    "class that is not a layer": lambda m: kf.layer_config("get_file", "odd", "keras.utils"),
     "registered class": lambda m: _registered("mine>Dense"),
     "registered class in its name": lambda m: kf.layer_config("Custom>Dense", "odd", units=3),
     "registered function": lambda m: _dense(activation="mine>tanh"),

@@ -61,6 +61,22 @@ BAD: dict[str, tuple[Any, str]] = {
         start([node("Conv", ["v", "k"], ["picture"])], k=make_array(3, 3, 2)),
         "two sides",
     ),
+    "constants": (
+        start([node("ConstantOfShape", ["n"], [f"c{i}"]) for i in range(9)]
+              + [node("Sum", ["x", *(f"c{i}" for i in range(9))], ["picture"])],
+              n=array(3 * 10**6)),
+        "makes (3000000,) values",
+    ),
+    "a size that is NaN": (
+        start([node("Resize", ["x", "", "n"], ["picture"])],
+              n=np.array([1, 1, np.nan, 2], np.float32)),
+        "sides below 1 or above 8,192",
+    ),
+    "a chain": (
+        start([node("Neg", [f"x{n or ''}"], [f"x{n + 1}"]) for n in range(4000)]
+              + [node("Neg", ["x4000"], ["picture"])]),
+        "more than 4,000 operations",
+    ),
     "rows": (
         start([node("Shape", ["x"], ["s"]), node("Cast", ["s"], ["f"], to=1),
                node("Gather", ["f", "n"], ["r"]), node("Div", ["x", "r"], ["picture"])],
@@ -91,7 +107,7 @@ def edit(change: Callable[[Any], None]) -> Any:
 CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
     "two outputs": (
         lambda m: m.graph.output.add(name="v", type=m.graph.output[0].type),
-        "cannot be read as",
+        "do not become those of version 21",
     ),
     "texts": (
         lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING),
@@ -100,7 +116,11 @@ CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
     "cut": (lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"), "be read as ONNX"),
     "z of texts": (
         lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8),
-        "no tensor of",
+        "not a tensor of",
+    ),
+    "version": (
+        lambda m: setattr(m.opset_import[0], "version", 0),
+        "of version 0 that do not become those of version 21",
     ),
     "z without shape": (
         lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"),
@@ -113,6 +133,27 @@ CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
 def test_a_changed_file_is_refused(name, tmp_path):
     change, words = CHANGES[name]
     assert_refused(write_model(tmp_path / "bad.onnx", edit(change)), words)
+
+
+@pytest.mark.parametrize("is_in_branch", [False, True])
+def test_functions_that_call_functions_do_not_make_millions_of_operations(is_in_branch, tmp_path):
+    def call(name: str, start: str, end: str) -> Any:
+        return node(name, [start], [end], domain="own")
+
+    def nest(model: Any) -> None:
+        versions = [helper.make_opsetid("", 20), helper.make_opsetid("own", 1)]
+        model.opset_import.append(versions[1])
+        for n in range(30):
+            twice = [call(f"f{n + 1}", "x", "a"), call(f"f{n + 1}", "a", "y")]
+            nodes = twice if n < 29 else [node("Neg", ["x"], ["y"])]
+            model.functions.append(helper.make_function("own", f"f{n}", "x", "y", nodes, versions))
+        calls = [call("f0", model.graph.output[0].name, "end")]
+        if is_in_branch:
+            graph = helper.make_graph(calls, "branch", [], [])
+            calls = [node("If", ["condition"], ["end"], then_branch=graph, else_branch=graph)]
+        model.graph.node.extend(calls)
+
+    assert_refused(write_model(tmp_path / "bad.onnx", edit(nest)), "more than 16,000 operations")
 
 
 def put_beside(folder: Path, location: str, **entries: str) -> Path:
