@@ -16,7 +16,7 @@ from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.recoveries import Recoveries
 from ganinv_cli.results.store import Run
-from ganinv_cli.results.store.columns import ANSWERED, ERROR, IMAGE, RECOVERIES, TRIAL
+from ganinv_cli.results.store.columns import ANSWERED, IMAGE, RECOVERIES, TRIAL
 from ganinv_cli.results.store.rows import NO_ROWS, Group, JoinedRows, count_rows, split_by_image
 from ganinv_cli.settings.names import name_certificates, name_starts
 
@@ -94,7 +94,7 @@ class PendingImages:
         return lacking
 
     def _leave_out_void(self, run: Run, rule: str, starts: Mapping[int, Group]) -> None:
-        """Leave out the certificates that have an error, or lack a start: they are made again."""
+        """Leave out the certificates that lack one of their starts: they are made again."""
         group = name_certificates(rule)
         certificates = split_by_image(run.read_group(group))
         void = [
@@ -107,8 +107,7 @@ class PendingImages:
     def _is_void(self, certificate: Group, starts: Group) -> bool:
         count, is_answered = int(certificate[RECOVERIES][0]), certificate.get(ANSWERED, [0])[0]
         needed = count if is_answered else min(count, self._trials)
-        is_whole = needed <= _count_first(starts[TRIAL]) and count <= count_rows(starts)
-        return not is_whole or bool(certificate.get(ERROR, [b""])[0])
+        return _count_first(starts[TRIAL]) < needed or count_rows(starts) < count
 
     def add(self, rows: Groups) -> None:
         """Take starts that have ended."""

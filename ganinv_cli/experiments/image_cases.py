@@ -22,7 +22,7 @@ from ganinv_cli.images import Crop, Picture, load_picture, suppress_pillow_warni
 from ganinv_cli.images.load import ImageShape
 from ganinv_cli.jobs import UNSHARDED, parse_shard
 from ganinv_cli.results.store import Image, Run
-from ganinv_cli.results.store.columns import IMAGE
+from ganinv_cli.results.store.columns import ERROR, IMAGE
 from ganinv_cli.results.store.rows import NO_ROWS, concatenate_rows, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_starts
 
@@ -114,6 +114,7 @@ class ImageCases(Cases):
         # else no image has all its trials in the file of a shard
         is_whole = config.shards_images or parse_shard(config.shard) == UNSHARDED
         certified = self.readable if is_whole else []
+        _leave_out_failed(run, config.clip, certified)
         generator = reenactor.generator
         self._polisher, self._ended = polisher, list[int]()
         self._failures: dict[Key, str] = {}  # of images that could not be judged
@@ -270,6 +271,16 @@ class ImageCases(Cases):
             **floats,
         }
         return make_row(IMAGES, values)
+
+
+def _leave_out_failed(run: Run, rules: Sequence[str], images: Sequence[int]) -> None:
+    """Leave out the certificates of images that could not be judged, which are judged again."""
+    for rule in rules:
+        name = name_certificates(rule)
+        rows = run.read_group(name)
+        failed = np.isin(rows[IMAGE], images) & (rows.get(ERROR, np.bytes_()) != b"")
+        if failed.any():
+            run.leave_out(name, failed)
 
 
 def _explain_failure(error: Exception) -> str:
