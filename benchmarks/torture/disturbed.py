@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from bisect import bisect_left
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -144,15 +145,20 @@ def keep_log(undisturbed: Undisturbed, place: Path) -> tuple[Path, list[int]]:
     The last number is the size of the log.
     """
     workload, folder = undisturbed.workload, place / "killed"
-    for kill in range(undisturbed.operations, 0, -1):
+    results = folder / "work" / workload.results
+
+    def is_finished(kill: int) -> bool:
+        """Run the command, killed before an operation; return whether its file is finished."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(undisturbed.before, folder)
         run_command(workload.arguments, folder, kill)
-        results = folder / "work" / workload.results
-        if not results.exists():
-            log = name_log(results).read_bytes()
-            return folder, [*(at for at in range(len(log)) if log.startswith(MARK, at)), len(log)]
-    raise RuntimeError(f"{workload.name}: no kill has left a log")
+        return results.exists()
+
+    operations = range(1, undisturbed.operations + 1)
+    first = bisect_left(operations, True, key=is_finished)  # of those that leave a finished file
+    is_finished(operations[first - 1])
+    log = name_log(results).read_bytes()
+    return folder, [*(at for at in range(len(log)) if log.startswith(MARK, at)), len(log)]
 
 
 def judge_damaged_block(
