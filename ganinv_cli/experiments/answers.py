@@ -72,6 +72,7 @@ class PendingImages:
         self._starts: dict[Key, _Starts] = {}
         self._new: dict[Key, None] = {}  # those with starts that `take_agreeing` has not seen
         self.answered: dict[Key, int] = {}  # how many starts count
+        self.unanswered: set[Key] = set()  # those whose starts do not answer them
 
     def find_lacking(self, run: Run) -> int:
         """Take the starts that are committed; return how many certificates are lacking."""
@@ -156,6 +157,8 @@ class PendingImages:
                 if (recoveries.loss[:first] <= rounding).any():
                     rounds = (first - starts.released) // self._labels + 1  # of one per label
                     released = min(starts.released + rounds * self._labels, self._trials)
+                else:
+                    self.unanswered.add((rule, image))
                 starts.released = released
 
     def end(self, due: DueStarts) -> None:
@@ -167,6 +170,7 @@ class PendingImages:
         """Take note that the starts that agree do not answer an image: all of them run."""
         starts = self._starts[due.rule, due.image]
         starts.is_open, starts.released = True, self._trials
+        self.unanswered.add((due.rule, due.image))
 
     def take_due(self) -> Iterator[DueStarts]:
         """Yield the images that have all their starts, each once."""
