@@ -64,15 +64,16 @@ class ProgressCounter:
             self.recent = Counts(
                 gradients=self.recent.gradients / 2, seconds=self.recent.seconds / 2
             )
-        return self._describe()
+        return self.describe()
 
     def add_judged(self, image: Judged) -> RunProgress:
         """Add an image that was judged, and return the progress after it."""
         self.phase = Phase.running
         self.judged.append(image)
-        return self._describe()
+        return self.describe()
 
-    def _describe(self) -> RunProgress:
+    def describe(self) -> RunProgress:
+        """Return the progress now."""
         counts, left = self.counts, self._estimate_seconds_left()
         next_image = self._estimate_judging_seconds(answered=not self.unanswered)
         return RunProgress(

@@ -219,6 +219,7 @@ def _run_jobs(
             settle({})  # what an interrupted run did not come to
             with closing(engine.run(task, jobs, stop)) as results:
                 for result in results:
+                    counter.add(result)  # first: images are judged below
                     if result.rows:
                         settle({name: dict(rows) for name, rows in result.rows.items()})
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
@@ -227,7 +228,7 @@ def _run_jobs(
                             certify()
                         last_commit = time.monotonic()
                     counter.total, counter.missing = jobs.total, jobs.missing
-                    reporter.show(counter.add(result))
+                    reporter.show(counter.describe())
         finally:
             if uncommitted or stop.is_set():  # else nothing has run that is worth a file
                 commit()
