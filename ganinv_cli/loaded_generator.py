@@ -256,7 +256,7 @@ def load(
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
-    from ganinv_cli.generators.formats.cached_check import check_norms
+    from ganinv_cli.generators.formats.cached_check import check_definition
     from ganinv_cli.generators.formats.python import read_function
     from ganinv_cli.generators.formats.torch_module import is_module, read_module
 
@@ -290,7 +290,7 @@ def load(
         raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
     else:
         definition = read_function(source, latent, given.labels or 0, given)
-    definition = replace(definition, norm_check=check_norms(definition))
+    definition = check_definition(definition)
     return LoadedGenerator(definition.path, definition, given, config.label)
 
 
@@ -306,7 +306,7 @@ def read_generator(
     is refused before. Raises CheckpointError, ConfigError and UsageError.
     """
     from ganinv_cli.generators import formats
-    from ganinv_cli.generators.formats.cached_check import check_norms
+    from ganinv_cli.generators.formats.cached_check import check_definition
     from ganinv_cli.generators.network.definition import describe_assumptions
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
@@ -327,10 +327,10 @@ def read_generator(
             f"{definition.sha256}"
         )
         reporter.say(f"ignored: {', '.join(definition.ignored) or 'nothing'}")
+    reporter.enter(f"checking {path.name}")
+    definition = check_definition(definition)
     for sentence in describe_assumptions(definition):
         reporter.say(sentence)
-    reporter.enter(f"checking {path.name}")
-    definition = replace(definition, norm_check=check_norms(definition))
     if definition.norm_check.doubt:
         reporter.say(f"{config.checkpoint} is not confirmed: {definition.norm_check.doubt}")
     built = _find_built(definition.sha256, definition.prior, str(definition.origin))

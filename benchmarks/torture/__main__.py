@@ -3,6 +3,7 @@
 python -m benchmarks.torture                                  # all of them
 python -m benchmarks.torture --kills 40 --disks 10 --files 0  # is anything lost that was committed?
 python -m benchmarks.torture --only invert-1-17               # one case again, by its name
+python -m benchmarks.torture --only block-invert              # every block of two logs of invert
 """
 
 import itertools
@@ -17,10 +18,13 @@ import click
 from benchmarks.records import format_section
 from benchmarks.torture.disturbed import (
     CHANGED_LOG,
+    DAMAGED_BLOCK,
     FULL_DISK,
     JUDGES,
     KILL,
     can_mount,
+    judge_damaged_block,
+    keep_log,
     run_undisturbed,
 )
 from benchmarks.torture.faults import Judged
@@ -35,10 +39,16 @@ Case = Callable[[Path], Judged]  # works in a folder
 @click.option("--kills", default=40, show_default=True, help="Number of kills.")
 @click.option("--disks", default=10, show_default=True, help="Number of full disks.")
 @click.option("--logs", default=10, show_default=True, help="Number of logs changed during a run.")
+@click.option(
+    "--blocks/--no-blocks",
+    default=True,
+    show_default=True,
+    help="Damage each block of two logs of invert in turn.",
+)
 @click.option("--files", default=1000, show_default=True, help="Number of files with other bytes.")
 @click.option("--seed", default=1, show_default=True, help="Seed for all that is random.")
 @click.option("--only", default="", help="Only cases with this text in their name.")
-def main(kills: int, disks: int, logs: int, files: int, seed: int, only: str) -> None:
+def main(kills: int, disks: int, logs: int, blocks: bool, files: int, seed: int, only: str) -> None:
     """Print each case with a fault or a disturbance, and a table of faults, which should be 0."""
     judged = []
     with TemporaryDirectory() as name, ThreadPoolExecutor(WORKERS) as pool:
@@ -48,11 +58,12 @@ def main(kills: int, disks: int, logs: int, files: int, seed: int, only: str) ->
             disks = 0
         cases = itertools.chain(
             list_disturbed({KILL: kills, FULL_DISK: disks, CHANGED_LOG: logs}, seed, only, folder),
+            list_damaged(seed, only, folder / "blocks") if blocks else (),
             list_mutated(files, seed, only, folder),
         )
         for each in pool.map(_work, cases):
             judged.append(each)
-            if each.faults or each.kind in JUDGES:
+            if each.faults or each.kind in {*JUDGES, DAMAGED_BLOCK}:
                 click.echo(f"{each.name}: {', '.join(each.faults) or 'ok'}: {each.says}")
     rows = []
     for kind in dict.fromkeys(case.kind for case in judged):
@@ -71,6 +82,18 @@ def list_disturbed(counts: dict[str, int], seed: int, only: str, folder: Path) -
             name = f"{kind.replace(' ', '-')}-{workload.name}-{seed}-{number}"
             if only in name:
                 yield partial(JUDGES[kind], run(workload), name)
+
+
+def list_damaged(seed: int, only: str, folder: Path) -> Iterator[Case]:
+    """Yield a case for each block of the log of each `invert`."""
+    for workload in WORKLOADS:
+        name = f"block-{workload.name}-{seed}"
+        if workload.arguments[0] == "invert" and (only in name or only.startswith(name)):
+            undisturbed = run_undisturbed(workload, folder / workload.name)
+            kept, starts = keep_log(undisturbed, folder / workload.name)
+            for number, block in enumerate(itertools.pairwise(starts)):
+                if only in f"{name}-{number}":
+                    yield partial(judge_damaged_block, undisturbed, kept, block, f"{name}-{number}")
 
 
 def list_mutated(count: int, seed: int, only: str, folder: Path) -> Iterator[Case]:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from bisect import bisect_left
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -16,8 +17,10 @@ from benchmarks.torture.process import run_command
 from benchmarks.torture.subjects import Workload, write_inputs
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.results.store import read_results
+from ganinv_cli.results.store.log import MARK, name_log
 
 KILL, FULL_DISK, CHANGED_LOG = "kill -9", "full disk", "log changed during a run"
+DAMAGED_BLOCK = "block of a log damaged"
 Key = tuple[str, *tuple[int, ...]]  # group, and the numbers that name a row
 RowBytes = dict[Key, dict[str, bytes]]  # -> its columns
 KEYS = ("image", "trial")  # columns whose numbers name a row, in groups that have them
@@ -111,7 +114,7 @@ def judge_changed_log(undisturbed: Undisturbed, name: str, folder: Path) -> Judg
 
 def _change_log(results: Path, name: str, what: Path) -> None:
     """Change bytes of the log of a results file, and write what was done to a file."""
-    log = results.with_name(f"{results.name}.log")
+    log = name_log(results)
     if log.exists():
         content, change = mutate_bytes(Random(name), log.read_bytes())
         log.write_bytes(content)
@@ -120,7 +123,7 @@ def _change_log(results: Path, name: str, what: Path) -> None:
 
 def _judge_changed_copies(results: Path, folder: Path, random: Random) -> set[str]:
     """Return a fault if a row is read as another one from files whose bytes are changed."""
-    files = [path for path in (results, results.with_name(f"{results.name}.log")) if path.is_file()]
+    files = [path for path in (results, name_log(results)) if path.is_file()]
     true = _read_rows(results)
     for number in range(CHANGES if files else 0):
         copies = folder / f"changed-{number}"
@@ -136,6 +139,43 @@ def _judge_changed_copies(results: Path, folder: Path, random: Random) -> set[st
     return set()
 
 
+def keep_log(undisturbed: Undisturbed, place: Path) -> tuple[Path, list[int]]:
+    """Return the files of a command killed as late as it has a log, and where each block begins.
+
+    The last number is the size of the log.
+    """
+    workload, folder = undisturbed.workload, place / "killed"
+    results = folder / "work" / workload.results
+
+    def is_finished(kill: int) -> bool:
+        """Run the command, killed before an operation; return whether its file is finished."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(undisturbed.before, folder)
+        run_command(workload.arguments, folder, kill)
+        return results.exists()
+
+    operations = range(1, undisturbed.operations + 1)
+    first = bisect_left(operations, True, key=is_finished)  # of those that leave a finished file
+    is_finished(operations[first - 1])
+    log = name_log(results).read_bytes()
+    return folder, [*(at for at in range(len(log)) if log.startswith(MARK, at)), len(log)]
+
+
+def judge_damaged_block(
+    undisturbed: Undisturbed, kept: Path, block: tuple[int, int], name: str, folder: Path
+) -> Judged:
+    """Change a byte of a block of the log of a killed command, and run it to its end."""
+    place, at = folder / "case", Random(name).randrange(*block)
+    shutil.copytree(kept, place)
+    results = place / "work" / undisturbed.workload.results
+    log = name_log(results)
+    content = bytearray(log.read_bytes())
+    content[at] ^= 1 << Random(name).randrange(8)
+    log.write_bytes(content)
+    judged = Judged(name, DAMAGED_BLOCK, (), 0, f"the byte {at} was changed")
+    return _run_again(undisturbed, judged, _read_rows(results), place)
+
+
 JUDGES = {KILL: judge_killed, FULL_DISK: judge_full_disk, CHANGED_LOG: judge_changed_log}
 
 
@@ -147,7 +187,8 @@ def _run_again(
     outcome = run_command(workload.arguments + workload.again, place)
     lost = _find_lost(committed, workload.results, place / "work", after / "work")
     new = {name for name in list_files(place) - list_files(after) if not name.endswith(".lock")}
-    left = sorted(name for name in new if judged.kind != KILL or not _UNUSED.match(name))
+    was_killed = judged.kind in (KILL, DAMAGED_BLOCK)
+    left = sorted(name for name in new if not was_killed or not _UNUSED.match(name))
     faults = {*judged.faults, *judge_outcome(outcome, (0,))}
     faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
     says = (

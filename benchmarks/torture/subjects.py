@@ -41,6 +41,12 @@ EXPERIMENTS = {
 WORKLOADS = [
     *(Workload(name, arguments, (), f"{name}.h5") for name, arguments in EXPERIMENTS.items()),
     Workload(
+        "invert-answered",
+        ("invert", "own/", "x.png", "--starts", "5", "--checkpoint", "g", "--batch-size", "1"),
+        (),
+        "invert.h5",
+    ),
+    Workload(
         "train-encoder",
         ("train-encoder", "--checkpoint", "g", "--images", "1200"),
         ("--overwrite",),
@@ -69,8 +75,12 @@ def list_subjects() -> list[Subject]:
 
 
 def write_inputs(folder: Path) -> None:
-    """Write a checkpoint and two images, which the experiments read."""
+    """Write a checkpoint, two images that it did not make, and the folder own/ of two that it did.
+
+    The experiments read them.
+    """
     write_checkpoint(folder)
+    run_command(("sample", "g", "--count", "2", "--out", "own/"), folder.parent)
     random = np.random.default_rng(0)
     for name in ("x", "y"):
         pixels = random.integers(0, 256, (16, 16, 3), np.uint8)

@@ -137,7 +137,6 @@ def _run_all(
             read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
     from ganinv_cli.experiments.cases import Inputs
-    from ganinv_cli.experiments.other_runs import OtherRuns
     from ganinv_cli.experiments.run_experiment import run_experiment
 
     files = [run.file for run in runs]
@@ -159,7 +158,7 @@ def _run_all(
                 overwrite=given["overwrite"],
                 verbose=verbose,
                 inputs=Inputs(figure_folder=folder if several else own_folder),
-                others=OtherRuns(number - 1, list(zip(generators, files, strict=True))[number:]),
+                later=list(zip(generators, files, strict=True))[number:],
                 inputs_sha256=hashes[number - 1],
             )
         if done.images:

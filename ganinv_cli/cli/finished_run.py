@@ -10,18 +10,23 @@ from pathlib import Path
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.generators import formats
 from ganinv_cli.results.store import read_results
+from ganinv_cli.results.store.read import list_log_files
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.shipped import find
 
 
 def is_finished(file: Path, inputs_sha256: str) -> bool:
-    """Return whether a results file has the whole run of a command of these inputs."""
+    """Return whether a results file has the whole run of a command of these inputs.
+
+    A run that was killed while it removed its log and saved batches has not finished.
+    """
     if not inputs_sha256:
         return False
     with suppress(ResultsError):  # there is none, or it is damaged: the run says so
         results = read_results(file)
-        return results.complete and results.attributes.get("inputs_sha256") == inputs_sha256
+        is_same = results.attributes.get("inputs_sha256") == inputs_sha256
+        return results.complete and is_same and not list_log_files(file)
     return False
 
 

@@ -16,7 +16,7 @@ from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.recoveries import Recoveries
 from ganinv_cli.results.store import Run
-from ganinv_cli.results.store.columns import ANSWERED, ERROR, IMAGE, RECOVERIES, TRIAL
+from ganinv_cli.results.store.columns import ANSWERED, IMAGE, RECOVERIES, TRIAL
 from ganinv_cli.results.store.rows import NO_ROWS, Group, JoinedRows, count_rows, split_by_image
 from ganinv_cli.settings.names import name_certificates, name_starts
 
@@ -72,6 +72,7 @@ class PendingImages:
         self._starts: dict[Key, _Starts] = {}
         self._new: dict[Key, None] = {}  # those with starts that `take_agreeing` has not seen
         self.answered: dict[Key, int] = {}  # how many starts count
+        self.unanswered: set[Key] = set()  # those whose starts do not answer them
 
     def find_lacking(self, run: Run) -> int:
         """Take the starts that are committed; return how many certificates are lacking."""
@@ -94,7 +95,7 @@ class PendingImages:
         return lacking
 
     def _leave_out_void(self, run: Run, rule: str, starts: Mapping[int, Group]) -> None:
-        """Leave out the certificates that have an error, or lack a start: they are made again."""
+        """Leave out the certificates that lack one of their starts: they are made again."""
         group = name_certificates(rule)
         certificates = split_by_image(run.read_group(group))
         void = [
@@ -107,8 +108,7 @@ class PendingImages:
     def _is_void(self, certificate: Group, starts: Group) -> bool:
         count, is_answered = int(certificate[RECOVERIES][0]), certificate.get(ANSWERED, [0])[0]
         needed = count if is_answered else min(count, self._trials)
-        is_whole = needed <= _count_first(starts[TRIAL]) and count <= count_rows(starts)
-        return not is_whole or bool(certificate.get(ERROR, [b""])[0])
+        return _count_first(starts[TRIAL]) < needed or count_rows(starts) < count
 
     def add(self, rows: Groups) -> None:
         """Take starts that have ended."""
@@ -157,6 +157,8 @@ class PendingImages:
                 if (recoveries.loss[:first] <= rounding).any():
                     rounds = (first - starts.released) // self._labels + 1  # of one per label
                     released = min(starts.released + rounds * self._labels, self._trials)
+                else:
+                    self.unanswered.add((rule, image))
                 starts.released = released
 
     def end(self, due: DueStarts) -> None:
@@ -168,6 +170,7 @@ class PendingImages:
         """Take note that the starts that agree do not answer an image: all of them run."""
         starts = self._starts[due.rule, due.image]
         starts.is_open, starts.released = True, self._trials
+        self.unanswered.add((due.rule, due.image))
 
     def take_due(self) -> Iterator[DueStarts]:
         """Yield the images that have all their starts, each once."""

@@ -18,6 +18,14 @@ class Inputs(NamedTuple):
     figure_folder: Path | None = None  # whose pictures are no inputs; None: the results' own
 
 
+class Judged(NamedTuple):
+    """A case that has its certificate."""
+
+    case: int
+    seconds: float  # for all but its trials
+    answered: bool  # by its starts, e.g. as a picture that the generator makes
+
+
 class Cases:
     """The cases of a run begin one after the other, and end with a certificate if they have one."""
 
@@ -39,9 +47,13 @@ class Cases:
         """Return rows of trials that have ended, to commit them, with what follows from them."""
         return rows
 
-    def take_ended(self) -> list[int]:
-        """Return the cases of which no more trials are needed since the last call."""
+    def take_judged(self) -> list[Judged]:
+        """Return the cases that got their certificate since the last call."""
         return []
+
+    def count_unanswered(self) -> int:
+        """Return how many cases lack a certificate, and are not answered by their first starts."""
+        return 0
 
     def take_rows(self) -> Groups:
         """Return the rows of cases that have begun since the last call, to commit them."""

@@ -1,7 +1,8 @@
 """The images of a run as its cases: each is decoded, checked and recorded when its turn comes."""
 
 import threading
-from collections import deque
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy as np
 
 from ganinv_cli.errors import GaninvError, ImageError, explain_memory_errors, shorten_error
 from ganinv_cli.experiments.answers import DueStarts, Key, PendingImages
-from ganinv_cli.experiments.cases import Cases
+from ganinv_cli.experiments.cases import Cases, Judged
 from ganinv_cli.experiments.certificates import make_certificate, make_failed_certificate
 from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
 from ganinv_cli.experiments.polished_starts import StartPolisher
@@ -22,7 +23,7 @@ from ganinv_cli.images import Crop, Picture, load_picture, suppress_pillow_warni
 from ganinv_cli.images.load import ImageShape
 from ganinv_cli.jobs import UNSHARDED, parse_shard
 from ganinv_cli.results.store import Image, Run
-from ganinv_cli.results.store.columns import IMAGE
+from ganinv_cli.results.store.columns import ERROR, IMAGE
 from ganinv_cli.results.store.rows import NO_ROWS, concatenate_rows, split_by_image
 from ganinv_cli.settings.names import IMAGES, name_certificates, name_starts
 
@@ -114,8 +115,10 @@ class ImageCases(Cases):
         # else no image has all its trials in the file of a shard
         is_whole = config.shards_images or parse_shard(config.shard) == UNSHARDED
         certified = self.readable if is_whole else []
+        _leave_out_failed(run, config.clip, certified)
         generator = reenactor.generator
-        self._polisher, self._ended = polisher, list[int]()
+        self._polisher, self._judged = polisher, list[Judged]()
+        self._seconds = defaultdict[Key, float](float)  # for all but the starts
         self._failures: dict[Key, str] = {}  # of images that could not be judged
         self._pending = PendingImages(
             config.clip,
@@ -158,9 +161,12 @@ class ImageCases(Cases):
     def has_ended(self, case: int, rule: str) -> bool:
         return (rule, case) in self._pending.answered
 
-    def take_ended(self) -> list[int]:
-        ended, self._ended = self._ended, []
-        return ended
+    def take_judged(self) -> list[Judged]:
+        judged, self._judged = self._judged, []
+        return judged
+
+    def count_unanswered(self) -> int:
+        return len(self._pending.unanswered)
 
     def settle(self, rows: Groups) -> Groups:
         """Return starts that have ended, polished, and the certificates of images they answer."""
@@ -171,7 +177,6 @@ class ImageCases(Cases):
                 self._pending.open(due)
             else:
                 self._pending.end(due)
-                self._ended.append(due.image)
                 parts.append({name_certificates(due.rule): row})
         return join_groups(parts)
 
@@ -194,7 +199,7 @@ class ImageCases(Cases):
             for image, starts in split_by_image(rows.get(name, NO_ROWS)).items():
                 if not self.has_ended(image, rule):
                     key, polished_starts = (rule, image), dict(starts)
-                    with self._note_failure(key):
+                    with self._watch(key):
                         known = self._pending.join(rule, image, starts)
                         own = key, self._pictures[image], polished_starts
                         polished_starts = self._polisher.polish(*own, known)
@@ -206,23 +211,30 @@ class ImageCases(Cases):
     def _certify(self, due: DueStarts, *, answers: bool = False) -> Columns | None:
         key, row, jacobian = (due.rule, due.image), None, None
         if key not in self._failures:
-            with self._note_failure(key):
+            with self._watch(key):
                 picture = self._pictures[due.image]
                 if self._polisher is not None:
                     jacobian = self._polisher.get_jacobian(key, picture, due.columns)
                 row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
         if error := self._failures.get(key):
             row = make_failed_certificate(due, self._reenactor.generator, error, answers=answers)
-        if self._polisher is not None and row is not None:
+        if row is None:
+            return None
+        if self._polisher is not None:
             self._polisher.forget(key)
+        is_answered = key not in self._pending.unanswered
+        self._pending.unanswered.discard(key)
+        self._judged.append(Judged(due.image, self._seconds.pop(key, 0.0), is_answered))
         return row
 
     @contextmanager
-    def _note_failure(self, key: Key) -> Iterator[None]:
+    def _watch(self, key: Key) -> Iterator[None]:
         """Take note of what is raised while an image is judged; the other images go on.
 
-        That the memory, the disk or another part of the system fails is raised again.
+        That the memory, the disk or another part of the system fails is raised again. The seconds
+        are added to those of the image.
         """
+        start_time = time.monotonic()
         try:
             with explain_memory_errors():
                 yield
@@ -234,6 +246,8 @@ class ImageCases(Cases):
             if isinstance(error, OSError) and error.errno is not None:  # Pillow's have none
                 raise
             self._failures[key] = _explain_failure(error)
+        finally:
+            self._seconds[key] += time.monotonic() - start_time
 
     def end(self) -> list[str]:
         if self._changed and len(self._listed) > MAX_DESCRIBED:
@@ -270,6 +284,16 @@ class ImageCases(Cases):
             **floats,
         }
         return make_row(IMAGES, values)
+
+
+def _leave_out_failed(run: Run, rules: Sequence[str], images: Sequence[int]) -> None:
+    """Leave out the certificates of images that could not be judged, which are judged again."""
+    for rule in rules:
+        name = name_certificates(rule)
+        rows = run.read_group(name)
+        failed = np.isin(rows[IMAGE], images) & (rows.get(ERROR, np.bytes_()) != b"")
+        if failed.any():
+            run.leave_out(name, failed)
 
 
 def _explain_failure(error: Exception) -> str:

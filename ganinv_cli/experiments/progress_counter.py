@@ -1,31 +1,35 @@
-"""The progress of a run, and how long what is left takes: trials, re-enactments, later runs."""
+"""The progress of a run, and how long what is left takes: trials, certificates, later runs."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ganinv_cli.engine.engine import Counts, WorkerResult
+from ganinv_cli.experiments.answers import FIRST_ROUNDS
+from ganinv_cli.experiments.cases import Judged
 from ganinv_cli.experiments.plan import UsualCost
 from ganinv_cli.outcome import Phase
 from ganinv_cli.progress.display import RunProgress
 
-GUESSED_TRIALS = 10  # of the usual cost, which are averaged with those that ended
+GUESSED_TRIALS = 10  # of the usual cost, which count beside those that ended
+GUESSED_IMAGES = 3  # the same of images that were judged
 RECENT_SHARE = 0.25  # of the seconds of a run, whose speed counts
 MIN_RECENT_SECONDS = 4.0
 LEAST_SHARE = 0.15  # of what trials have spent, that they need more at least
 # Without a decline, they need so many times as much again at least: at the end, with few rows, a
 # gradient takes longer.
 MORE_TIMES = 2.0
+OLD = 2.0  # times the usual cost of a trial that is solved: one that spent more is not
 
 
 @dataclass
 class ProgressCounter:
     """Adds up the counts of a run, and estimates the time left.
 
-    With N trials left, of which those in the batch have spent A gradients, N · mean − decline · A
-    gradients are left. Without a decline, those in the batch need the mean again, or more if they
-    have spent more. A trial that was left out, because its image is answered, counts as one that
-    cost nothing, and so does a copy.
+    A trial or an image is of one of two kinds: solved or not, answered or not. Each kind has a
+    usual cost, which is corrected by those that ended. With N trials left, of which those in the
+    batch have spent A gradients, N · mean − decline · A gradients are left. Without a decline,
+    those in the batch need the mean again, or more if they have spent more.
     """
 
     total: int  # trials
@@ -38,35 +42,40 @@ class ProgressCounter:
     success_word: str = "recovered"  # names a success
     certificates: int = 0  # that the run lacked when it began, e.g. re-enactments of images
     workers: int = 1  # that run trials, but make no certificates side by side
-    is_later: bool = False  # whether another generator's run of the same images came before
     later: float = 0.0  # work of runs that come after this one, over all of this one
-    certificate_seconds: list[float] = field(default_factory=list)  # of each
+    unanswered: int = 0  # images that lack a certificate, and whose first starts do not answer them
+    judged: list[Judged] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     recent: Counts = field(default_factory=Counts)  # old ones count less and less
     phase: Phase = Phase.measuring  # of the worker that is farthest
 
     def __post_init__(self) -> None:
         self._planned = self.missing
+        self._early = Counts()  # while the trials are young
 
     def add(self, result: WorkerResult) -> RunProgress:
         """Add what a worker has done, and return the progress after it."""
         self.phase = max(self.phase, result.phase, key=list(Phase).index)
         self.counts = self.counts.add(result.counts)
+        if self._is_young or not self._early.gradients:
+            self._early = self.counts
         self.recent = self.recent.add(result.counts)
         if self.recent.seconds > max(MIN_RECENT_SECONDS, RECENT_SHARE * self.counts.seconds):
             self.recent = Counts(
                 gradients=self.recent.gradients / 2, seconds=self.recent.seconds / 2
             )
-        return self._describe()
+        return self.describe()
 
-    def add_certificate(self, seconds: float) -> RunProgress:
-        """Add a certificate that was made, and return the progress after it."""
+    def add_judged(self, image: Judged) -> RunProgress:
+        """Add an image that was judged, and return the progress after it."""
         self.phase = Phase.running
-        self.certificate_seconds.append(seconds)
-        return self._describe()
+        self.judged.append(image)
+        return self.describe()
 
-    def _describe(self) -> RunProgress:
-        counts, certified = self.counts, len(self.certificate_seconds)
+    def describe(self) -> RunProgress:
+        """Return the progress now."""
+        counts, left = self.counts, self._estimate_seconds_left()
+        next_image = self._estimate_judging_seconds(answered=not self.unanswered)
         return RunProgress(
             finished=self.total - self.missing + counts.finished,
             total=self.total,
@@ -74,46 +83,109 @@ class ProgressCounter:
             success_word=self.success_word,
             gradients=counts.gradients,
             gradients_per_second=counts.gradients / counts.seconds if counts.seconds else 0.0,
-            seconds_left=self._estimate_seconds_left(),
+            seconds_left=left,
+            seconds_after=left - next_image if self._lacking else 0.0,
             phase=self.phase,
             finished_here=counts.finished,
-            certified=certified,
+            certified=len(self.judged),
             certificates=self.certificates,
         )
 
+    @property
+    def _lacking(self) -> int:
+        return max(0, self.certificates - len(self.judged))
+
+    @property
+    def _pace(self) -> float:
+        """Seconds per gradient of late; NaN before any was measured."""
+        return self.recent.seconds / self.recent.gradients if self.recent.gradients else math.nan
+
     def _estimate_seconds_left(self) -> float:
-        """Return the seconds for all that is left; NaN before any speed was measured."""
-        recent, trials = self.recent, self.missing - self.counts.finished
-        pace = recent.seconds / recent.gradients if recent.gradients else math.nan
-        left = self._estimate_gradients_left(trials) * pace if trials else 0.0
-        left += trials * self.counts.polishing_seconds / max(1, self._count_ended())
-        if certificates := max(0, self.certificates - len(self.certificate_seconds)):
-            left += certificates * self._estimate_certificate_seconds(pace)
-        return left + self._estimate_later_seconds(left, pace)
+        """Return the seconds for all that is left; NaN while too little is known."""
+        trials, lacking = self.missing - self.counts.finished, self._lacking
+        share, left = self._estimate_unsolved_share(), 0.0
+        if others := share * lacking:
+            left += others * self._estimate_judging_seconds(answered=False)
+        if answered := lacking - others:
+            left += answered * self._estimate_judging_seconds(answered=True)
+        if trials:
+            left += self._estimate_gradients_left(trials, share) * self._pace
+            left += trials * self.counts.polishing_seconds / max(1, self._count_ended())
+        return left + self._estimate_later_seconds() if self.later else left
 
-    def _estimate_later_seconds(self, left: float, pace: float) -> float:
-        """Return the seconds of later runs, which do not solve trials that this one solves."""
-        if not self.later:
+    def _estimate_later_seconds(self) -> float:
+        """Return the seconds of later runs: of several generators at most one made an image."""
+        trials = self._planned * self.usual_costs[-1].trial * self._correct_cost(1.0) * self._pace
+        judging = self.certificates * self._estimate_judging_seconds(answered=False)
+        return self.later * (trials + judging)
+
+    def _estimate_unsolved_share(self) -> float:
+        """Return the share of what is left, images or else trials, that is not answered or solved.
+
+        It is that of those that are known. Those in the batch count too, if they have spent more
+        than solved ones do. NaN before the first trials could have.
+        """
+        counts = self.counts
+        if len(self.usual_costs) == 1:
             return 0.0
-        counts, usual = self.counts, self.usual_costs[-1]
-        here = counts.seconds + counts.polishing_seconds + sum(self.certificate_seconds) + left
-        if not counts.solved:
-            return self.later * here
-        share = counts.solved / counts.finished
-        certificates = self.certificates * usual.certificate * self.workers
-        unsolved = (self._planned * usual.trial + certificates) * pace
-        return self.later * ((1 - share) * here + share * unsolved)
+        if self._is_young:
+            return math.nan
+        old = min(1.0, max(0.0, (self._mean_age / self.usual_costs[0].trial - 1) / (OLD - 1)))
+        if not self.certificates:
+            others = counts.finished - counts.solved
+            return max(old, others / max(1, counts.finished))
+        answered = sum(image.answered for image in self.judged)
+        unknown = max(0, self._lacking - self.unanswered)
+        begun = min(unknown, counts.running / FIRST_ROUNDS)
+        unsolved = len(self.judged) - answered + self.unanswered + old * begun
+        share = unsolved / (answered + unsolved) if unsolved else 0.0
+        unsolved = self.unanswered + max(share, old) * begun + share * (unknown - begun)
+        return min(1.0, unsolved / max(1, self._lacking))
 
-    def _estimate_gradients_left(self, trials: int) -> float:
-        """Return the gradients for this many trials, which may all be in the batch."""
-        spent, mean = self.counts.running_gradients, self._estimate_mean_cost()
+    @property
+    def _is_young(self) -> bool:
+        """Whether the first trials have spent too little to tell whether they are solved."""
+        return self.counts.gradients < OLD * self.usual_costs[0].trial * self.counts.running
+
+    @property
+    def _mean_age(self) -> float:
+        """Gradients that a trial in the batch has spent."""
+        return self.counts.running_gradients / max(1, self.counts.running)
+
+    def _estimate_judging_seconds(self, *, answered: bool) -> float:
+        """Return the mean seconds per image of a kind, a few of the usual cost included.
+
+        That is in gradients of full batches: in the smaller ones of the end, each takes longer.
+        """
+        early, kind = self._early, self.usual_costs[0 if answered else -1]
+        pace = early.seconds / early.gradients if early.gradients else math.nan
+        usual = kind.certificate * pace * self.workers
+        seconds = [image.seconds for image in self.judged if image.answered == answered]
+        if math.isnan(usual):
+            return sum(seconds) / len(seconds) if seconds else math.nan
+        return (GUESSED_IMAGES * usual + sum(seconds)) / (GUESSED_IMAGES + len(seconds))
+
+    def _estimate_gradients_left(self, trials: int, unsolved: float) -> float:
+        """Return the gradients for this many trials, of which a share remains unsolved."""
+        spent = self.counts.running_gradients
+        mean = self._estimate_mean_cost(unsolved) * self._correct_cost(unsolved)
         if self.decline:
             return max(trials * mean - self.decline * spent, LEAST_SHARE * spent)
         running = min(self.counts.running, trials)
         return (trials - running) * mean + max(running * mean, MORE_TIMES * spent)
 
-    def _estimate_mean_cost(self) -> float:
-        """Return the mean gradients per trial, over all of the run that are not copies of others.
+    def _estimate_mean_cost(self, unsolved: float) -> float:
+        """Return the usual gradients per trial, if this share is not solved.
+
+        Of an image that is answered, some trials are left out, which cost nothing.
+        """
+        left_out = self._planned - self.missing
+        run = self.counts.solved / (self.counts.solved + left_out) if self.counts.solved else 1.0
+        solved = self.usual_costs[0].trial * run
+        return unsolved * self.usual_costs[-1].trial + (1 - unsolved) * solved
+
+    def _correct_cost(self, unsolved: float) -> float:
+        """Return how many times as much as usual trials cost, over all that are no copies.
 
         A few trials of the usual cost count beside those that ended.
         """
@@ -123,41 +195,13 @@ class ProgressCounter:
         if not self.decline and counts.finished:  # else trials that take long are overlooked
             share = counts.finished / (counts.finished + counts.running)
             spent += share * counts.running_gradients
-        usual = GUESSED_TRIALS * self._choose_usual_cost().trial
-        return (usual + spent) / (GUESSED_TRIALS + self._count_ended())
+        solved, other = self.usual_costs[0].trial, self.usual_costs[-1].trial
+        if not counts.finished:
+            return max(1.0, OLD * self._mean_age / other)
+        guessed = GUESSED_TRIALS * self._estimate_mean_cost(unsolved)
+        expected = counts.solved * solved + (counts.finished - counts.solved) * other
+        return (guessed + spent) / (guessed + expected)
 
     def _count_ended(self) -> int:
         """Return the number of trials that have ended here, or were left out."""
         return self.counts.finished + self._planned - self.missing
-
-    def _estimate_certificate_seconds(self, pace: float) -> float:
-        """Return the mean seconds per certificate, before there is one the usual number.
-
-        The first, which compiles, counts beside the usual number, and only until there are others.
-        """
-        usual = self._choose_usual_cost().certificate * pace * self.workers
-        if not self.certificate_seconds:
-            return usual
-        first, *others = self.certificate_seconds
-        if others:
-            return sum(others) / len(others)
-        return first if math.isnan(usual) else (first + usual) / 2
-
-    def _choose_usual_cost(self) -> UsualCost:
-        """Return the usual cost of trials like those that ended.
-
-        Before any has, it is the least that the trials in the batch have not exceeded, or as much
-        again as they have spent. Of several generators at most one made an image, as a rule.
-        """
-        counts, least, most = self.counts, self.usual_costs[0], self.usual_costs[-1]
-        if counts.finished:
-            share = counts.solved / counts.finished
-            mixed = (
-                share * low + (1 - share) * high for low, high in zip(least, most, strict=True)
-            )
-            return UsualCost(*mixed)
-        if self.is_later:
-            return most
-        age = counts.running_gradients / max(1, counts.running)
-        oldest = UsualCost(2 * age, most.certificate)
-        return next((cost for cost in self.usual_costs if cost.trial > age), oldest)

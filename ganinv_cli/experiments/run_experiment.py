@@ -18,7 +18,7 @@ from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.experiments.cases import Cases, Inputs
 from ganinv_cli.experiments.experiment import Experiment
 from ganinv_cli.experiments.open_engine import open_engine
-from ganinv_cli.experiments.other_runs import NO_OTHERS, OtherRuns
+from ganinv_cli.experiments.other_runs import OtherRuns, compare_work
 from ganinv_cli.experiments.pending_jobs import PendingJobs
 from ganinv_cli.experiments.plan import Plan, UsualCost
 from ganinv_cli.experiments.progress_counter import ProgressCounter
@@ -66,14 +66,14 @@ def run_experiment(
     verbose: bool = False,
     inputs: Inputs = NO_INPUTS,
     stays: bool = True,
-    others: OtherRuns = NO_OTHERS,
+    later: OtherRuns = (),
     inputs_sha256: str = "",
 ) -> RunImages:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
-    was done with the images, if the experiment has any. The time left counts `others` too.
+    was done with the images, if the experiment has any. The time left counts `later` runs, too.
     By `inputs_sha256` a later command finds it finished (`is_finished`). Raises GaninvError.
     """
     try:
@@ -85,7 +85,7 @@ def run_experiment(
             worker = Worker(plan, _load_encoder(plan, engine.generator))
             about = make_provenance(experiment, plan, engine, worker.encoder, inputs_sha256)
             with open_run(out, about, overwrite) as run:
-                return _fill(run, plan, worker, engine, reporter, inputs, others)
+                return _fill(run, plan, worker, engine, reporter, inputs, later)
     except KeyboardInterrupt:
         saved = f"what has finished is saved for {out}, and the same command goes on"
         reporter.say(f"interrupted; {saved if stays else 'nothing is kept; give out= to go on'}")
@@ -99,7 +99,7 @@ def _fill(
     engine: Engine,
     reporter: Reporter,
     inputs: Inputs,
-    others: OtherRuns,
+    later: OtherRuns,
 ) -> RunImages:
     generator = engine.generator
     plan, cases = plan.open_cases(run, generator, inputs, reporter.say)
@@ -125,8 +125,7 @@ def _fill(
         success_word=plan.success_word,
         certificates=lacking,
         workers=plan.config.workers or engine.workers or 1,
-        is_later=others.before > 0,
-        later=others.compare_work(generator, jobs),
+        later=compare_work(later, generator, jobs),
     )
     certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
@@ -221,14 +220,13 @@ def _run_jobs(
 
     def settle(rows: Groups) -> None:
         """Take rows of trials that have ended, and leave out those that are not needed now."""
-        start = time.monotonic()
         jobs.take_ended(rows)
         if settled := cases.settle(rows):
             uncommitted.append(settled)
-        ended = cases.take_ended()
-        for case in ended:
-            jobs.leave_out_ended(case)
-            counter.add_certificate((time.monotonic() - start) / len(ended))
+        counter.unanswered = cases.count_unanswered()
+        for judged in cases.take_judged():
+            jobs.leave_out_ended(judged.case)
+            counter.add_judged(judged)
 
     last_commit = time.monotonic()
     with stop_on_signals(reporter.say) as stop:
@@ -237,6 +235,7 @@ def _run_jobs(
             settle({})  # what an interrupted run did not come to
             with closing(engine.run(task, jobs, stop)) as results:
                 for result in results:
+                    counter.add(result)  # first: images are judged below
                     if result.rows:
                         settle({name: dict(rows) for name, rows in result.rows.items()})
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
@@ -245,7 +244,7 @@ def _run_jobs(
                             certify()
                         last_commit = time.monotonic()
                     counter.total, counter.missing = jobs.total, jobs.missing
-                    reporter.show(counter.add(result))
+                    reporter.show(counter.describe())
         finally:
             if uncommitted or stop.is_set():  # else nothing has run that is worth a file
                 commit()
@@ -256,11 +255,11 @@ def _run_jobs(
 def _commit_certificates(
     cases: Cases, run: Run, counter: ProgressCounter, reporter: Reporter
 ) -> None:
-    start = time.monotonic()
     for rows in cases.iterate_certificates():
         run.commit(rows)
-        reporter.show(counter.add_certificate(time.monotonic() - start))
-        start = time.monotonic()
+        counter.unanswered = cases.count_unanswered()
+        for judged in cases.take_judged():
+            reporter.show(counter.add_judged(judged))
 
 
 def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter: Reporter) -> Plan:

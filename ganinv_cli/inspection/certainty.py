@@ -134,6 +134,17 @@ def describe_source(facts: Facts, name: str) -> str:
     return f", {name_source(rows[-1], [])}" if rows else ""
 
 
+def describe_size_source(facts: Facts) -> str:
+    """Return that the size of pictures is assumed, if it follows from what no norm tests."""
+    tested = list_tested_layers(facts)
+    assumed = dict.fromkeys(
+        f"--{row['name']}"
+        for row in facts["conventions"]
+        if row["name"] in ("strides", "padding") and name_source(row, tested) == "assumed"
+    )
+    return f", assumed ({', '.join(assumed)})" if assumed and not facts["shipped"] else ""
+
+
 def name_source(row: Facts, tested: list[str]) -> str:
     """Return how a value is known; epsilon changes the statistics too little to be tested."""
     is_fitting = row["discrepancy"] is not None and row["layer"] in tested

@@ -14,6 +14,7 @@ from ganinv_cli.inspection.certainty import (
     NO_BREAK,
     describe_conventions,
     describe_next_step,
+    describe_size_source,
     describe_source,
     describe_verdict,
 )
@@ -68,7 +69,8 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     yield "prior", f"{prior['name']}, {ends}{describe_source(facts, 'prior')}"
     if facts["labels"]:
         yield "labels", f"{facts['labels']:,}, from 0"
-    yield "pictures", f"{image['height']} x {image['width']} pixels, {colour}"
+    size = f"{image['height']} x {image['width']} pixels{describe_size_source(facts)}"
+    yield "pictures", f"{size}, {colour}"
     yield "range", _describe_range(facts["range"]) + describe_source(facts, "range")
     yield from describe_conventions(facts)
     more = "" if verbose else " (-v lists them)"

@@ -34,6 +34,7 @@ class Work(NamedTuple):
     unit: str  # in plural
     details: Sequence[str] = ()
     seconds_left: float = math.nan  # NaN before it is known
+    seconds_after: float = 0.0  # of these, for what has not begun
     other: str = ""  # other work that is counted beside it
 
     def describe(self, passed: float = 0.0) -> list[str]:
@@ -42,9 +43,7 @@ class Work(NamedTuple):
         `passed`: the seconds since the time left was estimated.
         """
         count = f"{self.done:,}/{self.total:,} {self.unit}"
-        left = ""
-        if self.seconds_left > 0:
-            left = describe_time_left(max(self.seconds_left - passed, 1.0))
+        left = describe_time_left(max(self.seconds_left - passed, self.seconds_after))
         return list(filter(None, (count, self.other, left, *self.details)))
 
 
@@ -68,7 +67,8 @@ class RunProgress(NamedTuple):
     success_word: str  # names a success
     gradients: float  # spent in this process
     gradients_per_second: float
-    seconds_left: float  # NaN before there is a measurement
+    seconds_left: float  # NaN before there is a number to believe
+    seconds_after: float = 0.0  # of these, after the image that is judged next
     phase: Phase = Phase.running
     finished_here: int = 0  # in this process
     certified: int = 0  # images that were judged in this process
@@ -85,7 +85,8 @@ class RunProgress(NamedTuple):
         images = self.certificates
         again = f"{self.certified:,}/{images:,} images judged" if images else ""
         details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
-        return Work(self.finished, self.total, "trials", details, self.seconds_left, again)
+        left = self.seconds_left, self.seconds_after
+        return Work(self.finished, self.total, "trials", details, *left, again)
 
 
 class _Line(ProgressColumn):

@@ -176,7 +176,7 @@ class ImagesConfig(Config):
     default_trials: ClassVar[int] = 8  # for each image, of a generator with no more labels
     reenacts: ClassVar[bool] = True  # whether images are re-enacted, and get a verdict
     # usual cost of a start over one of `recover`, for the generator's own images and for others
-    start_costs: ClassVar[tuple[float, float]] = (0.7, 4.0)
+    start_costs: ClassVar[tuple[float, float]] = (0.6, 2.4)
 
     trials: int = declare(  # type: ignore[assignment]  # a number once the labels are known
         None,

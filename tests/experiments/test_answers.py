@@ -10,15 +10,17 @@ from PIL import Image
 
 from ganinv_cli.engine import devices
 from ganinv_cli.experiments import answers, image_cases, run_experiment
+from ganinv_cli.experiments.answers import PendingImages
 from ganinv_cli.experiments.invert import EXPERIMENT
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loaded_generator import LoadedGenerator
+from ganinv_cli.prior import Uniform
 from ganinv_cli.progress import SILENT
 from ganinv_cli.results.analysis.cells import read_cells
 from ganinv_cli.results.store import read_results
-from ganinv_cli.results.store.rows import count_rows
+from ganinv_cli.results.store.rows import NO_ROWS, count_rows
 
 STARTS, CERTIFICATES = "stochastic/starts", "stochastic/certificates"
 OWN = 3  # pictures of `mixed` that the generator made
@@ -128,6 +130,16 @@ def test_a_picture_of_many_z_has_all_its_starts_and_is_ambiguous(tmp_path, sourc
     given = ("a.png", "--checkpoint", "generator.py", "--trust", "--starts", 5, "--align", "none")
     run_ganinv(tmp_path, "invert", *given)
     assert _list_answers(_read(tmp_path)) == {0: ("ambiguous", False, 5)}
+
+
+def test_a_white_picture_gets_its_verdict_where_the_generator_is_flat(tmp_path):
+    (tmp_path / "generator.py").write_text(GREY, encoding="utf-8")
+    save_image(tmp_path / "white.png", np.full((8, 8, 3), 255, np.uint8))
+    save_image(tmp_path / "grey.png", np.full((8, 8, 3), 129, np.uint8))
+    given = ("--checkpoint", "generator.py", "--trust", "--starts", 2)
+    run_ganinv(tmp_path, "invert", "white.png", "grey.png", *given)
+    certificates = _read(tmp_path)[CERTIFICATES]
+    assert certificates["verdict"].tolist() == [b"outside", b"ambiguous"]
 
 
 def test_the_progress_counts_the_starts_that_ran(invert):
@@ -298,3 +310,36 @@ def test_an_own_jpeg_is_answered_by_two_starts(tmp_path):
         picture.save(tmp_path / "a.jpg", quality=90)
     run_ganinv(tmp_path, "invert", "a.jpg", "--checkpoint", "faces32", "--batch-size", 1)
     assert _list_answers(_read(tmp_path)) == {0: ("made", True, 2)}
+
+
+def _resume(trials, loss):
+    """Return the pending images of a run that was stopped after some starts of image 0."""
+
+    class Stopped:
+        def read_group(self, name):
+            if name != STARTS:
+                return NO_ROWS
+            count = len(trials)
+            z = np.arange(count, dtype=np.float64)[:, None] * np.ones(4)
+            columns = {"image": np.zeros(count, np.int64), "trial": np.array(trials)}
+            return columns | {"z_found": z, "image_loss": np.array(loss, np.float64)}
+
+    pending = PendingImages(
+        ["stochastic"], range(8), 9, prior=Uniform(), count_values=lambda _: 192
+    )
+    pending.find_lacking(Stopped())
+    assert not list(pending.take_agreeing())
+    return pending
+
+
+@pytest.mark.parametrize("trials", [[0, 1, 2, 3], [0, 1, 2, 4]])
+def test_a_resumed_image_has_its_first_missing_start_released(trials):
+    """One start explains the image, and none agrees with it: the next one runs."""
+    missing = next(number for number in range(9) if number not in trials)
+    released = _resume(trials, [0, *[1e3] * (len(trials) - 1)]).count_released("stochastic", 0)
+    assert released == missing + 1
+
+
+def test_a_certificate_waits_for_the_first_starts_and_not_for_as_many_others():
+    pending = _resume([0, *range(2, 11)], [1e3] * 10)  # 9 are asked for, and start 1 is lost
+    assert not list(pending.take_due())

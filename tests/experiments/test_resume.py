@@ -138,6 +138,13 @@ def test_a_finished_run_prints_again_and_solves_nothing(commands, finished, monk
     assert (folder / f"{name}.h5").stat().st_mtime_ns == before
 
 
+def test_what_a_kill_left_beside_a_finished_file_is_removed(commands, finished):
+    left = finished[0] / "recover.h5.batch-0"
+    left.write_bytes(b"")
+    run_ganinv(finished[0], *commands["recover"], "--trials", 5)
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "other", "words"),
     [

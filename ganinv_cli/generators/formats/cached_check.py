@@ -1,4 +1,4 @@
-"""The check of a generator, measured once and kept between commands."""
+"""The checks of a generator's norms and pictures, measured once and kept between commands."""
 
 import json
 from collections.abc import Sequence
@@ -8,6 +8,12 @@ import numpy as np
 
 from ganinv_cli import cache
 from ganinv_cli.generators.formats.interface import format_names
+from ganinv_cli.generators.formats.picture_check import (
+    SAMPLES,
+    PictureFacts,
+    describe_pictures,
+    measure_pictures,
+)
 from ganinv_cli.generators.network.definition import Convention, Definition
 from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.generators.network.layers import BatchNorm
@@ -19,9 +25,19 @@ from ganinv_cli.generators.network.norms.check import (
     compare_norms,
 )
 
-KIND = "norms"  # folder of the cache
+KIND, PICTURES_KIND = "norms", "pictures"  # folders of the cache
 VERSION = 6  # of the measurement and of the sentences
 NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
+
+
+def check_definition(definition: Definition) -> Definition:
+    """Return the definition with the check of its norms, and notes on its pictures.
+
+    TensorFlow must have been started.
+    """
+    notes = describe_pictures(_measure_pictures(definition), definition.conventions)
+    notes = tuple(dict.fromkeys((*definition.notes, *notes)))
+    return replace(definition, norm_check=check_norms(definition), notes=notes)
 
 
 def check_norms(definition: Definition) -> NormCheck:
@@ -52,6 +68,21 @@ def _measure_check(definition: Definition) -> dict[str, np.ndarray]:
     rows = [[row.name, *row.discrepancy] for row in check.rows]
     text = json.dumps([check.status, check.doubt, rows]).encode()
     return {"json": np.frombuffer(text, np.uint8)}
+
+
+def _measure_pictures(definition: Definition) -> PictureFacts:
+    from ganinv_cli.generators.network.make_generator import make_generator
+    from ganinv_cli.generators.network.norms.measure import draw_z
+
+    def measure() -> dict[str, np.ndarray]:
+        generator = make_generator(definition)
+        rows = min(SAMPLES, generator.max_rows)
+        z = draw_z(definition.prior, rows, generator.latent).astype(np.float32)
+        labels = np.arange(rows, dtype=np.int32) % max(1, generator.labels)
+        return {"facts": np.array(measure_pictures(generator(z, labels=labels).numpy()))}
+
+    inputs = definition.sha256, definition.prior
+    return PictureFacts(*cache.measure_once(PICTURES_KIND, measure, *inputs)["facts"].tolist())
 
 
 def _doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:

@@ -118,11 +118,16 @@ def explain_save_errors(path: Path) -> AbstractContextManager[None]:
 
 def remove_log(path: Path) -> None:
     """Remove the log of a run, and its saved batches."""
-    name_log(path).unlink(missing_ok=True)
+    for file in list_log_files(path):
+        file.unlink(missing_ok=True)
+
+
+def list_log_files(path: Path) -> list[Path]:
+    """Return the log of a run and its saved batches, as far as they exist."""
+    log = name_log(path)
     saved = re.compile(rf"\.?{re.escape(name_saved_batch(path, 0).name[:-1])}\d+(\.tmp)?")
-    for file in path.parent.iterdir():
-        if saved.fullmatch(file.name):
-            file.unlink(missing_ok=True)
+    batches = [file for file in path.parent.iterdir() if saved.fullmatch(file.name)]
+    return [log, *batches] if log.exists() else batches
 
 
 def name_saved_batch(path: Path, number: int) -> Path:

@@ -7,6 +7,7 @@ difference of their losses in a channel.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ganinv_cli.generators.formats.interface import UnreadableError
 from ganinv_cli.generators.formats.weights.hypotheses import (
@@ -21,6 +22,7 @@ from ganinv_cli.generators.formats.weights.labels import detect_labels
 from ganinv_cli.generators.formats.weights.moments import EXACT, QUICK, Measurements
 from ganinv_cli.generators.formats.weights.plan_layers import count_labels, plan_layers
 from ganinv_cli.generators.formats.weights.step import (
+    ACTIVATION_CHOICES,
     EPSILONS,
     LABELS,
     PRIOR,
@@ -28,6 +30,7 @@ from ganinv_cli.generators.formats.weights.step import (
     Decision,
     Design,
     Inference,
+    Value,
     format_value,
 )
 from ganinv_cli.generators.network.definition import Alternative, Convention, Source
@@ -47,17 +50,45 @@ PROMISING = 1.0  # loss above the best, measured quickly, up to which a value is
 def infer_conventions(design: Design) -> Inference:
     """Return the conventions inferred from the stored statistics.
 
-    Raises UnreadableError if they fit no sequence of the layers.
+    Layers have several activations only if the statistics refute each of them for all. Raises
+    UnreadableError if they fit no sequence of the layers.
     """
-    return _Inferring(design).run()
+    inputs = plan_layers(design).inputs
+    labels = count_labels(design.conventions, inputs)
+    measurements = Measurements(design.framework.is_torch, inputs - labels, labels)
+    inference = _Inferring(design, measurements).run()
+    mixed = _list_activations(inference)
+    for most in (0.0, SHARP) if len(mixed) > 1 else ():  # first one that fits as well
+        for activation in mixed:
+            single = _Inferring(design, measurements, _Preferred(activation, most)).run()
+            if single.keys() == inference.keys():
+                return single
+    return inference
+
+
+def _list_activations(inference: Inference) -> list[Value]:
+    """Return the inferred activations but "none", the most common in general first."""
+    values = {
+        each.value
+        for (name, _), each in inference.items()
+        if name == "activation" and each.convention.source != "given"
+    }
+    return [each for each in ACTIVATION_CHOICES if each in values - {"none"}]
+
+
+class _Preferred(NamedTuple):
+    """An activation for all layers, which fits if its misfit is at most this."""
+
+    activation: Value
+    misfit: float
 
 
 class _Inferring:
-    def __init__(self, design: Design) -> None:
-        self._design = design
-        inputs = plan_layers(design).inputs
-        labels = count_labels(design.conventions, inputs)
-        self._measurements = Measurements(design.framework.is_torch, inputs - labels, labels)
+    def __init__(
+        self, design: Design, measurements: Measurements, preferred: _Preferred | None = None
+    ) -> None:
+        """Infer nothing from the first norm on that refutes a preferred activation."""
+        self._design, self._measurements, self._preferred = design, measurements, preferred
         self._decisions: Inference = {}
         self._misfits: list[float] = []
 
@@ -70,6 +101,10 @@ class _Inferring:
             stored = Moments(weights["mean"].read(), weights["variance"].read())
             if are_initial(stored) or not self._add_norm(number, step.norm_layer.name):
                 break
+            if self._preferred and {*_list_activations(self._decisions)} - {
+                self._preferred.activation
+            }:
+                return {}
         return self._decisions
 
     def _add_norm(self, number: int, name: str) -> bool:
@@ -79,7 +114,7 @@ class _Inferring:
         pool = _measure_pool(segment)
         if not pool:
             return False
-        best, current = pool[0], _prefer_usual(segment, pool)
+        best, current = pool[0], _prefer_usual(segment, pool, self._preferred)
         is_torch = self._design.framework.is_torch
         if not decided:
             row = detect_labels(best.sequence.layers, is_torch, self._design.conventions.labels)
@@ -139,17 +174,25 @@ def _measure_pool(segment: Segment) -> list[Scored]:
     return pool
 
 
-def _prefer_usual(segment: Segment, pool: list[Scored]) -> Scored:
+def _prefer_usual(segment: Segment, pool: list[Scored], preferred: _Preferred | None) -> Scored:
     """Return a hypothesis as good as the best, with usual values in undecided conventions.
 
-    A usual value that fits unsettled averages is undecided, too.
+    A usual value that fits unsettled averages is undecided, too. The preferred activation comes
+    before the usual one.
     """
     current = best = pool[0]
-    usual = [(each.key, each.usual) for each in segment.list_choices(best.sequence)]
+    choices = segment.list_choices(best.sequence)
+    usual = [(each.key, each.usual) for each in choices]
+    if preferred:
+        activations = [e.key for e in choices if e.name == "activation" and e.others]
+        usual += [(key, preferred.activation) for key in activations]
     for key, value in [(PRIOR, segment.usual.prior), *usual]:
         if current.find_value(key) not in (None, value):
             for scored in segment.score([current.hypothesis.change(key, value)], EXACT):
-                if not _is_clearly_worse(scored.unsettle(segment.most_initial), best):
+                is_worse = _is_clearly_worse(scored.unsettle(segment.most_initial), best)
+                if preferred and value == preferred.activation:
+                    is_worse &= scored.misfit > preferred.misfit
+                if not is_worse:
                     current = scored
                     pool.append(scored)
     return current

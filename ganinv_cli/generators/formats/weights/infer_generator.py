@@ -42,7 +42,7 @@ from ganinv_cli.generators.network.norms.check import FITS_BELOW
 from ganinv_cli.settings.conventions import Conventions
 
 CACHE_KIND = "conventions"
-VERSION = 17  # of the method: kept inferences of another one are not used
+VERSION = 18  # of the method: kept inferences of another one are not used
 _ORDER = ("labels", "strides", "padding", "activation", "range", "epsilon", "norm", "upsampling")
 
 

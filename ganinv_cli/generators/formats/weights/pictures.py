@@ -5,9 +5,8 @@ was trained with a stride of 1 makes of a stride of 2 checkered pictures, where 
 one early in training, but a kernel of even size, of which a stride of 1 changes the side, has 2.
 """
 
-import numpy as np
-
 from ganinv_cli.generators.formats.interface import UnreadableError
+from ganinv_cli.generators.formats.picture_check import CHECKERED, SMOOTH, compare_neighbours
 from ganinv_cli.generators.formats.weights.moments import QUICK, Measurements
 from ganinv_cli.generators.formats.weights.plan_layers import count_labels, plan_layers
 from ganinv_cli.generators.formats.weights.step import (
@@ -20,9 +19,7 @@ from ganinv_cli.generators.formats.weights.step import (
 from ganinv_cli.generators.network.definition import Convention
 from ganinv_cli.generators.network.layers import ConvTranspose
 
-# Squared difference of neighbours over that of every other pixel. Trained generators have at most
-# .65, and with a wrong stride of 2 from .93 to 1.27; with random weights more is by chance.
-SMOOTH, CHECKERED, NOISE = 0.75, 0.9, 1.5
+NOISE = 1.5  # a ratio of neighbours; with random weights more is by chance
 MIN_KERNEL = 3  # of 2, no trained ones were tested
 
 
@@ -53,7 +50,7 @@ def decide_last_stride(design: Design, inference: Inference) -> Inference:
         except UnreadableError:
             return {}
         pictures = measurements.run(layers, str(inference[PRIOR].value), QUICK)
-        ratios[stride] = _compare_neighbours(pictures.numpy())
+        ratios[stride] = compare_neighbours(pictures.numpy())
     if ratios[2] < SMOOTH:
         value = 2
     elif is_odd and CHECKERED < ratios[2] < NOISE and ratios[1] < SMOOTH:
@@ -62,14 +59,3 @@ def decide_last_stride(design: Design, inference: Inference) -> Inference:
         return {}
     row = Convention(choice.name, choice.layer, f"{value}", "pictures")
     return {choice.key: Decision(value, row)}
-
-
-def _compare_neighbours(pictures: np.ndarray) -> float:
-    """Return the ratio of squared differences at distances of 1 and 2; NaN if all is flat."""
-    near, far = (
-        np.square(pictures[:, n:] - pictures[:, :-n]).mean()
-        + np.square(pictures[:, :, n:] - pictures[:, :, :-n]).mean()
-        for n in (1, 2)
-    )
-    with np.errstate(all="ignore"):
-        return float(near / far)

@@ -199,8 +199,6 @@ def test_checkered_pictures_of_an_even_kernel_leave_its_stride_open(tmp_path, mo
     """As a DCGAN makes them early in training; with a stride of 1 its sides would be odd."""
     path = save_archive(tmp_path / "g.pt", make_settled(tmp_path, "relu", "relu"))
     ratios = {15: 0.5, 16: 1.0}  # by the side of the pictures
-    monkeypatch.setattr(
-        pictures, "_compare_neighbours", lambda made: ratios.get(made.shape[1], 0.5)
-    )
+    monkeypatch.setattr(pictures, "compare_neighbours", lambda made: ratios.get(made.shape[1], 0.5))
     last = [row for row in read(path).conventions if row.name == "strides"][-1]
     assert (last.value, last.source) == ("2", "assumed")
