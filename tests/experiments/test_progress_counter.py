@@ -54,7 +54,7 @@ RUNS = {
 }
 
 
-STARTS = [LBFGS.expected_gradients * cost for cost in InvertConfig.start_costs]
+STARTS = [LBFGS().expected_gradients * cost for cost in InvertConfig.start_costs]
 # Runs of invert on 12 to 32 pictures, while other programs ran. An event: its second, trials, those
 # that were missing at the beginning, and images whose first starts do not answer them; then the new
 # counts, or the seconds of an image that was judged, and whether its first starts answered it.
