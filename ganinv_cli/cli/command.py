@@ -165,6 +165,8 @@ def explain_usage_errors() -> Iterator[None]:
     """Turn an error of click into a UsageError: one sentence, which names the help."""
     try:
         yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise  # shows the help
     except click.UsageError as error:
         sentence = error.format_message().rstrip(".")
         if error.ctx and "; type " not in sentence and "?" not in sentence:

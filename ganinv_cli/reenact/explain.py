@@ -260,7 +260,8 @@ class _Judge:
         for changed, stored in self._store_draws(end):
             own = average_chroma(stored.target, end.counted) - average_chroma(changed, end.counted)
             usual.append(measure_rms(own))
-        if not error > MARGIN * float(np.quantile(usual, QUANTILE)) + SEEN_CHROMA:
+        known = [each for each in usual if np.isfinite(each)]  # not after a change to infinity
+        if not known or error <= MARGIN * float(np.quantile(known, QUANTILE)) + SEEN_CHROMA:
             return ""
         return "made grey" if measure_rms(chroma) < GREY_CHROMA else "colours changed"
 

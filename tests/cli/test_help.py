@@ -91,6 +91,11 @@ def test_commands_stand_under_headings(show):
     assert all(f"\n\n{start}" in page for start in starts)
 
 
+def test_the_command_alone_shows_its_help(show):
+    alone = CliRunner().invoke(main, [])
+    assert (alone.exit_code, alone.stderr.strip()) == (2, show("--help").strip())
+
+
 def test_the_shell_completes_every_option():
     completion = ShellComplete(main, {}, "ganinv", "_GANINV_COMPLETE")
     names = {each.value for each in completion.get_completions(["recover"], "--")}
