@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_COUNT, DEFAULT_BETWEEN = 64, 8  # pictures of `sample`, and of those with --between
 
-_generator = partial(click.argument, "checkpoint", type=click.Path())
+_generator = partial(click.argument, "checkpoint", metavar="GENERATOR", type=click.Path())
 
 
 @click.command(cls=GroupedCommand, first=("spectrum", "check", "style", "verbose"))
