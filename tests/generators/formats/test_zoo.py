@@ -35,7 +35,7 @@ def _download(folder: Path, package: str, member: str) -> Path:
 
 def test_every_z_of_faces_is_recovered(tmp_path):
     weights = _download(tmp_path, "gan-face-generate==1.1.1", "gan_face_generate/weights.tar")
-    common = ("--checkpoint", weights, "--trials", "4", "--clip", "stochastic")
+    common = ("--checkpoint", weights, "--trials", "4", "--clip", "stochastic", "--solver", "lbfgs")
     run_ganinv(tmp_path, "recover", *common)
     results = read_results(tmp_path / "recover.h5")
     assert results.attributes["config"]["prior"] == "normal:1,0.9999"
