@@ -53,7 +53,8 @@ def rows(rows: int, block: int, out: Path | None) -> None:
         folder = Path(name)
         template = folder / "template.h5"
         trials, rule = ("--trials", str(TEMPLATE_TRIALS)), ("--clip", RULE)
-        run_program("recover", "--checkpoint", GENERATOR, *trials, *rule, "-q", "--out", template)
+        given = ("--solver", "lbfgs", "--checkpoint", GENERATOR, *trials, *rule, "-q")
+        run_program("recover", *given, "--out", template)
         row = run_apart(commit_rows, template, folder / "rows.h5", rows, block)
         seconds, memory = run_program("report", folder / "rows.h5")
         row |= {"report, CPU s": seconds, "report, MB": memory}
@@ -198,8 +199,8 @@ def run_shard(out: Path, trials: int, shards: int, rows: int) -> Record:
     from ganinv_cli.results.store import open_run
 
     config = RecoverConfig(
-        checkpoint=GENERATOR, trials=trials, clip=(RULE,), shard=f"{shards}/{shards}",
-        device="cpu", batch_size=COMMIT_PICTURES,
+        solver="lbfgs", checkpoint=GENERATOR, trials=trials, clip=(RULE,),
+        shard=f"{shards}/{shards}", device="cpu", batch_size=COMMIT_PICTURES,
     )  # fmt: skip
     loaded, spent = read_generator(config, SILENT), Stopwatch()
     with open_engine(config, loaded, SILENT) as engine:
