@@ -52,9 +52,8 @@ def rows(rows: int, block: int, out: Path | None) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         template = folder / "template.h5"
-        trials, rule = ("--trials", str(TEMPLATE_TRIALS)), ("--clip", RULE)
-        given = ("--solver", "lbfgs", "--checkpoint", GENERATOR, *trials, *rule, "-q")
-        run_program("recover", *given, "--out", template)
+        given = ("--solver", "lbfgs", "--trials", str(TEMPLATE_TRIALS), "--clip", RULE, "-q")
+        run_program("recover", "--checkpoint", GENERATOR, *given, "--out", template)
         row = run_apart(commit_rows, template, folder / "rows.h5", rows, block)
         seconds, memory = run_program("report", folder / "rows.h5")
         row |= {"report, CPU s": seconds, "report, MB": memory}
