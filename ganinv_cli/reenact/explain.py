@@ -260,7 +260,7 @@ class _Judge:
         for changed, stored in self._store_draws(end):
             own = average_chroma(stored.target, end.counted) - average_chroma(changed, end.counted)
             usual.append(measure_rms(own))
-        known = [each for each in usual if np.isfinite(each)]  # not after a change to infinity
+        known = [each for each in usual if np.isfinite(each)]  # a change may make infinite values
         if not known or error <= MARGIN * float(np.quantile(known, QUANTILE)) + SEEN_CHROMA:
             return ""
         return "made grey" if measure_rms(chroma) < GREY_CHROMA else "colours changed"
