@@ -103,9 +103,12 @@ class Plan(ABC):
         return self.config.batch_norm == "batch"
 
     @property
-    def trial_shard(self) -> Shard:
-        """The trials of each case to run."""
-        return parse_shard(self.config.shard)
+    def shards(self) -> Shards:
+        """What this run has of the whole one: some of the cases, or some trials of each."""
+        shard = parse_shard(self.config.shard)
+        if self.shards_cases:
+            return Shards(cases=shard, trials=UNSHARDED)
+        return Shards(cases=UNSHARDED, trials=shard)
 
     @property
     def has_bounds(self) -> bool:
