@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -118,13 +119,7 @@ def change_log(case: Case, place: Path, random: Random) -> Disturbed:
     results = case.undisturbed.workload.results
     log, change = name_log(place / "work" / results), place.with_name("change")
     operation = random.randint(1, case.undisturbed.operations)
-
-    def disturb() -> None:
-        if log.exists():
-            content, words = mutate_bytes(random, log.read_bytes())
-            log.write_bytes(content)
-            change.write_text(words, encoding="utf-8")  # it is another process that does this
-
+    disturb = partial(_change_bytes, log, random, change)
     outcome = run_command(case.undisturbed.workload.arguments, place, operation, disturb)
     faults = judge_outcome(outcome, (0, 1))
     expected = _leave_out_times(_read_rows(case.undisturbed.after / "work" / results))
@@ -132,6 +127,14 @@ def change_log(case: Case, place: Path, random: Random) -> Disturbed:
     faults |= {"number"} if any(expected.get(key) != row for key, row in rows.items()) else set()
     words = change.read_text(encoding="utf-8") if change.exists() else "there was no log"
     return {}, faults, f"before operation {operation}: {words}, {shorten(outcome)}"
+
+
+def _change_bytes(log: Path, random: Random, change: Path) -> None:
+    """Change bytes of a log, and write what was done to a file, since another process asks."""
+    if log.exists():
+        content, words = mutate_bytes(random, log.read_bytes())
+        log.write_bytes(content)
+        change.write_text(words, encoding="utf-8")
 
 
 DISTURB = {KILL: kill_command, FULL_DISK: fill_disk, CHANGED_LOG: change_log}

@@ -133,11 +133,23 @@ def measure_lines(drawn: Sequence[Drawn], latents: np.ndarray, results: Path) ->
         if row := rows.get(one.name):
             difference = np.array(row["z_explained"], np.float64) - z  # NaN if there is none
             distance = float(np.linalg.norm(difference)) / scale
-            numbers = (row["excess"], row["excess_limit"], row["rmse"], distance)
-            rounded = [round(float("nan" if x is None else x), 3) for x in numbers]
-            revision = str(run.store.attributes["git"])
-            lines.append(Line(*one, row["verdict"], row["chain"] or "", *rounded, revision))
+            lines.append(
+                Line(
+                    *one,
+                    verdict=row["verdict"],
+                    chain=row["chain"] or "",
+                    left=_round(row["excess"]),
+                    limit=_round(row["excess_limit"]),
+                    rmse=_round(row["rmse"]),
+                    distance=_round(distance),
+                    revision=str(run.store.attributes["git"]),
+                )
+            )
     return lines
+
+
+def _round(value: float | None) -> float:
+    return float("nan") if value is None else round(value, 3)
 
 
 def _measure_distance(generator: str) -> float:

@@ -71,7 +71,7 @@ def count_origins(lines: Iterable[Line], is_counted: Callable[[Line], bool]) -> 
 
 def _count_verdicts(lines: Sequence[Line]) -> Row:
     counts = Counter(line.verdict for line in lines)
-    return {"number": len(lines)} | {verdict: counts[verdict] for verdict in VERDICTS}
+    return {"number": len(lines), **{verdict: counts[verdict] for verdict in VERDICTS}}
 
 
 def _count_right(lines: Sequence[Line]) -> Row:
