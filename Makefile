@@ -45,10 +45,10 @@ zoo: $(READY) ## fetch generators from PyPI that nobody here trained, and inspec
 
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (HOURS=1 adds an hour; after make zoo)
 	@$(BIN)/python -m benchmarks.verdicts --hours $(HOURS) $(ARGS)
-	@$(BIN)/python -m benchmarks.verdicts --keep docs/invert/calibration.csv
+	@$(BIN)/python -m benchmarks.verdicts --hours 0 --keep docs/invert/calibration.csv
 	@$(BIN)/python docs/generate.py
 
-torture: $(READY) ## kills, full disks, changed bytes (an hour; ARGS='--files 0')
+torture: $(READY) ## kills, full disks, changed logs (half an hour; ARGS='--disks 0')
 	@$(BIN)/python -m benchmarks.torture $(ARGS)
 
 FACES := build/zoo/gan_face_generate/weights.tar

@@ -1,43 +1,23 @@
 """Photographs and other files of packages on PyPI; none is kept in the repository."""
 
-import io
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-PNGS = (
-    "astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel", "ihc",
-    "moon", "motorcycle_left",
+PACKAGE = "scikit-image==0.26.0"  # all of its pictures may be used and passed on
+PHOTOGRAPHS = (
+    "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "coffee.png",
+    "coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png",
+    "motorcycle_left.png", "retina.jpg", "rocket.jpg",
 )  # fmt: skip
-PHOTOGRAPHS = {  # package and version -> files; all may be used and passed on
-    "scikit-image==0.26.0": [
-        *(f"skimage/data/{name}.png" for name in PNGS),
-        *(f"skimage/data/{name}.jpg" for name in ("hubble_deep_field", "retina", "rocket")),
-    ],
-    "scikit-learn==1.9.1": [f"sklearn/datasets/images/{name}.jpg" for name in ("china", "flower")],
-    "matplotlib==3.11.2": ["matplotlib/mpl-data/sample_data/grace_hopper.jpg"],
-    "pywavelets==1.9.0": ["pywt/data/aero.npz", "pywt/data/ascent.npz"],
-}
 
 
 def download_photographs(folder: Path) -> list[Path]:
-    """Write the photographs into `folder` unchanged; arrays become PNGs."""
-    paths = []
-    for requirement, members in PHOTOGRAPHS.items():
-        for member in members:
-            content = download_member(requirement, member, folder)
-            path = folder / f"photograph-{Path(member).name}"
-            if path.suffix == ".npz":  # an archive of one array
-                (pixels,) = np.load(io.BytesIO(content)).values()
-                path = path.with_suffix(".png")
-                Image.fromarray(pixels.astype(np.uint8)).save(path)
-            else:
-                path.write_bytes(content)
-            paths.append(path)
+    """Write the photographs into `folder`, unchanged."""
+    paths = [folder / f"photograph-{name}" for name in PHOTOGRAPHS]
+    for path, name in zip(paths, PHOTOGRAPHS, strict=True):
+        path.write_bytes(download_member(PACKAGE, f"skimage/data/{name}", folder))
     return paths
 
 

@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 import warnings
-import weakref
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,19 +104,6 @@ def _has_mark(path: Path, mark: bytes) -> bool:
 def is_bomb(unpacked: int, stored: int) -> bool:
     """Return whether so many stored bytes that unpack to so many hold no weights."""
     return unpacked > max(MAX_UNPACKED, MAX_RATIO * stored)
-
-
-class OpenFile:
-    """A file that stays readable if it is removed; it is closed with the object."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises OSError."""
-        self.descriptor = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self.descriptor)
-
-    def read(self, size: int, start: int) -> bytes:
-        """Return so many bytes from a place, fewer at the end. Raises OSError."""
-        return os.pread(self.descriptor, size, start)
 
 
 def follow_link(path: Path) -> Path:

@@ -16,8 +16,6 @@ from matplotlib.figure import Figure
 
 from benchmarks import records
 from benchmarks.reproduction import figure2, manifest, runs, table1, table2, why
-from benchmarks.verdicts.lines import read_lines
-from benchmarks.verdicts.page import format_page
 from ganinv_cli.cli import main
 
 FIGURE2B = "figure2b-variance-0.1.png"
@@ -45,14 +43,13 @@ MEASUREMENTS = (  # JSON in docs/, with its page beside it
     "solvers/peers",
     "solvers/roofline",
 )
-CALIBRATION = "invert/calibration"  # the same, with a page of its own form
 
 
 def list_generated() -> list[Path]:
     """Return the files of docs/ that `write_all` writes, relative to it."""
     reports = [Path(folder, name) for folder, names in REPORTS.values() for name in names]
     made = [f"reproduction/{name}" for name in (*TABLES, *FIGURES)]
-    made += [*(f"{name}.md" for name in (*MEASUREMENTS, CALIBRATION)), "results/SHA256SUMS"]
+    made += [*(f"{name}.md" for name in MEASUREMENTS), "results/SHA256SUMS"]
     made.append(FIRST_ORDER)
     return sorted([*reports, *map(Path, made)])
 
@@ -67,8 +64,6 @@ def write_all(docs: Path, out: Path) -> None:
     for name in MEASUREMENTS:
         page = records.format_page(json.loads((docs / f"{name}.json").read_text("utf-8")))
         (out / f"{name}.md").write_text(page, "utf-8")
-    page = format_page(read_lines(docs / f"{CALIBRATION}.csv"))
-    (out / f"{CALIBRATION}.md").write_text(page, "utf-8")
     (out / "results" / "SHA256SUMS").write_text(manifest.list_hashes(docs / "results"), "utf-8")
 
 

@@ -6,8 +6,7 @@ another method is done at the largest image loss at which one of our recovered t
 has no more to do than ours. A trial is recovered if the final mean of (z − z_true)² is below 1e-4.
 Start-up and tracing are left out; our preconditioner is counted as its gradients, at the pace of
 our trials, in the ratio alone. A bare loop before and after each run measures the speed of the
-machine. The file is written after each method; what it has of this seed, with as many trials, is
-not measured again.
+machine. The file is written after each method.
 
     python -m benchmarks.speed.peers             # 45 minutes on two cores
     python -m benchmarks.speed.peers --checkpoint build/zoo/gan_face_generate/weights.tar
@@ -70,7 +69,6 @@ class Result(NamedTuple):
 
 
 Measured = tuple[float, float, list[float], list[bool], float]  # the last fields of a result
-Results = dict[str, Result]  # "generator/method" -> result
 
 
 @click.command()
@@ -79,22 +77,19 @@ Results = dict[str, Result]  # "generator/method" -> result
 @click.option("--out", type=click.Path(path_type=Path), default="build/peers.json")
 def main(checkpoint: Sequence[str], trials: int, out: Path) -> None:
     """Print a Markdown table of trials recovered per second, ours over theirs."""
-    kept: dict[str, Any] = {"about": ""}
-    if out.exists():
-        kept = json.loads(out.read_text("utf-8"))
-    lines = kept["results"] if f"; seed {SEED};" in kept["about"] else {}
-    results = {name: Result(**json.loads(line)) for name, line in lines.items()}
+    results: list[Result] = []
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganinv", "tensorflow", "scipy"))
     about = f"{find_devices('auto')[0].description}; seed {SEED}; {versions}"
     about += f"; revision {read_git_revision()}"
     for path in checkpoint:
-        for _ in run_methods(path, trials, results):
-            lines = {name: json.dumps(each._asdict()) for name, each in results.items()}
+        for result in run_methods(path, trials):
+            results.append(result)
+            lines = {f"{x.generator}/{x.method}": json.dumps(x._asdict()) for x in results}
             publish({"about": about, **make_tables(results), "results": lines}, out)
 
 
-def run_methods(checkpoint: str, trials: int, results: Results) -> Iterator[None]:
-    """Add the results of methods that are missing; yield after each."""
+def run_methods(checkpoint: str, trials: int) -> Iterator[Result]:
+    """Yield the result of each method that is installed, ganinv's first."""
     path = Path(checkpoint)
     name = path.parent.name if path.suffix else path.name
     task = make_task(make_generator(formats.read(find("checkpoint", path))), trials)
@@ -104,18 +99,15 @@ def run_methods(checkpoint: str, trials: int, results: Results) -> Iterator[None
     }
     stop = 0.0
     for method, measure in measures.items():
-        kept = results.get(f"{name}/{method}")
-        if not kept or len(kept.gradients) != trials:
-            before = measure_pace(task)
-            try:
-                measured = measure(stop)
-            except ImportError as error:
-                click.echo(f"{method} is left out: {error}", err=True)
-                continue
-            pace = statistics.mean((before, measure_pace(task)))
-            results[f"{name}/{method}"] = Result(name, method, pace, *measured)
-            yield
-        stop = results[f"{name}/{OURS}"].stop
+        before = measure_pace(task)
+        try:
+            measured = measure(stop)
+        except ImportError as error:
+            click.echo(f"{method} is left out: {error}", err=True)
+            continue
+        result = Result(name, method, statistics.mean((before, measure_pace(task))), *measured)
+        yield result
+        stop = result.stop
 
 
 def measure_pace(task: Task) -> float:
@@ -151,12 +143,11 @@ def time_method(prepare: Callable[[Task], Solve], task: Task, stop: float) -> Me
     return seconds, stop, gradients.tolist(), recovered.tolist(), 0.0
 
 
-def make_tables(results: Results) -> dict[str, Any]:
+def make_tables(results: Sequence[Result]) -> dict[str, Any]:
     """Return the title, the rows and the notes."""
     rows, notes = [], []
-    for ours in (each for each in results.values() if each.method == OURS):
-        runs = [each for each in results.values() if each.generator == ours.generator]
-        runs = [each for each in runs if len(each.gradients) == len(ours.gradients)]
+    for ours in (each for each in results if each.method == OURS):
+        runs = [each for each in results if each.generator == ours.generator]
         rows += [
             {
                 "generator": each.generator,

@@ -1,1 +1,1 @@
-"""Kills, full disks and mutated files, on every command that writes or reads files."""
+"""Kills, full disks and changed logs, on every command that writes files."""

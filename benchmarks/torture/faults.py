@@ -2,24 +2,12 @@
 
 import re
 from collections.abc import Collection
-from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.torture.process import Outcome
 
 _USAGE = re.compile(r"Usage: .*?(?=^Error: )", re.DOTALL | re.MULTILINE)
 _LOG = re.compile(r"^([IWEF]\d{4} |\d{4}-\d\d-\d\d .*\] |.*Warning: |  warn)", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-class Judged(NamedTuple):
-    """A case, what was done, and the faults."""
-
-    name: str
-    kind: str  # the row of the table
-    faults: tuple[str, ...]
-    status: int
-    says: str  # what was done, and the end of stderr
 
 
 def judge_outcome(outcome: Outcome, allowed: Collection[int] = (0, 1, 2)) -> set[str]:
@@ -47,11 +35,6 @@ def _has_one_sentence(outcome: Outcome) -> bool:
     if outcome.status == 0:
         return not errors
     return len(errors) == 1 and lines[-1] == errors[0]
-
-
-def list_files(folder: Path) -> set[str]:
-    """Return the names of all files below a folder."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
 def shorten(outcome: Outcome) -> str:

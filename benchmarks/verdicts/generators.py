@@ -1,4 +1,4 @@
-"""The generators of the calibration, their pictures, and those of their siblings."""
+"""The generators whose verdicts are measured, their pictures, and those of their siblings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -9,7 +9,7 @@ import numpy as np
 
 import ganinv_cli as ganinv
 from benchmarks.tiny import ROOT
-from benchmarks.verdicts.colour_edits import Random
+from benchmarks.verdicts.listed_edits import Random
 from ganinv_cli.generators.network.graph import Network
 from ganinv_cli.images import to_pixels
 from ganinv_cli.prior import Uniform
@@ -20,28 +20,24 @@ Array = np.ndarray
 
 
 class Calibrated(NamedTuple):
-    """A generator, and how many pictures of it are planned."""
+    """A generator as `ganinv invert --checkpoint` takes it."""
 
-    checkpoint: str  # as `ganinv invert --checkpoint` takes it
-    least: int  # own pictures, and as many strangers
-    chunk: int  # own pictures, and as many strangers, that are inverted together, in minutes
+    checkpoint: str
     conventions: Mapping[str, Any] = {}  # that its file does not say: option -> value
 
 
 _MODELS = ZOO / "generateme" / "static" / "Models"
 GENERATORS = {
-    "faces32": Calibrated("faces32", 200, 10),
-    "portraits64": Calibrated("portraits64", 80, 4),
-    "gan-face-generate": Calibrated(str(ZOO / "gan_face_generate" / "weights.tar"), 80, 4),
+    "faces32": Calibrated("faces32"),
+    "portraits64": Calibrated("portraits64"),
+    "gan-face-generate": Calibrated(str(ZOO / "gan_face_generate" / "weights.tar")),
     # nothing in ganinv was chosen on these
-    "generateme-faces": Calibrated(str(_MODELS / "dcGanGeneratorModel.pt"), 80, 4),
+    "generateme-faces": Calibrated(str(_MODELS / "dcGanGeneratorModel.pt")),
     "generateme-cats": Calibrated(
-        str(_MODELS / "linearGanGeneratorModel.pt"), 80, 4, {"activation": "leaky_relu:0.2"}
+        str(_MODELS / "linearGanGeneratorModel.pt"), {"activation": "leaky_relu:0.2"}
     ),
 }
 DEFAULT = ("faces32", "portraits64", "gan-face-generate")
-EARLY = {"faces32": "faces32-early"}  # an early stage of its training
-PERCENTAGES = (3, 10, 30)  # of noise on each weight
 
 
 @cache
@@ -51,19 +47,24 @@ def load_generator(name: str) -> ganinv.LoadedGenerator:
 
 def list_siblings(name: str) -> list[str]:
     """Return the names of the siblings whose weights can be made; of a graph, none."""
-    if not isinstance(load_generator(name).definition.network, Network):
-        return []
-    return [*_SIBLINGS, *(_STAGES if name in EARLY else ())]
+    is_layered = isinstance(load_generator(name).definition.network, Network)
+    return [*_SIBLINGS] if is_layered else []
 
 
 @cache
 def load_sibling(name: str, sibling: str) -> ganinv.LoadedGenerator:
-    """Return a generator with other weights."""
-    own = load_generator(name)
-    if sibling in _STAGES:
-        return _move(_STAGES[sibling], own, ganinv.load(EARLY[name]))
-    random = np.random.default_rng(SEED)
-    return _change(own, partial(_SIBLINGS[sibling], random))
+    """Return a generator whose arrays of floats are changed."""
+    own, change = load_generator(name), partial(_SIBLINGS[sibling], np.random.default_rng(SEED))
+    network = own.definition.network
+    assert isinstance(network, Network)
+    nodes = []
+    for node in network.nodes:
+        values = {field.name: getattr(node.layer, field.name) for field in fields(node.layer)}
+        arrays = {key: each for key, each in values.items() if isinstance(each, np.ndarray)}
+        changed = {key: change(array).astype(array.dtype) for key, array in arrays.items()}
+        nodes.append(node._replace(layer=replace(node.layer, **changed)))
+    definition = replace(own.definition, network=replace(network, nodes=tuple(nodes)))
+    return ganinv.LoadedGenerator(own.name, definition)
 
 
 def draw_z(generator: ganinv.LoadedGenerator, random: Random, count: int = 1) -> Array:
@@ -80,45 +81,6 @@ def render(generator: ganinv.LoadedGenerator, z: Array) -> Array:
     return np.repeat(pixels, 3, -1) if pixels.shape[-1] == 1 else pixels
 
 
-def _change(
-    own: ganinv.LoadedGenerator, change: Callable[[Array], Array]
-) -> ganinv.LoadedGenerator:
-    """Return a generator whose arrays of floats are changed."""
-    network = own.definition.network
-    assert isinstance(network, Network)
-    nodes = []
-    for node in network.nodes:
-        arrays = {
-            field.name: getattr(node.layer, field.name)
-            for field in fields(node.layer)
-            if isinstance(getattr(node.layer, field.name), np.ndarray)
-        }
-        changed = {key: change(array).astype(array.dtype) for key, array in arrays.items()}
-        nodes.append(node._replace(layer=replace(node.layer, **changed)))
-    definition = replace(own.definition, network=replace(network, nodes=tuple(nodes)))
-    return ganinv.LoadedGenerator(own.name, definition)
-
-
-def _move(
-    share: float, own: ganinv.LoadedGenerator, early: ganinv.LoadedGenerator
-) -> ganinv.LoadedGenerator:
-    """Return the generator with weights on the way to those of another."""
-    others = iter(_list_arrays(early))
-    return _change(own, lambda array: (1 - share) * array + share * next(others))
-
-
-def _list_arrays(generator: ganinv.LoadedGenerator) -> list[Array]:
-    """Return the arrays of a network, in the order in which they are changed."""
-    arrays: list[Array] = []
-
-    def keep(array: Array) -> Array:
-        arrays.append(array)
-        return array
-
-    _change(generator, keep)
-    return arrays
-
-
 def _add_noise(share: float, random: Random, array: Array) -> Array:
     """Return each weight times exp(share · n), n normal; so no variance becomes negative."""
     return array * np.exp(share * random.normal(size=array.shape))
@@ -131,7 +93,6 @@ def _quantise(_: Random, array: Array) -> Array:
 
 
 _SIBLINGS: Mapping[str, Callable[[Random, Array], Array]] = {
-    **{f"noise, {each} %": partial(_add_noise, each / 100) for each in PERCENTAGES},
+    **{f"noise, {each} %": partial(_add_noise, each / 100) for each in (3, 10, 30)},
     "8 bits": _quantise,
 }
-_STAGES = {f"early stage, {each} %": each / 100 for each in (*PERCENTAGES, 100)}

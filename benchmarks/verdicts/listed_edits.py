@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOp
 
 Picture = Image.Image
 Random = np.random.Generator
-LOSSLESS, JPEG = "PNG", "JPEG 75"
+LOSSLESS = "PNG"
 NAMED_WITHIN = 5  # of the quality of a JPEG
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
@@ -34,10 +34,6 @@ def make_image(pixels: np.ndarray) -> Picture:
     return Image.fromarray(np.rint(np.clip(pixels, 0, 255)).astype(np.uint8))
 
 
-def _save_as(chain: str, suffix: str, apply: Any = None, **options: Any) -> Edit:
-    return Edit(chain, apply or (lambda picture, _: picture), suffix, options)
-
-
 def _name_jpeg(quality: int) -> str:
     qualities = range(quality - NAMED_WITHIN, quality + NAMED_WITHIN + 1)
     return rf"saved as JPEG \D*({'|'.join(map(str, qualities))})\)?$"
@@ -48,10 +44,6 @@ def _resize(times: float, kernel: str, picture: Picture, _: Random) -> Picture:
     method = Image.Resampling[kernel.upper()]
     size = round(times * picture.width), round(times * picture.height)
     return picture.resize(size, method).resize(picture.size, method)
-
-
-def _enlarge(picture: Picture, _: Random) -> Picture:
-    return picture.resize((3 * picture.width, 3 * picture.height), Image.Resampling.BICUBIC)
 
 
 def _crop(picture: Picture, _: Random) -> Picture:
@@ -132,19 +124,11 @@ def _take_photograph(picture: Picture, random: Random) -> Picture:
     return _add_noise(3, picture.filter(ImageFilter.GaussianBlur(picture.width / 80)), random)
 
 
-def _reduce_colours(picture: Picture, _: Random) -> Picture:
-    return picture.quantize(256)
-
-
 def _shade_corners(picture: Picture, _: Random) -> Picture:
     shade = ImageOps.invert(Image.radial_gradient("L").resize(picture.size)).point(
         lambda level: min(255, 128 + level)
     )
     return ImageChops.multiply(picture, shade.convert("RGB"))
-
-
-def _rotate(degrees: float, picture: Picture, _: Random) -> Picture:
-    return picture.rotate(degrees, Image.Resampling.BICUBIC)
 
 
 def _mirror(picture: Picture, _: Random) -> Picture:
@@ -164,7 +148,9 @@ EDITS = {
     # re-enacted since ganinv names changes
     LOSSLESS: Edit("^$"),
     **{
-        f"JPEG {quality}": _save_as(f"^{_name_jpeg(quality)}", "jpg", quality=quality)
+        f"JPEG {quality}": Edit(
+            f"^{_name_jpeg(quality)}", suffix="jpg", options={"quality": quality}
+        )
         for quality in (95, 90, 75, 50, 30)
     },
     **{
@@ -195,7 +181,10 @@ EDITS = {
         r"^(without its border|but for \d+ % of the pixels)$",
         lambda picture, _: ImageOps.expand(ImageOps.crop(picture, 4), 4),
     ),
-    "enlarged file": Edit("enlarged 3 times", _enlarge),
+    "enlarged file": Edit(
+        "enlarged 3 times",
+        lambda picture, _: picture.resize((3 * picture.width,) * 2, Image.Resampling.BICUBIC),
+    ),
     # the others
     "JPEG 90, then 75": Edit("JPEG.*JPEG", partial(_store, "JPEG", 90), "jpg", {"quality": 75}),
     "JPEG 70, then 90": Edit("JPEG.*JPEG", partial(_store, "JPEG", 70), "jpg", {"quality": 90}),
@@ -209,8 +198,8 @@ EDITS = {
     "blurred, JPEG 90": Edit(f"blurred.*{_JPEG_90}", _blur, **_ON_JPEG),
     "sharpened": Edit("sharpened", partial(_filter, ImageFilter.SHARPEN)),
     "unsharp mask": Edit("sharpened", partial(_filter, ImageFilter.UnsharpMask(1, 80, 0))),
-    "rotated": Edit("rotated", partial(_rotate, 2)),
-    "256 colours": Edit("palette", _reduce_colours),
+    "rotated": Edit("rotated", lambda picture, _: picture.rotate(2, Image.Resampling.BICUBIC)),
+    "256 colours": Edit("palette", lambda picture, _: picture.quantize(256)),
     "cropped, JPEG 90": Edit(f"(enlarged 1|cropped).*{_JPEG_90}", _crop, **_ON_JPEG),
     "halved and back": Edit("reduced.*and back", partial(_resize, 0.5, "bicubic")),
     "halved file": Edit("reduced", lambda picture, _: picture.resize((picture.width // 2,) * 2)),

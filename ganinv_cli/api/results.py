@@ -15,7 +15,7 @@ from ganinv_cli.precision import Precision
 from ganinv_cli.settings.names import STYLES, representative_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ganinv_cli.results.report import DrawnFigure, Report
     from ganinv_cli.results.store import Image, Results
@@ -236,20 +236,17 @@ class Inversion:
 
 
 def read_run(path: Path, threshold: float | None = None, *, in_memory: bool = False) -> RunResults:
-    """Return the results in a file, or read into memory with a copy of the finished file.
+    """Return the results in a file; with `in_memory`, they have a copy of the file.
 
     Raises ResultsError.
     """
     from ganinv_cli.experiments.summary import show_by
-    from ganinv_cli.results.store import read_results
+    from ganinv_cli.results.store import load_results
 
-    results = show_by(read_results(path), threshold)
-    if not in_memory:
-        return RunResults(str(path), results, path)
-    groups: dict[str, Mapping[str, NDArray[Any]]] = {
-        name: dict(rows) for name, rows in results.groups.items()
-    }
-    return RunResults(path.stem, replace(results, groups=groups), path.read_bytes())
+    results = show_by(load_results(path), threshold)
+    if in_memory:
+        return RunResults(path.stem, results, path.read_bytes())
+    return RunResults(str(path), results, path)
 
 
 def make_inversion(run: RunResults) -> Inversion:

@@ -2,7 +2,7 @@
 
 from ganinv_cli.results.store.attributes import Provenance
 from ganinv_cli.results.store.hdf5 import Image, Results
-from ganinv_cli.results.store.read import SaveError, read_results, select_images
+from ganinv_cli.results.store.read import SaveError, load_results, read_results, select_images
 from ganinv_cli.results.store.rows import Figure
 from ganinv_cli.results.store.run import Run, check_replaceable, open_run
 
@@ -14,6 +14,7 @@ __all__ = [
     "Run",
     "SaveError",
     "check_replaceable",
+    "load_results",
     "open_run",
     "read_results",
     "select_images",

@@ -24,8 +24,8 @@ class ChangedError(DamagedError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} was changed or damaged while it was in use; run the same command again: it "
-            "runs the trials that are missing"
+            f"{path} was changed, replaced or damaged while it was in use; run the same command "
+            "again: it runs the trials that are missing"
         )
 
 

@@ -3,17 +3,17 @@
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 from h5py import h5a
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import OpenFile
 from ganinv_cli.outcome import THRESHOLD
 from ganinv_cli.results.store.attributes import decode_attributes, encode_attributes
 from ganinv_cli.results.store.columns import (
@@ -109,14 +109,13 @@ class Results:
 
 
 class FileRows(LazyRows):
-    """The rows of a group in a finished file.
+    """The rows of a group in a finished file, as long as it is not changed or replaced."""
 
-    Raises ChangedError if the file has been changed since it was opened, and a column is read.
-    """
-
-    def __init__(self, file: "_File", group: str, root: h5py.File, sizes: Sizes) -> None:
-        self._file, self._group = file, group
-        self.place = f"{file.path}: {group or 'the root'}"
+    def __init__(
+        self, path: Path, state: tuple[int, int, int], group: str, root: h5py.File, sizes: Sizes
+    ) -> None:
+        self._path, self._state, self._group = path, state, group
+        self.place = f"{path}: {group or 'the root'}"
         layout = _read_layout(root, group, sizes)
         key = IMAGE if IMAGE in layout else TRIAL
         numbers = root[f"{group}/{key}"][()]
@@ -124,62 +123,50 @@ class FileRows(LazyRows):
         self._rows = None if len(rows) == len(numbers) else rows  # None: all
         super().__init__(layout, len(rows))
 
-    def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+    def _read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         if self._rows is not None:
             rows = self._rows[rows]
         if isinstance(rows, slice):
-            return self._file.read(self._group, names, rows)
+            return self._read_range(names, rows)
         low, high = int(rows.min(initial=0)), 1 + int(rows.max(initial=0))
-        found = self._file.read(self._group, names, slice(low, high))
+        found = self._read_range(names, slice(low, high))
         return {name: values[rows - low] for name, values in found.items()}
 
-
-class _File:
-    """A finished file that stays readable if another one replaces it."""
-
-    def __init__(self, path: Path) -> None:
-        """Check the file. Raises OSError, ResultsError or ValueError if it is not as it should."""
-        self.path, self._file = path, OpenFile(path)
-        self._state = self._get_state()
-        self.is_sealed = _check_seal(path, self._file)
-
-    def open_hdf5(self) -> h5py.File:
-        """Open the file for one read, so that this or another program can write or replace it."""
-        # A file is never changed after its renaming, so HDF5's own lock is not needed.
-        descriptor = self._file.descriptor
-        try:
-            return h5py.File(f"/dev/fd/{descriptor}", "r", locking=False)
-        except OSError:  # HDF5 asks for a name, and another file has it now
-            return h5py.File(open(descriptor, "rb", closefd=False), "r")
-
-    def read(self, group: str, names: Sequence[str], rows: slice) -> dict[str, np.ndarray]:
-        """Return columns of a group in a range of rows of the file."""
-        self._check_unchanged()
-        with explain_damaged_results(self.path), self.open_hdf5() as root:
-            found = {name: root[f"{group}/{name}"][rows] for name in names}
+    def _read_range(self, names: Sequence[str], rows: slice) -> dict[str, np.ndarray]:
+        """Return columns in a range of rows of the file. Raises ChangedError."""
+        with explain_damaged_results(self._path), _open_hdf5(self._path, self._state) as root:
+            found = {name: root[f"{self._group}/{name}"][rows] for name in names}
             for name, values in found.items():
-                check_values(f"{group}/{name}", get_columns(group)[name], values)
-        self._check_unchanged()
+                check_values(f"{self._group}/{name}", get_columns(self._group)[name], values)
         return found
 
-    def _check_unchanged(self) -> None:
-        if self._get_state() != self._state:
-            raise ChangedError(self.path)
 
-    def _get_state(self) -> tuple[int, int]:
-        about = os.fstat(self._file.descriptor)
-        return about.st_size, about.st_mtime_ns
+def _get_state(about: os.stat_result) -> tuple[int, int, int]:
+    """Return what changes if a file is replaced, or a program writes to it."""
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+@contextmanager
+def _open_hdf5(path: Path, state: tuple[int, int, int]) -> Iterator[h5py.File]:
+    """Open a file for one read. Raises ChangedError if it has another state before or after it."""
+    if _get_state(path.stat()) != state:
+        raise ChangedError(path)
+    # A file is never changed after its renaming, so HDF5's own lock is not needed.
+    with h5py.File(path, "r", locking=False) as root:
+        yield root
+        if _get_state(os.fstat(root.id.get_vfd_handle())) != state:
+            raise ChangedError(path)
 
 
 def read_file(path: Path) -> Results:
-    """Read and check a finished file.
+    """Read and check a finished file; its columns are read when they are used.
 
     Raises ResultsError if it is missing, unreadable, of another version, not from ganinv or
     damaged.
     """
     with explain_damaged_results(path):
-        file = _File(path)
-        with file.open_hdf5() as root:
+        state, is_sealed = _get_state(path.stat()), _check_seal(path)
+        with _open_hdf5(path, state) as root:
             stored = _read_attributes(root)
             if not {"schema", "command"} <= stored.keys():
                 raise ResultsError(
@@ -187,13 +174,13 @@ def read_file(path: Path) -> Results:
                     "ganinv"
                 )
             attributes = decode_attributes(path, stored)
-            if not file.is_sealed:
+            if not is_sealed:
                 raise ValueError("its checksum is missing, as if another program changed it")
             sizes: Sizes = {}
             stored_constants = {name: root[name] for name in CONSTANTS if name in root}
             check_constants(CONSTANTS, stored_constants, sizes)
             constants = {name: data[()] for name, data in stored_constants.items()}
-            groups = {name: FileRows(file, name, root, sizes) for name in attributes["groups"]}
+            groups = {n: FileRows(path, state, n, root, sizes) for n in attributes["groups"]}
             figures = {name: _read_figure(root[name]) for name in attributes["figures"]}
         for name, rows in groups.items():
             check_order(name, rows)
@@ -225,9 +212,8 @@ def seal_file(path: Path) -> None:
 
     A program that writes to the file with HDF5 removes it.
     """
-    seal = _make_seal(OpenFile(path), path.stat().st_size)
-    with path.open("ab") as file:
-        file.write(seal)
+    with path.open("r+b") as file:
+        file.write(_make_seal(file, path.stat().st_size))
 
 
 def _write_rows(root: h5py.File, group: str, rows: Group, is_whole: bool) -> None:
@@ -293,26 +279,29 @@ def _read_layout(root: h5py.File, group: str, sizes: Sizes) -> dict[str, np.dtyp
     return {name: np.dtype((data.dtype, data.shape[1:])) for name, data in columns.items()}
 
 
-def _check_seal(path: Path, file: OpenFile) -> bool:
+def _check_seal(path: Path) -> bool:
     """Return whether a file has a checksum.
 
     Raises ResultsError if it is not HDF5, ValueError if its content has changed.
     """
-    if file.read(len(SIGNATURE), 0) != SIGNATURE:
-        file_of_part = path.with_suffix("")  # of recover.h5.log
-        example = file_of_part if file_of_part.suffix else "recover.h5"
-        raise ResultsError(f"{path} is not an HDF5 file; name a results file, e.g. {example}")
-    size = os.fstat(file.descriptor).st_size - _SEAL.size
-    seal = file.read(_SEAL.size, max(size, 0))
-    if seal.startswith(SEAL) and seal != _make_seal(file, size):
-        raise ValueError("its content does not match its checksum")
+    with path.open("rb") as file:
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            file_of_part = path.with_suffix("")  # of recover.h5.log
+            example = file_of_part if file_of_part.suffix else "recover.h5"
+            raise ResultsError(f"{path} is not an HDF5 file; name a results file, e.g. {example}")
+        size = max(file.seek(0, os.SEEK_END) - _SEAL.size, 0)
+        file.seek(size)
+        seal = file.read()
+        if seal.startswith(SEAL) and seal != _make_seal(file, size):
+            raise ValueError("its content does not match its checksum")
     return seal.startswith(SEAL)
 
 
-def _make_seal(file: OpenFile, size: int) -> bytes:
-    checksum = 0
+def _make_seal(file: BinaryIO, size: int) -> bytes:
+    """Return the seal of so many bytes, and leave the file at their end."""
+    checksum, _ = 0, file.seek(0)
     for start in range(0, size, PIECE_BYTES):
-        checksum = zlib.crc32(file.read(min(PIECE_BYTES, size - start), start), checksum)
+        checksum = zlib.crc32(file.read(min(PIECE_BYTES, size - start)), checksum)
     return _SEAL.pack(SEAL, size, checksum)
 
 

@@ -2,9 +2,9 @@
 
 A block is MARK, the bytes of its payload (uint64), the CRC-32 of these 24 bytes and of the payload
 (uint32 each), and the payload: the length of a header (uint32), the header (JSON), and the rows of
-each group as records in little-endian order. The header has the number and the dtypes of the rows.
-It also has the attributes and constants of the run in the block in which they change, in the next
-one, and 3, 7, 15 blocks later and so on, so that hardly any damage loses all their copies.
+each group as records in little-endian order. The header has the number and the dtypes of the rows,
+and the attributes and constants of the run if they are not those of the block before. So a log is
+read up to the first block that is damaged, and the next commit removes the rest.
 """
 
 import contextlib
@@ -37,24 +37,31 @@ def name_log(path: Path) -> Path:
 
 
 class Log:
-    """The log of a results file, of which only whole blocks count."""
+    """The log of a results file, of which the blocks before the first damaged one count."""
 
     def __init__(self, path: Path) -> None:
         """Make the log of the results file `path`, whose first commit replaces what is there."""
         self.path = name_log(path)
         self.blocks = 0
-        self.attributes: dict[str, Any] = {}  # of the last block that has them
-        self.constants: dict[str, np.ndarray] = {}
-        self.is_damaged = False  # between or after whole blocks
-        self._run: dict[str, Any] = {}  # the attributes and constants as JSON
-        self._run_blocks = 0  # whole blocks since they have changed
+        self.is_damaged = False  # after the whole blocks
+        self._run: dict[str, Any] = {"attributes": {}, "constants": {}}  # as JSON
         self._end = 0  # of the last whole block
         self._state = self._get_state()
 
     @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the run; none before the first block."""
+        return dict(self._run["attributes"])
+
+    @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """The constants of the run."""
+        return read_constants(self._run["constants"])
+
+    @property
     def notes(self) -> list[str]:
         """A sentence if the log is damaged."""
-        said = f"{self.path} is damaged; trials that were committed there count as missing"
+        said = f"{self.path} is damaged; trials that were committed from there on count as missing"
         return [said] if self.is_damaged else []
 
     def read(self) -> dict[str, list[Group]]:
@@ -80,12 +87,9 @@ class Log:
         Raises OSError, and then the log is as it was before; ChangedError if another program has
         changed it since the last block.
         """
-        constants = self.constants | dict(constants)
         values = {name: value.tolist() for name, value in constants.items()}
-        run = {"attributes": attributes, "constants": values}
-        run_blocks = 1 + (self._run_blocks if run == self._run else 0)
-        is_power_of_two = run_blocks & (run_blocks - 1) == 0
-        header: dict[str, Any] = {"run": run} if is_power_of_two else {}
+        run = {"attributes": attributes, "constants": self._run["constants"] | values}
+        header: dict[str, Any] = {"run": run} if run != self._run else {}
         records = {group: make_records(group, each) for group, each in rows.items()}
         header["rows"] = {group: [len(v), v.dtype.descr] for group, v in records.items()}
         text = json.dumps(header).encode()
@@ -99,8 +103,7 @@ class Log:
             replace_file(self.path, block, durable=True)
         self._end += len(block)
         self.blocks += 1
-        self.attributes, self.constants = attributes, constants
-        self._run, self._run_blocks = run, run_blocks
+        self._run = run
         self._state = self._get_state()
         return {group: split_records(each) for group, each in records.items()}
 
@@ -128,31 +131,21 @@ class Log:
         return None
 
     def _read_blocks(self, content: bytes) -> dict[str, list[Group]]:
-        """Return the rows of the whole blocks; note if there is damage between or after them."""
-        pieces: dict[str, list[Group]] = {}
-        start = 0
-        while start < len(content):
-            payload, is_cut_off = _find_payload(content, start)
-            if payload or is_cut_off:
-                self.is_damaged |= start > self._end
-            if is_cut_off:
-                break
-            if payload:
-                for group, rows in self._read_payload(payload).items():
-                    pieces.setdefault(group, []).append(rows)
-                self._end = start + _FRAME.size + len(payload)
-                start = self._end
-            elif (start := content.find(MARK, start + 1)) < 0:
-                self.is_damaged = True
-                break
-        if content and not self.blocks and MARK not in content:
+        """Return the rows of the blocks before the first damaged one; note if there is damage."""
+        if content and MARK not in content:
             raise ResultsError(
                 f"{self.path} is the log of an earlier ganinv, or none of ganinv; finish its run "
                 "with the version that began it, or move it away"
             )
-        self.is_damaged |= bool(content) and not self.blocks
-        if pieces and not self.attributes:
-            raise ValueError("no block that says which run it is of is whole")
+        pieces: dict[str, list[Group]] = {}
+        payload, is_cut_off = _find_payload(content, 0)
+        while payload:
+            for group, rows in self._read_payload(payload).items():
+                pieces.setdefault(group, []).append(rows)
+            self._end += _FRAME.size + len(payload)
+            payload, is_cut_off = _find_payload(content, self._end)
+        is_first = bool(content) and not self.blocks  # it was written whole or not at all
+        self.is_damaged = is_first or not is_cut_off
         return pieces
 
     def _read_payload(self, payload: memoryview) -> dict[str, Group]:
@@ -161,12 +154,9 @@ class Log:
         start = _LENGTH.size + length
         header = json.loads(bytes(payload[_LENGTH.size : start]))
         self.blocks += 1
-        self._run_blocks += 1
-        run = header.get("run", self._run)
-        if run != self._run:
-            check_schema(self.path, run["attributes"])
-            self.attributes, self.constants = run["attributes"], read_constants(run["constants"])
-            self._run, self._run_blocks = run, 1
+        if "run" in header:
+            check_schema(self.path, header["run"]["attributes"])
+            self._run = header["run"]
         rows: dict[str, Group] = {}
         for group, (count, fields) in header["rows"].items():
             records = np.frombuffer(payload, _make_dtype(json.dumps(fields)), count, start)

@@ -1,10 +1,8 @@
 """Merge results files of one run, which tasks of a batch scheduler have written, into one."""
 
 import json
-import resource
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,9 +50,6 @@ def merge_files(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Me
             f"{out} exists, and the first name is that of the file to write; type ganinv merge "
             f"all.h5 {shlex.join(map(str, (out, *paths)))}, or replace it with --overwrite"
         )
-    with suppress(ValueError, OSError):  # as many open files as the system lets a process have
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for path in paths:
         if path.resolve() == out.resolve():
             raise ResultsError(f"{path} is the file to write as well; name another one first")

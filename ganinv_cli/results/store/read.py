@@ -15,7 +15,7 @@ from ganinv_cli.results.store.columns import IMAGE, is_trial_group
 from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.results.store.hdf5 import Image, Results, read_file, write_file
 from ganinv_cli.results.store.log import Log, name_log
-from ganinv_cli.results.store.rows import Group, JoinedRows, count_rows, select_rows
+from ganinv_cli.results.store.rows import Group, JoinedRows, LazyRows, count_rows, select_rows
 
 NO_TRIAL = (
     "the run was interrupted before its first trial ended, or has just begun; the same command "
@@ -33,9 +33,9 @@ class SaveError(ResultsError):
 def read_results(path: Path) -> Results:
     """Return everything committed at `path`, also while another process writes there.
 
-    A column of a finished file is read when it is first used, and stays readable if the file is
-    replaced. Raises ResultsError if there are no results, or a file is damaged, not from ganinv or
-    of another version.
+    A column of a finished file is read when it is used, and refused if the file was replaced by
+    then; `load_results` reads all. Raises ResultsError if there are no results, or a file is
+    damaged, not from ganinv or of another version.
     """
     results, log = open_results(path)
     if not results.attributes:
@@ -49,11 +49,17 @@ def read_results(path: Path) -> Results:
     return replace(results, notes=tuple(log.notes))
 
 
-def open_results(path: Path) -> tuple[Results, Log]:
-    """Return what is committed, NOTHING if there is none, and the log.
+def load_results(path: Path) -> Results:
+    """Return everything committed at `path`, in memory, whatever becomes of the file."""
+    results = read_results(path)
+    for rows in results.groups.values():
+        if isinstance(rows, LazyRows):
+            rows.load()
+    return results
 
-    Raises ResultsError as `read_results` does.
-    """
+
+def open_results(path: Path) -> tuple[Results, Log]:
+    """Return what is committed, NOTHING if there is none, and the log, as `read_results` does."""
     refuse_folder(path)
     log = Log(path)
     pieces = log.read()  # first: if the run finishes meanwhile, the finished file has its rows

@@ -35,6 +35,15 @@ class LazyRows(Mapping[str, np.ndarray]):
 
     def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         """Return columns in some rows, by index. Raises DamagedError if a file is damaged."""
+        missing = [name for name in names if name not in self._cache]
+        found = self._read(missing, rows) if missing else {}
+        return {name: found[name] if name in found else self._cache[name][rows] for name in names}
+
+    def load(self) -> None:
+        """Read all columns, and keep them."""
+        self._cache = self._read(list(self.dtypes), slice(None))
+
+    def _read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[str]:
@@ -54,7 +63,7 @@ class LazyRows(Mapping[str, np.ndarray]):
             )
         values = self._cache.get(name)
         if values is None:
-            values = self.read([name], slice(None))[name]
+            values = self._read([name], slice(None))[name]
             if IMAGE in self.dtypes or values.nbytes <= CACHE_BYTES:
                 self._cache[name] = values
         return values
@@ -85,7 +94,7 @@ class JoinedRows(LazyRows):
         self._order = order[is_first]
         super().__init__(dtypes, len(self._order))
 
-    def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+    def _read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         order = self._order[rows]
         values = {name: make_empty(self.dtypes[name], len(order)) for name in names}
         places = np.searchsorted(self._ends, order, side="right")

@@ -158,7 +158,7 @@ class Run:
         self._results = replace(self._results, complete=False)
 
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
-        """Write all that was committed as one file; figures of an earlier finish are kept.
+        """Write all that was committed as one file, at the end; figures of an earlier one are kept.
 
         If the file is finished already, knows all images and no figure is given, it is left. Raises
         SaveError if it cannot be written; then what was committed is as before.
@@ -173,7 +173,6 @@ class Run:
         joined = {**results.figures, **(figures or {})}
         finished = replace(results, attributes=attributes, figures=joined, complete=True)
         replace_results(self.path, finished)
-        self._results, self._log = finished, Log(self.path)
 
     def _remove_replaced(self) -> None:
         """Remove the files that are overwritten: last, when all that could be wrong is checked."""

@@ -1,8 +1,11 @@
 """Errors at the end of descent, from two on the way."""
 
 import numpy as np
+import pytest
 
 from benchmarks.reproduction.extrapolation import extrapolate_errors
+
+pytestmark = pytest.mark.slow
 
 
 def test_an_error_that_falls_by_a_steady_factor_is_predicted_and_one_that_rises_stays():

@@ -15,6 +15,8 @@ from ganinv_cli.results.store import read_results
 from ganinv_cli.results.store.attributes import SCHEMA_VERSION
 from ganinv_cli.results.store.hdf5 import seal_file, write_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

@@ -10,6 +10,8 @@ from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.results.statistics import EPSILONS, wilcoxon
 from ganinv_cli.results.store import read_results
 
+pytestmark = pytest.mark.slow
+
 RESULTS = Path("docs/results")
 QUICK = "faces16-five", "figure2-zero", "table2-portrait"  # one of each kind
 

@@ -6,6 +6,8 @@ import pytest
 from benchmarks.reproduction.why import SIGNIFICANT, find_power
 from ganinv_cli.results.statistics import mcnemar
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("only_first", "only_second"), [(0.08, 0.02), (0.0, 0.08)])
 def test_the_power_of_mcnemars_test_is_how_often_it_is_significant(only_first, only_second):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from stored import assert_equal, make_provenance, make_rows, make_starts
 
-from ganinv_cli.results.store import Image, log, open_run, read_results, select_images
+from ganinv_cli.results.store import Image, load_results, log, open_run, read_results, select_images
 
 STARTS, CERTIFICATES = "none/starts", "none/certificates"
 
@@ -68,7 +68,7 @@ def test_the_certificate_of_most_starts_counts(path):
         run.commit(make_certificates([2], 8) | make_starts([2], [2]))
         run.commit(newest)
         assert run.read_group(CERTIFICATES)["recoveries"].tolist() == [2, 9]
-    during = read_results(path)
+    during = load_results(path)
     with open_run(path, made_by) as run:
         run.finish()
     for groups in (during.groups, read_results(path).groups):

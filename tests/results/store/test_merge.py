@@ -2,6 +2,7 @@
 
 import errno
 from itertools import count
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -204,10 +205,10 @@ def test_shards_to_which_an_image_was_added_are_of_one_run(out, tmp_path):
 def test_more_files_than_the_system_opens_are_not_called_damaged(out, tmp_path, monkeypatch):
     path = write_results_file(tmp_path / "a.h5", range(4))
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("os.open", fail)
+    monkeypatch.setattr(Path, "open", fail)
     with pytest.raises(GaninvError, match=r"a.h5.* cannot be read \(Too many open files\)"):
         merge(out, [path])
 
