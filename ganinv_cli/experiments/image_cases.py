@@ -21,7 +21,6 @@ from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.experiments.trial_rows import Columns, Groups, join_groups, make_row
 from ganinv_cli.images import Crop, Picture, load_picture, suppress_pillow_warnings
 from ganinv_cli.images.load import ImageShape
-from ganinv_cli.jobs import UNSHARDED, parse_shard
 from ganinv_cli.results.store import Image, Run
 from ganinv_cli.results.store.columns import ERROR, IMAGE
 from ganinv_cli.results.store.rows import NO_ROWS, concatenate_rows, split_by_image
@@ -93,11 +92,14 @@ class ImageCases(Cases):
         reenactor: Reenactor,
         polisher: StartPolisher | None,
         say: Callable[[str], None],
+        *,
+        has_all_trials: bool,
     ) -> None:
         """Run the `listed` images of a shard, by number.
 
         `images` are those that the command names, under its names. `check` raises ImageError if an
-        experiment cannot use a picture. With a `polisher`, an image ends when it is answered.
+        experiment cannot use a picture. The file of a shard of trials has no image with all its
+        trials, and so no certificates. With a `polisher`, an image ends when it is answered.
         """
         self._listed, self._pictures, self._check, self._say = listed, pictures, check, say
         self.images, self._reenactor = images, reenactor
@@ -112,9 +114,7 @@ class ImageCases(Cases):
                 self.begin(number)
         self.readable = [number for number in listed if not self._errors.get(number)]
         config = reenactor.config
-        # else no image has all its trials in the file of a shard
-        is_whole = config.shards_images or parse_shard(config.shard) == UNSHARDED
-        certified = self.readable if is_whole else []
+        certified = self.readable if has_all_trials else []
         _leave_out_failed(run, config.clip, certified)
         generator = reenactor.generator
         self._polisher, self._judged = polisher, list[Judged]()

@@ -24,7 +24,7 @@ from ganinv_cli.inversion.polish.float64 import find_limits
 from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start
 from ganinv_cli.inversion.polish.minimum import MinimumTest
 from ganinv_cli.inversion.solvers import make_solver
-from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
+from ganinv_cli.jobs import UNSHARDED, Job
 from ganinv_cli.results import statistics
 from ganinv_cli.results.store import Image, Run
 from ganinv_cli.settings.config import ImagesConfig
@@ -102,7 +102,7 @@ class ImagesPlan(Plan):
         stored = number_images(run, listed, config.shard)
         shown, images = [], dict[int, ListedImage]()
         for known, image in zip(stored, listed, strict=True):
-            if self._image_shard.contains(known.number):
+            if self.shards.cases.contains(known.number):
                 shown.append(Image(known.number, image.name))
                 images.setdefault(known.number, image)
                 if PurePath(known.name).name != PurePath(image.name).name:
@@ -118,7 +118,15 @@ class ImagesPlan(Plan):
         if self._ends_early(generator):
             polisher = StartPolisher(generator, config.polish_precision)
         cases = ImageCases(
-            images, shown, pictures, run, self.check_picture, reenactor, polisher, say
+            images,
+            shown,
+            pictures,
+            run,
+            self.check_picture,
+            reenactor,
+            polisher,
+            say,
+            has_all_trials=self.shards.trials == UNSHARDED,
         )
         is_remote = config.engine == "ray"  # whose workers do not see the files
         plan = replace(
@@ -153,14 +161,6 @@ class ImagesPlan(Plan):
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0
-
-    @property
-    def trial_shard(self) -> Shard:
-        return UNSHARDED if self.config.shards_images else parse_shard(self.config.shard)
-
-    @property
-    def _image_shard(self) -> Shard:
-        return parse_shard(self.config.shard) if self.config.shards_images else UNSHARDED
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's target; the residual of its z is unknown.

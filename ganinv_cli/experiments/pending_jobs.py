@@ -26,8 +26,8 @@ class PendingJobs:
         """Look up what is missing. Raises NothingToDoError if this shard has no trial."""
         self._plan, self._cases = plan, cases
         self._lock = threading.Lock()  # threads of workers take jobs while others are left out
-        self._numbers = plan.trial_shard.list_numbers(plan.config.trials)
-        if not len(self._numbers) and plan.trial_shard != UNSHARDED:
+        self._numbers = plan.shards.trials.list_numbers(plan.config.trials)
+        if not len(self._numbers) and plan.shards.trials != UNSHARDED:
             raise NothingToDoError(
                 f"nothing to do: shard {plan.config.shard} has none of the "
                 f"{plan.config.trials:,} trials, which are dealt {BLOCK_SIZE} at a time"

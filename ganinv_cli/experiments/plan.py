@@ -15,14 +15,21 @@ from ganinv_cli.inversion.objective.ground_truth import draw_true_labels, draw_t
 from ganinv_cli.inversion.objective.problem import Objective
 from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.solvers.parts.solver import Solver
-from ganinv_cli.jobs import Job, Shard, parse_shard
+from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
 from ganinv_cli.outcome import THRESHOLD, Outcome
 from ganinv_cli.results.store import Figure, Results, Run
 from ganinv_cli.results.store.rows import take_trials
-from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.config import Config, ImagesConfig
 
 Polisher = Callable[[Trial], Polished | None]
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
+
+
+class Shards(NamedTuple):
+    """What a run has of the whole one: some of the cases, or some trials of each."""
+
+    cases: Shard
+    trials: Shard
 
 
 class UsualCost(NamedTuple):
@@ -103,9 +110,11 @@ class Plan(ABC):
         return self.config.batch_norm == "batch"
 
     @property
-    def trial_shard(self) -> Shard:
-        """The trials of each case to run."""
-        return parse_shard(self.config.shard)
+    def shards(self) -> Shards:
+        shard = parse_shard(self.config.shard)
+        if isinstance(self.config, ImagesConfig) and self.config.shards_images:
+            return Shards(shard, UNSHARDED)
+        return Shards(UNSHARDED, shard)
 
     @property
     def has_bounds(self) -> bool:
