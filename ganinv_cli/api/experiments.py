@@ -2,22 +2,23 @@
 
 import textwrap
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganinv_cli.api.results import Inversion, RunResults, make_inversion, read_run
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.experiments.experiment import Experiment, Request
+from ganinv_cli.experiments.run_requests import run_requests
 from ganinv_cli.experiments.summary import find_writer
-from ganinv_cli.loaded_generator import LoadedGenerator, read_generator
+from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.loaded_generator import load as load_generator
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.progress.measurements import show_measurements
-from ganinv_cli.settings.config import ImagesConfig
+from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.declare import list_settings, to_toml
 from ganinv_cli.settings.load import check_keywords, load_config, name_arguments
@@ -26,6 +27,16 @@ from ganinv_cli.settings.shipped import find
 GeneratorLike = Any  # a LoadedGenerator, or what `load` takes; None: that of the config
 
 _ARGUMENTS = {"checkpoint": "generator", "image": "images"}  # settings that have another name here
+
+
+class _Options(NamedTuple):
+    """What every call takes beside its settings."""
+
+    config: str | Path | None
+    out: str | Path | None
+    overwrite: bool
+    progress: bool | Reporter
+
 
 OWN_SETTINGS = "Its own settings are"
 _DOCUMENTATION = """{sentence}, as `ganinv {command}` does.
@@ -74,7 +85,8 @@ def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversio
         progress: bool | Reporter = False,
         **settings: Any,
     ) -> RunResults | Inversion:
-        return _run(experiment, generator, None, config, out, overwrite, progress, settings)
+        options = _Options(config, out, overwrite, progress)
+        return _run(experiment, generator, None, options, settings)
 
     def run_on_images(
         generator: GeneratorLike,
@@ -86,7 +98,8 @@ def make_function(experiment: Experiment) -> Callable[..., RunResults | Inversio
         progress: bool | Reporter = False,
         **settings: Any,
     ) -> RunResults | Inversion:
-        return _run(experiment, generator, images, config, out, overwrite, progress, settings)
+        options = _Options(config, out, overwrite, progress)
+        return _run(experiment, generator, images, options, settings)
 
     function = run_on_images if experiment.has_images else run_known
     function.__module__ = "ganinv_cli.api.functions"  # where it is found again, e.g. by pickle
@@ -144,16 +157,53 @@ def _run(
     experiment: Experiment,
     generator: GeneratorLike,
     images: Any,
-    config_file: str | Path | None,
-    out: str | Path | None,
-    overwrite: bool,
-    progress: bool | Reporter,
+    options: _Options,
     settings: dict[str, Any],
 ) -> RunResults | Inversion:
     """Run an experiment; return its results, read into memory if no file is named."""
-    kind, path = experiment.config, find("config", config_file) if config_file else None
+    config = _load_config(experiment, generator, images, options, settings)
+    if isinstance(config, ImagesConfig) and images is None:
+        images = config.image
+    with ExitStack() as stack:
+        progress = options.progress
+        if progress is True:
+            progress = stack.enter_context(open_display(quiet=False))
+        elif progress:
+            stack.enter_context(show_measurements(progress.enter))
+        file = Path(options.out or experiment.results_file)
+        if options.out is None:
+            file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file
+        request = Request(
+            experiment,
+            config,
+            file,
+            images=images,
+            overwrite=options.overwrite,
+            is_kept=options.out is not None,
+        )
+        request.check()
+        if isinstance(generator, str | Path):
+            request = replace(request, config=replace(config, checkpoint=str(generator)))
+        elif generator is not None:
+            request = replace(request, generator=_load_generator(generator, config))
+        (found,) = run_requests([request], lambda: nullcontext(progress or SILENT))
+        results = read_run(file, config.shown_threshold, in_memory=options.out is None)
+        if found.images:
+            results = results.select_images(found.images)
+        return make_inversion(results) if experiment.inverts else results
+
+
+def _load_config(
+    experiment: Experiment,
+    generator: GeneratorLike,
+    images: Any,
+    options: _Options,
+    settings: dict[str, Any],
+) -> Config:
+    """Return the settings of a call. Raises ConfigError."""
     command = experiment.command
-    given = check_keywords(kind, command, settings)
+    path = find("config", options.config) if options.config else None
+    given = check_keywords(experiment.config, command, settings)
     for (name, other), value in zip(_ARGUMENTS.items(), (generator, images), strict=True):
         if name in given and value is not None:
             raise ConfigError(f"{command} has {other} and {name}, which are one; give one of them")
@@ -162,51 +212,20 @@ def _run(
             f"the generator of {experiment.function} is None; give one, e.g. a path, a module, or "
             '"portraits64"'
         )
-    config = load_config(kind, path, given)
-    if isinstance(config, ImagesConfig) and images is None:
-        images = config.image
+    config = load_config(experiment.config, path, given)
     if experiment.inverts and len(config.clip) > 1:
         raise ConfigError(f"{command} takes one clipping rule; to compare rules, call it for each")
-    with ExitStack() as stack:
-        if progress is True:
-            progress = stack.enter_context(open_display(quiet=False))
-        elif progress:
-            stack.enter_context(show_measurements(progress.enter))
-        file = Path(out or experiment.results_file)
-        if out is None:
-            file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file
-        from ganinv_cli.results.store import check_replaceable
+    return config
 
-        check_replaceable(file)
-        reporter = progress or SILENT
-        if isinstance(generator, LoadedGenerator):
-            _refuse_other_conventions(generator, config.conventions)
-            if config.label is not None:
-                generator = replace(generator, label=config.label)
-        elif not (generator is None or isinstance(generator, str | Path)):
-            conventions = config.conventions
-            named = {k: v for k, v in vars(conventions).items() if conventions.is_given(k)}
-            generator = load_generator(generator, label=config.label, **named)
-        else:
-            name = config.checkpoint if generator is None else str(generator)
-            generator = read_generator(replace(config, checkpoint=name), reporter)
-        from ganinv_cli.experiments.cases import Inputs  # after TensorFlow has started
-        from ganinv_cli.experiments.run_experiment import run_experiment
 
-        found = run_experiment(
-            experiment,
-            generator.configure(config),
-            generator,
-            file,
-            reporter,
-            overwrite=overwrite,
-            inputs=Inputs(images),
-            stays=out is not None,
-        )
-        results = read_run(file, config.shown_threshold, in_memory=out is None)
-        if found.images:
-            results = results.select_images(found.images)
-        return make_inversion(results) if experiment.inverts else results
+def _load_generator(generator: Any, config: Config) -> LoadedGenerator:
+    """Return a loaded generator with the label of a config, or load a model or function."""
+    conventions = config.conventions
+    if not isinstance(generator, LoadedGenerator):
+        named = {k: v for k, v in vars(conventions).items() if conventions.is_given(k)}
+        return load_generator(generator, label=config.label, **named)
+    _refuse_other_conventions(generator, conventions)
+    return generator if config.label is None else replace(generator, label=config.label)
 
 
 def _refuse_other_conventions(generator: LoadedGenerator, given: Conventions) -> None:

@@ -1,13 +1,18 @@
-"""What an experiment declares: its command, function, guide row, report and resume rules follow."""
+"""What an experiment declares, and a request to run it.
+
+Its command, function, guide row, report and resume rules follow from what it declares.
+"""
 
 import pkgutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from ganinv_cli.settings.config import Config, ImagesConfig
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.plan import Plan
+    from ganinv_cli.loaded_generator import LoadedGenerator
     from ganinv_cli.results.report.grid import ReportKind
 
 
@@ -51,3 +56,33 @@ class Experiment:
 
     def import_report(self) -> "ReportKind":
         return cast("ReportKind", pkgutil.resolve_name(self.report))
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """An experiment with its settings, and the file of its results."""
+
+    experiment: Experiment
+    config: Config
+    file: Path
+    name: str = ""  # of the generator, if it is one of several
+    generator: "LoadedGenerator | None" = None  # None: the one that the config names
+    images: Any = None  # paths, arrays or PIL images of a program; None: the files of the config
+    figure_folder: Path | None = None  # whose pictures are not images; None: the results' own
+    overwrite: bool = False
+    is_kept: bool = True  # whether the results file stays after an interruption
+    inputs_sha256: str = ""  # by which a later command finds the run finished
+    verbose: bool = False
+
+    def check(self) -> None:
+        """Check, before any work, that an image can be read and that the file may be written.
+
+        Raises GaninvError.
+        """
+        from ganinv_cli.results.store import check_replaceable
+
+        if isinstance(self.config, ImagesConfig) and self.images is None:
+            from ganinv_cli.experiments.image_inputs import check_images
+
+            check_images(self.config, self.figure_folder or self.file.with_suffix(""))
+        check_replaceable(self.file)

@@ -1,35 +1,26 @@
 """The images of a run as its cases: each is decoded, checked and recorded when its turn comes."""
 
 import threading
-import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
-from traceback import extract_tb
 
 import numpy as np
 
-from ganinv_cli.errors import GaninvError, ImageError, explain_memory_errors, shorten_error
-from ganinv_cli.experiments.answers import DueStarts, Key, PendingImages
-from ganinv_cli.experiments.cases import Cases, Judged
-from ganinv_cli.experiments.certificates import make_certificate, make_failed_certificate
+from ganinv_cli.errors import ImageError
+from ganinv_cli.experiments.answers import Key
 from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
-from ganinv_cli.experiments.polished_starts import StartPolisher
-from ganinv_cli.experiments.reenactment import Reenactor
-from ganinv_cli.experiments.trial_rows import Columns, Groups, join_groups, make_row
+from ganinv_cli.experiments.image_judge import THIS_PICTURE
+from ganinv_cli.experiments.trial_rows import Columns, Groups, make_row
 from ganinv_cli.images import Crop, Picture, load_picture, suppress_pillow_warnings
 from ganinv_cli.images.load import ImageShape
 from ganinv_cli.results.store import Image, Run
-from ganinv_cli.results.store.columns import ERROR, IMAGE
-from ganinv_cli.results.store.rows import NO_ROWS, concatenate_rows, split_by_image
-from ganinv_cli.settings.names import IMAGES, name_certificates, name_starts
+from ganinv_cli.results.store.columns import IMAGE
+from ganinv_cli.results.store.rows import concatenate_rows
+from ganinv_cli.settings.names import IMAGES
 
 KEPT_PICTURES = 256  # of files, decoded; others are decoded again
 MAX_DESCRIBED = 8  # images whose changes are described one by one
-THIS_PICTURE = "this picture"  # in the explanation of a verdict; elsewhere it is the image's name
-PACKAGE = str(Path(__file__).parents[1])
 
 
 class Pictures(Mapping[int, Picture]):
@@ -79,7 +70,7 @@ class Pictures(Mapping[int, Picture]):
         return pictures
 
 
-class ImageCases(Cases):
+class ImageCases:
     """The images that a command names; of a file that cannot be decoded its error is recorded."""
 
     def __init__(
@@ -89,20 +80,15 @@ class ImageCases(Cases):
         pictures: Pictures,
         run: Run,
         check: Callable[[Picture], None],
-        reenactor: Reenactor,
-        polisher: StartPolisher | None,
         say: Callable[[str], None],
-        *,
-        has_all_trials: bool,
     ) -> None:
         """Run the `listed` images of a shard, by number.
 
         `images` are those that the command names, under its names. `check` raises ImageError if an
-        experiment cannot use a picture. The file of a shard of trials has no image with all its
-        trials, and so no certificates. With a `polisher`, an image ends when it is answered.
+        experiment cannot use a picture.
         """
-        self._listed, self._pictures, self._check, self._say = listed, pictures, check, say
-        self.images, self._reenactor = images, reenactor
+        self.images, self.pictures = images, pictures
+        self._listed, self._check, self._say = listed, check, say
         self._errors = {number: image.error for number, image in read_images(run)}  # empty: none
         self._new = deque[tuple[int, Picture | None]]()  # threads of workers add to it
         self._changed = 0  # images
@@ -113,27 +99,12 @@ class ImageCases(Cases):
             if number in listed:
                 self.begin(number)
         self.readable = [number for number in listed if not self._errors.get(number)]
-        config = reenactor.config
-        certified = self.readable if has_all_trials else []
-        _leave_out_failed(run, config.clip, certified)
-        generator = reenactor.generator
-        self._polisher, self._judged = polisher, list[Judged]()
-        self._seconds = defaultdict[Key, float](float)  # for all but the starts
-        self._failures: dict[Key, str] = {}  # of images that could not be judged
-        self._pending = PendingImages(
-            config.clip,
-            certified,
-            config.trials,
-            labels=generator.labels,
-            prior=generator.prior if polisher else None,
-            count_values=lambda image: self._pictures[image].counted_values,
-        )
 
     def begin(self, case: int) -> bool:
         """Decode and check an image when its turn comes; return whether it can be used."""
         if case not in self._errors:
             try:
-                picture = self._pictures[case]
+                picture = self.pictures[case]
                 self._check(picture)
                 self._add(case, "", picture)
             except ImageError as error:
@@ -151,105 +122,11 @@ class ImageCases(Cases):
         rows = [self._make_row(number, picture) for number, picture in new]
         return {IMAGES: concatenate_rows(rows)} if rows else {}
 
-    def find_lacking(self, run: Run) -> int:
-        lacking = self._pending.find_lacking(run)
-        return lacking if self._reenactor.config.reenacts else 0  # others take no time
+    def end(self, failures: Mapping[Key, str]) -> list[str]:
+        """Return a sentence for each image that could not be read or judged.
 
-    def count_released(self, case: int, rule: str) -> float:
-        return self._pending.count_released(rule, case)
-
-    def has_ended(self, case: int, rule: str) -> bool:
-        return (rule, case) in self._pending.answered
-
-    def take_judged(self) -> list[Judged]:
-        judged, self._judged = self._judged, []
-        return judged
-
-    def count_unanswered(self) -> int:
-        return len(self._pending.unanswered)
-
-    def settle(self, rows: Groups) -> Groups:
-        """Return starts that have ended, polished, and the certificates of images they answer."""
-        parts = [self._polish(rows)]
-        self._pending.add(parts[0])
-        for due in self._pending.take_agreeing():
-            if (row := self._certify(due, answers=True)) is None:
-                self._pending.open(due)
-            else:
-                self._pending.end(due)
-                parts.append({name_certificates(due.rule): row})
-        return join_groups(parts)
-
-    def iterate_certificates(self) -> Iterator[Groups]:
-        for due in self._pending.take_due():
-            row = self._certify(due)
-            if row is not None:
-                yield {name_certificates(due.rule): row}
-
-    def find_uncounted(self, run: Run) -> dict[str, np.ndarray]:
-        return self._pending.find_uncounted(run)
-
-    def _polish(self, rows: Groups) -> Groups:
-        """Return the starts of images that are not answered yet, polished."""
-        if self._polisher is None:
-            return rows
-        polished: Groups = {}
-        for rule in self._reenactor.config.clip:
-            name, parts = name_starts(rule), []
-            for image, starts in split_by_image(rows.get(name, NO_ROWS)).items():
-                if not self.has_ended(image, rule):
-                    key, polished_starts = (rule, image), dict(starts)
-                    with self._watch(key):
-                        known = self._pending.join(rule, image, starts)
-                        own = key, self._pictures[image], polished_starts
-                        polished_starts = self._polisher.polish(*own, known)
-                    parts.append(polished_starts)
-            if parts:
-                polished[name] = concatenate_rows(parts)
-        return polished
-
-    def _certify(self, due: DueStarts, *, answers: bool = False) -> Columns | None:
-        key, row, jacobian = (due.rule, due.image), None, None
-        if key not in self._failures:
-            with self._watch(key):
-                picture = self._pictures[due.image]
-                if self._polisher is not None:
-                    jacobian = self._polisher.get_jacobian(key, picture, due.columns)
-                row = make_certificate(due, picture, self._reenactor, jacobian, answers=answers)
-        if error := self._failures.get(key):
-            row = make_failed_certificate(due, self._reenactor.generator, error, answers=answers)
-        if row is None:
-            return None
-        if self._polisher is not None:
-            self._polisher.forget(key)
-        is_answered = key not in self._pending.unanswered
-        self._pending.unanswered.discard(key)
-        self._judged.append(Judged(due.image, self._seconds.pop(key, 0.0), is_answered))
-        return row
-
-    @contextmanager
-    def _watch(self, key: Key) -> Iterator[None]:
-        """Take note of what is raised while an image is judged; the other images go on.
-
-        That the memory, the disk or another part of the system fails is raised again. The seconds
-        are added to those of the image.
+        `failures` has the latter. Raises ImageError if none could be read.
         """
-        start_time = time.monotonic()
-        try:
-            with explain_memory_errors():
-                yield
-        except ImageError as error:
-            self._failures[key] = str(error)
-        except GaninvError:
-            raise
-        except Exception as error:  # whatever a bug in judging this image raises
-            if isinstance(error, OSError) and error.errno is not None:  # Pillow's have none
-                raise
-            self._failures[key] = _explain_failure(error)
-        finally:
-            self._seconds[key] += time.monotonic() - start_time
-
-    def end(self) -> list[str]:
         if self._changed and len(self._listed) > MAX_DESCRIBED:
             changed, images = f"{self._changed:,}", f"{len(self._listed):,}"
             self._say(f"{changed} of {images} images were cropped, resized or recoloured when read")
@@ -258,7 +135,7 @@ class ImageCases(Cases):
             raise ImageError(unread[0])
         unjudged = [
             sentence.replace(THIS_PICTURE, self._listed[image].name, 1)
-            for (_, image), sentence in self._failures.items()
+            for (_, image), sentence in failures.items()
         ]
         return unread + unjudged
 
@@ -267,7 +144,7 @@ class ImageCases(Cases):
         self._new.append((number, picture))
 
     def _make_row(self, number: int, picture: Picture | None) -> Columns:
-        image, pixels, notes, counted = self._listed[number], self._pictures.black, "", 0
+        image, pixels, notes, counted = self._listed[number], self.pictures.black, "", 0
         floats = {}
         if picture:
             pixels, notes = picture.pixels, "; ".join(picture.notes)
@@ -284,24 +161,3 @@ class ImageCases(Cases):
             **floats,
         }
         return make_row(IMAGES, values)
-
-
-def _leave_out_failed(run: Run, rules: Sequence[str], images: Sequence[int]) -> None:
-    """Leave out the certificates of images that could not be judged, which are judged again."""
-    for rule in rules:
-        name = name_certificates(rule)
-        rows = run.read_group(name)
-        failed = np.isin(rows[IMAGE], images) & (rows.get(ERROR, np.bytes_()) != b"")
-        if failed.any():
-            run.leave_out(name, failed)
-
-
-def _explain_failure(error: Exception) -> str:
-    """Return what was raised where in this package, and what to do."""
-    frames = [each for each in extract_tb(error.__traceback__) if PACKAGE in each.filename]
-    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
-    return (
-        f"{THIS_PICTURE} could not be judged ({type(error).__name__} in {place}: "
-        f"{shorten_error(error)}); that is a bug of ganinv: report it with the picture and the "
-        "generator"
-    )

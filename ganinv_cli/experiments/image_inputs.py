@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from ganinv_cli.generators.network.generator import Generator
 
 
+class Inputs(NamedTuple):
+    """The images of a run: files of its config, or images of a program."""
+
+    images: Any = None  # paths, arrays or PIL images; None: the files of the config
+    figure_folder: Path | None = None  # whose pictures are not images; None: the results' own
+
+
 class ListedImage(NamedTuple):
     """An image that a command names, or that the results file has."""
 

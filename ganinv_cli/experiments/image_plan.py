@@ -9,12 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from ganinv_cli.errors import NothingToDoError
-from ganinv_cli.experiments.cases import Inputs
 from ganinv_cli.experiments.image_cases import ImageCases, Pictures
-from ganinv_cli.experiments.image_inputs import ListedImage, list_images, number_images
+from ganinv_cli.experiments.image_inputs import Inputs, ListedImage, list_images, number_images
+from ganinv_cli.experiments.image_judge import ImageJudge
 from ganinv_cli.experiments.plan import Plan, Polisher, UsualCost
 from ganinv_cli.experiments.polished_starts import StartPolisher
 from ganinv_cli.experiments.reenactment import Reenactor
+from ganinv_cli.experiments.trial_ledger import TrialLedger
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import Crop, Picture, load_mask, suppress_pillow_warnings
 from ganinv_cli.inversion.loop.trial import MakeTargets, Target, Trial
@@ -52,7 +53,7 @@ class ImagesPlan(Plan):
 
     @classmethod
     def make(cls, config: ImagesConfig, generator: Generator) -> Self:
-        """Return the plan of a config; `open_cases` adds its images."""
+        """Return the plan of a config; `open_images` adds its images."""
         mask, changes = None, ""  # (height, width, 1), 1 for pixels that count, else 0
         if config.mask:
             with suppress_pillow_warnings():
@@ -86,7 +87,7 @@ class ImagesPlan(Plan):
     def check_picture(self, picture: Picture) -> None:
         """Check a picture before it is recorded. Raises ImageError if it cannot be used."""
 
-    def open_cases(
+    def open_images(
         self, run: Run, generator: Generator, inputs: Inputs, say: Callable[[str], None]
     ) -> "tuple[ImagesPlan, ImageCases]":
         """List the images and number them in the results file.
@@ -113,21 +114,7 @@ class ImagesPlan(Plan):
             )
         mask = None if self.objective.mask is None else self.objective.mask[..., 0].astype(np.bool_)
         pictures = Pictures(images, generator.image_shape, Crop(config.crop), mask)
-        reenactor = Reenactor(generator, self.objective.mask, config, self.objective.precision.low)
-        polisher = None
-        if self._ends_early(generator):
-            polisher = StartPolisher(generator, config.polish_precision)
-        cases = ImageCases(
-            images,
-            shown,
-            pictures,
-            run,
-            self.check_picture,
-            reenactor,
-            polisher,
-            say,
-            has_all_trials=self.shards.trials == UNSHARDED,
-        )
+        cases = ImageCases(images, shown, pictures, run, self.check_picture, say)
         is_remote = config.engine == "ray"  # whose workers do not see the files
         plan = replace(
             self,
@@ -135,6 +122,18 @@ class ImagesPlan(Plan):
             pictures=pictures.decode_all() if is_remote else pictures,
         )
         return plan, cases
+
+    def make_judge(
+        self, run: Run, ledger: TrialLedger, cases: ImageCases, generator: Generator
+    ) -> ImageJudge:
+        """Return what judges the images; in the file of a shard of trials none has all of them."""
+        config, objective = self.config, self.objective
+        images = self.cases if self.shards.trials == UNSHARDED else ()
+        reenactor = Reenactor(generator, objective.mask, config, objective.precision.low)
+        polisher = None
+        if self._ends_early(generator):
+            polisher = StartPolisher(generator, config.polish_precision)
+        return ImageJudge(run, ledger, images, cases.pictures, reenactor, polisher)
 
     def make_polisher(self, generator: Generator) -> Polisher | None:
         if self.minimum_test is not None:

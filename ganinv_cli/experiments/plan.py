@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from ganinv_cli.experiments.cases import Cases, Inputs
 from ganinv_cli.experiments.trial_rows import z_error
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints, Target, Trial
@@ -17,7 +16,7 @@ from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.jobs import UNSHARDED, Job, Shard, parse_shard
 from ganinv_cli.outcome import THRESHOLD, Outcome
-from ganinv_cli.results.store import Figure, Results, Run
+from ganinv_cli.results.store import Figure, Results
 from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.config import Config, ImagesConfig
 
@@ -71,15 +70,6 @@ class Plan(ABC):
     def get_group(self, case: int, rule: str) -> str:
         """Return the results group of the rows of a case under a rule."""
         return f"{self.cases[case]}/{rule}".lstrip("/")
-
-    def open_cases(
-        self, run: Run, generator: Generator, inputs: Inputs, say: Callable[[str], None]
-    ) -> tuple[Self, Cases]:
-        """Return the plan with the cases that only the results file and the inputs determine.
-
-        `say` shows the user a sentence.
-        """
-        return self, Cases()
 
     def make_polisher(self, generator: Generator) -> Polisher | None:
         """Return a function that polishes the best z of a trial, or returns None; None: none is."""

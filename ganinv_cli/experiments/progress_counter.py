@@ -3,13 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 from ganinv_cli.engine.engine import Counts, WorkerResult
 from ganinv_cli.experiments.answers import FIRST_ROUNDS
-from ganinv_cli.experiments.cases import Judged
-from ganinv_cli.experiments.plan import UsualCost
+from ganinv_cli.experiments.plan import Plan, UsualCost
+from ganinv_cli.experiments.trial_ledger import TrialLedger
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.outcome import Phase
 from ganinv_cli.progress.display import RunProgress
+from ganinv_cli.results.store.log import name_log
 
 GUESSED_TRIALS = 10  # of the usual cost, which count beside those that ended
 GUESSED_IMAGES = 3  # the same of images that were judged
@@ -20,6 +25,16 @@ LEAST_SHARE = 0.15  # of what trials have spent, that they need more at least
 # gradient takes longer.
 MORE_TIMES = 2.0
 OLD = 2.0  # times the usual cost of a trial that is solved: one that spent more is not
+OVERHEAD = 1e7  # multiply-adds that take about as long as the rest of a row's gradient
+
+OtherRuns = Sequence[tuple[LoadedGenerator, Path]]  # with the results file
+
+
+class Judged(NamedTuple):
+    """An image that has its certificate."""
+
+    seconds: float  # for all but its trials
+    answered: bool  # by its first starts, e.g. as a picture that the generator makes
 
 
 @dataclass
@@ -205,3 +220,41 @@ class ProgressCounter:
     def _count_ended(self) -> int:
         """Return the number of trials that have ended here, or were left out."""
         return self.counts.finished + self._planned - self.missing
+
+
+def make_counter(plan: Plan, ledger: TrialLedger, workers: int, later: float) -> ProgressCounter:
+    """Return the counter of a run that begins or goes on."""
+    expected, budget = plan.solver.expected_gradients, plan.config.budget
+    usual_costs = [
+        UsualCost(min(cost.trial * expected, budget), cost.certificate) for cost in plan.usual_costs
+    ]
+    return ProgressCounter(
+        ledger.total,
+        ledger.left,
+        usual_costs,
+        decline=_choose_decline(plan, usual_costs),
+        success_word=plan.success_word,
+        workers=plan.config.workers or workers or 1,
+        later=later,
+    )
+
+
+def _choose_decline(plan: Plan, usual_costs: Sequence[UsualCost]) -> float:
+    """Return how much less a trial needs per gradient that it has spent."""
+    if usual_costs[0].trial >= plan.config.budget:
+        return 1.0
+    return 0.0 if plan.config.restarts else 0.5
+
+
+def compare_work(others: OtherRuns, generator: Generator, ledger: TrialLedger) -> float:
+    """Return the work of other runs over that of this one, by the sizes of the generators.
+
+    A run that has begun lacks as many trials as this one, and another run lacks all.
+    """
+    compared = 0.0
+    for other, file in others:
+        has_begun = file.exists() or name_log(file).exists()
+        trials = 1.0 if has_begun else ledger.total / max(1, ledger.left)
+        size = other.definition.network.multiply_adds + OVERHEAD
+        compared += trials * size / (generator.multiply_adds + OVERHEAD)
+    return compared

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.experiments.experiment import Experiment
+from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.results.store import Provenance
 from ganinv_cli.settings.declare import list_settings
@@ -20,11 +20,7 @@ GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
-    experiment: Experiment,
-    plan: Plan,
-    engine: Engine,
-    encoder: Encoder | None,
-    inputs_sha256: str = "",
+    request: Request, plan: Plan, engine: Engine, encoder: Encoder | None
 ) -> Provenance:
     """Return the provenance of a run that starts now.
 
@@ -41,9 +37,9 @@ def make_provenance(
         settings["encoder_sha256"] = encoder.sha256
     cases = [name for name in plan.cases.values() if name]
     return Provenance(
-        command=experiment.command,
+        command=request.experiment.command,
         config=settings | ({"cases": cases} if cases else {}),
-        identity=identity_settings(experiment.config, settings),
+        identity=identity_settings(request.experiment.config, settings),
         checkpoint_sha256=generator.sha256,
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
@@ -51,7 +47,7 @@ def make_provenance(
         precision=plan.objective.precision.value,
         seed=config.seed,
         git=read_git_revision(),
-        inputs_sha256=inputs_sha256,
+        inputs_sha256=request.inputs_sha256,
     )
 
 

@@ -3,11 +3,10 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,15 +14,19 @@ import numpy as np
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, UsageError
-from ganinv_cli.experiments.cases import Cases, Inputs
-from ganinv_cli.experiments.experiment import Experiment
-from ganinv_cli.experiments.open_engine import open_engine
-from ganinv_cli.experiments.other_runs import OtherRuns, compare_work
-from ganinv_cli.experiments.pending_jobs import PendingJobs
+from ganinv_cli.experiments.committer import Committer
+from ganinv_cli.experiments.experiment import Experiment, Request
+from ganinv_cli.experiments.image_inputs import Inputs
+from ganinv_cli.experiments.image_plan import ImagesPlan
 from ganinv_cli.experiments.plan import Plan, UsualCost
-from ganinv_cli.experiments.progress_counter import ProgressCounter
+from ganinv_cli.experiments.progress_counter import (
+    OtherRuns,
+    ProgressCounter,
+    compare_work,
+    make_counter,
+)
 from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.trial_rows import Groups, join_groups
+from ganinv_cli.experiments.trial_ledger import TrialLedger, count_most_committed
 from ganinv_cli.experiments.worker import Worker
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
@@ -45,102 +48,76 @@ from ganinv_cli.settings.shipped import find
 COMMIT_SECONDS = 5.0
 OTHER_BYTES = 150  # of a row in memory, beside z and curves
 
-NO_INPUTS = Inputs()
-
 
 class RunImages(NamedTuple):
     """The images that a command names, after its run; none if it is not on images."""
 
-    images: Sequence[Image]  # of the shard, under the command's names, in order
-    failed: Sequence[str]  # a sentence for each that could not be read or judged
+    images: Sequence[Image] = ()  # of the shard, under the command's names, in order
+    failed: Sequence[str] = ()  # a sentence for each that could not be read or judged
 
 
 def run_experiment(
-    experiment: Experiment,
-    config: Config,
-    generator: LoadedGenerator,
-    out: Path,
-    reporter: Reporter,
-    *,
-    overwrite: bool = False,
-    verbose: bool = False,
-    inputs: Inputs = NO_INPUTS,
-    stays: bool = True,
-    later: OtherRuns = (),
-    inputs_sha256: str = "",
+    request: Request, generator: LoadedGenerator, reporter: Reporter, later: OtherRuns = ()
 ) -> RunImages:
-    """Run the trials of a config that `out` lacks, and make one file of all at the end.
+    """Run the trials of a request that its file lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
-    batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
+    batch and raises KeyboardInterrupt; the same call continues, if the file is kept. Returns what
     was done with the images, if the experiment has any. The time left counts `later` runs, too.
-    By `inputs_sha256` a later command finds it finished (`is_finished`). Raises GaninvError.
+    Raises GaninvError.
     """
     try:
-        with open_engine(config, generator, reporter) as engine:
-            if verbose:
+        with _open_engine(request.config, generator, reporter) as engine:
+            if request.verbose:
                 reporter.say(f"on {engine.machine.device}, gradients {engine.machine.precision}")
             reporter.enter("measuring the generator")
-            plan = _make_plan(experiment, config, engine, reporter)
+            plan = _make_plan(request.experiment, request.config, engine, reporter)
             worker = Worker(plan, _load_encoder(plan, engine.generator))
-            about = make_provenance(experiment, plan, engine, worker.encoder, inputs_sha256)
-            with open_run(out, about, overwrite) as run:
-                return _fill(run, plan, worker, engine, reporter, inputs, later)
+            about = make_provenance(request, plan, engine, worker.encoder)
+            with open_run(request.file, about, request.overwrite) as run:
+                return _fill(run, request, worker, engine, reporter, later)
     except KeyboardInterrupt:
-        saved = f"what has finished is saved for {out}, and the same command goes on"
-        reporter.say(f"interrupted; {saved if stays else 'nothing is kept; give out= to go on'}")
+        saved = f"what has finished is saved for {request.file}, and the same command goes on"
+        nothing = "nothing is kept; give out= to go on"
+        reporter.say(f"interrupted; {saved if request.is_kept else nothing}")
         raise
 
 
 def _fill(
     run: Run,
-    plan: Plan,
+    request: Request,
     worker: Worker,
     engine: Engine,
     reporter: Reporter,
-    inputs: Inputs,
     later: OtherRuns,
 ) -> RunImages:
-    generator = engine.generator
-    plan, cases = plan.open_cases(run, generator, inputs, reporter.say)
+    """List the trials, run those that are missing, certify the images, and finish the file."""
+    plan, generator = worker.plan, engine.generator
+    cases = judge = None
+    if isinstance(plan, ImagesPlan):
+        inputs = Inputs(request.images, request.figure_folder)
+        plan, cases = plan.open_images(run, generator, inputs, reporter.say)
     _check_memory(plan, generator)
-    lacking = cases.find_lacking(run)  # first: the jobs are those of images without an answer
-    jobs = PendingJobs(run, plan, cases)
-    for note in run.notes:
-        reporter.say(note)
-    if jobs.most_committed > plan.config.trials:
-        reporter.say(
-            f"{run.path} holds {jobs.most_committed:,} trials, more than the "
-            f"{plan.config.trials:,} asked for; all are shown"
-        )
-    expected, budget = plan.solver.expected_gradients, plan.config.budget
-    usual_costs = [
-        UsualCost(min(cost.trial * expected, budget), cost.certificate) for cost in plan.usual_costs
-    ]
-    counter = ProgressCounter(
-        jobs.total,
-        jobs.missing,
-        usual_costs,
-        decline=_choose_decline(plan, usual_costs),
-        success_word=plan.success_word,
-        certificates=lacking,
-        workers=plan.config.workers or engine.workers or 1,
-        later=compare_work(later, generator, jobs),
-    )
-    certify = partial(_commit_certificates, cases, run, counter, reporter)
-    if jobs.missing:
-        task, constants = replace(worker, plan=plan), _make_constants(plan, generator)
-        _run_jobs(jobs, task, engine, run, reporter, counter, cases, certify, constants)
-    else:
-        run.commit(cases.settle({}))  # the answers that damage has lost
-    run.commit(cases.take_rows())
-    cases.find_lacking(run)
-    certify()
+    ledger = TrialLedger(plan, cases.begin if cases else lambda case: True)
+    ledger.read(run)
+    if isinstance(plan, ImagesPlan) and cases:
+        judge = plan.make_judge(run, ledger, cases, generator)
+    _say_what_is_there(run, plan, reporter)
+    counter = make_counter(plan, ledger, engine.workers, compare_work(later, generator, ledger))
+    if judge and judge.reenacts:
+        counter.certificates = judge.lacking
+    constants = _make_constants(plan, generator)
+    committer = Committer(run, ledger, counter, constants, cases, judge)
+    _run_trials(replace(worker, plan=plan), committer, engine, reporter)
+    committer.commit()
+    committer.certify(reporter.show)
     if plan.compared:
-        _run_compared(plan.compared, worker, engine, run, reporter)
-    images = RunImages(cases.images, cases.end())
+        _run_compared(replace(worker, plan=plan.compared), run, engine, reporter)
+    images = RunImages()
+    if cases and judge:
+        images = RunImages(cases.images, cases.end(judge.failures))
     reporter.enter("finishing the results")
-    for name, rows in cases.find_uncounted(run).items():
+    for name, rows in judge.find_uncounted(run).items() if judge else ():
         run.leave_out(name, rows)
     results = run.read()
     is_whole = results.complete and results.figures
@@ -148,23 +125,78 @@ def _fill(
     return images
 
 
-def _run_compared(plan: Plan, worker: Worker, engine: Engine, run: Run, reporter: Reporter) -> None:
+def _run_compared(worker: Worker, run: Run, engine: Engine, reporter: Reporter) -> None:
     """Run the trials of the plan that a run is compared with, if the file lacks some."""
-    cases = Cases()
-    jobs = PendingJobs(run, plan, cases)
-    if jobs.missing:
-        costs = [UsualCost(plan.solver.expected_gradients)]
-        counter = ProgressCounter(jobs.total, jobs.missing, costs)
+    plan, ledger = worker.plan, TrialLedger(worker.plan)
+    ledger.read(run)
+    if ledger.left:
         reporter.say(f"comparing with {plan.config.solver}, without clipping")
-        task = replace(worker, plan=plan)
-        _run_jobs(jobs, task, engine, run, reporter, counter, cases, lambda: None, {})
+        costs = [UsualCost(plan.solver.expected_gradients)]
+        counter = ProgressCounter(ledger.total, ledger.left, costs)
+        _run_trials(worker, Committer(run, ledger, counter, {}), engine, reporter)
 
 
-def _choose_decline(plan: Plan, usual_costs: Sequence[UsualCost]) -> float:
-    """Return how much less a trial needs per gradient that it has spent."""
-    if usual_costs[0].trial >= plan.config.budget:
-        return 1.0
-    return 0.0 if plan.config.restarts else 0.5
+def _run_trials(worker: Worker, committer: Committer, engine: Engine, reporter: Reporter) -> None:
+    """Run the trials that are missing, commit rows every few seconds, and show the progress.
+
+    Raises KeyboardInterrupt after an interruption, when what has finished is committed.
+    """
+    ledger = committer.ledger
+    if ledger.left:
+        saved_batches = _resume(worker.plan, committer, engine, reporter)
+        worker = replace(worker, saved_batches=saved_batches)
+    with stop_on_signals(reporter.say) as stop:
+        try:
+            committer.take({})  # what an interrupted run did not come to
+            if ledger.left:
+                with closing(engine.run(worker, ledger, stop)) as results:
+                    last_commit = time.monotonic()
+                    for result in results:
+                        committer.counter.add(result)  # first: images are judged below
+                        if result.rows:
+                            committer.take({name: dict(rows) for name, rows in result.rows.items()})
+                        if time.monotonic() - last_commit > COMMIT_SECONDS:
+                            committer.commit()
+                            if engine.workers == 1 and not stop.is_set():
+                                committer.certify(reporter.show)
+                            last_commit = time.monotonic()
+                        reporter.show(committer.counter.describe())
+        finally:
+            if committer.has_rows or stop.is_set():  # else nothing has run that is worth a file
+                committer.commit()
+        if stop.is_set():
+            raise KeyboardInterrupt
+
+
+def _resume(
+    plan: Plan, committer: Committer, engine: Engine, reporter: Reporter
+) -> Sequence[SavedBatch]:
+    """Return the saved batches of the engine's workers, with the trials that are to go on."""
+    run, ledger = committer.run, committer.ledger
+    key = f"{run.key} {plan.config.solver}"
+    saved_batches = [SavedBatch(run.saved_batch_file(n), key) for n in range(engine.workers)]
+    for saved_batch in saved_batches:
+        if saved_batch.note:
+            reporter.say(saved_batch.note)
+        saved_batch.select(ledger.find_rules, plan.is_coupled)
+        ledger.resume(saved_batch.jobs)  # so that a later one, of fewer workers, runs none again
+    resumed = sum(len(saved_batch.jobs) for saved_batch in saved_batches)
+    finished = ledger.total - ledger.left
+    if finished or resumed:
+        running = f", and the state of {resumed:,} that ran" if resumed else ""
+        reporter.say(f"resuming: {finished:,} of {ledger.total:,} trials are saved{running}")
+    return saved_batches
+
+
+def _say_what_is_there(run: Run, plan: Plan, reporter: Reporter) -> None:
+    for note in run.notes:
+        reporter.say(note)
+    committed = count_most_committed(run, plan)
+    if committed > plan.config.trials:
+        reporter.say(
+            f"{run.path} holds {committed:,} trials, more than the "
+            f"{plan.config.trials:,} asked for; all are shown"
+        )
 
 
 def _check_memory(plan: Plan, generator: Generator) -> None:
@@ -183,83 +215,30 @@ def _check_memory(plan: Plan, generator: Generator) -> None:
         )
 
 
-def _run_jobs(
-    jobs: PendingJobs,
-    worker: Worker,
-    engine: Engine,
-    run: Run,
-    reporter: Reporter,
-    counter: ProgressCounter,
-    cases: Cases,
-    certify: Callable[[], None],
-    constants: Mapping[str, np.ndarray],
-) -> None:
-    """Run the jobs, commit rows every few seconds, and show the progress.
+@contextmanager
+def _open_engine(
+    config: Config, generator: LoadedGenerator, reporter: Reporter
+) -> Iterator[Engine]:
+    """Open the engine that a config asks for, and free its workers at the end.
 
-    Raises KeyboardInterrupt after an interruption, when what has finished is committed.
+    TensorFlow must have been started.
     """
-    plan = worker.plan
-    key = f"{run.key} {plan.config.solver}"
-    saved_batches = [SavedBatch(run.saved_batch_file(n), key) for n in range(engine.workers)]
-    for saved_batch in saved_batches:
-        if saved_batch.note:
-            reporter.say(saved_batch.note)
-        saved_batch.select(jobs.find_rules, plan.is_coupled)
-        jobs.leave_out(saved_batch.jobs)  # so that a later one, of fewer workers, runs none again
-    resumed = [job for saved_batch in saved_batches for job in saved_batch.jobs]
-    finished = jobs.total - jobs.missing
-    if finished or resumed:
-        running = f", and the state of {len(resumed):,} that ran" if resumed else ""
-        reporter.say(f"resuming: {finished:,} of {jobs.total:,} trials are saved{running}")
-    uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
+    from ganinv_cli.engine.devices import Device, describe_machine, find_devices
+    from ganinv_cli.engine.local import LocalEngine
 
-    def commit() -> None:
-        """Commit what has begun and what has finished."""
-        run.commit(join_groups([cases.take_rows(), *uncommitted]), constants)
-        uncommitted.clear()
+    if config.engine == "ray":
+        from ganinv_cli.engine.ray_cluster import open_cluster
 
-    def settle(rows: Groups) -> None:
-        """Take rows of trials that have ended, and leave out those that are not needed now."""
-        jobs.take_ended(rows)
-        if settled := cases.settle(rows):
-            uncommitted.append(settled)
-        counter.unanswered = cases.count_unanswered()
-        for judged in cases.take_judged():
-            jobs.leave_out_ended(judged.case)
-            counter.add_judged(judged)
-
-    last_commit = time.monotonic()
-    with stop_on_signals(reporter.say) as stop:
-        task = replace(worker, saved_batches=saved_batches)
-        try:
-            settle({})  # what an interrupted run did not come to
-            with closing(engine.run(task, jobs, stop)) as results:
-                for result in results:
-                    counter.add(result)  # first: images are judged below
-                    if result.rows:
-                        settle({name: dict(rows) for name, rows in result.rows.items()})
-                    if time.monotonic() - last_commit > COMMIT_SECONDS:
-                        commit()
-                        if engine.workers == 1 and not stop.is_set():
-                            certify()
-                        last_commit = time.monotonic()
-                    counter.total, counter.missing = jobs.total, jobs.missing
-                    reporter.show(counter.describe())
-        finally:
-            if uncommitted or stop.is_set():  # else nothing has run that is worth a file
-                commit()
-        if stop.is_set():
-            raise KeyboardInterrupt
-
-
-def _commit_certificates(
-    cases: Cases, run: Run, counter: ProgressCounter, reporter: Reporter
-) -> None:
-    for rows in cases.iterate_certificates():
-        run.commit(rows)
-        counter.unanswered = cases.count_unanswered()
-        for judged in cases.take_judged():
-            reporter.show(counter.add_judged(judged))
+        build = generator.make_builder(config.batch_norm)
+        with Device("cpu", 0).scope(), open_cluster(config, build, reporter.say) as cluster:
+            yield cluster
+        return
+    devices = find_devices(config.device)
+    if config.batch_norm == "batch":  # all trials are one batch, on one device
+        devices = devices[:1]
+    with devices[0].scope():
+        machine = describe_machine(devices, config.precision)
+        yield LocalEngine(partial(generator.build, config.batch_norm), devices, machine)
 
 
 def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter: Reporter) -> Plan:

@@ -156,7 +156,8 @@ def call_until_run(name, generator, **keywords):
         pytest.raises(RunReachedError),
     ):
         function(generator, *images, **keywords)
-    return run.call_args.args[1:3]
+    request, generator = run.call_args.args[:2]
+    return request.config, generator
 
 
 def choose_other_value(setting):

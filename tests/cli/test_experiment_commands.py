@@ -56,9 +56,9 @@ def test_a_finished_run_is_shown_by_another_threshold_and_not_run_again(work):
     written = (work / "recover.h5").read_bytes()
     stored = ganinv.open(work / "recover.h5").config
     assert "threshold" not in stored and stored["device"] == "auto"
-    with mock.patch("ganinv_cli.experiments.run_experiment._run_jobs") as run_jobs:
+    with mock.patch("ganinv_cli.engine.local.LocalEngine.run") as run_trials:
         again = run_ganinv(work, *RECOVER, "--threshold", "1e-30").stdout
-    assert not run_jobs.called and (work / "recover.h5").read_bytes() == written
+    assert not run_trials.called and (work / "recover.h5").read_bytes() == written
     assert "0 of 3 latent vectors were recovered" in again and "below 1e-30" in again
     assert "ganinv report recover.h5 --threshold 1e-30" in again
     known = ganinv.recover(work / "a", trials=3, batch_size=8, clip="none", threshold=1e-30)

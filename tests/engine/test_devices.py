@@ -25,6 +25,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
 from ganinv_cli.loaded_generator import load
+from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.run_experiment import run_experiment
 from ganinv_cli.progress import SILENT
 """
@@ -33,14 +34,14 @@ from ganinv_cli.experiments.recover import EXPERIMENT
 from ganinv_cli.experiments.recover.config import RecoverConfig
 for name, device in (("one", "cpu:1"), ("three", "cpu")):
     config = RecoverConfig(clip=("none", "stochastic"), trials=30, batch_size=4, device=device)
-    run_experiment(EXPERIMENT, config, load("."), Path(f"{name}.h5"), SILENT)
+    run_experiment(Request(EXPERIMENT, config, Path(f"{name}.h5")), load("."), SILENT)
 """
 INVERT = """
 from ganinv_cli.experiments.invert import EXPERIMENT
 from ganinv_cli.experiments.invert.config import InvertConfig
 for name, device in (("one", "cpu:1"), ("three", "cpu")):
     config = InvertConfig(image=("images",), trials=5, batch_size=2, align="none", device=device)
-    run_experiment(EXPERIMENT, config, load("."), Path(f"{name}.h5"), SILENT)
+    run_experiment(Request(EXPERIMENT, config, Path(f"{name}.h5")), load("."), SILENT)
 """
 
 

@@ -29,6 +29,7 @@ from ganinv_cli.engine.ray_cluster import choose_gpus, open_cluster
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.experiments import invert
+from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.recover import EXPERIMENT
 from ganinv_cli.experiments.recover.config import RecoverConfig
@@ -56,6 +57,7 @@ import json, sys
 from pathlib import Path
 import psutil
 from ganinv_cli.loaded_generator import load
+from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments import run_experiment as run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.display import open_display
@@ -81,7 +83,7 @@ if __name__ == "__main__":
     try:
         with handle_signals(), open_display(False) as reporter:
             path = Path("recover.h5")
-            run.run_experiment(EXPERIMENT, config, load(config.checkpoint), path, reporter)
+            run.run_experiment(Request(EXPERIMENT, config, path), load(config.checkpoint), reporter)
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -166,7 +168,7 @@ def _run(settings: dict[str, object], folder: Path, **others: object) -> Results
     path = folder / "recover.h5"
     with mock.patch.dict(os.environ):
         config = RecoverConfig(**settings, **others)  # type: ignore[arg-type]
-        run_experiment(EXPERIMENT, config, load(config.checkpoint), path, SILENT)
+        run_experiment(Request(EXPERIMENT, config, path), load(config.checkpoint), SILENT)
     return read_results(path)
 
 
@@ -201,7 +203,8 @@ def test_workers_end_the_starts_of_pictures_as_one_device_does(cluster, tmp_path
         config = InvertConfig(checkpoint=str(tmp_path / "easy"), **given, **engine)
         path = tmp_path / f"{name}.h5"
         with mock.patch.dict(os.environ):
-            run_experiment(invert.EXPERIMENT, config, load(config.checkpoint), path, SILENT)
+            request = Request(invert.EXPERIMENT, config, path)
+            run_experiment(request, load(config.checkpoint), SILENT)
         found.append(read_results(path).groups)
     one, ray = (each["stochastic/certificates"] for each in found)
     assert one["recoveries"].tolist() == [2, 2, 2, 5]

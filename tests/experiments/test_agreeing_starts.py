@@ -7,16 +7,13 @@ from ganinv_cli.experiments import answers
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
 from ganinv_cli.results.analysis.recoveries import Recoveries
-from ganinv_cli.results.store.rows import count_rows
-
-STARTS = "stochastic/starts"
 
 
-def _make_starts(z, loss, labels=None, trials=None):
+def _make_starts(z, loss, labels=None):
     """The columns of starts, each at (z, 0, 0, 0)."""
     columns = {
         "image": np.zeros(len(z), np.int64),
-        "trial": np.arange(len(z)) if trials is None else np.array(trials),
+        "trial": np.arange(len(z)),
         "z_found": np.pad(np.array(z, np.float32)[:, None], ((0, 0), (0, 3))),
         "image_loss": np.array(loss, float),
         "outcome": np.full(len(z), Outcome.converged, np.uint8),
@@ -44,67 +41,49 @@ def _make_starts(z, loss, labels=None, trials=None):
 def test_the_last_start_that_counts_is_the_first_that_agrees(z, loss, labels, last):
     recoveries = Recoveries(_make_starts(z, loss, labels), 1.0, Uniform())
     count = 1 if labels is None else 1 + max(labels)
-    assert answers._find_agreeing(recoveries, len(z), count) == last
-
-
-def _add(pending, *trials, z=0.1, loss=0.0):
-    z, loss = (np.broadcast_to(each, len(trials)) for each in (z, loss))
-    pending.add({STARTS: _make_starts(z, loss, trials=trials)})
-    return [count_rows(due.columns) for due in pending.take_agreeing()]
-
-
-def _make_pending(images=8, **changed):
-    given = {"prior": Uniform(), "count_values": lambda _: 10_000}
-    return answers.PendingImages(["stochastic"], range(images), 8, **given | changed)
+    assert answers.find_agreeing(recoveries, len(z), count) == last
 
 
 def test_a_start_that_ends_before_an_earlier_one_does_not_count():
-    pending = _make_pending()
-    assert pending.count_released("stochastic", 0) == 2
-    assert _add(pending, 3) == _add(pending, 1) == []
-    assert _add(pending, 0) == [2]
+    assert answers.count_consecutive(np.array([1, 3])) == 0
+    assert answers.count_consecutive(np.array([0, 1, 3])) == 2
+    assert answers.count_consecutive(np.array([0, *range(2, 11)])) == 1
 
 
 def test_few_pictures_run_more_starts_side_by_side():
     """They fill the batch, which takes as long with fewer rows."""
-    counts = {n: _make_pending(n).count_released("stochastic", 0) for n in (1, 2, 4, 8)}
+    counts = {n: answers.count_first_released(n, 1, 8) for n in (1, 2, 4, 8)}
     assert counts == {1: 8, 2: 4, 4: 2, 8: 2}
+    assert answers.count_first_released(8, 3, 12) == 6  # two under each label
 
 
-def test_more_starts_are_released_one_by_one_if_any_explains_the_picture():
-    pending = _make_pending()
-    assert _add(pending, 0, 1, z=(0.1, 0.9), loss=(0, 90)) == []
-    assert pending.count_released("stochastic", 0) == 3
-    assert _add(pending, 2, loss=50) == []
-    assert pending.count_released("stochastic", 0) == 4
-    assert _add(pending, 3) == [4]
+@pytest.mark.parametrize(
+    ("explains", "released"),
+    [
+        ([], 2),
+        ([True], 2),
+        ([True, False], 3),  # one more if any explains the picture
+        ([True, False, False, False], 5),
+        ([False, False], 8),  # all if none does
+        ([False, False, True], 8),  # though a later one does
+        ([True] * 8, 8),
+    ],
+)
+def test_more_starts_are_released_one_by_one_if_any_explains_the_picture(explains, released):
+    assert answers.count_released(np.array(explains, bool), 2, 1, 8) == released
 
 
-def test_all_starts_are_released_if_none_explains_the_picture_or_two_do_not_answer_it():
-    pending = _make_pending()
-    assert _add(pending, 0, 1, z=(0.1, 0.9), loss=90) == []
-    assert pending.count_released("stochastic", 0) == 8
-    pending = _make_pending()
-    pending.add({STARTS: _make_starts([0.1, 0.1], [0, 0])})
-    (due,) = pending.take_agreeing()
-    pending.open(due)
-    assert pending.count_released("stochastic", 0) == 8
-    assert _add(pending, *range(2, 7)) == [] and not list(pending.take_due())
-    assert _add(pending, 7) == []
-    assert [count_rows(due.columns) for due in pending.take_due()] == [8]
+def test_a_start_under_each_label_is_released_at_a_time():
+    assert answers.count_released(np.array([True] * 6), 6, 3, 12) == 9
 
 
-def test_an_answered_picture_releases_no_more_starts():
-    pending = _make_pending()
-    pending.add({STARTS: _make_starts([0.1, 0.1, 0.1], [0, 0, 0])})
-    (due,) = pending.take_agreeing()
-    pending.end(due)
-    assert pending.answered == {("stochastic", 0): 2}
-    assert pending.count_released("stochastic", 0) == 2
-    assert _add(pending, 4, 5) == [] and not list(pending.take_due())
-
-
-def test_experiments_that_count_all_starts_release_them_at_once():
-    pending = _make_pending(prior=None)
-    assert pending.count_released("stochastic", 0) == 8
-    assert _add(pending, 0, 1) == []
+def test_starts_that_ran_beside_those_that_answered_do_not_count():
+    starts = {"image": np.array([2, 2, 2, 5, 5]), "trial": np.array([0, 1, 4, 0, 4])}
+    assert answers.find_uncounted(starts, {2: 2, 7: 2}).tolist() == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert not answers.find_uncounted(starts, {}).any()

@@ -9,18 +9,18 @@ from called import make_image, make_random_pixels, run_ganinv, save_image
 from PIL import Image
 
 from ganinv_cli.engine import devices
-from ganinv_cli.experiments import answers, image_cases, run_experiment
-from ganinv_cli.experiments.answers import PendingImages
+from ganinv_cli.experiments import answers, image_judge, run_experiment
+from ganinv_cli.experiments.committer import Committer
+from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.invert import EXPERIMENT
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loaded_generator import LoadedGenerator
-from ganinv_cli.prior import Uniform
 from ganinv_cli.progress import SILENT
 from ganinv_cli.results.analysis.cells import read_cells
 from ganinv_cli.results.store import read_results
-from ganinv_cli.results.store.rows import NO_ROWS, count_rows
+from ganinv_cli.results.store.rows import count_rows
 
 STARTS, CERTIFICATES = "stochastic/starts", "stochastic/certificates"
 OWN = 3  # pictures of `mixed` that the generator made
@@ -112,7 +112,7 @@ def test_an_own_picture_ends_with_two_starts_and_more_starts_do_not_reopen_it(
     (row,) = json.loads(result.stdout)["tables"]["invert"]
     assert (row["verdict"], row["starts"]) == ("made", 2)
     before = (tmp_path / "invert.h5").read_bytes()
-    monkeypatch.setattr(image_cases, "make_certificate", None)  # not called again
+    monkeypatch.setattr(image_judge, "make_certificate", None)  # not called again
     run_ganinv(tmp_path, *given, "--starts", 12)
     assert _list_answers(_read(tmp_path)) == {0: ("made", True, 2)}
     assert (tmp_path / "invert.h5").read_bytes() == before
@@ -158,9 +158,8 @@ def _invert_conditional(folder, label, *, twins=False, **settings):
     path = folder / "image.png"
     save_image(path, to_pixels(generator.render(z, 1, labels=np.array([label])))[0])
     config = InvertConfig(image=(str(path),), align="none", **settings)
-    run_experiment.run_experiment(
-        EXPERIMENT, config, LoadedGenerator("digits", definition), folder / "invert.h5", SILENT
-    )
+    request = Request(EXPERIMENT, config, folder / "invert.h5")
+    run_experiment.run_experiment(request, LoadedGenerator("digits", definition), SILENT)
     return _read(folder)
 
 
@@ -259,25 +258,17 @@ def test_an_interrupted_run_goes_on_to_the_same_answers(
     invert, one_by_one, tmp_path, monkeypatch, stop_at
 ):
     """It is interrupted when that many starts have ended: before or after the picture's last."""
-    settle, ended = image_cases.ImageCases.settle, 0
+    take, ended = Committer.take, 0
 
-    def settle_and_stop(cases, rows):
+    def take_and_stop(committer, rows):
         nonlocal ended
         ended += sum(count_rows(each) for each in rows.values())
         if ended < stop_at:
-            return settle(cases, rows)
-        parts = [cases._polish(rows)]  # what was committed; the certificate is lacking
-        run_experiment.Run.commit(runs[-1], parts[0])
+            return take(committer, rows)
+        committer.run.commit(committer._judge._polish(rows))  # the certificate is lacking
         raise KeyboardInterrupt
 
-    runs, make = [], run_experiment.PendingJobs.__init__
-
-    def note_run(jobs, run, *given):
-        runs.append(run)
-        make(jobs, run, *given)
-
-    monkeypatch.setattr(run_experiment.PendingJobs, "__init__", note_run)
-    monkeypatch.setattr(image_cases.ImageCases, "settle", settle_and_stop)
+    monkeypatch.setattr(Committer, "take", take_and_stop)
     invert("--batch-size", 1, code=130)
     monkeypatch.undo()
     assert read_results(tmp_path / "invert.h5").groups[STARTS]["trial"].size == stop_at
@@ -310,36 +301,3 @@ def test_an_own_jpeg_is_answered_by_two_starts(tmp_path):
         picture.save(tmp_path / "a.jpg", quality=90)
     run_ganinv(tmp_path, "invert", "a.jpg", "--checkpoint", "faces32", "--batch-size", 1)
     assert _list_answers(_read(tmp_path)) == {0: ("made", True, 2)}
-
-
-def _resume(trials, loss):
-    """Return the pending images of a run that was stopped after some starts of image 0."""
-
-    class Stopped:
-        def read_group(self, name):
-            if name != STARTS:
-                return NO_ROWS
-            count = len(trials)
-            z = np.arange(count, dtype=np.float64)[:, None] * np.ones(4)
-            columns = {"image": np.zeros(count, np.int64), "trial": np.array(trials)}
-            return columns | {"z_found": z, "image_loss": np.array(loss, np.float64)}
-
-    pending = PendingImages(
-        ["stochastic"], range(8), 9, prior=Uniform(), count_values=lambda _: 192
-    )
-    pending.find_lacking(Stopped())
-    assert not list(pending.take_agreeing())
-    return pending
-
-
-@pytest.mark.parametrize("trials", [[0, 1, 2, 3], [0, 1, 2, 4]])
-def test_a_resumed_image_has_its_first_missing_start_released(trials):
-    """One start explains the image, and none agrees with it: the next one runs."""
-    missing = next(number for number in range(9) if number not in trials)
-    released = _resume(trials, [0, *[1e3] * (len(trials) - 1)]).count_released("stochastic", 0)
-    assert released == missing + 1
-
-
-def test_a_certificate_waits_for_the_first_starts_and_not_for_as_many_others():
-    pending = _resume([0, *range(2, 11)], [1e3] * 10)  # 9 are asked for, and start 1 is lost
-    assert not list(pending.take_due())

@@ -6,7 +6,7 @@ import json
 import pytest
 from called import make_image, run_ganinv, save_image
 
-from ganinv_cli.experiments import image_cases
+from ganinv_cli.experiments import image_judge
 from ganinv_cli.experiments.polished_starts import StartPolisher
 from ganinv_cli.results.store import read_results
 
@@ -40,16 +40,16 @@ def _read_verdicts(result):
     return [row["verdict"] for row in json.loads(result.stdout)["tables"]["invert"]]
 
 
-@pytest.mark.parametrize("holder", [image_cases, StartPolisher])
+@pytest.mark.parametrize("holder", [image_judge, StartPolisher])
 def test_an_image_that_cannot_be_judged_gets_a_sentence_and_the_others_their_verdict(
     holder, invert, monkeypatch
 ):
-    name = "make_certificate" if holder is image_cases else "polish"
+    name = "make_certificate" if holder is image_judge else "polish"
     monkeypatch.setattr(holder, name, _fail_for_second(getattr(holder, name), ValueError("odd J")))
     result = invert(code=1)
     assert _read_verdicts(result) == ["made", "failed", "made"]
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-    assert error.startswith("Error: 1.png could not be judged (ValueError in image_cases.py")
+    assert error.startswith("Error: 1.png could not be judged (ValueError in image_judge.py")
     assert "odd J); that is a bug of ganinv: report it with the picture" in error
     explanation = json.loads(result.stdout)["tables"]["invert"][1]["explanation"]
     assert explanation.startswith("this picture could not be judged (ValueError")
@@ -62,7 +62,7 @@ def test_an_image_that_cannot_be_judged_gets_a_sentence_and_the_others_their_ver
 )
 def test_what_the_system_does_is_no_failure_of_an_image(error, invert, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        image_cases, "make_certificate", _fail_for_second(image_cases.make_certificate, error)
+        image_judge, "make_certificate", _fail_for_second(image_judge.make_certificate, error)
     )
     with pytest.raises(AssertionError):
         invert()

@@ -7,7 +7,7 @@ import pytest
 from called import make_image, make_z, run_ganinv, save_image, take_image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.experiments import image_cases, run_experiment
+from ganinv_cli.experiments import image_cases, image_judge, run_experiment
 from ganinv_cli.experiments.image_plan import ImagesPlan
 from ganinv_cli.results.store import read_results
 
@@ -100,7 +100,7 @@ def test_an_interrupted_run_of_images_goes_on_bit_for_bit(invert, tmp_path, monk
     whole = read_results(tmp_path / "invert.h5")
     groups = {name: dict(rows) for name, rows in whole.groups.items()}
     (tmp_path / "invert.h5").unlink()
-    make_certificate = image_cases.make_certificate
+    make_certificate = image_judge.make_certificate
 
     def stop(due, *given, **options):
         if due.image == 2:
@@ -108,7 +108,7 @@ def test_an_interrupted_run_of_images_goes_on_bit_for_bit(invert, tmp_path, monk
         return make_certificate(due, *given, **options)
 
     monkeypatch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)
-    monkeypatch.setattr(image_cases, "make_certificate", stop)
+    monkeypatch.setattr(image_judge, "make_certificate", stop)
     invert(*alone, code=130)
     monkeypatch.undo()
     assert "resuming: " in invert(*alone).stderr
@@ -132,7 +132,7 @@ def test_floats_of_a_file_are_stored_beside_images_and_kept_when_a_run_goes_on(
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(image_cases, "make_certificate", stop)
+    monkeypatch.setattr(image_judge, "make_certificate", stop)
     run_ganinv(tmp_path, *given, "floats.npy", code=130)
     monkeypatch.undo()
     result = run_ganinv(tmp_path, *given, "floats.npy")

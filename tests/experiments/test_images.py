@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from called import make_image, make_random_pixels, make_z, run_ganinv, save_image, take_image
 
-from ganinv_cli.experiments import run_experiment, worker
+from ganinv_cli.experiments import progress_counter, worker
 from ganinv_cli.experiments.progress_counter import ProgressCounter
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results.store import Image, read_results, select_images
@@ -218,7 +218,7 @@ def test_the_time_left_counts_what_each_generator_has_still_to_run(
             super().__post_init__()
             counters.append(self)
 
-    monkeypatch.setattr(run_experiment, "ProgressCounter", Recorded)
+    monkeypatch.setattr(progress_counter, "ProgressCounter", Recorded)
     generators = ("--checkpoint", easy.folder, "--checkpoint", hard.folder)
     run_ganinv(tmp_path, "invert", faces / "a.png", *generators, "--starts", 2, "--batch-size", 2)
     first, second = counters

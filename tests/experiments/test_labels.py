@@ -12,6 +12,7 @@ from called import run_ganinv, save_image
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import list_experiments
+from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.recover.config import RecoverConfig
 from ganinv_cli.experiments.run_experiment import run_experiment
@@ -31,7 +32,7 @@ def _run(folder: Path, config: Config) -> Results:
     definition = conditional.make_conditional_definition()
     loaded = LoadedGenerator("digits", definition, label=config.label)
     experiment = next(each for each in list_experiments() if each.config is type(config))
-    run_experiment(experiment, config, loaded, folder / "r.h5", SILENT)
+    run_experiment(Request(experiment, config, folder / "r.h5"), loaded, SILENT)
     return read_results(folder / "r.h5")
 
 

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from ganinv_cli.engine.engine import Counts, WorkerResult
-from ganinv_cli.experiments.cases import Judged
 from ganinv_cli.experiments.image_plan import CERTIFICATE_GRADIENTS
 from ganinv_cli.experiments.invert.config import InvertConfig
 from ganinv_cli.experiments.plan import UsualCost
-from ganinv_cli.experiments.progress_counter import ProgressCounter
+from ganinv_cli.experiments.progress_counter import Judged, ProgressCounter
 from ganinv_cli.inversion.solvers.lbfgs import LBFGS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -91,7 +90,7 @@ def _replay(run):
         while events[0][0] <= now:
             second, counter.total, counter.missing, counter.unanswered, *new = events.popleft()
             if len(new) == 2:
-                shown = counter.add_judged(Judged(0, *new))
+                shown = counter.add_judged(Judged(*new))
             else:
                 shown = counter.add(WorkerResult(Counts(*new)))
         left = max(shown.seconds_left - (now - second), shown.seconds_after)
@@ -121,7 +120,7 @@ def test_images_that_are_answered_by_two_starts_need_no_others():
         counter.total = counter.missing = 160 - 6 * images
         _add(counter, (ended, ended, 80 * ended, 0.08 * ended, 0, 80 * ended, 0, 0))
         while len(counter.judged) < images:
-            shown = counter.add_judged(Judged(0, 0.3, answered=True))
+            shown = counter.add_judged(Judged(0.3, answered=True))
         left = (20 - images) * (0.16 + 0.3)
         assert left / 1.5 < shown.seconds_left < left * 1.5
         trials, again, time_left, *_ = shown.describe().describe()
@@ -145,7 +144,7 @@ def test_no_time_is_shown_before_it_is_known_whether_trials_take_long():
 def test_images_that_are_not_answered_count_from_then_on():
     counter = _make_counter(20)
     for _ in range(6):
-        counter.add_judged(Judged(0, 0.3, answered=True))
+        counter.add_judged(Judged(0.3, answered=True))
     counter.unanswered = 2
     counts = (16, 8, 16 * 200, 2.0, 0, 16 * 200, 0, 0)
     few = _add(counter, counts).seconds_left
@@ -160,7 +159,7 @@ def test_generators_that_come_later_count_as_if_they_made_none_of_the_images():
     for later in (0, 2):
         counter = ProgressCounter(40, 40, [OWN, STRANGER], decline=0.5, certificates=5, later=later)
         _add(counter, (20, 20, 10000, 20.0, 0, 10000, 0, 0))  # 500 gradients a second
-        shown.append(counter.add_judged(Judged(0, 0.5, answered=True)).seconds_left)
+        shown.append(counter.add_judged(Judged(0.5, answered=True)).seconds_left)
     alone, together = shown
     each = (40 * STRANGER.trial + 5 * STRANGER.certificate) / 500
     assert together - alone > 2 * each
@@ -169,18 +168,18 @@ def test_generators_that_come_later_count_as_if_they_made_none_of_the_images():
 def test_the_time_never_falls_below_that_of_the_images_after_the_next():
     counter = _make_counter(3, 0)
     counter.unanswered = 2
-    work = counter.add_judged(Judged(0, 10.0, answered=False)).describe()
+    work = counter.add_judged(Judged(10.0, answered=False)).describe()
     assert work.describe(passed=5)[2] == "15 s left"
     assert work.describe(passed=60)[2] == "10 s left"
     counter.unanswered = 1
-    work = counter.add_judged(Judged(0, 10.0, answered=False)).describe()
+    work = counter.add_judged(Judged(10.0, answered=False)).describe()
     assert len(work.describe(passed=60)) == 2  # it proved wrong
 
 
 def test_a_run_that_goes_on_with_certificates_alone_knows_their_time_after_the_first():
     counter = ProgressCounter(16, 0, [OWN, STRANGER], decline=0.5, certificates=3)
     for seconds, left in ((20, 40), (10, 15), (12, 0)):
-        assert counter.add_judged(Judged(0, seconds, answered=False)).seconds_left == left
+        assert counter.add_judged(Judged(seconds, answered=False)).seconds_left == left
 
 
 def test_there_is_no_estimate_before_a_speed_was_measured():
