@@ -21,8 +21,7 @@ from ganinv_cli.images import Crop, Picture, load_mask, suppress_pillow_warnings
 from ganinv_cli.inversion.loop.trial import MakeTargets, Target, Trial
 from ganinv_cli.inversion.objective.problem import Objective
 from ganinv_cli.inversion.polish import Polished
-from ganinv_cli.inversion.polish.float64 import find_limits
-from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start
+from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start, find_z_bounds
 from ganinv_cli.inversion.polish.minimum import MinimumTest
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.jobs import UNSHARDED, Job
@@ -148,7 +147,7 @@ class ImagesPlan(Plan):
             best, target = trial.best, trial.target
             if best.image_loss <= target.sufficient_loss:
                 return None
-            bounds = find_limits(generator.prior, trial.rule)
+            bounds = find_z_bounds(generator.prior, trial.rule)
             start = Start(best.z, target.image, best.label, bounds)
             return newton.polish(start, best.outcome)
 

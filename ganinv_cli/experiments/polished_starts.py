@@ -10,8 +10,7 @@ from ganinv_cli.experiments.answers import Key, is_near
 from ganinv_cli.experiments.trial_rows import Columns, add_polished
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
 from ganinv_cli.images import Picture
-from ganinv_cli.inversion.polish.float64 import find_limits
-from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start
+from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start, find_z_bounds
 from ganinv_cli.inversion.polish.least_squares import compute_gram
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.precision import Dtype
@@ -54,7 +53,7 @@ class StartPolisher:
             if key not in self._grams:
                 self._measure(key, picture, first, rounding)
                 spent = self._generator.jacobian_gradients
-            bounds = find_limits(self._generator.prior, key[0])
+            bounds = find_z_bounds(self._generator.prior, key[0])
             start = Start(starts["z_found"][row], target, _get_label(starts, row), bounds)
             newton = self._generator.reuse(GaussNewton)
             outcome = Outcome(int(starts["outcome"][row]))

@@ -9,7 +9,7 @@ import numpy as np
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import Picture
 from ganinv_cli.inversion.objective.ground_truth import draw_z
-from ganinv_cli.inversion.polish.float64 import find_limits
+from ganinv_cli.inversion.polish.gauss_newton import find_z_bounds
 from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.precision import Dtype
 from ganinv_cli.reenact.crops import explain_crops
@@ -54,7 +54,7 @@ class Reenactor:
         too_large = jacobian.size > MAX_JACOBIAN_VALUES
         if not len(starts) or too_large or not np.isfinite(jacobian).all():
             return {}
-        low, high = find_limits(self.generator.prior, rule)
+        low, high = find_z_bounds(self.generator.prior, rule)
         renderer = Renderer(self.generator, label, low, high, step_precision=self.step_precision)
 
         def explain(

@@ -17,7 +17,7 @@ from ganinv_cli.experiments.recover.config import RESTARTED, RecoverConfig
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.loop.trial import MakeTargets, RecordPoints
-from ganinv_cli.inversion.polish.float64 import Float64Polish
+from ganinv_cli.inversion.polish.gauss_newton import GaussNewton
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 from ganinv_cli.outcome import Outcome
@@ -72,9 +72,9 @@ class RecoverPlan(Plan):
     def make_polisher(self, generator: Generator) -> Polisher | None:
         if self.config.polish == "none":
             return None
-        polish = generator.reuse(Float64Polish)
+        newton = generator.reuse(GaussNewton)
         return lambda trial: (
-            trial.polish_best(polish) if trial.outcome is Outcome.converged else None
+            trial.polish_best(newton.polish_exactly) if trial.outcome is Outcome.converged else None
         )
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:

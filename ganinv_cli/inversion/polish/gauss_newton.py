@@ -2,6 +2,7 @@
 
 J is computed once, near the solution, and the gradient at every step. So the descent ends where the
 gradient does, whatever J is, and one J serves all starts of an image that are near one another.
+Near a z without residual, J in float32 is enough for full float64 accuracy.
 """
 
 from collections.abc import Callable
@@ -10,19 +11,33 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.precision import Dtype
+from ganinv_cli.prior import Prior
+from ganinv_cli.results.statistics import POLISHED_EPSILON
 
 FLOAT64_COST = 5.0  # of a float64 gradient, in float32 gradients, in batches on the CPU
 STEPS = 10
 ATTEMPTS = 5  # to find the damping of a step that lowers the loss
 DAMPING = 1e-4  # at first, relative to the diagonal of JᵀJ
 ROUNDING = 1e-28  # squared error of a pixel that float64 may leave
+EXACT_ERROR = 1e-24  # bound on the error of z below which another step changes nothing
 SETTLED = 1e-6  # relative decrease of the loss that ends polishing
+
+
+def find_z_bounds(prior: Prior, rule: str) -> tuple[float, float]:
+    """Return the least and the largest value of a component of z under a rule.
+
+    They are the bounds rounded to float32, as in the solver.
+    """
+    if not RULES[rule].keeps_bounds:
+        return -np.inf, np.inf
+    return float(np.float32(prior.low)), float(np.float32(prior.high))
 
 
 @dataclass(frozen=True)
@@ -60,10 +75,12 @@ class GaussNewton:
         precision: Dtype = "float64",
         steps: int = STEPS,
         damping: float = 0.0,
+        enough: float = -1.0,
     ) -> tuple[Point, float]:
         """Return the last point of the descent with JᵀJ (latent, latent), and gradients spent.
 
-        The linear model of a point is (gradient / 2, JᵀJ). Nothing moves if J is not finite.
+        The linear model of a point is (gradient / 2, JᵀJ). Nothing moves if J is not finite. The
+        descent ends at a loss that is `enough`.
         """
 
         def evaluate(z: np.ndarray) -> Point:
@@ -76,7 +93,8 @@ class GaussNewton:
 
         def is_enough(losses: list[float]) -> bool:
             is_rounding = losses[-1] <= ROUNDING * start.target.size
-            return bool(damping) and (is_rounding or _has_settled(losses))
+            is_at_end = bool(damping) and (is_rounding or _has_settled(losses))
+            return is_at_end or losses[-1] <= enough
 
         end, evaluations = minimise_squares(
             evaluate,
@@ -116,6 +134,27 @@ class GaussNewton:
             )
             gram = compute_gram(self.compute_jacobian(start))
             end, more = self.run(start, gram, precision, damping=damping)
+        return Polished(end.x, end.loss, gradients=spent + more, outcome=outcome)
+
+    def polish_exactly(
+        self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1
+    ) -> Polished:
+        """Polish a z (latent,) near the true one of a target to full float64 accuracy.
+
+        A rule with bounds keeps z inside. The outcome is `converged` if the bound
+        ‖z − z_true‖² ≤ loss / σ² puts the error below POLISHED_EPSILON; σ is the least singular
+        value of J.
+        """
+        bounds = find_z_bounds(self._generator.prior, rule)
+        start = Start(np.clip(z, *bounds).astype(np.float64), target, label, bounds)
+        gram = compute_gram(self.compute_jacobian(start))
+        spent = self._generator.jacobian_gradients
+        if not np.isfinite(gram).all():
+            return Polished(start.z, gradients=spent)
+        # ‖z − z_true‖² / latent is less than the loss over this
+        least = len(z) * max(float(np.linalg.eigvalsh(gram)[0]), 0.0)
+        end, more = self.run(start, gram, enough=EXACT_ERROR * least)
+        outcome = Outcome.converged if end.loss < POLISHED_EPSILON * least else Outcome.stalled
         return Polished(end.x, end.loss, gradients=spent + more, outcome=outcome)
 
     def evaluate(

@@ -18,8 +18,7 @@ import numpy as np
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.layers import MAX_SQUARE_LATENT
 from ganinv_cli.inversion.polish import Polished
-from ganinv_cli.inversion.polish.float64 import find_limits
-from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start
+from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start, find_z_bounds
 from ganinv_cli.inversion.polish.least_squares import compute_gram, find_free
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results.statistics import rounding_residual
@@ -67,7 +66,7 @@ class MinimumTester:
 
         Pixels of the target that are NaN do not count.
         """
-        low, high = find_limits(self._generator.prior, rule)
+        low, high = find_z_bounds(self._generator.prior, rule)
         z = np.clip(z.astype(np.float64), low, high)  # a start without success may end outside
         if not np.isfinite(z).all():
             return Polished(z)

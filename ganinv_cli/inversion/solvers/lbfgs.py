@@ -19,6 +19,11 @@ from ganinv_cli.settings.declare import MAX_NUMBER, declare
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial
 MAX_PATIENCE = 100_000  # losses that are kept per trial
 SAME_LOSS = 0.2  # share by which the losses before and after a redraw differ, if both are a floor
+LONGEST = 3.0  # of a move, in z
+SHORTEST = 1e-6  # the same, below which a direction is exhausted
+SUFFICIENT = 1e-4  # Armijo's share of the slope
+SETTLED = 1e-2  # image loss below which less progress is enough
+ATTEMPT = 150  # gradients of an attempt at most
 SHARE = {"range": (0, 1), "exclusive": True}
 POSITIVE = {"range": (0, MAX_NUMBER), "exclusive": True}
 
@@ -49,7 +54,7 @@ class LBFGS(Solver):
     `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
     row, so a row that backtracks does not delay others. A row has stalled if `patience` gradients
     lowered the image loss by less than the share `progress` (`crawl`, once the loss is below
-    `settled`), or if no length along the gradient helps. If the right z leaves a residual,
+    SETTLED), or if no length along the gradient helps. If the right z leaves a residual,
     `progress` applies to the loss above it. Below the residual, or if it is unknown, the problem's
     share `stationary` applies instead.
 
@@ -69,17 +74,11 @@ class LBFGS(Solver):
     patience: int = declare(40, range=(2, MAX_PATIENCE))  # gradients
     progress: float = declare(0.3, **SHARE)
     crawl: float = declare(0.01, **SHARE)
-    settled: float = 1e-2  # image loss
-    longest: float = declare(3.0, **POSITIVE)  # of a move, in z
     shrink: float = declare(0.3, **SHARE)
-    sufficient: float = declare(1e-4, **SHARE)  # Armijo's share of the slope
-    # of a move, in z, below which a direction is given up
-    shortest: float = declare(1e-6, **POSITIVE)
     redraws: int = declare(3, range=(0, MAX_NUMBER))  # per start
     # random z whose J are averaged over, fewer if z has more than 100 components; 0: none
     metric: int = declare(40, range=(0, MAX_POINTS))
     fine: float = declare(0.15, **POSITIVE)  # objective
-    attempt: int = declare(150, range=(0, MAX_NUMBER))  # gradients of an attempt at most
 
     steps_per_increment: ClassVar[int] = 5
     default_snapshots: ClassVar[tuple[int, ...]] = (5, 10, 20)
@@ -140,7 +139,7 @@ class LBFGS(Solver):
         move = state.candidate - state.z
         # a projected move may point uphill, but must still decrease the objective
         slope = tf.minimum(dot(memory.gradient, move), 0)
-        sufficient_loss = memory.objective + self.sufficient * slope
+        sufficient_loss = memory.objective + SUFFICIENT * slope
         accepted = memory.jumped | (evaluation.objective <= sufficient_loss)  # false for NaN
         change, is_pair = evaluation.gradient - memory.gradient, accepted & ~memory.jumped
         unknown = tf.cast(float("inf"), memory.loss_history.dtype)
@@ -165,17 +164,14 @@ class LBFGS(Solver):
     def _choose_direction(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         """Choose new directions after accepted moves, and in rows whose direction is exhausted."""
         memory: _Memory = state.memory
-        accepted = memory.length == 0
-        reach = memory.length * tf.norm(memory.direction, axis=-1)
-        exhausted = ~accepted & (reach < self.shortest)
-        hopeless = exhausted & memory.history.is_empty
+        accepted, exhausted = memory.length == 0, find_exhausted(memory)
         history = quasi_newton.forget_pairs(memory.history, exhausted)
         direction, bent = _compute_direction(
             problem, state.z, memory._replace(history=history), clipping
         )
         size = tf.norm(direction, axis=-1)
         # without pairs the scale of the loss is unknown: move at most half a unit
-        longest = tf.where(history.is_empty, tf.minimum(self.longest, 0.5), self.longest)
+        longest = tf.where(history.is_empty, tf.minimum(LONGEST, 0.5), LONGEST)
         full = tf.minimum(1.0, longest / size)
         full = tf.where(size > 0, full, tf.zeros_like(full))
         is_new = accepted | exhausted
@@ -183,21 +179,14 @@ class LBFGS(Solver):
         length = tf.where(is_new, full, memory.length)
         candidate = state.z + length[:, None] * direction
         clamps = clipping.find_clampable(candidate) | (is_new & bent)
-        slow = self._find_slow(problem, state, clipping.find_replaceable(state.z))
-        # a row does not stall because of rounding in low precision
-        is_fine = memory.objective < self.fine
-        to_full_precision = memory.low_precision & (is_fine | exhausted | slow)
-        stuck = hopeless | slow | (is_new & (size == 0))
-        given_up = tf.zeros_like(stuck)
+        slow = find_slow(self, problem, state, clipping.find_replaceable(state.z))
+        stuck = find_stuck(memory, slow, is_new & (size == 0))
+        given_up = find_given_up(self, problem, state, stuck)
+        refined = find_refined(self, memory, slow) & ~given_up
         if problem.attempts is not None:
-            spent = state.counts["gradients"] >= self.attempt
-            ends = stuck | spent | self._find_hopeless_attempts(state)
-            unexplained = state.image_loss > problem.residual
-            given_up = problem.attempts & unexplained & ends & ~(hopeless & memory.low_precision)
-            to_full_precision &= ~given_up
             candidate = tf.where(given_up[:, None], state.z, candidate)
             history = quasi_newton.forget_pairs(history, given_up)
-        jumped = to_full_precision | given_up
+        jumped = refined | given_up
         return state._replace(
             candidate=clipping.clip_to_bounds(candidate),
             actions=state.actions + stack_actions(clamps, memory.clamped & clamps),
@@ -211,25 +200,6 @@ class LBFGS(Solver):
                 history=history,
             ),
         )
-
-    def _find_slow(self, problem: Problem, state: State, redrawable: tf.Tensor) -> tf.Tensor:
-        """Return which rows (batch,) decreased too little over the last `patience` gradients.
-
-        Rows that are `redrawable`, bool (batch,), with a residual must decrease more.
-        """
-        loss, residual = state.image_loss, problem.residual
-        lost = loss > tf.maximum(residual, self.settled)
-        outside = (residual > 0) & redrawable  # to be redrawn or clamped first
-        stationary = tf.cast(problem.stationary, loss.dtype)
-        calm = tf.where(residual > 0, stationary, self.crawl)
-        due = tf.where(lost | outside, self.progress, calm)
-        floor = tf.where(lost, residual, tf.zeros_like(residual))
-        return (state.memory.loss_history[:, 0] - floor) * (1 - due) < loss - floor
-
-    def _find_hopeless_attempts(self, state: State) -> tf.Tensor:
-        """Return which rows (batch,) decreased too little over half of `patience` gradients."""
-        before = state.memory.loss_history[:, (self.patience - 1) // 2]
-        return before * (1 - self.progress) < state.image_loss
 
     def _return_inside(self, problem: Problem, state: State, clipping: RowClipping) -> State:
         """Redraw the outside components of stalled or solved rows, which then continue.
@@ -247,7 +217,7 @@ class LBFGS(Solver):
         solved_outside = solved & (excess > 0)
         outside = clipping.replacing & ((state.stalled & at_bound) | solved_outside)
         # in rows of other rules: the components that stochastic clipping would redraw
-        slow = self._find_slow(problem, state, at_bound) & ~memory.jumped
+        slow = find_slow(self, problem, state, at_bound) & ~memory.jumped
         redrawable = ((state.stalled | slow) & at_bound) | solved_outside
         change = tf.abs(state.image_loss - memory.redrawn_loss)
         is_floor = change <= SAME_LOSS * memory.redrawn_loss
@@ -270,6 +240,65 @@ class LBFGS(Solver):
                 redrawn_loss=tf.where(redrawn, state.image_loss, memory.redrawn_loss),
             ),
         )
+
+
+def find_exhausted(memory: _Memory) -> tf.Tensor:
+    """Return in which rows (batch,) no length along the direction lowers the objective."""
+    reach = memory.length * tf.norm(memory.direction, axis=-1)
+    return (memory.length != 0) & (reach < SHORTEST)
+
+
+def find_slow(solver: LBFGS, problem: Problem, state: State, redrawable: tf.Tensor) -> tf.Tensor:
+    """Return which rows (batch,) decreased too little over the last `patience` gradients.
+
+    Rows that are `redrawable`, bool (batch,), with a residual must decrease more.
+    """
+    loss, residual = state.image_loss, problem.residual
+    lost = loss > tf.maximum(residual, SETTLED)
+    outside = (residual > 0) & redrawable  # to be redrawn or clamped first
+    stationary = tf.cast(problem.stationary, loss.dtype)
+    calm = tf.where(residual > 0, stationary, solver.crawl)
+    due = tf.where(lost | outside, solver.progress, calm)
+    floor = tf.where(lost, residual, tf.zeros_like(residual))
+    return (state.memory.loss_history[:, 0] - floor) * (1 - due) < loss - floor
+
+
+def find_stuck(memory: _Memory, slow: tf.Tensor, flat: tf.Tensor) -> tf.Tensor:
+    """Return which rows (batch,) have stalled, unless they go on in another way.
+
+    They are `slow`, have a gradient of 0 (`flat`), or find no way down along the gradient.
+    """
+    return _find_hopeless(memory) | slow | flat
+
+
+def find_given_up(solver: LBFGS, problem: Problem, state: State, stuck: tf.Tensor) -> tf.Tensor:
+    """Return which rows (batch,) give up their attempt with the preconditioned loss.
+
+    They do not explain the image, and are stuck, have spent the gradients of an attempt, or
+    decreased too little over half of `patience` gradients. In low precision, a gradient that does
+    not lead down is not a reason.
+    """
+    if problem.attempts is None:
+        return tf.zeros_like(stuck)
+    before = state.memory.loss_history[:, (solver.patience - 1) // 2]
+    fails = before * (1 - solver.progress) < state.image_loss
+    ends = stuck | (state.counts["gradients"] >= ATTEMPT) | fails
+    by_rounding = _find_hopeless(state.memory) & state.memory.low_precision
+    return problem.attempts & (state.image_loss > problem.residual) & ends & ~by_rounding
+
+
+def find_refined(solver: LBFGS, memory: _Memory, slow: tf.Tensor) -> tf.Tensor:
+    """Return which rows (batch,) of low precision go on in float32.
+
+    They are near the solution, or rounding may be why they stall.
+    """
+    is_fine = memory.objective < solver.fine
+    return memory.low_precision & (is_fine | find_exhausted(memory) | slow)
+
+
+def _find_hopeless(memory: _Memory) -> tf.Tensor:
+    """Return in which rows (batch,) the gradient itself, without pairs, does not lead down."""
+    return find_exhausted(memory) & memory.history.is_empty
 
 
 def _compute_direction(
