@@ -1,7 +1,6 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
-import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.conventions import CONVENTIONS, WEIGHTS_ONLY, Conventions
+from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
 from ganinv_cli.settings.load import check_settings, convert_numpy, name_arguments
 from ganinv_cli.settings.machine import read_device
@@ -257,40 +256,9 @@ def load(
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_definition
-    from ganinv_cli.generators.formats.python import read_function
-    from ganinv_cli.generators.formats.torch_module import is_module, read_module
+    from ganinv_cli.generators.formats.objects import read_object
 
-    keras = sys.modules.get("keras")
-    is_model = keras is not None and isinstance(source, keras.Model)
-    if isinstance(source, Mapping):
-        raise UsageError(
-            "a state dict is weights alone; give the module itself, or save it, "
-            "torch.save(weights, 'netG.pt'), and give that file"
-        )
-    if not (is_model or callable(source)):
-        raise UsageError(
-            f"a {type(source).__name__} is not a generator; give a path, a torch.nn.Module, a "
-            "Keras model, or a function of a tf.Tensor"
-        )
-    unused = {name for name in (*WEIGHTS_ONLY, "trust") if given.is_given(name)}
-    if not is_model:
-        unused.discard("labels")
-    elif latent:
-        unused.add("latent")
-    if unused:
-        source_kind = "Keras model" if is_model else "function"
-        raise ConfigError(f"leave out {' and '.join(sorted(unused))}: a {source_kind} says it")
-    if is_model:
-        from ganinv_cli.generators.formats.keras import read_model  # which imports Keras
-
-        definition = read_model(source, given)
-    elif is_module(source):
-        definition = read_module(source, latent or 0, given.labels or 0, given)
-    elif latent is None:
-        raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
-    else:
-        definition = read_function(source, latent, given.labels or 0, given)
-    definition = check_definition(definition)
+    definition = check_definition(read_object(source, latent or 0, given))
     return LoadedGenerator(definition.path, definition, given, config.label)
 
 
