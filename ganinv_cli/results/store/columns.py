@@ -43,7 +43,7 @@ FLAG = (0, 1)  # no, yes
 OUTCOMES = (0, *map(int, Outcome))  # 0: not run
 VERDICTS = (b"", *(word.encode() for word in get_args(Verdict)))
 _VALUES = {"flag": FLAG, "outcome": OUTCOMES, "verdict": VERDICTS}
-Columns = Mapping[str, StoredColumn]  # by their paths inside the group
+Schema = Mapping[str, StoredColumn]  # of a group: its columns, by their paths inside it
 
 
 def _read_table(table: str) -> dict[str, StoredColumn]:
@@ -206,7 +206,7 @@ _TRIAL = {TRIAL: StoredColumn("int64", (), "", "number of the trial")}
 _IMAGE = {IMAGE: StoredColumn("int64", (), "", "number of the image")}
 _RULE = RULE | FIRST | POLISHED
 
-_GROUPS: tuple[tuple[str, Columns], ...] = (
+_GROUPS: tuple[tuple[str, Schema], ...] = (
     # a regular expression for the whole name; the first that matches counts
     ("", _TRIAL | ROOT),
     ("images", _IMAGE | IMAGES),
@@ -217,7 +217,7 @@ _GROUPS: tuple[tuple[str, Columns], ...] = (
 
 
 @functools.cache
-def get_columns(group: str) -> Columns:
+def get_columns(group: str) -> Schema:
     """Return the columns of a group by its path; "" is the root. Those of its numbers are first."""
     return next(columns for name, columns in _GROUPS if re.fullmatch(name, group))
 

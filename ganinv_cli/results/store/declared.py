@@ -8,25 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.results.store.columns import Columns, StoredColumn
+from ganinv_cli.results.store.columns import Schema, StoredColumn
 from ganinv_cli.results.store.rows import Group, get_numbers
 
 Sizes = dict[str, int]  # of the axes: one in the whole file; rows are of a group
 
 
-def check_layout(group: str, columns: Columns, found: Mapping[str, Any], sizes: Sizes) -> None:
+def check_layout(group: str, schema: Schema, found: Mapping[str, Any], sizes: Sizes) -> None:
     """Check which columns there are, and their types and shapes; `found` are datasets of HDF5."""
-    for name, column in columns.items():
+    for name, column in schema.items():
         if name in found:
             _check_column(f"{group}/{name}", column, found[name], (f"rows of {group}",), sizes)
         elif not column.optional:
             raise ValueError(f"the column {group}/{name} is missing")
 
 
-def check_constants(columns: Columns, found: Mapping[str, Any], sizes: Sizes) -> None:
+def check_constants(schema: Schema, found: Mapping[str, Any], sizes: Sizes) -> None:
     """Check the types and shapes of constants."""
     for name, data in found.items():
-        _check_column(name, columns[name], data, (), sizes)
+        _check_column(name, schema[name], data, (), sizes)
 
 
 def _check_column(
