@@ -9,7 +9,7 @@ import numpy as np
 
 from ganinv_cli.errors import ImageError
 from ganinv_cli.experiments.answers import Key
-from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
+from ganinv_cli.experiments.image_inputs import ListedImage, read_images
 from ganinv_cli.experiments.image_judge import THIS_PICTURE
 from ganinv_cli.experiments.trial_rows import Columns, Groups, make_row
 from ganinv_cli.images import Crop, Picture, load_picture, suppress_pillow_warnings
@@ -95,9 +95,6 @@ class ImageCases:
         for number, image in listed.items():
             if image.error and number not in self._errors:
                 self._add(number, image.error)
-        for number in list_unnamed(run):
-            if number in listed:
-                self.begin(number)
         self.readable = [number for number in listed if not self._errors.get(number)]
 
     def begin(self, case: int) -> bool:

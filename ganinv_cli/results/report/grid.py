@@ -9,7 +9,7 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.results.analysis.cells import Cell, Pixels, read_cells, read_images
 from ganinv_cli.results.number_format import format_concise
-from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Places, measure_cell
+from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, measure_cell
 from ganinv_cli.results.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
 from ganinv_cli.results.report.run_notes import (
     describe_run,
@@ -101,7 +101,7 @@ class Grid(NamedTuple):
 
     results: "Results"
     measures: Sequence[Measure]
-    places: Places
+    starts: Starts
     cells: list[Cell]
     rows: list[Row]  # the main table: a row for each cell
     tables: dict[str, list[Row]]  # all
@@ -130,7 +130,7 @@ class Grid(NamedTuple):
                 columns.append(by_key[key].make_column(heading))
         for measure in self.measures:
             if measure.topic == title:
-                columns += measure.make_columns(self.places)
+                columns += measure.make_columns(self.starts)
         return Table(title, self.rows if rows is None else rows, columns)
 
 
@@ -148,7 +148,7 @@ class ReportKind:
     # Tables; one without rows is left out. Those of labels, tests and other topics follow.
     sections: Sequence[Section]
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
-    places: Places = ("first_start", "with_restarts")
+    starts: Starts = ("first_start", "with_restarts")
     figures: Sequence[Drawing] = ()
     # other tables of the JSON, by their keys; from the results, and their cells
     more: Mapping[str, Callable[["Results", list[Cell]], list[Row]]] = field(default_factory=dict)
@@ -164,16 +164,16 @@ class ReportKind:
         unread = make_unread_rows(images)
         if not cells and not unread:
             raise ResultsError(f"{name}: {NO_TRIAL}")
-        rows = [measure_cell(replace(cell), self.measures, self.places) for cell in cells]
+        rows = [measure_cell(replace(cell), self.measures, self.starts) for cell in cells]
         by_group = group_cells(cells, images, results.attributes.get("config", {}))
         tables, run = {self.table: rows}, describe_run(results, by_group)
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
-        tables |= compare_pairs(cells, self.places, tests) if tests else {}
+        tables |= compare_pairs(cells, self.starts, tests) if tests else {}
         tables |= {key: make_rows(results, cells) for key, make_rows in self.more.items()}
         tables |= {"unread": unread} if images else {}
         answer, notes, sections = Answer("", None), make_run_notes(run), []
         if cells:
-            grid = Grid(results, self.measures, self.places, cells, rows, tables, run)
+            grid = Grid(results, self.measures, self.starts, cells, rows, tables, run)
             answer = self.answer(grid)
             notes += describe_changes(rows) if images else []
             notes += self.describe(grid)

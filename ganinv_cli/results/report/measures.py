@@ -32,7 +32,7 @@ class Measure:
     """A number of a cell, or an object of numbers.
 
     A measure whose key holds `{start}` is read twice: at the end of the first start and of the
-    trial. The places have the names of `Places`. `{number}` is what a case is, e.g. a variance.
+    trial. The places have the names of `Starts`. `{number}` is what a case is, e.g. a variance.
     """
 
     key: str  # in the JSON; dots lead into objects
@@ -48,18 +48,18 @@ class Measure:
         key = self.key.format(start=start)
         return Column(heading or self.heading, key, self.show, self.help, always=self.always)
 
-    def make_columns(self, places: "Places") -> list[Column]:
+    def make_columns(self, starts: "Starts") -> list[Column]:
         """Return the columns at both places, or the only one."""
         if "{start}" not in self.key:
             return [self.make_column()]
-        named = zip(("first start", "with restarts"), places, strict=True)
-        return [self.make_column(f"{self.heading}\n{name}", place) for name, place in named]
+        places = zip(("first start", "with restarts"), starts, strict=True)
+        return [self.make_column(f"{self.heading}\n{place}", start) for place, start in places]
 
 
-Places = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
+Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
 
 
-def measure_cell(cell: Cell, measures: Sequence[Measure], places: Places) -> Row:
+def measure_cell(cell: Cell, measures: Sequence[Measure], starts: Starts) -> Row:
     """Return the row of a cell.
 
     Where the measures say whether the rule was exercised and it was not, the row has None for
@@ -70,9 +70,9 @@ def measure_cell(cell: Cell, measures: Sequence[Measure], places: Places) -> Row
     number = cell.case.name if isinstance(cell.case, Number) else ""
     for measure in measures:
         is_twofold = "{start}" in measure.key
-        ends = {places[0]: cell.first, places[1]: cell} if is_twofold else {"": cell}
-        for start, end in ends.items():
-            if (value := measure.compute(end)) is ABSENT:
+        places = {starts[0]: cell.first, starts[1]: cell} if is_twofold else {"": cell}
+        for start, place in places.items():
+            if (value := measure.compute(place)) is ABSENT:
                 continue
             value = to_plain(value)
             value = blank(value) if is_blank and not measure.always else value

@@ -30,7 +30,7 @@ from ganinv_cli.settings.names import representative_rule
 if TYPE_CHECKING:
     from ganinv_cli.results.store import Results
 
-PLACES = ("first_start", "with_restarts")
+STARTS = ("first_start", "with_restarts")
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
 SMALL_LEVEL = 0.01  # level up to which noise counts as small
 LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
@@ -45,7 +45,7 @@ def _fit_slopes(results: "Results", cells: list[Cell]) -> list[Row]:
     if not noise.more_is_worse:
         return []
     rules = dict.fromkeys(cell.rule for cell in cells if cell.exercised)
-    given = product(rules, PLACES, ("median", "mean"), LEVEL_RANGES)
+    given = product(rules, STARTS, ("median", "mean"), LEVEL_RANGES)
     rows = [_fit_slope(cells, noise, *each) for each in given]
     return [to_plain(row) for row in rows if row]
 
@@ -67,7 +67,7 @@ def _fit_slope(
     if len(used) < 2:
         return None
     trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
-    places = [cell.first if start == PLACES[0] else cell for cell in used]
+    places = [cell.first if start == STARTS[0] else cell for cell in used]
     errors = np.stack([c.errors[np.isin(c.columns["trial"], trials)] for c in places], axis=1)
     levels = np.array([cell.number.value for cell in used])
     found = statistics.fit_slope(levels, errors, getattr(statistics, statistic))
@@ -126,7 +126,7 @@ def _list_slopes(grid: Grid) -> Iterator[Table]:
     noise = get_noise(grid.run["config"])
     rows: dict[str, Row] = {}
     for row in grid.tables["slopes"]:
-        if row["counted"] == PLACES[1]:
+        if row["counted"] == STARTS[1]:
             name = f"{row['technique']},\n{row['statistic']}"
             rows.setdefault(name, {"name": name, "all": None, "small": None})[row["over"]] = row
 
@@ -173,7 +173,7 @@ def _list_noise_notes(grid: Grid) -> list[str]:
     if any(row[noise.level] == 0 for row in grid.rows):
         name = capitalize(noise.level)
         lines.append(f"{name} 0 has no logarithm: it is in neither the slopes nor figure 2a.")
-    if any(row[start]["without_number"] for row in grid.rows for start in PLACES):
+    if any(row[start]["without_number"] for row in grid.rows for start in STARTS):
         lines.append(
             "A trial without a finite z counts as an infinite error: it raises the median, and "
             "there is no mean."
@@ -242,7 +242,7 @@ def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> s
 
 def _state_differences(comparisons: Sequence[Row], noise: Noise) -> str:
     """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
-    tested = [row for row in comparisons if row["counted"] == PLACES[1]]
+    tested = [row for row in comparisons if row["counted"] == STARTS[1]]
     differing = [row for row in tested if row["p_holm"] < statistics.SIGNIFICANCE]
     if not tested:
         return ""
@@ -264,7 +264,7 @@ def _state_differences(comparisons: Sequence[Row], noise: Noise) -> str:
 
 
 def _state_slope(rule: str, slopes: Sequence[Row], noise: Noise) -> str:
-    wanted = (rule, "median", PLACES[1], "small")
+    wanted = (rule, "median", STARTS[1], "small")
     for row in slopes:
         key = tuple(row[part] for part in ("technique", "statistic", "counted", "over"))
         if key == wanted and row["slope"] is not None:

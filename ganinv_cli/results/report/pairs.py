@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.cells import Cell, Number
 from ganinv_cli.results.number_format import format_scientific, format_share
-from ganinv_cli.results.report.measures import Places, stack_interval
+from ganinv_cli.results.report.measures import Starts, stack_interval
 from ganinv_cli.results.report.table import (
     Column,
     Row,
@@ -24,7 +24,7 @@ from ganinv_cli.results.report.table import (
     to_plain,
 )
 
-FIRST = "first_start"  # the first of all `Places`
+FIRST = "first_start"  # the first of all `Starts`
 PAIR_KEYS = ("counted", "first", "second")  # of a row, after the number of its case
 COUNTED = Column(
     "counted", "counted", lambda start: "first start" if start == FIRST else "with restarts"
@@ -97,10 +97,10 @@ class PairedTest:
 
 
 def compare_pairs(
-    cells: Sequence[Cell], places: Places, tests: Sequence[PairedTest]
+    cells: Sequence[Cell], starts: Starts, tests: Sequence[PairedTest]
 ) -> dict[str, list[Row]]:
     """Return the rows of each test by its key, and the pairs that did the `same`, untested."""
-    pairs = _list_pairs(cells, places)
+    pairs = _list_pairs(cells, starts)
     same = [pair.count_same_trials() for pair in pairs]
     tested = [
         pair
@@ -113,17 +113,17 @@ def compare_pairs(
     return tables
 
 
-def _list_pairs(cells: Sequence[Cell], places: Places) -> list[Pair]:
+def _list_pairs(cells: Sequence[Cell], starts: Starts) -> list[Pair]:
     """Return the pairs at the end of the first start, then of the trial."""
     pairs = []
-    for start in places:
+    for start in starts:
         for first, second in combinations(cells, 2):
             case = first.case
             is_paired = np.isin(first.columns["trial"], second.columns["trial"]).any()
             if case == second.case and is_paired:
                 number = {case.name: case.value} if isinstance(case, Number) else {}
                 name = {**number, "counted": start, "first": first.rule, "second": second.rule}
-                at = (first.first, second.first) if start == places[0] else (first, second)
+                at = (first.first, second.first) if start == starts[0] else (first, second)
                 pairs.append(Pair(name, *at))
     return pairs
 

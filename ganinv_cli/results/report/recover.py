@@ -44,7 +44,7 @@ NO_DIFFERENCE = (
 )
 CLAIMED = ("none", "stochastic")  # the rules of the paper's claim, in order
 CLAIMED_EPSILON = "1e-4"  # of its first column
-PLACES = ("first_start", "recovered")
+STARTS = ("first_start", "recovered")
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
 COUNTING_TITLES = {
     "first_start": "Table 1, first starts",
@@ -65,7 +65,7 @@ def _list_shares(grid: Grid) -> Iterator[Table]:
     """Yield the paper's Table 1, rules by ε, and the same with restarts."""
     epsilons = _choose_epsilons(grid.rows[0])
     for counting, words in COUNTING_TITLES.items():
-        if counting != PLACES[0] and not has_restarts(grid.run):
+        if counting != STARTS[0] and not has_restarts(grid.run):
             continue
         columns = [_show_shares(grid, name, counting) for name in epsilons]
         last = "acted_first_start" if counting == "first_start" else "acted"
@@ -100,7 +100,7 @@ def _show_shares(grid: Grid, epsilon: str, counting: str, *, brief: bool = False
     digits = count_share_digits(shares.values())
 
     def show(row: Row) -> str:
-        is_papers = counting == PLACES[0] and row["technique"] not in others
+        is_papers = counting == STARTS[0] and row["technique"] not in others
         paper = row["paper"].get(epsilon) if is_papers else None
         if row["technique"] not in shares:
             lines = [NOT_EXERCISED]
@@ -143,7 +143,7 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
 def _measure_compared(results: "Results", cells: list[Cell]) -> list[Row]:
     """Return the row of the solver that the run is compared with, if its trials are there."""
     cell = read_compared(results)
-    return [measure_cell(cell, RECOVER, PLACES)] if cell else []
+    return [measure_cell(cell, RECOVER, STARTS)] if cell else []
 
 
 def _state_compared(grid: Grid) -> list[str]:
@@ -230,7 +230,7 @@ def _state_agreement(grid: Grid) -> list[str]:
     tests = grid.tables["mcnemar"]
     if too_few := state_too_few_trials(tests):
         return [f"{capitalize(too_few)}."]
-    claimed = [row for row in tests if row["counted"] == PLACES[0] and _list_rules(row) == CLAIMED]
+    claimed = [row for row in tests if row["counted"] == STARTS[0] and _list_rules(row) == CLAIMED]
     is_lbfgs = grid.run["config"].get("solver") == "lbfgs"  # whose rules act when it is stuck
     if claimed and not is_lbfgs and format_concise(grid.rows[0]["threshold"]) == CLAIMED_EPSILON:
         return [_judge_claim(claimed[0])]
@@ -298,7 +298,7 @@ RECOVER_REPORT = ReportKind(
     _answer_recovered,
     (_list_shares, _list_polishing, _list_outcomes),
     _list_recovery_notes,
-    places=PLACES,
+    starts=STARTS,
     figures=(
         Drawing(draw_trials, r"figure1-[\w-]+"),
         Drawing(draw_convergence, "convergence"),
