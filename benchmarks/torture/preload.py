@@ -12,7 +12,7 @@ MODULES = (
     "ganinv_cli.results.report",
 )
 INTERVALS = {  # seconds
-    ("experiments.run_experiment", "COMMIT_SECONDS"): 0.0,
+    ("experiments.committer", "COMMIT_SECONDS"): 0.0,
     ("experiments.worker", "RESULT_SECONDS"): 0.0,
     ("inversion.loop.sizing", "INCREMENT_SECONDS"): 0.0,
     ("inversion.loop.saved_batch", "SAVE_SECONDS"): 0.1,

@@ -1,5 +1,6 @@
 """Commit rows of a run: those that are not committed yet, and what follows from them."""
 
+import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -11,6 +12,8 @@ from ganinv_cli.experiments.trial_ledger import TrialLedger
 from ganinv_cli.experiments.trial_rows import Groups, join_groups
 from ganinv_cli.progress.display import RunProgress
 from ganinv_cli.results.store import Run
+
+COMMIT_SECONDS = 5.0
 
 
 class Committer:
@@ -30,11 +33,16 @@ class Committer:
         self._constants, self._cases, self._judge = constants, cases, judge
         self._ended = ledger.total - ledger.left  # before this run
         self._uncommitted: list[Groups] = []
+        self._last_commit = time.monotonic()
 
     @property
     def has_rows(self) -> bool:
         """Whether trials have ended that are not committed."""
         return bool(self._uncommitted)
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() - self._last_commit > COMMIT_SECONDS
 
     def take(self, rows: Groups) -> None:
         """Take rows of trials that have ended, and judge the images that they answer."""
@@ -48,13 +56,16 @@ class Committer:
         begun = self._cases.take_rows() if self._cases else {}
         self.run.commit(join_groups([begun, *self._uncommitted]), self._constants)
         self._uncommitted.clear()
+        self._last_commit = time.monotonic()
 
     def certify(self, show: Callable[[RunProgress], None]) -> None:
-        """Commit the certificates of images that have all their trials, one after the other."""
+        """Commit the rows, and one after the other certificates of images with all their trials."""
+        self.commit()
         for certificate in self._judge.certify() if self._judge else ():
             self.run.commit(certificate)
             self._count()
             show(self.counter.describe())
+        self._last_commit = time.monotonic()
 
     def _count(self) -> None:
         total = self.ledger.total

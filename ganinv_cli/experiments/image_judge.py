@@ -75,7 +75,7 @@ class ImageJudge:
         self.unanswered = set[Key]()  # whose first starts do not answer them
         self.failures: dict[Key, str] = {}  # a sentence for each image that could not be judged
         self.judged: list[Judged] = []
-        self.lacking = 0  # certificates, at the beginning
+        self.lacking = 0  # certificates that take time, at the beginning
         for rule in self._rules:
             self._read(run, rule)
 
@@ -97,7 +97,7 @@ class ImageJudge:
             if certificate and certificate.get(ANSWERED, [0])[0]:
                 self._answer(key, count)
             elif count != max(self._trials, count_rows(rows)):
-                self.lacking += 1
+                self.lacking += self._reenactor.config.reenacts
                 self._ledger.release(image, rule, self._first)
                 if rows is not NO_ROWS:
                     self._starts[key] = [rows]
@@ -134,15 +134,13 @@ class ImageJudge:
                 if row := self._certify(DueStarts(rule, image, dict(columns))):
                     yield {name_certificates(rule): row}
 
-    def find_uncounted(self, run: Run) -> dict[str, np.ndarray]:
-        """Return, by group, which committed starts (rows,) bool do not count, if any do not."""
-        uncounted = {}
+    def leave_out_uncounted(self, run: Run) -> None:
+        """Leave the starts that ran beside those that answered their image out of the file."""
         for rule in self._rules:
             counts = {image: n for (each, image), n in self._answered.items() if each == rule}
             rows = find_uncounted(run.read_group(name_starts(rule)), counts)
             if rows.any():
-                uncounted[name_starts(rule)] = rows
-        return uncounted
+                run.leave_out(name_starts(rule), rows)
 
     def _polish(self, rows: Groups) -> Groups:
         """Return the starts of images that are not answered yet, polished."""
@@ -218,10 +216,6 @@ class ImageJudge:
         self.unanswered.discard(key)
         self.judged.append(Judged(self._seconds.pop(key, 0.0), is_answered))
         return row
-
-    @property
-    def reenacts(self) -> bool:
-        return self._reenactor.config.reenacts
 
     @contextmanager
     def _watch(self, key: Key) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
@@ -45,7 +44,6 @@ from ganinv_cli.results.store import Image, Run, open_run
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.shipped import find
 
-COMMIT_SECONDS = 5.0
 OTHER_BYTES = 150  # of a row in memory, beside z and curves
 
 
@@ -104,21 +102,18 @@ def _fill(
         judge = plan.make_judge(run, ledger, cases, generator)
     _say_what_is_there(run, plan, reporter)
     counter = make_counter(plan, ledger, engine.workers, compare_work(later, generator, ledger))
-    if judge and judge.reenacts:
-        counter.certificates = judge.lacking
+    counter.certificates = judge.lacking if judge else 0
     constants = _make_constants(plan, generator)
     committer = Committer(run, ledger, counter, constants, cases, judge)
     _run_trials(replace(worker, plan=plan), committer, engine, reporter)
-    committer.commit()
     committer.certify(reporter.show)
     if plan.compared:
         _run_compared(replace(worker, plan=plan.compared), run, engine, reporter)
     images = RunImages()
     if cases and judge:
         images = RunImages(cases.images, cases.end(judge.failures))
+        judge.leave_out_uncounted(run)
     reporter.enter("finishing the results")
-    for name, rows in judge.find_uncounted(run).items() if judge else ():
-        run.leave_out(name, rows)
     results = run.read()
     is_whole = results.complete and results.figures
     run.finish({} if is_whole else plan.make_figures(results, generator))
@@ -150,16 +145,14 @@ def _run_trials(worker: Worker, committer: Committer, engine: Engine, reporter: 
             committer.take({})  # what an interrupted run did not come to
             if ledger.left:
                 with closing(engine.run(worker, ledger, stop)) as results:
-                    last_commit = time.monotonic()
                     for result in results:
                         committer.counter.add(result)  # first: images are judged below
                         if result.rows:
                             committer.take({name: dict(rows) for name, rows in result.rows.items()})
-                        if time.monotonic() - last_commit > COMMIT_SECONDS:
+                        if committer.is_due and engine.workers == 1 and not stop.is_set():
+                            committer.certify(reporter.show)
+                        elif committer.is_due:
                             committer.commit()
-                            if engine.workers == 1 and not stop.is_set():
-                                committer.certify(reporter.show)
-                            last_commit = time.monotonic()
                         reporter.show(committer.counter.describe())
         finally:
             if committer.has_rows or stop.is_set():  # else nothing has run that is worth a file

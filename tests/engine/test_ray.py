@@ -58,7 +58,7 @@ from pathlib import Path
 import psutil
 from ganinv_cli.loaded_generator import load
 from ganinv_cli.experiments.experiment import Request
-from ganinv_cli.experiments import run_experiment as run
+from ganinv_cli.experiments import committer, run_experiment as run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.display import open_display
 from ganinv_cli.experiments.recover import EXPERIMENT
@@ -76,7 +76,7 @@ def commit_and_tell(self, rows, *more):
     print("committed", *sorted(listening), file=sys.stderr, flush=True)
 
 if __name__ == "__main__":
-    run.COMMIT_SECONDS = 0
+    committer.COMMIT_SECONDS = 0
     run.Run.commit = commit_and_tell
     settings = json.loads(sys.argv[1])
     config = RecoverConfig(**settings | {"clip": tuple(settings["clip"])}, engine="ray", workers=2)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from called import make_image, make_random_pixels, run_ganinv, save_image
 
-from ganinv_cli.experiments import run_experiment
+from ganinv_cli.experiments import committer, run_experiment
 from ganinv_cli.results.store import read_results
 from ganinv_cli.results.store.log import MARK
 
@@ -36,7 +36,7 @@ def log(run):
     """The log of that command with all its blocks, before the file is finished."""
     folder, command = run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)
+        patch.setattr(committer, "COMMIT_SECONDS", 0.0)
         patch.setattr(run_experiment.Run, "finish", lambda *_: None)
         run_ganinv(folder, *command)
     return (folder / "invert.h5.log").read_bytes()

@@ -7,7 +7,7 @@ import pytest
 from called import make_image, make_z, run_ganinv, save_image, take_image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.experiments import image_cases, image_judge, run_experiment
+from ganinv_cli.experiments import committer, image_cases, image_judge, run_experiment
 from ganinv_cli.experiments.image_plan import ImagesPlan
 from ganinv_cli.results.store import read_results
 
@@ -39,7 +39,7 @@ def test_pictures_are_decoded_one_after_the_other(invert, monkeypatch):
 
     monkeypatch.setattr(image_cases, "load_picture", note_load)
     monkeypatch.setattr(run_experiment.Run, "commit", note_commit)
-    monkeypatch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(committer, "COMMIT_SECONDS", 0.0)
     invert("--batch-size", 2)
     assert [each for each in events if ".png" in each] == [f"{n}.png" for n in range(5)]
     assert events.index("row 0") < events.index("4.png")
@@ -107,7 +107,7 @@ def test_an_interrupted_run_of_images_goes_on_bit_for_bit(invert, tmp_path, monk
             raise KeyboardInterrupt
         return make_certificate(due, *given, **options)
 
-    monkeypatch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(committer, "COMMIT_SECONDS", 0.0)
     monkeypatch.setattr(image_judge, "make_certificate", stop)
     invert(*alone, code=130)
     monkeypatch.undo()
@@ -156,7 +156,7 @@ def test_the_row_of_an_image_that_damage_has_lost_is_made_again(
 ):
     """Its starts, which are behind it in the log, run again."""
     monkeypatch.setattr(run_experiment.Run, "finish", lambda *_: None)
-    monkeypatch.setattr(run_experiment, "COMMIT_SECONDS", 0.0)  # the row before the starts
+    monkeypatch.setattr(committer, "COMMIT_SECONDS", 0.0)  # the row before the starts
     invert("--batch-size", 1, publishing=True)
     monkeypatch.undo()
     log = tmp_path / "invert.h5.log"

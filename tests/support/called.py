@@ -19,9 +19,9 @@ from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 _OFTEN = """
 import sys
 from ganinv_cli.cli import main
-from ganinv_cli.experiments import run_experiment as run
+from ganinv_cli.experiments import committer
 from ganinv_cli.inversion.loop import saved_batch
-run.COMMIT_SECONDS = 0  # every look
+committer.COMMIT_SECONDS = 0  # every look
 saved_batch.SAVE_SECONDS = 0.3
 main()
 """
