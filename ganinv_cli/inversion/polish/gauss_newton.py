@@ -26,6 +26,7 @@ STEPS = 10
 ATTEMPTS = 5  # to find the damping of a step that lowers the loss
 DAMPING = 1e-4  # at first, relative to the diagonal of JᵀJ
 ROUNDING = 1e-28  # squared error of a pixel that float64 may leave
+JACOBIANS = 2  # at most, for all digits of z: the first J may be too far from it
 EXACT_ERROR = 1e-24  # bound on the error of z below which another step changes nothing
 SETTLED = 1e-6  # relative decrease of the loss that ends polishing
 
@@ -147,15 +148,22 @@ class GaussNewton:
         """
         bounds = find_z_bounds(self._generator.prior, rule)
         start = Start(np.clip(z, *bounds).astype(np.float64), target, label, bounds)
-        gram = compute_gram(self.compute_jacobian(start))
-        spent = self._generator.jacobian_gradients
-        if not np.isfinite(gram).all():
-            return Polished(start.z, gradients=spent)
-        # ‖z − z_true‖² / latent is less than the loss over this
-        least = len(z) * max(float(np.linalg.eigvalsh(gram)[0]), 0.0)
-        end, more = self.run(start, gram, enough=EXACT_ERROR * least)
-        outcome = Outcome.converged if end.loss < POLISHED_EPSILON * least else Outcome.stalled
-        return Polished(end.x, end.loss, gradients=spent + more, outcome=outcome)
+        end = Polished(start.z)
+        for _ in range(JACOBIANS):
+            gram = compute_gram(self.compute_jacobian(start))
+            spent = end.gradients + self._generator.jacobian_gradients
+            if not np.isfinite(gram).all():
+                return end._replace(gradients=spent)
+            # ‖z − z_true‖² / latent is less than the loss over this
+            least = len(z) * max(float(np.linalg.eigvalsh(gram)[0]), 0.0)
+            point, more = self.run(start, gram, enough=EXACT_ERROR * least)
+            is_found = point.loss < POLISHED_EPSILON * least
+            outcome = Outcome.converged if is_found else Outcome.stalled
+            end = Polished(point.x, point.loss, gradients=spent + more, outcome=outcome)
+            if is_found:
+                break
+            start = replace(start, z=point.x)
+        return end
 
     def evaluate(
         self, z: np.ndarray, target: np.ndarray, label: int = -1, precision: Dtype = "float32"
