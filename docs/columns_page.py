@@ -11,7 +11,7 @@ from ganinv_cli.results.store.columns import (
     POLISHED,
     ROOT,
     RULE,
-    Columns,
+    Schema,
 )
 
 
@@ -32,7 +32,7 @@ def update_tables(text: str) -> str:
     return block.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", text)
 
 
-def _render_columns(columns: Columns, rows: str) -> str:
+def _render_columns(columns: Schema, rows: str) -> str:
     lines = [
         f"| `{name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
         f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
