@@ -193,7 +193,7 @@ class _Judge:
             z_explained=end.z,
             z_deviation=deviation,
             known_directions=known,
-            reenacted=chain.storage.store(round_to_pixels(end.picture)).target,
+            reenacted=round_to_pixels(chain.storage.store(round_to_pixels(end.picture)).target),
             target=search.picture.pixels,
             region=~counts,
             tried=0,

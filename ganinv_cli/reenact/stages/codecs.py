@@ -35,7 +35,7 @@ class Codec(Storage):
     kind: str = "luma"
     words: str = ""
     encode: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels  # uint8
-    parameters: tuple[float, ...] = ()  # type: ignore[assignment]
+    parameters: tuple[float, ...] = ()
     loses = True
     keeps_colours = False
 
