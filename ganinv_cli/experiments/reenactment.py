@@ -82,4 +82,3 @@ class Reenactor:
     @cached_property
     def _stranger_errors(self) -> np.ndarray:
         return find_stranger_errors(self.generator, self.mask)
-

@@ -47,9 +47,9 @@ def explain_image(
     first = unchanged = nearest = search.fit_without_change()
     for unchanged in search.iterate_unchanged(first):
         limit = unchanged.chain.storage.find_limit(unchanged, own)
-        if found := judge.explain(unchanged):
-            if unchanged is first or _knows_most(found):
-                return found
+        found = judge.explain(unchanged)
+        if found and (unchanged is first or _knows_most(found)):
+            return found
         if limit >= 0:
             nearest = unchanged
     if stored_alone:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.images import Picture
 from ganinv_cli.inversion.polish.least_squares import compute_gram
-from ganinv_cli.reenact.candidates import CANDIDATES, Candidate, Changes, Rank, Subject
+from ganinv_cli.reenact.candidates import CANDIDATES, Candidate, Rank
 from ganinv_cli.reenact.chain import Chain, Fit, Storage
 from ganinv_cli.reenact.fit import STEEP, Renderer, fit
 from ganinv_cli.reenact.pixels import BLOCK, measure_rms, to_grey_levels
@@ -19,6 +19,7 @@ from ganinv_cli.reenact.stages.codecs import FIRST_AGREEMENT, Codec, iterate_cod
 from ganinv_cli.reenact.stages.eight_bits import EightBits, Floats
 from ganinv_cli.reenact.stages.jpeg import Jpeg, find_jpeg
 from ganinv_cli.reenact.stages.white_noise import find_noise
+from ganinv_cli.reenact.subject import Changes, Subject
 
 JPEG_EVALUATIONS = 40  # of J, in a fit to the cells of a JPEG
 CHANGED_JPEG_EVALUATIONS = 36
@@ -161,7 +162,7 @@ class Search:
     @functools.cached_property
     def _changes(self) -> list[tuple[Candidate, list[Changes]]]:
         subject = Subject(self.picture, self.jpeg, self.aligns)
-        return [(candidate, [*candidate.make(subject)]) for candidate in CANDIDATES]
+        return [(candidate, [*candidate.iterate(subject)]) for candidate in CANDIDATES]
 
     def _rank_changes(self, first: Fit) -> list[tuple[Candidate, Changes]]:
         """Return the changes to fit, by the error that a linear generator would leave.

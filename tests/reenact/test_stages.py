@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from ganinv_cli.images import Picture
 from ganinv_cli.reenact.chain import Chain
 from ganinv_cli.reenact.pixels import round_to_pixels
 from ganinv_cli.reenact.stages.colours import Colours
 from ganinv_cli.reenact.stages.eight_bits import EightBits
 from ganinv_cli.reenact.stages.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement
-from ganinv_cli.reenact.stages.resampling import KERNELS, Filter, iterate_resizings, make_mirror
+from ganinv_cli.reenact.stages.resampling import KERNELS, Filter, iterate_mirrors, iterate_resizings
+from ganinv_cli.reenact.subject import Subject
 
 SHAPE = (24, 32, 3)
 SIZE = SHAPE[:2]
@@ -41,7 +43,8 @@ def _make_chain():
 def test_a_resizing_that_was_undone_is_that_of_pillow(enlarged):
     """A file of another size was reduced when it was read, by Lanczos's kernel."""
     pixels = _make_picture()
-    for change in iterate_resizings(SHAPE, enlarged=enlarged):
+    picture = Picture("a.png", "", pixels, enlarged=enlarged)
+    for (change,) in iterate_resizings(Subject(picture, None, aligns=True)):
         kernel = next(name for name in KERNELS if name in change.words)
         how, times = change.words.split()[:2]
         factor = float(times) if how == "enlarged" else 1 / float(times)
@@ -111,7 +114,8 @@ def test_a_filter_is_that_of_pillow(of, is_gaussian, parameters):
 
 def test_a_mirror_image_turns_each_row():
     pixels = _make_picture()
-    assert (make_mirror(SHAPE).copy(pixels, NONE) == pixels[:, ::-1]).all()
+    ((mirror,),) = iterate_mirrors(Subject(Picture("a.png", "", pixels), None, aligns=True))
+    assert (mirror.copy(pixels, NONE) == pixels[:, ::-1]).all()
 
 
 def test_the_derivatives_of_a_chain_are_those_of_its_pictures():

@@ -8,9 +8,9 @@ from ganinv_cli.reenact.fit import Renderer
 from ganinv_cli.reenact.flexible.attempts import Attempt
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.homography import PARAMETERS
+from ganinv_cli.reenact.flexible.name_map import describe_map, find_region
 from ganinv_cli.reenact.flexible.rule import find_rule
 from ganinv_cli.reenact.flexible.views import Views
-from ganinv_cli.reenact.flexible.name_map import describe_map, find_region
 from ganinv_cli.reenact.pixels import WHITE, round_to_pixels
 
 VALUES_PER_UNKNOWN = 8  # of a picture, at least, or a flexible map follows anything

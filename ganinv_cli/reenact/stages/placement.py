@@ -9,7 +9,9 @@ from scipy.sparse import csr_matrix
 from ganinv_cli.reenact.chain import Stage
 from ganinv_cli.reenact.pixels import round_to_pixels
 from ganinv_cli.reenact.sampling import KERNELS, make_sampler, sample_plane, weigh_pixels
+from ganinv_cli.reenact.stages.colours import Colours
 from ganinv_cli.reenact.stages.resampling import Axes, describe_factor, resample, sample
+from ganinv_cli.reenact.subject import Options, Subject
 
 RESIZING_KERNELS = ("bicubic", "bilinear", "Lanczos")
 TURNED_KERNELS = ("sharp bicubic", "bilinear")  # with which Pillow rotates
@@ -88,6 +90,18 @@ class Placement(Stage):
         if is_turned(parameters):
             parts.append(f"rotated by {np.degrees(angle):.1f}°")
         return ", ".join(parts)
+
+
+def iterate_placements(subject: Subject) -> Options:
+    """Yield a placement with a map of colours.
+
+    The luma of a JPEG tells neither colours nor a small rotation.
+    """
+    if subject.aligns:
+        height, width, channels = subject.shape
+        is_plain = subject.jpeg is None
+        placement = Placement((height, width), enlarged=subject.picture.enlarged, turns=is_plain)
+        yield placement, Colours(channels, mixes=is_plain)
 
 
 def is_turned(parameters: np.ndarray) -> bool:

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from ganinv_cli.images.decode import Tables
 from ganinv_cli.reenact.chain import Stage
 from ganinv_cli.reenact.pixels import round_to_pixels
 from ganinv_cli.reenact.stages.jpeg import Jpeg
+from ganinv_cli.reenact.subject import Options, Subject
 
 KERNELS = {  # name -> Pillow's filter
     "bicubic": Image.Resampling.BICUBIC,
@@ -133,18 +133,13 @@ class Filter(Stage):
         return rows, columns
 
 
-def iterate_resizings(
-    shape: tuple[int, int, int], *, enlarged: float = 1.0, tables: Tables = ()
-) -> Iterator[Resizing]:
-    """Yield resizings that were undone, with the same kernel or when the file was read.
-
-    `enlarged` is the width of the file over the picture's; 1 if it was read as it is. `tables` are
-    those of the file, if it is a JPEG.
-    """
+def iterate_resizings(subject: Subject) -> Options:
+    """Yield resizings that were undone, with the same kernel or when the file was read."""
+    shape, enlarged, tables = subject.shape, subject.picture.enlarged, subject.picture.tables
     at_reading = enlarged != 1
     stored = ""
     if at_reading and tables:
-        stored = f", {Jpeg(np.zeros(shape, np.uint8), tables).describe()}"
+        stored = f", {Jpeg(subject.picture.pixels, tables).describe()}"
     for factor, kernel in itertools.product((enlarged,) if at_reading else FACTORS, KERNELS):
         back = READING_KERNEL if at_reading else kernel
         rows, columns = ((size, round(factor * size)) for size in shape[:2])
@@ -152,13 +147,23 @@ def iterate_resizings(
         again = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
         back_again = "" if at_reading else " and back"
         words = f"{describe_factor(factor, 'g')}{back_again} ({kernel}){stored}"
-        yield Resizing((Pass(there, tables if stored else ()), Pass(again)), words)
+        yield (Resizing((Pass(there, tables if stored else ()), Pass(again)), words),)
 
 
-def make_mirror(shape: tuple[int, int, int]) -> Resizing:
-    """Return the mirror image."""
-    height, width, _ = shape
-    return Resizing((Pass((np.eye(height), np.eye(width)[::-1])),), "mirrored", "mirror")
+def iterate_blurs(subject: Subject) -> Options:
+    """Yield a Gaussian blur."""
+    yield (Filter(subject.shape, is_gaussian=True),)
+
+
+def iterate_small_filters(subject: Subject) -> Options:
+    """Yield a filter of 3 × 3 pixels."""
+    yield (Filter(subject.shape, is_gaussian=False),)
+
+
+def iterate_mirrors(subject: Subject) -> Options:
+    """Yield the mirror image."""
+    height, width, _ = subject.shape
+    yield (Resizing((Pass((np.eye(height), np.eye(width)[::-1])),), "mirrored", "mirror"),)
 
 
 def describe_factor(factor: float, digits: str) -> str:
