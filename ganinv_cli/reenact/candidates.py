@@ -11,7 +11,7 @@ from ganinv_cli.reenact.stages.resampling import (
     iterate_resizings,
     iterate_small_filters,
 )
-from ganinv_cli.reenact.subject import Options, Subject
+from ganinv_cli.reenact.stages.subject import Options, Subject
 
 
 class Rank(Enum):

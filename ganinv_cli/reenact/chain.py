@@ -29,6 +29,7 @@ class Stage(ABC):
     kind: str  # of stages of one kind the fit of the most promising one is enough
     late: tuple[int, ...] = ()  # places of parameters that are fitted after the others
     is_smooth = True  # whether a fit that hardly comes nearer may be given up
+    variance: float = 0.0  # grey levels², of the errors that it makes of a pixel, e.g. by rounding
 
     @property
     def start(self) -> np.ndarray:
@@ -110,10 +111,18 @@ class Storage(ABC):
         return np.asarray(seen[:, counted].reshape(len(derivatives), -1))
 
     def weigh(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+        self,
+        picture: np.ndarray,
+        derivatives: np.ndarray,
+        counted: np.ndarray,
+        variance_before: float = 0.0,
     ) -> np.ndarray:
-        """Return the derivatives over the standard deviation of what is stored."""
-        variance = max(self.measure_excess(picture, counted) ** 2, self.variance)
+        """Return the derivatives over the standard deviation of what is stored.
+
+        `variance_before` is that of the errors of changes.
+        """
+        least = self.variance + variance_before
+        variance = max(self.measure_excess(picture, counted) ** 2, least)
         return np.asarray(self.differentiate(picture, derivatives, counted) / np.sqrt(variance))
 
     def _see(self, pictures: np.ndarray) -> np.ndarray:
@@ -238,6 +247,11 @@ class Chain:
     def list_done(self, parameters: np.ndarray) -> list[tuple[Stage, np.ndarray]]:
         """Return the changes that did something, with their parameters."""
         return [pair for pair in self.divide(parameters) if pair[0].describe(pair[1])]
+
+    @property
+    def variance(self) -> float:
+        """Grey levels², of the errors that the changes make of a pixel."""
+        return sum(stage.variance for stage in self.changes)
 
     def loses(self, parameters: np.ndarray) -> bool:
         """Return whether a mixture, or a generator of near weights, may look the same."""

@@ -162,7 +162,8 @@ def measure_certainty(
     (Jᵀ D⁻¹ J + 1 / σ²)⁻¹ with the variances D of what is stored and the deviation σ of the prior,
     which no error exceeds; the parameters are unknown too.
     """
-    weighed = end.chain.storage.weigh(end.picture, derivatives, end.counted)
+    given = end.picture, derivatives, end.counted, end.chain.variance
+    weighed = end.chain.storage.weigh(*given)
     return invert_information(compute_gram(weighed), len(end.z), prior_deviation)
 
 

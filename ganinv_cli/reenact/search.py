@@ -19,7 +19,7 @@ from ganinv_cli.reenact.stages.codecs import FIRST_AGREEMENT, Codec, iterate_cod
 from ganinv_cli.reenact.stages.eight_bits import EightBits, Floats
 from ganinv_cli.reenact.stages.jpeg import Jpeg, find_jpeg
 from ganinv_cli.reenact.stages.white_noise import find_noise
-from ganinv_cli.reenact.subject import Changes, Subject
+from ganinv_cli.reenact.stages.subject import Changes, Subject
 
 JPEG_EVALUATIONS = 40  # of J, in a fit to the cells of a JPEG
 CHANGED_JPEG_EVALUATIONS = 36

@@ -11,7 +11,7 @@ from ganinv_cli.reenact.stages.colours import Colours
 from ganinv_cli.reenact.stages.eight_bits import EightBits
 from ganinv_cli.reenact.stages.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement
 from ganinv_cli.reenact.stages.resampling import KERNELS, Filter, iterate_mirrors, iterate_resizings
-from ganinv_cli.reenact.subject import Subject
+from ganinv_cli.reenact.stages.subject import Subject
 
 SHAPE = (24, 32, 3)
 SIZE = SHAPE[:2]

@@ -117,10 +117,15 @@ class Jpeg(Storage):
         return measure_rms(self._miss(picture, counted, 1.0))
 
     def weigh(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+        self,
+        picture: np.ndarray,
+        derivatives: np.ndarray,
+        counted: np.ndarray,
+        variance_before: float = 0.0,
     ) -> np.ndarray:
         seen = derivatives * is_unclipped(picture)
-        parts = self._transform(seen)[:, self._select(counted)] / self._deviations
+        deviations = np.sqrt(self._deviations**2 + variance_before)
+        parts = self._transform(seen)[:, self._select(counted)] / deviations
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     @property

@@ -11,7 +11,7 @@ from ganinv_cli.reenact.pixels import round_to_pixels
 from ganinv_cli.reenact.sampling import KERNELS, make_sampler, sample_plane, weigh_pixels
 from ganinv_cli.reenact.stages.colours import Colours
 from ganinv_cli.reenact.stages.resampling import Axes, describe_factor, resample, sample
-from ganinv_cli.reenact.subject import Options, Subject
+from ganinv_cli.reenact.stages.subject import Options, Subject
 
 RESIZING_KERNELS = ("bicubic", "bilinear", "Lanczos")
 TURNED_KERNELS = ("sharp bicubic", "bilinear")  # with which Pillow rotates

@@ -12,7 +12,7 @@ from ganinv_cli.images.decode import Tables
 from ganinv_cli.reenact.chain import Stage
 from ganinv_cli.reenact.pixels import round_to_pixels
 from ganinv_cli.reenact.stages.jpeg import Jpeg
-from ganinv_cli.reenact.subject import Options, Subject
+from ganinv_cli.reenact.stages.subject import Options, Subject
 
 KERNELS = {  # name -> Pillow's filter
     "bicubic": Image.Resampling.BICUBIC,

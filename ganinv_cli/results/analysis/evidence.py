@@ -1,6 +1,6 @@
 """The evidence on one image under one rule: the numbers that decide the verdict."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -140,12 +140,14 @@ def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None
     """Return the re-enactment in the columns of a certificate; None if it has none."""
     if certificate is None or np.isnan(certificate.get("excess", np.array([np.nan]))[0]):
         return None
-    values = {name: read_value(certificate, name) for name in Reenactment._fields}
-    again = Reenactment(**values)
+    types = get_type_hints(Reenactment)
+    values = {name: read_value(certificate, name) for name in types}
+    flags = {name: bool(value) for name, value in values.items() if types[name] is bool}
+    again = Reenactment(**(values | flags))
     counted = int(np.sum(again.region == 0)) * again.target.shape[-1]
     strangers = again.stranger_rmse[np.isfinite(again.stranger_rmse)]
     # more values count if edges of one colour are the generator's own
-    keeps_loss = bool(again.keeps_loss) and counted >= size
+    keeps_loss = again.keeps_loss and counted >= size
     return again._replace(stranger_rmse=strangers, keeps_loss=keeps_loss)
 
 
