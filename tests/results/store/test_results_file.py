@@ -75,7 +75,7 @@ def _add_dataset(path):
 
 
 EARLIER = (
-    r"written by an earlier ganinv \(schema {}, this one reads 3\); read it with the version t"
+    r"written by an earlier ganinv \(schema {}, this one reads 4\); read it with the version t"
 )
 SPOILED = {
     "text": (lambda path: path.write_text("hello", encoding="utf-8"), "is not an HDF5 file"),
@@ -83,7 +83,7 @@ SPOILED = {
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
     "changed": (_add_dataset, f"{DAMAGED} .its checksum is missing"),
     "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
-    "newer": (lambda path: set_attribute(path, "schema", 4), "written by a newer ganinv"),
+    "newer": (lambda path: set_attribute(path, "schema", 5), "written by a newer ganinv"),
     "schema 1": (lambda path: set_attribute(path, "schema", 1), EARLIER.format(1)),
     "schema 2": (lambda path: set_attribute(path, "schema", 2), EARLIER.format(2)),
 }
