@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import signal
@@ -53,7 +54,11 @@ def keep_tracebacks(request, monkeypatch):
 
 @pytest.fixture(autouse=True, scope="session")
 def share_generators():
-    """Generators of the same content are one, so that each graph is compiled once for all tests."""
+    """Generators of the same content are one, so that each graph is compiled once for all tests.
+
+    A test that changes what is compiled, or counts it, has a content of its own, or undoes this by
+    `__wrapped__`.
+    """
     with pytest.MonkeyPatch.context() as patch:
         if "ganinv_cli.generators.network.make_generator" in sys.modules:
             from ganinv_cli.generators.network import generator, layered
@@ -67,6 +72,7 @@ def share_generators():
 
 
 def _share_attributes(initialise, attributes):
+    @functools.wraps(initialise)
     def share(self, network, prior, *settings, **options):
         initialise(self, network, prior, *settings, **options)
         content = self.sha256, prior, self.batch_norm, self.image_shape, str(self.origin)
