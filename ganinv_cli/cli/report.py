@@ -209,9 +209,9 @@ def publish(
             if page_folder:
                 write_page(contents, page_folder, compare(written))
     finally:
-        width, height = shutil.get_terminal_size()
+        width = shutil.get_terminal_size().columns
         if is_brief:
-            answers = (render_brief(each, f"{place}/", width, height) for each in shown)
+            answers = (render_brief(each, f"{place}/", width) for each in shown)
             click.echo("".join(answers), nl=False)
         else:
             click.echo(render(shown, style, width), nl=False)
