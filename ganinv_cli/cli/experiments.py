@@ -160,6 +160,7 @@ def _run_all(
                 inputs=Inputs(figure_folder=folder if several else own_folder),
                 later=list(zip(generators, files, strict=True))[number:],
                 inputs_sha256=hashes[number - 1],
+                meanwhile=report.load_report,
             )
         if done.images:
             images[run.file] = done.images

@@ -144,6 +144,11 @@ def get_results_folder(file: Path) -> Path:
     return folder
 
 
+def load_report() -> None:
+    """Import what `publish` needs, Matplotlib above all."""
+    from ganinv_cli.results.report import folder  # noqa: F401
+
+
 def publish(
     folders: Mapping[Path, Path],
     style: str,
