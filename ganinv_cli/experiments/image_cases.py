@@ -15,7 +15,7 @@ from ganinv_cli.errors import GaninvError, ImageError, explain_memory_errors, sh
 from ganinv_cli.experiments.answers import DueStarts, Key, PendingImages
 from ganinv_cli.experiments.cases import Cases, Judged
 from ganinv_cli.experiments.certificates import make_certificate, make_failed_certificate
-from ganinv_cli.experiments.image_inputs import ListedImage, list_unnamed, read_images
+from ganinv_cli.experiments.image_inputs import ListedImage, read_images
 from ganinv_cli.experiments.polished_starts import StartPolisher
 from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.experiments.trial_rows import Columns, Groups, join_groups, make_row
@@ -107,9 +107,6 @@ class ImageCases(Cases):
         for number, image in listed.items():
             if image.error and number not in self._errors:
                 self._add(number, image.error)
-        for number in list_unnamed(run):
-            if number in listed:
-                self.begin(number)
         self.readable = [number for number in listed if not self._errors.get(number)]
         config = reenactor.config
         # else no image has all its trials in the file of a shard

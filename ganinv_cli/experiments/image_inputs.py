@@ -139,28 +139,9 @@ def number_images(run: Run, listed: Sequence[ListedImage], shard: str | None) ->
     for image in listed:
         if image.content not in images:
             images[image.content] = next(free), image
-    summary = _summarize({number: image.sha256 for number, image in images.values()})
-    known = run.read().attributes.get("config", {}).get("images_sha256")
-    if list_unnamed(run) and summary["images_sha256"] != known:
-        raise ResultsError(
-            f"{run.path} has lost the rows of some images by damage; name the same images as in "
-            "the last command to go on, or another file with --out"
-        )
-    run.record(summary)
+    run.record(_summarize({number: image.sha256 for number, image in images.values()}))
     numbered = [images[image.content] for image in listed]
     return [Image(number, image.name) for number, image in numbered]
-
-
-def list_unnamed(run: Run) -> list[int]:
-    """Return the numbers of images that have starts and no row: damage to a log can lose it."""
-    groups = run.read().groups
-    starts = {
-        number
-        for name, rows in groups.items()
-        if name != IMAGES and IMAGE in rows
-        for number in np.unique(rows[IMAGE]).tolist()
-    }
-    return sorted(starts - {number for number, _ in read_images(run)})
 
 
 def read_images(run: Run) -> Iterator[tuple[int, ListedImage]]:
