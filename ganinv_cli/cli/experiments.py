@@ -160,6 +160,7 @@ def _run_all(
                 inputs=Inputs(figure_folder=folder if several else own_folder),
                 later=list(zip(generators, files, strict=True))[number:],
                 inputs_sha256=hashes[number - 1],
+                meanwhile=report.load_report,
             )
         if done.images:
             images[run.file] = done.images
@@ -179,6 +180,7 @@ def _prepare(experiment: Experiment, given: Mapping[str, Any], name: str) -> _Ru
     kind, path = experiment.config, find("config", given["config"]) if given["config"] else None
     settings = {key: given[key] for key in list_settings(kind) if key in given}
     config = load_config(kind, path, settings, given["assignments"])
+    find("checkpoint", config.checkpoint)  # which is refused, if it is not there, at once
     out = given["out"]
     file, npz = out or Path(experiment.results_file), given.get("npz")
     folder = report.get_results_folder(file)

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
@@ -35,6 +36,7 @@ from ganinv_cli.inversion.objective.jacobian import (
 )
 from ganinv_cli.jobs import parse_shard
 from ganinv_cli.loaded_generator import LoadedGenerator
+from ganinv_cli.outcome import Phase
 from ganinv_cli.precision import limit_precision
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
@@ -68,13 +70,15 @@ def run_experiment(
     stays: bool = True,
     later: OtherRuns = (),
     inputs_sha256: str = "",
+    meanwhile: Callable[[], object] | None = None,
 ) -> RunImages:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
     batch and raises KeyboardInterrupt; the same call continues, if the file `stays`. Returns what
     was done with the images, if the experiment has any. The time left counts `later` runs, too.
-    By `inputs_sha256` a later command finds it finished (`is_finished`). Raises GaninvError.
+    By `inputs_sha256` a later command finds it finished (`is_finished`). While trials run,
+    `meanwhile` is called in a thread. Raises GaninvError.
     """
     try:
         with open_engine(config, generator, reporter) as engine:
@@ -85,7 +89,7 @@ def run_experiment(
             worker = Worker(plan, _load_encoder(plan, engine.generator))
             about = make_provenance(experiment, plan, engine, worker.encoder, inputs_sha256)
             with open_run(out, about, overwrite) as run:
-                return _fill(run, plan, worker, engine, reporter, inputs, later)
+                return _fill(run, plan, worker, engine, reporter, inputs, later, meanwhile)
     except KeyboardInterrupt:
         saved = f"what has finished is saved for {out}, and the same command goes on"
         reporter.say(f"interrupted; {saved if stays else 'nothing is kept; give out= to go on'}")
@@ -100,6 +104,7 @@ def _fill(
     reporter: Reporter,
     inputs: Inputs,
     later: OtherRuns,
+    meanwhile: Callable[[], object] | None,
 ) -> RunImages:
     generator = engine.generator
     plan, cases = plan.open_cases(run, generator, inputs, reporter.say)
@@ -130,7 +135,10 @@ def _fill(
     certify = partial(_commit_certificates, cases, run, counter, reporter)
     if jobs.missing:
         task, constants = replace(worker, plan=plan), _make_constants(plan, generator)
-        _run_jobs(jobs, task, engine, run, reporter, counter, cases, certify, constants)
+        ahead = [meanwhile] if meanwhile else []
+        if plan.compared and plan.config.engine == "local":
+            ahead.insert(0, partial(replace(worker, plan=plan.compared).compile, generator))
+        _run_jobs(jobs, task, engine, run, reporter, counter, cases, certify, constants, ahead)
     else:
         run.commit(cases.settle({}))  # the answers that damage has lost
     run.commit(cases.take_rows())
@@ -157,7 +165,7 @@ def _run_compared(plan: Plan, worker: Worker, engine: Engine, run: Run, reporter
         counter = ProgressCounter(jobs.total, jobs.missing, costs)
         reporter.say(f"comparing with {plan.config.solver}, without clipping")
         task = replace(worker, plan=plan)
-        _run_jobs(jobs, task, engine, run, reporter, counter, cases, lambda: None, {})
+        _run_jobs(jobs, task, engine, run, reporter, counter, cases, lambda: None, {}, [])
 
 
 def _choose_decline(plan: Plan, usual_costs: Sequence[UsualCost]) -> float:
@@ -193,9 +201,11 @@ def _run_jobs(
     cases: Cases,
     certify: Callable[[], None],
     constants: Mapping[str, np.ndarray],
+    ahead: list[Callable[[], object]],
 ) -> None:
     """Run the jobs, commit rows every few seconds, and show the progress.
 
+    `ahead` is called in a thread once they run; its errors do not count, as it is done again.
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     plan = worker.plan
@@ -229,12 +239,14 @@ def _run_jobs(
             counter.add_judged(judged)
 
     last_commit = time.monotonic()
-    with stop_on_signals(reporter.say) as stop:
+    with ThreadPoolExecutor(1, "ahead") as pool, stop_on_signals(reporter.say) as stop:
         task = replace(worker, saved_batches=saved_batches)
         try:
             settle({})  # what an interrupted run did not come to
             with closing(engine.run(task, jobs, stop)) as results:
                 for result in results:
+                    while ahead and result.phase is Phase.running:
+                        pool.submit(ahead.pop(0))
                     counter.add(result)  # first: images are judged below
                     if result.rows:
                         settle({name: dict(rows) for name, rows in result.rows.items()})
