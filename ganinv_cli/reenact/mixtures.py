@@ -25,6 +25,7 @@ TRUNCATION = 0.5  # grey levels; programs that cut off decimals darken an averag
 PROMISING = 0.85  # share of one picture's RMSE; if a fit leaves more, no other start is tried
 NEEDED_GAIN = 0.5  # share of one picture's squared error that a second one must explain
 CERTAIN = 1e-6  # probability that noise alone lowers the squared error as a second picture does
+LEAST_WEIGHT = 0.05  # of a second picture through a chain; of less, the verdict warns
 SAFETY = 1.5  # times the F statistic of that, since errors of codecs are not white
 
 
@@ -117,7 +118,8 @@ def find_second(renderer: Renderer, own: OwnDraws, end: Fit) -> Mixture | None:
 
     def accepts(second: Fit) -> bool:
         rest = storage.subtract(second.picture, end.counted)
-        return float(left @ left) > most * float(rest @ rest)
+        is_seen = min(second.z[-1], 1 - second.z[-1]) >= LEAST_WEIGHT
+        return is_seen and float(left @ left) > most * float(rest @ rest)
 
     centred = end._replace(chain=end.chain.store_as(storage))
     return _search(renderer, own, centred, CHANCE / len(left) ** 0.5, accepts)

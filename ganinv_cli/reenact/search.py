@@ -18,8 +18,8 @@ from ganinv_cli.reenact.regions import fit_without_region
 from ganinv_cli.reenact.stages.codecs import FIRST_AGREEMENT, Codec, iterate_codecs
 from ganinv_cli.reenact.stages.eight_bits import EightBits, Floats
 from ganinv_cli.reenact.stages.jpeg import Jpeg, find_jpeg
-from ganinv_cli.reenact.stages.white_noise import find_noise
 from ganinv_cli.reenact.stages.subject import Changes, Subject
+from ganinv_cli.reenact.stages.white_noise import find_noise
 
 JPEG_EVALUATIONS = 40  # of J, in a fit to the cells of a JPEG
 CHANGED_JPEG_EVALUATIONS = 36

@@ -95,7 +95,7 @@ def describe_verdict(
             f"the edit is not like that of a wrong z; {directions} are known{rest}"
         )
     if verdict == "sibling" and again and again.mixed:
-        return f"explained by {again.chain}, and by no single one. {tried}"
+        return ". ".join(filter(None, (f"explained by {again.chain}, and by no single one", tried)))
     answer = {
         "sibling": (
             "not explained by any z, but nearly: another generator of nearly these weights may "

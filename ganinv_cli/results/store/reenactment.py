@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
-from ganinv_cli.results.statistics import Floats
+import numpy as np
 
 
 class Reenactment(NamedTuple):
@@ -33,12 +33,12 @@ class Reenactment(NamedTuple):
         "is none for white noise, whose level is the picture's own",
     ]
     z_explained: Annotated[
-        Floats,
+        np.ndarray,
         "float64 | latent | z | - | z after a fit with the chain; if none explains the image, of "
         "a flexible map, or else the best z",
     ]
     z_deviation: Annotated[
-        Floats,
+        np.ndarray,
         "float64 | latent | z | - | standard error of each component of z_explained, at most the "
         "prior's standard deviation",
     ]

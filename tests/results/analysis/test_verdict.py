@@ -29,6 +29,7 @@ NOT = AGAIN._replace(explained=False, excess=8.5)
 STRANGE = NOT._replace(stranger_rmse=np.array([8.0, 9.4, 10.0]), tried=39)
 CHANGED = STRANGE._replace(edited=True, chain="blurred")
 MIXED = STRANGE._replace(mixed=True, chain="an average of two of its pictures, 90 and 10 %")
+NOISY = AGAIN._replace(chain="noise of 8.5 grey levels", excess_limit=np.nan, loses=True)
 SURE = Evidence(
     **{"reenactment": AGAIN, "rmse": 8.5, "within_rounding": False},
     **{"starts": 8, "reached": 8, "same": 8, "rivals": 0, "z_error": 0.1},
@@ -51,7 +52,11 @@ CASES = [
         "explained by a picture of the generator; made grey. The residual is 0.286 ",
     ),
     (
-        {"reenactment": AGAIN._replace(chain="noise of 8.5 grey levels", excess_limit=np.nan, loses=True)},
+        {
+            "reenactment": AGAIN._replace(
+                chain="noise of 8.5 grey levels", excess_limit=np.nan, loses=True
+            )
+        },
         "made",
         "; noise of 8.5 grey levels. The residual is 0.286 grey levels. A generator",
     ),
