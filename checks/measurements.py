@@ -33,7 +33,7 @@ def _measure(name: str) -> None:
     generator = ganinv.load(name).build()  # keeps the check of its norms
     from ganinv_cli.inversion.objective.preconditioner import find_preconditioner
     from ganinv_cli.inversion.solvers.lbfgs import LBFGS
-    from ganinv_cli.reenact.strangers import find_stranger_errors
+    from ganinv_cli.reenact.known_pictures import find_stranger_errors
 
     find_stranger_errors(generator, None)
     find_preconditioner(generator, LBFGS().preconditioner_points, preconditioned=False)

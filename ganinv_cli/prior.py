@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import scipy  # which imports its parts when they are used
 
 from ganinv_cli.errors import ConfigError
 
@@ -71,7 +71,7 @@ class Normal:
     @cached_property
     def high(self) -> float:
         """The upper bound, e.g. 3.891 σ if 99.99 % are inside."""
-        return self.sigma * float(ndtri((1 + self.inside) / 2))
+        return self.sigma * float(scipy.special.ndtri((1 + self.inside) / 2))
 
     @property
     def deviation(self) -> float:
@@ -92,17 +92,19 @@ class Normal:
         return (z <= self.low) | (z >= self.high)
 
     def quantile(self, share: Any) -> Any:
-        below = float(ndtr(self.low / self.sigma))
+        below = float(scipy.special.ndtr(self.low / self.sigma))
         inside = below + (1 - 2 * below) * share
         if isinstance(inside, float | np.ndarray):
-            return np.clip(self.sigma * ndtri(inside), self.low, self.high)
+            return np.clip(self.sigma * scipy.special.ndtri(inside), self.low, self.high)
         import tensorflow as tf  # here: settings load without TensorFlow
 
         return tf.clip_by_value(self.sigma * tf.math.ndtri(inside), self.low, self.high)
 
     def share_below(self, z: np.ndarray) -> np.ndarray:
-        below = float(ndtr(self.low / self.sigma))
-        share: np.ndarray = np.clip((ndtr(z / self.sigma) - below) / (1 - 2 * below), 0, 1)
+        below = float(scipy.special.ndtr(self.low / self.sigma))
+        share: np.ndarray = np.clip(
+            (scipy.special.ndtr(z / self.sigma) - below) / (1 - 2 * below), 0, 1
+        )
         return share
 
     def __str__(self) -> str:

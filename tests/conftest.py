@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,35 @@ def keep_tracebacks(request, monkeypatch):
     """Errors of reading a generator become sentences only in tests with the mark `refusals`."""
     if not request.node.get_closest_marker("refusals"):
         monkeypatch.setattr("ganinv_cli.generators.formats.boundary.list_reading_errors", tuple)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def share_generators():
+    """Generators of the same content are one, so that each graph is compiled once for all tests.
+
+    A test that changes what is compiled, or counts it, has a content of its own, or undoes this by
+    `__wrapped__`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "ganinv_cli.generators.network.make_generator" in sys.modules:
+            from ganinv_cli.generators.network import generator, layered
+            from ganinv_cli.generators.network.operations import generator as operations
+
+            patch.setattr(generator, "MAX_KEPT", 64)
+            attributes = {}
+            for kind in (layered.LayeredGenerator, operations.TracedGenerator):
+                patch.setattr(kind, "__init__", _share_attributes(kind.__init__, attributes))
+        yield
+
+
+def _share_attributes(initialise, attributes):
+    @functools.wraps(initialise)
+    def share(self, network, prior, *settings, **options):
+        initialise(self, network, prior, *settings, **options)
+        content = self.sha256, prior, self.batch_norm, self.image_shape, str(self.origin)
+        self.__dict__ = attributes.setdefault(content, self.__dict__)
+
+    return share
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from checks.measurements import GENERATORS
 from ganinv_cli import cache
 from ganinv_cli.inversion.objective.preconditioner import find_preconditioner
 from ganinv_cli.inversion.solvers.lbfgs import LBFGS
-from ganinv_cli.reenact.strangers import find_stranger_errors
+from ganinv_cli.reenact.known_pictures import find_stranger_errors
 
 ARRAYS = {
     "numbers": np.random.default_rng(0).standard_normal((30, 7)).astype(np.float32),
@@ -118,7 +118,7 @@ def test_it_stays_below_its_bound_and_keeps_what_was_used_last(folder, monkeypat
 @pytest.mark.parametrize("name", GENERATORS)
 def test_what_invert_measures_of_a_shipped_generator_is_shipped(name, monkeypatch):
     monkeypatch.setattr("ganinv_cli.generators.network.norms.measure.prepare_norms", None)
-    monkeypatch.setattr("ganinv_cli.reenact.strangers.measure_stranger_errors", None)
+    monkeypatch.setattr("ganinv_cli.reenact.known_pictures.measure_stranger_errors", None)
     monkeypatch.setattr(
         "ganinv_cli.inversion.objective.preconditioner.measure_preconditioner", None
     )

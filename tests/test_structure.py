@@ -185,3 +185,17 @@ def _parts_imported(module: Path) -> set[str]:
 
 def _libraries_imported(module: Path) -> set[str]:
     return {name.split(".")[0] for name in _names_imported(module)}
+
+
+def test_no_code_compares_words_of_a_chain():
+    """What a chain is, its columns say; its words are for people."""
+    named = re.compile(r"\b(chain|words|tried)\b(\.\w+)?\.(startswith|endswith|find|split)\(")
+    asked = re.compile(r"[\"'] (not )?in \w*\.?(chain|words|tried)\b|\b(chain|words) == [\"']")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in MODULES
+        if {"reenact", "results", "experiments"} & set(path.parts)
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if named.search(line) or asked.search(line)
+    ]
+    assert not found

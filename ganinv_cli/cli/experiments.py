@@ -127,6 +127,7 @@ def _prepare(
     kind, path = experiment.config, find("config", given["config"]) if given["config"] else None
     settings = {key: given[key] for key in list_settings(kind) if key in given}
     config = load_config(kind, path, settings, given["assignments"])
+    find("checkpoint", config.checkpoint)  # which is refused, if it is not there, at once
     if isinstance(config, ImagesConfig) and not config.image:
         typed = f"ganinv {experiment.command} "
         example = next(line for line in (experiment.help or "").splitlines() if typed in line)
@@ -144,6 +145,7 @@ def _prepare(
         figure_folder=folder if name else own_folder,
         overwrite=given["overwrite"],
         verbose=given["verbose"],
+        meanwhile=report.load_report,
     )
     npz = _choose_npz(given.get("npz"), request)
     request.check()

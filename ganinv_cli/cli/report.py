@@ -144,6 +144,11 @@ def get_results_folder(file: Path) -> Path:
     return folder
 
 
+def load_report() -> None:
+    """Import what `publish` needs, Matplotlib above all."""
+    from ganinv_cli.results.report import folder  # noqa: F401
+
+
 def publish(
     folders: Mapping[Path, Path],
     style: str,
@@ -168,13 +173,15 @@ def publish(
     Raises ResultsError, before anything is written, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
+    from ganinv_cli.results.store import read_results, select_images
+
+    stored = [read_results(file) for file in folders]  # first: a file may be refused
     from ganinv_cli.experiments.summary import show_by, summarize
     from ganinv_cli.results.report import render, render_brief
     from ganinv_cli.results.report.attribution import compares_generators, summarize_attribution
     from ganinv_cli.results.report.folder import write_page, write_report
-    from ganinv_cli.results.store import read_results, select_images
 
-    whole = [show_by(read_results(file), threshold) for file in folders]
+    whole = [show_by(results, threshold) for results in stored]
     for note in dict.fromkeys(note for each in whole for note in each.notes):
         click.echo(to_printable(note), err=True)
     results = [
@@ -209,9 +216,9 @@ def publish(
             if page_folder:
                 write_page(contents, page_folder, compare(written))
     finally:
-        width, height = shutil.get_terminal_size()
+        width = shutil.get_terminal_size().columns
         if is_brief:
-            answers = (render_brief(each, f"{place}/", width, height) for each in shown)
+            answers = (render_brief(each, f"{place}/", width) for each in shown)
             click.echo("".join(answers), nl=False)
         else:
             click.echo(render(shown, style, width), nl=False)

@@ -4,6 +4,7 @@ Its command, function, guide row, report and resume rules follow from what it de
 """
 
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -71,6 +72,7 @@ class Request:
     figure_folder: Path | None = None  # whose pictures are not images; None: the results' own
     overwrite: bool = False
     is_kept: bool = True  # whether the results file stays after an interruption
+    meanwhile: Callable[[], object] | None = None  # is called in a thread while trials run
     inputs_sha256: str = ""  # by which a later command finds the run finished
     verbose: bool = False
 

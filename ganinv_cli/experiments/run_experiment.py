@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -37,6 +38,7 @@ from ganinv_cli.inversion.objective.jacobian import (
 )
 from ganinv_cli.jobs import parse_shard
 from ganinv_cli.loaded_generator import LoadedGenerator
+from ganinv_cli.outcome import Phase
 from ganinv_cli.precision import limit_precision
 from ganinv_cli.progress import Reporter
 from ganinv_cli.progress.interrupts import stop_on_signals
@@ -105,7 +107,10 @@ def _fill(
     counter.certificates = judge.lacking if judge else 0
     constants = _make_constants(plan, generator)
     committer = Committer(run, ledger, counter, constants, cases, judge)
-    _run_trials(replace(worker, plan=plan), committer, engine, reporter)
+    ahead = [request.meanwhile] if request.meanwhile else []
+    if plan.compared and plan.config.engine == "local":
+        ahead.insert(0, partial(replace(worker, plan=plan.compared).compile, generator))
+    _run_trials(replace(worker, plan=plan), committer, engine, reporter, ahead)
     committer.certify(reporter.show)
     if plan.compared:
         _run_compared(replace(worker, plan=plan.compared), run, engine, reporter)
@@ -128,24 +133,33 @@ def _run_compared(worker: Worker, run: Run, engine: Engine, reporter: Reporter) 
         reporter.say(f"comparing with {plan.config.solver}, without clipping")
         costs = [UsualCost(plan.solver.expected_gradients)]
         counter = ProgressCounter(ledger.total, ledger.left, costs)
-        _run_trials(worker, Committer(run, ledger, counter, {}), engine, reporter)
+        _run_trials(worker, Committer(run, ledger, counter, {}), engine, reporter, [])
 
 
-def _run_trials(worker: Worker, committer: Committer, engine: Engine, reporter: Reporter) -> None:
+def _run_trials(
+    worker: Worker,
+    committer: Committer,
+    engine: Engine,
+    reporter: Reporter,
+    ahead: list[Callable[[], object]],
+) -> None:
     """Run the trials that are missing, commit rows every few seconds, and show the progress.
 
+    `ahead` is called in a thread once they run; its errors do not count, as it is done again.
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     ledger = committer.ledger
     if ledger.left:
         saved_batches = _resume(worker.plan, committer, engine, reporter)
         worker = replace(worker, saved_batches=saved_batches)
-    with stop_on_signals(reporter.say) as stop:
+    with ThreadPoolExecutor(1, "ahead") as pool, stop_on_signals(reporter.say) as stop:
         try:
             committer.take({})  # what an interrupted run did not come to
             if ledger.left:
                 with closing(engine.run(worker, ledger, stop)) as results:
                     for result in results:
+                        while ahead and result.phase is Phase.running:
+                            pool.submit(ahead.pop(0))
                         committer.counter.add(result)  # first: images are judged below
                         if result.rows:
                             committer.take({name: dict(rows) for name, rows in result.rows.items()})

@@ -15,6 +15,7 @@ from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Polisher
 from ganinv_cli.experiments.trial_rows import make_rule_rows, make_truth_rows
 from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.loop.batch import Batch
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
 from ganinv_cli.inversion.loop.solve import solve
 from ganinv_cli.inversion.loop.trial import (
@@ -69,12 +70,13 @@ class Worker:
             raise OutOfMemoryError() from error
         yield self._add_rows(WorkerResult(Counts()), ended, rules_ended, generator)
 
-    def _run_loop(self, generator: Generator, jobs: JobQueue, worker: int) -> Iterator[Increment]:
+    def compile(self, generator: Generator) -> None:
+        """Compile what `run` will compute, which then finds it."""
+        Batch(generator, self._make_settings()).make_empty(1)
+
+    def _make_settings(self) -> LoopSettings:
         plan, config = self.plan, self.plan.config
-        make_targets = plan.prepare_targets(generator)
-        if self.encoder is not None:
-            make_targets = _add_encoder_starts(make_targets, generator, self.encoder, plan)
-        settings = LoopSettings(
+        return LoopSettings(
             plan.solver,
             plan.objective,
             Limits(config.tolerance, config.budget, config.restarts),
@@ -83,6 +85,12 @@ class Worker:
             config.batch_size,
             config.least_rows,
         )
+
+    def _run_loop(self, generator: Generator, jobs: JobQueue, worker: int) -> Iterator[Increment]:
+        plan, settings = self.plan, self._make_settings()
+        make_targets = plan.prepare_targets(generator)
+        if self.encoder is not None:
+            make_targets = _add_encoder_starts(make_targets, generator, self.encoder, plan)
         saved_batch = self.saved_batches[worker] if worker < len(self.saved_batches) else None
         return solve(generator, settings, jobs, make_targets, saved_batch)
 

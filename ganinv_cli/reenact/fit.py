@@ -1,27 +1,38 @@
-"""Fit z and the parameters of a change to an image, and say how sure z is."""
+"""Fit z and the parameters of a chain to an image, and say how sure z is."""
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
 from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
 from ganinv_cli.precision import Dtype
-from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.storage import Jpeg, Pixels
+from ganinv_cli.reenact.chain import Chain, Fit
+from ganinv_cli.reenact.pixels import GREY_LEVELS, to_grey_levels
 
-Storage = Pixels | Jpeg
-
-GREY_LEVELS = 127.5  # per unit of a pixel in [−1, 1]
 TOLERANCE = 1e-3  # relative decrease of the sum of squares that ends a fit
 FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
 HOPELESS = 2.0  # RMS above which a fit may be given up
 STEEP = 0.9  # share of the RMS of two steps before; a fit that leaves more is given up
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
 BOUNDED_SHARE = 3  # evaluations of a fit without bounds, per one with bounds
+
+
+class Source(Protocol):
+    """What makes pictures of some variables, e.g. a generator of z."""
+
+    @property
+    def bounds(self) -> tuple[np.ndarray | float, np.ndarray | float]:
+        """The least and the greatest variables."""
+
+    def render(self, z: np.ndarray) -> np.ndarray:
+        """Return the picture (height, width, channels) of variables (n,)."""
+
+    def differentiate(self, z: np.ndarray) -> np.ndarray:
+        """Return its derivatives by them for the steps of a fit: (n, height, width, channels)."""
 
 
 @dataclass(frozen=True)
@@ -35,105 +46,93 @@ class Renderer:
     precision: str = "float32"  # of pictures
     step_precision: Dtype = "float32"  # of J in the steps of a fit
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low, self.high
+
     def render(self, z: np.ndarray) -> np.ndarray:
         """Return the picture of z (latent,): (height, width, channels) float64."""
         labels = np.array([self.label])
-        picture = self.generator.render(z[None], 1, self.precision, labels)[0]
-        return np.asarray((picture.astype(np.float64) + 1) * GREY_LEVELS)
+        return to_grey_levels(self.generator.render(z[None], 1, self.precision, labels)[0])
 
-    def differentiate(self, z: np.ndarray, precision: Dtype = "float32") -> np.ndarray:
-        """Return J transposed at z: (latent, height, width, channels) float64.
+    def differentiate(self, z: np.ndarray) -> np.ndarray:
+        return self.compute_jacobian(z, self.step_precision)
 
-        It is computed in a precision.
-        """
+    def compute_jacobian(self, z: np.ndarray, precision: Dtype = "float32") -> np.ndarray:
+        """Return J transposed at z: (latent, height, width, channels) float64."""
         jacobian = compute_jacobian(self.generator, z.astype(np.float32), self.label, precision)
-        return to_grey_levels(jacobian, self.generator)
+        return scale_jacobian(jacobian, self.generator)
 
 
-class Fit(NamedTuple):
-    """The end of a fit."""
-
-    change: Change
-    storage: Storage
-    z: np.ndarray  # (latent,) float64
-    parameters: np.ndarray  # of the change
-    picture: np.ndarray  # (height, width, channels), G(z) with the change, in grey levels
-    counted: np.ndarray  # (height, width), the pixels that count and show a known part
-    excess: float  # by the storage, in grey levels
-
-
-def to_grey_levels(jacobian: np.ndarray, generator: Generator) -> np.ndarray:
+def scale_jacobian(jacobian: np.ndarray, generator: Generator) -> np.ndarray:
     """Return Jᵀ (latent, pixels) of pixels in [−1, 1] as (latent, …) of grey levels, float64."""
     shaped = jacobian.reshape(-1, *generator.image_shape)
     return np.asarray(shaped.astype(np.float64) * GREY_LEVELS)
 
 
 def fit(
-    renderer: Renderer,
-    change: Change,
-    storage: Storage,
+    source: Source,
+    chain: Chain,
     z: np.ndarray,
     parameters: np.ndarray,
     counted: np.ndarray,
     evaluations: int,
     inside: np.ndarray | None = None,
     *,
-    gives_up: bool = False,
+    steep: float = np.inf,
     weights: np.ndarray | None = None,
     held: Sequence[int] = (),
 ) -> Fit:
-    """Minimise what the storage leaves, over z (latent,) and the parameters, from both of a start.
+    """Minimise what the storage leaves, over z (n,) and the parameters, from both of a start.
 
     Costs at most J for each evaluation. z is free at first, because bounds slow the fit; if it ends
     outside, it is clipped and fitted again with bounds. `inside` (height, width) are the pixels to
     use; None: those that show a known part at the start. The excess is of those at the end. A fit
-    that `gives_up` ends early if it is far from an explanation, and hardly comes nearer. `weights`
-    (height, width) are of the squared errors of pixels, `held` are places of parameters to keep.
+    is given up if it is far from an explanation and two steps leave more than a `steep` share of
+    the RMS. `weights` (height, width) are of the squared errors of pixels, `held` are places of
+    parameters to keep.
     """
-    latent = len(z)
-    used = counted & (change.find_inside(parameters) if inside is None else inside)
+    latent, storage, size = len(z), chain.storage, counted.shape
+    used = counted & (chain.find_inside(size, parameters) if inside is None else inside)
 
     @functools.lru_cache(maxsize=1)  # values and derivatives are asked for one after the other
     def render(z: bytes) -> np.ndarray:
-        return renderer.render(np.frombuffer(z))
+        return source.render(np.frombuffer(z))
 
     def change_picture(x: np.ndarray) -> np.ndarray:
-        return change.apply(render(x[:latent].tobytes()), x[latent:])
+        return chain.apply(render(x[:latent].tobytes()), x[latent:])
 
     scale = 1.0
     if weights is not None:
         values = storage.subtract(storage.target, used).size // used.sum()
         scale = np.sqrt(np.repeat(weights[used], values))
 
-    def subtract(x: np.ndarray) -> np.ndarray:
-        return storage.subtract(change_picture(x), used) * scale
-
     excesses: dict[float, float] = {}  # of the picture, by the loss
 
     def evaluate(x: np.ndarray) -> Point:
-        rest = subtract(x)
+        picture = change_picture(x)
+        rest = storage.subtract(picture, used) * scale
         loss = float(rest @ rest)
         if storage.sufficient_excess:
-            excesses[loss] = storage.measure_excess(change_picture(x), used)
+            excesses[loss] = storage.measure_excess(picture, used)
 
         def linearise() -> tuple[np.ndarray, np.ndarray]:
-            picture = render(x[:latent].tobytes())
-            jacobian = renderer.differentiate(x[:latent], renderer.step_precision)
-            derivatives = change.differentiate(picture, jacobian, x[latent:])
+            before, jacobian = render(x[:latent].tobytes()), source.differentiate(x[:latent])
+            derivatives = chain.differentiate(before, jacobian, x[latent:])
             columns = storage.differentiate(change_picture(x), derivatives, used) * scale
             return columns @ rest, compute_gram(columns)
 
         return Point(x, loss, linearise)
 
     def minimise(start: np.ndarray, steps: int) -> np.ndarray:
-        size = max(1, len(subtract(start)))  # of a JPEG no block may be known
+        count = max(1, len(storage.subtract(change_picture(start), used)))  # no block may be known
 
         def is_enough(losses: list[float]) -> bool:
             *_, earlier, before, loss = [np.inf, np.inf, *losses]
-            hopeless = loss > max(HOPELESS**2 * size, STEEP**2 * earlier)
+            hopeless = loss > max(HOPELESS**2 * count, steep**2 * earlier)
             has_settled = not loss < before * (1 - TOLERANCE)
             explains = excesses.get(loss, np.inf) <= storage.sufficient_excess
-            return has_settled or explains or (gives_up and hopeless)
+            return has_settled or explains or (np.isfinite(steep) and hopeless)
 
         end, _ = minimise_squares(
             evaluate, start, low, high, steps=steps, damping=FIRST_DAMPING, is_enough=is_enough
@@ -146,27 +145,26 @@ def fit(
         low[latent + place] = high[latent + place] = end[latent + place]
     if used.any() and evaluations:
         end = minimise(end, evaluations)
-        low[:latent], high[:latent] = renderer.low, renderer.high
+        low[:latent], high[:latent] = source.bounds
         if (end != end.clip(low, high)).any():
             end = minimise(end.clip(low, high), evaluations // BOUNDED_SHARE)
-    picture, shown = change_picture(end), counted & change.find_inside(end[latent:])
+    picture, shown = change_picture(end), counted & chain.find_inside(size, end[latent:])
     excess = storage.measure_excess(picture, shown)
-    return Fit(change, storage, end[:latent], end[latent:], picture, shown, excess)
+    return Fit(chain, end[:latent], end[latent:], picture, shown, excess)
 
 
 def measure_certainty(
-    end: Fit, jacobian: np.ndarray, picture: np.ndarray, prior_deviation: float
+    end: Fit, derivatives: np.ndarray, prior_deviation: float
 ) -> tuple[np.ndarray, int]:
     """Return the standard error of z by component (latent,), and how many directions are known.
 
-    `jacobian` (latent, …) and `picture` are of G at z, in grey levels. The covariance is
+    `derivatives` (n, …) are of the picture by z and the parameters. The covariance is
     (Jᵀ D⁻¹ J + 1 / σ²)⁻¹ with the variances D of what is stored and the deviation σ of the prior,
-    which no error exceeds; the change's parameters are unknown too.
+    which no error exceeds; the parameters are unknown too.
     """
-    latent = len(end.z)
-    derivatives = end.change.differentiate(picture, jacobian, end.parameters)
-    weighed = end.storage.weigh(end.picture, derivatives, end.counted)
-    return invert_information(compute_gram(weighed), latent, prior_deviation)
+    given = end.picture, derivatives, end.counted, end.chain.variance
+    weighed = end.chain.storage.weigh(*given)
+    return invert_information(compute_gram(weighed), len(end.z), prior_deviation)
 
 
 def invert_information(

@@ -1,28 +1,32 @@
-"""Fit an average of two pictures of a generator, (1 − w) · G(z₁) + w · G(z₂), to an image."""
+"""Averages of two pictures of a generator, (1 − w) · G(z₁) + w · G(z₂), through a chain."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import fdtri
 
-from ganinv_cli.inversion.objective.ground_truth import draw_z
-from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
-from ganinv_cli.inversion.randomness import Purpose
-from ganinv_cli.reenact.fit import FIRST_DAMPING, GREY_LEVELS, Renderer
-from ganinv_cli.reenact.storage import measure_rms
+from ganinv_cli.inversion.polish.least_squares import compute_gram
+from ganinv_cli.reenact.chain import Chain, Fit, Stage
+from ganinv_cli.reenact.fit import Renderer, fit
+from ganinv_cli.reenact.known_pictures import MIN_DRAWS, OwnDraws
+from ganinv_cli.reenact.pixels import to_grey_levels
+from ganinv_cli.reenact.stages.eight_bits import EightBits
 from ganinv_cli.results import statistics
 
-EVALUATIONS = 40  # of both J, of all attempts together; averages took 9 to 31
-DRAWS = 64  # pictures among which the second is looked for first
+EVALUATIONS = 40  # of both J in a fit; averages took 9 to 31
 BEST_DRAWS = 3  # whose mean z is the first start of z₂
 LEAST_CORRELATION = 0.2  # of the best draw with what z₁ leaves: .25 to .9 of averages
+CHANCE = 6.0  # standard deviations of a correlation with noise, above which it is no chance
 RIDGE = 1e-3  # relative to the largest eigenvalue of JJᵀ: G is not linear beyond
-STEEP = 0.96  # share of the RMSE, beyond rounding, of two steps before; more ends a fit
-FIRST_STEPS = 4  # before a fit is given up
-SETTLED = 0.01  # relative decrease of the loss that ends a fit within the limit
+STEEP = 0.96  # share of the RMSE of two steps before, above which a fit is given up
 TRUNCATION = 0.5  # grey levels; programs that cut off decimals darken an average by so much
 PROMISING = 0.85  # share of one picture's RMSE; if a fit leaves more, no other start is tried
 NEEDED_GAIN = 0.5  # share of one picture's squared error that a second one must explain
+CERTAIN = 1e-6  # probability that noise alone lowers the squared error as a second picture does
+LEAST_WEIGHT = 0.05  # of a second picture through a chain; of less, the verdict warns
+SAFETY = 1.5  # times the F statistic of that, since errors of codecs are not white
 
 
 class Mixture(NamedTuple):
@@ -30,47 +34,95 @@ class Mixture(NamedTuple):
 
     z: np.ndarray  # (2, latent) float64, of the picture with the larger weight first
     weight: float  # of the second picture, 0 to .5
-    picture: np.ndarray  # (height, width, channels), the average in grey levels
-    excess: float  # RMSE in grey levels
+    end: Fit
+
+
+@dataclass(frozen=True)
+class Average:
+    """Averages of two pictures; the variables are z₁, z₂ and w, (2 · latent + 1,)."""
+
+    renderer: Renderer
 
     @property
-    def words(self) -> str:
-        """What the image is: "an average of two of its pictures, 90 and 10 %"."""
-        percent = round(100 * self.weight)
-        return f"an average of two of its pictures, {100 - percent} and {percent} %"
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        size = 2 * self.renderer.generator.latent
+        low, high = (np.full(size, bound) for bound in self.renderer.bounds)
+        return np.append(low, 0.0), np.append(high, 1.0)
+
+    def render(self, z: np.ndarray) -> np.ndarray:
+        one, other = self._render_both(z)
+        return np.asarray((1 - z[-1]) * one + z[-1] * other)
+
+    def differentiate(self, z: np.ndarray) -> np.ndarray:
+        (one, other), weight = self._render_both(z), z[-1]
+        first, second = (self.renderer.differentiate(each) for each in np.split(z[:-1], 2))
+        by_z = (1 - weight) * first, weight * second
+        return np.concatenate([*by_z, (other - one)[None]])
+
+    def _render_both(self, z: np.ndarray) -> list[np.ndarray]:
+        return [self.renderer.render(each) for each in np.split(z[:-1], 2)]
 
 
-def fit_mixture(
-    renderer: Renderer,
-    pixels: np.ndarray,
-    counted: np.ndarray,
-    z: np.ndarray,
-    evaluations: int = EVALUATIONS,
+@dataclass(frozen=True)
+class Truncation(Stage):
+    """All values become darker or lighter by the same, up to TRUNCATION."""
+
+    kind = "truncation"
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.zeros(1)
+
+    def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.asarray(pictures + parameters[0].clip(-TRUNCATION, TRUNCATION))
+
+    def describe(self, parameters: np.ndarray) -> str:
+        return ""
+
+
+def find_mixture(
+    renderer: Renderer, own: OwnDraws, pixels: np.ndarray, counted: np.ndarray, z: np.ndarray
 ) -> Mixture | None:
-    """Return the average of two pictures under one label that is an image; None: there is none.
+    """Return the average of two pictures under one label that an image is; None: there is none.
 
     `pixels` (height, width, channels) uint8 show no JPEG; those that are `counted` (height, width)
     are compared. z (latent,) is the best of one picture. An average leaves no more than rounding
-    does (`find_limit`), half of the squared error of one picture, and both of its z are as short
-    as draws from the prior: a picture that is darker is an average with a black one.
-
-    Costs J once if the image is nothing like an average, and at most so many evaluations of both J.
+    does (`find_limit`), and half of the squared error of one picture. Costs J once if the image is
+    nothing like an average.
     """
-    target = pixels.astype(np.float64)
-    average = _Average(renderer, target, counted)
-    alone = average.measure(z)
-    if alone <= find_limit(0.0, average.size):
+    chain = Chain((Truncation(),), EightBits(pixels))
+    alone = fit(renderer, chain, z, chain.start, counted, 1)
+    size = int(counted.sum()) * pixels.shape[2]
+    if alone.excess <= find_limit(0.0, size):
         return None
-    for start in average.find_starts(z):
-        x, used = average.fit(start, evaluations)
-        evaluations -= used
-        mixture = average.make_mixture(x)
-        if mixture.excess <= find_limit(mixture.weight, average.size):
-            gains = mixture.excess**2 <= (1 - NEEDED_GAIN) * alone**2
-            return mixture if gains and average.are_short(mixture.z) else None
-        if evaluations <= 0 or mixture.excess > PROMISING * alone:
-            break
-    return None
+
+    def accepts(end: Fit) -> bool:
+        is_near = end.excess <= find_limit(min(end.z[-1], 1 - end.z[-1]), size)
+        return is_near and end.excess**2 <= (1 - NEEDED_GAIN) * alone.excess**2
+
+    return _search(renderer, own, alone, LEAST_CORRELATION, accepts)
+
+
+def find_second(renderer: Renderer, own: OwnDraws, end: Fit) -> Mixture | None:
+    """Return the average that explains an image better than the one picture of a fit.
+
+    Both go through the chain of the fit, which hides such differences from its limit, but not from
+    an F test: whether a second picture lowers the squared error by more than noise allows.
+    """
+    storage = end.chain.storage.centre()
+    left = storage.subtract(end.picture, end.counted)
+    free = len(end.z) + 1, len(left) - 2 * len(end.z) - 1 - len(end.parameters)
+    if free[1] <= 0:
+        return None
+    most = 1 + SAFETY * float(fdtri(*free, 1 - CERTAIN)) * free[0] / free[1]
+
+    def accepts(second: Fit) -> bool:
+        rest = storage.subtract(second.picture, end.counted)
+        is_seen = min(second.z[-1], 1 - second.z[-1]) >= LEAST_WEIGHT
+        return is_seen and float(left @ left) > most * float(rest @ rest)
+
+    centred = end._replace(chain=end.chain.store_as(storage))
+    return _search(renderer, own, centred, CHANCE / len(left) ** 0.5, accepts)
 
 
 def find_limit(weight: float, size: int) -> float:
@@ -83,139 +135,73 @@ def find_limit(weight: float, size: int) -> float:
     return statistics.rmse(roundings * statistics.rounding_residual(size), size)
 
 
-@dataclass(frozen=True, eq=False)
-class _Average:
-    """Averages of two pictures beside the target; x is (z₁, z₂, w), (2 · latent + 1,)."""
+def _search(
+    renderer: Renderer,
+    own: OwnDraws,
+    alone: Fit,
+    least_correlation: float,
+    accepts: Callable[[Fit], bool],
+) -> Mixture | None:
+    """Return the first accepted average of the fits from several starts.
 
-    renderer: Renderer
-    target: np.ndarray  # (height, width, channels), grey levels
-    counted: np.ndarray  # (height, width)
+    Both of its z are as short as draws: a picture that is darker is an average with a black one.
+    """
+    source, storage = Average(renderer), alone.chain.storage
+    before = np.linalg.norm(storage.subtract(alone.picture, alone.counted))
+    for start in _find_starts(renderer, own, alone, least_correlation):
+        given = start, alone.parameters, alone.counted
+        end = fit(source, alone.chain, *given, EVALUATIONS, steep=STEEP)
+        if accepts(end):
+            both, weight = np.array(np.split(end.z[:-1], 2)), float(end.z[-1])
+            if weight > 1 / 2:
+                both, weight = both[::-1], 1 - weight
+            return Mixture(both, weight, end) if _are_short(renderer, both) else None
+        after = np.linalg.norm(storage.subtract(end.picture, alone.counted))
+        if after > PROMISING * before:
+            break
+    return None
 
-    @property
-    def size(self) -> int:
-        """How many values are compared."""
-        channels: int = self.target.shape[2]
-        return channels * int(np.count_nonzero(self.counted))
 
-    def measure(self, z: np.ndarray) -> float:
-        """Return the RMSE that the picture of z (latent,) leaves, in grey levels."""
-        return measure_rms(_subtract_offset(self._select(self.renderer.render(z) - self.target)))
+def _find_starts(
+    renderer: Renderer, own: OwnDraws, alone: Fit, least_correlation: float
+) -> list[np.ndarray]:
+    """Return starts of z₁, z₂ and w, the best first; none if no draw is like what is left.
 
-    def find_starts(self, z: np.ndarray) -> list[np.ndarray]:
-        """Return starts of x, the best first; none if no draw is like what G(z) leaves.
+    What one picture leaves, and the differences of draws from it, are compared apart from what a
+    change of z explains. The rest is about w times the difference of the second picture. If w is
+    about .5, z is between z₁ and z₂.
+    """
+    z, storage, shown = alone.z, alone.chain.storage, (alone.picture, alone.counted)
+    labels = np.full(len(own.z), renderer.label)
+    images = renderer.generator.render(own.z, MIN_DRAWS, labels=labels)
+    drawn = alone.chain.apply(to_grey_levels(images), alone.parameters)
+    columns = storage.differentiate(shown[0], own.differentiate(alone), shown[1])
+    values, vectors = np.linalg.eigh(compute_gram(columns))
 
-        What G(z) leaves, and the differences of draws from G(z), are compared apart from what
-        a change of z explains. The rest is about w times the difference of the second picture.
-        If w is about .5, z is between z₁ and z₂.
-        """
-        generator = self.renderer.generator
-        draws = draw_z(generator, Purpose.mixtures, np.arange(DRAWS)).astype(np.float64)
-        images = generator.render(
-            draws.astype(np.float32), DRAWS, labels=np.full(DRAWS, self.renderer.label)
-        )
-        pictures = (images.astype(np.float64) + 1) * GREY_LEVELS
-        picture, columns = self.renderer.render(z), self._select(self._differentiate(z))
-        values, vectors = np.linalg.eigh(compute_gram(columns))
+    def leave(differences: np.ndarray) -> np.ndarray:
+        along = _divide((differences @ columns.T) @ vectors, values + RIDGE * values[-1])
+        return np.asarray(differences - along @ vectors.T @ columns)
 
-        def leave(differences: np.ndarray) -> np.ndarray:
-            along = _divide((differences @ columns.T) @ vectors, values + RIDGE * values[-1])
-            return np.asarray(differences - along @ vectors.T @ columns)
+    rest = leave(-storage.subtract(*shown))
+    differences = leave(storage.differentiate(shown[0], drawn - alone.picture, shown[1]))
+    lengths = np.linalg.norm(differences, axis=1)
+    correlations = _divide(differences @ rest, lengths * np.linalg.norm(rest))
+    if correlations.max() < least_correlation:
+        return []
+    usual = float(np.median(lengths[lengths > 0]))
+    weight = min(float(np.linalg.norm(rest)) / usual, 0.5)
+    best = own.z[np.argsort(-correlations)[:BEST_DRAWS]].mean(axis=0)
+    half = (best - z) / 2
+    starts = (z, best, weight), (z - half, z + half, 0.5), (z, np.zeros_like(z), weight)
+    return [np.concatenate([one, other, [share]]) for one, other, share in starts]
 
-        rest = leave(self._select(self.target - picture))
-        differences = leave(self._select(pictures - picture))
-        lengths = np.linalg.norm(differences, axis=1)
-        correlations = _divide(differences @ rest, lengths * np.linalg.norm(rest))
-        if correlations.max() < LEAST_CORRELATION:
-            return []
-        usual = float(np.median(lengths[lengths > 0]))
-        weight = min(float(np.linalg.norm(rest)) / usual, 0.5)
-        best = draws[np.argsort(-correlations)[:BEST_DRAWS]].mean(axis=0)
-        half = (best - z) / 2
-        starts = (z, best, weight), (z - half, z + half, 0.5), (z, np.zeros_like(z), weight)
-        return [np.concatenate([one, other, [share]]) for one, other, share in starts]
 
-    def fit(self, start: np.ndarray, evaluations: int) -> tuple[np.ndarray, int]:
-        """Return the end (2 · latent + 1,) of a descent, and how often both J were computed."""
-        latent = len(start) // 2
-        low = np.full(len(start), self.renderer.low)
-        high = np.full(len(start), self.renderer.high)
-        low[-1], high[-1] = 0, 1
-        used = 0
-
-        def evaluate(x: np.ndarray) -> Point:
-            rest = _subtract_offset(self._select(self._mix(x) - self.target))
-
-            def linearise() -> tuple[np.ndarray, np.ndarray]:
-                nonlocal used
-                used += 1
-                one, other, weight = x[:latent], x[latent:-1], x[-1]
-                difference = self.renderer.render(other) - self.renderer.render(one)
-                derivatives = np.concatenate(
-                    [
-                        (1 - weight) * self._differentiate(one),
-                        weight * self._differentiate(other),
-                        difference[None],
-                    ]
-                )
-                columns = self._select(derivatives)
-                columns -= columns.mean(axis=1, keepdims=True)
-                return columns @ rest, compute_gram(columns)
-
-            return Point(x, float(rest @ rest), linearise)
-
-        def is_enough(losses: list[float]) -> bool:
-            *_, earlier, before, loss = [np.inf, np.inf, *losses]
-            rounding = find_limit(0.0, self.size) ** 2 * self.size
-            if loss <= rounding:
-                return loss > (1 - SETTLED) * before
-            slow = loss - rounding > STEEP**2 * (earlier - rounding)
-            return len(losses) > FIRST_STEPS and slow
-
-        end, _ = minimise_squares(
-            evaluate,
-            start.clip(low, high),
-            low,
-            high,
-            steps=evaluations,
-            damping=FIRST_DAMPING,
-            is_enough=is_enough,
-        )
-        return end.x, used
-
-    def make_mixture(self, x: np.ndarray) -> Mixture:
-        """Return the mixture of x (2 · latent + 1,), the larger weight first."""
-        latent = len(x) // 2
-        z, weight = x[:-1].reshape(2, latent), float(x[-1])
-        if weight > 1 / 2:
-            z, weight = z[::-1], 1 - weight
-        picture = self._mix(x)
-        excess = measure_rms(_subtract_offset(self._select(picture - self.target)))
-        return Mixture(z, weight, picture, excess)
-
-    def are_short(self, z: np.ndarray) -> bool:
-        """Return whether no z (n, latent) is longer than draws from the prior."""
-        _, longest = statistics.find_norm_range(self.renderer.generator.prior, z.shape[1])
-        return bool((np.linalg.norm(z, axis=1) <= longest).all())
-
-    def _mix(self, x: np.ndarray) -> np.ndarray:
-        latent, weight = len(x) // 2, x[-1]
-        one, other = self.renderer.render(x[:latent]), self.renderer.render(x[latent:-1])
-        return np.asarray((1 - weight) * one + weight * other)
-
-    def _differentiate(self, z: np.ndarray) -> np.ndarray:
-        return self.renderer.differentiate(z, self.renderer.step_precision)
-
-    def _select(self, pictures: np.ndarray) -> np.ndarray:
-        """Return the values that count of pictures (…, height, width, channels): (…, n)."""
-        selected = pictures[..., self.counted, :]
-        return np.asarray(selected.reshape(*pictures.shape[:-3], -1))
+def _are_short(renderer: Renderer, z: np.ndarray) -> bool:
+    """Return whether no z (n, latent) is longer than draws from the prior."""
+    _, longest = statistics.find_norm_range(renderer.generator.prior, z.shape[1])
+    return bool((np.linalg.norm(z, axis=1) <= longest).all())
 
 
 def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Return values / by, and 0 where `by` is 0, as where J is 0 or a draw is the same picture."""
     return np.asarray(np.divide(values, by, out=np.zeros_like(values), where=by > 0))
-
-
-def _subtract_offset(rest: np.ndarray) -> np.ndarray:
-    """Return what is left (n,) apart from an equal difference of all values up to TRUNCATION."""
-    return np.asarray(rest - rest.mean().clip(-TRUNCATION, TRUNCATION))

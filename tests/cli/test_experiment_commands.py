@@ -1,5 +1,6 @@
 """The commands of experiments: their files, what they print, and what they refuse."""
 
+import shutil
 from unittest import mock
 
 import builders
@@ -14,15 +15,23 @@ from ganinv_cli.generators.network.make_generator import make_generator
 COLUMNS, LINES = 80, 24
 
 
-@pytest.fixture
-def work(tmp_path):
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
     """A folder with the checkpoints a and b, and a folder of images of a."""
-    first, _ = (builders.make_definition(tmp_path / name, seed=n) for n, name in enumerate("ab"))
+    folder = tmp_path_factory.mktemp("inputs")
+    first, _ = (builders.make_definition(folder / name, seed=n) for n, name in enumerate("ab"))
     generator = make_generator(first)
-    (tmp_path / "faces").mkdir()
+    (folder / "faces").mkdir()
     for number in range(12):
         name = f"a-portrait-with-a-long-name-{number}.png"
-        save_image(tmp_path / "faces" / name, make_image(generator, number))
+        save_image(folder / "faces" / name, make_image(generator, number))
+    return folder
+
+
+@pytest.fixture
+def work(inputs, tmp_path):
+    """A copy of that folder."""
+    shutil.copytree(inputs, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

@@ -30,7 +30,10 @@ def inspect(folder, *arguments):
 @pytest.mark.parametrize(
     ("name", "given", "words", "step"),
     [
-        ("seven", 5, "its last 7 inputs have the means of a one-hot label", " --labels 7"),
+        pytest.param(
+            *("seven", 5, "its last 7 inputs have the means of a one-hot label", " --labels 7"),
+            marks=pytest.mark.slow,
+        ),
         ("seven", 0, "its last 7 inputs have the means of a one-hot label", " --labels 7"),
         ("none", 7, "none of its inputs has the means of a one-hot label", ""),
     ],
@@ -46,8 +49,13 @@ def test_wrong_labels_are_not_confirmed(folder, name, given, words, step):
     ("option", "wrong", "value"),
     [
         ("strides", "1,1,2", "strides 2 at main.8 than the given 1"),
-        ("padding", "1,1,0", "padding 0 at main.5 than the given 1"),
-        ("activation", "relu", "activation selu at main.0 than the given relu"),
+        pytest.param(
+            *("padding", "1,1,0", "padding 0 at main.5 than the given 1"), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            *("activation", "relu", "activation selu at main.0 than the given relu"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_wrong_option_is_named_and_left_out(folder, option, wrong, value):

@@ -81,6 +81,7 @@ def test_the_folder_is_filled_before_anything_is_printed(tmp_path):
     assert (tmp_path / "run" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_closed_stderr_changes_nothing(tmp_path):
     shutil.copy(RESULTS, tmp_path / "run.h5")
     run = run_in_shell(tmp_path, "2>&-", *GANINV, "report", "run.h5")

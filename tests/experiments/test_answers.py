@@ -121,7 +121,9 @@ def test_an_own_picture_ends_with_two_starts_and_more_starts_do_not_reopen_it(
         run_ganinv(tmp_path, *given, "b.png", "--starts", 12)
 
 
-@pytest.mark.parametrize(("source", "grey"), [(GREY, True), (LOW_RANK, False)])
+@pytest.mark.parametrize(
+    ("source", "grey"), [(GREY, True), pytest.param(LOW_RANK, False, marks=pytest.mark.slow)]
+)
 def test_a_picture_of_many_z_has_all_its_starts_and_is_ambiguous(tmp_path, source, grey):
     (tmp_path / "generator.py").write_text(source, encoding="utf-8")
     run_ganinv(tmp_path, "sample", "generator.py", "--trust", "--out", "a.png", "--count", 1)
@@ -163,7 +165,7 @@ def _invert_conditional(folder, label, *, twins=False, **settings):
     return _read(folder)
 
 
-@pytest.mark.parametrize(("label", "count"), [(0, 4), (2, 6)])
+@pytest.mark.parametrize(("label", "count"), [pytest.param(0, 4, marks=pytest.mark.slow), (2, 6)])
 def test_each_label_has_a_start_before_a_picture_is_answered(tmp_path, label, count):
     groups = _invert_conditional(tmp_path, label, trials=12, batch_size=1)
     assert _list_answers(groups) == {0: ("made", True, count)}

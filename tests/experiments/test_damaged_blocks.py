@@ -42,6 +42,7 @@ def log(run):
     return (folder / "invert.h5.log").read_bytes()
 
 
+@pytest.mark.slow
 def test_any_damaged_block_is_made_again(run, log):
     folder, command = run
     run_ganinv(folder, *command)

@@ -208,6 +208,7 @@ def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_aga
     assert added.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_time_left_counts_what_each_generator_has_still_to_run(
     easy, hard, faces, tmp_path, monkeypatch
 ):

@@ -80,6 +80,7 @@ def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(e
         assert target.residual > target.sufficient_loss
 
 
+@pytest.mark.slow
 def test_the_z_of_a_trial_depends_on_no_other_trial_or_batch_size(hard, tmp_path):
     given = ("--trials", 8, "--restarts", 0, "--quiet", "--variances")
     together = _sweep_groups(tmp_path / "together", hard, *given, "0.01,1", "--batch-size", 64)
@@ -129,7 +130,14 @@ def test_errors_grow_with_the_variance_in_the_table_and_the_figures(swept):
     assert abs(recovered - clean).mean() < abs(noisy - clean).mean()
 
 
-@pytest.mark.parametrize("name", [name for name in NOISES if name != "gaussian"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if noise.more_is_worse else pytest.param(name, marks=pytest.mark.slow)
+        for name, noise in NOISES.items()
+        if name != "gaussian"
+    ],
+)
 def test_other_noise_is_a_sweep_of_its_levels(easy, tmp_path, name):
     few = ("--trials", 3, "--clip", "none", "--restarts", 2, "--format", "json")
     given = ("--checkpoint", easy.folder, *SETTINGS[2:], *few, "--noise", name)

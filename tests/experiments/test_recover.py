@@ -1,6 +1,7 @@
 """`ganinv recover`, from the command line to the tables."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -77,6 +78,18 @@ def test_the_default_is_the_papers_method_and_l_bfgs_from_the_same_z_beside_it(e
     assert read_results(tmp_path / "recover.h5").groups["lbfgs/none"]["trial"].tolist() == [
         *range(7)
     ]
+
+
+def test_what_follows_is_compiled_and_imported_while_trials_run(easy, tmp_path):
+    """Once, and an error of it changes nothing: what is needed is done again."""
+    given = ("recover", "--checkpoint", easy.folder, "--trials", 2, "--clip", "none", "--budget", 9)
+    with (
+        mock.patch("ganinv_cli.experiments.worker.Worker.compile", side_effect=MemoryError) as make,
+        mock.patch("ganinv_cli.cli.report.load_report") as load,
+    ):
+        run_ganinv(tmp_path, *given)
+    assert make.call_count == load.call_count == 1
+    assert set(read_results(tmp_path / "recover.h5").groups) == {"", "none", "lbfgs/none"}
 
 
 def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(finished):

@@ -4,6 +4,7 @@ import json
 from unittest import mock
 
 import builders
+import pytest
 import tensorflow as tf
 from called import run_ganinv
 from keras_networks import save_network
@@ -32,6 +33,7 @@ def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
     run_ganinv(tmp_path, "recover", *given)  # the same command prints the results again
 
 
+@pytest.mark.slow
 def test_j_of_a_large_z_is_measured_at_fewer_z(easy, tmp_path, monkeypatch):
     monkeypatch.setattr(preconditioner, "MAX_COLUMNS", 3 * 6)
     given = ("--checkpoint", easy.folder, *SHORT, "-v")

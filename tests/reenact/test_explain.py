@@ -14,13 +14,14 @@ from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import Picture, to_pixels
 from ganinv_cli.images.decode import read_tables
 from ganinv_cli.images.load import Crop, load_picture
-from ganinv_cli.reenact import strangers
-from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact import known_pictures
+from ganinv_cli.reenact.chain import Chain, Fit
 from ganinv_cli.reenact.explain import explain_image
-from ganinv_cli.reenact.fit import GREY_LEVELS, Fit, Renderer, fit, measure_certainty
-from ganinv_cli.reenact.placement import Placement
-from ganinv_cli.reenact.resampling import Resizing
-from ganinv_cli.reenact.storage import Pixels
+from ganinv_cli.reenact.fit import Renderer, fit, measure_certainty
+from ganinv_cli.reenact.known_pictures import OwnDraws
+from ganinv_cli.reenact.pixels import GREY_LEVELS
+from ganinv_cli.reenact.stages.eight_bits import EightBits
+from ganinv_cli.reenact.stages.placement import Placement
 
 SIDE, LATENT = 32, 8
 LANCZOS = Image.Resampling.LANCZOS
@@ -60,25 +61,22 @@ def pictures(generator):
     return to_pixels(generator.render(Z, 2))
 
 
-def _explain(generator, pixels, *, tables=(), align=True):
-    return _explain_image(generator, Picture("a.png", "", pixels, tables=tables), align)
+def _explain(generator, pixels, *, tables=(), aligns=True):
+    return _explain_image(generator, Picture("a.png", "", pixels, tables=tables), aligns)
 
 
-def _explain_image(generator, image, align=True, evaluations=30):
+def _explain_image(generator, image, aligns=True, evaluations=30):
     pixels = image.pixels
-    draws = np.random.default_rng(5).uniform(-1, 1, (16, LATENT))
-    own = (generator.render(draws, 16).astype(np.float64) + 1) * GREY_LEVELS
     renderer = Renderer(generator, -1, -1.0, 1.0)
-    change, storage = Change(Resizing(pixels.shape)), Pixels(pixels)
-    given = change.start, image.counted_pixels, evaluations
-    ends = [fit(renderer, change, storage, z, *given) for z in STARTS]
+    chain, given = Chain((), EightBits(pixels)), (image.counted_pixels, evaluations)
+    ends = [fit(renderer, chain, z, chain.start, *given) for z in STARTS]
     starts = np.array([end.z for end in sorted(ends, key=lambda end: end.excess)])
     jacobian = renderer.differentiate(starts[0])
-    return explain_image(renderer, image, starts, jacobian, lambda: own, align=align)
+    return explain_image(renderer, image, starts, jacobian, OwnDraws(renderer), aligns=aligns)
 
 
-def _yield_first(search, first):
-    yield first
+def _yield_nothing(search, *_):
+    yield from ()
 
 
 def _shade_corners(pixels):
@@ -161,7 +159,7 @@ def test_a_change_and_a_storage_make_a_chain(generator, pictures):
     pixels, tables = _compress(np.roll(pictures[0], 1, 1), 90)
     explanation = _explain(generator, pixels, tables=tables)
     assert explanation.chain == "shifted by (1, 0) pixels; saved as JPEG 90"
-    assert not _explain(generator, pixels, tables=tables, align=False).explained
+    assert not _explain(generator, pixels, tables=tables, aligns=False).explained
 
 
 def test_a_picture_that_was_cut_out_of_a_jpeg_has_its_grid(generator, pictures):
@@ -196,12 +194,12 @@ def test_a_file_is_cropped_or_enlarged_as_its_own_size_says(generator, pictures)
 
 @pytest.mark.parametrize(("shift", "explained"), [(5, True), (14, False)])
 def test_a_change_leaves_half_of_the_pixels_in_sight(generator, pictures, shift, explained):
-    change, parameters = Change(Placement(pictures[0].shape)), np.array([shift, shift, 0.0, 0.0])
+    placement, parameters = Placement(pictures[0].shape[:2]), np.array([shift, shift, 0.0, 0.0])
 
-    def yield_moved(search, first):
-        yield search._fit("as it is", change, first.storage, Z[0], parameters)
+    def yield_moved(search, first, unchanged):
+        yield search._fit(Chain((placement,), first.chain.storage), Z[0], 0, parameters)
 
-    with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", yield_moved):
+    with mock.patch("ganinv_cli.reenact.search.Search.iterate_changed", yield_moved):
         moved = _explain(generator, np.roll(pictures[0], (shift, shift), (0, 1)))
     assert moved.explained == explained
 
@@ -240,7 +238,7 @@ def test_a_region_is_found_where_most_pixels_are_black_or_white(tmp_path):
 
 
 def test_an_image_within_rounding_costs_nothing(generator, pictures):
-    with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", _yield_first):
+    with mock.patch("ganinv_cli.reenact.search.Search.iterate_changed", _yield_nothing):
         explanation = _explain(generator, pictures[0])
     assert explanation.explained and explanation.chain == ""
     assert np.abs(explanation.z_explained - Z[0]).max() < 0.01
@@ -302,7 +300,7 @@ def test_an_edited_picture_is_found_in_its_square_of_a_file(generator, pictures,
 
 
 def test_a_picture_whose_z_only_a_flexible_fit_finds_is_not_edited(generator, pictures):
-    with mock.patch("ganinv_cli.reenact.search.Search.iterate_fits", _yield_first):
+    with mock.patch("ganinv_cli.reenact.search.Search.iterate_changed", _yield_nothing):
         image = Picture("a.png", "", pictures[0])
         explanation = _explain_image(generator, image, evaluations=0)
     assert explanation.explained and explanation.chain == "" and not explanation.edited
@@ -310,19 +308,19 @@ def test_a_picture_whose_z_only_a_flexible_fit_finds_is_not_edited(generator, pi
 
 
 def test_a_generator_does_not_come_near_strangers_and_is_measured_once(generator, monkeypatch):
-    errors = strangers.find_stranger_errors(generator, None)
-    assert errors.shape == (strangers.STRANGERS,)
+    errors = known_pictures.find_stranger_errors(generator, None)
+    assert errors.shape == (known_pictures.STRANGERS,)
     assert (np.diff(errors) >= 0).all() and errors[0] > 1
-    monkeypatch.setattr(strangers, "measure_stranger_errors", None)
-    assert np.array_equal(strangers.find_stranger_errors(generator, None), errors)
+    monkeypatch.setattr(known_pictures, "measure_stranger_errors", None)
+    assert np.array_equal(known_pictures.find_stranger_errors(generator, None), errors)
 
 
 def test_a_direction_of_z_is_known_if_its_error_is_below_half_the_priors_deviation():
     """A pixel with slope s, rounded to 8 bits, gives z an error of .29 / s; the prior's is .58."""
     picture, counted = np.full((1, 2, 1), 99.0), np.ones((1, 2), np.bool_)
-    storage, none = Pixels(picture.astype(np.uint8)), np.zeros(0)
-    end = Fit(Change(Resizing((1, 2, 1))), storage, np.zeros(2), none, picture, counted, 0.0)
-    _, known = measure_certainty(end, np.diag([2.0, 0.5]).reshape(2, 1, 2, 1), picture, 3**-0.5)
+    chain, none = Chain((), EightBits(picture.astype(np.uint8))), np.zeros(0)
+    end = Fit(chain, np.zeros(2), none, picture, counted, 0.0)
+    _, known = measure_certainty(end, np.diag([2.0, 0.5]).reshape(2, 1, 2, 1), 3**-0.5)
     assert known == 1
 
 
@@ -335,13 +333,9 @@ def test_of_floats_is_left_what_the_generator_computes_inexactly(generator, roun
     floats = (picture + noise).astype(np.float32)
     image = Picture("a.npy", "", to_pixels(floats), floats=floats)
     renderer = Renderer(generator, -1, -1.0, 1.0)
-    explanation = explain_image(
-        renderer,
-        image,
-        Z[:1],
-        renderer.differentiate(Z[0]),
-        lambda: pytest.fail("a limit of copies is not needed"),
-        measure_rounding=lambda: rounding,
-    )
+    with mock.patch.object(OwnDraws, "rounding", rounding):
+        explanation = explain_image(
+            renderer, image, Z[:1], renderer.differentiate(Z[0]), OwnDraws(renderer)
+        )
     assert explanation.explained and explanation.chain == chain
     assert 1e-4 < explanation.excess < explanation.excess_limit

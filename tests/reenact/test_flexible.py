@@ -11,10 +11,10 @@ from ganinv_cli.reenact.flexible.attempts import Traits, iterate_attempts
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.flexible_fit import MappedPicture
 from ganinv_cli.reenact.flexible.homography import Homography, make_zoom
+from ganinv_cli.reenact.flexible.name_map import UNNAMED, describe_map, find_region
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, fit_guess
 from ganinv_cli.reenact.flexible.rule import OWN, STRANGERS, find_limits
 from ganinv_cli.reenact.flexible.views import View, Views
-from ganinv_cli.reenact.flexible.words import UNNAMED, describe_map, find_region
 
 SHAPE = 32, 24, 3
 RANDOM = np.random.default_rng(4)

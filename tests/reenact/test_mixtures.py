@@ -6,11 +6,12 @@ import pytest
 
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.reenact.changes import Change
+from ganinv_cli.reenact.chain import Chain
 from ganinv_cli.reenact.fit import Renderer, fit
-from ganinv_cli.reenact.mixtures import fit_mixture
-from ganinv_cli.reenact.resampling import Resizing
-from ganinv_cli.reenact.storage import Pixels
+from ganinv_cli.reenact.known_pictures import OwnDraws
+from ganinv_cli.reenact.mixtures import find_mixture
+from ganinv_cli.reenact.stages.eight_bits import EightBits
+from ganinv_cli.reenact.words import describe_mixture
 
 SIDE, LATENT = 32, 8
 COUNTED = np.ones((SIDE, SIDE), np.bool_)
@@ -30,9 +31,9 @@ def renderer(tmp_path_factory):
 
 def _find_mixture(renderer, pixels, start):
     """The mixture of an image, from the z of the one picture that is nearest."""
-    change = Change(Resizing(pixels.shape))
-    alone = fit(renderer, change, Pixels(pixels), start, change.start, COUNTED, 20)
-    return fit_mixture(renderer, pixels, COUNTED, alone.z)
+    chain = Chain((), EightBits(pixels))
+    alone = fit(renderer, chain, start, chain.start, COUNTED, 20)
+    return find_mixture(renderer, OwnDraws(renderer), pixels, COUNTED, alone.z)
 
 
 @pytest.mark.parametrize("weight", [0.05, 0.2, 0.35])
@@ -42,10 +43,10 @@ def test_an_average_of_two_pictures_has_its_weights_and_both_z(renderer, weight)
     mixture = _find_mixture(renderer, average, Z[0])
     assert mixture.weight == pytest.approx(weight, abs=0.02)
     assert np.abs(mixture.z - Z).max() < 0.2
-    assert mixture.excess < 0.5
+    assert mixture.end.excess < 0.5
     percent = round(100 * weight)
     words = f"an average of two of its pictures, {100 - percent} and {percent} %"
-    assert mixture.words == words
+    assert describe_mixture(mixture) == words
 
 
 def test_an_average_whose_decimals_were_cut_off_is_one_too(renderer):

@@ -7,13 +7,9 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.images.decode import read_tables
-from ganinv_cli.reenact.storage import (
-    Jpeg,
-    Pixels,
-    find_jpeg,
-    make_standard_tables,
-)
-from ganinv_cli.reenact.white_noise import find_white_level
+from ganinv_cli.reenact.stages.eight_bits import EightBits
+from ganinv_cli.reenact.stages.jpeg import Jpeg, find_jpeg, make_standard_tables
+from ganinv_cli.reenact.stages.white_noise import find_noise
 
 SIDE = 32
 WHOLE = np.ones((SIDE, SIDE), np.bool_)
@@ -38,7 +34,7 @@ def _compress(pixels, quality):
 def test_a_picture_is_in_the_cells_of_its_jpeg_and_no_other_is(quality):
     pixels, tables = _compress(_make_picture(), quality)
     jpeg = Jpeg(pixels, tables)
-    assert jpeg.words == f"saved as JPEG {quality}"
+    assert jpeg.describe() == f"saved as JPEG {quality}"
     assert jpeg.measure_excess(_make_picture().astype(float), WHOLE) < 0.3
     assert jpeg.measure_excess(_make_picture(1).astype(float), WHOLE) > 5
 
@@ -65,26 +61,26 @@ def test_a_jpeg_of_few_coefficients_is_no_evidence():
 def test_white_noise_has_a_level_and_what_is_structured_has_none(level):
     random, picture = np.random.default_rng(0), _make_picture().astype(float)
     noisy = np.rint(picture + random.normal(0, level, picture.shape)).clip(0, 255)
-    measured = find_white_level(noisy.astype(np.uint8), picture, WHOLE)
-    assert measured == pytest.approx(level, rel=0.1)
+    measured = find_noise(noisy.astype(np.uint8), picture, WHOLE)
+    assert measured.level == pytest.approx(level, rel=0.1)
     structured = (picture + level * (_make_picture(1) / 127.5 - 1)).clip(0, 255)
-    assert find_white_level(structured.astype(np.uint8), picture, WHOLE) is None
+    assert find_noise(structured.astype(np.uint8), picture, WHOLE) is None
 
 
 def test_noise_explains_neither_an_image_of_noise_nor_a_black_one():
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
-    assert find_white_level(noise, np.full(noise.shape, 128.0), WHOLE) is None
-    assert find_white_level(np.zeros_like(noise), np.full(noise.shape, 5.0), WHOLE) is None
+    assert find_noise(noise, np.full(noise.shape, 128.0), WHOLE) is None
+    assert find_noise(np.zeros_like(noise), np.full(noise.shape, 5.0), WHOLE) is None
 
 
 def test_a_saturated_pixel_may_have_been_beyond():
-    pixels = Pixels(np.full((1, 2, 1), 255, np.uint8))
+    pixels = EightBits(np.full((1, 2, 1), 255, np.uint8))
     counted = np.ones((1, 2), np.bool_)
     assert pixels.measure_excess(np.full((1, 2, 1), 300.0), counted) == 0
     assert pixels.measure_excess(np.full((1, 2, 1), 250.0), counted) == 5
 
 
-@pytest.mark.parametrize("storage", [Pixels, lambda pixels: Jpeg(*_compress(pixels, 75))])
+@pytest.mark.parametrize("storage", [EightBits, lambda pixels: Jpeg(*_compress(pixels, 75))])
 def test_the_derivatives_are_those_of_what_is_left_beyond_black_and_white_too(storage):
     random, counted = np.random.default_rng(2), WHOLE.copy()
     counted[:8, :8] = False

@@ -29,7 +29,7 @@ from ganinv_cli.reenact.flexible.normalised_fit import (
 )
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures
 from ganinv_cli.reenact.flexible.views import Views
-from ganinv_cli.reenact.storage import WHITE
+from ganinv_cli.reenact.pixels import WHITE
 
 MOST_STRUCTURE = 0.5  # over detail, of a fit that goes on to a map; of own pictures below 0.3
 FAR_STRUCTURE = 0.8  # over detail, of the coarse fits, above which none goes on
@@ -70,6 +70,16 @@ class Attempt(NamedTuple):
     known_directions: int  # of z
     traits: Traits
     is_mirrored: bool = False  # whether the picture was mirrored before it was fitted
+
+    @property
+    def z(self) -> np.ndarray:
+        """(latent,), of the picture before it was mapped."""
+        return self.end.x[: len(self.deviation)]
+
+    @property
+    def placement(self) -> np.ndarray:
+        """(4,), parameters of the placement that is nearest to the homography."""
+        return self.end.view.homography.read_placement()
 
 
 def iterate_attempts(

@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.reenact.fit import Renderer
-from ganinv_cli.reenact.flexible.attempts import Attempt, iterate_attempts
+from ganinv_cli.reenact.flexible.attempts import Attempt
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.homography import PARAMETERS
-from ganinv_cli.reenact.flexible.own_pictures import measure_own_pictures
+from ganinv_cli.reenact.flexible.name_map import describe_map, find_region
 from ganinv_cli.reenact.flexible.rule import find_rule
 from ganinv_cli.reenact.flexible.views import Views
-from ganinv_cli.reenact.flexible.words import describe_map, find_region
-from ganinv_cli.reenact.storage import WHITE, round_to_pixels
+from ganinv_cli.reenact.pixels import WHITE, round_to_pixels
 
 VALUES_PER_UNKNOWN = 8  # of a picture, at least, or a flexible map follows anything
 
@@ -28,34 +27,27 @@ class Edit(NamedTuple):
     region: np.ndarray  # (height, width), which pixels are of no map
 
 
-def find_edit(
-    renderer: Renderer,
-    pixels: np.ndarray,
-    counted: np.ndarray,
-    z: np.ndarray,
-    rmse: float,
-    *,
-    is_jpeg: bool,
-) -> Edit | None:
-    """Return the edit of an own picture that pixels (height, width, channels) are, if they are one.
+def make_views(renderer: Renderer, pixels: np.ndarray, counted: np.ndarray) -> Views | None:
+    """Return what pixels (height, width, channels) uint8 are fitted as.
 
-    `counted` (height, width) are the pixels to explain, `z` (latent,) is the best one without a
-    change, with its RMSE in grey levels, and `is_jpeg` says whether the pixels show a JPEG. A
-    picture with few values for so many unknowns is not tried.
+    `counted` (height, width) are the pixels to explain. None: they are few values for so many
+    unknowns, which would follow anything.
     """
-    generator = renderer.generator
-    unknowns = generator.latent + PARAMETERS + Features(pixels.shape).count * pixels.shape[2]
+    features = Features(pixels.shape).count * pixels.shape[2]
+    unknowns = renderer.generator.latent + PARAMETERS + features
     if counted.sum() * pixels.shape[2] < VALUES_PER_UNKNOWN * unknowns:
         return None
-    views = Views(renderer, pixels / WHITE, counted)
-    for attempt in iterate_attempts(views, z, rmse, generator.reuse(measure_own_pictures)):
-        rule = generator.reuse(find_rule, renderer.step_precision, is_jpeg=is_jpeg)
-        if rule.accepts(attempt.traits):
-            return _make_edit(views, attempt)
-    return None
+    return Views(renderer, pixels / WHITE, counted)
 
 
-def _make_edit(views: Views, attempt: Attempt) -> Edit:
+def accepts(renderer: Renderer, attempt: Attempt, *, is_jpeg: bool) -> bool:
+    """Return whether a fit is that of an own picture that was edited, by what it leaves."""
+    precision = renderer.step_precision
+    return renderer.generator.reuse(find_rule, precision, is_jpeg=is_jpeg).accepts(attempt.traits)
+
+
+def make_edit(views: Views, attempt: Attempt) -> Edit:
+    """Return what was done to an own picture, by an accepted fit."""
     end = attempt.end
     region = find_region(end)
     words = describe_map(end, attempt.is_mirrored, region)
@@ -65,7 +57,7 @@ def _make_edit(views: Views, attempt: Attempt) -> Edit:
     mapped[end.view.counted] = end.picture
     picture = np.where(counted[..., None], mapped[:, ::direction], views.target) * WHITE
     return Edit(
-        z=end.x[: views.latent],
+        z=attempt.z,
         deviation=attempt.deviation,
         known_directions=attempt.known_directions,
         words=words,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from ganinv_cli.reenact.sampling import make_sampler, sample_plane
+
 PARAMETERS = 8
 SMALLEST_DEPTH = 1e-6  # below which a place is behind the camera
 
@@ -55,11 +57,7 @@ class Homography:
 
     def apply(self, pictures: np.ndarray) -> np.ndarray:
         """Return what is seen of pictures (..., height, width, channels), of their type."""
-        count = self.size[0] * self.size[1]
-        pixels = np.moveaxis(pictures.reshape(-1, count, pictures.shape[-1]), 0, 1)
-        matrix = self._matrix.astype(pictures.dtype)
-        moved = np.asarray(matrix @ pixels.reshape(count, -1)).reshape(pixels.shape)
-        return np.moveaxis(moved, 1, 0).reshape(pictures.shape)
+        return sample_plane(pictures, self._sampler)
 
     def differentiate(self, picture: np.ndarray) -> np.ndarray:
         """Return the derivatives of what is seen by the parameters (8, height, width, …)."""
@@ -76,28 +74,21 @@ class Homography:
         moves = by_y[..., None] * down * (height - 1) + by_x[..., None] * right * (width - 1)
         return np.asarray(moves / 2)
 
+    def read_placement(self) -> np.ndarray:
+        """Return the nearest shift right and down in pixels, logarithm of the scale, and angle."""
+        matrix = np.eye(3) + np.append(self.parameters, 0.0).reshape(3, 3)
+        plane = matrix[:2, :2]
+        scale = np.abs(np.linalg.det(plane)) ** -0.5
+        angle = np.arctan2(plane[1, 0] - plane[0, 1], plane[0, 0] + plane[1, 1])
+        half = (np.array(self.size[::-1]) - 1) / 2
+        right, down = -np.linalg.solve(plane, matrix[:2, 2]) * half
+        return np.array([right, down, np.log(scale), angle])
+
     @functools.cached_property
-    def _matrix(self) -> csr_matrix:
+    def _sampler(self) -> csr_matrix:
         """The matrix (pixels, pixels) of the map; places outside show the edge."""
-        (height, width), (down, right) = self.size, self.source
-        down, right = down.clip(0, height - 1), right.clip(0, width - 1)
-        row = np.minimum(down.astype(np.int64), height - 2)
-        column = np.minimum(right.astype(np.int64), width - 2)
-        below, beside = down - row, right - column
-        weights = [
-            (1 - below) * (1 - beside),
-            (1 - below) * beside,
-            below * (1 - beside),
-            below * beside,
-        ]
-        first = row * width + column
-        places = [first, first + 1, first + width, first + width + 1]
-        count = height * width
-        return csr_matrix(
-            (
-                np.stack(weights, -1).ravel(),
-                np.stack(places, -1).ravel(),
-                np.arange(count + 1) * len(weights),
-            ),
-            shape=(count, count),
+        down, right = (
+            source.clip(0, length - 1)
+            for source, length in zip(self.source, self.size, strict=True)
         )
+        return make_sampler((down, right), "bilinear")

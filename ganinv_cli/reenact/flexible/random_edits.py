@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from ganinv_cli.images.decode import compress
 from ganinv_cli.reenact.flexible.homography import PARAMETERS, Homography, make_zoom
-from ganinv_cli.reenact.storage import round_to_pixels
+from ganinv_cli.reenact.pixels import round_to_pixels
 
 QUALITIES = 70, 96  # of a JPEG
 MOST_EDITS = 3

@@ -13,14 +13,13 @@ from scipy.special import expit
 
 from ganinv_cli import cache
 from ganinv_cli.generators.network.generator import Generator
-from ganinv_cli.generators.network.siblings import make_sibling
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inversion.objective.ground_truth import draw_z
 from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.precision import Dtype
 from ganinv_cli.progress.measurements import count_steps
-from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.fit import Renderer, fit
+from ganinv_cli.reenact.chain import Chain
+from ganinv_cli.reenact.fit import STEEP, Renderer, fit
 from ganinv_cli.reenact.flexible.attempts import (
     TRAITS,
     Attempt,
@@ -30,17 +29,14 @@ from ganinv_cli.reenact.flexible.attempts import (
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, measure_own_pictures
 from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
 from ganinv_cli.reenact.flexible.views import Views
-from ganinv_cli.reenact.resampling import Resizing
-from ganinv_cli.reenact.storage import WHITE, Pixels, round_to_pixels
+from ganinv_cli.reenact.known_pictures import make_strangers
+from ganinv_cli.reenact.pixels import WHITE
+from ganinv_cli.reenact.stages.eight_bits import EightBits
 from ganinv_cli.results import statistics
 
 VERSION = 3  # of this method; a new number invalidates kept measurements
 OWN = 40  # own pictures, each edited, of each class
 STRANGERS = 40
-SHARES = 0.95, 0.9, 0.8, 0.65, 0.5  # of the first of two pictures in an average
-FAR_SHARES = 0.65, 0.5  # that neither an edit nor a JPEG hides
-NOISES = 0.03, 0.1, 0.3  # of the weights of siblings
-FAR_NOISES = 0.1, 0.3  # that neither hides
 RIGHT_SHARE = 0.5  # of the distance of two draws, within which z is right
 SCORE_QUANTILE = 0.95  # of strangers, which a rule refuses; most others are less like own ones
 MIN_POWER = 0.3  # share of own pictures that a rule must accept, or it accepts none
@@ -90,7 +86,7 @@ def measure_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) 
     renderer = Renderer(generator, label, prior.low, prior.high, step_precision=step_precision)
     distance = statistics.expected_distance(generator.latent, prior) * generator.latent
     fitted: list[list[tuple[Traits, bool]]] = []  # of each picture, and whether its z is right
-    cases = [*make_own(generator, is_jpeg=is_jpeg), *make_strangers(generator, is_jpeg=is_jpeg)]
+    cases = [*edit_own(generator, is_jpeg=is_jpeg), *edit_strangers(generator, is_jpeg=is_jpeg)]
     for case in count_steps(cases, "fitting edits to {} pictures of known origin"):
         fitted.append([])
         for attempt in _fit_case(renderer, case, own):
@@ -103,7 +99,7 @@ def measure_rule(generator: Generator, step_precision: Dtype, *, is_jpeg: bool) 
     return find_limits(fitted[:OWN], fitted[OWN:])
 
 
-def make_own(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
+def edit_own(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
     """Yield own pictures after random edits."""
     random, z = np.random.default_rng(1), _draw(generator, OWN, 2)
     for each, pixels in zip(z, _render(generator, z), strict=True):
@@ -111,38 +107,25 @@ def make_own(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
         yield Case(store_at_random(edited, random) if is_jpeg else edited, each, each)
 
 
-def make_strangers(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
-    """Yield averages of two own pictures, two halves, and pictures of generators of near weights.
+def edit_strangers(generator: Generator, *, is_jpeg: bool) -> Iterator[Case]:
+    """Yield strangers, of which some are edited too.
 
-    Some are edited too. One that is too near is not: no one can tell it from an own picture then.
+    One that is too near is not: no one can tell it from an own picture then.
     """
-    random, z = np.random.default_rng(2), _draw(generator, 2 * STRANGERS, 3)
-    pictures = _render(generator, z)
-    shares, noises = (FAR_SHARES, FAR_NOISES) if is_jpeg else (SHARES, NOISES)
-    siblings = [make_sibling(generator, noise, random) for noise in noises]
-    half = generator.image_shape[1] // 2
-    for number in range(STRANGERS):
-        one, other = pictures[2 * number], pictures[2 * number + 1]
-        kind, turn = number % 4, number // 4
-        share, noise = shares[turn % len(shares)], noises[turn % len(noises)]
-        sibling = siblings[turn % len(noises)] if kind == 3 else None
-        pixels, is_far = round_to_pixels(share * one + (1 - share) * other), share in FAR_SHARES
-        if kind == 2:
-            pixels, is_far = np.concatenate([one[:, :half], other[:, half:]], 1), True
-        elif sibling is not None:
-            pixels = _render(sibling, z[2 * number : 2 * number + 1])[0]
-            is_far = noise in FAR_NOISES
-        if is_far and turn // 2 % 2:
+    random = np.random.default_rng(2)
+    for number, stranger in enumerate(make_strangers(generator, STRANGERS, far_alone=is_jpeg)):
+        pixels = stranger.pixels
+        if stranger.is_far and number // 8 % 2:
             pixels = edit_at_random(pixels, random)
-        yield Case(store_at_random(pixels, random) if is_jpeg else pixels, z[2 * number], None)
+        yield Case(store_at_random(pixels, random) if is_jpeg else pixels, stranger.z, None)
 
 
 def _fit_case(renderer: Renderer, case: Case, own: OwnPictures) -> Iterator[Attempt]:
     """Yield the fits of a picture."""
     shape = renderer.generator.image_shape
-    counted, change = np.ones(shape[:2], np.bool_), Change(Resizing(shape))
-    storage, start = Pixels(case.pixels), (case.start, change.start)
-    plain = fit(renderer, change, storage, *start, counted, EVALUATIONS, gives_up=True)
+    counted, chain = np.ones(shape[:2], np.bool_), Chain((), EightBits(case.pixels))
+    given = case.start, chain.start, counted, EVALUATIONS
+    plain = fit(renderer, chain, *given, steep=STEEP)
     views = Views(renderer, case.pixels / WHITE, counted)
     yield from iterate_attempts(views, plain.z, plain.excess, own)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ganinv_cli.inversion.polish.least_squares import Point
 from ganinv_cli.reenact.fit import Renderer
 from ganinv_cli.reenact.flexible.homography import PARAMETERS, Homography
-from ganinv_cli.reenact.storage import WHITE
+from ganinv_cli.reenact.pixels import WHITE
 
 MIN_SHOWN = 0.5  # share of the counted pixels that must show a part of the picture
 
@@ -60,7 +60,7 @@ class Views:
 
     def differentiate(self, x: np.ndarray, view: View) -> np.ndarray:
         """Return the derivatives of what is seen by x: (n, height, width, channels) float32."""
-        jacobian = self.renderer.differentiate(x[: self.latent], self.renderer.step_precision)
+        jacobian = self.renderer.differentiate(x[: self.latent])
         by_z = view.homography.apply((jacobian / WHITE).astype(np.float32))
         return np.concatenate([by_z, view.homography.differentiate(view.picture)]).astype(
             np.float32

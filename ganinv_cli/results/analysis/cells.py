@@ -51,7 +51,8 @@ class Cell:
     rule: str
     group: str  # name of the group in the file
     columns: Group
-    truth: Mapping[str, NDArray[Any]]  # "label" and "cramer_rao" (trials,), if they are known
+    # if they are known: "z_true" (trials, latent), "label" and "cramer_rao" (trials,)
+    truth: Mapping[str, NDArray[Any]]
     certificate: Group | None  # one row; of an image whose trials had ended
     prior: Prior  # of z
     at_any_update: bool = False  # whether the least error of z counts, as in the paper's code
@@ -168,8 +169,8 @@ class Cell:
     @property
     def target(self) -> Pixels:
         """The picture that was judged: the image, or a square of its file."""
-        pixels: Pixels | None = self.read_certificate("target")
-        return self.image.target if pixels is None else pixels
+        again = self.evidence.reenactment
+        return self.image.target if again is None else np.asarray(again.target)
 
     @property
     def region(self) -> Booleans | None:
@@ -280,10 +281,10 @@ def _list_numbers(results: "Results") -> list[tuple[str, Number | None]]:
 
 
 def _join_truth(results: "Results", trials: NDArray[np.integer]) -> dict[str, Floats]:
-    """Return the columns of the root group for these trials, (trials,) float64; NaN: not there."""
+    """Return the columns of the root group for these trials, float64; NaN: not there."""
     root = results.groups.get("", {})
-    columns = [name for name in ("label", "cramer_rao") if name in root]
-    joined = {name: np.full(len(trials), np.nan) for name in columns}
+    columns = [name for name in ("z_true", "label", "cramer_rao") if name in root]
+    joined = {name: np.full((len(trials), *root[name].shape[1:]), np.nan) for name in columns}
     if joined:
         _, there, here = np.intersect1d(root[TRIAL], trials, True, return_indices=True)
         for name, values in joined.items():

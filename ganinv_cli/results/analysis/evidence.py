@@ -1,6 +1,6 @@
 """The evidence on one image under one rule: the numbers that decide the verdict."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, Recoveries, is_outside
 from ganinv_cli.results.statistics import Booleans, Floats
+from ganinv_cli.results.store.reenactment import Reenactment
 from ganinv_cli.results.store.rows import Group
 
 AGREEING_STARTS = 2  # that must find z if no chain of changes explains the image
@@ -15,49 +16,7 @@ AGREEING_SHARE = 1e-2  # of the least image loss, within which a start has reach
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
-SQUARE = "in the square"  # with which the chain of a part of the file begins
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
-
-
-class Reenactment(NamedTuple):
-    """What decides the verdict of a certificate: its columns of these names, and two of its own."""
-
-    explained: bool
-    chain: str
-    excess: float
-    excess_limit: float
-    z_explained: Floats
-    z_deviation: Floats
-    known_directions: int
-    stranger_rmse: Floats  # those that were measured
-    tried: str
-    left_out: float  # share of the pixels that do not count
-    keeps_loss: bool  # whether the image loss of a start says how well it explains the image
-    edited: bool = False  # whether the chain is of a flexible map, and the picture an own one
-    mixed: bool = False  # whether the chain says of which two pictures it is an average
-
-    @property
-    def words(self) -> str:
-        """The chain, and what was left out; empty: rounded to 8 bits alone."""
-        left_out = f"but for {100 * self.left_out:.0f} % of the pixels" if self.left_out else ""
-        if self.is_square:
-            left_out = ""  # the pixels outside it
-        return "; ".join(filter(None, [self.chain, left_out]))
-
-    @property
-    def is_square(self) -> bool:
-        """Whether a square of the file is explained, and not the whole picture."""
-        return self.chain.startswith(SQUARE)
-
-    @property
-    def has_crops(self) -> bool:
-        """Whether squares of the file were tried as pictures of their own."""
-        return "of the file" in self.tried
-
-    @property
-    def hides_siblings(self) -> bool:
-        """Whether storing the image lost more than the pictures of a near sibling differ."""
-        return any(word in self.chain for word in ("saved as", "noise of", "palette"))
 
 
 class FalseAlarms(NamedTuple):
@@ -181,24 +140,15 @@ def read_reenactment(certificate: Group | None, size: int) -> Reenactment | None
     """Return the re-enactment in the columns of a certificate; None if it has none."""
     if certificate is None or np.isnan(certificate.get("excess", np.array([np.nan]))[0]):
         return None
-    computed = {"left_out", "keeps_loss"}
-    needed = {*Reenactment._fields, "region", "reconstruction"} - computed
-    needed -= Reenactment._field_defaults.keys() - certificate.keys()
-    row = {name: read_value(certificate, name) for name in needed}
-    region, strangers, chain = row.pop("region"), row["stranger_rmse"], row["chain"]
-    # after a change G(z) is another picture, and a JPEG has larger errors, which are not white
-    is_unchanged = not chain or chain.startswith(("noise of", "stored as", "within rounding"))
-    counted = int(np.sum(region == 0)) * row.pop("reconstruction").shape[-1]
-    row |= {
-        "explained": row["explained"] > 0,
-        "edited": row.get("edited", 0) > 0,
-        "mixed": row.get("mixed", 0) > 0,
-        "stranger_rmse": strangers[np.isfinite(strangers)],
-        "left_out": float(np.mean(region > 0)),
-        # more count if edges of one colour are the generator's own
-        "keeps_loss": is_unchanged and counted >= size,
-    }
-    return Reenactment(**row)
+    types = get_type_hints(Reenactment)
+    values = {name: read_value(certificate, name) for name in types}
+    flags = {name: bool(value) for name, value in values.items() if types[name] is bool}
+    again = Reenactment(**(values | flags))
+    counted = int(np.sum(again.region == 0)) * again.target.shape[-1]
+    strangers = again.stranger_rmse[np.isfinite(again.stranger_rmse)]
+    # more values count if edges of one colour are the generator's own
+    keeps_loss = again.keeps_loss and counted >= size
+    return again._replace(stranger_rmse=strangers, keeps_loss=keeps_loss)
 
 
 def read_value(row: Group, column: str) -> Any:

@@ -14,6 +14,7 @@ from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, Evidence
 from ganinv_cli.results.analysis.recoveries import format_range
 from ganinv_cli.results.number_format import format_number
 from ganinv_cli.results.store.columns import Verdict
+from ganinv_cli.results.store.reenactment import Reenactment
 
 OWN_VERDICTS: tuple[Verdict, ...] = ("made", "ambiguous", "edited")  # images by this generator
 VERSION = 4  # of the rule; a file says which one decided
@@ -70,14 +71,14 @@ def describe_verdict(
             "be tried: J has too many or infinite numbers, or batch norms couple the images"
         )
     again = evidence.reenactment
-    words = f"; {again.words}" if again and again.words else ""
+    words = f"; {again.chain}" if again and again.chain else ""
     nearness = _describe_nearness(evidence)
     rest = ". The rest of the file was not judged" if again and again.is_square else ""
     if verdict == "made":
         known = again.known_directions if again else evidence.latent
         if known < evidence.latent:
             nearness += f"; it determines {known} of the {evidence.latent} directions of z"
-        if again and again.hides_siblings:
+        if again and again.loses:
             nearness += (
                 ". A generator of nearly these weights, or a mixture with a little of another "
                 "picture, might leave no more"
@@ -86,7 +87,7 @@ def describe_verdict(
     if verdict == "ambiguous":
         reason = _describe_ambiguity(evidence)
         return f"explained by the generator, but {reason}{words}. {nearness}{rest}"
-    tried = f"Tried: {again.tried}" if again and again.tried else ""
+    tried = _describe_tried(again) if again else ""
     if verdict == "edited" and again:
         directions = f"{again.known_directions} of the {evidence.latent} directions of z"
         return (
@@ -94,7 +95,7 @@ def describe_verdict(
             f"the edit is not like that of a wrong z; {directions} are known{rest}"
         )
     if verdict == "sibling" and again and again.mixed:
-        return f"explained by {again.words}, and by no single one. {tried}"
+        return ". ".join(filter(None, (f"explained by {again.chain}, and by no single one", tried)))
     answer = {
         "sibling": (
             "not explained by any z, but nearly: another generator of nearly these weights may "
@@ -108,10 +109,17 @@ def describe_verdict(
     return ". ".join(filter(None, (answer, measured, tried, helps)))
 
 
+def _describe_tried(again: Reenactment) -> str:
+    if not again.tried:
+        return ""
+    squares = f", and {again.squares} squares of the file" if again.squares else ""
+    return f"Tried: {again.tried} chains of changes and storage{squares}"
+
+
 def _advise(evidence: Evidence, is_cropped: bool) -> str:
     """Return what may help that was not done yet; empty: nothing."""
     again = evidence.reenactment
-    advice = [] if is_cropped or (again and again.has_crops) else [HELP]
+    advice = [] if is_cropped or (again and again.squares) else [HELP]
     if evidence.starts < MANY_STARTS and not evidence.agrees:
         advice.append("more --starts may help")
     sentence = "; ".join(advice)

@@ -133,6 +133,19 @@ class Grid(NamedTuple):
                 columns += measure.make_columns(self.starts)
         return Table(title, self.rows if rows is None else rows, columns)
 
+    def add_brief_columns(self, answer: Answer) -> Answer:
+        """Return the answer with the columns of `brief` measures, if its table is of the rows."""
+        columns = [
+            column for each in self.list_brief() for column in each.make_columns(self.starts)
+        ]
+        if not answer.table or any(row not in self.rows for row in answer.table.rows):
+            return answer
+        table = replace(answer.table, columns=[*answer.table.columns, *columns])
+        return answer._replace(table=table)
+
+    def list_brief(self) -> list[Measure]:
+        return [measure for measure in self.measures if measure.brief]
+
 
 Section = tuple[str, Sequence[Wanted]] | Callable[[Grid], Iterable[Table]]  # title and columns
 
@@ -174,7 +187,7 @@ class ReportKind:
         answer, notes, sections = Answer("", None), make_run_notes(run), []
         if cells:
             grid = Grid(results, self.measures, self.starts, cells, rows, tables, run)
-            answer = self.answer(grid)
+            answer = grid.add_brief_columns(self.answer(grid))
             notes += describe_changes(rows) if images else []
             notes += self.describe(grid)
             notes += describe_same(rows, tables["same"]) if tests else []

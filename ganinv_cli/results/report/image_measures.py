@@ -7,12 +7,12 @@ import numpy as np
 from ganinv_cli.clipping import RULES
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.cells import Cell, Pixels
-from ganinv_cli.results.analysis.evidence import Reenactment
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound, is_outside
 from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.measures import ABSENT, COSTS, Measure
 from ganinv_cli.results.report.table import Row
 from ganinv_cli.results.store.columns import ANSWERED
+from ganinv_cli.results.store.reenactment import Reenactment
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 RESIDUAL_HELP = (
@@ -241,7 +241,7 @@ INVERT = (
     PSNR,
     Measure("verdict", lambda cell: cell.judgement.verdict, "verdict"),
     Measure("explanation", lambda cell: cell.judgement.explanation),
-    Measure("chain", lambda cell: _get_again(cell, "words")),  # empty: rounded to 8 bits alone
+    Measure("chain", lambda cell: _get_again(cell, "chain")),  # empty: rounded to 8 bits alone
     Measure("explained", lambda cell: _get_again(cell, "explained")),
     # grey levels that are left, RMS; of a JPEG, beyond the cells of its coefficients
     Measure("excess", lambda cell: _get_again(cell, "excess")),

@@ -42,6 +42,7 @@ class Measure:
     show: Callable[[Any], str] = show_value
     topic: str = ""  # title of a table in which this is one of the last columns
     always: bool = False  # whether a rule that was not exercised has this too
+    brief: bool = False  # whether it is a last column of the table that the command ends with, too
 
     def make_column(self, heading: str = "", start: str = "") -> Column:
         """Return the column, under another heading if one is given."""

@@ -78,11 +78,11 @@ def _count_trials(grid: Grid) -> str:
     return describe_span([row["trials"] for row in grid.rows], "{:,}".format)
 
 
-def _choose_epsilons(row: Row) -> list[str]:
+def _choose_epsilons(row: Row, most: int = MAX_EPSILONS) -> list[str]:
     """Return the names of the threshold and of the ε of the paper's table that are near it."""
     names = row["intervals"]["recovered"]  # other measures may stand beside the counts
     near = sorted(names, key=lambda name: abs(log10(float(name) / row["threshold"])))
-    return [name for name in names if name in near[:MAX_EPSILONS]]
+    return [name for name in names if name in near[:most]]
 
 
 def _show_shares(grid: Grid, epsilon: str, counting: str, *, brief: bool = False) -> Column:
@@ -192,7 +192,7 @@ def _answer_recovered(grid: Grid) -> Answer:
         GRID_TITLE.format(COUNTING_TITLES["first_start"], _count_trials(grid)) + any_update,
         *(
             _show_shares(grid, name, "first_start", brief=True)
-            for name in _choose_epsilons(rows[0])
+            for name in _choose_epsilons(rows[0], MAX_EPSILONS - len(grid.list_brief()))
         ),
         _show_polished(grid) if grid.tables["polished"] else _show_acted(grid),
     )

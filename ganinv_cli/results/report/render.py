@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
-from textwrap import wrap
 from typing import Any, cast
 
 from rich import box
@@ -16,17 +15,12 @@ from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.results.report.grid import Answer, Report
+from ganinv_cli.results.report.grid import Report
 from ganinv_cli.results.report.run_notes import make_warnings, state_doubt, state_settings
 from ganinv_cli.results.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal
-MIN_BRIEF_ROWS = 3  # of the table that a command ends with, on the smallest screen
-SCREEN_HEIGHT = 24  # lines, if it is not known
-GAP = 2  # columns between two of a table
-MIN_NAME_WIDTH = 10  # columns in which a name is folded
-WORDS_WIDTH = 17  # columns of words beside a name that is folded
-OTHER_LINES = 4  # of a screen: a command, what it says before, where the rest is, and a prompt
+MAX_BRIEF_ROWS = 7  # of the table that a command ends with, which then fits 24 lines, mostly
 # Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
 # GitHub reads as an address, though it stands alone.
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -50,28 +44,17 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
     return replace_control_characters(text)
 
 
-def render_brief(report: Report, place: str, width: int = 80, height: int = SCREEN_HEIGHT) -> str:
+def render_brief(report: Report, place: str, width: int = 80) -> str:
     """Return the answer, its table with the meaning of its columns, and the warnings.
 
-    The table has as many rows as fit a screen of `height` lines. `place` has the rows that it
-    leaves out. `width` is in columns and at least 80.
+    The table has at most MAX_BRIEF_ROWS rows; `place` has the others. `width` is in columns and at
+    least 80.
     """
-    table = report.answer.table
-    most = min(len(table.rows), height) if table else 0
-    text = _render_answer(report.answer, most, place, width)
-    while most > MIN_BRIEF_ROWS and text.count("\n") > height - OTHER_LINES:
-        most -= 1
-        text = _render_answer(report.answer, most, place, width)
-    return replace_control_characters(text)
-
-
-def _render_answer(answer: Answer, most: int, place: str, width: int) -> str:
-    """Return the answer with the first `most` rows of its table."""
-    console = _make_console(width)
+    answer, console = report.answer, _make_console(width)
     console.print(answer.sentence, end="\n\n")
     if table := answer.table:
-        _print_table(console, table, most)
-        if more := table.rows[most:]:
+        _print_table(console, table, MAX_BRIEF_ROWS)
+        if more := table.rows[MAX_BRIEF_ROWS:]:
             values = Counter(row[answer.counted] for row in more) if answer.counted else {}
             counts = ", ".join(f"{count:,} {value}" for value, count in values.items())
             console.print(f"and {len(more):,} more{f' ({counts})' if counts else ''}, in {place}")
@@ -83,7 +66,7 @@ def _render_answer(answer: Answer, most: int, place: str, width: int) -> str:
         console.print(warning)
     if answer.warnings:
         console.print()
-    return _get_text(console)
+    return replace_control_characters(_get_text(console))
 
 
 def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
@@ -111,8 +94,7 @@ def _get_text(console: Console) -> str:
 def _print_table(console: Console, table: Table, most: int) -> None:
     console.print(table.title)
     rows = table.make_cells(short=True)[:most]
-    made = _make_rich_table(table.header, rows, console.width)
-    console.print(made, crop=False)  # no number is cut
+    console.print(_make_rich_table(table.header, rows), crop=False)  # no number is cut
 
 
 def _render_text(reports: Sequence[Report], width: int) -> str:
@@ -153,13 +135,10 @@ def _replace_unprintable(text: str, replace: Callable[[str], str]) -> str:
     )
 
 
-def _make_rich_table(
-    header: Sequence[str], rows: Sequence[tuple[str, ...]], width: int
-) -> RichTable:
-    """Return a table that fits `width` columns: words are wrapped, and then names are folded."""
+def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> RichTable:
+    """Return a table in which words are wrapped if the terminal is too narrow."""
     table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     stacked = any("\n" in cell for row in rows for cell in row)
-    rows = _fold_names(header, rows, width)
     for number, cells in enumerate(zip(header, *rows, strict=True)):
         wraps = _wraps(number, cells)  # where the terminal is too narrow
         justify: JustifyMethod = "left" if number == 0 or holds_words(cells[1:]) else "right"
@@ -168,25 +147,6 @@ def _make_rich_table(
     for row in rows:
         table.add_row(*row, end_section=stacked)
     return table
-
-
-def _fold_names(
-    header: Sequence[str], rows: Sequence[tuple[str, ...]], width: int
-) -> Sequence[tuple[str, ...]]:
-    """Return the rows with the names in the first column in lines, if they leave too little room.
-
-    Names stay whole as long as the words in other columns can be wrapped.
-    """
-    first, *others = zip(header, *rows, strict=True)
-    narrowest = readable = 0
-    for number, cells in enumerate(others, start=1):
-        longest, is_wrapped = _measure_lines(cells), _wraps(number, cells)
-        narrowest += GAP + (_measure_words(cells) if is_wrapped else longest)
-        readable += GAP + (min(longest, WORDS_WIDTH) if is_wrapped else longest)
-    if _measure_lines(first) + narrowest <= width:
-        return rows
-    room = max(width - readable, MIN_NAME_WIDTH)
-    return [("\n".join(wrap(name, room)), *cells) for name, *cells in rows]
 
 
 def _wraps(number: int, cells: Sequence[str]) -> bool:

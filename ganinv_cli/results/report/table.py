@@ -180,11 +180,11 @@ def label_images(rows: Iterable[Row], max_length: int | None = None) -> dict[Ima
     }
 
 
-def _label_without_folders(rows: Sequence[Row]) -> dict[ImageKey, str]:
+def _label_without_folders(rows: Sequence[Row], max_length: int) -> dict[ImageKey, str]:
     """Return a distinct name for each image: that of its file, with folders if others have it."""
     paths = [row["image"] for row in rows]
     files = [row | {"image": name} for row, name in zip(rows, name_images(paths), strict=True)]
-    names = label_images(files)
+    names = label_images(files, max_length)
     return {get_key(row): names[get_key(file)] for row, file in zip(rows, files, strict=True)}
 
 
@@ -205,7 +205,7 @@ def name_rows(
     The rule of an image is named if there are several. The names of images have at most
     `max_length` letters on a terminal and on the page; None: as many as a table of numbers has room
     for. With `one_line` the rule has a column of its own, and the names are those of the files
-    without their folders, in full.
+    without their folders.
     """
     first, rule = next(iter(rows[0])), Column("clipping", "technique", always=True)
     if first == rule.key:
@@ -217,7 +217,7 @@ def name_rows(
     room = max_length or (MAX_NAME_BESIDE_RULE if several else MAX_NAME)
     names, short_names = label_images(rows), label_images(rows, room)
     if one_line:
-        short_names = _label_without_folders(rows)
+        short_names = _label_without_folders(rows, room)
     if one_line or not several:
         image = Column(
             "image",

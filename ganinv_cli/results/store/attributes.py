@@ -12,7 +12,8 @@ from ganinv_cli.results.store.damage import DamagedError
 from ganinv_cli.settings.load import name_setting
 from ganinv_cli.settings.shipped import shorten_name
 
-SCHEMA_VERSION = 3  # of the files that this version reads and writes
+SCHEMA_VERSION = 4  # of the files that this version writes
+SAME_BUT_FOR_INVERT = 3  # the one before, in which only files of `invert` have other columns
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
 NOT_SET = "not set"  # of a setting in an error
 UNTYPED = (NOT_SET, "True", "False")  # values that are not typed after an option
@@ -64,7 +65,8 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
 def check_schema(path: Path, attributes: Mapping[str, Any]) -> None:
     """Raise DamagedError if a file is of a version whose files this one does not read."""
     schema = attributes["schema"]
-    if schema == SCHEMA_VERSION:
+    is_same = schema == SAME_BUT_FOR_INVERT and attributes["command"] != "invert"
+    if is_same or schema == SCHEMA_VERSION:
         return
     writer, advice = "a newer", "update ganinv"
     if schema < SCHEMA_VERSION:

@@ -3,11 +3,12 @@
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.results.store.reenactment import Reenactment
 
 # "no verdict": nothing was re-enacted; "not finished": starts are missing.
 Verdict = Literal[
@@ -68,6 +69,15 @@ def _read_table(table: str) -> dict[str, StoredColumn]:
     return columns
 
 
+def _declare(fields: type[NamedTuple]) -> str:
+    """Return the table of the annotated fields of a NamedTuple, which are optional columns."""
+    lines = []
+    for name, hint in get_type_hints(fields, include_extras=True).items():
+        dtype, axes, unit, flags, text = hint.__metadata__[0].split(" | ")
+        lines.append(f"{name} | {dtype} | {axes} | {unit} | optional {flags} | {text}")
+    return "\n".join(lines)
+
+
 ROOT = _read_table("""
 z_true | float | latent | z | - | the latent vector that made the image
 label | int32 | - | - | optional | the label beside it, of a conditional generator
@@ -88,7 +98,7 @@ pixels_counted | int64 | - | pixels | - | pixels times channels that count, with
     mask
 """)
 
-CERTIFICATE = _read_table("""
+CERTIFICATE = _read_table(_declare(Reenactment)) | _read_table("""
 recoveries | int32 | - | - | - | how many trials count: all that there were when it was made
 answered | uint8 | - | - | optional flag | 1: two of these trials found one z, which leaves only
     what
@@ -98,36 +108,6 @@ distant | int32 | - | - | - | the trial with the z farthest from the best one, u
 reconstruction | uint8 | height, width, channels | - | - | image of the best trial
 distant_reconstruction | uint8 | height, width, channels | - | - | image of the distant trial
 singular_values | float64 | latent | pixel/z | - | singular values of J = dG/dz at the best z
-explained | uint8 | - | - | optional flag | 1: the chain, a change and a storage of G(z), explains
-    it
-chain | S255 | - | - | optional | the chain in words, UTF-8, e.g. stored as float32; empty for
-    rounding to 8 bits alone
-excess | float64 | - | grey levels | optional | what G(z) after the chain leaves, RMS: of pixels,
-    or, for JPEG, beyond the quantisation cells of the luma's DCT coefficients
-excess_limit | float64 | - | grey levels | optional | what nearly all own pictures leave at most;
-    NaN: there is none for white noise, whose level is the picture's own
-z_explained | float64 | latent | z | optional | z after a fit with the chain; if none explains the
-    image, of a flexible map, or else the best z
-z_deviation | float64 | latent | z | optional | standard error of each component of z_explained, at
-    most the prior's standard deviation
-known_directions | int32 | - | directions | optional | orthogonal directions of z whose standard
-    error is below half the prior's standard deviation
-stranger_rmse | float64 | strangers | grey levels | optional | RMSE of the best fits to averages of
-    two of the generator's own pictures, ascending; NaN: not measured, the image is explained
-reenacted | uint8 | height, width, channels | - | optional | G(z_explained) after the chain
-target | uint8 | height, width, channels | - | optional | the picture that was judged: the image, or
-    the square of its file that the chain names
-region | uint8 | height, width | - | optional flag | 1: a pixel that does not count: of a border,
-    by the
-    mask, or because the chain leaves it out
-edited | uint8 | - | - | optional flag | 1: no chain explains it, but what a flexible map of G(z)
-    leaves
-    of it is what an edit leaves; the chain is that map in words
-mixed | uint8 | - | - | optional flag | 1: it is an average of two of the generator's pictures; the
-    chain
-    has their shares
-tried | S255 | - | - | optional | how many changes and storages were tried, in words; empty if the
-    image is explained
 error | S1023 | - | - | optional | what was raised while the image was judged, in a sentence, UTF-8;
     empty if nothing was
 verdict | S16 | - | - | optional verdict | the verdict of invert.md, decided when the image was

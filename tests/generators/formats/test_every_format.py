@@ -75,7 +75,7 @@ def test_every_experiment_runs(tmp_path, name):
 
 
 def _mark_quick(name: str, precision: str) -> Any:
-    marks = [] if name == "ONNX" else [pytest.mark.slow]
+    marks = [] if (name, precision) == ("ONNX", "float32") else [pytest.mark.slow]
     marks += [pytest.mark.bfloat16] if precision == "mixed" else []
     return pytest.param(name, precision, marks=marks)
 

@@ -44,6 +44,7 @@ def describe(generator: ganinv.LoadedGenerator) -> str:
     return " ".join(format_facts(facts).split())
 
 
+@pytest.mark.slow
 def test_a_grid_of_the_last_stride_is_noted_with_its_option(dotted):
     said = describe(ganinv.load(dotted))
     assert "pictures 32 x 32 pixels, assumed (--strides, --padding), colour" in said
@@ -52,6 +53,7 @@ def test_a_grid_of_the_last_stride_is_noted_with_its_option(dotted):
     assert "pictures 16 x 16 pixels" in right and "grid" not in right
 
 
+@pytest.mark.slow
 def test_layers_have_one_activation_unless_the_statistics_refute_it(dotted):
     rows = ganinv.load(dotted).definition.conventions
     assert {row.value for row in rows if row.name == "activation"} == {"relu"}

@@ -1,5 +1,6 @@
 """What `ganinv report` prints, writes and refuses."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ LOADED = """
 import atexit, sys
 import ganinv_cli as ganinv
 from ganinv_cli.cli import main
-heavy = ('tensorflow', 'numpy', 'scipy', 'matplotlib', 'h5py')
+heavy = ('tensorflow', 'numpy', 'scipy', 'scipy.special', 'matplotlib', 'h5py')
 atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
 main(sys.argv[1:])
 """
@@ -179,3 +180,10 @@ def test_report_needs_no_tensorflow_and_a_refusal_of_a_name_nothing_heavy(save):
     loaded = list_loaded("report", save())
     assert "numpy" in loaded and "tensorflow" not in loaded
     assert list_loaded("recover", "--checkpoint", "none", "--out", "results") == "[]"
+    for missing in (
+        ("recover", "--checkpoint", "none"),
+        ("invert", "none.png"),
+        ("report", "none.h5"),
+    ):
+        loaded = list_loaded(*missing)
+        assert not {"tensorflow", "scipy.special", "matplotlib"} & set(ast.literal_eval(loaded))

@@ -1,6 +1,7 @@
 """Numbers that whole reports do not show: odd trials, columns that are missing, costs per run."""
 
 import json
+import re
 from dataclasses import replace
 
 import h5py
@@ -48,6 +49,24 @@ COMMANDS = {
 
 def tabulate(results, table):
     return summarize(results, "x").tables[table]
+
+
+def test_a_number_of_z_true_is_a_column_of_every_table_that_is_named():
+    """As docs/extending.md says: without a stored column, and within 80 columns of a terminal."""
+    error = Measure(
+        "largest_error",
+        lambda cell: abs(cell.read("z_found") - cell.truth["z_true"]).max(1).mean(),
+        "largest\nerror",
+        topic="Cost per trial",
+        brief=True,
+    )
+    kind = replace(RECOVER_REPORT, measures=(*RECOVER_REPORT.measures, error))
+    report = kind.summarize(make_results(), "x")
+    assert [row["largest_error"] for row in report.rows] == pytest.approx([0.0099, 0.001], abs=1e-4)
+    brief, whole = render_brief(report, "x/"), render([report], "text")
+    for text in (brief, whole):
+        assert len(re.findall(r"^none .* 0\.010$", text, re.M)) == 1
+    assert max(map(len, f"{brief}{whole}".splitlines())) <= 80
 
 
 def find_row(results, variance=0.1, rule="none"):

@@ -68,7 +68,11 @@ class _Expected:
                     assert len({each.tobytes() for each in both}) == 1, (group, number, name)
 
 
-SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(4, 200))]
+SEEDS = [
+    0,
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4)),
+    *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(4, 200)),
+]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -156,11 +156,12 @@ def make_invert():
     less = {
         "z_deviation": np.geomspace(0.02, 0.57, LATENT),
         "known_directions": 71,
+        "loses": 1,
     }
     groups = {
         "exact": add_answer(add_reenactment(make_image_groups(losses=(0.0,))), starts=3),
         "jpeg": add_reenactment(jpeg, "saved as JPEG 75", **less),
-        "moved": add_reenactment(make_image_groups(losses=(9.0,)), shifted),
+        "moved": add_reenactment(make_image_groups(losses=(9.0,)), shifted, loses=1),
         "noise": add_reenactment(make_image_groups(losses=(3000.0,)), excess=252.0, **STRANGERS),
         "sibling": add_reenactment(make_image_groups(losses=(2.0,)), excess=6.5, **STRANGERS),
         "several": add_reenactment(make_image_groups(minima=(5, 3), losses=(1.0, 1.005))),

@@ -154,9 +154,8 @@ def add_reenactment(groups, chain="", rule="stochastic", **given):
     values = {"explained": 1, "excess": 0.3, "excess_limit": 0.4, "z_explained": z}
     values |= {"z_deviation": np.full(LATENT, 0.02), "known_directions": LATENT}
     values |= {
-        "edited": 0,
-        "mixed": 0,
-        "tried": b"",
+        **{"edited": 0, "mixed": 0, "loses": 0, "is_square": 0},
+        **{"keeps_loss": not chain, "tried": 0, "squares": 0, "stages": b""},
         "region": np.zeros((SIDE, SIDE), np.uint8),
     } | given
     strangers = [*values.get("stranger_rmse", ()), *[np.nan] * STRANGERS]
@@ -164,6 +163,7 @@ def add_reenactment(groups, chain="", rule="stochastic", **given):
     columns = {name: np.array([value]) for name, value in values.items()}
     columns |= {"chain": np.array([chain.encode()], "S255"), "answered": np.zeros(1, np.uint8)}
     columns |= {"reenacted": certificate["reconstruction"] + 1}
+    columns |= {"target": make_picture(SIDE)[None]}
     return groups | {f"{rule}/certificates": certificate | _cast_to_declared(columns)}
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
+import scipy
 import tensorflow as tf
-from scipy.special import ndtri
 
 from ganinv_cli.generators.network.execute import prepare_layer
 from ganinv_cli.generators.network.graph import LABEL, Network, TracedNetwork, Z
@@ -57,7 +57,7 @@ def draw_z(prior: Prior, rows: int, latent: int) -> np.ndarray:
 def _draw_standard(is_uniform: bool, rows: int, latent: int) -> np.ndarray:
     """Return samples (rows, latent) of mean 0 and variance 1, uncorrelated if they are enough."""
     x = np.random.default_rng(0).random((rows, latent)).clip(1e-9, 1 - 1e-9)
-    x = x if is_uniform else ndtri(x)
+    x = x if is_uniform else scipy.special.ndtri(x)
     x = x - x.mean(0)
     if latent > min(rows // 2, MAX_WHITENED):
         return np.asarray(x / x.std(0))

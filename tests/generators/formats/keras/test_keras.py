@@ -14,7 +14,16 @@ from ganinv_cli.generators.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-FILES = [*((name, "generator.keras") for name in km.MODELS), ("nested", "generator.h5")]
+QUICK = ("dcgan_16", "residual", "nested")  # the others are `slow`
+FILES = [
+    *((name, "generator.keras") for name in QUICK),
+    ("nested", "generator.h5"),
+    *(
+        pytest.param(name, "generator.keras", marks=pytest.mark.slow)
+        for name in km.MODELS
+        if name not in QUICK
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "file"), FILES)
@@ -83,8 +92,8 @@ def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(tmp
     [
         ("chain.h5", "Keras 2 (.h5 weights)"),  # its layers are in chain.json
         ("conditional.keras", "Keras 2 (.keras)"),
-        ("conditional.h5", "Keras 2 (.h5)"),
-        ("frozen.keras", "Keras 2 (.keras)"),
+        pytest.param("conditional.h5", "Keras 2 (.h5)", marks=pytest.mark.slow),
+        pytest.param("frozen.keras", "Keras 2 (.keras)", marks=pytest.mark.slow),
         ("frozen.h5", "Keras 2 (.h5)"),
     ],
 )
@@ -150,9 +159,9 @@ def encoded() -> keras.Model:
     ("build", "label"),
     [
         (embedded_and_concatenated, LABEL[:, None]),
-        (embedded_times_z, LABEL[:, None]),
+        pytest.param(embedded_times_z, LABEL[:, None], marks=pytest.mark.slow),
         (one_hot, HOT),
-        (encoded, LABEL[:, None]),
+        pytest.param(encoded, LABEL[:, None], marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

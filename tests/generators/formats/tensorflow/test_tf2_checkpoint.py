@@ -156,7 +156,7 @@ def test_a_file_of_few_training_steps_is_read_as_it_says():
     assert "had not settled" in verdict and "layer differs" not in verdict
 
 
-@pytest.mark.parametrize("name", ["trained", "faces16"])
+@pytest.mark.parametrize("name", [pytest.param("trained", marks=pytest.mark.slow), "faces16"])
 def test_the_pictures_tell_the_last_stride(tmp_path, name):
     """Of weights alone it is 1 of one of them, 2 of the other."""
     if name == "faces16":

@@ -34,7 +34,12 @@ def find_row(definition: Definition, name: str) -> Convention:
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(n, marks=[pytest.mark.nightly] * (n not in (3, 4))) for n in SEEDS]
+    "seed",
+    [
+        3,
+        pytest.param(4, marks=pytest.mark.slow),
+        *(pytest.param(n, marks=pytest.mark.nightly) for n in SEEDS if n not in (3, 4)),
+    ],
 )
 def test_what_is_inferred_of_a_random_generator_is_true(tmp_path, seed):
     generator = write_random_generator(seed, tmp_path)

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +9,10 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.images.decode import Tables
-from ganinv_cli.reenact.storage import Jpeg, round_to_pixels
+from ganinv_cli.reenact.chain import Stage
+from ganinv_cli.reenact.pixels import round_to_pixels
+from ganinv_cli.reenact.stages.jpeg import Jpeg
+from ganinv_cli.reenact.stages.subject import Options, Subject
 
 KERNELS = {  # name -> Pillow's filter
     "bicubic": Image.Resampling.BICUBIC,
@@ -23,12 +25,13 @@ PASSES = 3  # of a box, in Pillow's Gaussian blur
 RADII = 0.3, 8.0  # pixels, of a Gaussian blur
 AMOUNTS = -6.0, 1.0  # of a filter
 SEEN_AMOUNT = 0.02
+LOST_RADIUS = 1.5  # pixels, of a blur after which a mixture may look like one picture
 _FIXED_POINT = 1 - 1e-7  # Pillow's weights of a box, over the exact ones; halves are rounded down
 
 Axes = tuple[np.ndarray, np.ndarray]  # M_y (new height, height) and M_x (new width, width)
 
 
-class Stage(NamedTuple):
+class Pass(NamedTuple):
     """A resizing, after which the picture is rounded to 8 bits."""
 
     axes: Axes
@@ -36,43 +39,40 @@ class Stage(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Resizing:
-    """A resizing in some stages, without parameters; none of them: no change."""
+class Resizing(Stage):
+    """A resizing in some passes, without parameters."""
 
-    shape: tuple[int, int, int]
-    stages: tuple[Stage, ...] = ()
-    words: str = ""
-    kind = "resizing"
-
-    @property
-    def start(self) -> np.ndarray:
-        return np.zeros(0)
+    passes: tuple[Pass, ...]
+    words: str
+    kind: str = "resizing"
 
     def apply(self, pictures: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        return sample(pictures, self._axes) if self.stages else pictures
+        return sample(pictures, self._axes)
 
     def copy(self, pixels: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        for axes, tables in self.stages:
+        for axes, tables in self.passes:
             pixels = resample(pixels, axes)
             if tables:
                 pixels = Jpeg(pixels, tables).store(pixels).target
         return pixels
 
-    def find_inside(self, parameters: np.ndarray) -> np.ndarray:
-        return np.ones(self.shape[:2], np.bool_)
+    def differentiate(
+        self, picture: np.ndarray, derivatives: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        return self.apply(derivatives, parameters)
 
     def describe(self, parameters: np.ndarray) -> str:
         return self.words
 
     @functools.cached_property
     def _axes(self) -> Axes:
-        """The maps of all stages together."""
-        rows, columns = zip(*(stage.axes for stage in self.stages), strict=True)
+        """The maps of all passes together."""
+        rows, columns = zip(*(each.axes for each in self.passes), strict=True)
         return _multiply(rows), _multiply(columns)
 
 
 @dataclass(frozen=True, eq=False)
-class Filter:
+class Filter(Stage):
     """x + a (M_y x M_xᵀ - x): blurred for a above 0, sharpened below.
 
     The parameters are a and, if it is a Gaussian blur, its radius in pixels; else M is the mean of
@@ -83,7 +83,7 @@ class Filter:
     is_gaussian: bool
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> str:  # type: ignore[override]
         return "Gaussian blur" if self.is_gaussian else "small filter"
 
     @property
@@ -99,8 +99,13 @@ class Filter:
         blurred = resample(pixels, self._make_axes(parameters, 1), PASSES)
         return round_to_pixels(self._mix(pixels.astype(np.float64), blurred, parameters))
 
-    def find_inside(self, parameters: np.ndarray) -> np.ndarray:
-        return np.ones(self.shape[:2], np.bool_)
+    def differentiate(
+        self, picture: np.ndarray, derivatives: np.ndarray, parameters: np.ndarray
+    ) -> np.ndarray:
+        return self.apply(derivatives, parameters)
+
+    def loses(self, parameters: np.ndarray) -> bool:
+        return self.is_gaussian and parameters[0] > 0 and parameters[1] > LOST_RADIUS
 
     def describe(self, parameters: np.ndarray) -> str:
         amount = float(np.clip(parameters[0], *AMOUNTS))
@@ -128,16 +133,13 @@ class Filter:
         return rows, columns
 
 
-def iterate_resizings(
-    shape: tuple[int, int, int], *, enlarged: float = 1.0, tables: Tables = ()
-) -> Iterator[Resizing]:
-    """Yield resizings that were undone, with the same kernel or when the file was read.
-
-    `enlarged` is the width of the file over the picture's; 1 if it was read as it is. `tables` are
-    those of the file, if it is a JPEG.
-    """
+def iterate_resizings(subject: Subject) -> Options:
+    """Yield resizings that were undone, with the same kernel or when the file was read."""
+    shape, enlarged, tables = subject.shape, subject.picture.enlarged, subject.picture.tables
     at_reading = enlarged != 1
-    stored = f", {Jpeg(np.zeros(shape, np.uint8), tables).words}" if at_reading and tables else ""
+    stored = ""
+    if at_reading and tables:
+        stored = f", {Jpeg(subject.picture.pixels, tables).describe()}"
     for factor, kernel in itertools.product((enlarged,) if at_reading else FACTORS, KERNELS):
         back = READING_KERNEL if at_reading else kernel
         rows, columns = ((size, round(factor * size)) for size in shape[:2])
@@ -145,13 +147,23 @@ def iterate_resizings(
         again = _resize(*rows[::-1], back), _resize(*columns[::-1], back)
         back_again = "" if at_reading else " and back"
         words = f"{describe_factor(factor, 'g')}{back_again} ({kernel}){stored}"
-        yield Resizing(shape, (Stage(there, tables if stored else ()), Stage(again)), words)
+        yield (Resizing((Pass(there, tables if stored else ()), Pass(again)), words),)
 
 
-def make_mirror(shape: tuple[int, int, int]) -> Resizing:
-    """Return the mirror image."""
-    height, width, _ = shape
-    return Resizing(shape, (Stage((np.eye(height), np.eye(width)[::-1])),), "mirrored")
+def iterate_blurs(subject: Subject) -> Options:
+    """Yield a Gaussian blur."""
+    yield (Filter(subject.shape, is_gaussian=True),)
+
+
+def iterate_small_filters(subject: Subject) -> Options:
+    """Yield a filter of 3 × 3 pixels."""
+    yield (Filter(subject.shape, is_gaussian=False),)
+
+
+def iterate_mirrors(subject: Subject) -> Options:
+    """Yield the mirror image."""
+    height, width, _ = subject.shape
+    yield (Resizing((Pass((np.eye(height), np.eye(width)[::-1])),), "mirrored", "mirror"),)
 
 
 def describe_factor(factor: float, digits: str) -> str:

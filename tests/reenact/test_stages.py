@@ -1,16 +1,20 @@
-"""Changes of a picture: as Pillow makes them, with derivatives, and in words."""
+"""Stages that change a picture: as Pillow makes them, with derivatives, and in words."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from ganinv_cli.reenact.changes import Change
-from ganinv_cli.reenact.colours import Colours
-from ganinv_cli.reenact.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement
-from ganinv_cli.reenact.resampling import KERNELS, Filter, iterate_resizings, make_mirror
-from ganinv_cli.reenact.storage import round_to_pixels
+from ganinv_cli.images import Picture
+from ganinv_cli.reenact.chain import Chain
+from ganinv_cli.reenact.pixels import round_to_pixels
+from ganinv_cli.reenact.stages.colours import Colours
+from ganinv_cli.reenact.stages.eight_bits import EightBits
+from ganinv_cli.reenact.stages.placement import RESIZING_KERNELS, TURNED_KERNELS, Placement
+from ganinv_cli.reenact.stages.resampling import KERNELS, Filter, iterate_mirrors, iterate_resizings
+from ganinv_cli.reenact.stages.subject import Subject
 
 SHAPE = (24, 32, 3)
+SIZE = SHAPE[:2]
 NONE = np.zeros(0)
 BOX_3 = 9 / 8  # of a SHARPEN kernel, 2.125 x - 1.125 mean(x)
 
@@ -31,11 +35,16 @@ def _recolour(gain=1.0, offset=0.0, gamma=1.0, corners=1.0):
     return np.concatenate([[-np.log(gamma), 0, np.log(corners)], colours.ravel()])
 
 
+def _make_chain():
+    return Chain((Placement(SIZE), Colours(3)), EightBits(_make_picture()))
+
+
 @pytest.mark.parametrize("enlarged", [1, 4])
 def test_a_resizing_that_was_undone_is_that_of_pillow(enlarged):
     """A file of another size was reduced when it was read, by Lanczos's kernel."""
     pixels = _make_picture()
-    for change in iterate_resizings(SHAPE, enlarged=enlarged):
+    picture = Picture("a.png", "", pixels, enlarged=enlarged)
+    for (change,) in iterate_resizings(Subject(picture, None, aligns=True)):
         kernel = next(name for name in KERNELS if name in change.words)
         how, times = change.words.split()[:2]
         factor = float(times) if how == "enlarged" else 1 / float(times)
@@ -52,11 +61,11 @@ def test_a_resizing_that_was_undone_is_that_of_pillow(enlarged):
 
 @pytest.mark.parametrize("kernel", RESIZING_KERNELS)
 def test_a_crop_that_was_enlarged_is_that_of_pillow(kernel):
-    pixels, placement = _make_picture(), Placement(SHAPE, kernel)
+    pixels, placement = _make_picture(), Placement(SIZE, kernel)
     cropped = Image.fromarray(pixels).crop((4, 3, 28, 21))
     expected = np.asarray(cropped.resize((32, 24), KERNELS[kernel]))
     parameters = _place(scale=4 / 3)
-    inside = placement.find_inside(parameters)
+    inside = placement.find_inside(SIZE, parameters)
     assert inside.mean() > 0.4
     difference = placement.apply(pixels, parameters) - expected
     assert np.abs(difference[inside]).max() < 1.6
@@ -65,23 +74,23 @@ def test_a_crop_that_was_enlarged_is_that_of_pillow(kernel):
 
 @pytest.mark.parametrize("kernel", TURNED_KERNELS)
 def test_a_rotation_is_that_of_pillow(kernel):
-    pixels, placement = _make_picture(), Placement(SHAPE, kernel)
+    pixels, placement = _make_picture(), Placement(SIZE, kernel)
     method = Image.Resampling.BILINEAR if kernel == "bilinear" else Image.Resampling.BICUBIC
     expected = np.asarray(Image.fromarray(pixels).rotate(3, method)).astype(int)
-    inside = placement.find_inside(_place(degrees=3))
+    inside = placement.find_inside(SIZE, _place(degrees=3))
     assert inside.mean() > 0.6
     copy = placement.copy(pixels, _place(degrees=3))
     assert np.abs(copy - expected)[inside].max() <= 1
 
 
 def test_a_shift_leaves_out_the_pixels_that_came_from_outside():
-    pixels, placement = _make_picture(), Placement(SHAPE)
+    pixels, placement = _make_picture(), Placement(SIZE)
     parameters = _place(2, -1)
-    inside = placement.find_inside(parameters)
+    inside = placement.find_inside(SIZE, parameters)
     expected = np.roll(pixels, (-1, 2), (0, 1))
     np.testing.assert_allclose(placement.apply(pixels, parameters)[inside], expected[inside])
     assert not inside[:, :2].any() and not inside[-1].any() and inside.sum() == 23 * 30
-    assert placement.find_inside(_place(1000)).mean() == 0.5
+    assert placement.find_inside(SIZE, _place(1000)).mean() == 0.5
 
 
 @pytest.mark.parametrize(
@@ -97,7 +106,7 @@ def test_a_shift_leaves_out_the_pixels_that_came_from_outside():
 def test_a_filter_is_that_of_pillow(of, is_gaussian, parameters):
     pixels, change = _make_picture(), Filter(SHAPE, is_gaussian)
     expected = np.asarray(Image.fromarray(pixels).filter(of)).astype(int)
-    inside = change.find_inside(np.array(parameters))
+    inside = change.find_inside(SIZE, np.array(parameters))
     difference = change.copy(pixels, np.array(parameters)) - expected
     assert np.abs(difference[inside]).max() <= 2
     assert np.abs(difference[inside]).mean() < 0.5
@@ -105,18 +114,19 @@ def test_a_filter_is_that_of_pillow(of, is_gaussian, parameters):
 
 def test_a_mirror_image_turns_each_row():
     pixels = _make_picture()
-    assert (make_mirror(SHAPE).copy(pixels, NONE) == pixels[:, ::-1]).all()
+    ((mirror,),) = iterate_mirrors(Subject(Picture("a.png", "", pixels), None, aligns=True))
+    assert (mirror.copy(pixels, NONE) == pixels[:, ::-1]).all()
 
 
-def test_the_derivatives_of_a_change_are_those_of_its_pictures():
-    change, picture = Change(Placement(SHAPE), Colours(3)), _make_picture().astype(float)
+def test_the_derivatives_of_a_chain_are_those_of_its_pictures():
+    chain, picture = _make_chain(), _make_picture().astype(float)
     jacobian = np.stack([_make_picture(1), _make_picture(2)]).astype(float)
     parameters = np.concatenate([_place(0.3, -0.4, 1.1, 2), _recolour(0.9, 5, 1.2, 0.7)])
-    derivatives = change.differentiate(picture, jacobian, parameters)
+    derivatives = chain.differentiate(picture, jacobian, parameters)
     steps = 1e-4 * np.eye(len(derivatives))
     for derivative, step in zip(derivatives, steps, strict=True):
         moved = [
-            change.apply(
+            chain.apply(
                 picture + np.tensordot(sign * step[:2], jacobian, 1), parameters + sign * step[2:]
             )
             for sign in (1, -1)
@@ -125,7 +135,7 @@ def test_the_derivatives_of_a_change_are_those_of_its_pictures():
 
 
 def test_a_change_is_said_in_words():
-    change = Change(Placement(SHAPE), Colours(3))
+    chain = _make_chain()
     grey = _recolour()
     grey[3:12] = np.repeat([0.3, 0.59, 0.11], 3)
     for placed, recoloured, words in (
@@ -140,7 +150,8 @@ def test_a_change_is_said_in_words():
         (_place(), _recolour(corners=0.6), "brightness of corners × 0.60"),
         (_place(), grey, "made grey"),
     ):
-        assert change.describe(np.concatenate([placed, recoloured])) == words
+        done = chain.divide(np.concatenate([placed, recoloured]))
+        assert "".join(stage.describe(values) for stage, values in done) == words
     assert Filter(SHAPE, True).describe(np.array([1, 0.7])) == "blurred (radius 0.7, 100 %)"
     assert Filter(SHAPE, False).describe(np.array([-1.12])) == "sharpened (112 %)"
     assert round_to_pixels(np.array([-3.0, 12.6, 300.0])).tolist() == [0, 13, 255]

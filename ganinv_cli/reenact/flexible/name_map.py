@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ganinv_cli.reenact.flexible.features import MIDDLE, Features
 from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, MappedPicture
-from ganinv_cli.reenact.storage import WHITE
+from ganinv_cli.reenact.pixels import WHITE
 
 MIN_LOWERED = 0.25  # share of what G(z) leaves without a map that a named part must lower
 GREY = 1.5 / WHITE  # RMS of the differences of channels, at most in a grey picture

@@ -1,27 +1,19 @@
-"""How a picture was stored, and what is left of a picture that explains it.
-
-Pictures are in grey levels, (height, width, channels); `counted` (height, width) says which pixels
-count. What is left is a vector with its derivatives, for least squares.
-"""
+"""JPEG, whose cells of quantised coefficients say what of a picture it may have stored."""
 
 import functools
 import io
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
 from ganinv_cli.images.decode import Tables, compress, read_tables
+from ganinv_cli.reenact.chain import Fit, Own, Storage
+from ganinv_cli.reenact.pixels import BLOCK, WHITE, is_unclipped, measure_rms, split_blocks, to_luma
 
-WHITE = 255.0
-EIGHT_BITS = "8 bits"
-LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in JPEG
-CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # Cb, Cr
-BLOCK = 8  # pixels of a side of a block of JPEG
 MIDDLE = 128.0  # grey level that a coefficient of 0 stands for
 # Coefficients of a JPEG lie on the quantisation grid except for rounding, .3 grey levels RMS. In
 # blocks with more, the decoder has clipped pixels, and the coefficients are not known.
@@ -37,85 +29,29 @@ SEARCH_SLACK = 0.2  # grey levels that a fit leaves more than the right z does
 Grid = tuple[int, int]  # row and column at which JPEG's first whole block begins, 0 to 7
 
 
-class Codec(NamedTuple):
-    """An encoder whose errors are known only by encoding again; by default, it makes none."""
-
-    kind: str = ""
-    words: str = ""
-    encode: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels  # uint8
-
-
 @dataclass(frozen=True, eq=False)
-class Pixels:
-    """8 bits per channel; a pixel at 0 or 255 may have been beyond.
-
-    With a codec they are compared in the luma, since codecs keep little of the colours. Those of an
-    array of floats are not rounded. They are `stored_as` their float type, or as 8 bits if the
-    generator's picture is only as near as that.
-    """
-
-    target: np.ndarray  # (height, width, channels), what a fit comes near to
-    codec: Codec | None = None
-    variance: float = 1 / 12  # grey levels², of the errors of storage
-    stored_as: str = ""  # of floats: one of FLOAT_TYPES, or EIGHT_BITS
-    slack = 0.0
-    sufficient_excess = 0.0
-
-    @property
-    def words(self) -> str:
-        if self.stored_as == EIGHT_BITS:
-            return "within rounding to 8 bits"
-        if self.stored_as:
-            return f"stored as {self.stored_as}"
-        return self.codec.words if self.codec else ""
-
-    def store(self, pixels: np.ndarray) -> "Pixels":
-        return Pixels(self.codec.encode(pixels) if self.codec else pixels, self.codec)
-
-    def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        difference = self._see(picture.clip(0, 255)) - self._see(self.target)
-        return np.asarray(difference[counted].ravel())
-
-    def differentiate(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
-    ) -> np.ndarray:
-        """Return the derivatives (parameters, n) of what `subtract` returns."""
-        seen = self._see(derivatives * ((picture > 0) & (picture < 255)))
-        return np.asarray(seen[:, counted].reshape(len(derivatives), -1))
-
-    def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
-        """Return the RMSE in grey levels, of the luma if there is a codec."""
-        return measure_rms(self.subtract(picture, counted))
-
-    def weigh(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
-    ) -> np.ndarray:
-        """Return the derivatives over the standard deviation of what is stored."""
-        variance = max(self.measure_excess(picture, counted) ** 2, self.variance)
-        return np.asarray(self.differentiate(picture, derivatives, counted) / np.sqrt(variance))
-
-    def _see(self, pictures: np.ndarray) -> np.ndarray:
-        return to_luma(pictures) if self.codec else pictures
-
-
-@dataclass(frozen=True, eq=False)
-class Jpeg:
+class Jpeg(Storage):
     """JPEG: the luma's DCT coefficients are rounded to multiples of the steps of a table."""
 
     target: np.ndarray  # (height, width, channels) uint8
     tables: Tables
     grid: Grid = (0, 0)
     weighted: bool = False  # whether a fit minimises all errors, not only those beyond the cells
+    kind = "JPEG"
+    loses = True
+    keeps_colours = False
     slack = SEARCH_SLACK
 
     @property
-    def words(self) -> str:
+    def parameters(self) -> tuple[float, ...]:
+        return (_find_quality(self.tables[0])[0],)
+
+    def describe(self) -> str:
         quality, exact = _find_quality(self.tables[0])
         return f"saved as JPEG {quality}" if exact else f"saved as JPEG (about {quality})"
 
     @property
-    def sufficient_excess(self) -> float:
-        """Excess at which a fit ends, since it explains the picture; 0: it goes on."""
+    def sufficient_excess(self) -> float:  # type: ignore[override]
         return 0.0 if self.weighted else SEARCH_SLACK / 2
 
     @functools.cached_property
@@ -139,11 +75,23 @@ class Jpeg:
         values = self.coefficients[self._select(counted)].reshape(-1, BLOCK**2)[:, 1:]
         return int(np.count_nonzero(values))
 
-    def store(self, pixels: np.ndarray) -> "Jpeg":
+    def centre(self) -> Self:
+        """Return the storage of which a fit minimises all errors.
+
+        z in the cells is any that explains the JPEG; the errors of the best are those of rounding.
+        """
+        return replace(self, weighted=True)
+
+    def find_limit(self, end: Fit, own: Own) -> float:
+        if self.count_evidence(end.counted) < len(end.z):
+            return -np.inf
+        return super().find_limit(end, own)
+
+    def store(self, pixels: np.ndarray) -> Self:
         down, right = before = [-start % BLOCK for start in self.grid]
         larger = np.pad(pixels, [*((size, 0) for size in before), (0, 0)], "edge")
         stored = compress(larger, qtables=[*map(list, self.tables)])
-        return Jpeg(stored[down:, right:], self.tables, self.grid)
+        return replace(self, target=stored[down:, right:], weighted=False)
 
     def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         """Return by how much coefficients miss their cells, with a sign; the cells are smaller.
@@ -160,7 +108,7 @@ class Jpeg:
         if self.weighted:
             return self.weigh(picture, derivatives, counted)
         active = self._miss(picture, counted, FITTED_CELL) != 0
-        seen = derivatives * ((picture > 0) & (picture < 255))
+        seen = derivatives * is_unclipped(picture)
         parts = self._transform(seen)[:, self._select(counted)] * active
         return np.asarray(parts.reshape(len(derivatives), -1))
 
@@ -169,10 +117,15 @@ class Jpeg:
         return measure_rms(self._miss(picture, counted, 1.0))
 
     def weigh(
-        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+        self,
+        picture: np.ndarray,
+        derivatives: np.ndarray,
+        counted: np.ndarray,
+        variance_before: float = 0.0,
     ) -> np.ndarray:
-        seen = derivatives * ((picture > 0) & (picture < 255))
-        parts = self._transform(seen)[:, self._select(counted)] / self._deviations
+        seen = derivatives * is_unclipped(picture)
+        deviations = np.sqrt(self._deviations**2 + variance_before)
+        parts = self._transform(seen)[:, self._select(counted)] / deviations
         return np.asarray(parts.reshape(len(derivatives), -1))
 
     @property
@@ -187,7 +140,7 @@ class Jpeg:
 
     def _find_errors(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         selected = self._select(counted)
-        changed = self._transform(picture.clip(0, 255))[selected]
+        changed = self._transform(picture.clip(0, WHITE))[selected]
         return np.asarray(changed - self.coefficients[selected])
 
     def _miss(self, picture: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
@@ -196,33 +149,15 @@ class Jpeg:
 
     def _select(self, counted: np.ndarray) -> np.ndarray:
         """Return the known blocks whose pixels all count."""
-        return self.has_grid & _split_blocks(counted, self.grid).all((-2, -1))
+        return self.has_grid & split_blocks(counted, self.grid).all((-2, -1))
 
     def _transform(self, pictures: np.ndarray) -> np.ndarray:
         return transform(pictures, self.grid)
 
 
-def round_to_pixels(pictures: np.ndarray) -> np.ndarray:
-    """Return grey levels as uint8."""
-    return np.asarray(np.rint(pictures.clip(0, WHITE)), np.uint8)
-
-
-def to_luma(pictures: np.ndarray) -> np.ndarray:
-    """Return the luma (..., height, width) of pictures."""
-    luma = pictures @ LUMA if pictures.shape[-1] == 3 else pictures[..., 0]
-    return np.asarray(luma, np.float64)
-
-
-def average_chroma(picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Return the mean chroma (2, blocks) of a picture's complete blocks whose pixels all count."""
-    whole = _split_blocks(counted, (0, 0)).all((-2, -1))
-    blocks = _split_blocks(np.moveaxis(picture.clip(0, WHITE) @ CHROMA.T, -1, 0), (0, 0))
-    return np.asarray(blocks.mean((-2, -1))[:, whole])
-
-
 def transform(pictures: np.ndarray, grid: Grid) -> np.ndarray:
     """Return the DCT of the luma's complete blocks: (..., block rows, block columns, 8, 8)."""
-    blocks = _split_blocks(to_luma(pictures), grid)
+    blocks = split_blocks(to_luma(pictures), grid)
     coefficients = dctn(blocks, axes=(-2, -1), norm="ortho")
     if pictures.ndim == 3:  # no derivatives
         coefficients[..., 0, 0] -= MIDDLE * BLOCK
@@ -292,17 +227,3 @@ def _find_quality(luma_table: tuple[int, ...]) -> tuple[int, bool]:
     }
     nearest = min(distances, key=lambda quality: distances[quality])
     return nearest, distances[nearest] == 0
-
-
-def _split_blocks(values: np.ndarray, grid: Grid) -> np.ndarray:
-    """Return (..., height, width) as (..., block rows, block columns, 8, 8), without the rest."""
-    down, right = grid
-    cut = values[..., down:, right:]
-    rows, columns = (size // BLOCK for size in cut.shape[-2:])
-    whole = cut[..., : rows * BLOCK, : columns * BLOCK]
-    blocks = whole.reshape(*values.shape[:-2], rows, BLOCK, columns, BLOCK)
-    return np.swapaxes(blocks, -3, -2)
-
-
-def measure_rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2))) if values.size else np.inf

@@ -1,11 +1,12 @@
-"""White noise: whether what a picture leaves of an image is that, and its level."""
+"""Whether what a picture leaves of an image is white noise."""
 
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
-from ganinv_cli.reenact.storage import Pixels
+from ganinv_cli.reenact.pixels import WHITE, measure_rms
+from ganinv_cli.reenact.stages.eight_bits import WhiteNoise
 
 REACH = 2  # pixels between neighbours whose correlation is tested
 WHITE_LEVEL = 4.0  # largest z-score of a correlation in white noise
@@ -13,26 +14,27 @@ CLIPPED = 1.1  # largest RMSE with saturated pixels, over the level: clipping le
 MIN_EXPLAINED = 0.5  # share of the variance of a noisy image that G(z) explains
 
 
-def find_white_level(target: np.ndarray, picture: np.ndarray, counted: np.ndarray) -> float | None:
-    """Return the standard deviation in grey levels of a residual, None if it is not white noise.
+def find_noise(target: np.ndarray, picture: np.ndarray, counted: np.ndarray) -> WhiteNoise | None:
+    """Return the white noise that a picture leaves of a target, None if it leaves anything else.
 
     In white noise neither the values of near pixels and of channels are correlated, nor their
     squares; and the picture explains most of the image. Saturated pixels are left out.
     """
-    used = counted[..., None] & (target > 0) & (target < 255)
+    used = counted[..., None] & (target > 0) & (target < WHITE)
     if 2 * used.sum() < target.size:
         return None
+    difference = picture.clip(0, WHITE) - target
     rest = np.where(used, target - picture, 0)
     level = float(np.sqrt(np.sum(rest**2) / used.sum()))
     spread = np.std(target[counted].astype(np.float64), axis=0)
     if level**2 > (1 - MIN_EXPLAINED) * np.mean(spread**2):
         return None
-    if Pixels(target).measure_excess(picture, counted) > CLIPPED * level:
+    if measure_rms(difference[counted]) > CLIPPED * level:
         return None
     for values in (rest, np.where(used, rest**2 - level**2, 0)):
         if any(_correlate(*pair) > WHITE_LEVEL for pair in _iterate_neighbours(values)):
             return None
-    return level
+    return WhiteNoise(target, level)
 
 
 def _iterate_neighbours(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
