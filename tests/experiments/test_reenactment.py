@@ -34,7 +34,11 @@ def test_the_certificate_has_the_chain_that_explains_each_image(easy, tmp_path):
             for name, each in certificates.items()
             if each["explained"][0]
         }
-        expected = {"own.png": "", "padded.png": "but for 29 % of the pixels", "own.jpg": "saved as JPEG 90"}
+        expected = {
+            "own.png": "",
+            "padded.png": "but for 29 % of the pixels",
+            "own.jpg": "saved as JPEG 90",
+        }
         shifted = {"shifted.png": "shifted by (1, 0) pixels"} if align == "auto" else {}
         assert chains == expected | shifted
         left_out = certificates["padded.png"]["region"][0] > 0
