@@ -107,23 +107,24 @@ class Storage(ABC):
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         """Return the derivatives (parameters, n) of what `subtract` returns."""
+        return self.project(picture, derivatives, counted)
+
+    def project(
+        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivatives (parameters, m) of the values of a picture that are stored."""
         seen = self._see(derivatives * is_unclipped(picture))
         return np.asarray(seen[:, counted].reshape(len(derivatives), -1))
 
-    def weigh(
-        self,
-        picture: np.ndarray,
-        derivatives: np.ndarray,
-        counted: np.ndarray,
-        variance_before: float = 0.0,
+    def find_variances(
+        self, picture: np.ndarray, counted: np.ndarray, variance_before: float
     ) -> np.ndarray:
-        """Return the derivatives over the standard deviation of what is stored.
+        """Return the variances of the errors of these values, which broadcast to (m,).
 
-        `variance_before` is that of the errors of changes.
+        `variance_before` is that of the errors of changes, in grey levels².
         """
         least = self.variance + variance_before
-        variance = max(self.measure_excess(picture, counted) ** 2, least)
-        return np.asarray(self.differentiate(picture, derivatives, counted) / np.sqrt(variance))
+        return np.asarray(max(self.measure_excess(picture, counted) ** 2, least))
 
     def _see(self, pictures: np.ndarray) -> np.ndarray:
         return pictures if self.keeps_colours else to_luma(pictures)

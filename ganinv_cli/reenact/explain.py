@@ -7,7 +7,7 @@ import numpy as np
 
 from ganinv_cli.images import Picture
 from ganinv_cli.reenact.chain import MARGIN, QUANTILE, Fit
-from ganinv_cli.reenact.fit import Renderer, fit, measure_certainty
+from ganinv_cli.reenact.fit import MIN_SHOWN, Renderer, fit, measure_certainty
 from ganinv_cli.reenact.flexible.attempts import iterate_attempts
 from ganinv_cli.reenact.flexible.find_edit import Edit, accepts, make_edit, make_views
 from ganinv_cli.reenact.flexible.own_pictures import measure_own_pictures
@@ -18,7 +18,6 @@ from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.words import describe_chain, describe_mixture
 from ganinv_cli.results.store.reenactment import Reenactment
 
-MIN_SHOWN = 0.5  # share of the allowed pixels that must show a known part of the picture
 LEAST_SPREAD = 1.0  # grey levels around the mean colour, RMS; a blur makes less of any picture
 MIN_KNOWN = 0.5  # share of z's directions that must be known, or the image is too little evidence
 CENTRE_EVALUATIONS = 8

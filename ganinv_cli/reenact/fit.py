@@ -18,6 +18,7 @@ FIRST_DAMPING = 1e-2  # relative to the diagonal of the normal equations
 HOPELESS = 2.0  # RMS above which a fit may be given up
 STEEP = 0.9  # share of the RMS of two steps before; a fit that leaves more is given up
 KNOWN_SHARE = 0.5  # of the prior's standard deviation, below which a direction of z is known
+MIN_SHOWN = 0.5  # share of the pixels that must show a known part of the picture
 BOUNDED_SHARE = 3  # evaluations of a fit without bounds, per one with bounds
 
 
@@ -162,8 +163,10 @@ def measure_certainty(
     (Jᵀ D⁻¹ J + 1 / σ²)⁻¹ with the variances D of what is stored and the deviation σ of the prior,
     which no error exceeds; the parameters are unknown too.
     """
-    given = end.picture, derivatives, end.counted, end.chain.variance
-    weighed = end.chain.storage.weigh(*given)
+    storage = end.chain.storage
+    columns = storage.project(end.picture, derivatives, end.counted)
+    variances = storage.find_variances(end.picture, end.counted, end.chain.variance)
+    weighed = columns / np.sqrt(variances)
     return invert_information(compute_gram(weighed), len(end.z), prior_deviation)
 
 

@@ -15,6 +15,7 @@ from ganinv_cli.reenact.flexible.name_map import UNNAMED, describe_map, find_reg
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, fit_guess
 from ganinv_cli.reenact.flexible.rule import OWN, STRANGERS, find_limits
 from ganinv_cli.reenact.flexible.views import View, Views
+from ganinv_cli.reenact.pixels import WHITE, to_grey_levels
 
 SHAPE = 32, 24, 3
 RANDOM = np.random.default_rng(4)
@@ -22,7 +23,7 @@ STEP = 1e-3
 
 
 def test_the_derivatives_of_a_map_are_those_of_its_differences():
-    features, (picture, change) = Features(SHAPE), RANDOM.random((2, *SHAPE))
+    features, (picture, change) = Features(SHAPE), WHITE * RANDOM.random((2, *SHAPE))
     weights = RANDOM.normal(size=(features.count, SHAPE[2]))
 
     def apply(pixels):
@@ -51,8 +52,8 @@ def test_a_guess_of_z_does_not_depend_on_brightness_and_contrast():
     z, parts = RANDOM.normal(size=(60, 4)), RANDOM.normal(0, 0.1, (4, *SHAPE))
     pictures = np.tensordot(z, parts, 1)
     guess = fit_guess(pictures[:-1], z[:-1])
-    picture = pictures[-1] / 2 + 0.5
-    found = [guess.predict(each) for each in (picture, 0.5 * picture + 0.3)]
+    picture = to_grey_levels(pictures[-1])
+    found = [guess.predict(each) for each in (picture, 0.5 * picture + 80)]
     assert all(np.corrcoef(each, z[-1])[0, 1] > 0.95 for each in found)
 
 
@@ -68,13 +69,13 @@ def test_a_map_is_fitted_to_no_picture_of_one_colour(tmp_path):
         views = Views(Renderer(generator, -1, -1.0, 1.0), target, np.ones((32, 32), np.bool_))
         return len([*iterate_attempts(views, z[0], 10.0, own)])
 
-    assert count_fits(generator.render(z[:1], 1)[0] / 2 + 0.5) > 0
-    assert count_fits(np.full((32, 32, 3), 0.3)) == 0
+    assert count_fits(to_grey_levels(generator.render(z[:1], 1)[0])) > 0
+    assert count_fits(np.full((32, 32, 3), 80.0)) == 0
 
 
 SMOOTH = ndimage.gaussian_filter(RANDOM.random(SHAPE), (2.5, 2.5, 0))
-PICTURE = 0.2 + 0.6 * (SMOOTH - SMOOTH.min()) / np.ptp(SMOOTH)
-GRAIN = RANDOM.normal(0, 0.04, (*SHAPE[:2], 1))
+PICTURE = 50 + 150 * (SMOOTH - SMOOTH.min()) / np.ptp(SMOOTH)
+GRAIN = RANDOM.normal(0, 10, (*SHAPE[:2], 1))
 LOWER_EDGE = np.arange(SHAPE[0])[:, None, None] >= SHAPE[0] - 6
 UPRIGHT, LARGER = make_zoom(1), make_zoom(1.2)
 TURNED = np.array([0, 0.12, 0, -0.12, 0, 0, 0, 0])  # in places from -1 to 1
@@ -84,14 +85,14 @@ TURNED = np.array([0, 0.12, 0, -0.12, 0, 0, 0, 0])  # in places from -1 to 1
     ("edit", "move", "words"),
     [
         (lambda picture: picture + GRAIN, UPRIGHT, UNNAMED),
-        (lambda picture: np.where(LOWER_EDGE, 0.95, picture), UPRIGHT, UNNAMED),
+        (lambda picture: np.where(LOWER_EDGE, 242, picture), UPRIGHT, UNNAMED),
         (lambda picture: picture + GRAIN / 4, TURNED, "rotated"),
         (lambda picture: picture + GRAIN / 4, LARGER, "moved or resized"),
         (lambda picture: ndimage.gaussian_filter(picture, (1, 1, 0)), UPRIGHT, "blurred"),
-        (lambda picture: picture**1.5, UPRIGHT, "colours changed"),
+        (lambda picture: WHITE * (picture / WHITE) ** 1.5, UPRIGHT, "colours changed"),
         (lambda picture: picture.mean(-1, keepdims=True) + 0 * picture, UPRIGHT, "made grey"),
         (
-            lambda picture: picture + np.linspace(-0.2, 0.2, SHAPE[1])[:, None],
+            lambda picture: picture + np.linspace(-50, 50, SHAPE[1])[:, None],
             UPRIGHT,
             "brighter at the right",
         ),

@@ -29,7 +29,6 @@ from ganinv_cli.reenact.flexible.normalised_fit import (
 )
 from ganinv_cli.reenact.flexible.own_pictures import OwnPictures
 from ganinv_cli.reenact.flexible.views import Views
-from ganinv_cli.reenact.pixels import WHITE
 
 MOST_STRUCTURE = 0.5  # over detail, of a fit that goes on to a map; of own pictures below 0.3
 FAR_STRUCTURE = 0.8  # over detail, of the coarse fits, above which none goes on
@@ -38,7 +37,7 @@ FITTED_SHARE = 0.95  # of the z of a fit, at which the next begins: it is at its
 ERROR_FACTOR = 3.0  # of z, over that of white noise of what is left; 1.8 to 4.1 (docs/invert.md)
 CLIPPED = 3.0  # standard deviations, above which an error counts as that many
 NEIGHBOURHOOD = 7  # pixels of a side, whose deviation an error is compared with
-LEAST_CONTRAST = 2 / 255  # which is added to it
+LEAST_CONTRAST = 2.0  # grey levels, which is added to it
 SMALLEST, LARGEST = 1e-3, 100.0  # of shares and ratios, whose logarithms are used
 LEAST_STRUCTURE = 0.01  # which is added to it
 TRAITS = 5
@@ -142,7 +141,7 @@ def _make_attempt(
     traits = Traits(
         structure=structure,
         share=inside / squares if squares else 0.0,
-        ratio=rmse / WHITE / end.median,
+        ratio=rmse / end.median,
         relative=float(np.median(np.abs(end.rest) / contrast[end.view.counted])),
         uncertainty=float(noise_error.mean()) / views.deviation,
     )

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.reenact.pixels import GREY_LEVELS
+
 _SMALL, _WIDE = np.array([0.0, 1, 2, 1, 0]) / 4, np.array([1.0, 4, 6, 4, 1]) / 16
 _SLOPE, _CURVE, _SAME = np.array([[0.0, -0.5, 0, 0.5, 0], [0.0, 1, -2, 1, 0], [0.0, 0, 1, 0, 0]])
 # (6, 5, 5): by how much two blurs change a picture, and its derivatives
@@ -21,7 +23,6 @@ KERNELS = np.stack(
     ]
 )
 _REACH = KERNELS.shape[-1] // 2
-MIDDLE = 0.5  # of the colours, 0 to 1, which products are of
 SHADED = 3  # of the shades, those that are brightness times place too
 
 
@@ -38,10 +39,11 @@ class Places:
 
 @dataclass(frozen=True)
 class Features:
-    """The features of pictures of a shape (height, width, channels), with colours from 0 to 1.
+    """The features of pictures of a shape (height, width, channels), in grey levels.
 
-    In this order: 1; the colours; products of two and of three; each kernel of each channel; x, y,
-    x² + y² and xy; brightness times the first three of these. They are 45 of three channels.
+    In this order: 1; the colours, whose 0 is the middle grey; products of two and of three; each
+    kernel of each channel; x, y, x² + y² and xy; brightness times the first three of these. They
+    are 45 of three channels.
     """
 
     shape: tuple[int, int, int]
@@ -65,7 +67,7 @@ class Features:
 
     def compute(self, picture: np.ndarray) -> np.ndarray:
         """Return the features (n, height, width) of a picture."""
-        colours = np.moveaxis(picture, -1, 0) - MIDDLE
+        colours = np.moveaxis(picture, -1, 0) - GREY_LEVELS
         brightness = colours.mean(0)
         parts = [np.ones((1, *self.shape[:2])), colours]
         for factors in self._products:
@@ -92,7 +94,7 @@ class Features:
 
     def _differentiate_pixels(self, picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the slopes (height, width, channels, channels) of the map of each pixel alone."""
-        colours, places = np.moveaxis(picture, -1, 0) - MIDDLE, self.places
+        colours, places = np.moveaxis(picture, -1, 0) - GREY_LEVELS, self.places
         slopes = np.zeros((*self.shape, self.shape[2])) + weights[places.colours]
         rows = iter(weights[places.products])
         for factors, row in ((each, next(rows)) for group in self._products for each in group):

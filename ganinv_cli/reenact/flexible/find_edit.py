@@ -11,7 +11,7 @@ from ganinv_cli.reenact.flexible.homography import PARAMETERS
 from ganinv_cli.reenact.flexible.name_map import describe_map, find_region
 from ganinv_cli.reenact.flexible.rule import find_rule
 from ganinv_cli.reenact.flexible.views import Views
-from ganinv_cli.reenact.pixels import WHITE, round_to_pixels
+from ganinv_cli.reenact.pixels import round_to_pixels
 
 VALUES_PER_UNKNOWN = 8  # of a picture, at least, or a flexible map follows anything
 
@@ -37,7 +37,7 @@ def make_views(renderer: Renderer, pixels: np.ndarray, counted: np.ndarray) -> V
     unknowns = renderer.generator.latent + PARAMETERS + features
     if counted.sum() * pixels.shape[2] < VALUES_PER_UNKNOWN * unknowns:
         return None
-    return Views(renderer, pixels / WHITE, counted)
+    return Views(renderer, pixels.astype(np.float64), counted)
 
 
 def accepts(renderer: Renderer, attempt: Attempt, *, is_jpeg: bool) -> bool:
@@ -55,7 +55,7 @@ def make_edit(views: Views, attempt: Attempt) -> Edit:
     counted, region = end.view.counted[:, ::direction], region[:, ::direction]
     mapped = np.zeros(views.target.shape)
     mapped[end.view.counted] = end.picture
-    picture = np.where(counted[..., None], mapped[:, ::direction], views.target) * WHITE
+    picture = np.where(counted[..., None], mapped[:, ::direction], views.target)
     return Edit(
         z=attempt.z,
         deviation=attempt.deviation,

@@ -12,6 +12,7 @@ import numpy as np
 from ganinv_cli.inversion.polish.least_squares import Point, minimise_squares
 from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.views import View, Views, refuse
+from ganinv_cli.reenact.pixels import WHITE
 
 STEPS = 12  # in all
 ROUND = 3  # steps with one scale of the errors
@@ -23,11 +24,11 @@ SETTLED = 0.995  # share of the loss before, above which a round ends
 SHRUNK = 0.97  # share of the scale before, above which no other round follows
 FAR = 2.0  # s, in standard deviations of normal errors with their median
 NORMAL = 0.6745  # median of the size of a standard normal number
-LEAST_MEDIAN = 0.5 / 255  # of errors, which rounding leaves
+LEAST_MEDIAN = 0.5  # grey levels, of errors, which rounding leaves
 
 
 class MappedPicture(NamedTuple):
-    """What is seen of G(z), mapped to be like a picture; colours are from 0 to 1."""
+    """What is seen of G(z), mapped to be like a picture, in grey levels."""
 
     x: np.ndarray  # (latent + 8,), z and the parameters of the homography
     weights: np.ndarray  # (features, channels), the map
@@ -135,7 +136,7 @@ def _compare(
     x: np.ndarray, view: View, values: np.ndarray, wanted: np.ndarray, weights: np.ndarray
 ) -> MappedPicture:
     mapped = values.T @ weights
-    beyond = ((wanted <= 0) & (mapped < 0)) | ((wanted >= 1) & (mapped > 1))
+    beyond = ((wanted <= 0) & (mapped < 0)) | ((wanted >= WHITE) & (mapped > WHITE))
     return MappedPicture(x, weights, view, values, mapped, np.where(beyond, 0.0, wanted - mapped))
 
 

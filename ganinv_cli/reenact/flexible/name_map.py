@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from ganinv_cli.reenact.flexible.features import MIDDLE, Features
+from ganinv_cli.reenact.flexible.features import Features
 from ganinv_cli.reenact.flexible.flexible_fit import NORMAL, MappedPicture
-from ganinv_cli.reenact.pixels import WHITE
+from ganinv_cli.reenact.pixels import GREY_LEVELS, WHITE
 
 MIN_LOWERED = 0.25  # share of what G(z) leaves without a map that a named part must lower
-GREY = 1.5 / WHITE  # RMS of the differences of channels, at most in a grey picture
+GREY = 1.5  # grey levels, RMS of the differences of channels, at most in a grey picture
 FAR = 5.0  # standard deviations, above which a pixel is of another picture
-LEAST_FAR = 6 / WHITE
+LEAST_FAR = 6.0  # grey levels
 MIN_REGION = 0.01  # share of the pixels; less is not mentioned
 BLURS = 2  # kernels, the first ones, that are blurs
 ROTATED = 0.75  # share of the largest move of a corner that is a rotation, or it is not named
@@ -43,7 +43,7 @@ def _select_parts(end: MappedPicture, region: np.ndarray) -> list[str]:
     makes up for an error of the others, e.g. of interpolation.
     """
     counted = end.view.counted & ~region
-    wanted = (end.picture + end.rest).clip(0, 1)[~region[end.view.counted]]
+    wanted = (end.picture + end.rest).clip(0, WHITE)[~region[end.view.counted]]
     features = Features(end.view.seen.shape)
     places = features.places
     slices = {  # of the features; the first one is 1
@@ -63,7 +63,7 @@ def _select_parts(end: MappedPicture, region: np.ndarray) -> list[str]:
             every = computed[MOVE in parts]
             values = np.concatenate([every[:1], *(every[each] for each in rows)]).T
             mapped = mapped + values @ np.linalg.lstsq(values, wanted - mapped)[0]
-        return float(np.mean(np.abs(wanted - mapped.clip(0, 1))))
+        return float(np.mean(np.abs(wanted - mapped.clip(0, WHITE))))
 
     chosen: list[str] = []
     left = plain = measure(chosen)
@@ -96,7 +96,7 @@ def _name_filter(end: MappedPicture) -> str:
 def _name_shade(end: MappedPicture) -> str:
     places = Features(end.view.seen.shape).places
     shades = np.zeros(3)  # to the right, to the bottom, to the edges
-    brightness = float(end.features[places.colours].mean()) or MIDDLE
+    brightness = float(end.features[places.colours].mean()) or GREY_LEVELS
     for place, weight in ((places.shades, 1.0), (places.shaded, brightness)):
         shades += weight * end.weights[place][:3].mean(1)
     number = int(np.argmax(np.abs(shades)))

@@ -11,7 +11,7 @@ from ganinv_cli.inversion.polish.least_squares import Point, minimise_squares
 from ganinv_cli.reenact.flexible.views import Views, refuse
 
 COARSE, FINE = 2, 4  # sides of a picture over those of a neighbourhood
-LEAST_DEVIATION = 4 / 255  # of colours from 0 to 1, which is added to that of a neighbourhood
+LEAST_DEVIATION = 4.0  # grey levels, which is added to that of a neighbourhood
 STEPS = 10
 DAMPING = 1e-2  # relative to the diagonal of the normal equations
 PRIOR = 3e-3  # weight of the mean of (z / deviation)²

@@ -9,6 +9,7 @@ from ganinv_cli.generators.network.siblings import make_sibling
 from ganinv_cli.inversion.objective.ground_truth import draw_z
 from ganinv_cli.inversion.randomness import Purpose
 from ganinv_cli.reenact.flexible.normalised_fit import COARSE, normalise
+from ganinv_cli.reenact.pixels import to_grey_levels
 
 MOST_DIRECTIONS = 200  # of own pictures
 MIN_DIRECTIONS = 8
@@ -28,7 +29,7 @@ class Guess(NamedTuple):
     weights: np.ndarray  # (latent, values) float32
 
     def predict(self, picture: np.ndarray) -> np.ndarray:
-        """Return z (latent,) behind a picture (height, width, channels) from 0 to 1."""
+        """Return z (latent,) behind a picture (height, width, channels)."""
         rest = normalise(picture, COARSE).ravel() - self.mean
         return np.asarray(self.weights @ rest.astype(np.float32) + self.middle, np.float64)
 
@@ -76,7 +77,9 @@ def find_directions(pictures: np.ndarray, count: int) -> np.ndarray:
 
 def fit_guess(pictures: np.ndarray, z: np.ndarray) -> Guess:
     """Return the guess from pictures (m, height, width, channels), -1 to 1, of z (m, latent)."""
-    normalised = np.stack([normalise(picture / 2 + 0.5, COARSE).ravel() for picture in pictures])
+    normalised = np.stack(
+        [normalise(picture, COARSE).ravel() for picture in to_grey_levels(pictures)]
+    )
     normalised = normalised.astype(np.float32)
     mean, middle = normalised.mean(0), z.mean(0)
     rest = normalised - mean

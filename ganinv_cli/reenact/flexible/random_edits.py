@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from ganinv_cli.images.decode import compress
 from ganinv_cli.reenact.flexible.homography import PARAMETERS, Homography, make_zoom
-from ganinv_cli.reenact.pixels import round_to_pixels
+from ganinv_cli.reenact.pixels import WHITE, round_to_pixels
 
 QUALITIES = 70, 96  # of a JPEG
 MOST_EDITS = 3
@@ -28,7 +28,7 @@ def store_at_random(picture: np.ndarray, random: np.random.Generator) -> np.ndar
 def _map_colours(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Contrast, saturation, a power, a tint, a curve, and sometimes a shade or few levels."""
     channels = picture.shape[-1]
-    values = (picture / 255) ** np.exp(random.normal(0, 0.15, channels))
+    values = (picture / WHITE) ** np.exp(random.normal(0, 0.15, channels))
     values = 0.5 + random.uniform(0.8, 1.3) * (values - 0.5) + random.normal(0, 0.04, channels)
     grey = values.mean(-1, keepdims=True)
     values = grey + random.uniform(0.3, 1.5) * (values - grey)
@@ -40,7 +40,7 @@ def _map_colours(picture: np.ndarray, random: np.random.Generator) -> np.ndarray
     if random.random() < 0.2:
         levels = int(random.integers(16, 65))
         values = np.rint(values * levels) / levels
-    return np.asarray(255 * values)
+    return np.asarray(WHITE * values)
 
 
 def _filter(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -83,5 +83,5 @@ def _cover(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     covered = picture.copy()
     blurred = ndimage.gaussian_filter(picture, (height / 10, width / 10, 0))
     is_flat = random.random() < 0.5
-    covered[place] = random.uniform(0, 255, picture.shape[-1]) if is_flat else blurred[place]
+    covered[place] = random.uniform(0, WHITE, picture.shape[-1]) if is_flat else blurred[place]
     return covered

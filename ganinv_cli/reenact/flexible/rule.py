@@ -30,7 +30,6 @@ from ganinv_cli.reenact.flexible.own_pictures import OwnPictures, measure_own_pi
 from ganinv_cli.reenact.flexible.random_edits import edit_at_random, store_at_random
 from ganinv_cli.reenact.flexible.views import Views
 from ganinv_cli.reenact.known_pictures import make_strangers
-from ganinv_cli.reenact.pixels import WHITE
 from ganinv_cli.reenact.stages.eight_bits import EightBits
 from ganinv_cli.results import statistics
 
@@ -126,7 +125,7 @@ def _fit_case(renderer: Renderer, case: Case, own: OwnPictures) -> Iterator[Atte
     counted, chain = np.ones(shape[:2], np.bool_), Chain((), EightBits(case.pixels))
     given = case.start, chain.start, counted, EVALUATIONS
     plain = fit(renderer, chain, *given, steep=STEEP)
-    views = Views(renderer, case.pixels / WHITE, counted)
+    views = Views(renderer, case.pixels.astype(np.float64), counted)
     yield from iterate_attempts(views, plain.z, plain.excess, own)
 
 

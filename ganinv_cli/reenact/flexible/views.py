@@ -7,15 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.inversion.polish.least_squares import Point
-from ganinv_cli.reenact.fit import Renderer
+from ganinv_cli.reenact.fit import MIN_SHOWN, Renderer
 from ganinv_cli.reenact.flexible.homography import PARAMETERS, Homography
-from ganinv_cli.reenact.pixels import WHITE
-
-MIN_SHOWN = 0.5  # share of the counted pixels that must show a part of the picture
 
 
 class View(NamedTuple):
-    """A picture G(z), as it is seen; colours are from 0 to 1."""
+    """A picture G(z), as it is seen, in grey levels."""
 
     picture: np.ndarray  # (height, width, channels)
     seen: np.ndarray  # (height, width, channels)
@@ -28,7 +25,7 @@ class Views:
     """Pictures of a generator, seen through homographies; x is z and the parameters of one."""
 
     renderer: Renderer
-    target: np.ndarray  # (height, width, channels), from 0 to 1, what they are compared with
+    target: np.ndarray  # (height, width, channels), what they are compared with
     counted: np.ndarray  # (height, width)
 
     @functools.cached_property
@@ -55,13 +52,13 @@ class Views:
         counted = self.counted & homography.inside
         if counted.sum() < MIN_SHOWN * self.counted.sum():
             return None
-        picture = self.renderer.render(x[: self.latent]) / WHITE
+        picture = self.renderer.render(x[: self.latent])
         return View(picture, homography.apply(picture), homography, counted)
 
     def differentiate(self, x: np.ndarray, view: View) -> np.ndarray:
         """Return the derivatives of what is seen by x: (n, height, width, channels) float32."""
         jacobian = self.renderer.differentiate(x[: self.latent])
-        by_z = view.homography.apply((jacobian / WHITE).astype(np.float32))
+        by_z = view.homography.apply(jacobian.astype(np.float32))
         return np.concatenate([by_z, view.homography.differentiate(view.picture)]).astype(
             np.float32
         )

@@ -105,28 +105,26 @@ class Jpeg(Storage):
     def differentiate(
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
+        columns = self.project(picture, derivatives, counted)
         if self.weighted:
-            return self.weigh(picture, derivatives, counted)
-        active = self._miss(picture, counted, FITTED_CELL) != 0
-        seen = derivatives * is_unclipped(picture)
-        parts = self._transform(seen)[:, self._select(counted)] * active
-        return np.asarray(parts.reshape(len(derivatives), -1))
+            return np.asarray(columns / np.sqrt(self.find_variances(picture, counted, 0.0)))
+        return np.asarray(columns * (self._miss(picture, counted, FITTED_CELL) != 0).ravel())
 
     def measure_excess(self, picture: np.ndarray, counted: np.ndarray) -> float:
         """Return the RMS of the distances from the cells, in grey levels."""
         return measure_rms(self._miss(picture, counted, 1.0))
 
-    def weigh(
-        self,
-        picture: np.ndarray,
-        derivatives: np.ndarray,
-        counted: np.ndarray,
-        variance_before: float = 0.0,
+    def project(
+        self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
-        seen = derivatives * is_unclipped(picture)
-        deviations = np.sqrt(self._deviations**2 + variance_before)
-        parts = self._transform(seen)[:, self._select(counted)] / deviations
-        return np.asarray(parts.reshape(len(derivatives), -1))
+        seen = self._transform(derivatives * is_unclipped(picture))
+        return np.asarray(seen[:, self._select(counted)].reshape(len(derivatives), -1))
+
+    def find_variances(
+        self, picture: np.ndarray, counted: np.ndarray, variance_before: float
+    ) -> np.ndarray:
+        variances = self._deviations.ravel() ** 2 + variance_before
+        return np.tile(variances, int(self._select(counted).sum()))
 
     @property
     def error(self) -> float:
