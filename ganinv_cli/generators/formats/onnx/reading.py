@@ -4,6 +4,7 @@ Graphs are of ONNX's own operations of one version; calls of functions are repla
 """
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -42,6 +43,7 @@ MAX_SETTING = 1 << 10  # numbers of an array that may be a setting of an operati
 STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operations
 
 STORED = "Constant"  # an operation whose values are in the file
+_UNUSUAL = re.compile(r"[^A-Za-z0-9./]")  # characters in names of TensorFlow's operations
 _RANDOM = ("Random", "Multinomial", "Bernoulli")
 
 
@@ -177,7 +179,8 @@ def evaluate_model(model: Model, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     for node in _choose_nodes(model.graph.node, names):
         called = f"{(node.name or node.output[0])[:100]} ({node.op_type[:60]})"
         try:
-            results = _run_node(node, values, own_rows, rows, room)
+            with tf.name_scope(_UNUSUAL.sub("_", (node.name or node.output[0]).strip("/_"))):
+                results = _run_node(node, values, own_rows, rows, room)
         except UnsupportedError as error:
             raise UnreadableError(f"{called} {error}") from None
         except boundary.list_reading_errors() as error:

@@ -32,7 +32,7 @@ def create_operation(node: Any, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         return [mean if mean.shape.rank is None else tf.ensure_shape(mean, mean.shape)]
     if _has_channels_first(settings) and not node.op.startswith("BiasAdd"):
         return _create_channels_last(node.op, inputs, settings)
-    return _create(node.op, inputs, settings)
+    return _create(node.op, inputs, settings, node.name)
 
 
 def count_outputs_before(operation: str, argument: str) -> int:
@@ -41,7 +41,9 @@ def count_outputs_before(operation: str, argument: str) -> int:
     return names.index(argument) if argument in names else 0
 
 
-def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list[tf.Tensor]:
+def _create(
+    kind: str, inputs: Sequence[tf.Tensor], settings: _Settings, name: str | None = None
+) -> list[tf.Tensor]:
     if kind == "MaxPool" and settings["padding"].s == b"EXPLICIT":
         return [_pool_padded(inputs[0], settings)]
     if kind == "Conv2DBackpropInput" and settings["padding"].s == b"EXPLICIT":
@@ -51,7 +53,7 @@ def _create(kind: str, inputs: Sequence[tf.Tensor], settings: _Settings) -> list
         # the optimizer of TensorFlow follows x + x along both paths, and each of these again
         return [functools.reduce(tf.add, [ref.deref() * n for ref, n in counts.items()])]
     graph = tf.compat.v1.get_default_graph()
-    return list(graph.create_op(kind, list(inputs), attrs=dict(settings)).outputs)
+    return list(graph.create_op(kind, list(inputs), attrs=dict(settings), name=name).outputs)
 
 
 def _pool_padded(x: tf.Tensor, settings: _Settings) -> tf.Tensor:
