@@ -1,6 +1,6 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
-from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
+from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import check_settings, convert_numpy, name_arguments
 from ganinv_cli.settings.machine import read_device
 from ganinv_cli.settings.shipped import find
@@ -30,7 +30,6 @@ Kind = TypeVar("Kind", bound=Config)
 ImagePrecision = Literal["float32", "float64"]
 
 DEFAULT = Path(Config.checkpoint).name
-LATENT = Setting("latent", None, ValueType((int,)), range=(1, MAX_NUMBER))
 BATCH_SIZE = 64  # images that are made at once
 
 
@@ -44,6 +43,7 @@ class LoadedGenerator:
         name: what was loaded, e.g. a path.
         label: the label that was chosen; None: all of them.
         latent_size: number of components of z.
+        latent_shape: shape of one z, (latent_size,) or e.g. (32, 4, 4).
         image_shape: (height, width, channels) of an image.
         labels: number of labels that `G(z, labels)` needs; 0: it takes none.
         prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
@@ -80,7 +80,8 @@ class LoadedGenerator:
         """Return the images of latent vectors.
 
         Args:
-            z: (n, latent_size), finite floats; drawn from the prior, as `draw_z` does.
+            z: (n, latent_size) or (n, *latent_shape), finite floats; drawn from the prior, as
+                `draw_z` does.
             labels: (n,) whole numbers from 0, or one for all; only for a conditional generator.
             precision: "float32" or "float64", of the computation.
 
@@ -95,10 +96,10 @@ class LoadedGenerator:
             raise UsageError(f"precision = {precision!r}; give {allowed}")
         with np.errstate(over="ignore"):  # which is said below
             vectors = np.asarray(z, precision)
-        if vectors.ndim != 2 or vectors.shape[1] != self.latent_size:
-            raise UsageError(
-                f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
-            )
+        if vectors.shape[1:] not in ((self.latent_size,), self.latent_shape):
+            sizes = ", ".join(map(str, self.latent_shape))
+            raise UsageError(f"z has the shape {vectors.shape}; {self.name} takes (n, {sizes})")
+        vectors = vectors.reshape(len(vectors), -1)
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
             raise UsageError(f"z[{row}] has a component that is not a finite {precision} number")
@@ -106,17 +107,21 @@ class LoadedGenerator:
         return self.build().render(vectors, BATCH_SIZE, precision, labels=numbers)
 
     def draw_z(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Return latent vectors drawn from the prior: (count, latent_size) float32.
+        """Return z drawn from the prior: (count, *latent_shape) float32.
 
         Row i is the z of trial i of `recover` with this seed, for any count.
         """
         from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 
-        return draw_true_z(self.build(), seed, np.arange(count))
+        return draw_true_z(self.build(), seed, np.arange(count)).reshape(-1, *self.latent_shape)
 
     @property
     def latent_size(self) -> int:
         return self.definition.network.latent
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return self.definition.network.latent_shape
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -182,8 +187,9 @@ class LoadedGenerator:
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
+        sizes = ", ".join(map(str, self.latent_shape))
         return (
-            f"<ganinv generator {self.name}: z ({self.latent_size}) from {self.prior} -> "
+            f"<ganinv generator {self.name}: z ({sizes}) from {self.prior} -> "
             f"image ({height}, {width}, {channels}); {self.route}>"
         )
 
@@ -212,7 +218,7 @@ def load(
     source: Any = DEFAULT,
     *,
     label: int | None = None,
-    latent: int | None = None,
+    latent: int | Sequence[int] | str | None = None,
     **conventions: Any,
 ) -> LoadedGenerator:
     """Load a generator: a file, or a model or function of this program.
@@ -223,8 +229,8 @@ def load(
             labels as integers or one-hot. A function takes a tf.Tensor z (n, latent) float32 and
             returns images (n, height, width, channels).
         label: label of a conditional generator, from 0; None: each is tried.
-        latent: number of components of z, for a function or a module. None: a module is tried with
-            the sizes of its first weights.
+        latent: shape of z, e.g. 100 or (32, 4, 4), for a function, a module, or a file that leaves
+            sizes free. None: a module is tried with the sizes of its first weights.
         conventions: what the file does not say, by the names of the commands' options: prior,
             range, activation, strides, padding, epsilon, upsampling, norm, key, labels, trust. For
             a model, module or function: prior (default "normal") and range (default "-1,1"); for a
@@ -243,22 +249,22 @@ def load(
         >>> z.shape, G(z).shape
         ((2, 100), (2, 16, 16, 3))
     """
-    known = {"label": list_settings(Config)["label"], "latent": LATENT, **CONVENTIONS}
+    known = {"label": list_settings(Config)["label"], **CONVENTIONS}
+    sizes = [latent] if isinstance(latent, int | np.integer) else latent
+    if sizes is not None and not isinstance(sizes, str):
+        latent = ",".join(map(str, sizes))
     settings = {"label": label, "latent": latent, **conventions}
     plain = {name: convert_numpy(each) for name, each in settings.items() if each is not None}
     checked = check_settings("load", plain, known)
-    latent = checked.pop("latent", None)
     config = Config(**checked)
     given = config.conventions
     if isinstance(source, str | Path):
-        if latent:
-            raise ConfigError("latent is for a function; a file says it itself, so leave it out")
         return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_definition
     from ganinv_cli.generators.formats.objects import read_object
 
-    definition = check_definition(read_object(source, latent or 0, given))
+    definition = check_definition(read_object(source, given))
     return LoadedGenerator(definition.path, definition, given, config.label)
 
 

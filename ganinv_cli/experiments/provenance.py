@@ -41,6 +41,7 @@ def make_provenance(
         config=settings | ({"cases": cases} if cases else {}),
         identity=identity_settings(request.experiment.config, settings),
         checkpoint_sha256=generator.sha256,
+        latent_shape=generator.latent_shape if len(generator.latent_shape) > 1 else None,
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
         device=engine.machine.device,

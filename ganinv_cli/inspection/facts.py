@@ -42,6 +42,7 @@ def describe_definition(definition: Definition) -> Facts:
         "format": definition.format,
         "layout": definition.layout,
         "latent": network.latent,
+        "latent_shape": list(network.latent_shape),
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
         "range": {

@@ -64,7 +64,7 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "stated", f"by {file}"
     yield "file", shorten_path(facts["path"])
     yield "format", f"{facts['format']}, layout {facts['layout']}"
-    yield "latent vector", f"{facts['latent']:,} components"
+    yield "latent vector", f"{facts['latent']:,} components{_describe_shape(facts)}"
     ends = f"from {prior['low']:.4g} to {prior['high']:.4g}"
     yield "prior", f"{prior['name']}, {ends}{describe_source(facts, 'prior')}"
     if facts["labels"]:
@@ -87,6 +87,11 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     yield "hash", f"sha256 of {what} and weights, {sha256}"
     if facts["ignored"]:
         yield "ignored", _join_ignored(facts["ignored"], verbose)
+
+
+def _describe_shape(facts: Facts) -> str:
+    shape = facts["latent_shape"]
+    return f", of the shape {' x '.join(map(str, shape))}" if len(shape) > 1 else ""
 
 
 def _describe_range(facts: Facts) -> str:

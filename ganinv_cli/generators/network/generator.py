@@ -34,6 +34,7 @@ class Generator(ABC):
     origin: Origin = UNKNOWN
     sha256: str  # of the network
     latent: int
+    latent_shape: tuple[int, ...]  # of one z, where users see it
     labels: int  # 0: unconditional
     image_shape: tuple[int, int, int]  # height, width, channels
     batch_norm: BatchNormMode
