@@ -32,6 +32,7 @@ class Generator(ABC):
 
     prior: Prior
     origin: Origin = UNKNOWN
+    reach: float = 1.0  # largest absolute value of a pixel; 1: a function bounds it
     sha256: str  # of the network
     latent: int
     latent_shape: tuple[int, ...]  # of one z, where users see it
@@ -70,6 +71,11 @@ class Generator(ABC):
         """
         height, width, channels = self.image_shape
         return (height * width if mask is None else int(np.count_nonzero(mask))) * channels
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether its pictures may leave [−1, 1], so that storing them clips them."""
+        return self.reach > 1
 
     @property
     def jacobian_gradients(self) -> float:

@@ -10,8 +10,13 @@ CHANNELS = 4
 SHAPE = (CHANNELS, 2, 2)  # of z, for pictures of 8 x 8
 
 
-def write_decoder(path: Path, sizes: tuple[int | str, int | str], end: str = "Tanh") -> Path:
-    """Write a decoder for z of a height and width, which are free if they are names."""
+def write_decoder(
+    path: Path, sizes: tuple[int | str, int | str], end: str = "Tanh", scale: float = 1 / 3
+) -> Path:
+    """Write a decoder for z of a height and width, which are free if they are names.
+
+    It ends in an operation, and pixels before that are in proportion to `scale`.
+    """
     node = helper.make_node
     up = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
     nodes = [
@@ -24,7 +29,7 @@ def write_decoder(path: Path, sizes: tuple[int | str, int | str], end: str = "Ta
     weights = {
         "scales": np.array([1, 1, 4, 4], np.float32),
         "first": make_array(16, CHANNELS, 3, 3) / 2,
-        "last": make_array(3, 16, 3, 3, seed=1) / 3,
+        "last": make_array(3, 16, 3, 3, seed=1) * scale,
     }
     floats = TensorProto.FLOAT
     graph = helper.make_graph(
