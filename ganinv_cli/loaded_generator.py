@@ -57,6 +57,7 @@ class LoadedGenerator:
     definition: "Definition" = field(repr=False)
     conventions: Conventions = field(default_factory=Conventions)
     label: int | None = None
+    encoder: Any = None  # a model or function that maps its pictures to z
     # shared by the same generator with other labels, and read again
     _built: "dict[tuple[int | None, BatchNormMode, Device | None], Generator]" = field(
         default_factory=dict
@@ -219,6 +220,7 @@ def load(
     *,
     label: int | None = None,
     latent: int | Sequence[int] | str | None = None,
+    encoder: Any = None,
     **conventions: Any,
 ) -> LoadedGenerator:
     """Load a generator: a file, or a model or function of this program.
@@ -231,6 +233,8 @@ def load(
         label: label of a conditional generator, from 0; None: each is tried.
         latent: shape of z, e.g. 100 or (32, 4, 4), for a function, a module, or a file that leaves
             sizes free. None: a module is tried with the sizes of its first weights.
+        encoder: an ONNX file, Keras model or function that maps images in [-1, 1] to z, of any
+            shape; its guess is the first start. It takes a tensor (n, height, width, channels).
         conventions: what the file does not say, by the names of the commands' options: prior,
             range, activation, strides, padding, epsilon, upsampling, norm, key, labels, trust. For
             a model, module or function: prior (default "normal") and range (default "-1,1"); for a
@@ -253,19 +257,22 @@ def load(
     sizes = [latent] if isinstance(latent, int | np.integer) else latent
     if sizes is not None and not isinstance(sizes, str):
         latent = ",".join(map(str, sizes))
-    settings = {"label": label, "latent": latent, **conventions}
+    path = str(encoder) if isinstance(encoder, str | Path) else None
+    settings = {"label": label, "latent": latent, "encoder": path, **conventions}
+    encoder = None if path else encoder
     plain = {name: convert_numpy(each) for name, each in settings.items() if each is not None}
     checked = check_settings("load", plain, known)
     config = Config(**checked)
     given = config.conventions
     if isinstance(source, str | Path):
-        return read_generator(replace(config, checkpoint=str(source)))
+        loaded = read_generator(replace(config, checkpoint=str(source)))
+        return replace(loaded, encoder=encoder)
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_definition
     from ganinv_cli.generators.formats.objects import read_object
 
     definition = check_definition(read_object(source, given))
-    return LoadedGenerator(definition.path, definition, given, config.label)
+    return LoadedGenerator(definition.path, definition, given, config.label, encoder)
 
 
 def read_generator(
@@ -308,7 +315,7 @@ def read_generator(
     if definition.norm_check.doubt:
         reporter.say(f"{config.checkpoint} is not confirmed: {definition.norm_check.doubt}")
     built = _find_built(definition.sha256, definition.prior, str(definition.origin))
-    return LoadedGenerator(config.checkpoint, definition, conventions, config.label, built)
+    return LoadedGenerator(config.checkpoint, definition, conventions, config.label, _built=built)
 
 
 @lru_cache(maxsize=1)

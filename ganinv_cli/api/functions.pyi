@@ -15,6 +15,7 @@ __all__ = ["consistency", "invert", "noise_sweep", "recover"]
 class _Settings(TypedDict, total=False):
     prior: str | None
     latent: str | None
+    encoder: str | None
     range: str | None
     activation: str | None
     strides: NDArray[Any] | Sequence[int]

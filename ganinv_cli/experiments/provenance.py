@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.encoder.public_encoder import PublicEncoder
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.plan import Plan
@@ -20,7 +21,7 @@ GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
-    request: Request, plan: Plan, engine: Engine, encoder: Encoder | None
+    request: Request, plan: Plan, engine: Engine, encoder: Encoder | PublicEncoder | None
 ) -> Provenance:
     """Return the provenance of a run that starts now.
 

@@ -39,6 +39,14 @@ class Conventions:
         metavar="SIZES",
         example="32,4,4",
     )
+    encoder: str | None = _declare(
+        None,
+        help="ONNX file of an encoder, which maps pictures from -1 to 1 to z of the generator: its "
+        "guess is the first start.",
+        metavar="FILE.onnx",
+        is_path=True,
+        example="encoder.onnx",
+    )
     range: str | None = _declare(
         None,
         help="Range of the generator's pixels, if its file does not say: tanh, sigmoid, or the "

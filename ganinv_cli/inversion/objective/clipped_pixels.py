@@ -24,4 +24,5 @@ def find_decisive(
     if generator.is_clipped:
         picture = generator.render(z[None], 1, labels=np.array([label]))[0]
         is_decisive &= (np.abs(target) != 1) | ((picture - target) * target <= 0)
-    return is_decisive.ravel()
+    decisive: np.ndarray = is_decisive.ravel()
+    return decisive
