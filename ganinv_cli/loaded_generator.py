@@ -221,6 +221,7 @@ def load(
     label: int | None = None,
     latent: int | Sequence[int] | str | None = None,
     encoder: Any = None,
+    latents: Any = None,
     **conventions: Any,
 ) -> LoadedGenerator:
     """Load a generator: a file, or a model or function of this program.
@@ -235,6 +236,8 @@ def load(
             sizes free. None: a module is tried with the sizes of its first weights.
         encoder: an ONNX file, Keras model or function that maps images in [-1, 1] to z, of any
             shape; its guess is the first start. It takes a tensor (n, height, width, channels).
+        latents: draws of z, an array (n, *shape) or a .npy file: known z are rows of it, and unless
+            `prior` is given, its deviation, bounds and lengths are the prior's.
         conventions: what the file does not say, by the names of the commands' options: prior,
             range, activation, strides, padding, epsilon, upsampling, norm, key, labels, trust. For
             a model, module or function: prior (default "normal") and range (default "-1,1"); for a
@@ -259,6 +262,8 @@ def load(
         latent = ",".join(map(str, sizes))
     path = str(encoder) if isinstance(encoder, str | Path) else None
     settings = {"label": label, "latent": latent, "encoder": path, **conventions}
+    if isinstance(latents, str | Path):
+        settings["latents"], latents = str(latents), None
     encoder = None if path else encoder
     plain = {name: convert_numpy(each) for name, each in settings.items() if each is not None}
     checked = check_settings("load", plain, known)
@@ -266,12 +271,22 @@ def load(
     given = config.conventions
     if isinstance(source, str | Path):
         loaded = read_generator(replace(config, checkpoint=str(source)))
+        if latents is not None:
+            from ganinv_cli.generators.formats.draws import take_draws
+
+            loaded = replace(loaded, definition=take_draws(loaded.definition, latents, given))
+            loaded = replace(loaded, _built={})
         return replace(loaded, encoder=encoder)
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_definition
+    from ganinv_cli.generators.formats.draws import take_draws
     from ganinv_cli.generators.formats.objects import read_object
 
-    definition = check_definition(read_object(source, given))
+    definition = read_object(source, given)
+    draws = given.latents if latents is None else latents
+    if draws is not None:
+        definition = take_draws(definition, draws, given)
+    definition = check_definition(definition)
     return LoadedGenerator(definition.path, definition, given, config.label, encoder)
 
 
@@ -301,6 +316,10 @@ def read_generator(
         make_solver(config.solver, config.solver_settings)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
+    if conventions.latents:
+        from ganinv_cli.generators.formats.draws import take_draws
+
+        definition = take_draws(definition, conventions.latents, conventions)
     start_tensorflow(gpus)
     if verbose:
         reporter.say(
@@ -314,7 +333,8 @@ def read_generator(
         reporter.say(sentence)
     if definition.norm_check.doubt:
         reporter.say(f"{config.checkpoint} is not confirmed: {definition.norm_check.doubt}")
-    built = _find_built(definition.sha256, definition.prior, str(definition.origin))
+    draws = None if definition.draws is None else definition.draws.tobytes()
+    built = _find_built(definition.sha256, definition.prior, str(definition.origin), draws)
     return LoadedGenerator(config.checkpoint, definition, conventions, config.label, _built=built)
 
 

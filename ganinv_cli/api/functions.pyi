@@ -16,6 +16,7 @@ class _Settings(TypedDict, total=False):
     prior: str | None
     latent: str | None
     encoder: str | None
+    latents: str | None
     range: str | None
     activation: str | None
     strides: NDArray[Any] | Sequence[int]

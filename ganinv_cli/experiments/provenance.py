@@ -1,5 +1,6 @@
 """Provenance of results: settings, library versions, hash of the generator, revision."""
 
+import hashlib
 import os
 import subprocess
 from dataclasses import asdict
@@ -34,6 +35,8 @@ def make_provenance(
     settings = {key: value for key, value in asdict(config).items() if key not in left_out}
     solver = {key: value for key, value in asdict(plan.solver).items() if value is not None}
     settings |= {config.solver: solver, "prior": str(generator.prior), **plan.identity}
+    if generator.draws is not None:
+        settings["latents_sha256"] = hashlib.sha256(generator.draws.tobytes()).hexdigest()
     if encoder:
         settings["encoder_sha256"] = encoder.sha256
     cases = [name for name in plan.cases.values() if name]

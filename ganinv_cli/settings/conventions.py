@@ -47,6 +47,14 @@ class Conventions:
         is_path=True,
         example="encoder.onnx",
     )
+    latents: str | None = _declare(
+        None,
+        help="NumPy file of draws of z, (n, *shape): known z are taken from it, and unless --prior "
+        "is given, it decides the prior: its deviation, its bounds, and how long z is.",
+        metavar="FILE.npy",
+        is_path=True,
+        example="latents.npy",
+    )
     range: str | None = _declare(
         None,
         help="Range of the generator's pixels, if its file does not say: tanh, sigmoid, or the "

@@ -5,8 +5,10 @@ confirmed if it is also the usual value. Pictures decide between two last stride
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from ganinv_cli.generators.network.graph import Network, PixelRange, TracedNetwork
 from ganinv_cli.generators.network.norms.check import UNCHECKED, NormCheck
@@ -59,6 +61,7 @@ class Definition:
     norm_check: NormCheck = UNCHECKED  # set by `formats.cached_check`
     # least and largest pixel in pictures of draws, if no function bounds them; by the same check
     seen_range: PixelRange | None = None
+    draws: np.ndarray | None = field(default=None, compare=False)  # of z, (n, latent) float32
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property

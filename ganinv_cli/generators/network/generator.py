@@ -32,6 +32,7 @@ class Generator(ABC):
 
     prior: Prior
     origin: Origin = UNKNOWN
+    draws: np.ndarray | None = None  # of z, (n, latent); None: they follow from the prior
     reach: float = 1.0  # largest absolute value of a pixel; 1: a function bounds it
     sha256: str  # of the network
     latent: int

@@ -21,5 +21,5 @@ def make_generator(
         generator = TracedGenerator(network, prior, label, origin)
     else:
         generator = LayeredGenerator(network, prior, batch_norm, label, origin)
-    generator.reach = definition.reach
+    generator.reach, generator.draws = definition.reach, definition.draws
     return generator
