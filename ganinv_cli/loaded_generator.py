@@ -1,6 +1,6 @@
 """A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from ganinv_cli.inversion.solvers import make_solver
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
-from ganinv_cli.settings.declare import MAX_NUMBER, Setting, ValueType, list_settings
+from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import check_settings, convert_numpy, name_arguments
 from ganinv_cli.settings.machine import read_device
 from ganinv_cli.settings.shipped import find
@@ -30,7 +30,6 @@ Kind = TypeVar("Kind", bound=Config)
 ImagePrecision = Literal["float32", "float64"]
 
 DEFAULT = Path(Config.checkpoint).name
-LATENT = Setting("latent", None, ValueType((int,)), range=(1, MAX_NUMBER))
 BATCH_SIZE = 64  # images that are made at once
 
 
@@ -44,6 +43,7 @@ class LoadedGenerator:
         name: what was loaded, e.g. a path.
         label: the label that was chosen; None: all of them.
         latent_size: number of components of z.
+        latent_shape: shape of one z, (latent_size,) or e.g. (32, 4, 4).
         image_shape: (height, width, channels) of an image.
         labels: number of labels that `G(z, labels)` needs; 0: it takes none.
         prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
@@ -57,6 +57,7 @@ class LoadedGenerator:
     definition: "Definition" = field(repr=False)
     conventions: Conventions = field(default_factory=Conventions)
     label: int | None = None
+    encoder: Any = None  # a model or function that maps its pictures to z
     # shared by the same generator with other labels, and read again
     _built: "dict[tuple[int | None, BatchNormMode, Device | None], Generator]" = field(
         default_factory=dict
@@ -80,7 +81,8 @@ class LoadedGenerator:
         """Return the images of latent vectors.
 
         Args:
-            z: (n, latent_size), finite floats; drawn from the prior, as `draw_z` does.
+            z: (n, latent_size) or (n, *latent_shape), finite floats; drawn from the prior, as
+                `draw_z` does.
             labels: (n,) whole numbers from 0, or one for all; only for a conditional generator.
             precision: "float32" or "float64", of the computation.
 
@@ -95,10 +97,10 @@ class LoadedGenerator:
             raise UsageError(f"precision = {precision!r}; give {allowed}")
         with np.errstate(over="ignore"):  # which is said below
             vectors = np.asarray(z, precision)
-        if vectors.ndim != 2 or vectors.shape[1] != self.latent_size:
-            raise UsageError(
-                f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
-            )
+        if vectors.shape[1:] not in ((self.latent_size,), self.latent_shape):
+            sizes = ", ".join(map(str, self.latent_shape))
+            raise UsageError(f"z has the shape {vectors.shape}; {self.name} takes (n, {sizes})")
+        vectors = vectors.reshape(len(vectors), -1)
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
             raise UsageError(f"z[{row}] has a component that is not a finite {precision} number")
@@ -106,17 +108,21 @@ class LoadedGenerator:
         return self.build().render(vectors, BATCH_SIZE, precision, labels=numbers)
 
     def draw_z(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Return latent vectors drawn from the prior: (count, latent_size) float32.
+        """Return z drawn from the prior: (count, *latent_shape) float32.
 
         Row i is the z of trial i of `recover` with this seed, for any count.
         """
         from ganinv_cli.inversion.objective.ground_truth import draw_true_z
 
-        return draw_true_z(self.build(), seed, np.arange(count))
+        return draw_true_z(self.build(), seed, np.arange(count)).reshape(-1, *self.latent_shape)
 
     @property
     def latent_size(self) -> int:
         return self.definition.network.latent
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return self.definition.network.latent_shape
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -182,8 +188,9 @@ class LoadedGenerator:
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
+        sizes = ", ".join(map(str, self.latent_shape))
         return (
-            f"<ganinv generator {self.name}: z ({self.latent_size}) from {self.prior} -> "
+            f"<ganinv generator {self.name}: z ({sizes}) from {self.prior} -> "
             f"image ({height}, {width}, {channels}); {self.route}>"
         )
 
@@ -212,7 +219,9 @@ def load(
     source: Any = DEFAULT,
     *,
     label: int | None = None,
-    latent: int | None = None,
+    latent: int | Sequence[int] | str | None = None,
+    encoder: Any = None,
+    latents: Any = None,
     **conventions: Any,
 ) -> LoadedGenerator:
     """Load a generator: a file, or a model or function of this program.
@@ -223,8 +232,12 @@ def load(
             labels as integers or one-hot. A function takes a tf.Tensor z (n, latent) float32 and
             returns images (n, height, width, channels).
         label: label of a conditional generator, from 0; None: each is tried.
-        latent: number of components of z, for a function or a module. None: a module is tried with
-            the sizes of its first weights.
+        latent: shape of z, e.g. 100 or (32, 4, 4), for a function, a module, or a file that leaves
+            sizes free. None: a module is tried with the sizes of its first weights.
+        encoder: an ONNX file, Keras model or function that maps images in [-1, 1] to z, of any
+            shape; its guess is the first start. It takes a tensor (n, height, width, channels).
+        latents: draws of z, an array (n, *shape) or a .npy file: known z are rows of it, and unless
+            `prior` is given, its deviation, bounds and lengths are the prior's.
         conventions: what the file does not say, by the names of the commands' options: prior,
             range, activation, strides, padding, epsilon, upsampling, norm, key, labels, trust. For
             a model, module or function: prior (default "normal") and range (default "-1,1"); for a
@@ -243,23 +256,38 @@ def load(
         >>> z.shape, G(z).shape
         ((2, 100), (2, 16, 16, 3))
     """
-    known = {"label": list_settings(Config)["label"], "latent": LATENT, **CONVENTIONS}
-    settings = {"label": label, "latent": latent, **conventions}
+    known = {"label": list_settings(Config)["label"], **CONVENTIONS}
+    sizes = [latent] if isinstance(latent, int | np.integer) else latent
+    if sizes is not None and not isinstance(sizes, str):
+        latent = ",".join(map(str, sizes))
+    path = str(encoder) if isinstance(encoder, str | Path) else None
+    settings = {"label": label, "latent": latent, "encoder": path, **conventions}
+    if isinstance(latents, str | Path):
+        settings["latents"], latents = str(latents), None
+    encoder = None if path else encoder
     plain = {name: convert_numpy(each) for name, each in settings.items() if each is not None}
     checked = check_settings("load", plain, known)
-    latent = checked.pop("latent", None)
     config = Config(**checked)
     given = config.conventions
     if isinstance(source, str | Path):
-        if latent:
-            raise ConfigError("latent is for a function; a file says it itself, so leave it out")
-        return read_generator(replace(config, checkpoint=str(source)))
+        loaded = read_generator(replace(config, checkpoint=str(source)))
+        if latents is not None:
+            from ganinv_cli.generators.formats.draws import take_draws
+
+            loaded = replace(loaded, definition=take_draws(loaded.definition, latents, given))
+            loaded = replace(loaded, _built={})
+        return replace(loaded, encoder=encoder)
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_definition
+    from ganinv_cli.generators.formats.draws import take_draws
     from ganinv_cli.generators.formats.objects import read_object
 
-    definition = check_definition(read_object(source, latent or 0, given))
-    return LoadedGenerator(definition.path, definition, given, config.label)
+    definition = read_object(source, given)
+    draws = given.latents if latents is None else latents
+    if draws is not None:
+        definition = take_draws(definition, draws, given)
+    definition = check_definition(definition)
+    return LoadedGenerator(definition.path, definition, given, config.label, encoder)
 
 
 def read_generator(
@@ -288,6 +316,10 @@ def read_generator(
         make_solver(config.solver, config.solver_settings)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
+    if conventions.latents:
+        from ganinv_cli.generators.formats.draws import take_draws
+
+        definition = take_draws(definition, conventions.latents, conventions)
     start_tensorflow(gpus)
     if verbose:
         reporter.say(
@@ -301,8 +333,9 @@ def read_generator(
         reporter.say(sentence)
     if definition.norm_check.doubt:
         reporter.say(f"{config.checkpoint} is not confirmed: {definition.norm_check.doubt}")
-    built = _find_built(definition.sha256, definition.prior, str(definition.origin))
-    return LoadedGenerator(config.checkpoint, definition, conventions, config.label, built)
+    draws = None if definition.draws is None else definition.draws.tobytes()
+    built = _find_built(definition.sha256, definition.prior, str(definition.origin), draws)
+    return LoadedGenerator(config.checkpoint, definition, conventions, config.label, _built=built)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ INSIDE_SHARE_RANGE = (
     1 - 1e-7,
 )  # limits of the share of a component's draws; in float32, others would round to 0 or 1
 MAX_COMPONENT = 1e3  # absolute value of a component of z; beyond it, a trial has diverged
+BEYOND_DRAWS = 1.25  # of the largest of some draws, which others may exceed
 MIN_SPREAD = 1e-6  # between the bounds, relative to the larger one or 1: what float32 resolves
 
 
@@ -67,6 +68,7 @@ class Normal:
 
     sigma: float
     inside: float  # share of the draws of one component
+    lengths: tuple[float, float] | None = None  # least and most of z; None: as independent draws
 
     @cached_property
     def high(self) -> float:
@@ -108,7 +110,8 @@ class Normal:
         return share
 
     def __str__(self) -> str:
-        return f"normal:{format_exactly(self.sigma)},{format_exactly(self.inside)}"
+        numbers = self.sigma, self.inside, *(self.lengths or ())
+        return f"normal:{','.join(map(format_exactly, numbers))}"
 
 
 Prior = Uniform | Normal
@@ -130,6 +133,22 @@ def make_normal(latent: int, sigma: float = 1.0) -> Normal:
     return Normal(sigma, round(1 - outside, 9))
 
 
+def fit_normal(draws: np.ndarray) -> Normal:
+    """Return the normal prior for draws of z (n, latent), which need not be independent.
+
+    Its deviation is that of the components around 0. Bounds and lengths are a quarter beyond those
+    of the draws.
+    """
+    sigma = float(f"{np.sqrt(np.mean(draws.astype(np.float64) ** 2)):.4g}")
+    bound = BEYOND_DRAWS * np.abs(draws).max() / sigma
+    usual = make_normal(draws.shape[1], sigma)
+    inside = max(usual.inside, round(float(2 * scipy.special.ndtr(bound) - 1), 9))
+    norms = np.linalg.norm(draws, axis=1)
+    lengths = norms.min() / BEYOND_DRAWS, norms.max() * BEYOND_DRAWS
+    low, high = (float(f"{each:.4g}") for each in lengths)
+    return Normal(sigma, min(inside, INSIDE_SHARE_RANGE[1]), (low, high))
+
+
 def parse_prior(text: str, latent: int) -> Prior:
     """Return the prior of a text such as `uniform:LOW,HIGH` or `normal:SIGMA,INSIDE`.
 
@@ -144,12 +163,17 @@ def parse_prior(text: str, latent: int) -> Prior:
     )
     if name not in _PRIORS:
         advice = "give normal" if name.startswith("gauss") else "give uniform or normal"
+    lengths: tuple[float, float] | None = None
     try:
         given = [float(part) for part in numbers.split(",")] if numbers else []
         if name == "uniform" and len(given) == 2 and given[0] > given[1]:
             advice = f"LOW comes first, as in uniform:{given[1]:g},{given[0]:g}"
         is_cut_by_default = name == "normal" and len(given) < 2
+        if name == "normal" and len(given) == 4:
+            given, lengths = given[:2], (given[2], given[3])
         prior = make_normal(latent, *given) if is_cut_by_default else _PRIORS[name](*given)
+        if lengths and isinstance(prior, Normal):
+            prior = replace(prior, lengths=lengths)
         least, most = INSIDE_SHARE_RANGE
         has_share = isinstance(prior, Uniform) or least <= prior.inside <= most
         largest, spread = max(1.0, -prior.low, prior.high), prior.high - prior.low

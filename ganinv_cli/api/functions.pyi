@@ -14,6 +14,9 @@ __all__ = ["consistency", "invert", "noise_sweep", "recover"]
 
 class _Settings(TypedDict, total=False):
     prior: str | None
+    latent: str | None
+    encoder: str | None
+    latents: str | None
     range: str | None
     activation: str | None
     strides: NDArray[Any] | Sequence[int]

@@ -172,8 +172,9 @@ class Inversion:
 
     Attributes:
         names: (n,) file names of the images, or the places of arrays.
-        z: (n, latent) float64, refitted through the changes that explain the image, or most of it.
-        z_deviation: (n, latent) standard error of z, at most the prior's deviation; NaN unless
+        z: (n, latent) float64, refitted through the changes that explain the image, or most of it;
+            (n, *shape) if the generator's z has a shape, e.g. (n, 32, 4, 4).
+        z_deviation: same shape, standard error of z, at most the prior's deviation; NaN unless
             the verdict is made, ambiguous or edited.
         labels: (n,) the label under which z was found; None if there are no labels, or one was
             chosen.
@@ -257,6 +258,7 @@ def make_inversion(run: RunResults) -> Inversion:
     """
     from ganinv_cli.images import to_floats
     from ganinv_cli.results.analysis.cells import read_cells
+    from ganinv_cli.results.analysis.latents import shape_latents
     from ganinv_cli.results.analysis.recoveries import is_outside
 
     rule = representative_rule(run.config["clip"])
@@ -276,8 +278,8 @@ def make_inversion(run: RunResults) -> Inversion:
     reconstructions = [cell.reconstruction for cell in cells]
     return Inversion(
         names=[cell.image.name for cell in cells],
-        z=np.array([cell.best_z for cell in cells]),
-        z_deviation=np.array([cell.z_deviation for cell in cells]),
+        z=shape_latents(run.store, [cell.best_z for cell in cells]),
+        z_deviation=shape_latents(run.store, [cell.z_deviation for cell in cells]),
         labels=None if None in labels else np.array(labels, np.int64),
         image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
         psnr=np.array([cell.best_psnr for cell in cells]),

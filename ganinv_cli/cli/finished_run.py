@@ -37,7 +37,13 @@ def hash_inputs(config: Config) -> str:
     """
     path = find("checkpoint", config.checkpoint)
     files = formats.list_files(path)
-    if not files or isinstance(config, ImagesConfig) or config.start != "random":
+    if (
+        not files
+        or isinstance(config, ImagesConfig)
+        or config.start != "random"
+        or config.encoder
+        or config.latents
+    ):
         return ""
     conventions, _ = formats.read_conventions(path, config.conventions)
     declared = list_settings(type(config)).values()

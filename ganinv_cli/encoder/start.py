@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.encoder.public_encoder import PublicEncoder
 from ganinv_cli.generators.network.generator import Generator
 
 STEPS = 16
@@ -21,7 +22,9 @@ SINGULAR_CUTOFF = 1e-6  # relative to the largest singular value; smaller ones a
 FindStarts = Callable[[np.ndarray], np.ndarray]
 
 
-def make_find_starts(generator: Generator, encoder: Encoder, block: int) -> FindStarts:
+def make_find_starts(
+    generator: Generator, encoder: Encoder | PublicEncoder, block: int
+) -> FindStarts:
     """Return a function from images (n, height, width, channels) to starts z (n, latent).
 
     A start depends on its own image alone. It is the z with the nearest image of all steps,
@@ -50,7 +53,7 @@ def make_find_starts(generator: Generator, encoder: Encoder, block: int) -> Find
 
 def _iterate(
     images: np.ndarray,
-    encoder: Encoder,
+    encoder: Encoder | PublicEncoder,
     encode_and_compare: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]],
     generator: Generator,
 ) -> np.ndarray:

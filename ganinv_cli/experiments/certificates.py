@@ -9,6 +9,7 @@ from ganinv_cli.experiments.reenactment import Reenactor
 from ganinv_cli.experiments.trial_rows import Columns, make_row
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian, decompose_jacobian
 from ganinv_cli.images import Crop, Picture, to_pixels
+from ganinv_cli.inversion.objective.clipped_pixels import find_decisive
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.evidence import AGREEING_STARTS, gather_evidence
 from ganinv_cli.results.analysis.recoveries import Recoveries
@@ -43,8 +44,10 @@ def make_certificate(
         label = -1 if recoveries.best_label is None else recoveries.best_label
         if jacobian is None:
             jacobian = compute_best_jacobian(recoveries, label, generator)
+        best = recoveries.z[recoveries.best_row]
+        decisive = counted & find_decisive(generator, best, label, picture.target)
         values["singular_values"] = measure_singular_values(
-            jacobian, counted, recoveries, label, generator
+            jacobian, decisive, recoveries, label, generator
         )
         if reenactor.config.reenacts:
             z = order_starts(recoveries)

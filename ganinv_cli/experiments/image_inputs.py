@@ -79,7 +79,7 @@ def _find_errors(path: Path, crop: Crop) -> list[str]:
         if not is_array_name(path):
             load_picture(path, shape, crop)
             return [""]
-        pictures = load_numpy_file(path, shape, crop).values()
+        pictures = load_numpy_file(path, shape, crop, reach=np.inf).values()
         return ["" if isinstance(each, Picture) else str(each) for each in pictures]
     except ImageError as error:
         return [str(error)]
@@ -101,7 +101,8 @@ def list_images(
             listed += _list_files(names, config, generator, figure_folder)
         else:
             name = f"image {len(listed)}"
-            picture = make_picture(item, name, generator.image_shape, Crop(config.crop))
+            crop, shape = Crop(config.crop), generator.image_shape
+            picture = make_picture(item, name, shape, crop, generator.reach)
             listed.append(ListedImage(name, picture.sha256, picture=picture))
     named = zip(listed, name_images([each.name for each in listed], depth=2), strict=True)
     listed = [image._replace(name=name) for image, name in named]
@@ -186,7 +187,8 @@ def _list_file(
         if not is_array_name(path):
             return [ListedImage(name, hash_image_file(path), path=path)]
         crop = Crop(config.crop)
-        pictures = load_numpy_file(path, generator.image_shape, crop, generator.latent)
+        shape, latent, reach = generator.image_shape, generator.latent, generator.reach
+        pictures = load_numpy_file(path, shape, crop, latent, reach)
     except ImageError as error:
         is_skipped = isinstance(error, LatentsError) and not is_named
         return [] if is_skipped else [ListedImage(name, "", str(error))]

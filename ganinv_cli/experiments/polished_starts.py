@@ -10,6 +10,7 @@ from ganinv_cli.experiments.answers import Key, is_near
 from ganinv_cli.experiments.trial_rows import Columns, add_polished
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
 from ganinv_cli.images import Picture
+from ganinv_cli.inversion.objective.clipped_pixels import find_decisive
 from ganinv_cli.inversion.polish.gauss_newton import GaussNewton, Start, find_z_bounds
 from ganinv_cli.inversion.polish.least_squares import compute_gram
 from ganinv_cli.outcome import Outcome
@@ -90,8 +91,8 @@ class StartPolisher:
         row = int(np.argmax(starts["image_loss"] <= rounding))
         z, label = starts["z_found"][row], _get_label(starts, row)
         jacobian = compute_jacobian(self._generator, z, label)
-        counted = np.isfinite(picture.masked_target).ravel()
-        self._grams[key] = compute_gram(jacobian * counted)
+        decisive = find_decisive(self._generator, z, label, picture.masked_target)
+        self._grams[key] = compute_gram(jacobian * decisive)
         self._jacobians[key] = _Jacobian(jacobian, z, label)
         while len(self._grams) > KEPT_GRAMS:
             self._grams.popitem(last=False)

@@ -1,5 +1,6 @@
 """Provenance of results: settings, library versions, hash of the generator, revision."""
 
+import hashlib
 import os
 import subprocess
 from dataclasses import asdict
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.encoder.public_encoder import PublicEncoder
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.experiment import Request
 from ganinv_cli.experiments.plan import Plan
@@ -20,7 +22,7 @@ GIT_SECONDS = 10.0  # that git may take; a folder on a network may never answer
 
 
 def make_provenance(
-    request: Request, plan: Plan, engine: Engine, encoder: Encoder | None
+    request: Request, plan: Plan, engine: Engine, encoder: Encoder | PublicEncoder | None
 ) -> Provenance:
     """Return the provenance of a run that starts now.
 
@@ -33,6 +35,8 @@ def make_provenance(
     settings = {key: value for key, value in asdict(config).items() if key not in left_out}
     solver = {key: value for key, value in asdict(plan.solver).items() if value is not None}
     settings |= {config.solver: solver, "prior": str(generator.prior), **plan.identity}
+    if generator.draws is not None:
+        settings["latents_sha256"] = hashlib.sha256(generator.draws.tobytes()).hexdigest()
     if encoder:
         settings["encoder_sha256"] = encoder.sha256
     cases = [name for name in plan.cases.values() if name]
@@ -41,6 +45,7 @@ def make_provenance(
         config=settings | ({"cases": cases} if cases else {}),
         identity=identity_settings(request.experiment.config, settings),
         checkpoint_sha256=generator.sha256,
+        latent_shape=generator.latent_shape if len(generator.latent_shape) > 1 else None,
         generator=dict(generator.origin),
         versions={package: version(package) for package in PACKAGES},
         device=engine.machine.device,

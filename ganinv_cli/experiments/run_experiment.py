@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.encoder.model import Encoder, encoder_path
+from ganinv_cli.encoder.public_encoder import PublicEncoder, find_doubt, read_encoder
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.experiments.committer import Committer
@@ -72,7 +73,7 @@ def run_experiment(
                 reporter.say(f"on {engine.machine.device}, gradients {engine.machine.precision}")
             reporter.enter("measuring the generator")
             plan = _make_plan(request.experiment, request.config, engine, reporter)
-            worker = Worker(plan, _load_encoder(plan, engine.generator))
+            worker = Worker(plan, _load_encoder(plan, engine.generator, generator, reporter))
             about = make_provenance(request, plan, engine, worker.encoder)
             with open_run(request.file, about, request.overwrite) as run:
                 return _fill(run, request, worker, engine, reporter, later)
@@ -303,11 +304,19 @@ def _check_labels(generator: Generator, config: Config) -> None:
         )
 
 
-def _load_encoder(plan: Plan, generator: Generator) -> Encoder | None:
+def _load_encoder(
+    plan: Plan, generator: Generator, loaded: LoadedGenerator, reporter: Reporter
+) -> Encoder | PublicEncoder | None:
     """Return the encoder of a plan, if it has one.
 
     Raises CheckpointError if it is missing, or was fitted to another generator.
     """
+    source = loaded.encoder or loaded.conventions.encoder
+    if source is not None:
+        encoder = read_encoder(source, generator)
+        if doubt := find_doubt(encoder, generator):
+            reporter.say(doubt)
+        return encoder
     if plan.config.start == "random":
         return None
     if generator.labels:

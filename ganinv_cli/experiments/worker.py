@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ganinv_cli.encoder import start
 from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.encoder.public_encoder import PublicEncoder
 from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Polisher
@@ -36,7 +37,9 @@ class Worker:
     """Runs jobs of a plan; it can be pickled, and every worker has a copy."""
 
     plan: Plan
-    encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
+    encoder: Encoder | PublicEncoder | None = (
+        None  # for first starts; None: they are drawn from the prior
+    )
     saved_batches: Sequence[SavedBatch] = ()  # of the workers of this machine
 
     def run(self, generator: Generator, jobs: JobQueue, worker: int) -> WorkerResults:
@@ -139,7 +142,7 @@ class Worker:
 
 
 def _add_encoder_starts(
-    make_targets: MakeTargets, generator: Generator, encoder: Encoder, plan: Plan
+    make_targets: MakeTargets, generator: Generator, encoder: Encoder | PublicEncoder, plan: Plan
 ) -> MakeTargets:
     find_starts = start.make_find_starts(generator, encoder, plan.config.initial_batch_size)
 

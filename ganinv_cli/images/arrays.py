@@ -40,13 +40,18 @@ class LatentsError(ImageError):
 
 
 def make_picture(
-    image: np.ndarray | Image.Image, name: str, shape: ImageShape, crop: Crop
+    image: np.ndarray | Image.Image,
+    name: str,
+    shape: ImageShape,
+    crop: Crop,
+    reach: float = 1.0,
 ) -> Picture:
     """Return the picture of an array or an image of Pillow, which is treated as a file is.
 
     An array is (height, width) or (height, width, channels) with 1, 3 or 4 channels: uint8 from 0
     to 255, bool, or floats from -1 to 1. One of the generator's size is taken unchanged; floats of
-    another shape are rounded to 8 bits. `name` is the image's in tables and errors. Raises
+    another shape are rounded to 8 bits. Floats are taken as they are up to `reach`, the largest
+    absolute value of the generator's pixels. `name` is the image's in tables and errors. Raises
     ImageError.
     """
     floats = None
@@ -54,9 +59,9 @@ def make_picture(
         decoded, content = _decode_pillow(image, name)
     else:
         array = np.asarray(image)
-        decoded = _decode_array(array, name)
+        decoded = _decode_array(array, name, reach=reach)
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
-        floats = _keep_floats(array, shape, crop)
+        floats = _keep_floats(array, shape, crop, reach)
     return fit_picture(name, content, decoded, shape, crop)._replace(floats=floats)
 
 
@@ -75,7 +80,7 @@ def convert_tensor(images: Any) -> Any:
 
 
 def load_numpy_file(
-    path: Path, shape: ImageShape, crop: Crop, latent: int = 0
+    path: Path, shape: ImageShape, crop: Crop, latent: int = 0, reach: float = 1.0
 ) -> dict[str, Picture | ImageError]:
     """Return the pictures of a NumPy file by name, or what is wrong with an array.
 
@@ -93,7 +98,7 @@ def load_numpy_file(
             parts = {f"{name}[{number}]": image for number, image in enumerate(array)}
         for part_name, part in parts.items():
             try:
-                pictures[part_name] = make_picture(part, part_name, shape, crop)
+                pictures[part_name] = make_picture(part, part_name, shape, crop, reach)
             except ImageError as error:
                 pictures[part_name] = error
     return pictures
@@ -139,7 +144,9 @@ def _read_array_file(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
+def _decode_array(
+    array: np.ndarray, name: str, black: int = -1, reach: float = 1.0
+) -> DecodedImage:
     """Return an array as an image of 8 bits; floats are from `black` to 1.
 
     Raises ImageError if its shape or values are wrong.
@@ -157,7 +164,7 @@ def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     elif array.dtype.kind == "f":
-        _check_range(array, name, black)
+        _check_range(array, name, black, reach)
         notes = (FLOATS_NOTE,) if black == -1 and array.min() >= 0 else ()
         array = to_pixels(array.astype(np.float32) if black else 2 * array - 1)
     elif array.dtype != np.uint8:
@@ -169,7 +176,9 @@ def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage
     return DecodedImage(Image.fromarray(np.ascontiguousarray(array)), notes=notes)
 
 
-def _keep_floats(array: np.ndarray, shape: ImageShape, crop: Crop) -> np.ndarray | None:
+def _keep_floats(
+    array: np.ndarray, shape: ImageShape, crop: Crop, reach: float
+) -> np.ndarray | None:
     """Return checked floats in the shape of a picture; None if they are cropped or resized.
 
     None too if they are 8 bits: each is one of their values, rounded to the float type.
@@ -178,18 +187,21 @@ def _keep_floats(array: np.ndarray, shape: ImageShape, crop: Crop) -> np.ndarray
     if array.dtype.kind != "f" or shaped.shape != shape or crop.is_square:
         return None
     has_float32 = np.can_cast(array.dtype, np.float32)
-    floats: np.ndarray = shaped.astype(np.float32 if has_float32 else np.float64).clip(-1, 1)
+    floats: np.ndarray = shaped.astype(np.float32 if has_float32 else np.float64)
+    if reach <= 1:
+        floats = floats.clip(-1, 1)
     rounded = to_floats(to_pixels(floats)).astype(np.float64)
     rounding = find_spacing(rounded, find_float_type(floats)) / 2
     has_8_bits = np.abs(floats - rounded) <= _TOLERANCE + rounding
     return None if has_8_bits.all() else floats
 
 
-def _check_range(array: np.ndarray, name: str, low: int) -> None:
+def _check_range(array: np.ndarray, name: str, low: int, reach: float) -> None:
     least, most = float(array.min()), float(array.max())
     if not np.isfinite(array).all():
         raise ImageError(f"{name} has values that are not finite; give floats from {low} to 1")
-    if least < low - _TOLERANCE or most > 1 + _TOLERANCE:
+    slack = max(reach - 1, _TOLERANCE)
+    if least < low - slack or most > 1 + slack:
         raise ImageError(
             f"{name} holds floats from {least:g} to {most:g}; scale them to {low} to 1, or convert "
             "values from 0 to 255 to uint8"

@@ -16,6 +16,7 @@ from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.generators.network.graph import (
     LABEL,
     Network,
+    PixelRange,
     TracedNetwork,
     Z,
     weight_arrays,
@@ -42,6 +43,7 @@ def describe_definition(definition: Definition) -> Facts:
         "format": definition.format,
         "layout": definition.layout,
         "latent": network.latent,
+        "latent_shape": list(network.latent_shape),
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
         "range": {
@@ -49,6 +51,7 @@ def describe_definition(definition: Definition) -> Facts:
             "white": round(white, 6),
             "function": function or None,
             "mapped": is_mapped,
+            "seen": _map_range(definition.seen_range, black, white),
         },
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": definition.sha256,
@@ -73,6 +76,10 @@ def describe_definition(definition: Definition) -> Facts:
     if isinstance(network, TracedNetwork):
         return facts | _describe_operations(network)
     return facts | _describe_layers(network, len(network.nodes) - is_mapped)
+
+
+def _map_range(seen: PixelRange | None, black: float, white: float) -> list[float] | None:
+    return seen and [round(black + (end + 1) / 2 * (white - black), 4) for end in seen]
 
 
 def check_generator(generator: Generator, definition: Definition) -> list[Check]:

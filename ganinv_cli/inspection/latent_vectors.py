@@ -60,12 +60,14 @@ def fit_latents(stored: StoredLatents, generator: "Generator") -> Latents:
     Labels that the file does not hold are taken in turn.
     """
     path, z, labels = stored.file, stored.z, stored.labels
-    fits = z.ndim == 2 and len(z) and z.shape[1] == generator.latent and z.dtype.kind == "f"
+    shape = generator.latent_shape
+    fits = z.shape[1:] in (shape, (generator.latent,)) and len(z) and z.dtype.kind == "f"
     if not (fits and (np.abs(z) <= np.finfo(np.float32).max).all()):  # false for NaN
         raise UsageError(
             f"{path} holds z of {z.dtype} {z.shape}; the generator takes finite floats of "
-            f"(n, {generator.latent}); name the z of this generator"
+            f"{('n', *shape)}; name the z of this generator".replace("'", "")
         )
+    z = z.reshape(len(z), -1)
     if not generator.labels:
         return Latents(z.astype(np.float32), None)
     if labels is None:
@@ -117,7 +119,8 @@ def read_row(name: str) -> StoredLatents:
 def encode_npz(latents: Latents, generator: "Generator") -> bytes:
     """Return the content of an .npz file that `read_latents` reads."""
     file = io.BytesIO()
-    arrays = {"z": latents.z, "checkpoint_sha256": np.array(generator.sha256)}
+    z = latents.z.reshape(-1, *generator.latent_shape)
+    arrays = {"z": z, "checkpoint_sha256": np.array(generator.sha256)}
     labels = {} if latents.labels is None else {"label": latents.labels}
     np.savez_compressed(file, **arrays, **labels)  # type: ignore[arg-type]  # no allow_pickle
     return file.getvalue()

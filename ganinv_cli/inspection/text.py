@@ -64,14 +64,15 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "stated", f"by {file}"
     yield "file", shorten_path(facts["path"])
     yield "format", f"{facts['format']}, layout {facts['layout']}"
-    yield "latent vector", f"{facts['latent']:,} components"
+    yield "latent vector", f"{facts['latent']:,} components{_describe_shape(facts)}"
     ends = f"from {prior['low']:.4g} to {prior['high']:.4g}"
     yield "prior", f"{prior['name']}, {ends}{describe_source(facts, 'prior')}"
     if facts["labels"]:
         yield "labels", f"{facts['labels']:,}, from 0"
     size = f"{image['height']} x {image['width']} pixels{describe_size_source(facts)}"
     yield "pictures", f"{size}, {colour}"
-    yield "range", _describe_range(facts["range"]) + describe_source(facts, "range")
+    seen = _describe_seen_range(facts["range"])
+    yield "range", _describe_range(facts["range"]) + describe_source(facts, "range") + seen
     yield from describe_conventions(facts)
     more = "" if verbose else " (-v lists them)"
     if facts["layers"]:
@@ -89,10 +90,24 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "ignored", _join_ignored(facts["ignored"], verbose)
 
 
+def _describe_shape(facts: Facts) -> str:
+    shape = facts["latent_shape"]
+    return f", of the shape {' x '.join(map(str, shape))}" if len(shape) > 1 else ""
+
+
 def _describe_range(facts: Facts) -> str:
     ends = f"from {facts['black']:g} to {facts['white']:g}"
     said = f"{facts['function']}, {ends}" if facts["function"] else ends
     return said + (", mapped to -1 to 1" if facts["mapped"] else "")
+
+
+def _describe_seen_range(facts: Facts) -> str:
+    if facts["seen"] is None:
+        return ""
+    low, high = facts["seen"]
+    is_beyond = low < facts["black"] or high > facts["white"]
+    clipped = ", which storing them clips" if is_beyond else ""
+    return f"; random z make {low:.3g} to {high:.3g}{clipped}"
 
 
 def _join_ignored(names: list[str], verbose: bool) -> str:

@@ -86,6 +86,11 @@ class Storage(ABC):
     slack = 0.0  # grey levels that a fit leaves more than the right z does
 
     @property
+    def is_clipped(self) -> bool:
+        """Whether values beyond black and white were stored as these."""
+        return True
+
+    @property
     def parameters(self) -> tuple[float, ...]:
         """What is known of it, e.g. the quality."""
         return ()
@@ -100,7 +105,8 @@ class Storage(ABC):
 
     def subtract(self, picture: np.ndarray, counted: np.ndarray) -> np.ndarray:
         """Return what is left of a picture beside the target (n,), for least squares."""
-        difference = self._see(picture.clip(0, WHITE)) - self._see(self.target)
+        kept = picture.clip(0, WHITE) if self.is_clipped else picture
+        difference = self._see(kept) - self._see(self.target)
         return np.asarray(difference[counted].ravel())
 
     def differentiate(
@@ -113,7 +119,7 @@ class Storage(ABC):
         self, picture: np.ndarray, derivatives: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         """Return the derivatives (parameters, m) of the values of a picture that are stored."""
-        seen = self._see(derivatives * is_unclipped(picture))
+        seen = self._see(derivatives * is_unclipped(picture) if self.is_clipped else derivatives)
         return np.asarray(seen[:, counted].reshape(len(derivatives), -1))
 
     def find_variances(

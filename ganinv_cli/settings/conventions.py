@@ -6,6 +6,7 @@ A new convention is one field here, and its use in a reader.
 from dataclasses import dataclass
 from typing import Any
 
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.declare import GENERATOR, MAX_NUMBER, Value, declare, list_settings
 
 
@@ -30,6 +31,29 @@ class Conventions:
         metavar="PRIOR",
         example="normal:1,0.999",
         resume="equal",  # it changes the trials of the same generator
+    )
+    latent: str | None = _declare(
+        None,
+        help="Shape of z as the generator takes it, if its file leaves sizes free, e.g. 32,4,4 for "
+        "32 channels of 4 x 4.",
+        metavar="SIZES",
+        example="32,4,4",
+    )
+    encoder: str | None = _declare(
+        None,
+        help="ONNX file of an encoder, which maps pictures from -1 to 1 to z of the generator: its "
+        "guess is the first start.",
+        metavar="FILE.onnx",
+        is_path=True,
+        example="encoder.onnx",
+    )
+    latents: str | None = _declare(
+        None,
+        help="NumPy file of draws of z, (n, *shape): known z are taken from it, and unless --prior "
+        "is given, it decides the prior: its deviation, its bounds, and how long z is.",
+        metavar="FILE.npy",
+        is_path=True,
+        example="latents.npy",
     )
     range: str | None = _declare(
         None,
@@ -107,6 +131,16 @@ class Conventions:
         help="Run a generator that is a program: a .py file, or with your PyTorch a TorchScript or "
         "torch.export file. Only for files you trust.",
     )
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of z that is given; empty if none is. Raises ConfigError."""
+        sizes = self.latent.split(",") if self.latent else []
+        if not all(each.strip().isdecimal() and int(each) for each in sizes):
+            raise ConfigError(
+                f"latent = {self.latent!r} is not a shape of z: give its sizes, e.g. 100 or 32,4,4"
+            )
+        return tuple(map(int, sizes))
 
     def is_given(self, name: str) -> bool:
         """Return whether a convention differs from its default."""

@@ -176,7 +176,11 @@ def identity_settings(config_class: type[Config], settings: Mapping[str, Any]) -
 
 
 _OPTION = re.compile("--[a-z][a-z-]*")
-_HASHED = {"mask_sha256": "the hash of --mask", "encoder_sha256": "the hash of the encoder"}
+_HASHED = {
+    "mask_sha256": "the hash of --mask",
+    "encoder_sha256": "the hash of the encoder",
+    "latents_sha256": "the hash of --latents",
+}
 
 
 def name_setting(key: str) -> str:

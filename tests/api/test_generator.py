@@ -111,14 +111,14 @@ def test_a_function_is_a_generator_and_not_its_later_changes():
 def test_what_is_no_generator_is_refused():
     for source, arguments, words in (
         (3, {}, "a int is not a generator"),
-        (abs, {}, "number of components of z, e.g. load"),
+        (abs, {}, "size or the shape of z, e.g. load"),
         (abs, {"latent": 4}, "the function abs makes"),
         (abs, {"latent": 4, "priors": "normal"}, 'did you mean prior = "normal"'),
         ("faces16", {"strides": "2"}, "strides"),
         ("faces16", {"label": 3}, "label = 3: faces16 has no labels"),
-        ("faces16", {"latent": 3}, "latent is for a function"),
+        ("faces16", {"latent": 3}, "takes z of 100 components; leave it out"),
         ("faces16", {"label": 1.5}, "label = 1.5 should be a whole number"),
-        (_make_model(), {"latent": 4, "labels": 3}, "leave out labels and latent: a Keras model"),
+        (_make_model(), {"labels": 3}, "leave out labels: a Keras model"),
         (abs, {"latent": 4, "norm": ("after",)}, "leave out norm: a function"),
     ):
         with pytest.raises(ganinv.UsageError, match=words):

@@ -153,7 +153,8 @@ def test_a_sequence_that_may_have_branches_is_a_guess_though_all_is_given(folder
 def test_inspect_counts_the_operations_of_a_function(folder):
     facts = inspect(folder, "g.py", "--trust", "--check")
     assert facts["layers"] == [] and facts["operations"]["MatMul"] == 1
-    assert facts["range"] == {"black": 0, "white": 1, "function": "sigmoid", "mapped": True}
+    ends = {"black": 0, "white": 1, "seen": None}
+    assert facts["range"] == {**ends, "function": "sigmoid", "mapped": True}
     assert [each["passed"] for each in facts["checks"]] == [None, True]
     assert "--trust runs it" in run_ganinv(folder, "inspect", "g.py", code=2).stderr
 

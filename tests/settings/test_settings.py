@@ -27,7 +27,8 @@ from ganinv_cli.settings.shipped import find, list_shipped
 CONFIGS = {each.command: each.config for each in list_experiments()}
 FREE = {  # of these a run that goes on may have others
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "upsampling", "norm"),
-    *("key", "labels", "trust", "engine", "address", "workers", "cpus_per_worker"),
+    *("key", "labels", "latent", "latents", "encoder", "trust", "engine", "address", "workers"),
+    "cpus_per_worker",
     *("gpus_per_worker", "device", "shard", "note", "image", "mask", "threshold", "compare"),
 }
 COUPLED = ("solver = 'gd'", "tolerance = 0", "restarts = 0", "batch_norm = 'batch'")

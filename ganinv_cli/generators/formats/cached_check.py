@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli import cache
+from ganinv_cli.generators.formats.complete import find_output_range
 from ganinv_cli.generators.formats.interface import format_names
 from ganinv_cli.generators.formats.picture_check import (
     SAMPLES,
@@ -35,9 +36,13 @@ def check_definition(definition: Definition) -> Definition:
 
     TensorFlow must have been started.
     """
-    notes = describe_pictures(_measure_pictures(definition), definition.conventions)
+    facts = _measure_pictures(definition)
+    notes = describe_pictures(facts, definition.conventions)
     notes = tuple(dict.fromkeys((*definition.notes, *notes)))
-    return replace(definition, norm_check=check_norms(definition), notes=notes)
+    is_bounded = bool(find_output_range(definition.network)[0]) or not np.isfinite(facts.most)
+    seen_range = None if is_bounded else (facts.least, facts.most)
+    check = check_norms(definition)
+    return replace(definition, norm_check=check, notes=notes, seen_range=seen_range)
 
 
 def check_norms(definition: Definition) -> NormCheck:
@@ -81,7 +86,7 @@ def _measure_pictures(definition: Definition) -> PictureFacts:
         labels = np.arange(rows, dtype=np.int32) % max(1, generator.labels)
         return {"facts": np.array(measure_pictures(generator(z, labels=labels).numpy()))}
 
-    inputs = definition.sha256, definition.prior
+    inputs = len(PictureFacts._fields), definition.sha256, definition.prior
     return PictureFacts(*cache.measure_once(PICTURES_KIND, measure, *inputs)["facts"].tolist())
 
 

@@ -47,6 +47,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     """
     network, assumed = generator.network, list(generator.assumed)
     _check_pictures(network)
+    _check_latent(network, conventions)
     network_range, _ = find_output_range(network)
     pixel_range = network_range or (-1.0, 1.0)
     if conventions.range:
@@ -149,6 +150,14 @@ def _rescale_output(
     shift = np.full(channels, -(high + low) / (high - low), np.float32)
     node = Node(Affine(scale, shift), (len(network.nodes) - 1,), "range")
     return replace(network, nodes=(*network.nodes, node))
+
+
+def _check_latent(network: Network | TracedNetwork, conventions: Conventions) -> None:
+    if conventions.latent and math.prod(conventions.latent_shape) != network.latent:
+        raise ConfigError(
+            f"latent = {conventions.latent}, but the generator takes z of {network.latent} "
+            "components; leave it out"
+        )
 
 
 def _check_pictures(network: Network | TracedNetwork) -> None:

@@ -18,7 +18,7 @@ class ObjectKind(NamedTuple):
 
     title: str
     recognises: Callable[[Any], bool]
-    read: Callable[[Any, int, Conventions], Definition]  # with the size of z; 0: not given
+    read: Callable[[Any, Conventions], Definition]
     known: frozenset[str]  # settings that the object has in itself
 
 
@@ -27,31 +27,31 @@ def _is_model(source: Any) -> bool:
     return keras is not None and isinstance(source, keras.Model)
 
 
-def _read_model(model: Any, latent: int, conventions: Conventions) -> Definition:
+def _read_model(model: Any, conventions: Conventions) -> Definition:
     from ganinv_cli.generators.formats.keras import read_model  # which imports Keras
 
     return read_model(model, conventions)
 
 
-def _read_module(module: Any, latent: int, conventions: Conventions) -> Definition:
-    return read_module(module, latent, conventions.labels or 0, conventions)
+def _read_module(module: Any, conventions: Conventions) -> Definition:
+    return read_module(module, conventions.labels or 0, conventions)
 
 
-def _read_function(function: Any, latent: int, conventions: Conventions) -> Definition:
-    if not latent:
-        raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
-    return read_function(function, latent, conventions.labels or 0, conventions)
+def _read_function(function: Any, conventions: Conventions) -> Definition:
+    if not conventions.latent:
+        raise ConfigError("give the size or the shape of z, e.g. load(function, latent=100)")
+    return read_function(function, conventions.labels or 0, conventions)
 
 
 KINDS = (  # an object is of the first that recognises it
-    ObjectKind("Keras model", _is_model, _read_model, LAYERS | {"labels", "latent"}),
+    ObjectKind("Keras model", _is_model, _read_model, LAYERS | {"labels"}),
     ObjectKind("module", is_module, _read_module, LAYERS),
     ObjectKind("function", callable, _read_function, LAYERS),
 )
 
 
-def read_object(source: Any, latent: int, conventions: Conventions) -> Definition:
-    """Return an object as a generator; `latent` is the size of z, 0 if it is not given.
+def read_object(source: Any, conventions: Conventions) -> Definition:
+    """Return an object as a generator.
 
     Raises UsageError if it is of another kind, ConfigError for a setting that it has in itself.
     """
@@ -63,12 +63,10 @@ def read_object(source: Any, latent: int, conventions: Conventions) -> Definitio
     for kind in KINDS:
         if kind.recognises(source):
             given = {name for name in vars(conventions) if conventions.is_given(name)}
-            if latent:
-                given.add("latent")
             if unused := kind.known & given:
                 names = " and ".join(sorted(unused))
                 raise ConfigError(f"leave out {names}: a {kind.title} says it")
-            return kind.read(source, latent, conventions)
+            return kind.read(source, conventions)
     raise UsageError(
         f"a {type(source).__name__} is not a generator; give a path, a torch.nn.Module, a "
         "Keras model, or a function of a tf.Tensor"

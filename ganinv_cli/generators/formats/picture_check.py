@@ -23,15 +23,19 @@ class PictureFacts(NamedTuple):
     farther: float  # the same at 2 over 4
     low: float  # quantile that nearly all values exceed
     high: float  # quantile that nearly none exceeds
+    least: float
+    most: float
 
 
 def measure_pictures(pictures: np.ndarray) -> PictureFacts:
     """Return the numbers of pictures (n, height, width, channels); NaN if one is not finite."""
     if not np.isfinite(pictures).all():
-        return PictureFacts(*[np.nan] * 4)
+        return PictureFacts(*[np.nan] * 6)
     low, high = np.quantile(pictures, (1 - NEARLY_ALL, NEARLY_ALL))
     ratios = compare_neighbours(pictures), compare_neighbours(pictures, 2)
-    return PictureFacts(*ratios, float(low), float(high))
+    return PictureFacts(
+        *ratios, float(low), float(high), float(pictures.min()), float(pictures.max())
+    )
 
 
 def compare_neighbours(pictures: np.ndarray, distance: int = 1) -> float:

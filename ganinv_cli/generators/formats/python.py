@@ -1,7 +1,8 @@
 """Generators in Python: a file that is run if it is trusted, or a function.
 
 The file defines `LATENT`, and `generate(z)` of TensorFlow tensors; for labels, `LABELS` and
-`generate(z, label)`. `PRIOR` is optional. The function is traced, so workers do not need the file.
+`generate(z, label)`. `LATENT` is a number, or a shape. `PRIOR` is optional. The function is
+traced, so workers do not need the file.
 """
 
 import runpy
@@ -34,25 +35,27 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
                 "TensorFlow tensors, and LATENT = 100 for 100 values in z"
             )
         with explain_errors("has a wrong LATENT or LABELS", ADVICE):
-            latent, labels = int(names["LATENT"]), int(names.get("LABELS", 0))
+            latent, labels = names["LATENT"], int(names.get("LABELS", 0))
+            shape = tuple(map(int, latent if isinstance(latent, tuple | list) else [latent]))
         failure = ("has a generate that fails", ADVICE)
-        network = trace_user_function(names["generate"], latent, labels, *failure)
+        network = trace_user_function(names["generate"], shape, labels, *failure)
     prior = str(names.get("PRIOR", ""))
     return UnfinishedGenerator(network, "Python", "traced", str(path), prior=prior)
 
 
 def read_function(
-    function: Callable[..., Any], latent: int, labels: int, conventions: Conventions
+    function: Callable[..., Any], labels: int, conventions: Conventions
 ) -> Definition:
     """Return a function of TensorFlow tensors as a generator.
 
-    It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
-    images (batch, height, width, channels). Raises CheckpointError if it is not a generator
-    of images, ConfigError for a wrong convention.
+    It takes z (batch, *shape) float32, of the shape that is given, and, if there are `labels`,
+    label (batch,) int32, and returns images (batch, height, width, channels). Raises
+    CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
     """
     name = f"the function {getattr(function, '__name__', type(function).__name__)}"
     with explain_reading_errors(name, "a generator"):
-        network = trace_user_function(function, latent, labels, "fails", "; correct it")
+        shape = conventions.latent_shape
+        network = trace_user_function(function, shape, labels, "fails", "; correct it")
         return complete_generator(
             UnfinishedGenerator(network, "Python", "traced", name), conventions
         )

@@ -37,11 +37,11 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     file = path / GRAPH_FILE if path.is_dir() else path
     content = file.read_bytes()
     if file.name == GRAPH_FILE:
-        return _read_saved_model(file.parent, SavedModel.FromString(content))
-    return _read_frozen_graph(file, tf.compat.v1.GraphDef.FromString(content))
+        return _read_saved_model(file.parent, SavedModel.FromString(content), conventions)
+    return _read_frozen_graph(file, tf.compat.v1.GraphDef.FromString(content), conventions)
 
 
-def _read_saved_model(folder: Path, model: Any) -> UnfinishedGenerator:
+def _read_saved_model(folder: Path, model: Any, conventions: Conventions) -> UnfinishedGenerator:
     graphs = list(model.meta_graphs)
     serving = [each for each in graphs if SERVING_TAG in each.meta_info_def.tags]
     meta = (serving or graphs)[0]
@@ -61,7 +61,7 @@ def _read_saved_model(folder: Path, model: Any) -> UnfinishedGenerator:
     variables = _Variables(folder)
     if meta.object_graph_def.nodes:
         variables.name_handles(meta.graph_def, meta.object_graph_def)
-    network = _trace_graph(meta.graph_def, inputs, output.name, variables.read)
+    network = _trace_graph(meta.graph_def, inputs, output.name, variables.read, conventions)
     return UnfinishedGenerator(
         network, "TensorFlow SavedModel", name, str(folder), variables.list_unused()
     )
@@ -83,7 +83,7 @@ def _choose_signature(meta: Any) -> str:
     return chosen[0]
 
 
-def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
+def _read_frozen_graph(file: Path, graph: Any, conventions: Conventions) -> UnfinishedGenerator:
     inputs = {
         node.name: _describe_input(node.name, node.attr["dtype"].type, node.attr["shape"].shape)
         for node in graph.node
@@ -98,7 +98,7 @@ def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
             f"is a graph with {len(outputs)} outputs ({', '.join(outputs[:5])}); expected one, the "
             "picture; save it as a SavedModel with a signature"
         )
-    network = _trace_graph(graph, inputs, outputs[0], None)
+    network = _trace_graph(graph, inputs, outputs[0], None, conventions)
     return UnfinishedGenerator(network, "TensorFlow graph", "frozen", str(file))
 
 
@@ -112,6 +112,7 @@ def _trace_graph(
     inputs: dict[str, FunctionInput],
     output: str,
     read_variable: Callable[[str], np.ndarray] | None,
+    conventions: Conventions,
 ) -> TracedNetwork:
     defaults = {node.name for node in graph.node if node.op == "PlaceholderWithDefault"}
     stated = {name: each for name, each in inputs.items() if name.split(":")[0] not in defaults}
@@ -123,7 +124,8 @@ def _trace_graph(
         rows = max(size or 1 for tensor in tensors for size in tensor.shape[:1])
         return GraphReplay(graph, values, read_variable, rows).evaluate(output)
 
-    return trace_function(evaluate_graph, list(stated.values()))
+    shape = conventions.latent_shape
+    return trace_function(evaluate_graph, list(stated.values()), latent_shape=shape)
 
 
 class _Variables:

@@ -8,7 +8,6 @@ import inspect
 import io
 import itertools
 import logging
-import math
 import re
 import sys
 import warnings
@@ -78,8 +77,8 @@ def is_module(source: Any) -> bool:
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
-def read_module(module: Any, latent: int, labels: int, conventions: Conventions) -> Definition:
-    """Return a torch.nn.Module as a generator; `latent` 0: as its first weights say.
+def read_module(module: Any, labels: int, conventions: Conventions) -> Definition:
+    """Return a torch.nn.Module as a generator; without a size of z, as its first weights say.
 
     It is put into evaluation mode for the call. Raises CheckpointError if it is not a generator of
     images or cannot be exported, ConfigError for a wrong convention.
@@ -88,7 +87,7 @@ def read_module(module: Any, latent: int, labels: int, conventions: Conventions)
         module = next(getattr(module, name) for name in _WRAPPERS if hasattr(module, name))
     name = f"the module {getattr(module, 'original_name', type(module).__name__)}"
     with explain_reading_errors(name, "a generator"):
-        network = _trace_module(module, latent, labels)
+        network = _trace_module(module, conventions.latent_shape, labels)
         generator = UnfinishedGenerator(network, f"PyTorch module, {_ROUTE}", "traced", name)
         return complete_generator(generator, conventions)
 
@@ -122,17 +121,19 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     with explain_errors("cannot be loaded by PyTorch", advice), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of PyTorch, about its own formats
         if is_script:
-            module, latent, rows = torch.jit.load(str(path), map_location="cpu"), 0, 1
+            module, shape, rows = torch.jit.load(str(path), map_location="cpu"), (), 1
         else:
             program = torch.export.load(str(path))
-            rows, *row = program.example_inputs[0][0].shape
-            module, latent = program.module(), math.prod(row)
+            rows, *shape = program.example_inputs[0][0].shape
+            module = program.module()
     kind = "TorchScript" if is_script else "torch.export"
-    network = _trace_module(module, latent, 0, rows)
+    network = _trace_module(module, conventions.latent_shape or tuple(shape), 0, rows)
     return UnfinishedGenerator(network, f"{kind}, {_ROUTE}", "traced", str(path))
 
 
-def _trace_module(module: Any, latent: int, labels: int, rows: int = 1) -> TracedNetwork:
+def _trace_module(
+    module: Any, latent_shape: tuple[int, ...], labels: int, rows: int = 1
+) -> TracedNetwork:
     """Return the first export that makes the module's pictures. Raises UnreadableError.
 
     `rows` is the size of a batch that a program may be limited to.
@@ -142,7 +143,7 @@ def _trace_module(module: Any, latent: int, labels: int, rows: int = 1) -> Trace
     failures: list[str] = []
     refusals: list[str] = []
     with _evaluate(module):
-        inputs = _find_inputs(module, latent, labels, rows)
+        inputs = _find_inputs(module, latent_shape, labels, rows)
         z, numbers, pictures = _make_checked_pictures(module, inputs)
         example = inputs.draw(inputs.rows)
         for options in _list_exports(["z", "label"][: len(example)]):
@@ -233,7 +234,7 @@ def _evaluate(module: Any) -> Iterator[None]:
                 each.training = mode
 
 
-def _find_inputs(module: Any, latent: int, labels: int, rows: int) -> _Inputs:
+def _find_inputs(module: Any, latent_shape: tuple[int, ...], labels: int, rows: int) -> _Inputs:
     """Return inputs that a module makes pictures of, by trial. Raises UnreadableError."""
     import torch
 
@@ -241,10 +242,12 @@ def _find_inputs(module: Any, latent: int, labels: int, rows: int) -> _Inputs:
     first = weights[0] if weights else torch.zeros(0, 0)
     if weights and first.dtype != torch.float32:
         raise UnreadableError(f"computes in {first.dtype}; give it in float32, e.g. netG.float()")
-    sizes = [latent] if latent else dict.fromkeys(n for w in weights[:3] for n in w.shape[:2])
+    sizes = latent_shape or dict.fromkeys(n for w in weights[:3] for n in w.shape[:2])
     batches = dict.fromkeys(((ROWS, 2), (1, 1), (rows, rows)))
     ranks = ((1, 1), ()) if first.ndim == 4 else ((), (1, 1))  # the likelier one first
     shapes = [(size, *ones) for size in sizes for ones in ranks]
+    if len(latent_shape) > 1:
+        shapes = [latent_shape]
     refusals = []
     label_shapes = [(), (labels,), (labels, 1, 1)] if labels else [()]
     for batch, shape, label_shape in itertools.product(batches, shapes, label_shapes):

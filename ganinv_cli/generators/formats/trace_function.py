@@ -62,18 +62,19 @@ def trace_function(
     inputs: Sequence[FunctionInput],
     labels: int = 0,
     rows: int | None = None,
+    latent_shape: tuple[int, ...] = (),
 ) -> TracedNetwork:
     """Return the network of a function that takes one tensor per input and returns pictures.
 
     The inputs are a latent vector of floats, and at most one label: an integer, or one-hot floats
     with the name of a label. Booleans (training flags) are set to False. `labels` is the number of
-    labels; 0 if the graph states it. Pictures may have their channels first. A picture must depend
-    on its own latent vector alone. A function that makes the same graph for any number of rows may
-    be called with a known number, `rows`, if its operations are pure. Raises UnreadableError;
-    exceptions of the function itself are not caught.
+    labels; 0 if the graph states it. `latent_shape` is that of one z, if it is given. Pictures may
+    have their channels first. A picture must depend on its own latent vector alone. A function that
+    makes the same graph for any number of rows may be called with a known number, `rows`, if its
+    operations are pure. Raises UnreadableError; exceptions of the function itself are not caught.
     """
     try:
-        return _check_pictures(_trace(function, inputs, labels, rows))
+        return _check_pictures(_trace(function, inputs, labels, rows, latent_shape))
     except GraphError as error:
         raise UnreadableError(str(error)) from None
     except tf.errors.OpError as error:
@@ -86,15 +87,17 @@ def _trace(
     inputs: Sequence[FunctionInput],
     labels: int,
     rows: int | None,
+    latent_shape: tuple[int, ...],
 ) -> TracedNetwork:
     z_place, label_place = _find_places(inputs)
     z_input = inputs[z_place]
     label_input = None if label_place is None else inputs[label_place]
-    latent, labels = _read_latent(z_input), _read_labels(label_input) or labels
+    shape = _read_latent_shape(z_input, latent_shape)
+    latent, labels = math.prod(shape), _read_labels(label_input) or labels
 
     def call_function(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         arguments: list[tf.Tensor] = [tf.constant(False)] * len(inputs)
-        shaped = z if len(z_input.row) == 1 else tf.reshape(z, [-1, *z_input.row])
+        shaped = z if len(shape) == 1 else tf.reshape(z, [-1, *shape])
         arguments[z_place] = tf.cast(shaped, z_input.dtype)
         if label_place is not None and label_input is not None:
             arguments[label_place] = _encode_labels(label, label_input, labels)
@@ -120,7 +123,8 @@ def _trace(
             f"does not say how many labels {label_input.describe()} can be; export it with a "
             "one-hot label"
         )
-    return network
+    is_vector = sum(size > 1 for size in shape) < 2  # also one of the shape (100, 1, 1)
+    return network if is_vector else replace(network, latent_shape=shape)
 
 
 def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:
@@ -140,16 +144,30 @@ def _find_places(inputs: Sequence[FunctionInput]) -> tuple[int, int | None]:
     return floats[0], labels[0] if labels else None
 
 
-def _read_latent(z_input: FunctionInput) -> int:
-    if is_image_shape(z_input.row):
+def _read_latent_shape(z_input: FunctionInput, given: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of one z, whose free sizes are given."""
+    free = z_input.row
+    if not given and is_image_shape(free):
         raise UnreadableError(IMAGE_NETWORK)
-    latent = math.prod(size or 0 for size in z_input.row) if z_input.row else 0
-    if not 1 <= latent <= MAX_LATENT:
+    if given and z_input.shape and not _fits(given, free):
+        raise UnreadableError(f"takes {z_input.describe()}, which --latent contradicts")
+    if not given and None in free:
+        example = ",".join(str(size or 4) for size in free) if len(free) > 1 else "100"
+        raise UnreadableError(
+            f"takes {z_input.describe()}: give the shape of z by --latent, e.g. --latent {example}"
+        )
+    shape = given or tuple(size or 0 for size in free)
+    if not 1 <= math.prod(shape) <= MAX_LATENT or not shape:
         raise UnreadableError(
             f"takes {z_input.describe()}, but a latent vector of 1 to {MAX_LATENT:,} values "
             "was expected; export the generator with the shape (None, LATENT)"
         )
-    return latent
+    return shape
+
+
+def _fits(sizes: tuple[int, ...], free: tuple[int | None, ...]) -> bool:
+    pairs = zip(sizes, free, strict=False)
+    return len(sizes) == len(free) and all(own in (None, size) for size, own in pairs)
 
 
 def _read_labels(label: FunctionInput | None) -> int:

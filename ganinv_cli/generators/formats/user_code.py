@@ -29,9 +29,13 @@ _REASONS = (
 
 
 def trace_user_function(
-    function: Callable[..., Any], latent: int, labels: int, failure: str, advice: str
+    function: Callable[..., Any],
+    latent_shape: tuple[int, ...],
+    labels: int,
+    failure: str,
+    advice: str,
 ) -> TracedNetwork:
-    """Return a function of z (batch, latent) float32 as operations.
+    """Return a function of z (batch, *latent_shape) float32 as operations.
 
     If there are `labels`, it also takes label (batch,) int32. Its errors become an UnreadableError,
     see `explain_errors`.
@@ -43,10 +47,10 @@ def trace_user_function(
         _refuse_changes(tf.compat.v1.get_default_graph())
         return pictures
 
-    inputs = [FunctionInput("z", tf.float32, (None, latent))]
+    inputs = [FunctionInput("z", tf.float32, (None, *latent_shape))]
     if labels:
         inputs.append(FunctionInput("label", tf.int32, (None,)))
-    return trace_function(generate, inputs, labels)
+    return trace_function(generate, inputs, labels, latent_shape=latent_shape)
 
 
 def _refuse_changes(graph: Any) -> None:

@@ -5,15 +5,18 @@ confirmed if it is also the usual value. Pictures decide between two last stride
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ganinv_cli.generators.network.graph import Network, TracedNetwork
+import numpy as np
+
+from ganinv_cli.generators.network.graph import Network, PixelRange, TracedNetwork
 from ganinv_cli.generators.network.norms.check import UNCHECKED, NormCheck
 from ganinv_cli.prior import Prior
 
 Source = Literal["file", "given", "inferred", "confirmed", "pictures", "assumed"]
 Origin = Mapping[str, Any]  # plain JSON: evidence that a generator is the one that was trained
+MOST_BEYOND = 2  # largest pixel, over that of pictures of a few random z
 UNKNOWN: Origin = {"confirmed": None, "doubt": "", "conventions": []}
 
 
@@ -56,7 +59,15 @@ class Definition:
     notes: tuple[str, ...] = ()  # properties that limit what can be recovered, one clause each
     conventions: tuple[Convention, ...] = ()  # from z to the image
     norm_check: NormCheck = UNCHECKED  # set by `formats.cached_check`
+    # least and largest pixel in pictures of draws, if no function bounds them; by the same check
+    seen_range: PixelRange | None = None
+    draws: np.ndarray | None = field(default=None, compare=False)  # of z, (n, latent) float32
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
+
+    @property
+    def reach(self) -> float:
+        """Largest absolute value that a pixel is believed to have, 1 if a function bounds it."""
+        return MOST_BEYOND * max(1.0, *map(abs, self.seen_range)) if self.seen_range else 1.0
 
     @property
     def origin(self) -> Origin:

@@ -32,8 +32,11 @@ class Generator(ABC):
 
     prior: Prior
     origin: Origin = UNKNOWN
+    draws: np.ndarray | None = None  # of z, (n, latent); None: they follow from the prior
+    reach: float = 1.0  # largest absolute value of a pixel; 1: a function bounds it
     sha256: str  # of the network
     latent: int
+    latent_shape: tuple[int, ...]  # of one z, where users see it
     labels: int  # 0: unconditional
     image_shape: tuple[int, int, int]  # height, width, channels
     batch_norm: BatchNormMode
@@ -69,6 +72,11 @@ class Generator(ABC):
         """
         height, width, channels = self.image_shape
         return (height * width if mask is None else int(np.count_nonzero(mask))) * channels
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether its pictures may leave [−1, 1], so that storing them clips them."""
+        return self.reach > 1
 
     @property
     def jacobian_gradients(self) -> float:

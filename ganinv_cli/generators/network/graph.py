@@ -70,6 +70,10 @@ class Network:
         return Network(self.latent, tuple(nodes), self.labels)
 
     @property
+    def latent_shape(self) -> Shape:
+        return (self.latent,)
+
+    @property
     def image_shape(self) -> Shape:
         """Height, width, channels, if the network makes images."""
         return self.shapes[-1]
@@ -119,6 +123,7 @@ class TracedNetwork:
     label_node: str  # of labels (batch,) int32; empty: unconditional
     output: str  # (batch, height, width, channels)
     latent: int
+    latent_shape: tuple[int, ...]  # of one z, as the generator took it before it was traced
     labels: int  # number of labels; 0: unconditional
     image_shape: tuple[int, int, int]
     graph_sha256: str

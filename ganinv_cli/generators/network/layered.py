@@ -35,7 +35,7 @@ class LayeredGenerator(Generator):
         self.prior, self.origin = prior, origin
         self.batch_norm = batch_norm
         self.sha256 = network.sha256
-        self.latent = network.latent
+        self.latent, self.latent_shape = network.latent, network.latent_shape
         self.network = fold_layers(network) if batch_norm == "frozen" else network
         self.labels = self.network.labels
         # (height, width, channels) once a format has checked that it makes pictures

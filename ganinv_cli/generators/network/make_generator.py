@@ -16,6 +16,10 @@ def make_generator(
     layers.
     """
     network, prior, origin = definition.network, definition.prior, definition.origin
+    generator: Generator
     if isinstance(network, TracedNetwork):
-        return TracedGenerator(network, prior, label, origin)
-    return LayeredGenerator(network, prior, batch_norm, label, origin)
+        generator = TracedGenerator(network, prior, label, origin)
+    else:
+        generator = LayeredGenerator(network, prior, batch_norm, label, origin)
+    generator.reach, generator.draws = definition.reach, definition.draws
+    return generator

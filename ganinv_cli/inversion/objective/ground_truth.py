@@ -18,9 +18,15 @@ def draw_true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarr
 def draw_z(
     generator: Generator, purpose: Purpose, numbers: np.ndarray, seed: int = 0
 ) -> np.ndarray:
-    """Return the z with these numbers, (n,), drawn from the prior: float32 (n, latent)."""
+    """Return the z with these numbers, (n,), drawn from the prior: float32 (n, latent).
+
+    They are rows of the generator's own draws, if it has some.
+    """
     zeros = tf.zeros([len(numbers)], tf.int64)
     share = uniform(seed, tf.constant(numbers, tf.int64), purpose, zeros, generator.latent)
+    if generator.draws is not None:
+        rows = share.numpy()[:, 0] * len(generator.draws)
+        return np.asarray(generator.draws[rows.astype(np.int64)])
     z: np.ndarray = generator.prior.quantile(share).numpy()
     return z
 

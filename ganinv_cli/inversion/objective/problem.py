@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.generators.network.execute import multiply_rows
 from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.objective.clipped_pixels import clip_residuals
 from ganinv_cli.inversion.objective.preconditioner import Preconditioner, QuadraticModel
 from ganinv_cli.precision import Precision
 
@@ -93,6 +94,8 @@ class Problem(NamedTuple):
             tape.watch(z)
             images = self.generator(tf.cast(z, self.targets.dtype), dtype, self.labels)
             residuals = images - self.targets
+            if self.generator.is_clipped:
+                residuals = clip_residuals(residuals, self.targets)
             counted = ~tf.math.is_nan(self.targets)
             residuals = tf.where(counted, residuals, tf.zeros_like(residuals))
             masked = residuals if self.mask is None else residuals * self.mask

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.generators.network.generator import Generator, compute_jacobian
+from ganinv_cli.inversion.objective.clipped_pixels import find_decisive
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
@@ -66,7 +67,8 @@ class GaussNewton:
         It costs `generator.jacobian_gradients`.
         """
         jacobian = compute_jacobian(self._generator, start.z, start.label, mask=self._mask)
-        jacobian[:, np.isnan(start.target).ravel()] = 0
+        decisive = find_decisive(self._generator, start.z, start.label, start.target)
+        jacobian[:, ~decisive] = 0
         return jacobian
 
     def run(

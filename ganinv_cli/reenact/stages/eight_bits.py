@@ -9,7 +9,7 @@ import numpy as np
 from ganinv_cli.images.float_types import find_spacing
 from ganinv_cli.inversion.objective.problem import PIXEL_ROUNDING
 from ganinv_cli.reenact.chain import MARGIN, Fit, Own, Storage
-from ganinv_cli.reenact.pixels import GREY_LEVELS, to_grey_levels
+from ganinv_cli.reenact.pixels import GREY_LEVELS, WHITE, to_grey_levels
 from ganinv_cli.results import statistics
 
 
@@ -20,6 +20,10 @@ class EightBits(Storage):
     target: np.ndarray
     of_floats: bool = False  # whether the target is not rounded
     kind = "8 bits"
+
+    @property
+    def is_clipped(self) -> bool:
+        return not (self.of_floats and _is_beyond(self.target))
 
     def describe(self) -> str:
         return "within rounding to 8 bits" if self.of_floats else ""
@@ -44,6 +48,10 @@ class Floats(Storage):
     @property
     def kind(self) -> str:  # type: ignore[override]
         return self.float_type
+
+    @property
+    def is_clipped(self) -> bool:
+        return not _is_beyond(self.target)
 
     @functools.cached_property
     def target(self) -> np.ndarray:  # type: ignore[override]
@@ -73,6 +81,10 @@ class Floats(Storage):
             return usual
         rounding = 2 * MARGIN**2 * own.rounding
         return max(usual, statistics.rmse(stored + rounding * spacing.size, spacing.size))
+
+
+def _is_beyond(target: np.ndarray) -> bool:
+    return bool(target.min() < 0 or target.max() > WHITE)
 
 
 @dataclass(frozen=True, eq=False)

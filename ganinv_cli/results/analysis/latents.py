@@ -18,12 +18,12 @@ def save_latents(results_file: Path, path: Path, images: Sequence[Image] | None 
 
     `images` are the images to write, in order; None: all.
 
-    Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refitted through the
-    changes that explain the image; z_deviation, of the same shape, its standard error, NaN unless
-    the verdict is made, ambiguous or edited; image_loss, psnr (n,) float64, in dB, inf if the loss
-    is 0; starts (n,), and agreeing (n,), how many of them found the best z; for a conditional
-    generator also label (n,), that z was found under. And checkpoint_sha256 (), the generator's.
-    The file is replaced as a whole or not at all.
+    Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, or (n, *shape) if z
+    has a shape, refitted through the changes that explain the image; z_deviation, of the same
+    shape, its standard error, NaN unless the verdict is made, ambiguous or edited; image_loss, psnr
+    (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how many of them
+    found the best z; for a conditional generator also label (n,), that z was found under. And
+    checkpoint_sha256 (), the generator's. The file is replaced as a whole or not at all.
 
     Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be
     written.
@@ -39,8 +39,8 @@ def save_latents(results_file: Path, path: Path, images: Sequence[Image] | None 
         names=np.array([cell.image.name for cell in cells]),
         sha256=np.array([cell.image.sha256 for cell in cells]),
         rule=np.array([cell.rule for cell in cells]),
-        z=np.array([cell.best_z for cell in cells]),
-        z_deviation=np.array([cell.z_deviation for cell in cells]),
+        z=shape_latents(results, [cell.best_z for cell in cells]),
+        z_deviation=shape_latents(results, [cell.z_deviation for cell in cells]),
         image_loss=np.array([each.loss[each.best_row] for each in starts]),
         psnr=np.array([cell.best_psnr for cell in cells]),
         verdict=np.array([cell.judgement.verdict for cell in cells]),
@@ -53,6 +53,11 @@ def save_latents(results_file: Path, path: Path, images: Sequence[Image] | None 
     advice = "free some space or name another file, then give the same command again"
     with explain_failures(what, advice, GaninvError):
         replace_file(path, file.getvalue())
+
+
+def shape_latents(results: Results, z: Sequence[np.ndarray]) -> np.ndarray:
+    """Return vectors of z, one row each, in the shape that the generator's z has."""
+    return np.array(z).reshape(len(z), *results.attributes.get("latent_shape") or (-1,))
 
 
 def holds_saved_latents(path: Path) -> bool:

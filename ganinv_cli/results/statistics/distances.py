@@ -86,7 +86,10 @@ def find_norm_range(prior: Prior, latent: int) -> tuple[float, float]:
 
     The distribution of one zᵢ², in bins, is convolved with itself by a fast Fourier transform. This
     gives the distribution of Σ zᵢ². Unlike the χ distribution, it respects the bounds of the prior.
+    A prior of draws that are not independent states its own range.
     """
+    if isinstance(prior, Normal) and prior.lengths:
+        return prior.lengths
     bins = max(64, _BINS // latent)
     width = max(prior.low**2, prior.high**2) / (bins - 1)  # of a bin, whose number is its middle
     roots = np.sqrt(width * (np.arange(bins) + 0.5))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,15 @@ IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the has
 NOT_SET = "not set"  # of a setting in an error
 UNTYPED = (NOT_SET, "True", "False")  # values that are not typed after an option
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
-_JSON = ("config", "identity", "versions", "generator", "groups", "figures")  # as text in HDF5
+_JSON = (
+    "config",
+    "identity",
+    "versions",
+    "latent_shape",
+    "generator",
+    "groups",
+    "figures",
+)  # as text in HDF5
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class Provenance:
     seed: int
     git: str  # revision, or "" outside a repository
     precision: str = "float32"  # of the gradients, see `Precision`
+    latent_shape: Sequence[int] | None = None  # of the generator's z; None: it is a vector
     generator: Mapping[str, Any] | None = None  # how far it is known, see docs; None: not known
     inputs_sha256: str = ""  # of settings and files, by which a finished run is known; "": it isn't
 

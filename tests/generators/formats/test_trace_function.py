@@ -144,7 +144,7 @@ INPUTS: dict[str, tuple[tuple[FunctionInput, ...], str]] = {
     "none": ((FunctionInput("label", tf.int32, (None,)),), "has the inputs label"),
     "two": ((LATENT_INPUT, FunctionInput("noise", tf.float32, (None, 3))), "noise .batch, 3"),
     "two labels": ((LATENT_INPUT, LABEL_INPUT, LABEL_INPUT), "at most a label"),
-    "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), r"with the shape \(None"),
+    "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), "--latent 4,2"),
     "no axis": ((FunctionInput("z", tf.float32, (None,)),), r"with the shape \(None"),
     "too long": ((FunctionInput("z", tf.float32, (None, 256, 256, 9)),), "1 to 16,384"),
     "wide labels": ((LATENT_INPUT, FunctionInput("y", tf.int32, (None, 4))), "one integer per"),

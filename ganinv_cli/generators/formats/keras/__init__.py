@@ -19,7 +19,7 @@ from ganinv_cli.settings.conventions import Conventions
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file, or of a file of weights with its config beside it."""
     model, name, ignored = load_model(path)
-    return trace_model(model, name, str(path), ignored)
+    return trace_model(model, conventions, name, str(path), ignored)
 
 
 def read_model(model: Any, conventions: Conventions) -> Definition:
@@ -29,4 +29,4 @@ def read_model(model: Any, conventions: Conventions) -> Definition:
     """
     name = f"the Keras model {model.name}"
     with explain_reading_errors(name, "a generator"):
-        return complete_generator(trace_model(model, "Keras", name), conventions)
+        return complete_generator(trace_model(model, conventions, "Keras", name), conventions)

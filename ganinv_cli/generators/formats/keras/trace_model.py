@@ -10,10 +10,15 @@ import tensorflow as tf
 from ganinv_cli.generators.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.generators.formats.trace_function import FunctionInput, trace_function
 from ganinv_cli.generators.formats.user_code import explain_errors
+from ganinv_cli.settings.conventions import Conventions
 
 
 def trace_model(
-    model: keras.Model, format_name: str, path: str, ignored: tuple[str, ...] = ()
+    model: keras.Model,
+    conventions: Conventions,
+    format_name: str,
+    path: str,
+    ignored: tuple[str, ...] = (),
 ) -> UnfinishedGenerator:
     """Return the generator that is a model; `path`, or its name, is for messages.
 
@@ -26,7 +31,8 @@ def trace_model(
             "there as a SavedModel (model.export)"
         )
     with _prepare_layers(model):
-        network = trace_function(*_make_inference_function(model))
+        function, inputs = _make_inference_function(model)
+        network = trace_function(function, inputs, latent_shape=conventions.latent_shape)
     return UnfinishedGenerator(network, format_name, type(model).__name__, path, ignored)
 
 

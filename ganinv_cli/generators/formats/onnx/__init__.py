@@ -16,14 +16,19 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
     Raises UnreadableError.
     """
-    network, opset = trace_model(path)
+    network, opset = trace_model(path, conventions.latent_shape)
     return UnfinishedGenerator(network, "ONNX", f"opset {opset}", str(path))
 
 
-def trace_model(source: Path | BinaryIO) -> tuple[TracedNetwork, int]:
+def trace_model(
+    source: Path | BinaryIO, latent_shape: tuple[int, ...] = ()
+) -> tuple[TracedNetwork, int]:
     """Return the network of a file, and its version of ONNX's operations."""
     model = read_model(source)
     network = trace_function(
-        lambda *tensors: evaluate_model(model, tensors), model.inputs, rows=BATCH
+        lambda *tensors: evaluate_model(model, tensors),
+        model.inputs,
+        rows=BATCH,
+        latent_shape=latent_shape,
     )
     return network, model.opset

@@ -29,7 +29,7 @@ class TracedGenerator(Generator):
         self.prior, self.origin = prior, origin
         self.batch_norm = "frozen"
         self.sha256 = network.sha256 if label is None else _hash_label(network, label)
-        self.latent = network.latent
+        self.latent, self.latent_shape = network.latent, network.latent_shape
         self.labels = network.labels if label is None else 0
         self.image_shape = network.image_shape
         self.multiply_adds = network.multiply_adds

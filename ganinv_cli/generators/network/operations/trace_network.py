@@ -89,6 +89,7 @@ def trace_network(
         label_node=traced.label,
         output=traced.output,
         latent=latent,
+        latent_shape=(latent,),
         labels=labels,
         image_shape=shape[1:],
         graph_sha256=_hash_graph(definition, traced, labels),

@@ -188,7 +188,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no model": (_write_config([1, 2]), "describes no model"),
     "unknown length": (
         _save(keras.Input((None,)), kl.Dropout(0.5)),
-        "but a latent vector of 1 to 16,384 values was expected",
+        "give the shape of z by --latent, e.g. --latent 100",
     ),
     "two outputs": (_save_twins, "has 2 outputs; expected one, the picture"),
     "deep": (_write_config("[" * 100_000), ""),
