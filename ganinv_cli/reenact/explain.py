@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ganinv_cli.reenact.flexible.attempts import iterate_attempts
 from ganinv_cli.reenact.flexible.find_edit import Edit, accepts, make_edit, make_views
 from ganinv_cli.reenact.flexible.own_pictures import measure_own_pictures
 from ganinv_cli.reenact.known_pictures import OwnDraws
-from ganinv_cli.reenact.mixtures import Mixture, find_mixture, find_second
+from ganinv_cli.reenact.mixtures import NEEDED_GAIN, Mixture, find_mixture, find_second
 from ganinv_cli.reenact.pixels import average_chroma, measure_rms, round_to_pixels
 from ganinv_cli.reenact.search import Search
 from ganinv_cli.reenact.words import describe_chain, describe_mixture
@@ -75,12 +76,18 @@ def _find_likeness(judge: "_Judge", first: Fit, unexplained: Reenactment) -> Ree
     if views := make_views(renderer, pixels, counted):
         known = renderer.generator.reuse(measure_own_pictures)
         for attempt in iterate_attempts(views, first.z, rmse, known):
+            ends = []
             for end in search.iterate_from(attempt.z, attempt.placement):
                 if (found := judge.explain(end)) and _knows_most(found):
                     return found
+                ends.append(end)
             is_known = attempt.known_directions >= MIN_KNOWN * len(first.z)
             if is_known and accepts(renderer, attempt, is_jpeg=search.is_jpeg):
-                return _describe_edit(unexplained, make_edit(views, attempt), counted)
+                second = judge.find_hidden_average(ends)
+                if second is None:
+                    return _describe_edit(unexplained, make_edit(views, attempt), counted)
+                if judge.explains(second.end):
+                    return _describe_mixture(unexplained, second)
     if search.is_jpeg:
         return unexplained
     mixture = find_mixture(renderer, judge.own, pixels, counted, first.z)
@@ -123,7 +130,7 @@ class _Judge:
 
         What a lossy chain explains may be an average of two pictures, which is then said.
         """
-        if not self._accepts(end):
+        if not self.explains(end):
             return None
         judge, whole = self._include_edges(end)
         whole = judge._centre(whole)
@@ -135,7 +142,23 @@ class _Judge:
             return found
         return _describe_mixture(found._replace(explained=False, stages=""), second)
 
-    def _accepts(self, end: Fit) -> bool:
+    def find_hidden_average(self, ends: list[Fit]) -> Mixture | None:
+        """Return the average that leaves half of the squared error of one picture, or less.
+
+        Both go through the lossy chain of the nearest of some fits, which do not explain the image.
+        """
+        lossy = [each for each in ends if each.chain.loses(each.parameters)]
+        measured = [e for e in lossy if not np.isnan(e.chain.storage.find_limit(e, self.own))]
+        if not measured:
+            return None
+        nearest = min(measured, key=attrgetter("excess"))
+        second = find_second(self.search.renderer, self.own, nearest)
+        if second is None or second.end.excess**2 > (1 - NEEDED_GAIN) * nearest.excess**2:
+            return None
+        return second
+
+    def explains(self, end: Fit) -> bool:
+        """Return whether a fit leaves no more than it does of own pictures."""
         shown, storage = self.search.picture.pixels[end.counted], end.chain.storage
         if len(shown) < MIN_SHOWN * self.search.picture.allowed_pixels.sum():
             return False
@@ -152,7 +175,7 @@ class _Judge:
             counted = end.counted | (edges & inside)
             excess = end.chain.storage.measure_excess(end.picture, counted)
             whole = end._replace(counted=counted, excess=excess)
-            if self._accepts(whole):
+            if self.explains(whole):
                 return replace(self, search=replace(self.search, counted=allowed)), whole
         return self, end
 
