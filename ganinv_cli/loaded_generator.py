@@ -233,7 +233,8 @@ def load(
             returns images (n, height, width, channels).
         label: label of a conditional generator, from 0; None: each is tried.
         latent: shape of z, e.g. 100 or (32, 4, 4), for a function, a module, or a file that leaves
-            sizes free. None: a module is tried with the sizes of its first weights.
+            sizes free. None: a module is tried with the sizes of its first weights. Or the name of
+            an intermediate tensor that takes the place of z, as `ganinv inspect -v` lists them.
         encoder: an ONNX file, Keras model or function that maps images in [-1, 1] to z, of any
             shape; its guess is the first start. It takes a tensor (n, height, width, channels).
         latents: draws of z, an array (n, *shape) or a .npy file: known z are rows of it, and unless
@@ -279,14 +280,14 @@ def load(
         return replace(loaded, encoder=encoder)
     start_tensorflow()
     from ganinv_cli.generators.formats.cached_check import check_definition
-    from ganinv_cli.generators.formats.draws import take_draws
+    from ganinv_cli.generators.formats.draws import cut_definition, take_draws
     from ganinv_cli.generators.formats.objects import read_object
 
     definition = read_object(source, given)
     draws = given.latents if latents is None else latents
     if draws is not None:
         definition = take_draws(definition, draws, given)
-    definition = check_definition(definition)
+    definition = cut_definition(check_definition(definition), given.latent_name)
     return LoadedGenerator(definition.path, definition, given, config.label, encoder)
 
 
@@ -303,6 +304,7 @@ def read_generator(
     """
     from ganinv_cli.generators import formats
     from ganinv_cli.generators.formats.cached_check import check_definition
+    from ganinv_cli.generators.formats.draws import cut_definition, take_draws
     from ganinv_cli.generators.network.definition import describe_assumptions
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
@@ -317,8 +319,6 @@ def read_generator(
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
     if conventions.latents:
-        from ganinv_cli.generators.formats.draws import take_draws
-
         definition = take_draws(definition, conventions.latents, conventions)
     start_tensorflow(gpus)
     if verbose:
@@ -328,7 +328,7 @@ def read_generator(
         )
         reporter.say(f"ignored: {', '.join(definition.ignored) or 'nothing'}")
     reporter.enter(f"checking {path.name}")
-    definition = check_definition(definition)
+    definition = cut_definition(check_definition(definition), conventions.latent_name)
     for sentence in describe_assumptions(definition):
         reporter.say(sentence)
     if definition.norm_check.doubt:

@@ -21,6 +21,7 @@ from ganinv_cli.generators.network.graph import (
     Z,
     weight_arrays,
 )
+from ganinv_cli.generators.network.intermediates import list_intermediates
 from ganinv_cli.generators.network.layers import BatchNorm, Conv, ConvTranspose, Layer
 from ganinv_cli.generators.network.norms.check import FITS_BELOW
 from ganinv_cli.inversion.objective.jacobian import POINTS, measure_largest_changes
@@ -44,6 +45,7 @@ def describe_definition(definition: Definition) -> Facts:
         "layout": definition.layout,
         "latent": network.latent,
         "latent_shape": list(network.latent_shape),
+        "intermediates": [each._asdict() for each in list_intermediates(network)],
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
         "range": {

@@ -81,6 +81,11 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     else:
         yield "operations", f"{sum(facts['operations'].values()):,}, computed in float32{more}"
         yield "largest output", f"{facts['largest_layer']:,} values for a picture"
+    if verbose and facts["intermediates"]:
+        named = (
+            f"{x['name']} ({' x '.join(map(str, x['shape']))})" for x in facts["intermediates"]
+        )
+        yield "in place of z", ", ".join(named) + " (--latent NAME)"
     yield "parameters", f"{facts['parameters']:,}"
     yield "multiply-adds", f"{facts['multiply_adds']:,} for a picture"
     what = "layers" if facts["layers"] else "operations"

@@ -6,7 +6,6 @@ A new convention is one field here, and its use in a reader.
 from dataclasses import dataclass
 from typing import Any
 
-from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.declare import GENERATOR, MAX_NUMBER, Value, declare, list_settings
 
 
@@ -35,8 +34,9 @@ class Conventions:
     latent: str | None = _declare(
         None,
         help="Shape of z as the generator takes it, if its file leaves sizes free, e.g. 32,4,4 for "
-        "32 channels of 4 x 4.",
-        metavar="SIZES",
+        "32 channels of 4 x 4. Or the name of an intermediate tensor, such as w of a style "
+        "generator, that is recovered instead of z; `ganinv inspect -v` lists them.",
+        metavar="SIZES|NAME",
         example="32,4,4",
     )
     encoder: str | None = _declare(
@@ -134,13 +134,15 @@ class Conventions:
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """The shape of z that is given; empty if none is. Raises ConfigError."""
-        sizes = self.latent.split(",") if self.latent else []
-        if not all(each.strip().isdecimal() and int(each) for each in sizes):
-            raise ConfigError(
-                f"latent = {self.latent!r} is not a shape of z: give its sizes, e.g. 100 or 32,4,4"
-            )
-        return tuple(map(int, sizes))
+        """The shape of z that is given; empty if none is."""
+        sizes = (self.latent or "").split(",")
+        is_shape = all(each.strip().isdecimal() and int(each) for each in sizes)
+        return tuple(map(int, sizes)) if is_shape else ()
+
+    @property
+    def latent_name(self) -> str:
+        """The intermediate tensor that is given in place of z; empty if none is."""
+        return "" if self.latent_shape else self.latent or ""
 
     def is_given(self, name: str) -> bool:
         """Return whether a convention differs from its default."""

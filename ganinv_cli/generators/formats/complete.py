@@ -34,7 +34,7 @@ ACTIVATION_BOUNDS = {
 
 BOUND_TOLERANCE = 1e-6  # of the range of pixels: rounding in float32
 
-_LENGTH_NOTE = (
+LENGTH_NOTE = (
     "its pictures follow from the direction of z alone, not from its length; the direction can be "
     "recovered, z itself cannot"
 )
@@ -70,7 +70,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         "prior": prior,
         "assumed": tuple(assumed),
         "conventions": (rows["prior"], *between, rows["range"]),
-        "notes": (*generator.notes, _LENGTH_NOTE) if ignores_length else generator.notes,
+        "notes": (*generator.notes, LENGTH_NOTE) if ignores_length else generator.notes,
     }
     return Definition(**vars(generator) | changed)
 
@@ -153,7 +153,7 @@ def _rescale_output(
 
 
 def _check_latent(network: Network | TracedNetwork, conventions: Conventions) -> None:
-    if conventions.latent and math.prod(conventions.latent_shape) != network.latent:
+    if conventions.latent_shape and math.prod(conventions.latent_shape) != network.latent:
         raise ConfigError(
             f"latent = {conventions.latent}, but the generator takes z of {network.latent} "
             "components; leave it out"

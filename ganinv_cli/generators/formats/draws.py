@@ -1,4 +1,4 @@
-"""Draws of z that a generator is given, in place of those of its prior."""
+"""Draws of z in place of those of the prior: given ones, or those of an intermediate tensor."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganinv_cli.errors import UsageError, explain_failures, to_printable
+from ganinv_cli.errors import ConfigError, UsageError, explain_failures, to_printable
 from ganinv_cli.files import ArrayFileError, read_arrays
-from ganinv_cli.generators.network.definition import Definition
+from ganinv_cli.generators.formats.complete import LENGTH_NOTE
+from ganinv_cli.generators.network.definition import Convention, Definition
+from ganinv_cli.generators.network.intermediates import (
+    compute_intermediate,
+    cut_network,
+    list_intermediates,
+)
 from ganinv_cli.prior import fit_normal
 from ganinv_cli.settings.conventions import Conventions
+
+DRAWS = 4096  # of an intermediate tensor
 
 
 def take_draws(definition: Definition, latents: ArrayLike, conventions: Conventions) -> Definition:
@@ -35,3 +43,36 @@ def take_draws(definition: Definition, latents: ArrayLike, conventions: Conventi
     prior = definition.prior if conventions.prior else fit_normal(draws)
     assumed = tuple(each for each in definition.assumed if not each.endswith("(--prior)"))
     return replace(definition, draws=draws, prior=prior, assumed=assumed)
+
+
+def cut_definition(definition: Definition, name: str) -> Definition:
+    """Return the definition of a generator that begins at an intermediate tensor; "": at z.
+
+    Draws of z of the prior, or the given ones, make the draws of the tensor, and these its prior.
+    Raises ConfigError.
+    """
+    if not name:
+        return definition
+    network, known = definition.network, list_intermediates(definition.network)
+    if name not in (each.name for each in known):
+        names = ", ".join(each.name for each in known) or "none"
+        raise ConfigError(
+            f"latent = {name!r} is neither a shape of z nor a tensor of {definition.path} that "
+            f"decides the whole picture; these are {names}"
+        )
+    random, z = np.random.default_rng(0), definition.draws
+    if z is None:
+        share = random.uniform(size=(DRAWS, network.latent))
+        z = definition.prior.quantile(share).astype(np.float32)
+    labels = random.integers(max(1, network.labels), size=len(z), dtype=np.int32)
+    draws = compute_intermediate(network, name, z, labels, definition.prior)
+    prior = fit_normal(draws)
+    row = Convention("prior", "", str(prior), "inferred")
+    return replace(
+        definition,
+        network=cut_network(network, name),
+        draws=draws,
+        prior=prior,
+        conventions=tuple(row if x.name == "prior" else x for x in definition.conventions),
+        notes=tuple(each for each in definition.notes if each != LENGTH_NOTE),
+    )

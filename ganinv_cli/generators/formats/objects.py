@@ -38,7 +38,7 @@ def _read_module(module: Any, conventions: Conventions) -> Definition:
 
 
 def _read_function(function: Any, conventions: Conventions) -> Definition:
-    if not conventions.latent:
+    if not conventions.latent_shape:
         raise ConfigError("give the size or the shape of z, e.g. load(function, latent=100)")
     return read_function(function, conventions.labels or 0, conventions)
 

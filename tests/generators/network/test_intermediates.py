@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from ganinv_cli.generators import formats
-from ganinv_cli.generators.network.coordinates import change_coordinates, find_coordinates
 from ganinv_cli.generators.network.definition import Definition
 from ganinv_cli.generators.network.intermediates import (
     compute_intermediate,
@@ -36,15 +35,15 @@ def test_every_path_goes_through_a_dominator():
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "size", "coordinates"),
+    ("path", "name", "size"),
     [
-        (STYLE, W, 8, 8),
-        (LABELLED, "Concat/concat", 12, 12),
-        (FACES, "generator/g_h0_lin", 512, 100),
-        (FACES, "layer 4", 512, 512),
+        (STYLE, W, 8),
+        (LABELLED, "Concat/concat", 12),
+        (FACES, "generator/g_h0_lin", 512),
+        (FACES, "layer 4", 512),
     ],
 )
-def test_a_network_can_begin_at_an_intermediate_tensor(path, name, size, coordinates):
+def test_a_network_can_begin_at_an_intermediate_tensor(path, name, size):
     definition = formats.read(path)
     network = definition.network
     assert name in dict(list_intermediates(network))
@@ -56,17 +55,3 @@ def test_a_network_can_begin_at_an_intermediate_tensor(path, name, size, coordin
     assert values.shape == (rows, size)
     after = replace(definition, network=cut_network(network, name), prior=make_normal(size))
     assert render(after, values[:3], labels[:3]) == pytest.approx(expected, abs=1e-5)
-    found = find_coordinates(values, is_shrunk=False)
-    u = found.from_z(values)
-    assert u.shape == (rows, coordinates)
-    assert np.cov(u.T, bias=True) == pytest.approx(np.eye(coordinates), abs=1e-3)
-    assert found.to_z(u) == pytest.approx(values, abs=float(1e-4 * np.abs(values).max()))
-    whitened = replace(after, network=change_coordinates(after.network, found))
-    assert render(whitened, u[:3], labels[:3]) == pytest.approx(expected, abs=1e-3)
-
-
-def test_coordinates_of_few_draws_leave_no_direction_out():
-    draws = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32)
-    assert find_coordinates(draws, is_shrunk=False).factor.shape == (50, 19)
-    found = find_coordinates(draws, is_shrunk=True)
-    assert np.linalg.svd(found.factor, compute_uv=False) == pytest.approx(np.ones(50), rel=0.3)

@@ -1,7 +1,6 @@
 """The graph of a traced network, cut at one of its nodes."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,11 +11,7 @@ from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.operations.allowed import MOVES, list_names
 from ganinv_cli.generators.network.operations.copy_graph import GraphReplay
 from ganinv_cli.generators.network.operations.evaluate import import_graph
-from ganinv_cli.generators.network.operations.trace_network import (
-    BATCH,
-    PictureFunction,
-    trace_network,
-)
+from ganinv_cli.generators.network.operations.trace_network import BATCH, trace_network
 
 _SIZES = list_names("OnesLike Rank Shape ShapeN Size ZerosLike")  # follow from the shape of z alone
 
@@ -56,18 +51,9 @@ def cut_graph(network: TracedNetwork, name: str, shape: tuple[int, ...]) -> Trac
         replay.set_value(name, tf.reshape(values, [-1, *shape]))
         return replay.evaluate(network.output)
 
-    return _retrace(network, render, math.prod(shape), is_labelled=is_labelled)
-
-
-def prepend_function(
-    network: TracedNetwork, function: Callable[[tf.Tensor], tf.Tensor], size: int
-) -> TracedNetwork:
-    """Return the network of z that a function makes of a tensor (batch, size)."""
-
-    def render(values: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        return _make_replay(network, function(values), labels).evaluate(network.output)
-
-    return _retrace(network, render, size, is_labelled=bool(network.label_node))
+    labels = network.labels if is_labelled else 0
+    traced = trace_network(render, math.prod(shape), labels, is_labelled=is_labelled)
+    return replace(traced, latent_shape=shape, pixel_range=network.pixel_range)
 
 
 def compute_node(
@@ -100,14 +86,6 @@ def _list_needed(network: TracedNetwork, cut: str) -> set[str]:
         if node.name in needed and node.name != cut:
             needed.update(each.lstrip("^").partition(":")[0] for each in node.input)
     return needed
-
-
-def _retrace(
-    network: TracedNetwork, render: PictureFunction, latent: int, *, is_labelled: bool
-) -> TracedNetwork:
-    labels = network.labels if is_labelled else 0
-    traced = trace_network(render, latent, labels, is_labelled=is_labelled)
-    return replace(traced, pixel_range=network.pixel_range)
 
 
 def _make_replay(network: TracedNetwork, z: tf.Tensor, labels: tf.Tensor | None) -> GraphReplay:
