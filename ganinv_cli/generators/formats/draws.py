@@ -41,8 +41,7 @@ def take_draws(definition: Definition, latents: ArrayLike, conventions: Conventi
         )
     draws = draws.reshape(len(draws), -1).astype(np.float32)
     prior = definition.prior if conventions.prior else fit_normal(draws)
-    assumed = tuple(each for each in definition.assumed if not each.endswith("(--prior)"))
-    return replace(definition, draws=draws, prior=prior, assumed=assumed)
+    return replace(definition, draws=draws, prior=prior, assumed=_leave_out_prior(definition))
 
 
 def cut_definition(definition: Definition, name: str) -> Definition:
@@ -75,4 +74,9 @@ def cut_definition(definition: Definition, name: str) -> Definition:
         prior=prior,
         conventions=tuple(row if x.name == "prior" else x for x in definition.conventions),
         notes=tuple(each for each in definition.notes if each != LENGTH_NOTE),
+        assumed=_leave_out_prior(definition),
     )
+
+
+def _leave_out_prior(definition: Definition) -> tuple[str, ...]:
+    return tuple(each for each in definition.assumed if not each.endswith("(--prior)"))

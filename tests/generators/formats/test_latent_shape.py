@@ -1,6 +1,7 @@
 """A generator's z may have a shape, and free sizes of it are given."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +14,8 @@ from exported.onnx_models import to_channels_last
 
 import ganinv_cli as ganinv
 from ganinv_cli.cli import main
+
+ONNX = Path(__file__).parents[2] / "data" / "onnx"
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +53,9 @@ def test_free_sizes_of_z_are_asked_for(free, fixed):
     assert asked.exit_code == 2 and "--latent 4,4,4" in asked.output
     shown = run("inspect", free, "--latent", "4,2,3", "--format", "json")
     assert json.loads(shown.stdout)["latent_shape"] == [4, 2, 3]
-    for path, latent, words in ((free, "3,2,2", "contradicts"), (fixed, "4,x", "its sizes")):
+    for path, latent, words in ((free, "3,2,2", "contradicts"), (fixed, "4,x", "nor a tensor")):
         refused = run("inspect", path, "--latent", latent)
-        assert refused.exit_code and words in refused.output
+        assert refused.exit_code == 2 and words in refused.output
 
 
 def test_a_picture_is_inverted_to_a_z_of_the_generators_shape(fixed, folder):
@@ -76,3 +79,14 @@ def test_models_and_functions_take_z_of_a_shape():
     assert z.shape == (2, 2, 2, 4) and generator(z) == pytest.approx(model(z).numpy(), abs=1e-5)
     other = ganinv.load(lambda x: tf.repeat(x, 4, 1)[..., :3], latent=(1, 4, 4))
     assert other.latent_shape == (1, 4, 4)
+
+
+def test_an_intermediate_tensor_is_recovered_in_place_of_z():
+    style = ONNX / "style-script-one-13.onnx"
+    w = "mapping/mapping.2/Gemm/add"
+    assert w in run("inspect", style, "-v").output
+    by_z, by_w = ganinv.load(style), ganinv.load(style, latent=w)
+    found = ganinv.recover(by_w, trials=5, solver="lbfgs", clip=["none"])
+    assert found.recovered.all() and by_w.latent_shape == (8,)
+    own = ganinv.invert(by_w, by_z(by_z.draw_z(4)))
+    assert own.verdict == ["made"] * 4
