@@ -304,7 +304,6 @@ def read_generator(
     """
     from ganinv_cli.generators import formats
     from ganinv_cli.generators.formats.cached_check import check_definition
-    from ganinv_cli.generators.formats.draws import cut_definition, take_draws
     from ganinv_cli.generators.network.definition import describe_assumptions
 
     path, conventions = find("checkpoint", config.checkpoint), config.conventions
@@ -318,9 +317,11 @@ def read_generator(
         make_solver(config.solver, config.solver_settings)
     reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
     definition = formats.read(path, conventions)
+    start_tensorflow(gpus)
+    from ganinv_cli.generators.formats.draws import cut_definition, take_draws
+
     if conventions.latents:
         definition = take_draws(definition, conventions.latents, conventions)
-    start_tensorflow(gpus)
     if verbose:
         reporter.say(
             f"{definition.path}: {definition.format}, layout {definition.layout}, "

@@ -124,7 +124,7 @@ CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
     ),
     "z without shape": (
         lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"),
-        "with the shape (None",
+        "give the shape of z by --latent",
     ),
 }
 
