@@ -257,39 +257,47 @@ def make_inversion(run: RunResults) -> Inversion:
     Raises ResultsError if there is none, or if one that a call named is not among them.
     """
     from ganinv_cli.images import to_floats
-    from ganinv_cli.results.analysis.cells import read_cells
     from ganinv_cli.results.analysis.latents import shape_latents
     from ganinv_cli.results.analysis.recoveries import is_outside
+    from ganinv_cli.results.analysis.trial_sets import read_trial_sets
 
     rule = representative_rule(run.config["clip"])
-    cells = [cell for cell in read_cells(run.store) if cell.rule == rule and cell.whole_certificate]
-    if not cells or len(cells) < len(run.store.selection or ()):
+    trial_sets = [
+        trial_set
+        for trial_set in read_trial_sets(run.store)
+        if trial_set.rule == rule and trial_set.whole_certificate
+    ]
+    if not trial_sets or len(trial_sets) < len(run.store.selection or ()):
         raise ResultsError(
             f"{run.name}: an image has not had all its starts; the same command goes on"
         )
-    starts = [cell.recoveries for cell in cells]
+    starts = [trial_set.recoveries for trial_set in trial_sets]
     best = [each.best_row for each in starts]
     outcomes = [
         each.group["polished/outcome" if each.polished[row] else "outcome"][row]
         for each, row in zip(starts, best, strict=True)
     ]
     labels = [each.best_label for each in starts]
-    explanations = [cell.judgement.explanation for cell in cells]
-    reconstructions = [cell.reconstruction for cell in cells]
+    explanations = [trial_set.judgement.explanation for trial_set in trial_sets]
+    reconstructions = [trial_set.reconstruction for trial_set in trial_sets]
     return Inversion(
-        names=[cell.image.name for cell in cells],
-        z=shape_latents(run.store, [cell.best_z for cell in cells]),
-        z_deviation=shape_latents(run.store, [cell.z_deviation for cell in cells]),
+        names=[trial_set.image.name for trial_set in trial_sets],
+        z=shape_latents(run.store, [trial_set.best_z for trial_set in trial_sets]),
+        z_deviation=shape_latents(run.store, [trial_set.z_deviation for trial_set in trial_sets]),
         labels=None if None in labels else np.array(labels, np.int64),
         image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
-        psnr=np.array([cell.best_psnr for cell in cells]),
+        psnr=np.array([trial_set.best_psnr for trial_set in trial_sets]),
         outcome=[Outcome(int(outcome)).name for outcome in outcomes],
-        verdict=[cell.judgement.verdict for cell in cells],
+        verdict=[trial_set.judgement.verdict for trial_set in trial_sets],
         explanation=[f"{text[:1].upper()}{text[1:]}." for text in explanations],
-        agreement=np.array([cell.evidence.same / cell.evidence.starts for cell in cells]),
-        inside=np.array([not is_outside(cell.best_z, cell.prior).any() for cell in cells]),
+        agreement=np.array(
+            [trial_set.evidence.same / trial_set.evidence.starts for trial_set in trial_sets]
+        ),
+        inside=np.array(
+            [not is_outside(trial_set.best_z, trial_set.prior).any() for trial_set in trial_sets]
+        ),
         images=to_floats(np.stack([each for each in reconstructions if each is not None])),
-        targets=np.stack([_get_target(cell.image) for cell in cells]),
+        targets=np.stack([_get_target(trial_set.image) for trial_set in trial_sets]),
         run=run,
     )
 

@@ -31,7 +31,7 @@ class Committer:
         """Commit to `run`. Images have their own rows, and a judge."""
         self.run, self.ledger, self.counter = run, ledger, counter
         self._constants, self._cases, self._judge = constants, cases, judge
-        self._ended = ledger.total - ledger.left  # before this run
+        self._ended = ledger.total - ledger.trials_left  # before this run
         self._uncommitted: list[Groups] = []
         self._last_commit = time.monotonic()
 

@@ -230,7 +230,7 @@ def make_counter(plan: Plan, ledger: TrialLedger, workers: int, later: float) ->
     ]
     return ProgressCounter(
         ledger.total,
-        ledger.left,
+        ledger.trials_left,
         usual_costs,
         decline=_choose_decline(plan, usual_costs),
         success_word=plan.success_word,
@@ -254,7 +254,7 @@ def compare_work(others: OtherRuns, generator: Generator, ledger: TrialLedger) -
     compared = 0.0
     for other, file in others:
         has_begun = file.exists() or name_log(file).exists()
-        trials = 1.0 if has_begun else ledger.total / max(1, ledger.left)
+        trials = 1.0 if has_begun else ledger.total / max(1, ledger.trials_left)
         size = other.definition.network.multiply_adds + OVERHEAD
         compared += trials * size / (generator.multiply_adds + OVERHEAD)
     return compared

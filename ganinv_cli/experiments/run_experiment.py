@@ -130,10 +130,10 @@ def _run_compared(worker: Worker, run: Run, engine: Engine, reporter: Reporter) 
     """Run the trials of the plan that a run is compared with, if the file lacks some."""
     plan, ledger = worker.plan, TrialLedger(worker.plan)
     ledger.read(run)
-    if ledger.left:
+    if ledger.trials_left:
         reporter.say(f"comparing with {plan.config.solver}, without clipping")
         costs = [UsualCost(plan.solver.expected_gradients)]
-        counter = ProgressCounter(ledger.total, ledger.left, costs)
+        counter = ProgressCounter(ledger.total, ledger.trials_left, costs)
         _run_trials(worker, Committer(run, ledger, counter, {}), engine, reporter, [])
 
 
@@ -150,13 +150,13 @@ def _run_trials(
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     ledger = committer.ledger
-    if ledger.left:
+    if ledger.trials_left:
         saved_batches = _resume(worker.plan, committer, engine, reporter)
         worker = replace(worker, saved_batches=saved_batches)
     with ThreadPoolExecutor(1, "ahead") as pool, stop_on_signals(reporter.say) as stop:
         try:
             committer.take({})  # what an interrupted run did not come to
-            if ledger.left:
+            if ledger.trials_left:
                 with closing(engine.run(worker, ledger, stop)) as results:
                     for result in results:
                         while ahead and result.phase is Phase.running:
@@ -189,7 +189,7 @@ def _resume(
         saved_batch.select(ledger.find_rules, plan.is_coupled)
         ledger.resume(saved_batch.jobs)  # so that a later one, of fewer workers, runs none again
     resumed = sum(len(saved_batch.jobs) for saved_batch in saved_batches)
-    finished = ledger.total - ledger.left
+    finished = ledger.total - ledger.trials_left
     if finished or resumed:
         running = f", and the state of {resumed:,} that ran" if resumed else ""
         reporter.say(f"resuming: {finished:,} of {ledger.total:,} trials are saved{running}")

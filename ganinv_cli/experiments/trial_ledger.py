@@ -110,7 +110,7 @@ class TrialLedger:
         return count_needed(self.states)
 
     @property
-    def left(self) -> int:
+    def trials_left(self) -> int:
         """The number of these that have not ended."""
         return count_left(self.states)
 

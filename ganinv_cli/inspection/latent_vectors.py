@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.errors import UsageError, explain_failures
 from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.prior import Normal
-from ganinv_cli.results.analysis.latents import read_image_cells
+from ganinv_cli.results.analysis.latents import read_image_trial_sets
 from ganinv_cli.results.store import read_results
 from ganinv_cli.results.store.rows import take_trials
 from ganinv_cli.settings.names import IMAGES
@@ -151,14 +151,17 @@ def _read_results(path: Path, group: str) -> StoredLatents:
         return np.full(count, label) if labels is None and label is not None else labels
 
     if not group and IMAGES in results.groups:
-        cells = read_image_cells(results, path)
-        count, starts = len({cell.image.number for cell in cells}), sum(c.trials for c in cells)
+        trial_sets = read_image_trial_sets(results, path)
+        count, starts = (
+            len({trial_set.image.number for trial_set in trial_sets}),
+            sum(c.trials for c in trial_sets),
+        )
         images = f"{count:,} {'image' if count == 1 else 'images'}"
-        rules = " under each rule" if len(cells) > count else ""
+        rules = " under each rule" if len(trial_sets) > count else ""
         said = f"the best z of each of {images}{rules}, of {starts:,} (--group NAME for all)"
-        best_labels = [cell.recoveries.best_label for cell in cells]
+        best_labels = [trial_set.recoveries.best_label for trial_set in trial_sets]
         labels = None if None in best_labels else np.array(best_labels)
-        z = np.array([cell.best_z for cell in cells])
+        z = np.array([trial_set.best_z for trial_set in trial_sets])
         return StoredLatents(path, z, fill_labels(labels, len(z)), said, sha256)
     columns = {
         name: next(column for column in ("z_found", "z_true") if column in rows)

@@ -18,7 +18,7 @@ from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
 from ganinv_cli.loaded_generator import LoadedGenerator
 from ganinv_cli.progress import SILENT
-from ganinv_cli.results.analysis.cells import read_cells
+from ganinv_cli.results.analysis.trial_sets import read_trial_sets
 from ganinv_cli.results.store import read_results
 from ganinv_cli.results.store.rows import count_rows
 
@@ -289,8 +289,8 @@ def test_starts_that_ran_beside_do_not_count_while_the_run_goes_on_and_are_left_
     results = read_results(tmp_path / "invert.h5")
     assert not results.complete
     assert len(results.groups[STARTS]["trial"]) > 2
-    (cell,) = read_cells(results)
-    assert (cell.evidence.starts, cell.judgement.verdict) == (2, "made")
+    (trial_set,) = read_trial_sets(results)
+    assert (trial_set.evidence.starts, trial_set.judgement.verdict) == (2, "made")
     monkeypatch.setattr(run_experiment.Run, "finish", finish)
     invert("--batch-size", 64, names=("0.png",))
     assert _list_answers(_read(tmp_path)) == {0: ("made", True, 2)}

@@ -61,7 +61,7 @@ def _make_ledger(trials=4, images=(5, 7), rules=("none", "stochastic"), **groups
 
 
 def _count(ledger):
-    return ledger.left, ledger.total, len(ledger)
+    return ledger.trials_left, ledger.total, len(ledger)
 
 
 def test_a_trial_that_is_interrupted_continued_and_then_not_needed():

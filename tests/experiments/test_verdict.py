@@ -11,7 +11,7 @@ from PIL import Image
 import ganinv_cli as ganinv
 from ganinv_cli.generators.network.make_generator import make_generator
 from ganinv_cli.images import to_pixels
-from ganinv_cli.results.analysis.cells import read_cells
+from ganinv_cli.results.analysis.trial_sets import read_trial_sets
 from ganinv_cli.results.analysis.verdict import judge
 from ganinv_cli.results.store import read_results
 
@@ -145,5 +145,5 @@ def test_each_picture_is_attributed_to_the_generator_that_made_it(generators, tm
 
 def assert_verdicts_follow_from_the_file(path):
     """The stored verdicts are those of the stored numbers."""
-    for cell in read_cells(read_results(path)):
-        assert judge(cell.evidence, cell.prior) == cell.judgement
+    for trial_set in read_trial_sets(read_results(path)):
+        assert judge(trial_set.evidence, trial_set.prior) == trial_set.judgement

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError, explain_failures
 from ganinv_cli.files import ArrayFileError, read_arrays, replace_file
-from ganinv_cli.results.analysis.cells import Cell, read_cells
+from ganinv_cli.results.analysis.trial_sets import TrialSet, read_trial_sets
 from ganinv_cli.results.store import Image, Results, read_results, select_images
 
 
@@ -31,23 +31,23 @@ def save_latents(results_file: Path, path: Path, images: Sequence[Image] | None 
     results = read_results(results_file)
     if images is not None:
         results = select_images(results, images)
-    cells = read_image_cells(results, results_file)
-    starts = [cell.recoveries for cell in cells]
+    trial_sets = read_image_trial_sets(results, results_file)
+    starts = [trial_set.recoveries for trial_set in trial_sets]
     file = io.BytesIO()
     np.savez_compressed(
         file,
-        names=np.array([cell.image.name for cell in cells]),
-        sha256=np.array([cell.image.sha256 for cell in cells]),
-        rule=np.array([cell.rule for cell in cells]),
-        z=shape_latents(results, [cell.best_z for cell in cells]),
-        z_deviation=shape_latents(results, [cell.z_deviation for cell in cells]),
+        names=np.array([trial_set.image.name for trial_set in trial_sets]),
+        sha256=np.array([trial_set.image.sha256 for trial_set in trial_sets]),
+        rule=np.array([trial_set.rule for trial_set in trial_sets]),
+        z=shape_latents(results, [trial_set.best_z for trial_set in trial_sets]),
+        z_deviation=shape_latents(results, [trial_set.z_deviation for trial_set in trial_sets]),
         image_loss=np.array([each.loss[each.best_row] for each in starts]),
-        psnr=np.array([cell.best_psnr for cell in cells]),
-        verdict=np.array([cell.judgement.verdict for cell in cells]),
-        agreeing=np.array([cell.evidence.same for cell in cells]),
-        starts=np.array([cell.trials for cell in cells]),
+        psnr=np.array([trial_set.best_psnr for trial_set in trial_sets]),
+        verdict=np.array([trial_set.judgement.verdict for trial_set in trial_sets]),
+        agreeing=np.array([trial_set.evidence.same for trial_set in trial_sets]),
+        starts=np.array([trial_set.trials for trial_set in trial_sets]),
         checkpoint_sha256=np.array(results.attributes["checkpoint_sha256"]),
-        **_find_labels(starts[0].labels is not None, cells, results),
+        **_find_labels(starts[0].labels is not None, trial_sets, results),
     )
     what = f"{path}: the z of the images cannot be written there"
     advice = "free some space or name another file, then give the same command again"
@@ -68,20 +68,24 @@ def holds_saved_latents(path: Path) -> bool:
         return False
 
 
-def read_image_cells(results: Results, results_file: Path) -> list[Cell]:
-    """Return the cells of images. Raises ResultsError if there are none."""
-    cells = [cell for cell in read_cells(results) if isinstance(cell.case, Image)]
-    if not cells:
+def read_image_trial_sets(results: Results, results_file: Path) -> list[TrialSet]:
+    """Return the trial sets of images. Raises ResultsError if there are none."""
+    trial_sets = [
+        trial_set for trial_set in read_trial_sets(results) if isinstance(trial_set.case, Image)
+    ]
+    if not trial_sets:
         raise ResultsError(
             f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
         )
-    return cells
+    return trial_sets
 
 
-def _find_labels(has_labels: bool, cells: Sequence[Cell], results: Results) -> dict[str, Any]:
+def _find_labels(
+    has_labels: bool, trial_sets: Sequence[TrialSet], results: Results
+) -> dict[str, Any]:
     """Return the labels that were found, or the one that was given; no column without either."""
     fixed_label = results.attributes["config"].get("label")
     if not has_labels and fixed_label is None:
         return {}
-    found = [cell.recoveries.best_label for cell in cells]
+    found = [trial_set.recoveries.best_label for trial_set in trial_sets]
     return {"label": np.array([fixed_label if label is None else label for label in found])}

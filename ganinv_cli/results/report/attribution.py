@@ -51,7 +51,9 @@ def compares_generators(reports: Sequence[Report]) -> bool:
     hashes = {report.run.get("checkpoint_sha256") for report in reports}
     if len(hashes) < len(reports) or len(reports) < 2:
         return False
-    images = [{cell.image.sha256 for cell in report.cells} - {""} for report in reports]
+    images = [
+        {trial_set.image.sha256 for trial_set in report.trial_sets} - {""} for report in reports
+    ]
     return any(first & second for i, first in enumerate(images) for second in images[:i])
 
 
@@ -112,8 +114,8 @@ def _compare_images(reports: dict[str, Report]) -> list[Row]:
 def _list_rows_by_hash(report: Report) -> dict[tuple[str, int], list[Row]]:
     """Return the rows of each image by its hash, and how many images before it have the same."""
     rows: dict[Image, list[Row]] = {}
-    for cell, row in zip(report.cells, report.rows, strict=True):
-        rows.setdefault(cell.image, []).append(row)
+    for trial_set, row in zip(report.trial_sets, report.rows, strict=True):
+        rows.setdefault(trial_set.image, []).append(row)
     listed: dict[tuple[str, int], list[Row]] = {}
     before = Counter[str]()
     for image, own in rows.items():

@@ -1,4 +1,4 @@
-"""The figures of each command, from the cells and rows of its report."""
+"""The figures of each command, from the trial sets and rows of its report."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.noise import get_noise
-from ganinv_cli.results.analysis.cells import Cell
+from ganinv_cli.results.analysis.trial_sets import TrialSet
 from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.grid import DrawnFigure, Report
 from ganinv_cli.results.report.plots import GREY, PlainLogFormatter, draw_montage, make_figure
@@ -40,7 +40,9 @@ def draw_trials(report: Report) -> dict[str, DrawnFigure]:
         rows = ", ".join(panel.replace("\n", " ") for panel in stored.panels)
         panels = f"One column per trial; rows from above: {rows}."
         caption = ". ".join(filter(None, (title, more, panels)))
-        if any(cell.rule == rule and cell.has("label") for cell in report.cells):
+        if any(
+            trial_set.rule == rule and trial_set.has("label") for trial_set in report.trial_sets
+        ):
             caption += " The rows above the original use the label that was found."
         figure = draw_montage(stored, title)
         drawn[name.replace("=", "-")] = DrawnFigure(figure, report.answer.sentence, caption)
@@ -103,12 +105,12 @@ class Curve(NamedTuple):
 def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     """Draw the median z error and the band of its 10 % to 90 % quantiles against gradients."""
     gradients = _get_results(report).constants.get("curve_gradients", np.zeros(0))
-    cells = [
-        cell
-        for cell in report.cells
-        if cell.has("curve_error") and cell.exercised and len(gradients)
+    trial_sets = [
+        trial_set
+        for trial_set in report.trial_sets
+        if trial_set.has("curve_error") and trial_set.exercised and len(gradients)
     ]
-    curves = {cell.rule: find_curve(cell, gradients) for cell in cells}
+    curves = {trial_set.rule: find_curve(trial_set, gradients) for trial_set in trial_sets}
     curves = {rule: curve for rule, curve in curves.items() if len(curve.gradients)}
     if not curves:
         return {}
@@ -123,13 +125,13 @@ def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
         for edge in (low, high):  # equal bands cover one another
             axes.plot(curve.gradients, edge, linewidth=0.6, **style)
         axes.plot(curve.gradients, median, linewidth=1.8, label=rule, **style)
-    epsilon = cells[0].threshold
+    epsilon = trial_sets[0].threshold
     axes.axhline(epsilon, color=GREY, linewidth=0.8, zorder=1)
     axes.annotate(
         f"ε = {format_concise(epsilon)}", (0.005, epsilon), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
     )  # fmt: skip
-    (latent,) = get_dtypes(cells[0].columns)["z_found"].shape
+    (latent,) = get_dtypes(trial_sets[0].columns)["z_found"].shape
     axes.set_ylabel(f"mean squared error of z, ‖z′ − z‖² / {latent}")
     axes.xaxis.set_major_formatter(PlainLogFormatter())
     axes.xaxis.set_minor_formatter(PlainLogFormatter())
@@ -143,18 +145,18 @@ def draw_convergence(report: Report) -> dict[str, DrawnFigure]:
     return {"convergence": DrawnFigure(figure, report.answer.sentence, caption)}
 
 
-def find_curve(cell: Cell, gradients: Floats) -> Curve:
+def find_curve(trial_set: TrialSet, gradients: Floats) -> Curve:
     """Return the quantiles; a trial that has ended counts with its final error.
 
     `gradients` (points,) are those at which errors were stored. Trials without an error at some
     point are left out; if none is left, there are no points.
     """
-    final = cell.read("z_error")
+    final = trial_set.read("z_error")
     errors = np.empty((len(final), len(gradients)), np.float32)
     ran = np.zeros(len(gradients), np.bool_)
     for low in range(0, len(final), BLOCK_TRIALS):
         block = slice(low, low + BLOCK_TRIALS)
-        stored = take_rows(cell.columns, "curve_error", block)
+        stored = take_rows(trial_set.columns, "curve_error", block)
         ran |= np.isfinite(stored).any(axis=0)
         errors[block] = carry_forward(stored, final[block])
     ran &= gradients > 0
@@ -214,7 +216,7 @@ def draw_figure2a(report: Report) -> dict[str, DrawnFigure]:
 
 def _measure_centre(report: Report) -> tuple[float, float]:
     """Return the centre of the prior, and the median error of z if z is always that."""
-    prior = report.cells[0].prior
+    prior = report.trial_sets[0].prior
     centre = (prior.low + prior.high) / 2
     root = _get_results(report).groups[""]
     errors = [

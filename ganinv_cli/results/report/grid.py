@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.results.analysis.cells import Cell, Pixels, read_cells, read_images
+from ganinv_cli.results.analysis.trial_sets import Pixels, TrialSet, read_images, read_trial_sets
 from ganinv_cli.results.number_format import format_concise
-from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, measure_cell
+from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, measure_trial_set
 from ganinv_cli.results.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
 from ganinv_cli.results.report.run_notes import (
     describe_run,
@@ -75,13 +75,13 @@ class Report:
     notes: list[str]  # on the run, and on what was found
     run: Row  # provenance and totals, as `describe_run` returns them
     csv: list[Row]  # flat rows, one line each
-    cells: list[Cell] = field(default_factory=list)
+    trial_sets: list[TrialSet] = field(default_factory=list)
     results: "Results | None" = None  # None: a comparison of several
     kind: "ReportKind | None" = None  # the same
 
     @property
     def rows(self) -> list[Row]:
-        """The main table, a row for each cell."""
+        """The main table, a row for each trial set."""
         return next(iter(self.tables.values()))
 
     def draw(self) -> dict[str, DrawnFigure]:
@@ -97,13 +97,13 @@ Wanted = str | tuple[str, str] | Column  # key of a measure, perhaps with anothe
 
 
 class Grid(NamedTuple):
-    """What a command has to say its answer: the cells of its results, and their numbers."""
+    """What a command has to say its answer: the trial sets of its results, and their numbers."""
 
     results: "Results"
     measures: Sequence[Measure]
     starts: Starts
-    cells: list[Cell]
-    rows: list[Row]  # the main table: a row for each cell
+    trial_sets: list[TrialSet]
+    rows: list[Row]  # the main table: a row for each trial set
     tables: dict[str, list[Row]]  # all
     run: Row
 
@@ -154,7 +154,7 @@ Section = tuple[str, Sequence[Wanted]] | Callable[[Grid], Iterable[Table]]  # ti
 class ReportKind:
     """What the report of one command shows."""
 
-    table: str  # key of the main table in the JSON: a row for each cell
+    table: str  # key of the main table in the JSON: a row for each trial set
     stem: str  # of the files that hold the tables
     measures: Sequence[Measure]  # of a row
     answer: Callable[[Grid], Answer]  # without full stop, without warnings on the run
@@ -163,8 +163,10 @@ class ReportKind:
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
     figures: Sequence[Drawing] = ()
-    # other tables of the JSON, by their keys; from the results, and their cells
-    more: Mapping[str, Callable[["Results", list[Cell]], list[Row]]] = field(default_factory=dict)
+    # other tables of the JSON, by their keys; from the results, and their trial sets
+    more: Mapping[str, Callable[["Results", list[TrialSet]], list[Row]]] = field(
+        default_factory=dict
+    )
     pictures: Callable[[Report], Iterator[tuple[str, Pixels]]] | None = None  # files, by name
     attributes: bool = False  # whether files of several generators say which made an image
 
@@ -173,20 +175,23 @@ class ReportKind:
 
         Raises ResultsError if there is nothing to count.
         """
-        cells, images = read_cells(results), read_images(results)
+        trial_sets, images = read_trial_sets(results), read_images(results)
         unread = make_unread_rows(images)
-        if not cells and not unread:
+        if not trial_sets and not unread:
             raise ResultsError(f"{name}: {NO_TRIAL}")
-        rows = [measure_cell(replace(cell), self.measures, self.starts) for cell in cells]
-        by_group = group_cells(cells, images, results.attributes.get("config", {}))
+        rows = [
+            measure_trial_set(replace(trial_set), self.measures, self.starts)
+            for trial_set in trial_sets
+        ]
+        by_group = group_cells(trial_sets, images, results.attributes.get("config", {}))
         tables, run = {self.table: rows}, describe_run(results, by_group)
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
-        tables |= compare_pairs(cells, self.starts, tests) if tests else {}
-        tables |= {key: make_rows(results, cells) for key, make_rows in self.more.items()}
+        tables |= compare_pairs(trial_sets, self.starts, tests) if tests else {}
+        tables |= {key: make_rows(results, trial_sets) for key, make_rows in self.more.items()}
         tables |= {"unread": unread} if images else {}
         answer, notes, sections = Answer("", None), make_run_notes(run), []
-        if cells:
-            grid = Grid(results, self.measures, self.starts, cells, rows, tables, run)
+        if trial_sets:
+            grid = Grid(results, self.measures, self.starts, trial_sets, rows, tables, run)
             answer = grid.add_brief_columns(self.answer(grid))
             notes += describe_changes(rows) if images else []
             notes += self.describe(grid)
@@ -209,7 +214,7 @@ class ReportKind:
             notes,
             run,
             [flatten(row) for row in rows],
-            cells,
+            trial_sets,
             results,
             self,
         )

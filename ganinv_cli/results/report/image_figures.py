@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell, Pixels
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
+from ganinv_cli.results.analysis.trial_sets import Pixels, TrialSet
 from ganinv_cli.results.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.results.report.grid import DrawnFigure, Report
 from ganinv_cli.results.report.image_measures import subtract_target
@@ -42,54 +42,63 @@ MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its p
 
 def draw_recoveries(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images with reconstructions, by stem, e.g. `image-0000`."""
-    by_image: dict[int, list[Cell]] = {}
-    for cell in report.cells:
-        if cell.certificate is not None and cell.exercised:
-            cells = by_image.setdefault(cell.image.number, [])
-            if not cells or cells[0].image == cell.image:  # else its second name
-                cells.append(cell)
+    by_image: dict[int, list[TrialSet]] = {}
+    for trial_set in report.trial_sets:
+        if trial_set.certificate is not None and trial_set.exercised:
+            trial_sets = by_image.setdefault(trial_set.image.number, [])
+            if not trial_sets or trial_sets[0].image == trial_set.image:  # else its second name
+                trial_sets.append(trial_set)
     drawn: dict[str, DrawnFigure] = {}
-    for number, cells in by_image.items():
-        if len(drawn) < MAX_FIGURES and any(len(cell.recoveries.distances) for cell in cells):
+    for number, trial_sets in by_image.items():
+        if len(drawn) < MAX_FIGURES and any(
+            len(trial_set.recoveries.distances) for trial_set in trial_sets
+        ):
             alt = ". ".join(
-                f"{capitalize(describe_rule(cell.rule))}: {cell.recoveries.uniqueness.sentence}"
-                for cell in cells
+                f"{capitalize(describe_rule(trial_set.rule))}: "
+                f"{trial_set.recoveries.uniqueness.sentence}"
+                for trial_set in trial_sets
             )
-            figure = _draw_recoveries(cells)
-            drawn[f"image-{number:04d}"] = DrawnFigure(figure, f"{alt}.", _make_caption(cells))
+            figure = _draw_recoveries(trial_sets)
+            drawn[f"image-{number:04d}"] = DrawnFigure(figure, f"{alt}.", _make_caption(trial_sets))
     return drawn
 
 
-def _draw_recoveries(cells: Sequence[Cell]) -> Figure:
+def _draw_recoveries(trial_sets: Sequence[TrialSet]) -> Figure:
     """Draw a row of pictures for each rule, as in HEADINGS, above a histogram of distances."""
-    rows, image = [], cells[0].image
-    for cell in cells:
-        certificate = cell.certificate or {}
+    rows, image = [], trial_sets[0].image
+    for trial_set in trial_sets:
+        certificate = trial_set.certificate or {}
         found = (certificate[name][0] for name in ("reconstruction", "distant_reconstruction"))
-        rows.append((cell.rule + _describe_best(cell), [image.target, *found]))
+        rows.append((trial_set.rule + _describe_best(trial_set), [image.target, *found]))
     title = shorten_name(image.name, 40)
     figure = draw_picture_rows(rows, above=HEADINGS, title=title, space=LEGEND + PLOT + AXIS)
     width, height = figure.get_size_inches() * figure.dpi
     axes = add_pixel_axes(figure, LEFT - 38, height - PLOT - AXIS, width - LEFT + 22, PLOT)
-    _draw_histogram(axes, [cell for cell in cells if len(cell.recoveries.distances)])
+    _draw_histogram(
+        axes, [trial_set for trial_set in trial_sets if len(trial_set.recoveries.distances)]
+    )
     return figure
 
 
-def _draw_histogram(axes: Axes, cells: Sequence[Cell]) -> None:
+def _draw_histogram(axes: Axes, trial_sets: Sequence[TrialSet]) -> None:
     """Draw the share of pairs by distance, a line per rule; logarithmic over many decades."""
-    baseline = statistics.expected_distance(cells[0].recoveries.z.shape[1], cells[0].prior)
-    every = np.concatenate([*(cell.recoveries.distances for cell in cells), [baseline]])
+    baseline = statistics.expected_distance(
+        trial_sets[0].recoveries.z.shape[1], trial_sets[0].prior
+    )
+    every = np.concatenate(
+        [*(trial_set.recoveries.distances for trial_set in trial_sets), [baseline]]
+    )
     least, most = every[every > 0].min(), every.max()
     logarithmic = most > least * 10**DECADES
     edges = (
         np.geomspace(least, most * 1.1, BINS) if logarithmic else np.linspace(0, most * 1.1, BINS)
     )
-    for cell in cells:
-        apart, rule = cell.recoveries.distances, RULES[cell.rule]
+    for trial_set in trial_sets:
+        apart, rule = trial_set.recoveries.distances, RULES[trial_set.rule]
         counts, _ = np.histogram(np.clip(apart, edges[0], edges[-1]), edges)
         axes.stairs(
             100 * counts / len(apart), edges, color=rule.colour, linestyle=rule.dashes,
-            linewidth=1.6, label=cell.rule,
+            linewidth=1.6, label=trial_set.rule,
         )  # fmt: skip
     keys: dict[str, Any] = {
         "frameon": False, "fontsize": 10, "loc": "lower left", "borderaxespad": 0,
@@ -113,17 +122,17 @@ def _draw_histogram(axes: Axes, cells: Sequence[Cell]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _describe_best(cell: Cell) -> str:
-    psnr, label = cell.best_psnr, cell.recoveries.best_label
+def _describe_best(trial_set: TrialSet) -> str:
+    psnr, label = trial_set.best_psnr, trial_set.recoveries.best_label
     decibels = f"\n{format_number(psnr)} dB" if np.isfinite(psnr) else ""
     return decibels + ("" if label is None else f"\nlabel {label}")
 
 
-def _make_caption(cells: Sequence[Cell]) -> str:
-    labelled = any(cell.recoveries.labels is not None for cell in cells)
+def _make_caption(trial_sets: Sequence[TrialSet]) -> str:
+    labelled = any(trial_set.recoveries.labels is not None for trial_set in trial_sets)
     under = " under the same label" if labelled else ""
     return (
-        f"The image {shorten_name(cells[0].image.name, None)} at the generator's size, the "
+        f"The image {shorten_name(trial_sets[0].image.name, None)} at the generator's size, the "
         "recovery with the least image loss (and its PSNR), the recovery with the z farthest from "
         f"that one, and the distances between all pairs of recoveries{under}, by rule."
     )
@@ -133,7 +142,7 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
     """Draw the first images, six per figure: `reconstructions`, `reconstructions-2`, …"""
     shown = [*islice(_iterate_reconstructed(report), MAX_SHOWN)]
     names = label_images(report.rows)
-    several = len({cell.rule for cell in report.cells}) > 1
+    several = len({trial_set.rule for trial_set in report.trial_sets}) > 1
     drawn = {}
     for first in range(0, len(shown), PER_FIGURE):
         some = shown[first : first + PER_FIGURE]
@@ -150,7 +159,9 @@ def draw_reconstructions(report: Report) -> dict[str, DrawnFigure]:
     return drawn
 
 
-def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequence[Row]) -> Figure:
+def _draw_pairs(
+    pairs: Sequence[tuple[TrialSet, Row]], several: bool, every: Sequence[Row]
+) -> Figure:
     """Draw a column for each image; from above: original, reconstruction, residual.
 
     The least of their factors amplifies all, so that residuals can be compared.
@@ -158,7 +169,7 @@ def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequenc
     room = enlarge_side(pairs[0][0].image.target.shape[0]) // LETTER
     names = label_images(every, room - len(_describe_label(pairs[0][1])))
     factor = min(row["difference_amplified"] for _, row in pairs)
-    pictures = [_list_pictures(cell, factor) for cell, _ in pairs]
+    pictures = [_list_pictures(trial_set, factor) for trial_set, _ in pairs]
     above = [
         f"{names[get_key(row)]}{_describe_label(row)}\n{_state_nearness(row, several)}\n"
         f"{row['verdict']}"
@@ -170,19 +181,19 @@ def _draw_pairs(pairs: Sequence[tuple[Cell, Row]], several: bool, every: Sequenc
     return draw_picture_rows(rows, above)
 
 
-def _iterate_reconstructed(report: Report) -> Iterator[tuple[Cell, Row]]:
-    pairs = zip(report.cells, report.rows, strict=True)
+def _iterate_reconstructed(report: Report) -> Iterator[tuple[TrialSet, Row]]:
+    pairs = zip(report.trial_sets, report.rows, strict=True)
     return (pair for pair in pairs if pair[0].reconstruction is not None)
 
 
-def _list_pictures(cell: Cell, factor: int) -> dict[str, Pixels]:
+def _list_pictures(trial_set: TrialSet, factor: int) -> dict[str, Pixels]:
     """Return the image, its reconstruction, and their difference, amplified around grey."""
-    difference = 128 + factor * subtract_target(cell)
-    if cell.region is not None:
-        difference[cell.region] = 255
+    difference = 128 + factor * subtract_target(trial_set)
+    if trial_set.region is not None:
+        difference[trial_set.region] = 255
     return {
-        "original": cell.target,
-        "reconstruction": cast("Pixels", cell.reconstruction),
+        "original": trial_set.target,
+        "reconstruction": cast("Pixels", trial_set.reconstruction),
         "difference": np.asarray(np.clip(difference, 0, 255), np.uint8),
     }
 
@@ -206,11 +217,11 @@ def iterate_pictures(report: Report) -> Iterator[tuple[str, Pixels]]:
 
     If several rules were run, their names precede `reconstruction` and `difference`.
     """
-    several = len({cell.rule for cell in report.cells}) > 1
-    for cell, row in _iterate_reconstructed(report):
-        stem = f"{PICTURES}/{cell.image.number:04d}-{make_file_stem(cell.image.name)}"
-        for kind, pixels in _list_pictures(cell, row["difference_amplified"]).items():
-            rule = f"{cell.rule}-" if several and kind != "original" else ""
+    several = len({trial_set.rule for trial_set in report.trial_sets}) > 1
+    for trial_set, row in _iterate_reconstructed(report):
+        stem = f"{PICTURES}/{trial_set.image.number:04d}-{make_file_stem(trial_set.image.name)}"
+        for kind, pixels in _list_pictures(trial_set, row["difference_amplified"]).items():
+            rule = f"{trial_set.rule}-" if several and kind != "original" else ""
             yield f"{stem}-{rule}{kind}.png", pixels
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell, Pixels
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE, is_at_bound, is_outside
+from ganinv_cli.results.analysis.trial_sets import Pixels, TrialSet
 from ganinv_cli.results.number_format import format_concise, format_scientific
 from ganinv_cli.results.report.measures import ABSENT, COSTS, Measure
 from ganinv_cli.results.report.table import Row
@@ -22,59 +22,60 @@ RESIDUAL_HELP = (
 LIMIT_HELP = "Limit: nearly all pictures that the generator made have less."
 
 
-def subtract_target(cell: Cell) -> np.ndarray:
+def subtract_target(trial_set: TrialSet) -> np.ndarray:
     """Return the reconstruction minus the image, in grey levels; 0 where it leaves pixels out."""
-    picture = cast("Pixels", cell.reconstruction)
-    difference: np.ndarray = picture.astype(np.int64) - cell.target
-    return difference if cell.region is None else difference * ~cell.region[..., None]
+    picture = cast("Pixels", trial_set.reconstruction)
+    difference: np.ndarray = picture.astype(np.int64) - trial_set.target
+    return difference if trial_set.region is None else difference * ~trial_set.region[..., None]
 
 
-def _find_amplification(cell: Cell) -> int | None:
+def _find_amplification(trial_set: TrialSet) -> int | None:
     """Return the largest amplification that shows 99 % of the difference in full."""
-    if cell.reconstruction is None:
+    if trial_set.reconstruction is None:
         return None
-    large = float(np.quantile(np.abs(subtract_target(cell)), 0.99))
+    large = float(np.quantile(np.abs(subtract_target(trial_set)), 0.99))
     return next((times for times in AMPLIFICATIONS if times * large <= 127), 1)
 
 
-def _find_median_outside(cell: Cell) -> float | None:
-    z = cell.recoveries.z[cell.recoveries.has_finite_z]
-    return float(np.median(np.sum(is_outside(z, cell.prior), axis=1))) if len(z) else None
+def _find_median_outside(trial_set: TrialSet) -> float | None:
+    z = trial_set.recoveries.z[trial_set.recoveries.has_finite_z]
+    return float(np.median(np.sum(is_outside(z, trial_set.prior), axis=1))) if len(z) else None
 
 
-def _summarize_distances(cell: Cell) -> Row:
+def _summarize_distances(trial_set: TrialSet) -> Row:
     """Return the distances over the pairs of recoveries."""
-    apart = cell.recoveries.distances
+    apart = trial_set.recoveries.distances
     if not len(apart):
         return {"mean": None, "median": None, "largest": None, "mean_squared": None}
     return {
         "mean": np.mean(apart),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
         "median": np.median(apart),
         "largest": apart.max(),
-        "mean_squared": float(np.mean(apart**2)) * cell.recoveries.z.shape[1],  # E‖·‖₂² / latent
+        "mean_squared": float(np.mean(apart**2))
+        * trial_set.recoveries.z.shape[1],  # E‖·‖₂² / latent
     }
 
 
-def _summarize_losses(cell: Cell) -> Row:
-    known = cell.recoveries.loss[np.isfinite(cell.recoveries.loss)]
+def _summarize_losses(trial_set: TrialSet) -> Row:
+    known = trial_set.recoveries.loss[np.isfinite(trial_set.recoveries.loss)]
     if not len(known):
         return {"least": None, "median": None, "largest": None, "spread": None}
     least, median, largest = (float(np.quantile(known, q)) for q in (0, 0.5, 1))
     # A spread relative to a loss that is rounding alone has no meaning.
-    is_known = least > cell.recoveries.rounding_loss
+    is_known = least > trial_set.recoveries.rounding_loss
     spread = (largest - least) / least if is_known else None
     return {"least": least, "median": median, "largest": largest, "spread": spread}
 
 
-def _get_label(cell: Cell) -> object:
-    label = cell.recoveries.best_label
+def _get_label(trial_set: TrialSet) -> object:
+    label = trial_set.recoveries.best_label
     return ABSENT if label is None else label
 
 
 NAMES = (
-    Measure("image", lambda cell: cell.image.name, always=True),
-    Measure("number", lambda cell: cell.image.number, always=True),
-    Measure("technique", lambda cell: cell.rule, "clipping", always=True),
+    Measure("image", lambda trials: trials.image.name, always=True),
+    Measure("number", lambda trials: trials.image.number, always=True),
+    Measure("technique", lambda trials: trials.rule, "clipping", always=True),
 )
 LABEL = Measure(
     "label",
@@ -85,46 +86,46 @@ LABEL = Measure(
     "different labels cannot be compared.",
 )
 # how the file was changed, in words
-CHANGES = Measure("changes", lambda cell: cell.image.changes, always=True)
-PSNR = Measure("psnr", lambda cell: cell.best_psnr, "PSNR\n(dB)")  # of the best
+CHANGES = Measure("changes", lambda trials: trials.image.changes, always=True)
+PSNR = Measure("psnr", lambda trials: trials.best_psnr, "PSNR\n(dB)")  # of the best
 AMPLIFICATION = Measure("difference_amplified", _find_amplification)  # factor in its picture
 
 CONSISTENCY = (
     *NAMES,
     Measure(
         "recoveries",
-        lambda cell: cell.trials,
+        lambda trials: trials.trials,
         "trials",
         "Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, as in the paper.",
         always=True,
     ),
-    Measure("polished", lambda cell: np.sum(cell.recoveries.polished)),  # how many
+    Measure("polished", lambda trials: np.sum(trials.recoveries.polished)),  # how many
     Measure(
         "converged",
-        lambda cell: np.sum(cell.has_converged),
+        lambda trials: np.sum(trials.has_converged),
         "converged",
         "Converged: the solver found that further steps change the image loss too little.",
     ),
     Measure(
         "at_minimum",
-        lambda cell: np.sum(cell.recoveries.stationary),
+        lambda trials: np.sum(trials.recoveries.stationary),
         "at a\nminimum",
         "At a minimum: after polishing the image loss is as good as 0, or z passes Goldstein's "
         "test (docs/consistency.md); if no z was polished, those that converged.",
     ),
-    Measure("without_number", lambda cell: np.sum(~cell.recoveries.has_finite_z)),
+    Measure("without_number", lambda trials: np.sum(~trials.recoveries.has_finite_z)),
     LABEL,  # of the best recovery
     Measure("distance", _summarize_distances),
     Measure(
         "distance_as_found",
-        lambda cell: statistics.mean(cell.recoveries.measure_found_distances()),
+        lambda trials: statistics.mean(trials.recoveries.measure_found_distances()),
         "mean\nas found",
         "As found: as the solver left z, not polished.",
         show=format_scientific,
     ),
     Measure(
         "paper",
-        lambda cell: RULES[cell.rule].paper_distance,
+        lambda trials: RULES[trials.rule].paper_distance,
         "paper",
         "Paper: its value, for its image and generator.",
         show=format_scientific,
@@ -132,7 +133,7 @@ CONSISTENCY = (
     ),
     Measure(
         "baseline",
-        lambda cell: statistics.expected_distance(cell.recoveries.z.shape[1], cell.prior),
+        lambda trials: statistics.expected_distance(trials.recoveries.z.shape[1], trials.prior),
         "random",
         "Random: E‖u − v‖₂ / latent of independent u, v from the prior.",
         show=format_scientific,
@@ -140,12 +141,12 @@ CONSISTENCY = (
     ),
     Measure(
         "minima.distinct",
-        lambda cell: cell.recoveries.count_minima(),
+        lambda trials: trials.recoveries.count_minima(),
         "minima",
         "Minima: recoveries at a minimum are at the same one if distances below "
         f"{format_concise(SAME_Z_TOLERANCE)} link them (docs/consistency.md).",
     ),
-    Measure("minima.largest", lambda cell: cell.recoveries.largest_count, "most\nfrequent"),
+    Measure("minima.largest", lambda trials: trials.recoveries.largest_count, "most\nfrequent"),
     Measure("image_loss", _summarize_losses),
     PSNR,
     Measure(
@@ -156,39 +157,41 @@ CONSISTENCY = (
     ),
     *COSTS,
     CHANGES,
-    Measure("unique", lambda cell: cell.recoveries.uniqueness.word, "z is"),
-    Measure("verdict", lambda cell: cell.recoveries.uniqueness.sentence),
+    Measure("unique", lambda trials: trials.recoveries.uniqueness.word, "z is"),
+    Measure("verdict", lambda trials: trials.recoveries.uniqueness.sentence),
 )
 
 
-def _get_again(cell: Cell, name: str) -> object:
+def _get_again(trial_set: TrialSet, name: str) -> object:
     """Return a number of the re-enactment; None: not re-enacted."""
-    again = cell.evidence.reenactment
+    again = trial_set.evidence.reenactment
     return getattr(again, name) if again else None
 
 
-def _count_known_directions(cell: Cell) -> object:
+def _count_known_directions(trial_set: TrialSet) -> object:
     """Return how many directions of z are known; None: nothing explains the image."""
-    again = cell.evidence.reenactment
+    again = trial_set.evidence.reenactment
     return again.known_directions if again and (again.explained or again.edited) else None
 
 
-def _measure_residual(cell: Cell) -> float | None:
+def _measure_residual(trial_set: TrialSet) -> float | None:
     """Return the residual of an image in grey levels; None: not re-enacted."""
-    again = cell.evidence.reenactment
+    again = trial_set.evidence.reenactment
     if again is None:
         return None
     if not _is_unnamed(again):
         return again.excess
-    picture = cell.read_certificate("reenacted").astype(np.float64)
-    difference = picture - cell.target
-    counted = np.ones(difference.shape[:2], np.bool_) if cell.region is None else ~cell.region
+    picture = trial_set.read_certificate("reenacted").astype(np.float64)
+    difference = picture - trial_set.target
+    counted = (
+        np.ones(difference.shape[:2], np.bool_) if trial_set.region is None else ~trial_set.region
+    )
     return float(np.sqrt(np.mean(difference[counted] ** 2)))
 
 
-def _find_limit(cell: Cell) -> float | None:
+def _find_limit(trial_set: TrialSet) -> float | None:
     """Return the largest residual of own pictures; None if another rule gave the verdict."""
-    again = cell.evidence.reenactment
+    again = trial_set.evidence.reenactment
     if again is None or not again.excess_limit >= 0 or _is_unnamed(again):
         return None
     return again.excess_limit
@@ -199,20 +202,20 @@ def _is_unnamed(again: Reenactment) -> bool:
     return (again.edited or again.mixed) and not again.explained
 
 
-def _compare_with_limit(cell: Cell) -> float | None:
+def _compare_with_limit(trial_set: TrialSet) -> float | None:
     """Return the residual divided by its limit, which is in the same measure."""
-    again = cell.evidence.reenactment
+    again = trial_set.evidence.reenactment
     return again.excess / again.excess_limit if again and again.excess_limit > 0 else None
 
 
-def _find_least_stranger(cell: Cell) -> float | None:
-    again = cell.evidence.reenactment
+def _find_least_stranger(trial_set: TrialSet) -> float | None:
+    again = trial_set.evidence.reenactment
     return float(again.stranger_rmse[0]) if again and len(again.stranger_rmse) else None
 
 
-def _is_answered(cell: Cell) -> bool | None:
+def _is_answered(trial_set: TrialSet) -> bool | None:
     """Return whether the image was answered before all its starts; None: not known."""
-    answered = cell.read_certificate(ANSWERED)
+    answered = trial_set.read_certificate(ANSWERED)
     return None if answered is None else bool(answered)
 
 
@@ -220,7 +223,7 @@ INVERT = (
     *NAMES,
     Measure(
         "starts",
-        lambda cell: cell.trials,
+        lambda trials: trials.trials,
         "starts",
         "Starts: those that count, at most --starts. An image is answered once two starts found "
         "one z that leaves only what storing the image leaves; later starts are not needed then.",
@@ -229,23 +232,25 @@ INVERT = (
     LABEL,  # of the best z
     Measure(
         "starts_under_label",
-        lambda cell: ABSENT if cell.recoveries.labels is None else cell.evidence.starts,
+        lambda trials: ABSENT if trials.recoveries.labels is None else trials.evidence.starts,
     ),
-    Measure("image_loss", lambda cell: cell.recoveries.loss[cell.recoveries.best_row]),
+    Measure("image_loss", lambda trials: trials.recoveries.loss[trials.recoveries.best_row]),
     Measure(
         "rmse",
-        lambda cell: cell.evidence.rmse,
+        lambda trials: trials.evidence.rmse,
         "RMSE\nbefore",
         "RMSE before: of G(z), before anything is done to it; so is the PSNR.",
     ),
     PSNR,
-    Measure("verdict", lambda cell: cell.judgement.verdict, "verdict"),
-    Measure("explanation", lambda cell: cell.judgement.explanation),
-    Measure("chain", lambda cell: _get_again(cell, "chain")),  # empty: rounded to 8 bits alone
-    Measure("explained", lambda cell: _get_again(cell, "explained")),
+    Measure("verdict", lambda trials: trials.judgement.verdict, "verdict"),
+    Measure("explanation", lambda trials: trials.judgement.explanation),
+    Measure("chain", lambda trials: _get_again(trials, "chain")),  # empty: rounded to 8 bits alone
+    Measure("explained", lambda trials: _get_again(trials, "explained")),
     # grey levels that are left, RMS; of a JPEG, beyond the cells of its coefficients
-    Measure("excess", lambda cell: _get_again(cell, "excess")),
-    Measure("excess_limit", lambda cell: _get_again(cell, "excess_limit")),  # of its own pictures
+    Measure("excess", lambda trials: _get_again(trials, "excess")),
+    Measure(
+        "excess_limit", lambda trials: _get_again(trials, "excess_limit")
+    ),  # of its own pictures
     Measure("left", _compare_with_limit),  # excess over its limit; at most 1 if explained
     Measure("residual", _measure_residual, "residual,\ngrey levels", RESIDUAL_HELP),
     Measure("limit", _find_limit, "limit", LIMIT_HELP),
@@ -256,7 +261,7 @@ INVERT = (
         "Nearest stranger: least RMSE of pictures that it cannot make, averages of two of its own.",
     ),
     # strangers with at most this RMSE
-    Measure("false_alarms", lambda cell: cell.evidence.false_alarms._asdict()),
+    Measure("false_alarms", lambda trials: trials.evidence.false_alarms._asdict()),
     Measure(
         "known_directions",
         _count_known_directions,
@@ -265,38 +270,40 @@ INVERT = (
     ),
     Measure(
         "z_deviation_mean",
-        lambda cell: cell.z_deviation.mean(),
+        lambda trials: trials.z_deviation.mean(),
         "error\nof z",
         "Error of z: standard error, mean over its components; at most the prior's standard "
         "deviation, which means that nothing is known.",
     ),
     Measure(
-        "determines_z", lambda cell: cell.evidence.determines_z
+        "determines_z", lambda trials: trials.evidence.determines_z
     ),  # whether the pixels that count do
-    Measure("rounding_loss", lambda cell: cell.recoveries.rounding_loss),  # of 8 bits
-    Measure("agreement.reached", lambda cell: cell.evidence.reached),  # starts at the least loss
-    Measure("agreement.same", lambda cell: cell.evidence.same),  # of these, at the best z
-    Measure("rank", lambda cell: cell.evidence.rank),
+    Measure("rounding_loss", lambda trials: trials.recoveries.rounding_loss),  # of 8 bits
+    Measure(
+        "agreement.reached", lambda trials: trials.evidence.reached
+    ),  # starts at the least loss
+    Measure("agreement.same", lambda trials: trials.evidence.same),  # of these, at the best z
+    Measure("rank", lambda trials: trials.evidence.rank),
     AMPLIFICATION,
     Measure(
         "outside",
-        lambda cell: np.sum(is_outside(cell.best_z, cell.prior)),
+        lambda trials: np.sum(is_outside(trials.best_z, trials.prior)),
         "outside",
         "Outside: components beyond a bound.",
     ),
     Measure(
         "at_bound",
-        lambda cell: np.sum(is_at_bound(cell.best_z, cell.prior)),
+        lambda trials: np.sum(is_at_bound(trials.best_z, trials.prior)),
         "at\nbound",
         "At bound: components of z at or beyond a bound of the prior.",
     ),
-    Measure("z_error", lambda cell: cell.evidence.z_error),  # ‖·‖ that what is left explains
-    Measure("z_norm", lambda cell: np.linalg.norm(cell.best_z)),
-    Measure("z_norm_range", lambda cell: cell.evidence.norm_range),  # all but one in a million
-    Measure("gradients", lambda cell: np.sum(cell.read("gradients"))),  # of these starts
+    Measure("z_error", lambda trials: trials.evidence.z_error),  # ‖·‖ that what is left explains
+    Measure("z_norm", lambda trials: np.linalg.norm(trials.best_z)),
+    Measure("z_norm_range", lambda trials: trials.evidence.norm_range),  # all but one in a million
+    Measure("gradients", lambda trials: np.sum(trials.read("gradients"))),  # of these starts
     CHANGES,
-    Measure("z_found", lambda cell: cell.recoveries.z[cell.recoveries.best_row]),
-    Measure("z_explained", lambda cell: cell.best_z),  # z_found if nothing explains the image
+    Measure("z_found", lambda trials: trials.recoveries.z[trials.recoveries.best_row]),
+    Measure("z_explained", lambda trials: trials.best_z),  # z_found if nothing explains the image
     # standard error of each component, at most the prior's deviation; NaN: not made
-    Measure("z_deviation", lambda cell: cell.z_deviation),
+    Measure("z_deviation", lambda trials: trials.z_deviation),
 )

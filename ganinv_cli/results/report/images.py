@@ -212,7 +212,7 @@ def _explain_certainty(grid: Grid) -> str:
     """Return what the standard error of z is, if that of an image is known."""
     if all(row["z_deviation_mean"] is None for row in grid.rows):
         return ""
-    unknown = format_number(grid.cells[0].prior.deviation)
+    unknown = format_number(grid.trial_sets[0].prior.deviation)
     return f"Error of z: standard error, mean over its components; {unknown} if nothing is known."
 
 

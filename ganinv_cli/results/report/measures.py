@@ -12,7 +12,7 @@ import numpy as np
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell, Number
+from ganinv_cli.results.analysis.trial_sets import Number, TrialSet
 from ganinv_cli.results.number_format import (
     format_concise,
     format_count,
@@ -22,21 +22,21 @@ from ganinv_cli.results.number_format import (
 from ganinv_cli.results.report.table import Column, Row, read_key, show_value, to_plain
 from ganinv_cli.results.statistics import EPSILONS, Floats
 
-ABSENT = object()  # computed for a cell whose row has no such key
+ABSENT = object()  # computed for a trial set whose row has no such key
 COSTS_TITLE = "Cost per trial"
 ACTED_HELP = "Acted: trials in which the rule changed z."
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a cell, or an object of numbers.
+    """A number of a trial set, or an object of numbers.
 
     A measure whose key holds `{start}` is read twice: at the end of the first start and of the
     trial. The places have the names of `Starts`. `{number}` is what a case is, e.g. a variance.
     """
 
     key: str  # in the JSON; dots lead into objects
-    compute: Callable[[Cell], Any]
+    compute: Callable[[TrialSet], Any]
     heading: str = ""  # with the unit, if it has one
     help: str = ""  # a sentence below the table
     show: Callable[[Any], str] = show_value
@@ -60,18 +60,20 @@ class Measure:
 Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
 
 
-def measure_cell(cell: Cell, measures: Sequence[Measure], starts: Starts) -> Row:
-    """Return the row of a cell.
+def measure_trial_set(trial_set: TrialSet, measures: Sequence[Measure], starts: Starts) -> Row:
+    """Return the row of a trial set.
 
     Where the measures say whether the rule was exercised and it was not, the row has None for
     numbers: they would be those of the row without clipping.
     """
     row: Row = {}
-    is_blank = EXERCISED in measures and not cell.exercised
-    number = cell.case.name if isinstance(cell.case, Number) else ""
+    is_blank = EXERCISED in measures and not trial_set.exercised
+    number = trial_set.case.name if isinstance(trial_set.case, Number) else ""
     for measure in measures:
         is_twofold = "{start}" in measure.key
-        places = {starts[0]: cell.first, starts[1]: cell} if is_twofold else {"": cell}
+        places = (
+            {starts[0]: trial_set.first, starts[1]: trial_set} if is_twofold else {"": trial_set}
+        )
         for start, place in places.items():
             if (value := measure.compute(place)) is ABSENT:
                 continue
@@ -109,17 +111,17 @@ def show_share(key: str, interval_key: str = "") -> Callable[[Row], str]:
     return show
 
 
-def _count_acted(cell: Cell) -> int:
-    return int(np.sum(cell.read("acted") > 0))
+def _count_acted(trial_set: TrialSet) -> int:
+    return int(np.sum(trial_set.read("acted") > 0))
 
 
-def _count_right_labels(cell: Cell) -> Any:
-    if "label" not in cell.truth or not cell.first.has("label"):
+def _count_right_labels(trial_set: TrialSet) -> Any:
+    if "label" not in trial_set.truth or not trial_set.first.has("label"):
         return ABSENT
     last, first = (
-        {"right": right, "interval": statistics.clopper_pearson(right, cell.trials)}
-        for place in (cell, cell.first)
-        for right in [int(np.sum(place.read("label") == cell.truth["label"]))]
+        {"right": right, "interval": statistics.clopper_pearson(right, trial_set.trials)}
+        for place in (trial_set, trial_set.first)
+        for right in [int(np.sum(place.read("label") == trial_set.truth["label"]))]
     )
     return last | {"first_start": first}
 
@@ -129,7 +131,7 @@ def _make_cost(column: str, heading: str = "", help_text: str = "") -> Measure:
     topic = COSTS_TITLE if heading else ""
     return Measure(
         column,
-        lambda cell: statistics.mean(cell.read(column)),
+        lambda trials: statistics.mean(trials.read(column)),
         heading,
         help_text,
         topic=topic,
@@ -137,25 +139,25 @@ def _make_cost(column: str, heading: str = "", help_text: str = "") -> Measure:
 
 
 NAMES = (
-    Measure("technique", lambda cell: cell.rule, "clipping", always=True),
-    Measure("trials", lambda cell: cell.trials, "trials", always=True),
+    Measure("technique", lambda trials: trials.rule, "clipping", always=True),
+    Measure("trials", lambda trials: trials.trials, "trials", always=True),
 )
-EXERCISED = Measure("exercised", lambda cell: cell.exercised, always=True)
+EXERCISED = Measure("exercised", lambda trials: trials.exercised, always=True)
 OUTCOMES = Measure(
     "outcomes.{start}",
-    lambda cell: {each.name: int(np.sum(cell.outcomes == each)) for each in Outcome},
+    lambda trials: {each.name: int(np.sum(trials.outcomes == each)) for each in Outcome},
 )
 COSTS = (
     _make_cost("gradients", "gradients\nmean", "{preparation}"),
     Measure(
         "gradients_median",
-        lambda cell: statistics.median(cell.read("gradients")),
+        lambda trials: statistics.median(trials.read("gradients")),
         "gradients\nmedian",
         topic=COSTS_TITLE,
     ),
     Measure(
         "gradients_first_start",
-        lambda cell: statistics.mean(cell.first.read("gradients")),
+        lambda trials: statistics.mean(trials.first.read("gradients")),
         "first start\nmean",
         topic=COSTS_TITLE,
     ),
@@ -164,7 +166,7 @@ COSTS = (
     EXERCISED,
     Measure(
         "acted_first_start",
-        lambda cell: _count_acted(cell.first),
+        lambda trials: _count_acted(trials.first),
         "acted",
         ACTED_HELP,
         always=True,
@@ -172,7 +174,7 @@ COSTS = (
     Measure("acted", _count_acted, "acted", ACTED_HELP, always=True),
     _make_cost("actions", "actions\nmean", "Actions: updates in which the rule changed z."),
     # trials that are copies of those of none, because the rule would not have acted
-    Measure("copied", lambda cell: int(np.sum(cell.read("shared") > 0)), always=True),
+    Measure("copied", lambda trials: int(np.sum(trials.read("shared") > 0)), always=True),
 )
 LABELS = Measure("labels", _count_right_labels)
 RIGHT_LABELS = (  # columns
@@ -188,54 +190,56 @@ RIGHT_LABELS = (  # columns
 )
 
 
-def count_recovered(cell: Cell) -> dict[str, int]:
+def count_recovered(trial_set: TrialSet) -> dict[str, int]:
     """Return in how many trials the error of z is below the ε of the paper's table and another."""
-    epsilons = EPSILONS | {format_concise(cell.threshold): cell.threshold}
+    epsilons = EPSILONS | {format_concise(trial_set.threshold): trial_set.threshold}
     return {
-        name: int(np.sum(statistics.is_recovered(cell.errors, epsilon)))
+        name: int(np.sum(statistics.is_recovered(trial_set.errors, epsilon)))
         for name, epsilon in sorted(epsilons.items(), key=lambda item: item[1])
     }
 
 
-def _find_intervals(cell: Cell) -> Row:
-    counts = count_recovered(cell)
-    return {name: statistics.clopper_pearson(count, cell.trials) for name, count in counts.items()}
+def _find_intervals(trial_set: TrialSet) -> Row:
+    counts = count_recovered(trial_set)
+    return {
+        name: statistics.clopper_pearson(count, trial_set.trials) for name, count in counts.items()
+    }
 
 
-def _count_within_bound(cell: Cell) -> Row | None:
+def _count_within_bound(trial_set: TrialSet) -> Row | None:
     """Return how often the estimated bound on the error of z held; None without bounds."""
-    if not cell.has("error_bound"):
+    if not trial_set.has("error_bound"):
         return None
-    bound = cell.read("error_bound")
-    bounded = cell.has_converged & np.isfinite(bound)
+    bound = trial_set.read("error_bound")
+    bounded = trial_set.has_converged & np.isfinite(bound)
     converged, held = (
-        int(np.sum(each)) for each in (bounded, bounded & (cell.read("z_error") <= bound))
+        int(np.sum(each)) for each in (bounded, bounded & (trial_set.read("z_error") <= bound))
     )
     interval = statistics.clopper_pearson(held, converged) if converged else (None, None)
     return {"converged": converged, "held": held, "interval": interval}
 
 
-def _get_paper_shares(cell: Cell) -> Row:
-    shares = RULES[cell.rule].paper_shares
+def _get_paper_shares(trial_set: TrialSet) -> Row:
+    shares = RULES[trial_set.rule].paper_shares
     return dict(zip(EPSILONS, shares, strict=True)) if shares else {}
 
 
 RECOVER = (
     *NAMES,
-    Measure("threshold", lambda cell: cell.threshold, always=True),
+    Measure("threshold", lambda trials: trials.threshold, always=True),
     Measure("{start}", count_recovered),
     Measure("intervals.{start}", _find_intervals),  # 95 %, of their shares
     Measure("paper", _get_paper_shares, always=True),
     Measure(
         "elsewhere.{start}",
-        lambda cell: int(np.sum(cell.has_converged & ~cell.is_recovered)),
+        lambda trials: int(np.sum(trials.has_converged & ~trials.is_recovered)),
         help="Elsewhere: converged by the image loss, but the error of z is not below {threshold}.",
     ),
     Measure("bound", _count_within_bound),
     OUTCOMES,
     Measure(
         "at_bound",
-        lambda cell: statistics.mean(cell.first.read("at_bound")[~cell.first.is_recovered]),
+        lambda trials: statistics.mean(trials.first.read("at_bound")[~trials.first.is_recovered]),
         "at\nbound",
         "At bound: mean number of components of z at a bound of the prior, over the first "
         "starts that did not reach {threshold}.",
@@ -245,42 +249,46 @@ RECOVER = (
 )
 
 
-def measure_polishing(cell: Cell) -> Row:
+def measure_polishing(trial_set: TrialSet) -> Row:
     """Return the errors of z after polishing in float64, of which a rule may have none."""
-    is_known = cell.has("polished/z_error")
-    polished = cell.read("polished/outcome") != 0 if is_known else np.zeros(cell.trials, np.bool_)
+    is_known = trial_set.has("polished/z_error")
+    polished = (
+        trial_set.read("polished/outcome") != 0
+        if is_known
+        else np.zeros(trial_set.trials, np.bool_)
+    )
 
     def read_polished(column: str) -> Floats:
-        return cell.read(f"polished/{column}")[polished] if is_known else np.zeros(0)
+        return trial_set.read(f"polished/{column}")[polished] if is_known else np.zeros(0)
 
     error = read_polished("z_error")
     recovered = int(np.sum(statistics.is_recovered(error, statistics.POLISHED_EPSILON)))
     names = {
-        "technique": cell.rule,
-        "trials": cell.trials,  # polished or not
-        "exercised": cell.exercised,
+        "technique": trial_set.rule,
+        "trials": trial_set.trials,  # polished or not
+        "exercised": trial_set.exercised,
     }
     numbers = {
         "polished": int(np.sum(polished)),  # the median and the means are over these
         "recovered": {"1e-20": recovered},
-        "interval": statistics.clopper_pearson(recovered, cell.trials),
+        "interval": statistics.clopper_pearson(recovered, trial_set.trials),
         "z_error_median": statistics.median(error),
         "gradients": statistics.mean(read_polished("gradients")),
     }
     measured: Row = to_plain(numbers)
-    return names | (measured if cell.exercised else blank(measured))
+    return names | (measured if trial_set.exercised else blank(measured))
 
 
-def _summarize_errors(cell: Cell) -> Row:
-    """Return the errors over the trials of a cell, and over the mean bound of those converged."""
-    errors, converged = cell.errors, cell.has_converged
+def _summarize_errors(trial_set: TrialSet) -> Row:
+    """Return the errors over all trials, and over the mean bound of those converged."""
+    errors, converged = trial_set.errors, trial_set.has_converged
     row: Row = {}
     for name, statistic in {"median": statistics.median, "mean": statistics.mean}.items():
         row |= {
             name: statistic(errors),
             f"{name}_interval": statistics.bootstrap(errors, statistic),
         }
-    ratio, interval = _compare_with_bound(errors[converged], find_bound(cell)[converged])
+    ratio, interval = _compare_with_bound(errors[converged], find_bound(trial_set)[converged])
     return row | {
         "without_number": int(np.sum(np.isinf(errors))),  # trials whose z is not a finite number
         "converged": int(np.sum(converged)),  # trials; the following is over these
@@ -290,11 +298,11 @@ def _summarize_errors(cell: Cell) -> Row:
     }
 
 
-def find_bound(cell: Cell) -> Floats:
+def find_bound(trial_set: TrialSet) -> Floats:
     """Return the Cramér-Rao bound of ‖z − z_true‖² / latent, (trials,); NaN: not known."""
     # at variance 1: tr((JᵀJ)⁻¹) / latent, with J at each trial's true z
-    unit_bound = cell.truth.get("cramer_rao", np.full(cell.trials, np.nan))
-    return np.asarray(cell.number.value * unit_bound)
+    unit_bound = trial_set.truth.get("cramer_rao", np.full(trial_set.trials, np.nan))
+    return np.asarray(trial_set.number.value * unit_bound)
 
 
 def _compare_with_bound(errors: Floats, bound: Floats) -> tuple[float | None, Sequence[Any]]:
@@ -316,16 +324,16 @@ def _divide_means(pairs: Floats) -> Floats:
 
 
 NOISE_SWEEP = (
-    Measure("{number}", lambda cell: cell.number.value, always=True),
+    Measure("{number}", lambda trials: trials.number.value, always=True),
     *NAMES,
     Measure(
         "cramer_rao",
-        lambda cell: statistics.mean(find_bound(cell)),
+        lambda trials: statistics.mean(find_bound(trials)),
         "bound,\nmean",
         "Bound: Cramér-Rao's; no unbiased estimate has a smaller mean error.",
         show=format_scientific,
     ),
-    Measure("cramer_rao_median", lambda cell: statistics.median(find_bound(cell))),
+    Measure("cramer_rao_median", lambda trials: statistics.median(find_bound(trials))),
     Measure("{start}", _summarize_errors),
     OUTCOMES,
     *COSTS,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.noise import Noise, get_noise
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell
+from ganinv_cli.results.analysis.trial_sets import TrialSet
 from ganinv_cli.results.number_format import format_interval, format_scientific
 from ganinv_cli.results.report.figures import draw_figure2a, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
@@ -36,7 +36,7 @@ SMALL_LEVEL = 0.01  # level up to which noise counts as small
 LEVEL_RANGES = {"all": float("inf"), "small": SMALL_LEVEL}
 
 
-def _fit_slopes(results: "Results", cells: list[Cell]) -> list[Row]:
+def _fit_slopes(results: "Results", trial_sets: list[TrialSet]) -> list[Row]:
     """Return a row per rule, place, statistic and range of levels with a slope.
 
     If a higher level is less noise, there is no growth in proportion.
@@ -44,14 +44,19 @@ def _fit_slopes(results: "Results", cells: list[Cell]) -> list[Row]:
     noise = get_noise(results.attributes.get("config", {}))
     if not noise.more_is_worse:
         return []
-    rules = dict.fromkeys(cell.rule for cell in cells if cell.exercised)
+    rules = dict.fromkeys(trial_set.rule for trial_set in trial_sets if trial_set.exercised)
     given = product(rules, STARTS, ("median", "mean"), LEVEL_RANGES)
-    rows = [_fit_slope(cells, noise, *each) for each in given]
+    rows = [_fit_slope(trial_sets, noise, *each) for each in given]
     return [to_plain(row) for row in rows if row]
 
 
 def _fit_slope(
-    cells: Sequence[Cell], noise: Noise, rule: str, start: str, statistic: str, range_name: str
+    trial_sets: Sequence[TrialSet],
+    noise: Noise,
+    rule: str,
+    start: str,
+    statistic: str,
+    range_name: str,
 ) -> Row | None:
     """Return the slope of log error against log level, or None; 1 is growth in proportion.
 
@@ -60,16 +65,16 @@ def _fit_slope(
     """
     largest = LEVEL_RANGES[range_name]
     used = [
-        cell
-        for cell in cells
-        if cell.rule == rule and cell.exercised and 0 < cell.number.value <= largest
+        trial_set
+        for trial_set in trial_sets
+        if trial_set.rule == rule and trial_set.exercised and 0 < trial_set.number.value <= largest
     ]
     if len(used) < 2:
         return None
-    trials = reduce(np.intersect1d, [cell.columns["trial"] for cell in used])
-    places = [cell.first if start == STARTS[0] else cell for cell in used]
+    trials = reduce(np.intersect1d, [trial_set.columns["trial"] for trial_set in used])
+    places = [trial_set.first if start == STARTS[0] else trial_set for trial_set in used]
     errors = np.stack([c.errors[np.isin(c.columns["trial"], trials)] for c in places], axis=1)
-    levels = np.array([cell.number.value for cell in used])
+    levels = np.array([trial_set.number.value for trial_set in used])
     found = statistics.fit_slope(levels, errors, getattr(statistics, statistic))
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Tests of two cells, paired by trial: McNemar's, Wilcoxon's with Holm's correction, and slopes.
+"""Tests of two trial sets, paired by trial: McNemar's, Wilcoxon's with Holm's, and slopes.
 
 Rules that did the same in every trial are not tested: there is nothing to compare.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell, Number
+from ganinv_cli.results.analysis.trial_sets import Number, TrialSet
 from ganinv_cli.results.number_format import format_scientific, format_share
 from ganinv_cli.results.report.measures import Starts, stack_interval
 from ganinv_cli.results.report.table import (
@@ -33,15 +33,15 @@ Values = NDArray[Any]  # (trials,)
 
 
 class Pair(NamedTuple):
-    """Two cells of a case that have trials in common, at one place."""
+    """Two trial sets of a case that have trials in common, at one place."""
 
     name: Row  # the number of the case, if it is one, and PAIR_KEYS
-    first: Cell
-    second: Cell
+    first: TrialSet
+    second: TrialSet
 
     def match(self, left: Values, right: Values) -> tuple[Values, Values]:
         """Return the values of the trials that both rules ran, from those of each."""
-        trials = (cell.columns["trial"] for cell in (self.first, self.second))
+        trials = (trial_set.columns["trial"] for trial_set in (self.first, self.second))
         return statistics.match_trials(next(trials), left, next(trials), right)
 
     def count_same_trials(self) -> int:
@@ -52,7 +52,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class PairedTest:
-    """A test of each two cells of a case, at the end of the first start and of the trial."""
+    """A test of each two trial sets of a case, at the end of the first start and of the trial."""
 
     command: str
     table: str  # its key in the JSON
@@ -90,17 +90,17 @@ class PairedTest:
                     row["p_holm"] = p
         return [
             to_plain(row)
-            for row, (_, *cells) in zip(rows, pairs, strict=True)
+            for row, (_, *trial_sets) in zip(rows, pairs, strict=True)
             if (row["counted"] == FIRST) != self.corrects
-            or any(map(_is_changed_by_restarts, cells))
+            or any(map(_is_changed_by_restarts, trial_sets))
         ]
 
 
 def compare_pairs(
-    cells: Sequence[Cell], starts: Starts, tests: Sequence[PairedTest]
+    trial_sets: Sequence[TrialSet], starts: Starts, tests: Sequence[PairedTest]
 ) -> dict[str, list[Row]]:
     """Return the rows of each test by its key, and the pairs that did the `same`, untested."""
-    pairs = _list_pairs(cells, starts)
+    pairs = _list_pairs(trial_sets, starts)
     same = [pair.count_same_trials() for pair in pairs]
     tested = [
         pair
@@ -113,11 +113,11 @@ def compare_pairs(
     return tables
 
 
-def _list_pairs(cells: Sequence[Cell], starts: Starts) -> list[Pair]:
+def _list_pairs(trial_sets: Sequence[TrialSet], starts: Starts) -> list[Pair]:
     """Return the pairs at the end of the first start, then of the trial."""
     pairs = []
     for start in starts:
-        for first, second in combinations(cells, 2):
+        for first, second in combinations(trial_sets, 2):
             case = first.case
             is_paired = np.isin(first.columns["trial"], second.columns["trial"]).any()
             if case == second.case and is_paired:
@@ -258,7 +258,7 @@ TESTS = (
 )
 
 
-def _is_changed_by_restarts(cell: Cell) -> bool:
+def _is_changed_by_restarts(trial_set: TrialSet) -> bool:
     """Return whether restarts changed the error of any trial."""
-    whole = replace(cell, prefix="")
+    whole = replace(trial_set, prefix="")
     return not np.array_equal(whole.first.errors, whole.errors)

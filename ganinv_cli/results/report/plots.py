@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from ganinv_cli.results.analysis.cells import Pixels
+from ganinv_cli.results.analysis.trial_sets import Pixels
 from ganinv_cli.results.report.grid import DrawnFigure
 from ganinv_cli.results.store import Figure as StoredFigure
 

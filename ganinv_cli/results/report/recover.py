@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results import statistics
-from ganinv_cli.results.analysis.cells import Cell, read_compared
+from ganinv_cli.results.analysis.trial_sets import TrialSet, read_compared
 from ganinv_cli.results.number_format import (
     count_share_digits,
     format_concise,
@@ -21,8 +21,8 @@ from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.measures import (
     ACTED_HELP,
     RECOVER,
-    measure_cell,
     measure_polishing,
+    measure_trial_set,
     show_share,
 )
 from ganinv_cli.results.report.pairs import describe_idle, state_too_few_trials
@@ -140,10 +140,10 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
     yield grid.make_table(title, *columns)
 
 
-def _measure_compared(results: "Results", cells: list[Cell]) -> list[Row]:
+def _measure_compared(results: "Results", trial_sets: list[TrialSet]) -> list[Row]:
     """Return the row of the solver that the run is compared with, if its trials are there."""
-    cell = read_compared(results)
-    return [measure_cell(cell, RECOVER, STARTS)] if cell else []
+    trial_set = read_compared(results)
+    return [measure_trial_set(trial_set, RECOVER, STARTS)] if trial_set else []
 
 
 def _state_compared(grid: Grid) -> list[str]:
@@ -156,10 +156,10 @@ def _state_compared(grid: Grid) -> list[str]:
     ]
 
 
-def _measure_polished(results: "Results", cells: list[Cell]) -> list[Row]:
+def _measure_polished(results: "Results", trial_sets: list[TrialSet]) -> list[Row]:
     """Return a row for each rule if the trials of one were polished, those that converged."""
-    has_polished = any(cell.has("polished/z_error") for cell in cells)
-    return [measure_polishing(cell) for cell in cells] if has_polished else []
+    has_polished = any(trial_set.has("polished/z_error") for trial_set in trial_sets)
+    return [measure_polishing(trial_set) for trial_set in trial_sets] if has_polished else []
 
 
 def _list_recovery_notes(grid: Grid) -> list[str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ganinv_cli.clipping import RULES
 from ganinv_cli.precision import Precision
 from ganinv_cli.prior import Normal, Prior
-from ganinv_cli.results.analysis.cells import Cell
 from ganinv_cli.results.analysis.recoveries import DEFAULT, format_range, read_prior
+from ganinv_cli.results.analysis.trial_sets import TrialSet
 from ganinv_cli.results.number_format import format_duration
 from ganinv_cli.results.report.table import Row, to_plain
 from ganinv_cli.results.store.columns import TRIAL, is_trial_group
@@ -25,23 +25,25 @@ Number = TypeVar("Number", int, float)
 PRECISION_NAMES = {precision.value: precision.description for precision in Precision}
 
 
-Cells = Mapping[str, Sequence[Cell | None]]  # by group, one for each case; None: it has no trial
+TrialSets = Mapping[
+    str, Sequence[TrialSet | None]
+]  # by group, one for each case; None: it has no trial
 
 
 def group_cells(
-    cells: Sequence[Cell], images: "Sequence[Image]", config: Mapping[str, Any]
-) -> Cells:
-    """Return the cells of each group of a run; its cases are the images that could be read."""
+    trial_sets: Sequence[TrialSet], images: "Sequence[Image]", config: Mapping[str, Any]
+) -> TrialSets:
+    """Return the trial sets of each group of a run; its cases are the images that could be read."""
     numbers = [image.number for image in images if not image.error] if images else [None]
-    by_group: dict[str, dict[int | None, Cell | None]]
+    by_group: dict[str, dict[int | None, TrialSet | None]]
     by_group = {name: dict.fromkeys(numbers) for name in list_trial_groups(config)}
-    for cell in cells:
-        of = by_group.setdefault(cell.group, dict.fromkeys(numbers))
-        of[cell.image.number if images else None] = cell
+    for trial_set in trial_sets:
+        of = by_group.setdefault(trial_set.group, dict.fromkeys(numbers))
+        of[trial_set.image.number if images else None] = trial_set
     return {name: [*of.values()] for name, of in by_group.items()}
 
 
-def describe_run(results: "Results", cells: Cells) -> Row:
+def describe_run(results: "Results", trial_sets: TrialSets) -> Row:
     """Return provenance and totals."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
@@ -54,9 +56,11 @@ def describe_run(results: "Results", cells: Cells) -> Row:
     return attributes | {
         "config": config,
         "complete": results.complete,
-        "trials": {name: sum(map(_count_trials, of)) for name, of in cells.items()},
+        "trials": {name: sum(map(_count_trials, of)) for name, of in trial_sets.items()},
         "incomplete": [
-            name for name, of in cells.items() if any(_lacks_trials(each, asked) for each in of)
+            name
+            for name, of in trial_sets.items()
+            if any(_lacks_trials(each, asked) for each in of)
         ],
         "latent": next(
             (get_dtypes(of)["z_found"].shape[0] for of in groups if len(of[TRIAL])), None
@@ -77,13 +81,13 @@ def has_restarts(run: Row) -> bool:
     return bool(run["config"].get("restarts") != 0)
 
 
-def _count_trials(cell: Cell | None) -> int:
-    return cell.trials if cell else 0
+def _count_trials(trial_set: TrialSet | None) -> int:
+    return trial_set.trials if trial_set else 0
 
 
-def _lacks_trials(cell: Cell | None, asked: int) -> bool:
+def _lacks_trials(trial_set: TrialSet | None, asked: int) -> bool:
     """Return whether a case lacks trials; with a certificate of all of its own it does not."""
-    return _count_trials(cell) < asked and not (cell and cell.whole_certificate)
+    return _count_trials(trial_set) < asked and not (trial_set and trial_set.whole_certificate)
 
 
 def make_run_notes(run: Row) -> list[str]:
@@ -129,12 +133,12 @@ def state_stuck(run: Row) -> str:
     return f"With L-BFGS {rules} clipping acts only if a start is stuck." if rules else ""
 
 
-def state_progress(run: Row, cells: Cells) -> str:
+def state_progress(run: Row, trial_sets: TrialSets) -> str:
     """Return words before the answer of a run that lacks trials; empty if it lacks none."""
     if run["complete"] and not run["incomplete"]:
         return ""
     asked = run["config"].get("trials")
-    every = [_count_trials(cell) for of in cells.values() for cell in of]
+    every = [_count_trials(trial_set) for of in trial_sets.values() for trial_set in of]
     total = f" of {asked:,}" if asked is not None else ""
     return f"so far (not finished: {describe_span(every or [0], '{:,}'.format)}{total} trials): "
 

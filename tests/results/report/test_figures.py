@@ -23,7 +23,7 @@ from reports.known_sweep import (
 from ganinv_cli.clipping import RULES
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.prior import Uniform
-from ganinv_cli.results.analysis.cells import Cell
+from ganinv_cli.results.analysis.trial_sets import TrialSet
 from ganinv_cli.results.report import figures, plots
 from ganinv_cli.results.report.grid import DrawnFigure
 from ganinv_cli.results.store import Figure
@@ -43,8 +43,8 @@ def draw_histogram(**given):
 
 def find_quantiles(errors, ends):
     columns = {"trial": np.arange(len(ends)), "z_error": ends, "curve_error": errors}
-    cell = Cell(None, "none", "none", columns, {}, None, Uniform(), 0.0)
-    return figures.find_curve(cell, GRADIENTS)
+    trial_set = TrialSet(None, "none", "none", columns, {}, None, Uniform(), 0.0)
+    return figures.find_curve(trial_set, GRADIENTS)
 
 
 def assert_shows(figure, picture):

@@ -21,7 +21,7 @@ from reports.known_sweep import (
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.summary import summarize
 from ganinv_cli.noise import NOISES
-from ganinv_cli.results.analysis.cells import read_cells
+from ganinv_cli.results.analysis.trial_sets import read_trial_sets
 from ganinv_cli.results.report import render, render_brief
 from ganinv_cli.results.report.measures import ABSENT, Measure
 from ganinv_cli.results.report.noise_sweep import _state_differences
@@ -55,7 +55,7 @@ def test_a_number_of_z_true_is_a_column_of_every_table_that_is_named():
     """As docs/extending.md says: without a stored column, and within 80 columns of a terminal."""
     error = Measure(
         "largest_error",
-        lambda cell: abs(cell.read("z_found") - cell.truth["z_true"]).max(1).mean(),
+        lambda trials: abs(trials.read("z_found") - trials.truth["z_true"]).max(1).mean(),
         "largest\nerror",
         topic="Cost per trial",
         brief=True,
@@ -127,7 +127,7 @@ def test_optional_columns_are_not_needed():
 def test_the_cases_of_any_experiment_are_read_in_order_and_missing_ones_are_named():
     results = make_results({f"step={n}/none": make_group(np.arange(9), 2) for n in (10, 2)})
     results.attributes["config"] |= {"cases": ["step=2", "step=10", "step=20"], "clip": ["none"]}
-    assert [cell.case for cell in read_cells(results)] == [("step", 2), ("step", 10)]
+    assert [trial_set.case for trial_set in read_trial_sets(results)] == [("step", 2), ("step", 10)]
     named = ["step=2/none", "step=10/none", "step=20/none"]
     assert list_trial_groups(results.attributes["config"]) == named
 
@@ -231,7 +231,7 @@ def test_trials_that_are_too_few_to_show_a_difference_are_said_to_be():
 
 
 def test_an_absent_measure_leaves_no_object_in_its_row():
-    absent = Measure("accuracy.best", lambda cell: ABSENT)
+    absent = Measure("accuracy.best", lambda trials: ABSENT)
     kind = replace(RECOVER_REPORT, measures=(*RECOVER_REPORT.measures, absent))
     assert "accuracy" not in kind.summarize(make_results(), "x").rows[0]
 
@@ -284,12 +284,12 @@ def test_what_an_edit_leaves_over_is_measured_after_the_edit():
     groups = add_reenactment(make_image_groups(), "blurred", explained=0, edited=1, excess=30.0)
     groups = add_verdict(groups, "edited", "explained by a picture that was edited")
     report = summarize(make_image_results("invert", picture=groups), "x")
-    (row,), (cell,) = report.rows, report.cells
-    difference = cell.certificate["reenacted"][0].astype(float) - cell.image.target
+    (row,), (trial_set,) = report.rows, report.trial_sets
+    difference = trial_set.certificate["reenacted"][0].astype(float) - trial_set.image.target
     assert row["residual"] == pytest.approx(np.sqrt(np.mean(difference**2)))
-    assert row["residual"] < row["excess"] == 30
-    assert np.array_equal(cell.reconstruction, cell.certificate["reenacted"][0])  # in figures too
-    assert row["known_directions"] == cell.evidence.latent
+    assert row["residual"] < row["excess"] == 30  # in figures too:
+    assert np.array_equal(trial_set.reconstruction, trial_set.certificate["reenacted"][0])
+    assert row["known_directions"] == trial_set.evidence.latent
     assert row["limit"] is None  # another rule gave the verdict
     (line,) = [each for each in render_brief(report, "x/").splitlines() if each[:7] == "picture"]
     assert line.split()[:3] == ["picture", "edited", "blurred"]
@@ -317,7 +317,7 @@ def test_a_rule_that_never_acted_is_named_in_the_first_lines():
 
 def test_a_measure_on_a_topic_of_its_own_has_a_table_with_a_column_for_each_place():
     key = "{start}.error_90"  # beside the counts of Table 1
-    more = Measure(key, lambda cell: np.quantile(cell.errors, 0.9), "90%", topic="Accuracy")
+    more = Measure(key, lambda trials: np.quantile(trials.errors, 0.9), "90%", topic="Accuracy")
     kind = replace(RECOVER_REPORT, measures=(*RECOVER_REPORT.measures, more))
     report = kind.summarize(make_results(), "x")
     assert report.rows[0]["first_start"]["error_90"] > report.rows[0]["recovered"]["error_90"]

@@ -44,7 +44,7 @@ _NUMBERED = re.compile(r"([\w-]+)=([\d.e+-]+)")  # the group of a case that is a
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class TrialSet:
     """The trials of a case under a rule, at least one, and what is known of them."""
 
     case: Case
@@ -61,7 +61,7 @@ class Cell:
     prefix: str = ""  # of the columns that are read at the end of the trial, or of its first start
 
     @cached_property
-    def first(self) -> "Cell":
+    def first(self) -> "TrialSet":
         """The same trials, at the end of their first starts."""
         return replace(self, prefix="first/")
 
@@ -188,11 +188,11 @@ class Cell:
         return pixels
 
 
-def read_cells(results: "Results") -> list[Cell]:
-    """Return the cells that have trials: images as shown, numbers in order, rules in order."""
+def read_trial_sets(results: "Results") -> list[TrialSet]:
+    """Return the trial sets that have trials: images as shown, numbers in order, rules in order."""
     groups = results.groups
-    cells = [
-        _make_cell(results, number, rule, name, groups[name])
+    trial_sets = [
+        _make_trial_set(results, number, rule, name, groups[name])
         for place, number in _list_numbers(results)
         for rule in RULES
         if (name := f"{place}/{rule}".removeprefix("/")) in groups and len(groups[name][TRIAL])
@@ -206,43 +206,47 @@ def read_cells(results: "Results") -> list[Cell]:
             if rows := starts[rule].get(image.number):
                 made = certificates[rule].get(image.number)
                 rows = count_answering(rows, made)
-                cells.append(_make_cell(results, image, rule, name_starts(rule), rows, made))
-    return _mark_idle(cells)
+                trial_sets.append(
+                    _make_trial_set(results, image, rule, name_starts(rule), rows, made)
+                )
+    return _mark_idle(trial_sets)
 
 
-def read_compared(results: "Results") -> Cell | None:
+def read_compared(results: "Results") -> TrialSet | None:
     """Return the trials of the solver that `recover` compares with; None if there are none."""
     name = f"{COMPARED}/none"
     rows = results.groups.get(name, NO_ROWS)
     if not len(rows[TRIAL]):
         return None
-    return replace(_make_cell(results, None, "none", name, rows), at_any_update=False)
+    return replace(_make_trial_set(results, None, "none", name, rows), at_any_update=False)
 
 
-def _make_cell(
+def _make_trial_set(
     results: "Results",
     case: Case,
     rule: str,
     group: str,
     columns: Group,
     certificate: Group | None = None,
-) -> Cell:
+) -> TrialSet:
     config = results.attributes.get("config", {})
     prior, any_update = read_prior(config), config.get("success") == "ever"
     truth = _join_truth(results, columns[TRIAL])
     known = truth, certificate, prior, any_update, results.threshold
-    return Cell(case, rule, group, columns, *known)
+    return TrialSet(case, rule, group, columns, *known)
 
 
-def _mark_idle(cells: list[Cell]) -> list[Cell]:
-    """Return the cells; one is not exercised if its rule never acted, and none ran its trials."""
+def _mark_idle(trial_sets: list[TrialSet]) -> list[TrialSet]:
+    """Mark those as not exercised whose rule never acted, and whose trials none ran."""
     marked, without = [], None
-    for cell in cells:
-        without = cell if cell.rule == "none" else without
-        if cell is not without and without and cell.case == without.case:
-            is_copy = np.isin(cell.columns[TRIAL], without.columns[TRIAL]).all()
-            cell = replace(cell, exercised=bool(cell.read("acted").any() or not is_copy))
-        marked.append(cell)
+    for trial_set in trial_sets:
+        without = trial_set if trial_set.rule == "none" else without
+        if trial_set is not without and without and trial_set.case == without.case:
+            is_copy = np.isin(trial_set.columns[TRIAL], without.columns[TRIAL]).all()
+            trial_set = replace(
+                trial_set, exercised=bool(trial_set.read("acted").any() or not is_copy)
+            )
+        marked.append(trial_set)
     return marked
 
 
