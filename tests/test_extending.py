@@ -32,7 +32,7 @@ PLACES = {  # where an entry goes: the text that it stands before
     "a function of a style": "RENDERERS = {",
     "an entry of RENDERERS": "}\n\n\ndef _format_table(",
     "an entry of COSTS": ")\nLABELS = Measure(",
-    "a test of two cells": "TESTS = (\n",
+    "a test of two trial sets": "TESTS = (\n",
     "an entry of TESTS": ")\n\n\ndef _is_changed",
 }
 
