@@ -53,10 +53,10 @@ torture: $(READY) ## kills, full disks, changed logs (half an hour; ARGS='--disk
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## the tests that take seconds, on at most 4 cores (3 minutes on 2)
+test: $(READY) ## the tests that take seconds, on at most 4 cores (4 minutes on 2)
 	@$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/benchmarks -m "not slow and not nightly"
 
-test-all: $(READY) ## the slow tests as well, as CI runs them (5 minutes on 2 cores)
+test-all: $(READY) ## the slow tests as well, as CI runs them (6 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
 
 test-elsewhere: $(READY) ## the tests of `make test` that compute, as on a processor of 2013 (2 minutes on 2 cores)
