@@ -45,12 +45,12 @@ class BatchSizing:
 
     def make_empty(self, jobs: int) -> BatchState:
         """Return an empty batch, of no more rows than jobs, or of the least number."""
-        self.rows = max(self._least_rows, min(self.rows, jobs))
         while True:
+            rows = max(self._least_rows, min(self.rows, jobs))
             try:
-                return self._batch.make_empty(self.rows)
+                return self._batch.make_empty(rows)
             except tf.errors.ResourceExhaustedError as error:
-                self.halve(self.rows, error)
+                self.halve(rows, error)
 
     def resize(self, batch_state: BatchState, slots: Slots, gradients_left: float) -> BatchState:
         """Return the batch with as many rows as pay now."""
@@ -59,11 +59,12 @@ class BatchSizing:
         if slots.is_full and slots.has_more:
             wanted = self.choose_rows(gradients_left)
             if wanted > before:
-                wanted = min(wanted, 2 * before) if slots.has_next else before
+                waiting = len(slots.queue) if slots.has_next else 0
+                wanted = min(wanted, 2 * before, before + waiting)
         if wanted < before:
             return slots.shrink(batch_state, wanted)
-        # a few trials at the end, such as followers, are not worth another batch
-        is_end = slots.job_queue.is_exhausted and len(slots.queue) <= before
+        # a few trials at the end, such as followers, are not worth more than a small batch
+        is_end = slots.job_queue.is_exhausted and len(slots.queue) <= before >= FIRST_ROWS
         if wanted > before and not is_end:
             try:
                 new_rows = gather_rows(self._batch.make_empty(wanted), list(range(before, wanted)))

@@ -159,7 +159,8 @@ class Slots:
     def record_observation(self, observation: Observation, seconds: float) -> Increment:
         """Record an increment; return it with the trials that finished, and their copies.
 
-        Finished starts restart, or their trial leaves its row, and its other followers are next.
+        Finished starts restart, or their trial leaves its row. A follower is next as soon as its
+        rule would have acted, if rows are independent, or when its trial has ended.
         """
         taken = self.taken_rows
         ended = [row for row in taken if observation.code[row] != RUNNING]
@@ -168,6 +169,8 @@ class Slots:
         spent, finished = 0.0, []
         for row, trial in taken.items():
             spent += _record_row(trial, observation, row, seconds / len(taken))
+            if trial.followers and not self.coupled:
+                self.queue.extendleft(trial.split_followers(observation.actions[row] > 0))
         for row in ended:
             trial = taken[row]
             trial.start_results.append(_make_start_result(trial, observation, row))

@@ -34,11 +34,12 @@ def solve(
     """Run all jobs of a source; yield an increment after some steps of the batch.
 
     An empty increment is yielded before each phase, and if the source has no jobs now and nothing
-    runs. The trial without clipping runs first; at its end each other rule of the job gets a copy,
-    if it would not have acted, or a trial of its own. `make_targets` is called for a block of jobs
-    shortly before they start. The trials of a saved batch go on. The batch is saved in it every few
-    minutes and if the source is stopped, which ends the loop. With `batch_norm="batch"` the rows
-    are coupled: each batch runs to its end before the next starts, and no restarts are allowed.
+    runs. The trial without clipping runs first. Each other rule of the job gets a trial of its own
+    as soon as it would have acted there, or a copy at the end. `make_targets` is called for a block
+    of jobs shortly before they start. The trials of a saved batch go on. The batch is saved in it
+    every few minutes and if the source is stopped, which ends the loop. With
+    `batch_norm="batch"` the rows are coupled: each batch runs to its end before the next starts,
+    and no restarts are allowed.
     Raises GaninvError if there is no memory for one row.
     """
     saved_jobs = saved_batch.jobs if saved_batch else []

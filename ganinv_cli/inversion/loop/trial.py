@@ -92,7 +92,7 @@ class Trial:
 
     job: Job
     rule: str
-    followers: tuple[str, ...]  # other rules of the job, which begin when this trial has ended
+    followers: tuple[str, ...]  # other rules of the job, of which it is not known if they act
     target: Target
     limits: Limits
     record_points: RecordPoints
@@ -180,6 +180,15 @@ class Trial:
     def polish_best(self, polish: Polish) -> Polished:
         """Return the best z polished for the image, under the trial's rule."""
         return polish(self.best.z, self.target.image, self.rule, self.best.label)
+
+    def split_followers(self, acting: np.ndarray) -> list["Trial"]:
+        """Return new trials of the followers that would have acted, which follow no longer.
+
+        `acting` (ACTION_KINDS,) says rules of which kinds would have.
+        """
+        rules = [rule for rule in self.followers if (acting & RULES[rule].kinds).any()]
+        self.followers = tuple(rule for rule in self.followers if rule not in rules)
+        return [replace(self, rule=rule, followers=()) for rule in rules]
 
     def make_follower(self, rule: str) -> "Trial":
         """Return the trial of a follower, after the end of this one.
