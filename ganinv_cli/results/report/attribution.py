@@ -23,7 +23,6 @@ from ganinv_cli.results.report.table import (
     label_images,
     make_unread_table,
     name_rows,
-    shorten_name,
 )
 from ganinv_cli.settings.names import name_generators
 
@@ -40,13 +39,12 @@ ANSWER_HELP = (
     "(before an edit), ambiguous (perhaps), sibling (a sibling of); otherwise "
     f"{UNEXPLAINED} (docs/invert.md)."
 )
-MAX_NAME, MAX_ANSWER = 20, 24  # characters of a generator's name and of an answer in the table
 LEFT_OUT = {"image", "number", *Z_NUMBERS}  # of a row of `invert`
 
 
 def compares_generators(reports: Sequence[Report]) -> bool:
     """Return whether these are reports of one image on several generators, which they attribute."""
-    if not all(report.kind and report.kind.attributes for report in reports):
+    if not all(report.run.get("command") == "invert" for report in reports):
         return False
     hashes = {report.run.get("checkpoint_sha256") for report in reports}
     if len(hashes) < len(reports) or len(reports) < 2:
@@ -81,7 +79,7 @@ def summarize_attribution(reports: Sequence[Report]) -> Report:
         NAME,
         _answer_attribution(rows, unread, incomplete),
         {"attribution": rows, "unread": unread},
-        _list_tables(rows, names) + ([make_unread_table(unread)] if unread else []),
+        [table for table in (*_list_tables(rows, names), make_unread_table(unread)) if table.rows],
         incomplete,
         {"complete": not incomplete, "generators": generators},
         [
@@ -155,33 +153,20 @@ def _get_rmse(row: Row) -> float:
 
 
 def _list_tables(rows: Sequence[Row], generators: Sequence[str]) -> list[Table]:
-    """Return the table of verdicts, the generators side by side, if there are rows."""
+    """Return the table of makers, and that of verdicts, the generators side by side."""
 
     def make_column(generator: str) -> Column:
         def show(row: Row) -> str:
             found = [each for each in row["generators"] if each["checkpoint"] == generator]
-            if not found:
-                return "-"
-            return f"{found[0]['verdict']}, {format_number(found[0]['residual'])}"
+            said = [f"{each['verdict']}, {format_number(each['residual'])}" for each in found]
+            return said[0] if said else "-"
 
         help_text = "Each generator: its verdict, and the residual in grey levels."
-        return Column(shorten_name(generator, MAX_NAME), show=show, help=help_text)
+        return Column(generator, show=show, help=help_text)
 
-    if not rows:
-        return []
-    columns = [Column("made by", "answer", help=ANSWER_HELP), *map(make_column, generators)]
-    return [Table("Which generator made it", rows, [*name_rows(rows), *columns])]
-
-
-def _answer_attribution(rows: list[Row], unread: Sequence[Row], warnings: Sequence[str]) -> Answer:
-    lost = describe_unread(unread)
-    if not rows:
-        said = lost or "no image is inverted on two generators yet"
-        return Answer(f"{capitalize(said)}.", None, warnings)
-    said = _name_maker(rows[0]) if len(rows) == 1 else count_made(rows)
-    columns = [
-        Column("made by", "answer", lambda answer: shorten_name(answer, MAX_ANSWER)),
-        Column("nearest", "nearest", lambda nearest: shorten_name(nearest, MAX_NAME)),
+    makers = [
+        Column("made by", "answer", help=ANSWER_HELP),
+        Column("nearest", "nearest"),
         Column(
             "residual",
             show=lambda row: format_number(_find_named(row)["residual"]),
@@ -189,13 +174,24 @@ def _answer_attribution(rows: list[Row], unread: Sequence[Row], warnings: Sequen
             "it is the first that is named in made by, or else the nearest.",
         ),
     ]
-    names = name_rows(rows, one_line=True)
-    table = Table("Which generator made each image", rows, [*names, *columns])
-    return Answer(f"{'; '.join(filter(None, (said, lost)))}.", table, warnings, counted="answer")
+    names = name_rows(rows)
+    return [
+        Table("Which generator made each image", rows, [*names, *makers]),
+        Table("What each generator explains", rows, [*names, *map(make_column, generators)]),
+    ]
+
+
+def _answer_attribution(rows: list[Row], unread: Sequence[Row], remarks: Sequence[str]) -> Answer:
+    lost = describe_unread(unread)
+    if not rows:
+        said = lost or "no image is inverted on two generators yet"
+        return Answer(f"{capitalize(said)}.", remarks)
+    said = _name_maker(rows[0]) if len(rows) == 1 else count_made(rows)
+    return Answer(f"{'; '.join(filter(None, (said, lost)))}.", remarks)
 
 
 def _name_maker(row: Row) -> str:
-    (name,) = label_images([row], max_length=40).values()
+    (name,) = label_images([row]).values()
     if row["answer"] != UNEXPLAINED:
         answer = row["answer"] if row["made_by"] else capitalize(row["answer"])
         return f"{answer} made {name}"

@@ -18,7 +18,7 @@ from PIL import Image
 from ganinv_cli.errors import GaninvError, explain_failures
 from ganinv_cli.files import PAGE as PAGE
 from ganinv_cli.files import check_page, encode_png, replace_file
-from ganinv_cli.results.report.image_figures import PICTURE_NAME, PICTURES
+from ganinv_cli.results.report.image_figures import PICTURE_NAME, PICTURES, iterate_pictures
 from ganinv_cli.results.report.plots import encode_drawn_figure, use_own_style
 from ganinv_cli.results.report.render import render
 from ganinv_cli.results.report.run_notes import make_run_notes
@@ -70,8 +70,7 @@ def write_report(
     for style in STYLES.keys() - set(styles):
         (folder / f"{report.stem}.{STYLES[style]}").unlink(missing_ok=True)
     if kind := report.kind:
-        if kind.pictures:
-            _write_pictures(folder, kind.pictures(report))
+        _write_pictures(folder, iterate_pictures(report))
         stems = "|".join(drawing.stems for drawing in kind.figures)
         _remove_earlier_figures(folder, stems, files)
     return content
@@ -170,33 +169,21 @@ def _make_template_values(content: PageContent) -> dict[str, Any]:
 
 
 def _make_tables(report: "Report") -> list[dict[str, Any]]:
-    """Return the tables with short names; the browser wraps the sentences of one without columns.
-
-    `words` are the numbers of the columns that hold no numbers.
-    """
+    """Return the tables; `words` are the numbers of the columns that hold no numbers."""
     made = []
     for table, explanation in zip(report.sections, list_help(report.sections), strict=True):
-        rows = table.make_cells(short=True)
-        if len(table.columns) == 1:
-            rows = [(_join_sentence(row[0]),) for row in rows]
+        rows = table.make_cells()
         columns = enumerate(zip(*rows, strict=True))
-        words = [number for number, cells in columns if number == 0 or holds_words(cells)]
         made.append(
             {
                 "title": table.title,
                 "header": table.header,
                 "rows": rows,
-                "words": words,
+                "words": [number for number, cells in columns if holds_words(cells)],
                 "help": explanation,
             }
         )
     return made
-
-
-def _join_sentence(cell: str) -> str:
-    """Join the lines of a sentence, under the line that names what it is about."""
-    heading, _, sentence = cell.partition("\n")
-    return "\n".join(filter(None, (heading, sentence.replace("\n", " "))))
 
 
 def _make_data_uri(figure: "EncodedFigure") -> str:

@@ -1,22 +1,21 @@
 """What a report holds, and how it is made by the kind of report."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.results.analysis.trial_sets import Pixels, TrialSet, read_images, read_trial_sets
+from ganinv_cli.results.analysis.trial_sets import TrialSet, read_images, read_trial_sets
 from ganinv_cli.results.number_format import format_concise
 from ganinv_cli.results.report.measures import RIGHT_LABELS, Measure, Starts, measure_trial_set
-from ganinv_cli.results.report.pairs import TESTS, PairedTest, compare_pairs, describe_same
+from ganinv_cli.results.report.pairs import TESTS, PairedTest, describe_copies, list_pairs
 from ganinv_cli.results.report.run_notes import (
     describe_run,
     group_cells,
     make_run_notes,
-    make_warnings,
-    state_preparation,
+    make_run_remarks,
     state_progress,
 )
 from ganinv_cli.results.report.table import (
@@ -40,12 +39,10 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """The end of a command on a terminal: the answer to its question, and a short table."""
+    """What a command says at its end, above and below the first table of its report."""
 
     sentence: str
-    table: Table | None  # cells have one line each; None if there is nothing to count
-    warnings: Sequence[str] = ()  # a short sentence each
-    counted: str = ""  # key of the rows by whose values those that the table leaves out are counted
+    remarks: Sequence[str] = ()  # a short sentence each
 
 
 class DrawnFigure(NamedTuple):
@@ -93,9 +90,6 @@ class Report:
         return figures
 
 
-Wanted = str | tuple[str, str] | Column  # key of a measure, perhaps with another heading
-
-
 class Grid(NamedTuple):
     """What a command has to say its answer: the trial sets of its results, and their numbers."""
 
@@ -108,46 +102,32 @@ class Grid(NamedTuple):
     run: Row
 
     def make_table(
-        self,
-        title: str,
-        *wanted: Wanted,
-        rows: Sequence[Row] | None = None,
-        one_line: bool = False,
+        self, title: str, *wanted: str | Column, rows: Sequence[Row] | None = None
     ) -> Table:
-        """Return a table of the grid's rows, or of some, that begins with what each is of.
+        """Return a table of the grid's rows, or of others, that begins with what each is of.
 
-        A measure that no row has is left out. The measures whose topic is the title are the last
-        columns. With `one_line` the names have no second line.
+        `wanted` has columns and keys of measures; one that no row has is left out. The measures on
+        the topic of the title are the last columns.
         """
+        rows = self.rows if rows is None else rows
         by_key = {measure.key: measure for measure in self.measures}
-        columns = name_rows(self.rows, one_line=one_line)
+        columns = name_rows(rows)
         for each in wanted:
             if isinstance(each, Column):
                 columns.append(each)
-                continue
-            key, heading = (each, "") if isinstance(each, str) else each
-            if any(key.partition(".")[0] in row for row in self.rows):
-                columns.append(by_key[key].make_column(heading))
-        for measure in self.measures:
-            if measure.topic == title:
-                columns += measure.make_columns(self.starts)
-        return Table(title, self.rows if rows is None else rows, columns)
+            elif any(each.partition(".")[0] in row for row in rows):
+                columns.append(by_key[each].make_column())
+        for measure in self.list_measures(title):
+            columns += measure.make_columns(self.starts)
+        return Table(title, rows, columns)
 
-    def add_brief_columns(self, answer: Answer) -> Answer:
-        """Return the answer with the columns of `brief` measures, if its table is of the rows."""
-        columns = [
-            column for each in self.list_brief() for column in each.make_columns(self.starts)
-        ]
-        if not answer.table or any(row not in self.rows for row in answer.table.rows):
-            return answer
-        table = replace(answer.table, columns=[*answer.table.columns, *columns])
-        return answer._replace(table=table)
-
-    def list_brief(self) -> list[Measure]:
-        return [measure for measure in self.measures if measure.brief]
+    def list_measures(self, title: str) -> list[Measure]:
+        """Return the measures whose topic a title begins with."""
+        return [each for each in self.measures if each.topic and title.startswith(each.topic)]
 
 
-Section = tuple[str, Sequence[Wanted]] | Callable[[Grid], Iterable[Table]]  # title and columns
+# title and columns, or a function of what has several tables or none
+Section = tuple[str, Sequence[str | Column]] | Callable[[Grid], Iterable[Table]]
 
 
 @dataclass(frozen=True)
@@ -157,8 +137,9 @@ class ReportKind:
     table: str  # key of the main table in the JSON: a row for each trial set
     stem: str  # of the files that hold the tables
     measures: Sequence[Measure]  # of a row
-    answer: Callable[[Grid], Answer]  # without full stop, without warnings on the run
-    # Tables; one without rows is left out. Those of labels, tests and other topics follow.
+    answer: Callable[[Grid], Answer]  # without full stop, without remarks on the run
+    # Tables; one without rows is left out. The command ends with the first one. Those of labels,
+    # tests and other topics follow.
     sections: Sequence[Section]
     describe: Callable[[Grid], list[str]] = lambda _: []  # notes, after those on the run
     starts: Starts = ("first_start", "with_restarts")
@@ -167,8 +148,6 @@ class ReportKind:
     more: Mapping[str, Callable[["Results", list[TrialSet]], list[Row]]] = field(
         default_factory=dict
     )
-    pictures: Callable[[Report], Iterator[tuple[str, Pixels]]] | None = None  # files, by name
-    attributes: bool = False  # whether files of several generators say which made an image
 
     def summarize(self, results: "Results", name: str) -> Report:
         """Return the report of results; `name` is shown to the reader.
@@ -186,28 +165,28 @@ class ReportKind:
         by_group = group_cells(trial_sets, images, results.attributes.get("config", {}))
         tables, run = {self.table: rows}, describe_run(results, by_group)
         tests = [test for test in TESTS if test.command == results.attributes["command"]]
-        tables |= compare_pairs(trial_sets, self.starts, tests) if tests else {}
+        pairs = list_pairs(trial_sets, self.starts) if tests else []
+        tables |= {test.table: test.make_rows(pairs) for test in tests}
         tables |= {key: make_rows(results, trial_sets) for key, make_rows in self.more.items()}
         tables |= {"unread": unread} if images else {}
-        answer, notes, sections = Answer("", None), make_run_notes(run), []
+        answer, notes, sections = Answer(""), make_run_notes(run), []
         if trial_sets:
             grid = Grid(results, self.measures, self.starts, trial_sets, rows, tables, run)
-            answer = grid.add_brief_columns(self.answer(grid))
+            answer = self.answer(grid)
             notes += describe_changes(rows) if images else []
-            notes += self.describe(grid)
-            notes += describe_same(rows, tables["same"]) if tests else []
+            notes += [*self.describe(grid), *describe_copies(rows)]
             sections = self._make_tables(grid, tests)
-        warnings = [*make_warnings(run, name), *answer.warnings]
         said = "; ".join(filter(None, (answer.sentence, describe_unread(unread))))
         return Report(
             name,
             self.stem,
-            answer._replace(
-                sentence=f"{capitalize(state_progress(run, by_group) + said)}.", warnings=warnings
+            Answer(
+                f"{capitalize(state_progress(run, by_group) + said)}.",
+                [*make_run_remarks(run), *answer.remarks],
             ),
             tables,
             [
-                _fill_texts(table, results.threshold, run)
+                _name_threshold(table, results.threshold)
                 for table in (*sections, make_unread_table(unread))
                 if table.rows
             ],
@@ -231,19 +210,16 @@ class ReportKind:
             title = "Trials that found the right label"
             tables.append(grid.make_table(title, "trials", *RIGHT_LABELS, rows=labelled))
         tables += [test.make_table(grid.tables[test.table]) for test in tests]
-        titles = {table.title for table in tables}
         topics = dict.fromkeys(measure.topic for measure in grid.measures if measure.topic)
-        return tables + [grid.make_table(topic) for topic in topics if topic not in titles]
+        shown = {each.topic for table in tables for each in grid.list_measures(table.title)}
+        return tables + [grid.make_table(topic) for topic in topics if topic not in shown]
 
 
-def _fill_texts(table: Table, threshold: float, run: Row) -> Table:
-    """Return a table whose texts have what measures leave open."""
-    values = {"threshold": format_concise(threshold), "preparation": state_preparation(run)}
+def _name_threshold(table: Table, threshold: float) -> Table:
+    """Return a table whose texts have the threshold that they leave open."""
 
     def fill(text: str) -> str:
-        for name, value in values.items():
-            text = text.replace(f"{{{name}}}", value)
-        return text
+        return text.replace("{threshold}", format_concise(threshold))
 
     columns = [replace(column, help=fill(column.help)) for column in table.columns]
     return replace(table, title=fill(table.title), columns=columns)

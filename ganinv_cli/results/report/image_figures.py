@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import PurePath
+from textwrap import fill
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
+from ganinv_cli.errors import to_printable
 from ganinv_cli.results import statistics
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.results.analysis.trial_sets import Pixels, TrialSet
@@ -25,7 +27,7 @@ from ganinv_cli.results.report.plots import (
     enlarge_side,
 )
 from ganinv_cli.results.report.run_notes import describe_rule
-from ganinv_cli.results.report.table import Row, capitalize, get_key, label_images, shorten_name
+from ganinv_cli.results.report.table import Row, capitalize, get_key, label_images
 
 PICTURES = "images"  # the folder of PNG files, and what they are called
 PICTURE_NAME = re.compile(r"[0-9]{4,}-.+-(original|reconstruction|difference)\.png")
@@ -36,7 +38,7 @@ PLOT, LEGEND, AXIS = 230, 60, 60  # pixels high: the histogram, the space above 
 BINS = 40
 DECADES = 2  # that distances must span for a logarithmic axis
 PER_FIGURE = 6  # images
-LETTER = 7  # pixels of a letter over a picture
+LETTER, TITLE_LETTERS = 7, 60  # pixels of a letter over a picture; letters of a line of a title
 MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 
@@ -70,7 +72,7 @@ def _draw_recoveries(trial_sets: Sequence[TrialSet]) -> Figure:
         certificate = trial_set.certificate or {}
         found = (certificate[name][0] for name in ("reconstruction", "distant_reconstruction"))
         rows.append((trial_set.rule + _describe_best(trial_set), [image.target, *found]))
-    title = shorten_name(image.name, 40)
+    title = fill(to_printable(image.name), TITLE_LETTERS)
     figure = draw_picture_rows(rows, above=HEADINGS, title=title, space=LEGEND + PLOT + AXIS)
     width, height = figure.get_size_inches() * figure.dpi
     axes = add_pixel_axes(figure, LEFT - 38, height - PLOT - AXIS, width - LEFT + 22, PLOT)
@@ -132,7 +134,7 @@ def _make_caption(trial_sets: Sequence[TrialSet]) -> str:
     labelled = any(trial_set.recoveries.labels is not None for trial_set in trial_sets)
     under = " under the same label" if labelled else ""
     return (
-        f"The image {shorten_name(trial_sets[0].image.name, None)} at the generator's size, the "
+        f"The image {to_printable(trial_sets[0].image.name)} at the generator's size, the "
         "recovery with the least image loss (and its PSNR), the recovery with the z farthest from "
         f"that one, and the distances between all pairs of recoveries{under}, by rule."
     )
@@ -167,12 +169,13 @@ def _draw_pairs(
     The least of their factors amplifies all, so that residuals can be compared.
     """
     room = enlarge_side(pairs[0][0].image.target.shape[0]) // LETTER
-    names = label_images(every, room - len(_describe_label(pairs[0][1])))
+    room -= len(_describe_label(pairs[0][1]))
+    names = label_images(every)
     factor = min(row["difference_amplified"] for _, row in pairs)
     pictures = [_list_pictures(trial_set, factor) for trial_set, _ in pairs]
     above = [
-        f"{names[get_key(row)]}{_describe_label(row)}\n{_state_nearness(row, several)}\n"
-        f"{row['verdict']}"
+        f"{fill(names[get_key(row)], room)}{_describe_label(row)}\n"
+        f"{_state_nearness(row, several)}\n{row['verdict']}"
         for _, row in pairs
     ]
     names_of_rows = ("original", "reconstruction", f"residual\n× {factor}")
@@ -183,7 +186,7 @@ def _draw_pairs(
 
 def _iterate_reconstructed(report: Report) -> Iterator[tuple[TrialSet, Row]]:
     pairs = zip(report.trial_sets, report.rows, strict=True)
-    return (pair for pair in pairs if pair[0].reconstruction is not None)
+    return (pair for pair in pairs if pair[1].get("difference_amplified"))
 
 
 def _list_pictures(trial_set: TrialSet, factor: int) -> dict[str, Pixels]:

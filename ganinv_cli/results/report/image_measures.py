@@ -16,8 +16,8 @@ from ganinv_cli.results.store.reenactment import Reenactment
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 RESIDUAL_HELP = (
-    "Residual: what is not explained after what was done, root mean square in grey levels of 255; "
-    "of a JPEG, only what its compression does not hide."
+    "Residual: root mean square of what is not explained, in grey levels; of a JPEG, of what its "
+    "compression does not hide."
 )
 LIMIT_HELP = "Limit: nearly all pictures that the generator made have less."
 
@@ -252,7 +252,7 @@ INVERT = (
         "excess_limit", lambda trials: _get_again(trials, "excess_limit")
     ),  # of its own pictures
     Measure("left", _compare_with_limit),  # excess over its limit; at most 1 if explained
-    Measure("residual", _measure_residual, "residual,\ngrey levels", RESIDUAL_HELP),
+    Measure("residual", _measure_residual, "residual", RESIDUAL_HELP),
     Measure("limit", _find_limit, "limit", LIMIT_HELP),
     Measure(
         "stranger_rmse",
@@ -272,8 +272,8 @@ INVERT = (
         "z_deviation_mean",
         lambda trials: trials.z_deviation.mean(),
         "error\nof z",
-        "Error of z: standard error, mean over its components; at most the prior's standard "
-        "deviation, which means that nothing is known.",
+        "Error of z: standard error, mean over its components; the prior's standard deviation if "
+        "nothing is known.",
     ),
     Measure(
         "determines_z", lambda trials: trials.evidence.determines_z

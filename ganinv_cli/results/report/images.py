@@ -7,8 +7,6 @@ from ganinv_cli.results.analysis.evidence import AGREEING_SHARE
 from ganinv_cli.results.analysis.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.results.number_format import (
     format_concise,
-    format_count,
-    format_number,
     format_scientific,
 )
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
@@ -18,7 +16,6 @@ from ganinv_cli.results.report.image_figures import (
     PICTURES,
     draw_reconstructions,
     draw_recoveries,
-    iterate_pictures,
 )
 from ganinv_cli.results.report.image_measures import CONSISTENCY, INVERT
 from ganinv_cli.results.report.run_notes import describe_rule
@@ -26,8 +23,8 @@ from ganinv_cli.results.report.table import (
     Column,
     Row,
     Table,
+    capitalize,
     label_images,
-    make_sentence_table,
 )
 from ganinv_cli.results.store.columns import Verdict
 
@@ -48,19 +45,17 @@ MEANINGS: Mapping[Verdict, str] = {  # the best verdict first
 }
 
 
-def _format_largest(row: Row) -> str:
-    count = row["minima"]["largest"]  # 0: none is at a minimum
-    return format_count(count, row["recoveries"]) if count else "-"
-
-
-DISTANCES = (
+UNIQUENESS = (
+    "unique",
     "recoveries",
     Column("mean", "distance.mean", format_scientific),
-    "distance_as_found",
     "paper",
+    "baseline",
+)
+DISTANCES = (
+    "distance_as_found",
     Column("median", "distance.median", format_scientific),
     Column("largest", "distance.largest", format_scientific),
-    "baseline",
 )
 MINIMA = (
     "recoveries",
@@ -75,19 +70,8 @@ LOSSES = (
     Column("median", "image_loss.median", format_scientific),
     Column("largest", "image_loss.largest", format_scientific),
     Column("largest /\nleast − 1", "image_loss.spread", format_scientific),
-    ("psnr", "PSNR of\nbest (dB)"),
+    Column("PSNR of\nbest (dB)", "psnr"),
 )
-AGREEMENT = (
-    "unique",
-    Column("trials", "recoveries", always=True),
-    Column("most\nfrequent z", show=_format_largest),
-    Column("mean\ndistance", "distance.mean", format_scientific),
-    ("paper", "paper's\nmean"),
-)
-
-
-def _say_uniqueness(grid: Grid) -> Iterator[Table]:
-    yield make_sentence_table("Is z unique?", grid.rows, "verdict")
 
 
 def _list_consistency_notes(grid: Grid) -> list[str]:
@@ -100,15 +84,13 @@ def _list_consistency_notes(grid: Grid) -> list[str]:
 
 
 def _answer_uniqueness(grid: Grid) -> Answer:
-    random = format_scientific(grid.rows[0]["baseline"])
-    title = f"Do recoveries agree? Distance ‖zᵢ − zⱼ‖ / latent; {random} for two random z"
-    return Answer(_count_unique(grid.rows), grid.make_table(title, *AGREEMENT, one_line=True))
+    return Answer(_count_unique(grid.rows))
 
 
 def _count_unique(rows: Sequence[Row]) -> str:
     rows = [row for row in rows if row["exercised"]]
     if len(rows) == 1:
-        (row,), (name,) = rows, label_images(rows, max_length=40).values()
+        (row,), (name,) = rows, label_images(rows).values()
         return f"the recovered z of {name} {describe_rule(row['technique'])}: {row['verdict']}"
     cases = f"of {len(rows):,} cases (images and clipping rules)"
     if len({row["verdict"] for row in rows}) == 1 and rows[0]["unique"] == "undecided":
@@ -126,8 +108,9 @@ CONSISTENCY_REPORT = ReportKind(
     CONSISTENCY,
     _answer_uniqueness,
     (
-        ("The paper's Table 2: distance between recoveries of one image", DISTANCES),
-        _say_uniqueness,
+        ("Table 2: distance between recoveries of one image, ‖zᵢ − zⱼ‖ / latent", UNIQUENESS),
+        ("Is z unique?", (Column("agreement", "verdict", capitalize),)),
+        ("Other distances between recoveries", DISTANCES),
         ("How many ended at a minimum, and at how many minima", MINIMA),
         ("Image loss, squared error summed over pixels in [-1, 1]", LOSSES),
     ),
@@ -147,14 +130,12 @@ CERTAINTY = (
         f"explains, with an image loss at most {100 * AGREEING_SHARE:g} % above the lowest one, "
         "or not above rounding.",
     ),
-    "z_deviation_mean",
     "known_directions",
     "at_bound",
     "outside",
 )
 
 
-BRIEF_HELP = "Residual: of what is not explained, root mean square in grey levels."
 NUMBERS = ("residual", "limit", "z_deviation_mean", "left", "rmse")  # that rank or show a row
 
 
@@ -167,13 +148,17 @@ def _name_chain(row: Row) -> str:
 
 
 DONE = Column("what was done", show=_name_chain)
-VERDICTS = ("verdict", DONE, "residual", "limit")
-VERDICTS_TITLE = "Verdict on each image, what was done to it, and the residual"
+VERDICTS = "Verdict on each image, what was done to it, and the residual"
 NEARNESS = ("rmse", "psnr", "stranger_rmse")
 
 
-def _say_verdicts(grid: Grid) -> Iterator[Table]:
-    yield make_sentence_table("What the verdict says", grid.rows, "explanation", "verdict")
+def _list_verdicts(grid: Grid) -> Iterator[Table]:
+    """Yield the verdicts in the order to read them, with the files that could not be read."""
+    none = dict.fromkeys(["technique", "explained", *NUMBERS])
+    unread = [{**each, **none, "verdict": NOT_READ} for each in grid.tables["unread"]]
+    rows = sorted([*unread, *grid.rows], key=_get_rank)
+    columns = ("verdict", DONE, "residual", "limit", "z_deviation_mean")
+    yield grid.make_table(VERDICTS, *columns, rows=rows)
 
 
 def _list_inversion_notes(grid: Grid) -> list[str]:
@@ -191,35 +176,11 @@ def _list_inversion_notes(grid: Grid) -> list[str]:
 
 
 def _answer_verdicts(grid: Grid) -> Answer:
-    rows = sorted([*_make_unread_rows(grid), *grid.rows], key=_get_rank)
-    table = grid._replace(rows=rows).make_table(
-        VERDICTS_TITLE,
-        "verdict",
-        DONE,
-        Column("residual", "residual", help=BRIEF_HELP),
-        "limit",
-        Column("error\nof z", "z_deviation_mean", help=_explain_certainty(grid)),
-        one_line=True,
-    )
     sentence = _count_verdicts(grid.rows)
     doubt = (grid.run.get("generator") or {}).get("doubt")
     if doubt and any(row["verdict"] == "outside" for row in grid.rows):
         sentence = f"the generator is not confirmed, which may be the reason: {sentence}"
-    return Answer(sentence, table, counted="verdict")
-
-
-def _explain_certainty(grid: Grid) -> str:
-    """Return what the standard error of z is, if that of an image is known."""
-    if all(row["z_deviation_mean"] is None for row in grid.rows):
-        return ""
-    unknown = format_number(grid.trial_sets[0].prior.deviation)
-    return f"Error of z: standard error, mean over its components; {unknown} if nothing is known."
-
-
-def _make_unread_rows(grid: Grid) -> list[Row]:
-    """Return a row without numbers for each file that could not be read."""
-    none = dict.fromkeys(["technique", "explained", *NUMBERS])
-    return [{**unread, **none, "verdict": NOT_READ} for unread in grid.tables["unread"]]
+    return Answer(sentence)
 
 
 def _get_rank(row: Row) -> tuple[int, float]:
@@ -243,7 +204,7 @@ def _count_verdicts(rows: Sequence[Row]) -> str:
 
 
 def _name_in_explanation(row: Row) -> str:
-    (name,) = label_images([row], max_length=40).values()
+    (name,) = label_images([row]).values()
     explanation: str = row["explanation"]
     named = explanation.replace("this picture", name, 1)
     return named if named != explanation else f"image {name}: {named}"
@@ -255,13 +216,11 @@ INVERT_REPORT = ReportKind(
     INVERT,
     _answer_verdicts,
     (
-        (VERDICTS_TITLE, VERDICTS),
+        _list_verdicts,
         ("How near G(z) is before anything is done to it", NEARNESS),
-        _say_verdicts,
+        ("What the verdict says", ("verdict", Column("explanation", "explanation", capitalize))),
         ("How sure z is", CERTAINTY),
     ),
     _list_inversion_notes,
     figures=(Drawing(draw_reconstructions, r"reconstructions(-\d+)?"),),
-    pictures=iterate_pictures,
-    attributes=True,
 )

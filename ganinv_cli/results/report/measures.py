@@ -4,7 +4,7 @@ A measure is a key of a row of the JSON and of the CSV, and a column wherever a 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,21 +40,25 @@ class Measure:
     heading: str = ""  # with the unit, if it has one
     help: str = ""  # a sentence below the table
     show: Callable[[Any], str] = show_value
-    topic: str = ""  # title of a table in which this is one of the last columns
+    topic: str = ""  # the title, or its beginning, of a table in which this is a last column
     always: bool = False  # whether a rule that was not exercised has this too
-    brief: bool = False  # whether it is a last column of the table that the command ends with, too
 
-    def make_column(self, heading: str = "", start: str = "") -> Column:
-        """Return the column, under another heading if one is given."""
-        key = self.key.format(start=start)
-        return Column(heading or self.heading, key, self.show, self.help, always=self.always)
+    def make_column(self) -> Column:
+        return Column(self.heading, self.key, self.show, self.help, self.always)
 
     def make_columns(self, starts: "Starts") -> list[Column]:
         """Return the columns at both places, or the only one."""
         if "{start}" not in self.key:
             return [self.make_column()]
         places = zip(("first start", "with restarts"), starts, strict=True)
-        return [self.make_column(f"{self.heading}\n{place}", start) for place, start in places]
+        return [
+            replace(
+                self.make_column(),
+                heading=f"{self.heading}\n{place}",
+                key=self.key.format(start=start),
+            )
+            for place, start in places
+        ]
 
 
 Starts = tuple[str, str]  # names of the numbers at the end of the first start, and of the trial
@@ -148,7 +152,7 @@ OUTCOMES = Measure(
     lambda trials: {each.name: int(np.sum(trials.outcomes == each)) for each in Outcome},
 )
 COSTS = (
-    _make_cost("gradients", "gradients\nmean", "{preparation}"),
+    _make_cost("gradients", "gradients\nmean"),
     Measure(
         "gradients_median",
         lambda trials: statistics.median(trials.read("gradients")),

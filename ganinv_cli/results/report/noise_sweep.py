@@ -1,7 +1,7 @@
 """The report of `ganinv noise-sweep`: the paper's Figure 2, and tests of its two claims."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from ganinv_cli.results.report.measures import NOISE_SWEEP, stack_interval
 from ganinv_cli.results.report.pairs import state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
 from ganinv_cli.results.report.table import (
-    NOT_EXERCISED,
     Column,
     Row,
     Table,
@@ -94,7 +93,6 @@ def _fit_slope(
 
 ERRORS = (
     "trials",
-    "acted",
     Column(
         "median",
         "with_restarts",
@@ -129,25 +127,24 @@ def _list_bounds(grid: Grid) -> Iterator[Table]:
 
 def _list_slopes(grid: Grid) -> Iterator[Table]:
     noise = get_noise(grid.run["config"])
-    rows: dict[str, Row] = {}
+    by_name: dict[tuple[str, str], Row] = {}
     for row in grid.tables["slopes"]:
         if row["counted"] == STARTS[1]:
-            name = f"{row['technique']},\n{row['statistic']}"
-            rows.setdefault(name, {"name": name, "all": None, "small": None})[row["over"]] = row
+            names = {key: row[key] for key in ("technique", "statistic")}
+            empty = dict.fromkeys(LEVEL_RANGES)
+            by_name.setdefault((*names.values(),), names | empty)[row["over"]] = row
 
     def show(row: Row | None) -> str:
         if row is None or row["slope"] is None:
             return "-"
         return stack_interval("slope", "interval", "{:.3f}".format)(row)
 
-    yield Table(
+    yield grid.make_table(
         f"Slope of log z error against log {noise.level}; 1 is growth in proportion to the noise",
-        list(rows.values()),
-        [
-            Column("clipping", "name"),
-            Column(f"all {noise.plural}", "all", show),
-            Column(f"to {SMALL_LEVEL:g}", "small", show),
-        ],
+        Column("of the", "statistic"),
+        Column(f"all {noise.plural}", "all", show),
+        Column(f"to {SMALL_LEVEL:g}", "small", show),
+        rows=list(by_name.values()),
     )
 
 
@@ -191,39 +188,40 @@ def _list_noise_notes(grid: Grid) -> list[str]:
     return lines
 
 
-def _answer_growth(grid: Grid) -> Answer:
+def _list_medians(grid: Grid) -> Iterator[Table]:
+    """Yield the medians with restarts, levels by rule."""
     noise = get_noise(grid.run["config"])
     by_level: dict[float, Row] = {}
     for row in grid.rows:
         rules = by_level.setdefault(row[noise.level], {noise.level: row[noise.level]})
         rules[row["technique"]] = row
 
-    def show_median(rule: str) -> Callable[[Row], str]:
+    def make_column(rule: str) -> Column:
         def show(rules: Row) -> str:
-            if rule not in rules:
-                return "-"
-            if not rules[rule]["exercised"]:
-                return NOT_EXERCISED
-            return format_scientific(rules[rule]["with_restarts"]["median"])
+            row = rules.get(rule, {"exercised": False})
+            return format_scientific(row["with_restarts"]["median"]) if row["exercised"] else "-"
 
-        return show
+        return Column(rule, show=show)
 
     def count_trials(rules: Row) -> str:
         counts = [row["trials"] for row in rules.values() if isinstance(row, dict)]
         return describe_span(counts, "{:,}".format)
 
-    names = dict.fromkeys(row["technique"] for row in grid.rows)
-    columns = [Column(noise.title, noise.level, "{:g}".format), Column("trials", show=count_trials)]
-    columns += [Column(rule, show=show_median(rule)) for rule in names]
-    growth = _state_growth(grid.rows, grid.tables["slopes"], noise)
-    return Answer(
-        growth + _state_differences(grid.tables["comparisons"], noise),
-        Table(
-            "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
-            list(by_level.values()),
-            columns,
-        ),
+    yield Table(
+        "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
+        list(by_level.values()),
+        [
+            Column(noise.title, noise.level, "{:g}".format),
+            Column("trials", show=count_trials),
+            *map(make_column, dict.fromkeys(row["technique"] for row in grid.rows)),
+        ],
     )
+
+
+def _answer_growth(grid: Grid) -> Answer:
+    noise = get_noise(grid.run["config"])
+    growth = _state_growth(grid.rows, grid.tables["slopes"], noise)
+    return Answer(growth + _state_differences(grid.tables["comparisons"], noise))
 
 
 def _state_growth(rows: Sequence[Row], slopes: Sequence[Row], noise: Noise) -> str:
@@ -290,7 +288,7 @@ NOISE_SWEEP_REPORT = ReportKind(
     "noise-sweep",
     NOISE_SWEEP,
     _answer_growth,
-    (("With restarts: z error under noise", ERRORS), _list_bounds, _list_slopes),
+    (_list_medians, ("With restarts: z error under noise", ERRORS), _list_bounds, _list_slopes),
     _list_noise_notes,
     figures=(
         Drawing(draw_figure2a, "figure2a"),

@@ -1,8 +1,6 @@
-"""Tests of two trial sets, paired by trial: McNemar's, Wilcoxon's with Holm's, and slopes.
+"""Tests of two trial sets, paired by trial: McNemar's, and Wilcoxon's with Holm's."""
 
-Rules that did the same in every trial are not tested: there is nothing to compare.
-"""
-
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -44,11 +42,6 @@ class Pair(NamedTuple):
         trials = (trial_set.columns["trial"] for trial_set in (self.first, self.second))
         return statistics.match_trials(next(trials), left, next(trials), right)
 
-    def count_same_trials(self) -> int:
-        """Return how many trials both rules ran, if neither changed z in any of these; else 0."""
-        left, right = self.match(self.first.read("acted"), self.second.read("acted"))
-        return 0 if (left | right).any() else len(left)
-
 
 @dataclass(frozen=True)
 class PairedTest:
@@ -67,17 +60,20 @@ class PairedTest:
         """Return the table of rows of `make_rows`."""
         if self.corrects:
             rows = [row for row in rows if row["counted"] != FIRST]
-        pair = [_name_pairs(rows)] if self.corrects else [_name_pairs(rows), COUNTED]
+        row = rows[0] if rows else {}
+        numbers = [*row][: [*row].index(PAIR_KEYS[0])] if row else []  # of the cases
+        pair = [Column(key, key, "{:g}".format) for key in numbers]
+        pair.append(Column("clipping", show=lambda row: f"{row['first']}, {row['second']}"))
         columns = self.columns or [
             Column(
                 key.replace("_", "\n"),
                 key,
-                format_scientific if isinstance(number, float) else show_value,
+                format_scientific if isinstance(value, float) else show_value,
             )
-            for key, number in (rows[0].items() if rows else ())
-            if key not in (_find_number(rows), *PAIR_KEYS)
+            for key, value in row.items()
+            if key not in (*numbers, *PAIR_KEYS)
         ]
-        return Table(self.title, rows, [*pair, *columns])
+        return Table(self.title, rows, [*pair, *([] if self.corrects else [COUNTED]), *columns])
 
     def make_rows(self, pairs: Sequence[Pair]) -> list[Row]:
         """Return a row for each pair."""
@@ -96,51 +92,19 @@ class PairedTest:
         ]
 
 
-def compare_pairs(
-    trial_sets: Sequence[TrialSet], starts: Starts, tests: Sequence[PairedTest]
-) -> dict[str, list[Row]]:
-    """Return the rows of each test by its key, and the pairs that did the `same`, untested."""
-    pairs = _list_pairs(trial_sets, starts)
-    same = [pair.count_same_trials() for pair in pairs]
-    tested = [
-        pair
-        for pair, trials in zip(pairs, same, strict=True)
-        if not trials and pair.first.exercised and pair.second.exercised
-    ]
-    tables = {test.table: test.make_rows(tested) for test in tests}
-    counted = zip(pairs, same, strict=True)
-    tables["same"] = [pair.name | {"trials": trials} for pair, trials in counted if trials]
-    return tables
-
-
-def _list_pairs(trial_sets: Sequence[TrialSet], starts: Starts) -> list[Pair]:
-    """Return the pairs at the end of the first start, then of the trial."""
+def list_pairs(trial_sets: Sequence[TrialSet], starts: Starts) -> list[Pair]:
+    """Return the pairs of exercised rules at the end of the first start, then of the trial."""
     pairs = []
     for start in starts:
         for first, second in combinations(trial_sets, 2):
             case = first.case
             is_paired = np.isin(first.columns["trial"], second.columns["trial"]).any()
-            if case == second.case and is_paired:
+            if case == second.case and is_paired and first.exercised and second.exercised:
                 number = {case.name: case.value} if isinstance(case, Number) else {}
                 name = {**number, "counted": start, "first": first.rule, "second": second.rule}
                 at = (first.first, second.first) if start == starts[0] else (first, second)
                 pairs.append(Pair(name, *at))
     return pairs
-
-
-def _name_pairs(rows: Sequence[Row]) -> Column:
-    number = _find_number(rows)
-    if not number:
-        return Column("clipping", show=lambda row: f"{row['first']}, {row['second']}")
-    return Column(
-        f"{number},\nrules", show=lambda row: f"{row[number]:g} {row['first']},\n{row['second']}"
-    )
-
-
-def _find_number(rows: Sequence[Row]) -> str:
-    """Return the first key of rows: the name of the number of a case; empty if it has none."""
-    key = next(iter(rows[0])) if rows else PAIR_KEYS[0]
-    return "" if key == PAIR_KEYS[0] else key
 
 
 def state_too_few_trials(tests: Sequence[Row]) -> str:
@@ -166,30 +130,18 @@ def describe_idle(rows: Sequence[Row]) -> str:
     return f"{capitalize(rules)} clipping {said}: {pronoun} changed no z"
 
 
-def describe_same(rows: Sequence[Row], same: Sequence[Row]) -> list[str]:
-    """Return notes on trials that were copied, and on pairs of rules that no test compares."""
-    copies: dict[str, int] = {}
+def describe_copies(rows: Sequence[Row]) -> list[str]:
+    """Return a note on trials that were copied, if any were."""
+    copies: Counter[str] = Counter()
     for row in rows:
-        copies[row["technique"]] = copies.get(row["technique"], 0) + row["copied"]
+        copies[row["technique"]] += row.get("copied", 0)
     counts = ", ".join(f"{rule} {count:,}" for rule, count in copies.items() if count)
-    copied = (
+    if not counts:
+        return []
+    return [
         "Trials in which a rule would not change z are the same as without clipping, so they were "
         f"computed once and copied: {counts}."
-    )
-    by_pair: dict[tuple[str, str], list[Row]] = {}
-    for row in same:
-        by_pair.setdefault((row["first"], row["second"]), []).append(row)
-    lines = [copied] if counts else []
-    for rules, alike in by_pair.items():
-        whole = [row for row in alike if row["counted"] != FIRST]
-        where = "trial" if whole else "first start"
-        number = _find_number(alike)
-        values = ", ".join(f"{row[number]:g}" for row in whole or alike) if number else ""
-        at = f" at {number} {values}" if number else ""
-        lines.append(
-            f"{' and '.join(rules)} did the same in every {where}{at}, so no test compares them."
-        )
-    return lines
+    ]
 
 
 def _compare_recovered(pair: Pair) -> Row:
@@ -245,7 +197,6 @@ TESTS = (
                 "second\nnearer",
                 show=lambda row: format_share(row["second_nearer"] / row["trials"]),
             ),
-            Column("p", "p", "{:#.2g}".format),
             Column(
                 "p\n(Holm)",
                 "p_holm",

@@ -88,10 +88,11 @@ def draw_picture_rows(
     scale = max(1, (LEFT + width + EDGE) / PAGE_WIDTH)
     left, edge, line = (round(scale * pixels) for pixels in (LEFT, EDGE, LINE))
     lines = max((text.count("\n") + 1 for text in above), default=0)
-    top = edge + (lines + 2 if title else lines) * line
+    lines += title.count("\n") + 2 if title else 0
+    top = edge + lines * line
     end = top + len(rows) * (side + GAP)
     size = (
-        max(left + width + edge, round(11 * scale) * len(title)),  # the title at most
+        max(left + width + edge, round(11 * scale) * max(map(len, title.split("\n")))),
         end + (line + edge if below else edge) + space,
     )
     figure = Figure((size[0] / DPI, size[1] / DPI), dpi=DPI)

@@ -31,10 +31,8 @@ from ganinv_cli.results.report.run_notes import (
     describe_span,
     has_restarts,
     list_stuck_rules,
-    state_preparation,
-    state_stuck,
 )
-from ganinv_cli.results.report.table import NOT_EXERCISED, Column, Row, Table, capitalize
+from ganinv_cli.results.report.table import Column, Row, Table, capitalize
 
 if TYPE_CHECKING:
     from ganinv_cli.results.store import Results
@@ -46,13 +44,12 @@ CLAIMED = ("none", "stochastic")  # the rules of the paper's claim, in order
 CLAIMED_EPSILON = "1e-4"  # of its first column
 STARTS = ("first_start", "recovered")
 MAX_EPSILONS = 4  # columns of Table 1, which fits 80 columns
-COUNTING_TITLES = {
-    "first_start": "Table 1, first starts",
-    "recovered": "With restarts",
+GRID_TITLES = {
+    "first_start": "Table 1, first starts: share of {} trials, mean squared z error below",
+    "recovered": "With restarts: share of {} trials, mean squared z error below",
 }
-GRID_TITLE = "{}: share of {} trials, mean squared z error below"
 INTERVAL_HELP = "[a, b]: exact 95 % interval (Clopper-Pearson)."
-BRIEF_PAPER_HELP = "In brackets: the paper's share of 1,000 trials."
+PAPER_HELP = "In brackets: the paper's share of 1,000 trials."
 POLISHING = (
     Column("trials", "trials", always=True),
     Column("1e-20", show=show_share("recovered.1e-20", "interval"), help=INTERVAL_HELP),
@@ -63,58 +60,48 @@ POLISHING = (
 
 def _list_shares(grid: Grid) -> Iterator[Table]:
     """Yield the paper's Table 1, rules by ε, and the same with restarts."""
-    epsilons = _choose_epsilons(grid.rows[0])
-    for counting, words in COUNTING_TITLES.items():
-        if counting != STARTS[0] and not has_restarts(grid.run):
-            continue
-        columns = [_show_shares(grid, name, counting) for name in epsilons]
-        last = "acted_first_start" if counting == "first_start" else "acted"
-        if len({row["trials"] for row in grid.rows}) > 1:
-            last = "trials"  # for which the title has no one number, and the line no room beside it
-        yield grid.make_table(GRID_TITLE.format(words, _count_trials(grid)), *columns, last)
+    trials = describe_span([row["trials"] for row in grid.rows], "{:,}".format)
+    for counting, title in GRID_TITLES.items():
+        if counting == STARTS[0] or has_restarts(grid.run):
+            most = MAX_EPSILONS - len(grid.list_measures(title))
+            columns = [_show_shares(grid, name, counting) for name in _choose_epsilons(grid, most)]
+            yield grid.make_table(title.format(trials), *columns, _show_last(grid, counting))
 
 
-def _count_trials(grid: Grid) -> str:
-    return describe_span([row["trials"] for row in grid.rows], "{:,}".format)
-
-
-def _choose_epsilons(row: Row, most: int = MAX_EPSILONS) -> list[str]:
+def _choose_epsilons(grid: Grid, most: int) -> list[str]:
     """Return the names of the threshold and of the ε of the paper's table that are near it."""
+    row = grid.rows[0]
     names = row["intervals"]["recovered"]  # other measures may stand beside the counts
     near = sorted(names, key=lambda name: abs(log10(float(name) / row["threshold"])))
     return [name for name in names if name in near[:most]]
 
 
-def _show_shares(grid: Grid, epsilon: str, counting: str, *, brief: bool = False) -> Column:
-    """Return the column of shares below ε, all with equal digits.
+def _show_shares(grid: Grid, epsilon: str, counting: str) -> Column:
+    """Return the column of shares below ε, all with equal digits, each above its interval.
 
-    Below each are its interval and, since its runs had no restarts, beside first starts the paper's
-    share, if the rule is the paper's. A brief cell has one line, without the interval.
+    Since the paper's runs had no restarts, its share stands beside that of first starts.
     """
-    shares = {
-        row["technique"]: row[counting][epsilon] / row["trials"]
-        for row in grid.rows
-        if row["exercised"]
-    }
-    others = list_stuck_rules(grid.run["config"])
-    digits = count_share_digits(shares.values())
+    shares = [row[counting][epsilon] / row["trials"] for row in grid.rows if row["exercised"]]
+    others = list_stuck_rules(grid.run["config"])  # which are not the paper's
+    digits = count_share_digits(shares)
 
     def show(row: Row) -> str:
-        is_papers = counting == STARTS[0] and row["technique"] not in others
-        paper = row["paper"].get(epsilon) if is_papers else None
-        if row["technique"] not in shares:
-            lines = [NOT_EXERCISED]
-        else:
-            lines = [format_share(shares[row["technique"]], digits)]
-            interval = row["intervals"][counting][epsilon]
-            lines += [] if brief else [format_share_interval(interval)]
-        if paper is None or (brief and row["technique"] not in shares):
-            return "\n".join(lines)
-        share = format_share(paper, digits)
-        return f"{lines[0]} ({share})" if brief else "\n".join([*lines, f"paper {share}"])
+        has_paper = counting == STARTS[0] and row["technique"] not in others
+        paper = row["paper"].get(epsilon) if has_paper else None
+        share = format_share(row[counting][epsilon] / row["trials"], digits)
+        brackets = "" if paper is None else f" ({format_share(paper)})"
+        return f"{share}{brackets}\n{format_share_interval(row['intervals'][counting][epsilon])}"
 
-    text = BRIEF_PAPER_HELP if brief else INTERVAL_HELP
-    return Column(epsilon, show=show, help=text, always=True)
+    return Column(epsilon, show=show, help=INTERVAL_HELP)
+
+
+def _show_last(grid: Grid, counting: str) -> Column:
+    """Return how often the rules acted, or the trials if the title has no one number of them."""
+    help_text = f"{PAPER_HELP} Recovered: below {{threshold}}." if counting == STARTS[0] else ""
+    if len({row["trials"] for row in grid.rows}) > 1:
+        return Column("trials", "trials", help=help_text, always=True)
+    key = "acted_first_start" if counting == STARTS[0] else "acted"
+    return Column("acted", key, help=f"{ACTED_HELP} {help_text}".rstrip(), always=True)
 
 
 def _list_polishing(grid: Grid) -> Iterator[Table]:
@@ -135,8 +122,7 @@ def _list_outcomes(grid: Grid) -> Iterator[Table]:
     title = "Outcomes of first starts"
     columns: list[Column | str] = [*outcomes, "at_bound", elsewhere]
     if has_restarts(grid.run):
-        title += ", and elsewhere with restarts"
-        columns.append(Column("with\nrestarts", "elsewhere.recovered"))
+        columns.append(Column("elsewhere\nat the end", "elsewhere.recovered"))
     yield grid.make_table(title, *columns)
 
 
@@ -185,40 +171,10 @@ def _list_recovery_notes(grid: Grid) -> list[str]:
 
 
 def _answer_recovered(grid: Grid) -> Answer:
-    rows = grid.rows
     any_update = " at any update" if grid.run["config"].get("success") == "ever" else ""
-    epsilon = format_concise(rows[0]["threshold"])
-    table = grid.make_table(
-        GRID_TITLE.format(COUNTING_TITLES["first_start"], _count_trials(grid)) + any_update,
-        *(
-            _show_shares(grid, name, "first_start", brief=True)
-            for name in _choose_epsilons(rows[0], MAX_EPSILONS - len(grid.list_brief()))
-        ),
-        _show_polished(grid) if grid.tables["polished"] else _show_acted(grid),
-    )
-    sentence = f"{_count_recovered(grid, epsilon)}{any_update}{_state_cost(rows)}"
-    return Answer(
-        ". ".join(filter(None, (sentence, describe_idle(rows)))), table, _compare_rules(grid)
-    )
-
-
-def _show_acted(grid: Grid) -> Column:
-    return Column("acted", "acted", help=f"{ACTED_HELP} {_explain_brief(grid)}", always=True)
-
-
-def _explain_brief(grid: Grid) -> str:
-    recovered = f"Recovered: below {format_concise(grid.rows[0]['threshold'])}."
-    return " ".join(filter(None, (recovered, state_preparation(grid.run), state_stuck(grid.run))))
-
-
-def _show_polished(grid: Grid) -> Column:
-    shares = {
-        row["technique"]: format_share(row["recovered"]["1e-20"] / row["trials"])
-        for row in grid.tables["polished"]
-        if row["exercised"]
-    }
-    heading, help_text = "below\n1e-20 if\npolished", _explain_brief(grid)
-    return Column(heading, "technique", lambda rule: shares.get(rule, "-"), help_text, always=True)
+    sentence = f"{_count_recovered(grid)}{any_update}{_state_cost(grid.rows)}"
+    sentences = filter(None, (sentence, describe_idle(grid.rows)))
+    return Answer(". ".join(sentences), _compare_rules(grid))
 
 
 def _compare_rules(grid: Grid) -> list[str]:
@@ -259,7 +215,8 @@ def _judge_claim(test: Row) -> str:
     return f"{claim}. This run {'agrees' if agrees else 'disagrees'}: {counts}."
 
 
-def _count_recovered(grid: Grid, epsilon: str) -> str:
+def _count_recovered(grid: Grid) -> str:
+    epsilon = format_concise(grid.rows[0]["threshold"])
     counts = {
         row["technique"]: (row["recovered"][epsilon], row["trials"])
         for row in grid.rows

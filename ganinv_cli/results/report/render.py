@@ -4,23 +4,25 @@ import csv
 import io
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
+from textwrap import wrap
 from typing import Any, cast
 
 from rich import box
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.results.report.grid import Report
-from ganinv_cli.results.report.run_notes import make_warnings, state_doubt, state_settings
+from ganinv_cli.results.report.run_notes import state_settings
 from ganinv_cli.results.report.table import Table, holds_words, list_help
 
 MAX_ROWS = 60  # of a table on a terminal
 MAX_BRIEF_ROWS = 7  # of the table that a command ends with, which then fits 24 lines, mostly
+MAX_WORD = 16  # letters of a word, e.g. of a file's name, that are not parted
+LATEX_WIDTH = 60  # letters of a line of a cell
 # Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
 # GitHub reads as an address, though it stands alone.
 _MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -45,32 +47,26 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
 
 
 def render_brief(report: Report, place: str, width: int = 80) -> str:
-    """Return the answer, its table with the meaning of its columns, and the warnings.
+    """Return the answer, the first table with the meaning of its columns, and the remarks.
 
     The table has at most MAX_BRIEF_ROWS rows; `place` has the others. `width` is in columns and at
     least 80.
     """
-    answer, console = report.answer, _make_console(width)
-    console.print(answer.sentence, end="\n\n")
-    if table := answer.table:
-        _print_table(console, table, MAX_BRIEF_ROWS)
-        if more := table.rows[MAX_BRIEF_ROWS:]:
-            values = Counter(row[answer.counted] for row in more) if answer.counted else {}
-            counts = ", ".join(f"{count:,} {value}" for value, count in values.items())
-            console.print(f"and {len(more):,} more{f' ({counts})' if counts else ''}, in {place}")
-        (explanation,) = list_help([table])
-        if explanation:
-            console.print(explanation)
-        console.print()
-    for warning in answer.warnings:
-        console.print(warning)
-    if answer.warnings:
-        console.print()
+    console = _make_console(width)
+    _print_report(console, report, report.sections[:1], MAX_BRIEF_ROWS, place)
     return replace_control_characters(_get_text(console))
 
 
-def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
-    return zip(report.sections, list_help(report.sections), strict=True)
+def _render_text(reports: Sequence[Report], width: int) -> str:
+    """Return the tables for a screen; the notes on them are in the page and the other formats."""
+    console = _make_console(width)
+    for report in reports:
+        if len(reports) > 1:
+            console.rule(report.name, align="left")
+        _print_report(console, report, report.sections, MAX_ROWS, "the other formats")
+        if report.results:
+            console.print(state_settings(report.run), end="\n\n")
+    return _get_text(console)
 
 
 def _make_console(width: int) -> Console:
@@ -91,33 +87,28 @@ def _get_text(console: Console) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def _print_table(console: Console, table: Table, most: int) -> None:
-    console.print(table.title)
-    rows = table.make_cells(short=True)[:most]
-    console.print(_make_rich_table(table.header, rows), crop=False)  # no number is cut
+def _print_report(
+    console: Console, report: Report, tables: Sequence[Table], most: int, place: str
+) -> None:
+    """Print the answer, the first rows of tables, and the remarks."""
+    console.print(report.answer.sentence, end="\n\n")
+    for table, explanation in zip(tables, list_help(tables), strict=True):
+        rows = table.make_cells()
+        console.print(table.title)
+        console.print(_make_rich_table(table.header, rows[:most]), crop=False)  # no number is cut
+        if len(rows) > most:
+            console.print(f"and {len(rows) - most:,} more rows, in {place}")
+        if explanation:
+            console.print(explanation)
+        console.print()
+    for remark in report.answer.remarks:
+        console.print(remark)
+    if report.answer.remarks:
+        console.print()
 
 
-def _render_text(reports: Sequence[Report], width: int) -> str:
-    """Return the tables for a screen; the notes on them are in the page and the other formats."""
-    console = _make_console(width)
-    for report in reports:
-        if len(reports) > 1:
-            console.rule(report.name, align="left")
-        console.print(report.answer.sentence, end="\n\n")
-        for table, explanation in _iterate_tables(report):
-            _print_table(console, table, MAX_ROWS)
-            if (more := len(table.rows) - MAX_ROWS) > 0:
-                console.print(f"{more:,} more rows are in the other formats.")
-            if explanation:
-                console.print(explanation)
-            console.print()
-        short = make_warnings(report.run, report.name)
-        for warning in report.answer.warnings:
-            said = state_doubt(report.run) if warning in short else warning
-            console.print(said, end="\n\n")
-        if report.results:
-            console.print(state_settings(report.run), end="\n\n")
-    return _get_text(console)
+def _iterate_tables(report: Report) -> Iterator[tuple[Table, str]]:
+    return zip(report.sections, list_help(report.sections), strict=True)
 
 
 def replace_control_characters(text: str) -> str:
@@ -138,29 +129,20 @@ def _replace_unprintable(text: str, replace: Callable[[str], str]) -> str:
 def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> RichTable:
     """Return a table in which words are wrapped if the terminal is too narrow."""
     table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    stacked = any("\n" in cell for row in rows for cell in row)
-    for number, cells in enumerate(zip(header, *rows, strict=True)):
-        wraps = _wraps(number, cells)  # where the terminal is too narrow
-        justify: JustifyMethod = "left" if number == 0 or holds_words(cells[1:]) else "right"
-        least = _measure_words(cells) if wraps else _measure_lines(cells)
-        table.add_column(cells[0], justify=justify, no_wrap=not wraps, min_width=least)
+    for heading, cells in zip(header, zip(*rows, strict=True), strict=True):
+        is_words = holds_words(cells)
+        parts = [part for cell in (heading, *cells) for part in cell.split("\n")]
+        words = [min(len(word), MAX_WORD) for part in parts for word in part.split()]
+        table.add_column(
+            heading,
+            justify="left" if is_words else "right",
+            no_wrap=not is_words,
+            overflow="fold",
+            min_width=max(words, default=0) if is_words else max(map(len, parts)),
+        )
     for row in rows:
-        table.add_row(*row, end_section=stacked)
+        table.add_row(*row)
     return table
-
-
-def _wraps(number: int, cells: Sequence[str]) -> bool:
-    """Return whether a column, its heading first, has only words, which can be wrapped."""
-    return number > 0 and (set(cells[1:]) <= {"-"} or holds_words(cells[1:]))
-
-
-def _measure_words(cells: Iterable[str]) -> int:
-    """Return the length of the longest word."""
-    return max((len(word) for cell in cells for word in cell.split()), default=0)
-
-
-def _measure_lines(cells: Iterable[str]) -> int:
-    return max(len(line) for cell in cells for line in cell.split("\n"))
 
 
 def _render_markdown(reports: Sequence[Report], width: int) -> str:
@@ -200,7 +182,7 @@ def _render_latex(reports: Sequence[Report], width: int) -> str:
             names, stem = [report.name], f"{place}-{report.stem}"
         blocks.append(_comment_out([*names, report.answer.sentence, *report.notes]))
         for number, (table, explanation) in enumerate(_iterate_tables(report), start=1):
-            split = ([cell.split("\n") for cell in row] for row in table.make_cells())
+            split = ([_split_cell(cell) for cell in row] for row in table.make_cells())
             lines = (line for row in split for line in zip_longest(*row, fillvalue=""))
             body = _format_table(_join_lines(table.header), lines, "latex_booktabs")
             body = _LATEX_OPTION.sub("{}", body)
@@ -210,6 +192,10 @@ def _render_latex(reports: Sequence[Report], width: int) -> str:
             block = f"\\begin{{table}}\n\\centering\n{head}\n{body}\n\\end{{table}}"
             blocks.append(block.translate(_LATEX_SIGNS))
     return "\n\n".join(blocks)
+
+
+def _split_cell(cell: str) -> list[str]:
+    return [part for line in cell.split("\n") for part in wrap(line, LATEX_WIDTH) or [""]]
 
 
 def _comment_out(texts: Iterable[str]) -> str:
@@ -263,9 +249,10 @@ RENDERERS = {  # by style, as STYLES lists them
 }
 
 
-def _format_table(header: Sequence[str], rows: Any, style: str) -> str:
-    alignment = ["left" if number == 0 else "right" for number in range(len(header))]
-    return tabulate(list(rows), header, style, disable_numparse=True, colalign=alignment)
+def _format_table(header: Sequence[str], rows: Iterable[Sequence[str]], style: str) -> str:
+    rows = list(rows)
+    alignment = ["left" if holds_words(cells) else "right" for cells in zip(*rows, strict=True)]
+    return tabulate(rows, header, style, disable_numparse=True, colalign=alignment)
 
 
 def _join_lines(cells: Sequence[str]) -> list[str]:

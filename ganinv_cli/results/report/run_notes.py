@@ -1,6 +1,5 @@
 """What the reports of all commands say of a run, and phrases that several of them use."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -93,31 +92,30 @@ def _lacks_trials(trial_set: TrialSet | None, asked: int) -> bool:
 def make_run_notes(run: Row) -> list[str]:
     """Return sentences on the generator, on the settings and on the prior."""
     notes = [
-        state_doubt(run),
+        *make_run_remarks(run),
         state_settings(run),
         _state_rounding(run),
         _state_plain_loss(run["config"]),
-        state_stuck(run),
         _state_prior(read_prior(run["config"])),
     ]
     return [note for note in notes if note]
 
 
-def state_doubt(run: Row) -> str:
+def make_run_remarks(run: Row) -> list[str]:
+    """Return the sentences that everybody should read, at the end of a command too."""
+    remarks = [_state_doubt(run), state_preparation(run), _state_stuck(run)]
+    return [remark for remark in remarks if remark]
+
+
+def _state_doubt(run: Row) -> str:
     """Return why the generator is not confirmed, as a sentence; empty if it is."""
     doubt = (run.get("generator") or {}).get("doubt")
     return f"The generator is not confirmed: {doubt}." if doubt else ""
 
 
-def make_warnings(run: Row, results_file: str) -> list[str]:
-    """Return a short sentence on a generator that is not confirmed, if it is not."""
-    command = f"ganinv report {shlex.quote(results_file)}"
-    return [f"The generator is not confirmed: `{command}` says why."] if state_doubt(run) else []
-
-
 def state_preparation(run: Row) -> str:
     """Return a sentence on the gradients that were spent once; empty if none were."""
-    prepared = run["prepared_gradients"]
+    prepared = run["prepared_gradients"] if run.get("command") != "invert" else None  # no costs
     return f"Prepared once: {prepared:,.0f} gradients, in no trial's count." if prepared else ""
 
 
@@ -127,10 +125,12 @@ def list_stuck_rules(config: Row) -> list[str]:
     return [rule for rule in rules if rule in RULES and RULES[rule].replacing]
 
 
-def state_stuck(run: Row) -> str:
-    """Return a sentence on rules that are not the paper's, as L-BFGS applies them."""
+def _state_stuck(run: Row) -> str:
+    """Return a sentence on compared rules that are not the paper's, as L-BFGS applies them."""
     rules = " and ".join(list_stuck_rules(run["config"]))
-    return f"With L-BFGS {rules} clipping acts only if a start is stuck." if rules else ""
+    if not rules or len(run["config"]["clip"]) == 1:
+        return ""
+    return f"With L-BFGS {rules} clipping acts only if a start is stuck."
 
 
 def state_progress(run: Row, trial_sets: TrialSets) -> str:

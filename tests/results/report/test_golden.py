@@ -65,7 +65,7 @@ def test_a_small_report_is_the_golden_one_in_each_style():
     given = summarize(make_results({"none": make_group(np.arange(3), 0)}), "small.h5")
     report = replace(
         given,
-        answer=Answer("One of 2 images has an error.", table, ["A warning."]),
+        answer=Answer("One of 2 images has an error.", ["A warning."]),
         sections=[table],
         tables={"errors": rows},
         notes=["A note."],

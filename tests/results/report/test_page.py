@@ -41,7 +41,7 @@ def test_everything_is_on_the_page_the_answer_first_then_figures_then_tables(wri
     assert captions[: len(report.sections)] == [table.title for table in report.sections]
     cells, keys = page.list_texts("td"), page.list_texts("th")
     for table in report.sections:
-        for row in table.make_cells(short=True):
+        for row in table.make_cells():
             assert {cell.replace("\n", "") for cell in row} <= {*cells, *keys}
     paragraphs = " ".join(page.list_texts("p"))
     assert all(text in paragraphs for text in [report.answer.sentence, *list_help(report.sections)])
