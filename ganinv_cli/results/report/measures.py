@@ -20,7 +20,7 @@ from ganinv_cli.results.number_format import (
     format_scientific,
 )
 from ganinv_cli.results.report.table import Column, Row, read_key, show_value, to_plain
-from ganinv_cli.results.statistics import EPSILONS, Floats
+from ganinv_cli.results.statistics import EPSILONS
 
 ABSENT = object()  # computed for a trial set whose row has no such key
 COSTS_TITLE = "Cost per trial"
@@ -248,98 +248,6 @@ RECOVER = (
         "At bound: mean number of components of z at a bound of the prior, over the first "
         "starts that did not reach {threshold}.",
     ),
-    *COSTS,
-    LABELS,
-)
-
-
-def measure_polishing(trial_set: TrialSet) -> Row:
-    """Return the errors of z after polishing in float64, of which a rule may have none."""
-    is_known = trial_set.has("polished/z_error")
-    polished = (
-        trial_set.read("polished/outcome") != 0
-        if is_known
-        else np.zeros(trial_set.trials, np.bool_)
-    )
-
-    def read_polished(column: str) -> Floats:
-        return trial_set.read(f"polished/{column}")[polished] if is_known else np.zeros(0)
-
-    error = read_polished("z_error")
-    recovered = int(np.sum(statistics.is_recovered(error, statistics.POLISHED_EPSILON)))
-    names = {
-        "technique": trial_set.rule,
-        "trials": trial_set.trials,  # polished or not
-        "exercised": trial_set.exercised,
-    }
-    numbers = {
-        "polished": int(np.sum(polished)),  # the median and the means are over these
-        "recovered": {"1e-20": recovered},
-        "interval": statistics.clopper_pearson(recovered, trial_set.trials),
-        "z_error_median": statistics.median(error),
-        "gradients": statistics.mean(read_polished("gradients")),
-    }
-    measured: Row = to_plain(numbers)
-    return names | (measured if trial_set.exercised else blank(measured))
-
-
-def _summarize_errors(trial_set: TrialSet) -> Row:
-    """Return the errors over all trials, and over the mean bound of those converged."""
-    errors, converged = trial_set.errors, trial_set.has_converged
-    row: Row = {}
-    for name, statistic in {"median": statistics.median, "mean": statistics.mean}.items():
-        row |= {
-            name: statistic(errors),
-            f"{name}_interval": statistics.bootstrap(errors, statistic),
-        }
-    ratio, interval = _compare_with_bound(errors[converged], find_bound(trial_set)[converged])
-    return row | {
-        "without_number": int(np.sum(np.isinf(errors))),  # trials whose z is not a finite number
-        "converged": int(np.sum(converged)),  # trials; the following is over these
-        "median_converged": statistics.median(errors[converged]),
-        "ratio": ratio,  # mean error over the mean of the same trials' Cramér-Rao bounds
-        "ratio_interval": interval,
-    }
-
-
-def find_bound(trial_set: TrialSet) -> Floats:
-    """Return the Cramér-Rao bound of ‖z − z_true‖² / latent, (trials,); NaN: not known."""
-    # at variance 1: tr((JᵀJ)⁻¹) / latent, with J at each trial's true z
-    unit_bound = trial_set.truth.get("cramer_rao", np.full(trial_set.trials, np.nan))
-    return np.asarray(trial_set.number.value * unit_bound)
-
-
-def _compare_with_bound(errors: Floats, bound: Floats) -> tuple[float | None, Sequence[Any]]:
-    """Return the mean error over the mean bound, and its interval.
-
-    The bound is on the mean of the squared error, which its median may be below. Trials are drawn
-    with their bounds. Only those with a bound above 0 count; None if there is none.
-    """
-    known = np.isfinite(bound) & (bound > 0)
-    if not known.any():
-        return None, (None, None)
-    pairs = np.stack([errors[known], bound[known]], axis=1)
-    return float(_divide_means(pairs)), statistics.bootstrap(pairs, _divide_means)
-
-
-def _divide_means(pairs: Floats) -> Floats:
-    means = np.mean(pairs, axis=0)
-    return np.asarray(means[..., 0] / means[..., 1])
-
-
-NOISE_SWEEP = (
-    Measure("{number}", lambda trials: trials.number.value, always=True),
-    *NAMES,
-    Measure(
-        "cramer_rao",
-        lambda trials: statistics.mean(find_bound(trials)),
-        "bound,\nmean",
-        "Bound: Cramér-Rao's; no unbiased estimate has a smaller mean error.",
-        show=format_scientific,
-    ),
-    Measure("cramer_rao_median", lambda trials: statistics.median(find_bound(trials))),
-    Measure("{start}", _summarize_errors),
-    OUTCOMES,
     *COSTS,
     LABELS,
 )

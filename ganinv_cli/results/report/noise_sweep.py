@@ -14,7 +14,8 @@ from ganinv_cli.results.analysis.trial_sets import TrialSet
 from ganinv_cli.results.number_format import format_interval, format_scientific
 from ganinv_cli.results.report.figures import draw_figure2a, draw_trials
 from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
-from ganinv_cli.results.report.measures import NOISE_SWEEP, stack_interval
+from ganinv_cli.results.report.measures import stack_interval
+from ganinv_cli.results.report.noise_measures import NOISE_SWEEP
 from ganinv_cli.results.report.pairs import state_too_few_trials
 from ganinv_cli.results.report.run_notes import describe_rule, describe_span
 from ganinv_cli.results.report.table import (

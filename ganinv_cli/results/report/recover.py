@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from math import log10
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.results import statistics
@@ -21,7 +23,7 @@ from ganinv_cli.results.report.grid import Answer, Drawing, Grid, ReportKind
 from ganinv_cli.results.report.measures import (
     ACTED_HELP,
     RECOVER,
-    measure_polishing,
+    blank,
     measure_trial_set,
     show_share,
 )
@@ -32,7 +34,8 @@ from ganinv_cli.results.report.run_notes import (
     has_restarts,
     list_stuck_rules,
 )
-from ganinv_cli.results.report.table import Column, Row, Table, capitalize
+from ganinv_cli.results.report.table import Column, Row, Table, capitalize, to_plain
+from ganinv_cli.results.statistics import Floats
 
 if TYPE_CHECKING:
     from ganinv_cli.results.store import Results
@@ -142,10 +145,40 @@ def _state_compared(grid: Grid) -> list[str]:
     ]
 
 
+def _measure_polishing(trial_set: TrialSet) -> Row:
+    """Return the errors of z after polishing in float64, of which a rule may have none."""
+    is_known = trial_set.has("polished/z_error")
+    polished = (
+        trial_set.read("polished/outcome") != 0
+        if is_known
+        else np.zeros(trial_set.trials, np.bool_)
+    )
+
+    def read_polished(column: str) -> Floats:
+        return trial_set.read(f"polished/{column}")[polished] if is_known else np.zeros(0)
+
+    error = read_polished("z_error")
+    recovered = int(np.sum(statistics.is_recovered(error, statistics.POLISHED_EPSILON)))
+    names = {
+        "technique": trial_set.rule,
+        "trials": trial_set.trials,  # polished or not
+        "exercised": trial_set.exercised,
+    }
+    numbers = {
+        "polished": int(np.sum(polished)),  # the median and the means are over these
+        "recovered": {"1e-20": recovered},
+        "interval": statistics.clopper_pearson(recovered, trial_set.trials),
+        "z_error_median": statistics.median(error),
+        "gradients": statistics.mean(read_polished("gradients")),
+    }
+    measured: Row = to_plain(numbers)
+    return names | (measured if trial_set.exercised else blank(measured))
+
+
 def _measure_polished(results: "Results", trial_sets: list[TrialSet]) -> list[Row]:
     """Return a row for each rule if the trials of one were polished, those that converged."""
     has_polished = any(trial_set.has("polished/z_error") for trial_set in trial_sets)
-    return [measure_polishing(trial_set) for trial_set in trial_sets] if has_polished else []
+    return [_measure_polishing(trial_set) for trial_set in trial_sets] if has_polished else []
 
 
 def _list_recovery_notes(grid: Grid) -> list[str]:
