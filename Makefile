@@ -53,15 +53,15 @@ torture: $(READY) ## kills, full disks, changed logs (half an hour; ARGS='--disk
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## the tests that take seconds, on at most 4 cores (4 minutes on 2)
+test: $(READY) ## the tests that take seconds, on at most 4 cores (3 minutes on 2)
 	@$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/benchmarks -m "not slow and not nightly"
 
 test-all: $(READY) ## the slow tests as well, as CI runs them (6 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
 
-test-elsewhere: $(READY) ## the tests of `make test` that compute, as on a processor of 2013 (2 minutes on 2 cores)
+test-elsewhere: $(READY) ## solvers, networks and re-enactment as on a processor of 2013 (a minute on 2 cores)
 	@$(OLDER_PROCESSOR) $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly" \
-	    $(addprefix --ignore=tests/,api benchmarks cli progress results/store training)
+	    $(addprefix tests/,inversion reenact generators/network)
 
 # Its kernels round otherwise, in OpenBLAS, oneDNN and NumPy, and there are none for bfloat16.
 OLDER_PROCESSOR = OPENBLAS_CORETYPE=Haswell ONEDNN_MAX_CPU_ISA=AVX2 \

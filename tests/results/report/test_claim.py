@@ -33,7 +33,8 @@ def test_descent_says_what_the_paper_claims_and_whether_the_run_agrees(missed, s
         assert ("recovers more z than no clipping (1.000 and .980)" in text) == (solver == "gd")
         assert (said in text) == (solver == "gd")
         assert ("acts only if a start is stuck" in text) == (solver == "lbfgs")
-        assert text.count("(1.000)") == (5 if solver == "gd" else 1)  # the paper's, of its rules
+        papers = text.count("(1.000)")  # of stochastic clipping; without clipping it is the last
+        assert (papers > 1) == (solver == "gd")
 
 
 def test_rules_are_compared_with_restarts_if_these_change_something():
