@@ -59,7 +59,7 @@ test: $(READY) ## the tests that take seconds, on at most 4 cores (3 minutes on 
 test-all: $(READY) ## the slow tests as well, as CI runs them (6 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" --durations=25
 
-test-elsewhere: $(READY) ## solvers, networks and re-enactment as on a processor of 2013 (a minute on 2 cores)
+test-elsewhere: $(READY) ## the tests of solvers, networks and re-enactment, as on a processor of 2013 (a minute on 2 cores)
 	@$(OLDER_PROCESSOR) $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not nightly" \
 	    $(addprefix tests/,inversion reenact generators/network)
 

@@ -33,8 +33,8 @@ def test_descent_says_what_the_paper_claims_and_whether_the_run_agrees(missed, s
         assert ("recovers more z than no clipping (1.000 and .980)" in text) == (solver == "gd")
         assert (said in text) == (solver == "gd")
         assert ("acts only if a start is stuck" in text) == (solver == "lbfgs")
-        papers = text.count("(1.000)")  # of stochastic clipping; without clipping it is the last
-        assert (papers > 1) == (solver == "gd")
+        share = f"{1 - missed['stochastic'] / 50:.3f}".removeprefix("0")
+        assert (f"stochastic {share} (1.000)" in text) == (solver == "gd")  # the paper's share
 
 
 def test_rules_are_compared_with_restarts_if_these_change_something():
