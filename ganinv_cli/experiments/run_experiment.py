@@ -72,8 +72,10 @@ def run_experiment(
             if request.verbose:
                 reporter.say(f"on {engine.machine.device}, gradients {engine.machine.precision}")
             reporter.enter("measuring the generator")
-            plan = _make_plan(request.experiment, request.config, engine, reporter)
-            worker = Worker(plan, _load_encoder(plan, engine.generator, generator, reporter))
+            encoder = _load_encoder(request.config, engine.generator, generator, reporter)
+            has_guesses = encoder is not None
+            plan = _make_plan(request.experiment, request.config, engine, reporter, has_guesses)
+            worker = Worker(plan, encoder)
             about = make_provenance(request, plan, engine, worker.encoder)
             with open_run(request.file, about, request.overwrite) as run:
                 return _fill(run, request, worker, engine, reporter, later)
@@ -249,7 +251,13 @@ def _open_engine(
         yield LocalEngine(partial(generator.build, config.batch_norm), devices, machine)
 
 
-def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter: Reporter) -> Plan:
+def _make_plan(
+    experiment: Experiment,
+    config: Config,
+    engine: Engine,
+    reporter: Reporter,
+    has_guesses: bool,
+) -> Plan:
     """Return the plan of a config, with what is measured of the generator; show that.
 
     All workers get these numbers, and they are stored in the results file. Raises CheckpointError
@@ -266,14 +274,15 @@ def _make_plan(experiment: Experiment, config: Config, engine: Engine, reporter:
             config, trials=trials, batch_size=trials if is_coupled else config.batch_size
         )
     _check_labels(generator, config)
-    return _measure_plan(experiment.import_plan().make(config, generator), engine, reporter)
+    plan = experiment.import_plan().make(config, generator)
+    return _measure_plan(plan, engine, reporter, has_guesses)
 
 
-def _measure_plan(plan: Plan, engine: Engine, reporter: Reporter) -> Plan:
+def _measure_plan(plan: Plan, engine: Engine, reporter: Reporter, has_guesses: bool) -> Plan:
     """Return a plan with what is measured of the generator for its solver."""
     config, generator = plan.config, engine.generator
     plan.solver.check_config(config)
-    solver = plan.solver.resolve(generator, plan.objective.mask)
+    solver = plan.solver.resolve(generator, plan.objective.mask, has_guesses=has_guesses)
     if not solver.preconditioner_points and generator.batch_norm == "frozen":
         refuse_dead_generator(measure_largest_changes(generator, POINTS))
     given = asdict(plan.solver)
@@ -287,7 +296,9 @@ def _measure_plan(plan: Plan, engine: Engine, reporter: Reporter) -> Plan:
         preconditioned=config.may_weight_loss and config.loss == "preconditioned",
         precision=limit_precision(engine.machine.precision, config.precision, is_possible),
     )
-    compared = _measure_plan(plan.compared, engine, reporter) if plan.compared else None
+    compared = None
+    if plan.compared:
+        compared = _measure_plan(plan.compared, engine, reporter, has_guesses)
     return replace(plan, solver=solver, objective=objective, compared=compared)
 
 
@@ -305,9 +316,9 @@ def _check_labels(generator: Generator, config: Config) -> None:
 
 
 def _load_encoder(
-    plan: Plan, generator: Generator, loaded: LoadedGenerator, reporter: Reporter
+    config: Config, generator: Generator, loaded: LoadedGenerator, reporter: Reporter
 ) -> Encoder | PublicEncoder | None:
-    """Return the encoder of a plan, if it has one.
+    """Return the encoder of a run, if it has one.
 
     Raises CheckpointError if it is missing, or was fitted to another generator.
     """
@@ -317,11 +328,11 @@ def _load_encoder(
         if doubt := find_doubt(encoder, generator):
             reporter.say(doubt)
         return encoder
-    if plan.config.start == "random":
+    if config.start == "random":
         return None
     if generator.labels:
         raise ConfigError("an encoder is fitted to one label's images: name the label with --label")
-    return Encoder.load(encoder_path(find("checkpoint", plan.config.checkpoint)), generator)
+    return Encoder.load(encoder_path(find("checkpoint", config.checkpoint)), generator)
 
 
 def _make_constants(plan: Plan, generator: Generator) -> Mapping[str, np.ndarray]:

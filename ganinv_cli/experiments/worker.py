@@ -87,6 +87,7 @@ class Worker:
             config.seed,
             config.batch_size,
             config.least_rows,
+            has_guesses=self.encoder is not None,
         )
 
     def _run_loop(self, generator: Generator, jobs: JobQueue, worker: int) -> Iterator[Increment]:

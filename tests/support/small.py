@@ -94,6 +94,7 @@ def solve_jobs(
     looks: list[Increment] | None = None,
     saved_batch: SavedBatch | None = None,
     stop_after: int = 0,
+    has_guesses: bool = False,
 ) -> dict[Key, Trial]:
     """Every trial of the jobs, solved for the image of its own z unless others are supplied.
 
@@ -102,7 +103,13 @@ def solve_jobs(
     done: dict[Key, Trial] = {}
     stop, seen = threading.Event(), 0
     settings = LoopSettings(
-        solver, objective or Objective(), end or make_limits(), MARKS, 0, batch_size
+        solver,
+        objective or Objective(),
+        end or make_limits(),
+        MARKS,
+        0,
+        batch_size,
+        has_guesses=has_guesses,
     )
     supply = supply or clean_targets(generator)
     for look in solve(generator, settings, JobQueue(jobs, stop=stop), supply, saved_batch):

@@ -17,6 +17,7 @@ from ganinv_cli.prior import Prior
 BatchNormMode = Literal["frozen", "batch"]
 Kept = TypeVar("Kept")
 MAX_KEPT = 8  # results of `Generator.reuse`
+PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in images or columns of J computed together
 
 
@@ -43,6 +44,7 @@ class Generator(ABC):
     multiply_adds: int  # of one forward pass for one image
     largest_layer: int  # values in the largest layer for one image
     jvp_gradients: float  # cost of a Jacobian-vector product, in gradients
+    pixel_rounding: float = PIXEL_ROUNDING  # mean squared error that descent in float32 may leave
     gains_by_bfloat16: bool = True  # whether trials are faster with bfloat16 first, if that is fast
 
     @abstractmethod

@@ -9,12 +9,17 @@ import tensorflow as tf
 from ganinv_cli.clipping import REPLACEMENTS, RULES
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.trial import Limits, LoopSettings, RecordPoints, Target, Trial
+from ganinv_cli.inversion.objective.local_model import (
+    LocalModels,
+    make_empty_models,
+    measure_models,
+)
 from ganinv_cli.inversion.objective.preconditioner import find_preconditioner
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.randomness import Purpose, uniform
 from ganinv_cli.inversion.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.inversion.solvers.parts.solver import Solver
-from ganinv_cli.inversion.solvers.parts.state import State, select_rows
+from ganinv_cli.inversion.solvers.parts.state import State, add_counts, select_rows
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.precision import Precision
@@ -45,6 +50,7 @@ class BatchState(NamedTuple):
     """Every row of the batch."""
 
     starts: Starts
+    local_models: LocalModels | tuple[()]  # empty: J is not measured at starts
     solver_state: State
     code: tf.Tensor  # (batch,) int32: running, empty, or the number of an Outcome
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
@@ -79,6 +85,8 @@ class Batch:
     def __init__(self, generator: Generator, settings: LoopSettings) -> None:
         objective = settings.objective
         self._generator, self._solver = generator, settings.solver
+        self.measures_guesses = settings.has_guesses and settings.solver.measures_guesses(generator)
+        self._mask = objective.mask
         self._numbers = RunNumbers(
             tf.constant(settings.seed, tf.uint32),
             tf.constant(objective.stationary, tf.float64),
@@ -99,7 +107,10 @@ class Batch:
         )
         points = RecordPoints(np.zeros(0), np.zeros(0))
         trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
-        batch_state = self._begin(_stack_starts([trial] * size))
+        models: LocalModels | tuple[()] = ()
+        if self.measures_guesses:
+            models = make_empty_models(size, self._generator.latent)
+        batch_state = self._begin(_stack_starts([trial] * size), models)
         self._take_steps.compile_for(batch_state, self._numbers)
         return batch_state._replace(code=tf.fill([size], EMPTY))
 
@@ -107,7 +118,12 @@ class Batch:
         """Put the next start of each trial in its row, at its z or at one drawn from its stream."""
         rows = tf.constant([[row] for row in trials])
         starts = _stack_starts(list(trials.values()))
-        return _scatter_rows(batch_state, rows, self._begin(starts))
+        models: LocalModels | tuple[()] = ()
+        if self.measures_guesses:
+            targets, z = (each.numpy() for each in (starts.targets, starts.z_start))
+            labels = starts.labels.numpy()
+            models = measure_models(self._generator, z, targets, labels, self._mask)
+        return _scatter_rows(batch_state, rows, self._begin(starts, models))
 
     def advance(self, batch_state: BatchState, steps: int) -> tuple[BatchState, Observation]:
         """Take steps of every running row, until none runs; return what can be observed."""
@@ -119,7 +135,7 @@ class Batch:
         beyond = ((z < prior.low) | (z > prior.high)).any(-1)
         return batch_state, Observation(**observed, beyond=beyond)
 
-    def _begin(self, starts: Starts) -> BatchState:
+    def _begin(self, starts: Starts, models: LocalModels | tuple[()]) -> BatchState:
         prior, rows, latent = self._generator.prior, tf.shape(starts.trials), self._generator.latent
         share = uniform(self._numbers.seed, starts.trials, Purpose.start, starts.starts, latent)
         given = ~tf.math.is_nan(starts.z_start)
@@ -129,9 +145,11 @@ class Batch:
         state = self._solver.start(tf.where(given, start, prior.quantile(share)), is_given)
         beyond = is_given & tf.reduce_any(clamped != starts.z_start, -1)
         actions = stack_actions(beyond, tf.zeros_like(beyond))
+        spent = tf.where(is_given, self._generator.jacobian_gradients, 0.0) if models else 0.0
         return BatchState(
             starts,
-            state._replace(actions=actions),
+            models,
+            state._replace(actions=actions, counts=add_counts(state.counts, gradients=spent)),
             code=tf.fill(rows, RUNNING),
             error=tf.fill(rows, float("inf")),
             least_error=tf.fill(rows, float("inf")),
@@ -175,7 +193,7 @@ class StepFunction:
     def _run_steps(
         self, batch_state: BatchState, steps: tf.Tensor, numbers: RunNumbers
     ) -> BatchState:
-        starts = batch_state.starts
+        starts, models = batch_state.starts, batch_state.local_models
         problem = Problem(
             self._generator,
             starts.targets,
@@ -185,6 +203,7 @@ class StepFunction:
             stationary=numbers.stationary,
             tolerance=numbers.tolerance,
             preconditioner=self._preconditioner,
+            local_models=models or None,
             precision=self._precision,
             mask=self._mask,
             labels=starts.labels,
@@ -213,10 +232,10 @@ class StepFunction:
         ended = tf.while_loop(
             lambda _, code, *observed: tf.reduce_any(code == RUNNING),
             step,
-            tuple(batch_state[1:]),
+            tuple(batch_state[2:]),
             maximum_iterations=steps,
         )
-        return BatchState(starts, *ended)
+        return BatchState(starts, models, *ended)
 
 
 def _stack_starts(trials: Sequence[Trial]) -> Starts:

@@ -20,7 +20,7 @@ from ganinv_cli.outcome import Outcome
 
 SAVE_SECONDS = 300.0  # between saves
 MAX_BYTES = 2**40
-LAYOUT = 4  # of BatchState and StartResult: a file of another one counts as none
+LAYOUT = 5  # of BatchState and StartResult: a file of another one counts as none
 _ELSEWHERE = "start_results", "row_state"  # which have arrays of their own
 _PROGRESS = [each.name for each in fields(Trial) if not each.init and each.name not in _ELSEWHERE]
 

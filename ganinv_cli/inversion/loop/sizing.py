@@ -17,6 +17,7 @@ from ganinv_cli.inversion.loop.slots import Slots
 from ganinv_cli.inversion.solvers.parts.solver import Solver
 
 FIRST_ROWS = 64  # rows to begin with
+GUESS_ROWS = 8  # the same, if J is measured at each start, which nothing can interrupt
 MAX_ROWS = 4096
 MIN_SPEEDUP = 1.1  # of gradients per second, for a change to be kept
 MIN_INCREMENTS, MIN_SECONDS = 6, 0.5  # of full batches, before a rate is used

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.loop.batch import Batch
 from ganinv_cli.inversion.loop.saved_batch import SavedBatch
-from ganinv_cli.inversion.loop.sizing import FIRST_ROWS, BatchSizing, IncrementSizing
+from ganinv_cli.inversion.loop.sizing import FIRST_ROWS, GUESS_ROWS, BatchSizing, IncrementSizing
 from ganinv_cli.inversion.loop.slots import Slots
 from ganinv_cli.inversion.loop.trial import Increment, LoopSettings, MakeTargets, make_trials
 from ganinv_cli.jobs import JobQueue
@@ -47,9 +47,10 @@ def solve(
         return
     coupled = generator.batch_norm == "batch"
     batch_size, solver = settings.batch_size, settings.solver
-    first_rows = batch_size or (saved_batch.rows if saved_batch else 0) or FIRST_ROWS
     yield Increment(phase=Phase.measuring)
     batch = Batch(generator, settings)
+    usual_rows = GUESS_ROWS if batch.measures_guesses else FIRST_ROWS
+    first_rows = batch_size or (saved_batch.rows if saved_batch else 0) or usual_rows
     sizing = BatchSizing(
         batch,
         first_rows,

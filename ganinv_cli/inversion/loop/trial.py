@@ -63,6 +63,7 @@ class LoopSettings(NamedTuple):
     seed: int
     batch_size: int | None = None  # rows; None: chosen by speed
     least_rows: int = 1  # unless memory runs out
+    has_guesses: bool = False  # whether first starts are an encoder's guesses
 
 
 class StartResult(NamedTuple):

@@ -9,16 +9,16 @@ import tensorflow as tf
 from ganinv_cli.generators.network.execute import multiply_rows
 from ganinv_cli.generators.network.generator import Generator
 from ganinv_cli.inversion.objective.clipped_pixels import clip_residuals
+from ganinv_cli.inversion.objective.local_model import LocalModels
 from ganinv_cli.inversion.objective.preconditioner import Preconditioner, QuadraticModel
 from ganinv_cli.precision import Precision
 
-PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
 ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this, for few compiled shapes
 
 
 def rounding_loss(generator: Generator) -> float:
     """Return the image loss that float32 cannot tell from 0."""
-    return PIXEL_ROUNDING * float(np.prod(generator.image_shape))
+    return generator.pixel_rounding * generator.count_values()
 
 
 class Evaluation(NamedTuple):
@@ -55,6 +55,7 @@ class Problem(NamedTuple):
     stationary: tf.Tensor | float = 1e-4  # relative decrease of the image loss that counts as none
     tolerance: tf.Tensor | float = 0.0  # estimated bound on the error of z at which a row is solved
     preconditioner: Preconditioner | None = None
+    local_models: LocalModels | None = None  # in place of the preconditioner
     precision: Precision = Precision.float32  # of the gradients
     mask: np.ndarray | tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count
     labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
@@ -141,10 +142,12 @@ class Problem(NamedTuple):
     def _estimate_bound(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the estimated bound loss / (σ² latent) on the error of z.
 
-        σ² is the least eigenvalue of JᵀWJ at all random z of the preconditioner. The bound would be
-        certain if G were linear between z and the true z, with no eigenvalue below σ². Without a
-        preconditioner the bound is the loss.
+        σ² is the least eigenvalue of JᵀWJ at all random z of the preconditioner, or of JᵀJ at the
+        row's start. The bound would be certain if G were linear between z and the true z, with no
+        eigenvalue below σ². Without either the bound is the loss.
         """
+        if self.local_models is not None:
+            return loss / (self.local_models.least_eigenvalue * self.generator.latent)
         if self.preconditioner is None:
             return loss
         plain, weighted = (
@@ -171,10 +174,12 @@ class Problem(NamedTuple):
         return tf.where(self.weighted[:, None], weighted, plain)
 
     def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
-        """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
+        """Return H₀ (batch, latent, latent) at an objective (batch,), None if it is the identity.
 
-        For rows with a residual H₀ is known only up to a factor.
+        For rows with a residual H₀ of the preconditioner is known only up to a factor.
         """
+        if self.local_models is not None:
+            return self.local_models.inverse
         if self.preconditioner is None:
             return None
         plain, weighted = (

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.generators.network.generator import Generator, compute_jacobian
-from ganinv_cli.inversion.objective.clipped_pixels import find_decisive
+from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.objective.local_model import compute_counted_jacobian
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.polish import Polished
 from ganinv_cli.inversion.polish.least_squares import Point, compute_gram, minimise_squares
@@ -66,10 +66,9 @@ class GaussNewton:
 
         It costs `generator.jacobian_gradients`.
         """
-        jacobian = compute_jacobian(self._generator, start.z, start.label, mask=self._mask)
-        decisive = find_decisive(self._generator, start.z, start.label, start.target)
-        jacobian[:, ~decisive] = 0
-        return jacobian
+        return compute_counted_jacobian(
+            self._generator, start.z, start.target, start.label, self._mask
+        )
 
     def run(
         self,

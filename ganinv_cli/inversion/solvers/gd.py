@@ -70,7 +70,9 @@ class GradientDescent(FirstOrder):
     def preconditioner_points(self) -> int:
         return self.metric
 
-    def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
+    def resolve(
+        self, generator: Generator, mask: np.ndarray | None = None, *, has_guesses: bool = False
+    ) -> Self:
         """Return the solver with the rate "stable" replaced by the measured number.
 
         There is no metric if J takes too much memory.

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.inversion.objective.local_model import is_measurable
 from ganinv_cli.inversion.objective.preconditioner import MAX_POINTS, choose_points
 from ganinv_cli.inversion.objective.problem import Problem
 from ganinv_cli.inversion.solvers.parts import quasi_newton
@@ -48,7 +49,8 @@ class LBFGS(Solver):
     """z <- z + length * direction, direction = -H gradient, H from the last `memory` moves.
 
     H comes from the two-loop recursion, and H₀ from J at `metric` random z
-    (`objective/preconditioner.py`; the run's cost includes it). If the right z leaves no residual,
+    (`objective/preconditioner.py`; the run's cost includes it), or at an encoder's guess if z has
+    `guess` components or more (`objective/local_model.py`). If the right z leaves no residual,
     the loss is preconditioned too. If the problem allows it, the gradients have low precision until
     the objective is below `fine`, and float32 from there. The length starts at 1 and shrinks by
     `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
@@ -78,6 +80,8 @@ class LBFGS(Solver):
     redraws: int = declare(3, range=(0, MAX_NUMBER))  # per start
     # random z whose J are averaged over, fewer if z has more than 100 components; 0: none
     metric: int = declare(40, range=(0, MAX_POINTS))
+    # components of z from which J at an encoder's guess takes the place of `metric`
+    guess: int = declare(257, range=(1, MAX_NUMBER))
     fine: float = declare(0.15, **POSITIVE)  # objective
 
     steps_per_increment: ClassVar[int] = 5
@@ -92,9 +96,15 @@ class LBFGS(Solver):
     def preconditioner_points(self) -> int:
         return self.metric
 
-    def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
+    def measures_guesses(self, generator: Generator) -> bool:
+        return generator.latent >= self.guess and is_measurable(generator)
+
+    def resolve(
+        self, generator: Generator, mask: np.ndarray | None = None, *, has_guesses: bool = False
+    ) -> Self:
         """Return the solver with fewer random z if J is large, or without preconditioner."""
-        return replace(self, metric=choose_points(generator, self.metric))
+        measured = has_guesses and self.measures_guesses(generator)
+        return replace(self, metric=0 if measured else choose_points(generator, self.metric))
 
     def start(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> State:
         rows = tf.shape(z)[0]

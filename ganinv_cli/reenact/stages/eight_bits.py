@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
+from ganinv_cli.generators.network.generator import PIXEL_ROUNDING
 from ganinv_cli.images.float_types import find_spacing
-from ganinv_cli.inversion.objective.problem import PIXEL_ROUNDING
 from ganinv_cli.reenact.chain import MARGIN, Fit, Own, Storage
 from ganinv_cli.reenact.pixels import GREY_LEVELS, WHITE, to_grey_levels
 from ganinv_cli.results import statistics

@@ -1,17 +1,21 @@
 """A generator that is any graph of TensorFlow operations."""
 
 import hashlib
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.generators.network.definition import UNKNOWN, Origin
-from ganinv_cli.generators.network.generator import Generator
+from ganinv_cli.generators.network.generator import PIXEL_ROUNDING, Generator
 from ganinv_cli.generators.network.graph import TracedNetwork
 from ganinv_cli.generators.network.operations.differentiate import push_forward
 from ganinv_cli.generators.network.operations.evaluate import OperationGraph
 from ganinv_cli.prior import Prior
+
+ROUNDING_DRAWS = 4
+ROUNDING_MARGIN = 100  # descents end with 5 to 70 times the difference (docs/decoders.md)
 
 
 class TracedGenerator(Generator):
@@ -39,6 +43,23 @@ class TracedGenerator(Generator):
         # by docs/results/mixed-precision.md: low precision then needs more gradients than it saves
         self.gains_by_bfloat16 = not self._graph.has_varying_products
         self._compiled: dict[tf.DType, Any] = {}
+
+    @cached_property
+    def pixel_rounding(self) -> float:  # type: ignore[override]  # of layers it is a constant
+        """Mean squared error of a pixel that descent in float32 may leave.
+
+        In a deep graph it is more than PIXEL_ROUNDING: ROUNDING_MARGIN times the mean difference
+        between pictures in float32 and in float64, at a few draws of z.
+        """
+        share = np.random.default_rng(0).uniform(size=(ROUNDING_DRAWS, self.latent))
+        z = self.prior.quantile(share) if self.draws is None else self.draws[:ROUNDING_DRAWS]
+        labels = np.zeros(len(z), np.int32)
+        pictures, exact = (
+            self.render(np.asarray(z, np.float32), len(z), precision, labels)
+            for precision in ("float32", "float64")
+        )
+        measured = ROUNDING_MARGIN * float(np.square(pictures - exact).mean())
+        return max(PIXEL_ROUNDING, measured)  # also of a picture that is not finite
 
     def __call__(
         self,

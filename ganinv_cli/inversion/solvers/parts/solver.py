@@ -39,10 +39,17 @@ class Solver(ABC):
         """Number of random z for `measure_preconditioner`; 0 for none."""
         return 0
 
-    def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
+    def measures_guesses(self, generator: Generator) -> bool:
+        """Return whether J is measured at each encoder's guess, in place of random z."""
+        return False
+
+    def resolve(
+        self, generator: Generator, mask: np.ndarray | None = None, *, has_guesses: bool = False
+    ) -> Self:
         """Return the solver with numbers for all settings that depend on the generator.
 
         `mask` (height, width, 1) is 1 for pixels that count. Done once for all workers.
+        `has_guesses` says whether first starts are an encoder's.
         """
         return self
 
